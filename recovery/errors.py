@@ -1,0 +1,54 @@
+"""One base for every error a person may meet: what is true, what was not done, what to do next."""
+
+from states.answers import Exit, Refusal
+
+
+class RecoveryError(Exception):
+    """Something stops the recovery; never a bug, so it is shown without a stack trace.
+
+    Attributes:
+        code: stable and dotted, as `config.unknown_key`.
+        fact: what is true, and what was therefore not done. Never holds a secret.
+        remedy: what to do next.
+        exit: the exit code of the process.
+    """
+
+    exit: Exit = Exit.FAILURE
+
+    def __init__(self, code: str, fact: str, remedy: str) -> None:
+        super().__init__(f"{fact} {remedy}")
+        self.code = code
+        self.fact = fact
+        self.remedy = remedy
+
+    def refusal(self) -> Refusal:
+        """The same facts as a refusal, for a recovery that was already under way."""
+        return Refusal(self.code, self.fact, self.remedy, self.exit)
+
+
+class UsageError(RecoveryError):
+    """The command line, the configuration or the project is not usable as it is. Nothing was done."""
+
+    exit = Exit.USAGE
+
+
+class PreflightError(RecoveryError):
+    """The target is not one this tool may work on. Nothing was changed."""
+
+    exit = Exit.PREFLIGHT
+
+
+class BusyError(RecoveryError):
+    """Another recovery, deploy or running migration is at work. Nothing was changed."""
+
+    exit = Exit.BUSY
+
+
+class UnreachableError(RecoveryError):
+    """The database or a platform does not answer."""
+
+    exit = Exit.UNREACHABLE
+
+
+class JournalError(RecoveryError):
+    """The journal cannot be read or written, so nothing more is done: what is not recorded could be repeated."""

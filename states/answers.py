@@ -1,0 +1,67 @@
+"""What a state answers: go on, and why; or a refusal, with the fact it rests on and the remedy."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from states.table import State
+
+
+class Exit(IntEnum):
+    """What a refusal means for whoever called us; the process exits with this number."""
+
+    #: The gate is open, or nothing was wrong.
+    READY = 0
+    #: A bug or an unexpected failure.
+    FAILURE = 1
+    #: Usage or configuration.
+    USAGE = 2
+    #: A person must decide, or approve; or deploy fails for good; or verify refuses, nothing changed.
+    BLOCKED = 3
+    #: Preflight refused.
+    PREFLIGHT = 4
+    #: Another recovery, deploy or running migration: try later.
+    BUSY = 5
+    #: Database or platform unreachable: try later.
+    UNREACHABLE = 6
+    #: Verification failed after something was changed.
+    VERIFY_FAILED = 7
+    #: Interrupted, and resumable.
+    INTERRUPTED = 130
+
+
+@dataclass(frozen=True, slots=True)
+class Go:
+    """The recovery moves to `to`; `because` is a sentence for people."""
+
+    to: State
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The recovery stops here.
+
+    Attributes:
+        code: stable and dotted, as `classify.drifted`; the error's place in the documentation.
+        fact: what is true, and what was therefore not done.
+        remedy: what to do next.
+        exit: what it means for the caller.
+    """
+
+    code: str
+    fact: str
+    remedy: str
+    exit: Exit = Exit.BLOCKED
+
+    @property
+    def to(self) -> State:
+        """Where a refusal leads: always BLOCKED."""
+        return State.BLOCKED
+
+    @property
+    def because(self) -> str:
+        """The same sentence a `Go` carries: here, the fact."""
+        return self.fact
+
+
+Answer = Go | Refusal

@@ -1,0 +1,46 @@
+"""What a recovery can do to production, as data: three effects, each one Prisma command.
+
+There is no fourth: whatever carries effects out accepts this type only.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class MarkApplied:
+    """`prisma migrate resolve --applied NAME`."""
+
+    migration: str
+
+    @property
+    def id(self) -> str:
+        """Stable name, the same on every run."""
+        return f"mark_applied:{self.migration}"
+
+
+@dataclass(frozen=True, slots=True)
+class MarkRolledBack:
+    """`prisma migrate resolve --rolled-back NAME`."""
+
+    migration: str
+
+    @property
+    def id(self) -> str:
+        """Stable name, the same on every run."""
+        return f"mark_rolled_back:{self.migration}"
+
+
+@dataclass(frozen=True, slots=True)
+class Deploy:
+    """`prisma migrate deploy`, for exactly these pending migrations, in this order."""
+
+    migrations: tuple[str, ...]
+
+    @property
+    def id(self) -> str:
+        """Stable name, the same on every run."""
+        return "deploy:" + ",".join(self.migrations)
+
+
+Resolution = MarkApplied | MarkRolledBack
+Effect = Resolution | Deploy

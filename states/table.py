@@ -1,0 +1,61 @@
+"""The table of edges: every move a recovery can make. A missing row means impossible."""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class State(StrEnum):
+    """Where a recovery stands."""
+
+    #: Is this the right database, the right commit, and is nobody else deploying?
+    PREFLIGHT = "PREFLIGHT"
+    #: What do the ledger and the migrations folder say?
+    INSPECT = "INSPECT"
+    #: Is the failed migration in the database or not?
+    CLASSIFY = "CLASSIFY"
+    #: `prisma migrate resolve`, and the ledger read again.
+    RESOLVE = "RESOLVE"
+    #: `prisma migrate deploy`, and the ledger read again.
+    DEPLOY = "DEPLOY"
+    #: Is the schema what the history says?
+    VERIFY = "VERIFY"
+    #: The gate is open: the data pipeline may run.
+    PIPELINE_READY = "PIPELINE_READY"
+    #: A refusal says what is true and what to do next. Running again starts at PREFLIGHT.
+    BLOCKED = "BLOCKED"
+    #: A person gave up this recovery.
+    ABORTED = "ABORTED"
+
+
+class Edge(NamedTuple):
+    """One row of the table: a recovery at `source` moves to `target` when `when` holds."""
+
+    source: State
+    target: State
+    when: str
+
+
+_S = State
+
+#: The seven states of the path, in its order.
+PATH = (_S.PREFLIGHT, _S.INSPECT, _S.CLASSIFY, _S.RESOLVE, _S.DEPLOY, _S.VERIFY, _S.PIPELINE_READY)
+
+#: States in which a recovery is over; a later `run` starts a new one.
+FINAL = (_S.PIPELINE_READY, _S.ABORTED)
+
+EDGES: tuple[Edge, ...] = (
+    Edge(_S.PREFLIGHT, _S.INSPECT, "every check holds"),
+    Edge(_S.INSPECT, _S.CLASSIFY, "a migration failed"),
+    Edge(_S.INSPECT, _S.DEPLOY, "none failed, some are pending"),
+    Edge(_S.INSPECT, _S.VERIFY, "none failed, none pending"),
+    Edge(_S.CLASSIFY, _S.RESOLVE, "the evidence decides, or an approval of this very evidence does"),
+    Edge(_S.RESOLVE, _S.INSPECT, "another failed migration remains"),
+    Edge(_S.RESOLVE, _S.DEPLOY, "none remains, some are pending"),
+    Edge(_S.RESOLVE, _S.VERIFY, "none remains, none pending"),
+    Edge(_S.DEPLOY, _S.VERIFY, "nothing failed, nothing pending"),
+    Edge(_S.DEPLOY, _S.INSPECT, "a migration failed, not before for this cause in this run"),
+    Edge(_S.VERIFY, _S.PIPELINE_READY, "schema and history agree"),
+    *(Edge(state, _S.BLOCKED, "refused: the refusal names fact and remedy") for state in PATH),
+    Edge(_S.BLOCKED, _S.PREFLIGHT, "run again"),
+    *(Edge(state, _S.ABORTED, "a person gave up this recovery") for state in (*PATH[:-1], _S.BLOCKED)),
+)
