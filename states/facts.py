@@ -1,0 +1,188 @@
+"""Frozen records that states read: what was observed, without a word on what follows from it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+#: One property of one object, as ("table public.x", "column y type").
+Key = tuple[str, str]
+#: Property values of the objects that exist; a missing key means that the property is absent.
+Snapshot = Mapping[Key, str]
+
+
+class Outcome(StrEnum):
+    """How a check ended."""
+
+    #: It was made, and holds.
+    HELD = "held"
+    #: It was made, and does not hold.
+    REFUSED = "refused"
+    #: It could not be made; never a pass.
+    UNKNOWN = "unknown"
+    #: It does not hold or could not be made, and a person took it on, with a reason.
+    WAIVED = "waived"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check of preflight: what was seen, where, and what to do if it does not hold.
+
+    Attributes:
+        name: stable, as `target.identity`.
+        busy: a refusal of it passes by itself (a deploy that is running).
+    """
+
+    name: str
+    outcome: Outcome
+    seen: str
+    source: str
+    remedy: str = ""
+    busy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why a migration failed, as far as the ledger's `logs` tell.
+
+    Attributes:
+        sqlstate: PostgreSQL's five characters; None where the logs hold none.
+        kind: one word, as `object_exists`; `unknown` where the logs don't tell.
+        transient: another try can succeed with nothing changed (a deadlock, a time-out).
+    """
+
+    sqlstate: str | None
+    kind: str
+    transient: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of `_prisma_migrations`. Times are ISO 8601 in UTC; `started_at` is the client's clock."""
+
+    id: str
+    migration: str
+    checksum: str
+    started_at: str
+    finished_at: str | None
+    rolled_back_at: str | None
+    applied_steps_count: int
+    logs: str | None
+
+    @property
+    def finished(self) -> bool:
+        """The migration counts as applied by this row."""
+        return self.finished_at is not None and self.rolled_back_at is None
+
+    @property
+    def failed(self) -> bool:
+        """This row blocks every later deploy (P3009)."""
+        return self.finished_at is None and self.rolled_back_at is None
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Ledger and migrations folder side by side.
+
+    Attributes:
+        applied: names with a finished row, in order of `finished_at`.
+        failed: names to classify before any deploy: those with an unfinished row, then pending
+            names with a rolled-back attempt, which a deploy would run again (RULES F5).
+        pending: names of the folder with no row, or with rolled-back rows only, in the folder's order.
+        modified: applied names whose file has another checksum than their row.
+        missing_locally: names of the ledger that the folder does not hold.
+    """
+
+    applied: tuple[str, ...]
+    failed: tuple[str, ...]
+    pending: tuple[str, ...]
+    modified: tuple[str, ...] = ()
+    missing_locally: tuple[str, ...] = ()
+
+
+class Visibility(StrEnum):
+    """Whether the schema can tell that a statement ran."""
+
+    #: Its own step changes the catalog.
+    SEEN = "seen"
+    #: Nothing in the catalog tells whether it ran, or whether the rows it writes are there.
+    OPEN = "open"
+    #: It changes nothing by its nature, or PostgreSQL itself said that it skipped it.
+    INERT = "inert"
+    #: The path ended before it: it could not be replayed.
+    UNREACHED = "unreached"
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A statement of the failed script, as its replay in the scratch database showed it.
+
+    Attributes:
+        index: 1 for the first.
+        sql: its text.
+        visibility: what the schema can tell.
+        why: the reason for `visibility`, for people; empty when it is plain.
+    """
+
+    index: int
+    sql: str
+    visibility: Visibility
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What the failed script does, step by step, on top of the history before it.
+
+    Attributes:
+        checksum: SHA-256 of the script.
+        statements: all of the script's.
+        steps: S₀ … Sₖ, the footprint's properties after each statement; k < n if the path ended.
+        footprint: every property that differs between two steps, or that the script names.
+        created: objects that the script creates; compared closed (RULES E8).
+        ended: why the path ended before the script's last statement; None if it did not.
+        skipped: migrations of the base that could not be replayed, each with PostgreSQL's reason.
+    """
+
+    checksum: str
+    statements: tuple[Statement, ...]
+    steps: tuple[Snapshot, ...]
+    footprint: frozenset[Key]
+    created: frozenset[str]
+    ended: str | None = None
+    skipped: tuple[str, ...] = ()
+
+    @property
+    def total(self) -> int:
+        """Number of statements in the script."""
+        return len(self.statements)
+
+    @property
+    def complete(self) -> bool:
+        """Every statement was replayed, so Sₙ is known."""
+        return len(self.steps) == self.total + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A failed migration, with everything that its verdict rests on.
+
+    Attributes:
+        migration: its name.
+        attempts: every ledger row of that name, oldest first.
+        replays: one for each distinct script that an attempt ran (RULES E2).
+        present: checksum of the file that the folder holds now.
+        production: the footprint's properties in production, and all of the objects that the script creates.
+        unreadable: why there is no replay (script not found, history not replayable); empty if there is one.
+        overtaken_by: finished migrations that came after this one and touch its footprint (RULES E10).
+        running: what is still at work on it, as sentences; empty if nothing is (RULES E14).
+        may_hold_data: for a script that was not found: it could have changed data.
+    """
+
+    migration: str
+    attempts: tuple[Row, ...]
+    replays: tuple[Replay, ...]
+    present: str
+    production: Snapshot = field(default_factory=dict)
+    unreadable: str = ""
+    overtaken_by: tuple[str, ...] = ()
+    running: tuple[str, ...] = ()
