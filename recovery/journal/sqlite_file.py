@@ -1,0 +1,174 @@
+"""The journal's SQLite file: creating and opening it, its format, and what its errors mean."""
+
+import os
+import sqlite3
+from pathlib import Path
+
+from recovery.errors import JournalError
+
+#: "PRJ1": tells our file from any other SQLite database.
+APPLICATION_ID = 0x50524A31
+#: Format of the file; raised when an older release could no longer read what a newer one writes.
+FORMAT = 1
+#: Seconds to wait for another process that is writing. A write takes milliseconds.
+LOCK_TIMEOUT = 5.0
+
+# `digest` is SHA-256 over the rest of the row: SQLite notices a damaged page, not a damaged value.
+_CREATE = f"""
+BEGIN IMMEDIATE;
+CREATE TABLE event (
+  position INTEGER PRIMARY KEY,
+  target TEXT NOT NULL,
+  run TEXT NOT NULL,
+  seq INTEGER NOT NULL,
+  time TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  state TEXT NOT NULL,
+  payload TEXT NOT NULL,
+  digest TEXT NOT NULL,
+  UNIQUE (target, run, seq)
+);
+PRAGMA application_id = {APPLICATION_ID};
+PRAGMA user_version = {FORMAT};
+COMMIT;
+"""
+
+_CORRUPT = frozenset(
+    {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISMATCH}
+)
+_LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+
+
+def journal_file(folder: Path) -> Path:
+    """Where the journal of the project in `folder` is kept."""
+    return folder / ".prisma-recovery" / "journal.sqlite3"
+
+
+#: What reading a damaged file can raise; Python decodes values and SQLite's own messages as UTF-8.
+ERRORS = (sqlite3.Error, UnicodeDecodeError)
+
+
+def explain(error: Exception, path: Path) -> JournalError:
+    """What one of `ERRORS` means for the recovery."""
+    # The low byte is the primary result code. Without one it is Python that failed to decode.
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
+    if code in _LOCKED:
+        return JournalError(
+            "journal.locked",
+            f"Another process has been writing to the journal {path} for {LOCK_TIMEOUT:g} s; "
+            "nothing was recorded, and nothing more was done.",
+            "Wait for the other recovery of this project to end, then run again.",
+        )
+    if code in _CORRUPT:
+        return corrupt(path, f"SQLite says: {error}")
+    return unwritable(path, f"SQLite says: {error}")
+
+
+def corrupt(path: Path, reason: str) -> JournalError:
+    """The journal holds something that was never written to it."""
+    return JournalError(
+        "journal.corrupt",
+        f"The journal {path} is damaged, or is not a journal ({reason}); nothing more was done.",
+        "Keep the file as it is for a look at it, move it away, and run again: "
+        "a new run starts from what the database says.",
+    )
+
+
+def unwritable(path: Path, reason: str) -> JournalError:
+    """The journal takes no event: no permission, a read-only or full disk."""
+    return JournalError(
+        "journal.unwritable",
+        f"The journal {path} cannot be opened or written ({reason}); "
+        "nothing was recorded, and nothing more was done.",
+        "Free space, or make the project's folder writable for this user, then run again.",
+    )
+
+
+def create(path: Path) -> None:
+    """Make folder and file if they are missing, readable by nobody else.
+
+    Raises:
+        JournalError: `journal.unwritable`.
+    """
+    try:
+        if not path.parent.is_dir():
+            path.parent.mkdir(mode=0o700)
+            _sync(path.parent.parent)
+        path.parent.chmod(0o700)
+        # SQLite gives its rollback journal the mode of the database file.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        path.chmod(0o600)
+    except OSError as error:
+        raise unwritable(path, error.strerror or type(error).__name__) from error
+
+
+def connect(path: Path, *, writing: bool) -> sqlite3.Connection:
+    """Open the existing file and check that it is a sound journal of a format we know.
+
+    Raises:
+        JournalError: `journal.newer_version`, `journal.corrupt`, `journal.unwritable`, `journal.locked`.
+    """
+    try:
+        # Not `mode=ro` for reading: a run that was killed may have left a transaction to roll back.
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=LOCK_TIMEOUT, isolation_level=None
+        )
+        try:
+            _prepare(connection, path, writing=writing)
+        except BaseException:
+            connection.close()
+            raise
+    except ERRORS as error:
+        raise explain(error, path) from error
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection, path: Path, *, writing: bool) -> None:
+    """Check the file, then set what a connection needs."""
+    version = _number(connection, "user_version")
+    application = _number(connection, "application_id")
+    if application == 0 and version == 0 and writing and not _number(connection, "schema_version"):
+        _initialise(connection)
+    elif application == APPLICATION_ID and version > FORMAT:
+        raise JournalError(
+            "journal.newer_version",
+            f"The journal {path} has format {version}, written by a newer release; "
+            f"this one knows up to {FORMAT}, and nothing was done.",
+            "Install the newer release of prisma-recovery, and run again.",
+        )
+    elif application != APPLICATION_ID:
+        raise corrupt(path, "it is another program's database")
+    # Durable after a power cut too, with no shared memory (which network file systems lack, and WAL
+    # needs): TRUNCATE commits by emptying the rollback journal, and FULL flushes that to disk. With
+    # DELETE, only EXTRA would: an unlinked journal can come back and undo what was committed.
+    connection.execute("PRAGMA journal_mode = TRUNCATE")
+    connection.execute("PRAGMA synchronous = FULL")
+    if not writing:
+        connection.execute("PRAGMA query_only = ON")
+    findings = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if findings[0] != "ok":
+        raise corrupt(path, f"SQLite says: {findings[0]}")
+
+
+def _initialise(connection: sqlite3.Connection) -> None:
+    """Write the format in one transaction; whoever comes second finds it done."""
+    try:
+        connection.executescript(_CREATE)
+    except sqlite3.OperationalError:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        if _number(connection, "application_id") != APPLICATION_ID:
+            raise
+
+
+def _number(connection: sqlite3.Connection, pragma: str) -> int:
+    return int(connection.execute(f"PRAGMA {pragma}").fetchone()[0])
+
+
+def _sync(folder: Path) -> None:
+    """Make an entry of `folder` survive a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,60 @@
+"""Fakes for tests of code that embeds this library. They keep the contracts of what they stand for."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from recovery.errors import JournalError
+from recovery.journal import Event
+
+
+class MemoryJournal:
+    """A `Journal` in memory.
+
+    Args:
+        target: key of the target.
+        store: events by (target, run); given to two journals, it makes them two writers of one store.
+        clock: the time of an event.
+    """
+
+    def __init__(
+        self,
+        target: str = "target",
+        store: dict[tuple[str, str], list[bytes]] | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._target = target
+        self._store = {} if store is None else store
+        self._clock = clock
+        self._last: dict[str, int] = {}
+
+    def append(self, run: str, kind: str, state: str, payload: dict[str, Any]) -> Event:
+        """See `Journal.append`."""
+        before = len(self._store.get((self._target, run), []))
+        if before != self._last.get(run, before):
+            raise JournalError(
+                "journal.conflict",
+                f"Another process has written to run {run}; nothing was recorded.",
+                "Run again.",
+            )
+        time = self._clock().astimezone(UTC).isoformat()
+        # Encoded like a real journal does, so that a payload which is not JSON fails here as well.
+        encoded = msgspec.json.encode(Event(run, before + 1, time, kind, state, payload))
+        self._store.setdefault((self._target, run), []).append(encoded)
+        self._last[run] = before + 1
+        return msgspec.json.decode(encoded, type=Event)
+
+    def events(self, run: str) -> tuple[Event, ...]:
+        """See `Journal.events`."""
+        stored = self._store.get((self._target, run), [])
+        self._last[run] = len(stored)
+        return tuple(msgspec.json.decode(event, type=Event) for event in stored)
+
+    def runs(self) -> tuple[str, ...]:
+        """See `Journal.runs`."""
+        return tuple(run for target, run in self._store if target == self._target)
+
+    def close(self) -> None:
+        """See `Journal.close`."""
