@@ -1,0 +1,42 @@
+"""Things that are expensive to make, made once a checkout and kept in its `.cache` folder."""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: The checkout that this file belongs to.
+ROOT = Path(__file__).resolve().parents[2]
+#: Ignored by git; removing it is always safe.
+CACHE = ROOT / ".cache"
+
+
+def keep(name: str, build: Callable[[Path], None]) -> Path:
+    """Return the folder `name` of the cache, which `build` fills the first time it is asked for.
+
+    The folder appears whole or not at all: it is built under another name and renamed. Processes that
+    ask at the same time (test workers) wait for the first of them instead of building it again.
+    """
+    kept = CACHE / name
+    if kept.is_dir():
+        return kept
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if kept.is_dir():
+            return kept
+        unfinished = Path(tempfile.mkdtemp(prefix=f"{name}.unfinished-", dir=CACHE))
+        try:
+            unfinished.chmod(0o755)  # also for the user that servers run as
+            build(unfinished)
+            unfinished.rename(kept)
+        except BaseException:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            raise
+    return kept

@@ -1,0 +1,121 @@
+"""The runbook's incident from beginning to end: staged for real, then recovered by `prisma-recovery run`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from staging.incident import CASES, FAILED, PARTIAL_STEPS, Case, Incident, stage
+from staging.node import NodeMissingError
+from staging.postgres import ServerError, start
+
+if TYPE_CHECKING:
+    from staging.postgres import Server
+
+STAGED: dict[Case, str] = {
+    "exists": "its table is there, with its indexes and foreign key: someone made it by hand",
+    "absent": "nothing of it is there: the table it ran into has been dropped since",
+    "drifted": "its table is there, made by hand, and not the same",
+    "partial": f"{PARTIAL_STEPS[0]} of its {PARTIAL_STEPS[1]} statements took effect before it failed",
+}
+#: Exit codes of `prisma-recovery run`: 0 production is ready, 3 a person must decide.
+EXPECTED: dict[Case, int] = {"exists": 0, "absent": 0, "drifted": 3, "partial": 3}
+MEANING = {0: "production is ready", 3: "a person must decide, and nothing was changed"}
+
+
+def main() -> int:
+    """Run the demo; 0 if the recovery ended as it should for the case, else 1."""
+    parser = argparse.ArgumentParser(prog="scripts/demo", description=__doc__)
+    parser.add_argument(
+        "--case", choices=CASES, default="exists", help="what production looks like (default: exists)"
+    )
+    parser.add_argument(
+        "--keep", action="store_true", help="leave the project and its server until Enter is pressed"
+    )
+    chosen = parser.parse_args()
+    # Like Ctrl-C: so that the folder is removed. The server goes in any case.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    folder = Path(tempfile.mkdtemp(prefix="prisma-recovery-demo-"))
+    try:
+        with start() as server:
+            code = _rehearse(chosen.case, folder / "project", server)
+            if chosen.keep:
+                _hold(folder / "project", server)
+            return code
+    except (ServerError, NodeMissingError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _rehearse(case: Case, project: Path, server: Server) -> int:
+    _say(f"Staging the incident on PostgreSQL {server.version}: real server, real Prisma")
+    incident = stage(case, project, server)
+    print(f"project   {incident.project}")
+    print(f"database  {incident.database_url}")
+    print(f"failed    {incident.failed}")
+    print(f"          {STAGED[case]}")
+    for name in incident.pending:
+        print(f"pending   {name}")
+    blocked = incident.prisma("migrate", "deploy")
+    _say("$ prisma migrate deploy")
+    print(_error(blocked.stdout + blocked.stderr))
+    if blocked.returncode == 0:
+        print("prisma migrate deploy was to be blocked, and was not", file=sys.stderr)
+        return 1
+    before = incident.ledger()
+    _say("$ prisma-recovery run --yes --pipeline")
+    ended = _recover(incident)
+    _say("How it ended")
+    for row in incident.ledger():
+        if row not in before or row.migration_name == FAILED:
+            state = "applied" if row.finished_at else "rolled back" if row.rolled_back_at else "failed"
+            print(f"{state:<12}{row.migration_name}")
+    unchanged = incident.ledger() == before
+    right = ended == EXPECTED[case] and (ended == 0 or unchanged)
+    print(f"exit code {ended}: {MEANING.get(ended, 'not an end that this case may have')}")
+    print("as expected" if right else f"NOT as expected: {EXPECTED[case]}, {MEANING[EXPECTED[case]]}")
+    return 0 if right else 1
+
+
+def _recover(incident: Incident) -> int:
+    """Run `prisma-recovery` as a user would, on this terminal."""
+    program = Path(sys.executable).with_name("prisma-recovery")
+    if not program.is_file():
+        print(
+            f"{program.name} isn't installed beside {sys.executable}: run scripts/bootstrap", file=sys.stderr
+        )
+        return 127
+    sys.stdout.flush()
+    command = [str(program), "run", "--yes", "--pipeline"]
+    environment = os.environ | incident.environment()
+    return subprocess.run(command, cwd=incident.project, env=environment, check=False).returncode
+
+
+def _error(said: str) -> str:
+    """Return what the CLI said from its error on, without blank lines."""
+    return "\n".join(line for line in said[said.find("Error:") :].splitlines() if line.strip())
+
+
+def _say(title: str) -> None:
+    print(f"\n── {title} " + "─" * max(0, 100 - len(title)), flush=True)
+
+
+def _hold(project: Path, server: Server) -> None:
+    _say("Kept until Enter is pressed")
+    print(f"cd '{project}' && export DATABASE_URL='{server.url('production')}'", flush=True)
+    sys.stdin.readline()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

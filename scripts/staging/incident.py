@@ -1,0 +1,265 @@
+"""Stages the incident of the runbook: a migration that failed on production, with two more waiting behind it.
+
+Nothing in it is made up afterwards: the history is deployed by the real `prisma migrate deploy`, which then
+runs into a real conflict and leaves the failed row in `_prisma_migrations` by itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, get_args
+
+import psycopg
+from psycopg.rows import class_row
+
+from staging.node import toolchain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from staging.postgres import Server
+
+#: What production looks like when the recovery begins.
+Case = Literal["exists", "absent", "drifted", "partial"]
+#: exists: the table and all that belongs to it is there, made by hand.
+#: absent: nothing of the migration is there; what was in its way is gone.
+#: drifted: a table of that name is there, made by hand, and differs.
+#: partial: the first two of the migration's five statements took effect.
+CASES: tuple[Case, ...] = get_args(Case)
+
+FAILED = "20260217000000_add_password_reset_tokens"
+PENDING = ("20260217100000_add_energy_formality_scoring", "20260217200000_golden_first_intake")
+#: How many of the failed migration's statements are in place, of how many, in the case `partial`.
+PARTIAL_STEPS = (2, 5)
+
+#: The project that is copied for each incident.
+PROJECT = Path(__file__).parent / "project"
+#: No command of the CLI takes longer; they take about a second.
+PRISMA_SECONDS = 120
+
+DATA = """
+INSERT INTO users (id, email, password_hash, created_at) VALUES
+    ('u_ada',   'ada@example.com',   '$argon2id$v=19$m=65536,t=3,p=4$c2FsdA$b25l', '2025-11-04 10:00'),
+    ('u_bela',  'bela@example.com',  '$argon2id$v=19$m=65536,t=3,p=4$c2FsdA$dHdv', '2025-12-11 18:30'),
+    ('u_chidi', 'chidi@example.com', '$argon2id$v=19$m=65536,t=3,p=4$c2FsdA$dGhy', '2026-01-20 08:15');
+INSERT INTO places (id, slug, name, city, status, latitude, longitude, added_by_id) VALUES
+    ('p_1', 'cafe-morgenrot-berlin', 'Café Morgenrot', 'Berlin', 'PUBLISHED', 52.5389, 13.4126, 'u_ada'),
+    ('p_2', 'pier-nine-lisbon',      'Pier Nine',      'Lisbon', 'DRAFT',     NULL,    NULL,    'u_bela'),
+    ('p_3', 'harbour-hall-bergen',   'Harbour Hall',   'Bergen', 'CLOSED',    60.3951, 5.3189,  NULL);
+INSERT INTO intake_batches (id, name) VALUES ('b_autumn', 'autumn_walks');
+INSERT INTO intake_items (id, batch_id, line, raw, place_id) VALUES
+    ('i_1', 'b_autumn', 1, 'Café Morgenrot | Berlin', 'p_1'),
+    ('i_2', 'b_autumn', 2, 'Harbour Hall | Bergen', 'p_3');
+"""
+
+# Somebody's idea of the table, from before the migration was written: another type for `expires_at`, and
+# `used_at`, an index and the foreign key missing.
+DRIFTED_TABLE = """
+CREATE TABLE password_reset_tokens (
+    id TEXT NOT NULL,
+    user_id TEXT NOT NULL,
+    token_hash TEXT NOT NULL,
+    expires_at TIMESTAMPTZ NOT NULL,
+    created_at TIMESTAMP(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    CONSTRAINT password_reset_tokens_pkey PRIMARY KEY (id)
+);
+CREATE UNIQUE INDEX password_reset_tokens_token_hash_key ON password_reset_tokens (token_hash);
+CREATE INDEX password_reset_tokens_user_id_idx ON password_reset_tokens (user_id);
+"""
+
+
+@dataclass(frozen=True)
+class LedgerRow:
+    """A row of `_prisma_migrations`, with its columns' names."""
+
+    id: str
+    checksum: str
+    finished_at: datetime | None
+    migration_name: str
+    logs: str | None
+    rolled_back_at: datetime | None
+    started_at: datetime
+    applied_steps_count: int
+
+
+@dataclass(frozen=True)
+class Incident:
+    """A project and its production database, blocked by a failed migration."""
+
+    case: Case
+    project: Path
+    database_url: str
+    failed: str = FAILED
+    pending: tuple[str, ...] = PENDING
+
+    def environment(self) -> dict[str, str]:
+        """Return what to merge into `os.environ` for whoever runs the Prisma CLI, npm or a recovery here."""
+        return toolchain().node.environment() | {"DATABASE_URL": self.database_url}
+
+    def prisma(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run the project's Prisma CLI, and return what it said whether or not it failed."""
+        cli = self.project / "node_modules" / "prisma" / "build" / "index.js"
+        return subprocess.run(
+            [toolchain().node.program, cli, *arguments],
+            cwd=self.project,
+            env=os.environ | self.environment() | variables,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PRISMA_SECONDS,
+        )
+
+    def ledger(self) -> list[LedgerRow]:
+        """Return the rows of `_prisma_migrations`, oldest first."""
+        with (
+            psycopg.connect(self.database_url, connect_timeout=10) as connection,
+            connection.cursor(row_factory=class_row(LedgerRow)) as cursor,
+        ):
+            cursor.execute('SELECT * FROM "_prisma_migrations" ORDER BY started_at, id')
+            return cursor.fetchall()
+
+
+def stage(case: Case, folder: Path, server: Server, *, database: str = "production") -> Incident:
+    """Stage a case: a git checkout in `folder`, and its blocked production as a new database of `server`.
+
+    The first time that a server is asked for a case, Prisma runs for it, in a database of that server which
+    is then kept to be copied: staging the case again there takes a fraction of a second.
+    """
+    _copy_project(folder, database)
+    template = f"staged_{case}"
+    if not server.has_database(template):
+        _make_production(case, folder, server, template)
+    _commit(folder)
+    server.create_database(database, template)
+    incident = Incident(case, folder, server.url(database))
+    _check(incident)
+    return incident
+
+
+def _copy_project(folder: Path, database: str) -> None:
+    shutil.copytree(
+        PROJECT, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("README.md", "node_modules")
+    )
+    (folder / "gitignore").rename(folder / ".gitignore")
+    (folder / "node_modules").symlink_to(toolchain().node_modules, target_is_directory=True)
+    configuration = folder / "prisma-recovery.toml"
+    text = configuration.read_text()
+    configuration.write_text(text.replace('database = "production"', f'database = "{database}"'))
+
+
+def _make_production(case: Case, folder: Path, server: Server, template: str) -> None:
+    """Make the blocked database under the name `template`, which it gets when all went as it should."""
+    work = f"{template}_unfinished"
+    server.drop_database(work)
+    server.create_database(work, _before_the_incident(folder, server))
+    incident = Incident(case, folder, server.url(work))
+    with server.connect(work) as production:
+        _prepare_conflict(case, folder, production)
+        done = incident.prisma("migrate", "deploy", STAGING_SPLIT_SCRIPTS="1" if case == "partial" else "0")
+        if done.returncode == 0:
+            raise RuntimeError(f"prisma migrate deploy was to fail, and succeeded:\n{done.stdout}")
+        _remove_conflict(case, production)
+    _check(incident)
+    server.rename_database(work, template)
+
+
+def _before_the_incident(folder: Path, server: Server) -> str:
+    """Return the name of a healthy database: the base history, deployed by Prisma, and some data."""
+    template = "staged_before"
+    if not server.has_database(template):
+        work = f"{template}_unfinished"
+        server.drop_database(work)
+        server.create_database(work)
+        with _without_the_three(folder):
+            done = Incident("exists", folder, server.url(work)).prisma("migrate", "deploy")
+        if done.returncode != 0:
+            raise RuntimeError(
+                f"prisma migrate deploy failed on the base history:\n{done.stdout}{done.stderr}"
+            )
+        with server.connect(work) as production:
+            production.execute(DATA)
+        server.rename_database(work, template)
+    return template
+
+
+@contextlib.contextmanager
+def _without_the_three(folder: Path) -> Iterator[None]:
+    """The project as it was before the incident: without its last three migrations."""
+    here, aside = folder / "prisma" / "migrations", folder / "prisma" / "not_yet"
+    aside.mkdir()
+    for name in (FAILED, *PENDING):
+        (here / name).rename(aside / name)
+    try:
+        yield
+    finally:
+        for name in (FAILED, *PENDING):
+            (aside / name).rename(here / name)
+        aside.rmdir()
+
+
+def _prepare_conflict(case: Case, folder: Path, production: psycopg.Connection) -> None:
+    script = (folder / "prisma" / "migrations" / FAILED / "migration.sql").read_bytes()
+    if case == "exists":
+        production.execute(script)
+    elif case == "drifted":
+        production.execute(DRIFTED_TABLE.encode())
+    elif case == "absent":
+        production.execute("CREATE TABLE password_reset_tokens (email TEXT PRIMARY KEY, token TEXT NOT NULL)")
+    else:
+        # Relations of all kinds share one name space: the second CREATE INDEX finds its name taken.
+        production.execute("CREATE TABLE password_reset_tokens_user_id_idx (note TEXT)")
+
+
+def _remove_conflict(case: Case, production: psycopg.Connection) -> None:
+    if case == "absent":
+        production.execute("DROP TABLE password_reset_tokens")
+    elif case == "partial":
+        production.execute("DROP TABLE password_reset_tokens_user_id_idx")
+
+
+def _check(incident: Incident) -> None:
+    """Raise unless the ledger says: all before it applied, this one failed, nothing of the two others."""
+    rows = {row.migration_name: row for row in incident.ledger()}
+    failed = rows.pop(FAILED, None)
+    if (
+        failed is None
+        or failed.finished_at is not None
+        or failed.rolled_back_at is not None
+        or failed.applied_steps_count != 0
+        or "already exists" not in (failed.logs or "")
+        or any(row.finished_at is None for row in rows.values())
+        or set(PENDING) & set(rows)
+    ):
+        raise RuntimeError(
+            f"The incident {incident.case} was not staged as it should be: {incident.ledger()}"
+        )
+
+
+def _commit(folder: Path) -> None:
+    """Make the folder a git repository with one commit, whatever git is configured to do on this machine."""
+    outside = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+    environment = outside | {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+    author = ["-c", "user.name=Staging", "-c", "user.email=staging@example.com"]
+    for command in (
+        ["init", "--quiet", "--initial-branch=main"],
+        ["add", "--all"],
+        [*author, "commit", "--quiet", "--message=Golden-first intake"],
+    ):
+        done = subprocess.run(
+            ["git", *command],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        if done.returncode != 0:
+            raise RuntimeError(f"git {command[0]} failed in {folder}:\n{done.stderr}")

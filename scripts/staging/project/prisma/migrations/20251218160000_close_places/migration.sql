@@ -1,0 +1,2 @@
+-- AlterEnum
+ALTER TYPE "PlaceStatus" ADD VALUE 'CLOSED';
