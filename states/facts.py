@@ -139,6 +139,8 @@ class Replay:
         steps: S₀ … Sₖ, the footprint's properties after each statement; k < n if the path ended.
         footprint: every property that differs between two steps, or that the script names.
         created: objects that the script creates; compared closed (RULES E8).
+        named: names, as `public.x`, that the script mentions; an object of that name that only production
+            has is a difference too (RULES E9).
         ended: why the path ended before the script's last statement; None if it did not.
         skipped: migrations of the base that could not be replayed, each with PostgreSQL's reason.
     """
@@ -148,6 +150,7 @@ class Replay:
     steps: tuple[Snapshot, ...]
     footprint: frozenset[Key]
     created: frozenset[str]
+    named: frozenset[str] = frozenset()
     ended: str | None = None
     skipped: tuple[str, ...] = ()
 

@@ -1,0 +1,1 @@
+"""Production as PostgreSQL shows it: connections, catalog, locks."""

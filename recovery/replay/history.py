@@ -1,0 +1,176 @@
+"""The history before a failed migration, replayed into a scratch database: S₀, and the ground for its steps."""
+
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from recovery.postgres import catalog
+from recovery.replay import steps
+from recovery.replay.scratch import ScratchServer
+from recovery.replay.script import ScriptError, parse
+from states.facts import Key, Replay
+
+#: Scripts that hold one of these words are read statement by statement first (RULES E15).
+_SUSPICIOUS = re.compile(
+    r"\b(create|alter|drop|import)\s+(role|user|group|database|tablespace|subscription|server|foreign)\b"
+    r"|\balter\s+system\b|\bowned\s+by\s+\w+\s*(,|;|to\b)|\b(reassign|drop)\s+owned\b|\bset\s+tablespace\b"
+    r"|\b(copy|load|checkpoint)\s|dblink|postgres_fdw|file_fdw|lo_import|lo_export|\bpg_(file|read|write|ls|reload"
+    r"|terminate|execute|rotate|stat_file)",
+    re.IGNORECASE,
+)
+_SETS = re.compile(r"\bset\b|set_config", re.IGNORECASE)
+
+
+#: The ledger, empty, as Prisma makes it: some scripts turn on its row security or comment on it.
+_LEDGER = """
+CREATE TABLE {}._prisma_migrations (
+    id varchar(36) PRIMARY KEY NOT NULL,
+    checksum varchar(64) NOT NULL,
+    finished_at timestamptz,
+    migration_name varchar(255) NOT NULL,
+    logs text,
+    rolled_back_at timestamptz,
+    started_at timestamptz NOT NULL DEFAULT now(),
+    applied_steps_count integer NOT NULL DEFAULT 0
+)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A migration's name, the SHA-256 of the script that ran, and its text."""
+
+    migration: str
+    checksum: str
+    text: str
+
+
+class HistoryReplay:
+    """A scratch database that holds the first migrations of a history, and can take on more.
+
+    Once a history, not once a database: nothing here knows production.
+    """
+
+    def __init__(self, server: ScratchServer, schema: str) -> None:
+        """Starts with an empty database that has the target's schema.
+
+        Args:
+            server: where to make it.
+            schema: the schema that Prisma's URL names; scripts run with it as their search path.
+        """
+        self._server = server
+        self._schema = schema
+        self._database = server.create()
+        self._connection: psycopg.Connection[Any] | None = None
+        self.applied: list[Script] = []
+        self.skipped: list[str] = []
+        connection = self._open()
+        connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema)))
+        connection.execute(sql.SQL(_LEDGER).format(sql.Identifier(schema)))
+        self._reset(connection)
+
+    def _open(self) -> psycopg.Connection[Any]:
+        if self._connection is None or self._connection.closed:
+            self._connection = self._server.connect(self._database)
+            self._reset(self._connection)
+        return self._connection
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _reset(self, connection: psycopg.Connection[Any]) -> None:
+        """Each migration starts with the session that Prisma gives it."""
+        connection.execute("RESET ALL")
+        connection.execute(sql.SQL("SET search_path = {}").format(sql.Identifier(self._schema)))
+
+    def extend(self, scripts: Iterable[Script]) -> None:
+        """Applies migrations on top; one that can't be replayed is undone, skipped and named (RULES E1)."""
+        for script in scripts:
+            connection = self._open()
+            if not _SUSPICIOUS.search(script.text):
+                try:
+                    connection.execute(script.text.encode())
+                except psycopg.Error:
+                    if not connection.closed:
+                        connection.execute("ROLLBACK")
+                    self._piecewise(script)
+            else:
+                self._piecewise(script)
+            connection = self._open()
+            if connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+                connection.execute("ROLLBACK")  # BEGIN without COMMIT: PostgreSQL undid it at the session's end
+            if _SETS.search(script.text):
+                self._reset(connection)
+            self.applied.append(script)
+
+    def _piecewise(self, script: Script) -> None:
+        """Statement by statement, on a copy: what a failed try leaves behind is thrown away with it."""
+        self._close()
+        copy = self._server.create(self._database)
+        try:
+            with self._server.connect(copy) as connection:
+                self._reset(connection)
+                self._statements(connection, script)
+        except (psycopg.Error, ScriptError) as error:
+            self._server.drop(copy)
+            reason = error.fact if isinstance(error, ScriptError) else str(error).splitlines()[0]
+            self.skipped.append(f"{script.migration}: {reason}")
+            return
+        self._server.drop(self._database)
+        self._database = copy
+
+    def _statements(self, connection: psycopg.Connection[Any], script: Script) -> None:
+        for statement in parse(script.text):
+            if statement.forbidden:
+                self.skipped.append(
+                    f"{script.migration}, statement {statement.index}: not executed, it {statement.forbidden}"
+                )
+                continue
+            connection.execute(statement.sql.encode())
+
+    def snapshot(self) -> dict[Key, str]:
+        """The whole schema as it stands now."""
+        return catalog.read(self._open())
+
+    def steps(self, script: Script) -> Replay:
+        """The steps of a script on top of this history, which is left as it was.
+
+        Raises:
+            ScriptError: the script can't be split into statements.
+        """
+        parsed = parse(script.text)
+        copies: list[str] = []
+
+        @contextmanager
+        def in_transaction() -> Iterator[psycopg.Connection[Any]]:
+            connection = self._open()  # what a transaction does is undone with it, so no copy is needed
+            try:
+                yield connection
+            finally:
+                if connection.closed:
+                    self._close()
+                else:
+                    connection.execute("ROLLBACK")
+                    self._reset(connection)
+
+        @contextmanager
+        def on_a_copy() -> Iterator[psycopg.Connection[Any]]:
+            self._close()
+            copies.append(self._server.create(self._database))
+            connection = self._server.connect(copies[-1])
+            self._reset(connection)
+            with connection:
+                yield connection
+
+        try:
+            return steps.run(parsed, script.checksum, in_transaction, on_a_copy, tuple(self.skipped))
+        finally:
+            for copy in copies:
+                self._server.drop(copy)

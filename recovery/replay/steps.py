@@ -1,0 +1,223 @@
+"""The failed script run statement by statement in the scratch database: the steps S₀ … Sₙ and their footprint."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import psycopg
+
+from recovery.postgres import catalog
+from recovery.replay.script import Parsed, quoted
+from states.comparison import qualified_name
+from states.facts import Key, Replay, Snapshot, Statement, Visibility
+
+#: What PostgreSQL says when IF [NOT] EXISTS found nothing to do; the scratch server speaks English (lc_messages).
+_SKIPPED = re.compile(r"already exists, skipping|does not exist, skipping|is already a member|already a label")
+_SKIPPING_NODES = {
+    "create_stmt",
+    "index_stmt",
+    "create_seq_stmt",
+    "create_schema_stmt",
+    "create_extension_stmt",
+    "create_table_as_stmt",
+    "alter_enum_stmt",
+    "drop_stmt",
+    "alter_table_stmt",
+    "rename_stmt",
+}
+
+
+Connect = Callable[[], AbstractContextManager[psycopg.Connection[Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One way through the script: a full snapshot after each statement, and what was skipped."""
+
+    snapshots: list[dict[Key, str]]
+    skipped: frozenset[int]
+    path: tuple[str, ...]
+    ended: str | None
+
+
+@contextmanager
+def _notices(connection: psycopg.Connection[Any]) -> Iterator[list[str]]:
+    messages: list[str] = []
+
+    def keep(diagnostic: psycopg.errors.Diagnostic) -> None:
+        messages.append(diagnostic.message_primary or "")
+
+    connection.add_notice_handler(keep)
+    try:
+        yield messages
+    finally:
+        connection.remove_notice_handler(keep)
+
+
+def _walk(connection: psycopg.Connection[Any], parsed: Sequence[Parsed]) -> _Run:
+    snapshots = [catalog.read(connection)]
+    skipped: set[int] = set()
+    path = _search_path(connection)
+    for statement in parsed:
+        if statement.forbidden:
+            return _Run(
+                snapshots,
+                frozenset(skipped),
+                path,
+                f"statement {statement.index} is not executed: it {statement.forbidden}",
+            )
+        with _notices(connection) as messages:
+            try:
+                connection.execute(statement.sql.encode())
+            except psycopg.Error as error:
+                reason = error.diag.message_primary or str(error)
+                return _Run(
+                    snapshots,
+                    frozenset(skipped),
+                    path,
+                    f"statement {statement.index} fails when replayed: {error.sqlstate} {reason}",
+                )
+        skips = sum(1 for message in messages if _SKIPPED.search(message))
+        if statement.node in _SKIPPING_NODES and skips >= statement.actions:
+            skipped.add(statement.index)
+        path = (
+            tuple(dict.fromkeys((*path, *_search_path(connection)))) if statement.node == "variable_set_stmt" else path
+        )
+        # What changes nothing by its nature needs no look; a transaction's end is looked at, for ON COMMIT.
+        same = statement.inert and not statement.control
+        snapshots.append(snapshots[-1] if same else catalog.read(connection))
+    return _Run(snapshots, frozenset(skipped), path, None)
+
+
+def _search_path(connection: psycopg.Connection[Any]) -> tuple[str, ...]:
+    row = connection.execute("SELECT current_schemas(false)::text[]").fetchone()
+    return tuple(row[0]) if row else ()
+
+
+def run(
+    parsed: Sequence[Parsed],
+    checksum: str,
+    in_transaction: Connect,
+    on_a_copy: Connect,
+    skipped_base: tuple[str, ...],
+) -> Replay:
+    """Runs the script in every way it can have been run, and keeps the way that got furthest.
+
+    A script without transaction control ran as one transaction or statement by statement (Prisma 7.4 and
+    the JavaScript engine). Some statements can only run one way: CREATE INDEX CONCURRENTLY in no
+    transaction, LOCK only in one.
+
+    Args:
+        parsed: the script's statements.
+        checksum: SHA-256 of the script.
+        in_transaction: a connection to the database at S₀, on which a transaction is rolled back at the end.
+        on_a_copy: a connection to a copy of it, which is thrown away.
+        skipped_base: migrations before it that could not be replayed.
+    """
+    best: _Run | None = None
+    if not any(statement.control for statement in parsed):
+        with in_transaction() as connection:
+            connection.execute("BEGIN")
+            best = _walk(connection, parsed)
+    if best is None or best.ended is not None:
+        with on_a_copy() as connection:
+            alone = _walk(connection, parsed)
+        if best is None or len(alone.snapshots) > len(best.snapshots):
+            best = alone
+    return _replay(parsed, checksum, best, skipped_base)
+
+
+def _replay(parsed: Sequence[Parsed], checksum: str, way: _Run, skipped_base: tuple[str, ...]) -> Replay:
+    snapshots = way.snapshots
+    statements = []
+    for statement in parsed:
+        visibility, why = _visibility(statement, way)
+        statements.append(Statement(statement.index, statement.sql, visibility, why))
+    first = {obj for obj, prop in snapshots[0] if prop == "exists"}
+    later = {obj for snapshot in snapshots[1:] for obj, prop in snapshot if prop == "exists"}
+    footprint, named = _named(parsed, way)
+    footprint |= changed_keys(snapshots)
+    return Replay(
+        checksum=checksum,
+        statements=tuple(statements),
+        steps=tuple({key: snapshot[key] for key in footprint if key in snapshot} for snapshot in snapshots),
+        footprint=frozenset(footprint),
+        created=frozenset(later - first),
+        named=named,
+        ended=way.ended,
+        skipped=skipped_base,
+    )
+
+
+def _visibility(statement: Parsed, way: _Run) -> tuple[Visibility, str]:
+    if statement.index >= len(way.snapshots):
+        return Visibility.UNREACHED, way.ended or ""
+    if statement.rows:
+        return Visibility.OPEN, statement.rows
+    if way.snapshots[statement.index] != way.snapshots[statement.index - 1]:
+        return Visibility.SEEN, ""
+    if statement.inert:
+        return Visibility.INERT, statement.inert
+    if statement.index in way.skipped:
+        return Visibility.INERT, "PostgreSQL skipped it when it was replayed"
+    return Visibility.OPEN, "its effect can't be seen in the schema"
+
+
+def changed_keys(snapshots: Sequence[Snapshot]) -> set[Key]:
+    """Every property that a step touches.
+
+    Of an object that a step drops, only that it existed: what else it had is none of the script's business.
+    """
+    keys: set[Key] = set()
+    for before, after in pairwise(snapshots):
+        if before is after:
+            continue
+        for key in before.keys() | after.keys():
+            if before.get(key) == after.get(key):
+                continue
+            obj, prop = key
+            object_dropped = (obj, "exists") in before and (obj, "exists") not in after
+            if object_dropped and prop != "exists":
+                continue
+            if _column_dropped(before, after, obj, prop):
+                continue
+            keys.add(key)
+    return keys
+
+
+_COLUMN = re.compile(r'(column (?:"(?:[^"]|"")*"|\S+)) ')
+
+
+def _column_dropped(before: Snapshot, after: Snapshot, obj: str, prop: str) -> bool:
+    match = _COLUMN.match(prop)
+    return bool(match) and (obj, match[1]) in before and (obj, match[1]) not in after if match else False
+
+
+def _named(parsed: Sequence[Parsed], way: _Run) -> tuple[set[Key], frozenset[str]]:
+    """RULES E9: what the script names belongs to the footprint, changed in the replay or not."""
+    existing: dict[str, set[str]] = {}
+    properties: dict[str, set[str]] = {}
+    for snapshot in {id(s): s for s in way.snapshots}.values():
+        for obj, prop in snapshot:
+            properties.setdefault(obj, set()).add(prop)
+            if prop == "exists" and (qualified := qualified_name(obj)):
+                existing.setdefault(qualified, set()).add(obj)
+    keys: set[Key] = set()
+    named: set[str] = set()
+    for statement in parsed:
+        for name in statement.names:
+            for schema in (name.schema,) if name.schema else way.path:
+                qualified = f"{quoted(schema)}.{quoted(name.name)}"
+                named.add(qualified)
+                for obj in existing.get(qualified, ()):
+                    keys.add((obj, "exists"))
+                    if name.properties == "":
+                        keys.update((obj, prop) for prop in properties[obj])
+                    elif name.properties is not None:
+                        wanted = name.properties
+                        keys.add((obj, wanted))
+                        keys.update((obj, p) for p in properties[obj] if p.startswith(wanted + " "))
+    return keys, frozenset(named)

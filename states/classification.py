@@ -1,0 +1,105 @@
+"""CLASSIFY: is the failed migration in the database or not, and may that be acted on?"""
+
+from dataclasses import dataclass
+
+from states.answers import Answer, Exit, Go, Refusal
+from states.effects import MarkApplied, MarkRolledBack, Resolution
+from states.table import State
+from states.verdict import Decision, Evidence, Verdict
+
+#: Verdicts that no approval overrides: half a script is neither in nor out, and a running one is neither yet.
+NEVER_APPROVED = (Verdict.PARTIAL, Verdict.IN_PROGRESS)
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A person's decision on one failed migration, for exactly one state of the evidence (RULES F9)."""
+
+    migration: str
+    decision: Decision
+    evidence_digest: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClassifyFacts:
+    """The evidence on one failed migration, with what people said of it.
+
+    Attributes:
+        ran_to_its_end: some attempt has applied_steps_count of 1 or more (RULES E3).
+        approval: the latest approval of this migration, of whatever evidence.
+        consented: somebody agreed to the change that follows from the evidence; an approval is consent too.
+    """
+
+    evidence: Evidence
+    ran_to_its_end: bool = False
+    approval: Approval | None = None
+    consented: bool = False
+
+    @property
+    def approved(self) -> bool:
+        """The approval counts: it is of this very evidence, and of a kind that can be approved."""
+        approval, evidence = self.approval, self.evidence
+        if approval is None or evidence.verdict in NEVER_APPROVED:
+            return False
+        if approval.migration != evidence.migration or approval.evidence_digest != evidence.evidence_digest:
+            return False
+        if approval.decision is Decision.MARK_ROLLED_BACK and self.ran_to_its_end:
+            return evidence.decision is Decision.MARK_ROLLED_BACK
+        return approval.decision in (Decision.MARK_APPLIED, Decision.MARK_ROLLED_BACK)
+
+
+def resolution(facts: ClassifyFacts) -> Resolution | None:
+    """The effect that the evidence, or an approval of it, calls for; None if neither decides."""
+    approval = facts.approval
+    decision = approval.decision if approval is not None and facts.approved else facts.evidence.decision
+    if decision is Decision.MARK_APPLIED:
+        return MarkApplied(facts.evidence.migration)
+    if decision is Decision.MARK_ROLLED_BACK:
+        return MarkRolledBack(facts.evidence.migration)
+    return None
+
+
+def decide(facts: ClassifyFacts) -> Answer:
+    """Goes on only with a decision, or an approval of this very evidence, and with consent."""
+    evidence = facts.evidence
+    name = evidence.migration
+    effect = resolution(facts)
+    if effect is not None and (facts.consented or facts.approved):
+        by = "a person approved this evidence" if facts.approved else "the evidence decides"
+        way = "applied" if isinstance(effect, MarkApplied) else "rolled back"
+        return Go(State.RESOLVE, f"{by}: {name} is to be marked {way}")
+    if effect is not None:
+        return Refusal(
+            "classify.consent",
+            f"{name} is {evidence.verdict}, and nobody has agreed to the change yet. Nothing was changed.",
+            "Run in a terminal, or with --yes, or set auto in prisma-recovery.toml.",
+        )
+    if evidence.decision is Decision.WAIT:
+        return Refusal(
+            "classify.in_progress",
+            f"{name} may still be running: {' '.join(evidence.reasons)} Nothing was changed.",
+            "Wait until it has ended, and run again.",
+            Exit.BUSY,
+        )
+    void = ""
+    if facts.approval is not None:
+        void = " An approval was given, and is void: it is of other evidence, or of a kind that can't be approved."
+    return Refusal(
+        f"classify.{evidence.verdict}",
+        f"{name} is {evidence.verdict}: {' '.join(evidence.reasons)}{void} Nothing was changed.",
+        _remedy(evidence),
+    )
+
+
+def _remedy(evidence: Evidence) -> str:
+    name, seen = evidence.migration, evidence.evidence_digest
+    if evidence.verdict is Verdict.PARTIAL:
+        return (
+            "Bring production by hand to where the script begins (undo its first part) or ends "
+            "(run the rest), and run again."
+        )
+    return (
+        "Mend what differs by hand and run again, or, knowing what is open, decide: prisma-recovery approve "
+        f'{name} --applied|--rolled-back --evidence {seen} --reason "…"'
+    )

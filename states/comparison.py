@@ -1,0 +1,154 @@
+"""Production against the steps of a replay: which step it stands at, and what differs from one."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from states.facts import Key, Replay, Snapshot, Visibility
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A property that production has otherwise than the replay. None means that it isn't there."""
+
+    object: str
+    property: str
+    expected: str | None
+    actual: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StatementState:
+    """Where one statement of the failed script stands in production.
+
+    Attributes:
+        state: in_place, absent, differs, open, or inert.
+        proof: what that rests on, for people.
+    """
+
+    index: int
+    sql: str
+    state: str
+    proof: str
+
+
+_COLUMN = re.compile(r'(column (?:"(?:[^"]|"")*"|\S+))(?: (.*))?\Z', re.DOTALL)
+_CLOSED = re.compile(r"(constraint|trigger|policy|rule) ")
+_KIND = re.compile(
+    r"(?:foreign table|materialized view|table|view|index|sequence|type|function|procedure|aggregate|statistics) "
+)
+
+
+def qualified_name(obj: str) -> str | None:
+    """`public.x` of `table public.x`; None for objects that have no schema."""
+    match = _KIND.match(obj)
+    return obj[match.end() :].split("(", 1)[0] if match else None
+
+
+def differences(replay: Replay, step: int, production: Snapshot) -> tuple[Difference, ...]:
+    """What separates production from step `step` (0 for before the script). Empty: production stands there."""
+    expected = replay.steps[step]
+    found = {
+        key: Difference(*key, expected.get(key), production.get(key))
+        for key in replay.footprint
+        if expected.get(key) != production.get(key)
+    }
+    for key in (*_closed(replay, expected, production), *_only_in_production(replay, production)):
+        found.setdefault(key, Difference(*key, expected.get(key), production[key]))
+    return tuple(found[key] for key in sorted(_without_consequences(found)))
+
+
+def _closed(replay: Replay, expected: Snapshot, production: Snapshot) -> Iterator[Key]:
+    """RULES E8: what production has on an object that the script creates, and that would change how it works."""
+    here = {obj for obj in replay.created if (obj, "exists") in expected and (obj, "exists") in production}
+    if not here:
+        return
+    tables = {obj.removeprefix("table ") for obj in here if obj.startswith("table ")}
+    for (obj, prop), value in production.items():
+        if (obj, prop) in expected:
+            continue
+        if obj in here:
+            column = _COLUMN.match(prop)
+            if _CLOSED.match(prop) or (column and column[2] is None and _demanding(obj, column[1], production)):
+                yield obj, prop
+        elif prop == "unique" and value.startswith("yes") and production.get((obj, "table")) in tables:
+            yield obj, "exists"
+
+
+def _demanding(obj: str, column: str, production: Snapshot) -> bool:
+    """An insert that doesn't know the column fails: it is NOT NULL and nothing fills it."""
+    filled = any((obj, f"{column} {kind}") in production for kind in ("default", "identity", "generated"))
+    return production.get((obj, f"{column} nullability")) == "not null" and not filled
+
+
+def _only_in_production(replay: Replay, production: Snapshot) -> Iterator[Key]:
+    """RULES E9: an object that the script names and the replayed history never had."""
+    known = {obj for step in replay.steps for obj, prop in step if prop == "exists"}
+    for obj, prop in production:
+        if prop == "exists" and obj not in known and qualified_name(obj) in replay.named:
+            yield obj, prop
+
+
+def _without_consequences(found: dict[Key, Difference]) -> Iterator[Key]:
+    """Of a missing (or extra) object or column only that, not each property that is missing with it."""
+    for obj, prop in found:
+        if prop != "exists" and (obj, "exists") in found:
+            continue
+        column = _COLUMN.match(prop)
+        if column and column[2] is not None and (obj, column[1]) in found:
+            continue
+        yield obj, prop
+
+
+def standing(replay: Replay, production: Snapshot) -> tuple[int, ...]:
+    """The steps that production equals; several where steps can't be told apart, none if it has drifted."""
+    return tuple(k for k in range(len(replay.steps)) if not differences(replay, k, production))
+
+
+def nearest(replay: Replay, production: Snapshot) -> int:
+    """The step with the fewest differences; of several, the one furthest into the script."""
+    return max(range(len(replay.steps)), key=lambda k: (-len(differences(replay, k, production)), k))
+
+
+def statement_states(replay: Replay, production: Snapshot, at: tuple[int, ...]) -> tuple[StatementState, ...]:
+    """Each statement's state, given the steps that production equals."""
+    return tuple(_statement_state(replay, index, production, at) for index in range(1, replay.total + 1))
+
+
+def _statement_state(replay: Replay, index: int, production: Snapshot, at: tuple[int, ...]) -> StatementState:
+    statement = replay.statements[index - 1]
+
+    def state(name: str, proof: str) -> StatementState:
+        return StatementState(index, statement.sql, name, proof)
+
+    if statement.visibility is Visibility.INERT:
+        return state("inert", statement.why)
+    if statement.visibility in (Visibility.OPEN, Visibility.UNREACHED):
+        return state("open", statement.why)
+    own = {k for k in replay.footprint if replay.steps[index - 1].get(k) != replay.steps[index].get(k)}
+    what = _headline(own, replay.steps[index - 1], replay.steps[index])
+    if at and min(at) >= index:
+        return state("in_place", f"{what}, as the replay has it")
+    if at and max(at) < index:
+        return state("absent", f"{what}: not so in production")
+    after, before = (
+        {k for k in own if production.get(k) in {step.get(k) for step in steps}}
+        for steps in (replay.steps[index:], replay.steps[:index])
+    )
+    if after == own and before != own:
+        return state("in_place", f"{what}, as the replay has it")
+    if before == own:
+        return state("absent", f"{what}: not so in production")
+    different = sorted(own - after)
+    shown = "; ".join(f"{obj} {prop}" for obj, prop in different[:3])
+    return state("differs", f"{what}: production differs in {shown}")
+
+
+def _headline(own: set[Key], before: Snapshot, after: Snapshot) -> str:
+    """What a statement is about, in a few words: the objects it makes or drops, else what it changes."""
+    made = sorted(obj for obj, prop in own if prop == "exists" and (obj, prop) in after)
+    gone = sorted(obj for obj, prop in own if prop == "exists" and (obj, prop) in before and (obj, prop) not in after)
+    if made or gone:
+        return ", ".join([f"{obj} exists" for obj in made[:2]] + [f"{obj} is gone" for obj in gone[:2]])
+    touched = sorted(_without_consequences({key: Difference(*key, None, None) for key in own}))
+    return ", ".join(f"{obj} {prop}" for obj, prop in touched[:2]) or "its effect"

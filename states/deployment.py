@@ -1,0 +1,87 @@
+"""DEPLOY: did `prisma migrate deploy` bring in what was pending?"""
+
+from dataclasses import dataclass
+
+from states.answers import Answer, Exit, Go, Refusal
+from states.facts import Cause
+from states.inspection import InspectFacts
+from states.table import State
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A migration that failed in this run, and why. Two failures without a cause are the same (RULES F6)."""
+
+    migration: str
+    cause: Cause
+    logs: str | None = None
+
+    def same_as(self, other: "Failure") -> bool:
+        """The same migration, for the same cause."""
+        return self.migration == other.migration and (self.cause.sqlstate, self.cause.kind) == (
+            other.cause.sqlstate,
+            other.cause.kind,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DeployFacts:
+    """The ledger, read again after the deploy.
+
+    Attributes:
+        planned: names that were to be deployed.
+        after: ledger and folder now.
+        consented: somebody agreed to deploy.
+        unchanged: why the deploy was not even tried, as `the pending set has changed`; empty if it was tried.
+        failures: migrations with an unfinished row now.
+        earlier: failures that this run has met before, those it began with included.
+        output: the end of what the command printed.
+    """
+
+    planned: tuple[str, ...]
+    after: InspectFacts
+    consented: bool
+    unchanged: str = ""
+    failures: tuple[Failure, ...] = ()
+    earlier: tuple[Failure, ...] = ()
+    output: str = ""
+
+
+def decide(facts: DeployFacts) -> Answer:
+    """Believes the ledger only; a failure for a new cause is inspected, the same one again blocks."""
+    planned = ", ".join(facts.planned)
+    if not facts.consented:
+        return Refusal(
+            "deploy.consent",
+            f"Pending: {planned}. Nobody has agreed to deploy yet, so nothing was deployed.",
+            "Run in a terminal, or with --yes, or set auto in prisma-recovery.toml.",
+        )
+    if facts.unchanged:
+        return Refusal(
+            "deploy.plan_changed",
+            f"Nothing was deployed: {facts.unchanged}.",
+            "Run again: it is inspected anew.",
+            Exit.BUSY,
+        )
+    repeated = [f for f in facts.failures if any(f.same_as(earlier) for earlier in facts.earlier)]
+    if repeated:
+        first = repeated[0]
+        code = f" ({first.cause.sqlstate})" if first.cause.sqlstate else ""
+        return Refusal(
+            "deploy.failed_again",
+            f"{first.migration} failed again for the same cause, {first.cause.kind}{code}. "
+            f"Logs: {(first.logs or facts.output or 'none').strip()}",
+            "Correct its cause (the SQL, the data or the database), and run again.",
+        )
+    if facts.failures:
+        return Go(State.INSPECT, f"{facts.failures[0].migration} failed: {facts.failures[0].cause.kind}")
+    if facts.after.unsettled:
+        return Go(State.INSPECT, f"{facts.after.unsettled[0]} is in question")
+    if facts.after.history.pending:
+        left = ", ".join(facts.after.history.pending)
+        return Refusal(
+            "deploy.still_pending",
+            f"`prisma migrate deploy` ended, but {left} is still pending. Prisma said: {facts.output or 'nothing'}",
+            "See what Prisma said, and run again.",
+        )
+    return Go(State.VERIFY, f"deployed {planned}" if planned else "nothing was left to deploy")

@@ -1,0 +1,109 @@
+"""The machine: the table of edges in `transitions`, fired from one place, by what a state answers."""
+
+from collections.abc import Callable
+from typing import Any
+
+from transitions import Machine as Transitions
+
+from states import classification, deployment, inspection, preflight, resolution, verification
+from states.answers import Answer, Go, Refusal
+from states.classification import ClassifyFacts
+from states.deployment import DeployFacts
+from states.inspection import InspectFacts
+from states.preflight import PreflightFacts
+from states.resolution import ResolveFacts
+from states.table import EDGES, State
+from states.verification import VerifyFacts
+
+Facts = PreflightFacts | InspectFacts | ClassifyFacts | ResolveFacts | DeployFacts | VerifyFacts
+
+#: The module that decides in each state, and the facts that it reads.
+DECIDES: dict[State, tuple[type, Callable[[Any], Answer]]] = {
+    State.PREFLIGHT: (PreflightFacts, preflight.decide),
+    State.INSPECT: (InspectFacts, inspection.decide),
+    State.CLASSIFY: (ClassifyFacts, classification.decide),
+    State.RESOLVE: (ResolveFacts, resolution.decide),
+    State.DEPLOY: (DeployFacts, deployment.decide),
+    State.VERIFY: (VerifyFacts, verification.decide),
+}
+
+
+class ImpossibleMoveError(Exception):
+    """A move that the table doesn't have was asked for. Always a bug."""
+
+
+class RecoveryMachine:
+    """One recovery's state. `advance`, `refuse`, `rerun` and `abort` are the only moves.
+
+    `transitions` is used with care: no automatic `to_*` triggers (they bypass guards), not queued (a queued
+    machine answers True when a guard refused), no work in callbacks. A trigger's answer is checked, and the
+    state is read back.
+    """
+
+    def __init__(self, state: State = State.PREFLIGHT) -> None:
+        self.state: str = state.value
+        self._answer: Answer | None = None
+        self._transitions = Transitions(
+            model=self,
+            states=[each.value for each in State],
+            initial=state.value,
+            auto_transitions=False,
+            queued=False,
+            send_event=True,
+        )
+        for edge in EDGES:
+            self._transitions.add_transition(
+                trigger=_TRIGGER.get(edge.target, "_advance")
+                if edge.source is not State.BLOCKED
+                else _FROM_BLOCKED[edge.target],
+                source=edge.source.value,
+                dest=edge.target.value,
+                conditions=_leads_to(edge.target),
+            )
+
+    @property
+    def current(self) -> State:
+        """Where the recovery stands."""
+        return State(self.state)
+
+    def advance(self, facts: Facts) -> Answer:
+        """Decides in the current state, from its facts, and moves there; a refusal moves to BLOCKED."""
+        kind, decide = DECIDES[self.current]
+        if not isinstance(facts, kind):
+            raise ImpossibleMoveError(f"{self.current} does not read {type(facts).__name__}")
+        answer: Answer = decide(facts)
+        self._move(answer, _TRIGGER.get(answer.to, "_advance"))
+        return answer
+
+    def refuse(self, refusal: Refusal) -> Refusal:
+        """Moves to BLOCKED for something that kept the state from observing its facts at all."""
+        self._move(refusal, "_block")
+        return refusal
+
+    def rerun(self) -> None:
+        """From BLOCKED back to PREFLIGHT: what was true may not be any more."""
+        self._move(Go(State.PREFLIGHT, "run again"), "_rerun")
+
+    def abort(self, reason: str) -> None:
+        """A person gave up this recovery."""
+        self._move(Go(State.ABORTED, reason), "_abort")
+
+    def _move(self, answer: Answer, trigger: str) -> None:
+        before = self.current
+        self._answer = answer
+        possible = trigger in self._transitions.get_triggers(before.value)
+        moved = possible and bool(getattr(self, trigger)())
+        if not moved or self.current is not answer.to:
+            raise ImpossibleMoveError(f"no edge leads from {before} to {answer.to}")
+
+
+_TRIGGER = {State.BLOCKED: "_block", State.ABORTED: "_abort"}
+_FROM_BLOCKED = {State.PREFLIGHT: "_rerun", State.ABORTED: "_abort"}
+
+
+def _leads_to(target: State) -> Callable[[Any], bool]:
+    def holds(event: Any) -> bool:  # noqa: ANN401 - transitions hands over its own event type, untyped
+        answer = event.model._answer  # noqa: SLF001 - the model is ours
+        return answer is not None and answer.to is target
+
+    return holds

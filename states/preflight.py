@@ -1,0 +1,33 @@
+"""PREFLIGHT: is this the right database, the right commit, and is nobody else deploying?"""
+
+from dataclasses import dataclass
+
+from states.answers import Answer, Exit, Go, Refusal
+from states.facts import Check, Outcome
+from states.table import State
+
+
+@dataclass(frozen=True, slots=True)
+class PreflightFacts:
+    """Every check that was made or should have been."""
+
+    checks: tuple[Check, ...]
+
+
+def decide(facts: PreflightFacts) -> Answer:
+    """Goes on only if every check holds or was waived by name; one that couldn't be made is no pass."""
+    against = [check for check in facts.checks if check.outcome in (Outcome.REFUSED, Outcome.UNKNOWN)]
+    if not facts.checks:
+        return Refusal("preflight.no_checks", "No check was made.", "Report this as a bug.", Exit.FAILURE)
+    if not against:
+        return Go(State.INSPECT, f"all {len(facts.checks)} checks hold")
+    # What only time mends is said last: a wrong database stays wrong however long one waits.
+    first = min(against, key=lambda check: check.busy)
+    others = f" {len(against) - 1} more do not hold." if len(against) > 1 else ""
+    verb = "could not be made" if first.outcome is Outcome.UNKNOWN else "does not hold"
+    return Refusal(
+        f"preflight.{first.name}",
+        f"The check {first.name} {verb}: {first.seen}.{others} Nothing was changed.",
+        first.remedy,
+        Exit.BUSY if first.busy else Exit.PREFLIGHT,
+    )

@@ -1,0 +1,53 @@
+"""RESOLVE: did `prisma migrate resolve` do what it was to do, and what is left?"""
+
+from dataclasses import dataclass
+
+from states.answers import Answer, Exit, Go, Refusal
+from states.effects import Resolution
+from states.inspection import InspectFacts
+from states.table import State
+
+
+@dataclass(frozen=True, slots=True)
+class ResolveFacts:
+    """The ledger, read again after the effect.
+
+    Attributes:
+        effect: what was asked of Prisma.
+        shown: the ledger shows it.
+        unchanged: why the effect was not even tried, as `the evidence has changed`; empty if it was tried.
+        output: the end of what the command printed.
+        after: ledger and folder now.
+    """
+
+    effect: Resolution
+    shown: bool
+    after: InspectFacts
+    unchanged: str = ""
+    output: str = ""
+
+
+def decide(facts: ResolveFacts) -> Answer:
+    """Believes the ledger only."""
+    name = facts.effect.migration
+    if facts.unchanged:
+        return Refusal(
+            "resolve.evidence_changed",
+            f"{name} was not marked: {facts.unchanged}. Nothing was changed.",
+            "Run again: it is classified anew.",
+            Exit.BUSY,
+        )
+    if not facts.shown:
+        said = f" Prisma said: {facts.output}" if facts.output else ""
+        return Refusal(
+            "resolve.not_shown",
+            f"`prisma migrate resolve` ran, but the ledger does not show {name} as resolved.{said}",
+            "See that the project's Prisma works on this very database, and run again.",
+        )
+    unsettled = facts.after.unsettled
+    if unsettled:
+        return Go(State.INSPECT, f"{name} is resolved, {unsettled[0]} remains")
+    pending = facts.after.history.pending
+    if pending:
+        return Go(State.DEPLOY, f"{name} is resolved, {len(pending)} pending")
+    return Go(State.VERIFY, f"{name} is resolved, nothing pending")

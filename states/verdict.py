@@ -1,0 +1,254 @@
+"""Is the failed migration in the database? The verdict, from evidence alone (RULES E1 to E14)."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from states.comparison import Difference, StatementState, differences, nearest, standing, statement_states
+from states.facts import Cause, Replay, Row, Subject, Visibility
+
+#: Raised whenever a rule changes what a verdict can be: approvals and caches of older rules are void.
+RULES_VERSION = 1
+
+
+class Verdict(StrEnum):
+    """What the evidence says of a failed migration."""
+
+    #: Every effect of the script is in production.
+    APPLIED = "applied"
+    #: None is.
+    NOT_APPLIED = "not_applied"
+    #: The first k of n statements are.
+    PARTIAL = "partial"
+    #: Production equals no step of the script.
+    DRIFTED = "drifted"
+    #: The schema can't tell.
+    UNDECIDABLE = "undecidable"
+    #: Something may still be running it.
+    IN_PROGRESS = "in_progress"
+
+
+class Decision(StrEnum):
+    """What follows from a verdict."""
+
+    MARK_APPLIED = "mark_applied"
+    MARK_ROLLED_BACK = "mark_rolled_back"
+    #: A person decides.
+    OPERATOR = "operator"
+    #: Look again later.
+    WAIT = "wait"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far production is in the script: a range where steps can't be told apart."""
+
+    steps_in_place: tuple[int, int]
+    steps_total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One failed migration with its verdict; the fields are those of `inspect --json`."""
+
+    migration: str
+    started_at: str
+    applied_steps_count: int
+    logs: str | None
+    cause: Cause
+    verdict: Verdict
+    decision: Decision
+    progress: Progress
+    statements: tuple[StatementState, ...]
+    differences: tuple[Difference, ...]
+    reasons: tuple[str, ...]
+    evidence_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    progress: Progress
+    statements: tuple[StatementState, ...] = ()
+    differences: tuple[Difference, ...] = ()
+
+
+class _Found(Protocol):
+    def __call__(self, verdict: Verdict, *reasons: str, closest: int | None = None) -> _Finding: ...
+
+
+def _open(replay: Replay) -> list[str]:
+    return [
+        f"statement {s.index} is open: {s.why}"
+        for s in replay.statements
+        if s.visibility in (Visibility.OPEN, Visibility.UNREACHED)
+    ]
+
+
+def _one(replay: Replay, subject: Subject) -> _Finding:
+    """The verdict if this script is the one that ran."""
+    production = subject.production
+    at = standing(replay, production)
+    last = replay.total
+    where = (min(at), max(at)) if at else (0, 0)
+    progress = Progress(where, last)
+    statements = statement_states(replay, production, at)
+
+    def found(verdict: Verdict, *reasons: str, closest: int | None = None) -> _Finding:
+        shown = () if closest is None else differences(replay, closest, production)
+        return _Finding(verdict, reasons, progress, statements, shown)
+
+    if any(row.applied_steps_count >= 1 for row in subject.attempts):
+        return _after_success(replay, at, found)
+    if not at:
+        closest = nearest(replay, production)
+        place = "after its last statement" if closest == last else f"after statement {closest} of {last}"
+        place = place if closest else "before its first statement"
+        return found(
+            Verdict.DRIFTED,
+            f"Production equals no step of the script; it is closest to the state {place}.",
+            closest=closest,
+        )
+    if at != tuple(range(where[0], where[1] + 1)):
+        return found(
+            Verdict.UNDECIDABLE,
+            "Steps before and after a change look alike in the schema, and production stands there: "
+            "whether what lies between was done can't be seen.",
+        )
+    open_statements = _open(replay)
+    if 0 in at and last in at:
+        if open_statements:
+            return found(Verdict.UNDECIDABLE, "The script leaves no trace in the schema.", *open_statements)
+        return found(
+            Verdict.NOT_APPLIED,
+            "The script changes nothing here: Prisma can run it again and record it itself.",
+        )
+    if last in at:
+        if open_statements:
+            return found(
+                Verdict.UNDECIDABLE,
+                "What the schema can show of the script is in production, but not all of it can be seen.",
+                *open_statements,
+            )
+        return found(Verdict.APPLIED, f"All {last} statements of the script are in production.")
+    if 0 in at:
+        if open_statements:
+            return found(
+                Verdict.UNDECIDABLE,
+                "What the schema can show of the script is not in production, but not all of it can be seen.",
+                *open_statements,
+            )
+        return found(Verdict.NOT_APPLIED, "Nothing of the script is in production.")
+    steps = f"{where[0]}" if where[0] == where[1] else f"{where[0]} to {where[1]}"
+    more = () if replay.complete else (replay.ended or "",)
+    return found(
+        Verdict.PARTIAL,
+        f"The first {steps} of {last} statements are in production, the rest is not.",
+        *open_statements,
+        *more,
+        closest=last if replay.complete else None,
+    )
+
+
+def _after_success(replay: Replay, at: tuple[int, ...], found: _Found) -> _Finding:
+    """RULES E3: an attempt ran to its end, so the migration is never marked rolled back."""
+    ran = "Prisma counted the script as run to its end (applied_steps_count is at least 1)"
+    if not replay.complete:
+        return found(Verdict.UNDECIDABLE, f"{ran}, but the script can't be replayed: {replay.ended}.")
+    nothing_to_see = all(step == replay.steps[0] for step in replay.steps)
+    if replay.total in at:
+        also = ", and nothing of it could be seen in the schema." if nothing_to_see else ", and production shows it."
+        return found(Verdict.APPLIED, ran + also)
+    return found(
+        Verdict.DRIFTED,
+        f"{ran}, but production does not show it: it was changed since.",
+        closest=replay.total,
+    )
+
+
+def _finding(subject: Subject) -> tuple[_Finding, Decision]:
+    nothing = Progress((0, 0), 0)
+    if subject.running:
+        finding = _Finding(Verdict.IN_PROGRESS, subject.running, nothing)
+        return finding, Decision.WAIT
+    if subject.unreadable:
+        return _Finding(Verdict.UNDECIDABLE, (subject.unreadable,), nothing), Decision.OPERATOR
+    present = next((r for r in subject.replays if r.checksum == subject.present), None)
+    ran = [r for r in subject.replays if r.checksum in {row.checksum for row in subject.attempts}]
+    if not ran:
+        return _Finding(Verdict.UNDECIDABLE, ("The script that ran was not found.",), nothing), Decision.OPERATOR
+    findings = [_one(replay, subject) for replay in ran]
+    finding = findings[-1]
+    skipped = tuple(f"Not replayed before it: {name}" for replay in ran[-1:] for name in replay.skipped)
+    if subject.overtaken_by:
+        names = ", ".join(subject.overtaken_by)
+        reason = f"Finished later, and works on the same objects: {names}."
+        return _as(finding, Verdict.UNDECIDABLE, reason, *finding.reasons), Decision.OPERATOR
+    if len({f.verdict for f in findings}) > 1:
+        reason = "Its attempts ran different scripts, and production answers differently for each."
+        return _as(finding, Verdict.UNDECIDABLE, reason), Decision.OPERATOR
+    if finding.verdict is Verdict.APPLIED:
+        if present is None or (present not in ran and _one(present, subject).verdict is not Verdict.APPLIED):
+            reason = "The script that ran is in production, but the migration's file was edited since and is not."
+            return _as(finding, Verdict.UNDECIDABLE, reason), Decision.OPERATOR
+        if any(row.finished for row in subject.attempts):
+            reason = "Another attempt of it finished: marking the dead one rolled back withdraws that attempt only."
+            return _as(finding, Verdict.APPLIED, *finding.reasons, reason), Decision.MARK_ROLLED_BACK
+        return _as(finding, finding.verdict, *finding.reasons, *skipped), Decision.MARK_APPLIED
+    finding = _as(finding, finding.verdict, *finding.reasons, *skipped)
+    if finding.verdict is Verdict.NOT_APPLIED and not any(row.finished for row in subject.attempts):
+        return finding, Decision.MARK_ROLLED_BACK
+    return finding, Decision.OPERATOR
+
+
+def _as(finding: _Finding, verdict: Verdict, *reasons: str) -> _Finding:
+    return _Finding(verdict, reasons, finding.progress, finding.statements, finding.differences)
+
+
+def judge(subject: Subject, cause: Cause, target: Sequence[str], base: Sequence[tuple[str, str]]) -> Evidence:
+    """The evidence on a failed migration, with its verdict and decision.
+
+    Args:
+        subject: everything that the verdict rests on.
+        cause: why it failed, as far as the logs tell; shown, never decisive.
+        target: the target's identity, as its system identifier, database and schema.
+        base: name and checksum of each migration that was replayed before it, in order.
+    """
+    finding, decision = _finding(subject)
+    latest = next((row for row in reversed(subject.attempts) if row.failed), subject.attempts[-1])
+    return Evidence(
+        migration=subject.migration,
+        started_at=latest.started_at,
+        applied_steps_count=latest.applied_steps_count,
+        logs=latest.logs,
+        cause=cause,
+        verdict=finding.verdict,
+        decision=decision,
+        progress=finding.progress,
+        statements=finding.statements,
+        differences=finding.differences,
+        reasons=finding.reasons,
+        evidence_digest=digest(subject, target, base),
+    )
+
+
+def digest(subject: Subject, target: Sequence[str], base: Sequence[tuple[str, str]]) -> str:
+    """Names this very evidence (RULES F9): any change of it gives another digest."""
+    rows: list[Row] = sorted(subject.attempts, key=lambda row: row.id)
+    parts = {
+        "rules": RULES_VERSION,
+        "target": list(target),
+        "migration": subject.migration,
+        "attempts": [astuple(row) for row in rows],
+        "scripts": sorted({subject.present, *(replay.checksum for replay in subject.replays)}),
+        "base": [list(pair) for pair in base],
+        "production": sorted([*key, value] for key, value in subject.production.items()),
+        "overtaken_by": list(subject.overtaken_by),
+        "unreadable": subject.unreadable,
+    }
+    encoded = json.dumps(parts, sort_keys=True, ensure_ascii=False).encode()
+    return "sha256:" + hashlib.sha256(encoded).hexdigest()

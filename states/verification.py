@@ -1,0 +1,81 @@
+"""VERIFY: is the schema what the history says?"""
+
+from dataclasses import dataclass
+
+from states.answers import Answer, Exit, Go, Refusal
+from states.comparison import Difference
+from states.inspection import InspectFacts
+from states.table import State
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationDifference:
+    """What production lacks, or has otherwise, of one finished migration."""
+
+    migration: str
+    differences: tuple[Difference, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyFacts:
+    """Production against the replay of all finished migrations (RULES F8).
+
+    Attributes:
+        after: ledger and folder now.
+        changed: this run has changed something, by resolve or deploy.
+        proven: names whose objects were compared and agree.
+        differing: names that ever failed, were rolled back, stamped or deployed since, and differ.
+        elsewhere: differences in other migrations; shown, and no reason to refuse.
+        wrong_checksums: rows that deploy wrote with another checksum than the planned file's (RULES F6).
+        unprovable: why the comparison could not be made for a name that needs it; empty if it was.
+    """
+
+    after: InspectFacts
+    changed: bool
+    proven: tuple[str, ...] = ()
+    differing: tuple[MigrationDifference, ...] = ()
+    elsewhere: tuple[MigrationDifference, ...] = ()
+    wrong_checksums: tuple[str, ...] = ()
+    unprovable: tuple[str, ...] = ()
+
+
+def decide(facts: VerifyFacts) -> Answer:
+    """The gate opens only when nothing is failed, pending, different or unproven."""
+    exit_code = Exit.VERIFY_FAILED if facts.changed else Exit.BLOCKED
+    history = facts.after.history
+    left = (*facts.after.unsettled, *history.pending)
+    if left:
+        return Refusal(
+            "verify.history",
+            f"The history is not complete: {left[0]} is failed or pending.",
+            "Run again.",
+            exit_code,
+        )
+    if facts.wrong_checksums:
+        names = ", ".join(facts.wrong_checksums)
+        return Refusal(
+            "verify.checksum",
+            f"Deployed with another script than the one planned: {names}.",
+            "Find out who deployed it, and from which commit.",
+            exit_code,
+        )
+    if facts.differing:
+        first = facts.differing[0]
+        shown = "; ".join(
+            f"{d.object} {d.property}: expected {d.expected or 'absent'}, is {d.actual or 'absent'}"
+            for d in first.differences[:5]
+        )
+        return Refusal(
+            "verify.differs",
+            f"Production is not what {first.migration} says. {shown}.",
+            "Bring production to what the migration says, and run again.",
+            exit_code,
+        )
+    if facts.unprovable:
+        return Refusal(
+            "verify.unprovable",
+            f"The schema could not be proven: {facts.unprovable[0]}",
+            "Resolve what stops the replay, and run again.",
+            exit_code,
+        )
+    return Go(State.PIPELINE_READY, "schema and history agree")
