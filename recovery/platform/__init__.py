@@ -1,0 +1,1 @@
+"""The platforms around a project, as far as preflight asks them."""

@@ -1,0 +1,1 @@
+"""Prisma's side of a project: its schema, migrations folder, `.env`, and the CLI."""

@@ -1,0 +1,136 @@
+"""The Prisma CLI: four commands, by construction. Nothing here takes arguments for it as text.
+
+What it prints is for people: what a command did is read from the database, before and after it.
+"""
+
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from recovery.errors import UsageError
+from recovery.prisma.process import Finished, Running
+from recovery.prisma.project import Launcher, Project
+from recovery.secrets import Redactor
+from states.effects import Deploy, Effect, MarkApplied, MarkRolledBack
+
+#: Nothing is asked, nothing is looked up on the network, nothing is coloured.
+_QUIET = {
+    "CI": "1",
+    "CHECKPOINT_DISABLE": "1",
+    "PRISMA_HIDE_UPDATE_MESSAGE": "1",
+    "NO_COLOR": "1",
+    "FORCE_COLOR": "0",
+}
+#: Without Prisma's own lock, no other deploy would be kept out while ours works (RULES F1).
+_REMOVED = ("PRISMA_SCHEMA_DISABLE_ADVISORY_LOCK",)
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """`prisma migrate status`, which changes nothing."""
+
+
+Command = Effect | Status
+
+
+def command(effect: Command, schema: Path | None = None) -> tuple[str, ...]:
+    """The CLI's arguments for an effect. There are no others.
+
+    Raises:
+        UsageError: `prisma.migration_name` for a name that could be taken for something else.
+    """
+    match effect:
+        case MarkApplied(migration):
+            arguments: tuple[str, ...] = ("resolve", "--applied", _name(migration))
+        case MarkRolledBack(migration):
+            arguments = ("resolve", "--rolled-back", _name(migration))
+        case Deploy():
+            arguments = ("deploy",)
+        case Status():
+            arguments = ("status",)
+    return ("migrate", *arguments, *(() if schema is None else ("--schema", str(schema))))
+
+
+class PrismaCli:
+    """Runs the project's own CLI.
+
+    Args:
+        project: its root is the working directory, and its URL variables are all set to the URL, so
+            that whichever the project reads, it reads our target.
+        launcher: how the CLI is started.
+        environ: the environment that the CLI inherits.
+    """
+
+    def __init__(self, project: Project, launcher: Launcher, environ: Mapping[str, str]) -> None:
+        self._project = project
+        self._launcher = launcher
+        self._environ = environ
+
+    def start(
+        self,
+        effect: Command,
+        *,
+        url: str,
+        on_output: Callable[[str], None] | None = None,
+        on_interrupt: Callable[[], None] | None = None,
+    ) -> Running:
+        """Start a command, in a session and process group of its own.
+
+        Args:
+            effect: what to do.
+            url: of the target; handed over in the environment alone, since anybody can read arguments.
+            on_output: called with each line, redacted, from another thread.
+            on_interrupt: called when ^C comes while the command is waited for.
+
+        Raises:
+            UsageError: `prisma.not_started`, `prisma.migration_name`.
+        """
+        argv = (*self._launcher.argv, *command(effect, self._project.schema))
+        environment = {key: value for key, value in self._environ.items() if key not in _REMOVED}
+        try:
+            process = subprocess.Popen(
+                argv,
+                cwd=self._project.root,
+                env={**environment, **_QUIET, **dict.fromkeys(self._project.url_variables, url)},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                encoding="utf-8",
+                errors="replace",
+                start_new_session=True,
+            )
+        except (OSError, ValueError) as error:
+            raise UsageError(
+                "prisma.not_started",
+                f"The Prisma CLI could not be started as {self._launcher.argv[0]} "
+                f"({getattr(error, 'strerror', None) or type(error).__name__}). Nothing was done.",
+                "Install the project's packages and Node.js, or correct `command` under [prisma] in "
+                "prisma-recovery.toml.",
+            ) from error
+        return Running(process, Redactor(url), on_output, on_interrupt)
+
+    def run(
+        self,
+        effect: Command,
+        *,
+        url: str,
+        on_output: Callable[[str], None] | None = None,
+        on_interrupt: Callable[[], None] | None = None,
+        timeout: float | None = None,
+    ) -> Finished:
+        """`start`, then `Running.wait`. No time-out unless one is given: it would cause a failed migration."""
+        return self.start(effect, url=url, on_output=on_output, on_interrupt=on_interrupt).wait(timeout)
+
+
+def _name(migration: str) -> str:
+    """A migration's name, if it can be nothing but one."""
+    if not migration or migration in {".", ".."} or migration.startswith("-") or set(migration) & set("/\\\0"):
+        raise UsageError(
+            "prisma.migration_name",
+            f"{migration!r} is not a migration's name: it is empty, starts with `-`, or names a path. "
+            "Nothing was done.",
+            "Name a folder of the migrations folder.",
+        )
+    return migration

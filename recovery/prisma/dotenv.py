@@ -1,0 +1,107 @@
+"""Where the target's URL comes from: a flag, the environment, or a `.env` file as Prisma reads it."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from recovery.errors import UsageError
+from recovery.prisma.project import Project
+
+#: Most direct first: migrations need a session, which a pooler's URL does not give.
+_ORDER = ("DIRECT_URL", "DATABASE_URL_UNPOOLED", "DATABASE_URL")
+
+# The grammar of npm's `dotenv`, which Prisma uses: an unquoted value ends at a `#`.
+_LINE = re.compile(
+    r"""^[ \t]*(?:export[ \t]+)?(?P<name>[\w.-]+)(?:[ \t]*=[ \t]*|:[ \t]+)
+        (?P<value>'(?:\\'|[^'])*'|"(?:\\"|[^"])*"|`(?:\\`|[^`])*`|[^#\r\n]*)
+        [ \t]*(?:\#.*)?$""",
+    re.MULTILINE | re.VERBOSE,
+)
+_REFERENCE = re.compile(r"\\\$\{|\$\{(\w+)\}")
+
+
+def find_url(explicit: str | None, environ: Mapping[str, str], project: Project | None) -> tuple[str, str]:
+    """The URL of the target, and where it was found.
+
+    An explicit one comes first; then the environment; then `.env` beside the schema and at the root of
+    the project. In each, the direct URL comes before the pooled one, and what only this project's
+    schema names comes last.
+
+    Args:
+        explicit: the value of `--url`.
+        environ: environment variables.
+        project: whose `.env` files are read; None if there is no project.
+
+    Returns:
+        The URL, and its source for people, as "DIRECT_URL in the environment".
+
+    Raises:
+        UsageError: `url.missing`; `url.ambiguous` if two `.env` files disagree; `url.unreadable`.
+    """
+    if explicit:
+        return explicit, "--url"
+    names = tuple(dict.fromkeys((*_ORDER, *(project.url_variables if project else ()))))
+    for name in names:
+        if environ.get(name):
+            return environ[name], f"{name} in the environment"
+    files = {path: _values(path, environ) for path in _files(project) if path.is_file()}
+    for name in names:
+        found = {path: values[name] for path, values in files.items() if values.get(name)}
+        if len(set(found.values())) > 1:
+            raise UsageError(
+                "url.ambiguous",
+                f"{name} differs between {' and '.join(map(str, found))}, and Prisma refuses that. Nothing was done.",
+                "Keep one of them, or name the target with --url.",
+            )
+        for path, url in found.items():
+            return url, f"{name} in {path}"
+    places = "".join(f", {path}{'' if path in files else ' (missing)'}" for path in _files(project))
+    raise UsageError(
+        "url.missing",
+        f"No database URL was found. Looked for {', '.join(names)} in the environment{places}. Nothing was done.",
+        "Set DIRECT_URL to the direct (not pooled) URL of the database.",
+    )
+
+
+def parse(text: str, environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables of a `.env` file, with `${NAME}` replaced by the environment's value or the file's own."""
+    raw: dict[str, str] = {}
+    for match in _LINE.finditer(text):
+        value = match["value"].strip()
+        if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"`":
+            quote, value = value[0], value[1:-1]
+            if quote == '"':
+                value = value.replace("\\n", "\n").replace("\\r", "\r")
+        raw[match["name"]] = value
+    return {name: _expand(value, raw, environ, {name}) for name, value in raw.items()}
+
+
+def _expand(value: str, raw: Mapping[str, str], environ: Mapping[str, str], inside: set[str]) -> str:
+    def replacement(match: re.Match[str]) -> str:
+        name = match[1]
+        if name is None:
+            return "${"
+        if name in environ:
+            return environ[name]
+        # A variable that refers to itself, also by way of others, has nothing to give.
+        return "" if name in inside else _expand(raw.get(name, ""), raw, environ, inside | {name})
+
+    return _REFERENCE.sub(replacement, value)
+
+
+def _files(project: Project | None) -> tuple[Path, ...]:
+    if project is None:
+        return ()
+    beside = project.schema if project.schema.is_dir() else project.schema.parent
+    return tuple(dict.fromkeys((beside / ".env", project.root / ".env")))
+
+
+def _values(path: Path, environ: Mapping[str, str]) -> dict[str, str]:
+    try:
+        return parse(path.read_text("utf-8-sig"), environ)
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(
+            "url.unreadable",
+            f"{path} cannot be read as UTF-8 text, so the database's URL is not known. Nothing was done.",
+            "Correct the file, or name the target with --url.",
+        ) from error

@@ -1,0 +1,58 @@
+"""Why a migration failed, from the ledger's `logs`. It explains; it never proves that nothing was done.
+
+Prisma's native engine writes PostgreSQL's code, its JavaScript engine PostgreSQL's sentence alone:
+the code is then inferred where the sentence leaves no doubt (in English; else the cause is unknown).
+"""
+
+import re
+
+from recovery.prisma.causes import ENTRIES, Entry
+from states.facts import Cause
+
+_BY_KIND = {entry.kind: entry for entry in ENTRIES}
+_SENTENCES = tuple((re.compile(sentence), code, entry) for entry in ENTRIES for sentence, code in entry.sentences)
+
+# At the start of a line: a statement quoted in the log can hold the same words.
+_CODE = re.compile(r"^Database error code: ([0-9A-Z]{5})\s*$", re.MULTILINE)
+_DEBUG_CODE = re.compile(r"\bcode: SqlState\(E([0-9A-Z]{5})\)")
+_ERROR = re.compile(r"(?:^|: )(?:ERROR|FATAL|PANIC): +(.+)$", re.MULTILINE)
+_DEBUG_MESSAGE = re.compile(r'\bmessage: "((?:[^"\\]|\\.)*)"')
+_NOT_EMPTY = re.compile(r"\bP3005\b")
+
+
+def cause(logs: str | None) -> Cause:
+    """What made a migration fail; kind `unknown` where `logs` is empty or does not tell."""
+    text = logs or ""
+    said = message(text) or ""
+    read = {(code, entry) for pattern, code, entry in _SENTENCES if pattern.fullmatch(said)}
+    written = _CODE.search(text) or _DEBUG_CODE.search(text)
+    if written:
+        # A code can stand for several kinds (0A000); the sentence then tells which.
+        code, same = written[1], [entry for code, entry in read if code == written[1]]
+        return _cause(code, same[0] if same else _by_code(code))
+    if len(read) == 1:
+        return _cause(*read.pop())
+    return _cause(None, _BY_KIND["schema_not_empty" if _NOT_EMPTY.search(text) else "unknown"])
+
+
+def message(logs: str | None) -> str | None:
+    """PostgreSQL's own sentence, as `relation "x" already exists`; None where `logs` holds none."""
+    text = logs or ""
+    if match := _ERROR.search(text):
+        return match[1].strip()
+    if match := _DEBUG_MESSAGE.search(text):
+        return match[1].replace('\\"', '"')
+    return None
+
+
+def advice(found: Cause) -> str:
+    """What to do about a cause, for people."""
+    return _BY_KIND.get(found.kind, _BY_KIND["unknown"]).advice
+
+
+def _by_code(code: str) -> Entry:
+    return next((entry for entry in ENTRIES if code in entry.codes or code[:2] in entry.codes), _BY_KIND["unknown"])
+
+
+def _cause(code: str | None, entry: Entry) -> Cause:
+    return Cause(code, entry.kind, entry.transient)

@@ -1,0 +1,184 @@
+"""Where things are in a project: the schema, its migrations folder, and the Prisma CLI.
+
+Configuration in TypeScript is read by pattern, not run: what a pattern misses is caught later, when
+the command is proven to go to our target before the first one that changes anything (RULES F2).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from recovery.config import upwards
+from recovery.errors import PreflightError, UsageError
+from recovery.prisma.sources import (
+    config_path,
+    config_setting,
+    config_text,
+    config_variables,
+    has_datasource,
+    package_schema,
+    package_version,
+    schema_variables,
+)
+
+#: Where Prisma looks for the schema when nothing names it.
+_SCHEMAS = ("prisma/schema.prisma", "schema.prisma", "prisma/schema")
+#: Prisma 8 keeps another ledger, so nothing that is known here holds for it.
+_UNKNOWN_MAJOR = 8
+#: Set in any case: what projects commonly read, also through code that no pattern sees.
+_ALWAYS = ("DATABASE_URL", "DIRECT_URL")
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A Prisma project on disk.
+
+    Attributes:
+        root: the folder that holds package.json or prisma.config; the CLI's working directory.
+        schema: schema.prisma, or a folder of such files.
+        migrations: the migrations folder; not necessarily there.
+        config: prisma.config.ts or one of its other names; None if there is none.
+        url_variables: environment variables that the project could read its URL from.
+    """
+
+    root: Path
+    schema: Path
+    migrations: Path
+    config: Path | None
+    url_variables: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Launcher:
+    """How to start the project's Prisma CLI.
+
+    Attributes:
+        argv: program and first arguments.
+        version: of the package `prisma`, as "6.19.3"; None if not known.
+    """
+
+    argv: tuple[str, ...]
+    version: str | None
+
+
+def find(cwd: Path, schema: str | Path | None = None) -> Project:
+    """Find the project that `cwd` belongs to, no further up than the root of the git checkout.
+
+    Args:
+        cwd: the working directory, absolute.
+        schema: path of the schema if a person named it, relative to `cwd`.
+
+    Raises:
+        UsageError: `project.no_schema`, `project.unreadable`.
+    """
+    try:
+        if schema is not None:
+            named = (cwd / schema).resolve()
+            if not named.exists():
+                raise _no_schema(f"there is no {named}")
+            return _project(_root(named), named)
+        for folder in upwards(cwd.resolve()):
+            if found := _schema_in(folder):
+                return _project(folder if _is_root(folder) else _root(found), found)
+    except OSError as error:
+        raise UsageError(
+            "project.unreadable",
+            f"{error.filename} cannot be read ({error.strerror}). Nothing was done.",
+            "Give this user permission to read the project.",
+        ) from error
+    raise _no_schema(f"neither {cwd} nor a folder above it in the same checkout has one")
+
+
+def find_launcher(project: Project, command: Sequence[str] | None = None) -> Launcher:
+    """Find the project's own Prisma CLI, as Node does: from the schema's folder upwards.
+
+    Args:
+        project: whose CLI.
+        command: the configured command, for projects that keep the CLI elsewhere.
+
+    Raises:
+        UsageError: `prisma.not_found`.
+        PreflightError: `prisma.version_8`.
+    """
+    folders = (project.schema, *project.schema.parents)
+    package = next((p for f in folders if (p := f / "node_modules" / "prisma").is_dir()), None)
+    script = next((b for f in folders if (b := f / "node_modules" / ".bin" / "prisma").exists()), None)
+    version = None if package is None else package_version(package / "package.json")
+    if version is not None and _major(version) >= _UNKNOWN_MAJOR:
+        raise PreflightError(
+            "prisma.version_8",
+            f"The project has Prisma {version}, which keeps another ledger than the one that this tool knows "
+            "(Prisma 3 to 7). Nothing was changed.",
+            "Recover this database by Prisma's own means.",
+        )
+    if command:
+        return Launcher(tuple(command), version)
+    # Node itself starts the package in about 0.3 s less than npx takes.
+    if package is not None and (entry := package / "build" / "index.js").is_file():
+        return Launcher(("node", str(entry)), version)
+    if script is not None:
+        return Launcher((str(script),), version)
+    raise UsageError(
+        "prisma.not_found",
+        f"There is no Prisma CLI in node_modules of {project.schema.parent} or above. Nothing was done.",
+        "Install the project's packages (npm ci), or name the command as `command` under [prisma] in "
+        'prisma-recovery.toml, as ["pnpm", "exec", "prisma"].',
+    )
+
+
+def _project(root: Path, schema: Path) -> Project:
+    config = config_path(root)
+    text = config_text(config)
+    files = sorted(schema.rglob("*.prisma")) if schema.is_dir() else [schema]
+    contents = {file: file.read_text(errors="replace") for file in files}
+    variables = [*_ALWAYS, *config_variables(text)]
+    for content in contents.values():
+        variables += schema_variables(content)
+    configured = config_setting(text, "migrations", "path")
+    return Project(
+        root=root,
+        schema=schema,
+        migrations=root / configured if configured else _beside(schema, contents),
+        config=config,
+        url_variables=tuple(dict.fromkeys(variables)),
+    )
+
+
+def _beside(schema: Path, contents: Mapping[Path, str]) -> Path:
+    """The migrations folder: beside the file with the datasource, or (up to Prisma 6.5) beside the schema folder."""
+    main = next((file for file, content in contents.items() if has_datasource(content)), schema)
+    folder = main.parent / "migrations"
+    older = schema.parent / "migrations"
+    return older if schema.is_dir() and older.is_dir() and not folder.is_dir() else folder
+
+
+def _schema_in(folder: Path) -> Path | None:
+    """The schema of the project whose root is `folder`: as its configuration says, else in the usual places."""
+    named = config_setting(config_text(config_path(folder)), "schema") or package_schema(folder / "package.json")
+    for candidate in (named,) if named else _SCHEMAS:
+        if (path := folder / candidate).exists():
+            return path.resolve()
+    return None
+
+
+def _major(version: str) -> int:
+    """The first number of a version; 0 for what is none, as a local build's."""
+    first = version.split(".", maxsplit=1)[0]
+    return int(first) if first.isdecimal() else 0
+
+
+def _is_root(folder: Path) -> bool:
+    return (folder / "package.json").is_file() or config_path(folder) is not None
+
+
+def _root(schema: Path) -> Path:
+    """The nearest folder above `schema` that is a project's root; without one, the schema's own."""
+    return next((folder for folder in upwards(schema.parent) if _is_root(folder)), schema.parent)
+
+
+def _no_schema(where: str) -> UsageError:
+    return UsageError(
+        "project.no_schema",
+        f"No Prisma schema was found: {where}. Nothing was done.",
+        "Run this in the project, or name the schema with --schema.",
+    )

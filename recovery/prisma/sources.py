@@ -1,0 +1,89 @@
+"""Reading schema.prisma, prisma.config and package.json by pattern: paths, and environment variables.
+
+Nothing is run. A pattern that misses something makes a later check refuse; it cannot send a command astray.
+"""
+
+import json
+import re
+from pathlib import Path
+
+_EXTENSIONS = ("ts", "js", "mts", "mjs", "cts", "cjs")
+_COMMENT = re.compile(r"^[ \t]*(?://[^\n]*|/\*(?s:.*?)\*/)", re.MULTILINE)
+_LINE_COMMENT = re.compile(r"^\s*//.*$", re.MULTILINE)
+_STRING = re.compile(r"""(["'`])((?:(?!\1)[^\\\n]|\\.)*)\1""")
+
+_DATASOURCE = re.compile(r"^\s*datasource\s+\w+\s*\{", re.MULTILINE)
+# Not `shadowDatabaseUrl`: Prisma refuses a shadow database that is the target itself.
+_SCHEMA_URL = re.compile(r"""^\s*(?:url|directUrl)\s*=\s*env\(\s*["']([^"']+)["']\s*\)""", re.MULTILINE)
+_CONFIG_VARIABLE = re.compile(
+    r"""\benv(?:<[^>]*>)?\(\s*["'`](?P<call>\w+)["'`]\s*\)"""
+    r"""|\bprocess\.env(?:\?)?\.(?P<dot>\w+)"""
+    r"""|\bprocess\.env(?:\?\.)?\[\s*["'`](?P<index>\w+)["'`]\s*\]"""
+)
+#: Variables that hold no URL, and that break the CLI if they are given one.
+_NO_URL = frozenset({"CI", "HOME", "NODE_ENV", "NODE_OPTIONS", "PATH", "PWD", "TZ", "USER"})
+
+
+def config_path(root: Path) -> Path | None:
+    """Prisma's configuration file in `root`, under any of its names."""
+    for stem in ("prisma.config", ".config/prisma"):
+        for extension in _EXTENSIONS:
+            if (path := root / f"{stem}.{extension}").is_file():
+                return path
+    return None
+
+
+def config_setting(text: str, *keys: str) -> str | None:
+    """The path that a configuration file gives for `schema`, or for `migrations`, `path`.
+
+    Read from a string, or from the strings of a `path.join(…)`.
+    """
+    pattern = r"\s*:\s*\{[^}]*?\b".join(keys)
+    match = re.search(rf"\b{pattern}\s*:\s*(?:path\.(?:join|resolve)\((?P<join>[^)]*)\)|(?=[\"'`]))", text)
+    if match is None:
+        return None
+    if match["join"] is not None:
+        return "/".join(string for _, string in _STRING.findall(match["join"])) or None
+    string = _STRING.match(text, match.end())
+    return string[2] if string else None
+
+
+def config_text(path: Path | None) -> str:
+    """The configuration without whole-line comments; empty if there is none."""
+    return "" if path is None else _COMMENT.sub("", path.read_text(errors="replace"))
+
+
+def config_variables(text: str) -> tuple[str, ...]:
+    """Environment variables that a configuration file reads and that could hold the URL."""
+    names = (match[match.lastgroup or 0] for match in _CONFIG_VARIABLE.finditer(text))
+    return tuple(name for name in names if name not in _NO_URL and "SHADOW" not in name.upper())
+
+
+def schema_variables(text: str) -> tuple[str, ...]:
+    """Environment variables that a schema file reads its URLs from."""
+    return tuple(_SCHEMA_URL.findall(_LINE_COMMENT.sub("", text)))
+
+
+def has_datasource(text: str) -> bool:
+    """Whether a schema file is the one of its folder that Prisma looks beside for the migrations."""
+    return _DATASOURCE.search(text) is not None
+
+
+def package_schema(package: Path) -> str | None:
+    """`prisma.schema` of a package.json; None if it has none, or is not readable JSON."""
+    return _nested(package, "prisma", "schema")
+
+
+def package_version(package: Path) -> str | None:
+    """`version` of a package.json; None if it has none, or is not readable JSON."""
+    return _nested(package, "version")
+
+
+def _nested(path: Path, *keys: str) -> str | None:
+    try:
+        value = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value if isinstance(value, str) else None
