@@ -33,12 +33,8 @@ MEANING = {0: "production is ready", 3: "a person must decide, and nothing was c
 def main() -> int:
     """Run the demo; 0 if the recovery ended as it should for the case, else 1."""
     parser = argparse.ArgumentParser(prog="scripts/demo", description=__doc__)
-    parser.add_argument(
-        "--case", choices=CASES, default="exists", help="what production looks like (default: exists)"
-    )
-    parser.add_argument(
-        "--keep", action="store_true", help="leave the project and its server until Enter is pressed"
-    )
+    parser.add_argument("--case", choices=CASES, default="exists", help="what production looks like (default: exists)")
+    parser.add_argument("--keep", action="store_true", help="leave the project and its server until Enter is pressed")
     chosen = parser.parse_args()
     # Like Ctrl-C: so that the folder is removed. The server goes in any case.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
@@ -92,9 +88,7 @@ def _recover(incident: Incident) -> int:
     """Run `prisma-recovery` as a user would, on this terminal."""
     program = Path(sys.executable).with_name("prisma-recovery")
     if not program.is_file():
-        print(
-            f"{program.name} isn't installed beside {sys.executable}: run scripts/bootstrap", file=sys.stderr
-        )
+        print(f"{program.name} isn't installed beside {sys.executable}: run scripts/bootstrap", file=sys.stderr)
         return 127
     sys.stdout.flush()
     command = [str(program), "run", "--yes", "--pipeline"]

@@ -144,9 +144,7 @@ def stage(case: Case, folder: Path, server: Server, *, database: str = "producti
 
 
 def _copy_project(folder: Path, database: str) -> None:
-    shutil.copytree(
-        PROJECT, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("README.md", "node_modules")
-    )
+    shutil.copytree(PROJECT, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("README.md", "node_modules"))
     (folder / "gitignore").rename(folder / ".gitignore")
     (folder / "node_modules").symlink_to(toolchain().node_modules, target_is_directory=True)
     configuration = folder / "prisma-recovery.toml"
@@ -180,9 +178,7 @@ def _before_the_incident(folder: Path, server: Server) -> str:
         with _without_the_three(folder):
             done = Incident("exists", folder, server.url(work)).prisma("migrate", "deploy")
         if done.returncode != 0:
-            raise RuntimeError(
-                f"prisma migrate deploy failed on the base history:\n{done.stdout}{done.stderr}"
-            )
+            raise RuntimeError(f"prisma migrate deploy failed on the base history:\n{done.stdout}{done.stderr}")
         with server.connect(work) as production:
             production.execute(DATA)
         server.rename_database(work, template)
@@ -237,9 +233,7 @@ def _check(incident: Incident) -> None:
         or any(row.finished_at is None for row in rows.values())
         or set(PENDING) & set(rows)
     ):
-        raise RuntimeError(
-            f"The incident {incident.case} was not staged as it should be: {incident.ledger()}"
-        )
+        raise RuntimeError(f"The incident {incident.case} was not staged as it should be: {incident.ledger()}")
 
 
 def _commit(folder: Path) -> None:

@@ -107,7 +107,7 @@ def toolchain() -> Toolchain:
     def install(folder: Path) -> None:
         for path in wanted:
             shutil.copy(path, folder)
-        node.run_npm("ci", "--ignore-scripts", "--no-audit", "--no-fund", cwd=folder)
+        node.run_npm("ci", "--prefer-offline", "--ignore-scripts", "--no-audit", "--no-fund", cwd=folder)
 
     return Toolchain(node, keep(f"prisma-{digest}", install) / "node_modules")
 

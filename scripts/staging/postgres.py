@@ -125,9 +125,8 @@ class Server:
 
     host = "127.0.0.1"
 
-    def __init__(
-        self, version: str, folder: Path, port: int, password: str | None, watchdog: _Watchdog
-    ) -> None:
+    def __init__(self, version: str, folder: Path, port: int, password: str | None, watchdog: _Watchdog) -> None:
+        #: As PostgreSQL says it: `18.6`.
         self.version = version
         self.folder = folder
         self.port = port
@@ -175,9 +174,7 @@ class Server:
         """Create a database, as a copy of `template` if one is given (nobody may be connected to it)."""
         statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
         with self.connect() as connection:
-            connection.execute(
-                statement.format(sql.Identifier(name), sql.Identifier(template or "template1"))
-            )
+            connection.execute(statement.format(sql.Identifier(name), sql.Identifier(template or "template1")))
 
     def rename_database(self, name: str, new_name: str) -> None:
         """Give a database another name (nobody may be connected to it)."""
@@ -188,9 +185,7 @@ class Server:
     def drop_database(self, name: str) -> None:
         """Drop a database, with the connections to it."""
         with self.connect() as connection:
-            connection.execute(
-                sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
-            )
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
     def log(self) -> str:
         """Return what the server wrote to its log so far; also after it was stopped."""
@@ -288,7 +283,8 @@ def _launch(program: _Program, port: int, password: str | None, settings: Mappin
             str(folder),
         ]
         command += ["-h", Server.host]
-        return Server(program.version, folder, port, password, _Watchdog(program, folder, command))
+        release = ".".join(program.version.split(".")[:2])
+        return Server(release, folder, port, password, _Watchdog(program, folder, command))
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -407,9 +403,7 @@ def _fetch(version: str, folder: Path) -> None:
             members.extractall(work, filter="data")
         shutil.move(Path(work) / "package" / "native", folder / "native")
     for link in json.loads((folder / "native" / "pg-symlinks.json").read_text()):
-        (folder / link["target"]).symlink_to(
-            os.path.relpath(folder / link["source"], (folder / link["target"]).parent)
-        )
+        (folder / link["target"]).symlink_to(os.path.relpath(folder / link["source"], (folder / link["target"]).parent))
     for program in (folder / "native" / "bin").iterdir():
         program.chmod(0o755)
 

@@ -42,10 +42,7 @@ def server() -> Iterator[postgres.Server]:
 def staged(server: postgres.Server, tmp_path_factory: pytest.TempPathFactory) -> Staged:
     """The four incidents, each in a database of its own."""
     folder = tmp_path_factory.mktemp("staged incidents")
-    return {
-        case: incident.stage(case, folder / case, server, database=f"production_{case}")
-        for case in incident.CASES
-    }
+    return {case: incident.stage(case, folder / case, server, database=f"production_{case}") for case in incident.CASES}
 
 
 @pytest.fixture(scope="module")
@@ -142,27 +139,21 @@ def test_the_pipeline_needs_what_is_pending(server: postgres.Server, tmp_path: P
     assert "8 of 8 items added" in said[0].stdout
     assert "0 of 8 items added" in said[3].stdout
     with server.connect("production") as connection:
-        written = connection.execute(
-            "SELECT count(*) FROM places WHERE golden_item_id IS NOT NULL"
-        ).fetchone()
+        written = connection.execute("SELECT count(*) FROM places WHERE golden_item_id IS NOT NULL").fetchone()
     assert written == (6,)
 
 
 def test_the_project_is_a_clean_checkout(staged: Staged) -> None:
     """The project is a git repository with one commit and nothing uncommitted."""
     for one in staged.values():
-        log = subprocess.run(
-            ["git", "log", "--format=%s"], cwd=one.project, capture_output=True, text=True, check=True
-        )
+        log = subprocess.run(["git", "log", "--format=%s"], cwd=one.project, capture_output=True, text=True, check=True)
         status = subprocess.run(
             ["git", "status", "--short"], cwd=one.project, capture_output=True, text=True, check=True
         )
         assert (log.stdout, status.stdout) == ("Golden-first intake\n", "")
 
 
-def test_staging_works_without_a_home(
-    server: postgres.Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_staging_works_without_a_home(server: postgres.Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither git nor Prisma needs a home folder."""
     monkeypatch.setenv("HOME", "")
     server.drop_database("staged_absent")

