@@ -1,0 +1,282 @@
+"""Hypothesis strategies for every record of facts, and short hand-made records for examples."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+
+from hypothesis import strategies as st
+
+from states.classification import Approval, ClassifyFacts
+from states.comparison import Difference
+from states.deployment import DeployFacts, Failure
+from states.effects import MarkApplied, MarkRolledBack
+from states.facts import Cause, Check, History, Key, Outcome, Replay, Row, Statement, Subject, Visibility
+from states.inspection import InspectFacts
+from states.preflight import PreflightFacts
+from states.resolution import ResolveFacts
+from states.table import State
+from states.verdict import Decision, Evidence, Progress, Verdict, judge
+from states.verification import MigrationDifference, VerifyFacts
+
+NAMES = ("m1", "m2", "m3")
+UNKNOWN = Cause(None, "unknown", transient=False)
+TARGET = ("7", "app", "public")
+
+names = st.sampled_from(NAMES)
+some_names = st.lists(names, unique=True, max_size=3).map(tuple)
+words = st.sampled_from(("", "said", "something else"))
+causes = st.sampled_from((UNKNOWN, Cause("42P07", "object_exists", transient=False), Cause("40P01", "deadlock", True)))
+checksums = st.sampled_from(("a", "b", "c"))
+
+checks = st.builds(
+    Check,
+    name=st.sampled_from(("target.identity", "deploy.running", "project.url")),
+    outcome=st.sampled_from(Outcome),
+    seen=st.just("what was seen"),
+    source=st.just("where"),
+    remedy=st.sampled_from(("", "what to do")),
+    busy=st.booleans(),
+)
+preflight_facts = st.builds(PreflightFacts, checks=st.lists(checks, max_size=4).map(tuple))
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> History:
+    """Ledger and folder as they can be: a failed name is unfinished, or pending with a rolled-back row."""
+    place = {name: draw(st.sampled_from(("applied", "unfinished", "in question", "pending", "none"))) for name in NAMES}
+    applied, unfinished, question, pending = (
+        tuple(name for name in NAMES if place[name] == each)
+        for each in ("applied", "unfinished", "in question", "pending")
+    )
+    folder = tuple(sorted((*question, *pending)))
+    return History(
+        applied=applied,
+        failed=(*unfinished, *question),
+        pending=folder,
+        modified=draw(st.sampled_from(((), applied))),
+        missing_locally=draw(st.sampled_from(((), unfinished[:1]))),
+    )
+
+
+inspect_facts = st.builds(InspectFacts, history=histories(), settled=some_names.map(frozenset))
+rows = st.builds(
+    Row,
+    id=st.sampled_from(("1", "2", "3")),
+    migration=st.just("m1"),
+    checksum=checksums,
+    started_at=st.sampled_from(("2026-01-01", "2026-01-02")),
+    finished_at=st.none() | st.just("2026-01-03"),
+    rolled_back_at=st.none() | st.just("2026-01-04"),
+    applied_steps_count=st.integers(0, 2),
+    logs=st.none() | st.just("ERROR"),
+)
+
+#: Properties of two tables, an index and a column: few, so that steps and production meet often.
+KEYS: tuple[Key, ...] = (
+    ("table public.x", "exists"),
+    ("table public.x", "column a"),
+    ("table public.x", "column a type"),
+    ("table public.x", "constraint x_pkey"),
+    ("index public.i", "exists"),
+    ("index public.i", "unique"),
+    ("index public.i", "table"),
+    ("table public.y", "exists"),
+    ("table public.y", "column b"),
+)
+snapshots = st.dictionaries(st.sampled_from(KEYS), st.sampled_from(("exists", "yes", "text", "public.x")), max_size=5)
+
+
+@st.composite
+def replays(draw: st.DrawFn, checksum: st.SearchStrategy[str] = checksums) -> Replay:
+    """A replay that keeps the promises of its record: the footprint holds what differs between steps."""
+    total = draw(st.integers(1, 3))
+    reached = draw(st.sampled_from((total, total, total, draw(st.integers(0, total)))))
+    steps = [draw(snapshots)]
+    statements = []
+    for index in range(1, total + 1):
+        if index > reached:
+            statements.append(Statement(index, f"SQL {index}", Visibility.UNREACHED, "not reached"))
+            continue
+        step = draw(st.just(steps[-1]) | snapshots)
+        seen = step != steps[-1]
+        kinds = [Visibility.SEEN, Visibility.SEEN, Visibility.OPEN] if seen else [Visibility.OPEN, Visibility.INERT]
+        statements.append(Statement(index, f"SQL {index}", draw(st.sampled_from(kinds)), "why"))
+        steps.append(step)
+    changed = {key for step in steps for key in KEYS if step.get(key) != steps[0].get(key)}
+    footprint = frozenset(changed | draw(st.sets(st.sampled_from(KEYS), max_size=3)))
+    first = {obj for obj, prop in steps[0] if prop == "exists"}
+    return Replay(
+        checksum=draw(checksum),
+        statements=tuple(statements),
+        steps=tuple({key: step[key] for key in footprint if key in step} for step in steps),
+        footprint=footprint,
+        created=frozenset({obj for step in steps for obj, prop in step if prop == "exists"} - first),
+        named=draw(st.sampled_from((frozenset(), frozenset({"public.y"})))),
+        ended=None if reached == total else "statement is not executed",
+        skipped=draw(st.sampled_from(((), ("m0: missing",)))),
+    )
+
+
+@st.composite
+def subjects(draw: st.DrawFn) -> Subject:
+    """A failed migration; production stands at a step of a replay in half of the examples."""
+    attempts = draw(st.lists(rows, min_size=1, max_size=3, unique_by=lambda row: row.id))
+    found = tuple(draw(replays(st.just(each))) for each in draw(st.lists(checksums, max_size=3, unique=True)))
+    production = draw(snapshots)
+    if found and draw(st.booleans()):
+        production = draw(st.sampled_from(draw(st.sampled_from(found)).steps))
+    return Subject(
+        migration="m1",
+        attempts=tuple(attempts),
+        replays=found,
+        present=draw(checksums),
+        production=production,
+        unreadable=draw(st.sampled_from(("", "", "", "no script"))),
+        overtaken_by=draw(st.sampled_from(((), (), (), ("m9",)))),
+        running=draw(st.sampled_from(((), (), (), ("pid 7 runs it.",)))),
+    )
+
+
+evidence = subjects().map(lambda subject: judge(subject, UNKNOWN, TARGET, ()))
+#: Evidence that no subject needs to give: whatever the rules above it say, these must hold their ground.
+any_evidence = st.builds(
+    Evidence,
+    migration=names,
+    started_at=st.just("2026-01-01"),
+    applied_steps_count=st.integers(0, 1),
+    logs=st.none(),
+    cause=causes,
+    verdict=st.sampled_from(Verdict),
+    decision=st.sampled_from(Decision),
+    progress=st.just(Progress((0, 0), 1)),
+    statements=st.just(()),
+    differences=st.just(()),
+    reasons=st.sampled_from(((), ("a reason.",))),
+    evidence_digest=st.sampled_from(("sha256:1", "sha256:2")),
+)
+
+
+@st.composite
+def classify_facts(draw: st.DrawFn) -> ClassifyFacts:
+    """Evidence with or without an approval, of it or of other evidence."""
+    found = draw(evidence | any_evidence)
+    approval = draw(
+        st.none()
+        | st.builds(
+            Approval,
+            migration=st.sampled_from((found.migration, "m3")),
+            decision=st.sampled_from(Decision),
+            evidence_digest=st.sampled_from((found.evidence_digest, "sha256:1")),
+            reason=st.just("because"),
+        )
+    )
+    return ClassifyFacts(found, draw(st.booleans()), approval, draw(st.booleans()))
+
+
+resolve_facts = st.builds(
+    ResolveFacts,
+    effect=st.builds(MarkApplied, names) | st.builds(MarkRolledBack, names),
+    shown=st.booleans(),
+    after=inspect_facts,
+    unchanged=st.sampled_from(("", "", "the evidence has changed")),
+    output=words,
+)
+failures = st.builds(Failure, migration=names, cause=causes, logs=st.none() | st.just("ERROR"))
+some_failures = st.lists(failures, max_size=2).map(tuple)
+deploy_facts = st.builds(
+    DeployFacts,
+    planned=some_names,
+    after=inspect_facts,
+    consented=st.booleans(),
+    unchanged=st.sampled_from(("", "", "the pending set has changed")),
+    failures=some_failures,
+    earlier=some_failures,
+    output=words,
+)
+differing = st.builds(
+    MigrationDifference,
+    migration=names,
+    differences=st.sampled_from(((), (Difference("table public.x", "exists", "yes", None),))),
+)
+few_differing = st.sampled_from(((), (), "some")).flatmap(
+    lambda kind: st.just(()) if kind == () else st.lists(differing, max_size=2).map(tuple)
+)
+few_words = st.sampled_from(((), (), ("m1",)))
+verify_facts = st.builds(
+    VerifyFacts,
+    after=inspect_facts,
+    changed=st.booleans(),
+    proven=some_names,
+    differing=few_differing,
+    elsewhere=few_differing,
+    wrong_checksums=few_words,
+    unprovable=few_words,
+)
+
+#: What each state reads.
+FACTS: dict[State, st.SearchStrategy[object]] = {
+    State.PREFLIGHT: preflight_facts,
+    State.INSPECT: inspect_facts,
+    State.CLASSIFY: classify_facts(),
+    State.RESOLVE: resolve_facts,
+    State.DEPLOY: deploy_facts,
+    State.VERIFY: verify_facts,
+}
+
+
+def row(
+    number: int = 1, *, checksum: str = "a", steps: int = 0, finished: bool = False, rolled_back: bool = False
+) -> Row:
+    """A ledger row of the migration `m1`; unfinished unless told otherwise."""
+    return Row(
+        id=str(number),
+        migration="m1",
+        checksum=checksum,
+        started_at=f"2026-01-0{number}T00:00:00Z",
+        finished_at="2026-02-01T00:00:00Z" if finished else None,
+        rolled_back_at="2026-02-02T00:00:00Z" if rolled_back else None,
+        applied_steps_count=steps,
+        logs=None,
+    )
+
+
+def steps_of(*changes: Mapping[Key, str | None], base: Mapping[Key, str] | None = None) -> list[dict[Key, str]]:
+    """S₀ … Sₙ, each step given by what it changes; None removes a property."""
+    steps = [dict(base or {})]
+    for change in changes:
+        step = {**steps[-1], **{key: value for key, value in change.items() if value is not None}}
+        steps.append({key: value for key, value in step.items() if change.get(key, "") is not None})
+    return steps
+
+
+def replay_of(
+    steps: Sequence[Mapping[Key, str]],
+    *,
+    checksum: str = "a",
+    unseen: Mapping[int, Visibility] | None = None,
+    extra: Sequence[Key] = (),
+    named: Sequence[str] = (),
+    total: int | None = None,
+    skipped: Sequence[str] = (),
+) -> Replay:
+    """A replay of these steps; statements are seen unless `unseen` says otherwise."""
+    kinds = dict(unseen or {})
+    count = len(steps) - 1 if total is None else total
+    for index in range(len(steps), count + 1):
+        kinds[index] = Visibility.UNREACHED
+    footprint = {*extra}
+    for before, after in itertools.pairwise(steps):
+        footprint |= {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
+    first = {obj for obj, prop in steps[0] if prop == "exists"}
+    return Replay(
+        checksum=checksum,
+        statements=tuple(
+            Statement(index, f"SQL {index}", kinds.get(index, Visibility.SEEN), f"why {index}")
+            for index in range(1, count + 1)
+        ),
+        steps=tuple({key: step[key] for key in footprint if key in step} for step in steps),
+        footprint=frozenset(footprint),
+        created=frozenset({obj for step in steps for obj, prop in step if prop == "exists"} - first),
+        named=frozenset(named),
+        ended=None if count == len(steps) - 1 else "a statement is not executed",
+        skipped=tuple(skipped),
+    )
