@@ -121,10 +121,9 @@ def parse(url: str) -> DatabaseUrl:
 
 def _host(parts: SplitResult) -> str:
     """The host in the case in which it was written: it can be a socket's folder, percent-encoded."""
-    hostname = parts.hostname or ""
     written = parts.netloc.rpartition("@")[2]
-    start = written.lower().index(hostname)
-    return unquote(written[start : start + len(hostname)])
+    bracketed = written.startswith("[")
+    return unquote(written[1:].partition("]")[0] if bracketed else written.partition(":")[0])
 
 
 def _libpq(parameters: dict[str, str]) -> dict[str, str]:

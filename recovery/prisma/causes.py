@@ -138,7 +138,7 @@ ENTRIES = (
         ("58P01",),
         "The server lacks an extension: install it, or do without.",
         (
-            (r'could not open extension control file ".+"', "58P01"),
+            (r'could not open extension control file ".+".*', "58P01"),
             (r'extension ".+" is not available', "0A000"),
         ),
     ),

@@ -66,7 +66,7 @@ def find_url(explicit: str | None, environ: Mapping[str, str], project: Project 
 def parse(text: str, environ: Mapping[str, str]) -> dict[str, str]:
     """The variables of a `.env` file, with `${NAME}` replaced by the environment's value or the file's own."""
     raw: dict[str, str] = {}
-    for match in _LINE.finditer(text):
+    for match in _LINE.finditer(text.replace("\r\n", "\n").replace("\r", "\n")):
         value = match["value"].strip()
         if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"`":
             quote, value = value[0], value[1:-1]

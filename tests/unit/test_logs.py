@@ -1,0 +1,111 @@
+"""Causes from the ledger's logs, of both engines."""
+
+import pytest
+
+from recovery.prisma.logs import advice, cause, message
+from states.facts import Cause
+
+NATIVE = """A migration failed to apply. New migrations cannot be applied before the error is recovered from.
+
+Migration name: 20260217000000_add_tokens
+
+Database error code: {code}
+
+Database error:
+ERROR: {said}
+
+DbError {{ severity: "ERROR", parsed_severity: Some(Error), code: SqlState(E{code}), message: "x", detail: None }}
+"""
+SCRIPTED = "Database error: Error querying the database: ERROR: {said}\n   0: sql_schema_connector::apply_script\n"
+
+KNOWN = [
+    ("42P07", "object_exists", False, 'relation "x" already exists'),
+    ("42701", "object_exists", False, 'column "a" of relation "x" already exists'),
+    ("42710", "object_exists", False, 'type "Kind" already exists'),
+    ("42710", "object_exists", False, 'constraint "x_fkey" for relation "x" already exists'),
+    ("42P06", "object_exists", False, 'schema "s" already exists'),
+    ("25001", "not_in_transaction", False, "CREATE INDEX CONCURRENTLY cannot run inside a transaction block"),
+    ("23505", "duplicates", False, 'could not create unique index "x_key"'),
+    ("23502", "nulls", False, 'column "a" of relation "x" contains null values'),
+    ("23503", "foreign_key", False, 'insert or update on table "x" violates foreign key constraint "x_fkey"'),
+    ("23514", "check", False, 'check constraint "c" of relation "x" is violated by some row'),
+    ("22P02", "cast", False, 'invalid input syntax for type integer: "a"'),
+    ("42804", "cast", False, 'column "a" cannot be cast automatically to type integer'),
+    ("40P01", "deadlock", True, "deadlock detected"),
+    ("55P03", "lock_timeout", True, "canceling statement due to lock timeout"),
+    ("57014", "statement_timeout", True, "canceling statement due to statement timeout"),
+    ("42501", "privileges", False, "permission denied for schema public"),
+    ("42501", "privileges", False, "must be owner of table x"),
+    ("55P04", "unsafe_enum_value", False, 'unsafe use of new value "C" of enum type "Kind"'),
+    ("42P01", "missing_object", False, 'relation "x" does not exist'),
+    ("42703", "missing_object", False, 'column "a" of relation "x" does not exist'),
+    ("42883", "missing_object", False, "function gen_random_uuid() does not exist"),
+    ("42704", "missing_object", False, 'type "vector" does not exist'),
+    ("0A000", "missing_extension", False, 'extension "vector" is not available'),
+    ("58P01", "missing_extension", False, 'could not open extension control file "/x.control": No such file'),
+    (
+        "25P02",
+        "in_failed_transaction",
+        False,
+        "current transaction is aborted, commands ignored until end of transaction block",
+    ),
+    ("42601", "syntax", False, 'syntax error at or near "CREAT"'),
+    ("2BP01", "dependent_objects", False, "cannot drop type x because other objects depend on it"),
+    ("53100", "disk_full", False, 'could not extend file "base/1/2": No space left on device'),
+    ("25006", "read_only", False, "cannot execute CREATE TABLE in a read-only transaction"),
+    ("57P01", "connection_lost", True, "terminating connection due to administrator command"),
+    ("53300", "too_many_connections", True, "sorry, too many clients already"),
+]
+
+
+@pytest.mark.parametrize(("code", "kind", "transient", "said"), KNOWN)
+def test_both_engines_give_the_same_cause(code: str, kind: str, said: str, *, transient: bool) -> None:
+    """The native engine writes the code; from the other's sentence the same code is inferred."""
+    expected = Cause(code, kind, transient)
+    for logs in (NATIVE.format(code=code, said=said), SCRIPTED.format(said=said)):
+        assert cause(logs) == expected
+        assert message(logs) == said
+    assert advice(expected)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "transient"),
+    [("08006", "connection_lost", True), ("0A000", "not_supported", False), ("XX000", "unknown", False)],
+)
+def test_a_code_is_enough(code: str, kind: str, *, transient: bool) -> None:
+    """A code tells the kind where the sentence tells nothing."""
+    assert cause(NATIVE.format(code=code, said="etwas anderes")) == Cause(code, kind, transient)
+
+
+@pytest.mark.parametrize(
+    "logs",
+    [
+        None,
+        "",
+        "External error id#0",
+        SCRIPTED.format(said="Relation »x« existiert bereits"),
+        "relation x already exists, says nobody",
+        SCRIPTED.format(said='note: relation "x" already exists, or so'),
+    ],
+)
+def test_what_is_not_said_is_unknown(logs: str | None) -> None:
+    """Without a code, and without a sentence that is PostgreSQL's own, the cause is unknown."""
+    assert cause(logs) == Cause(None, "unknown", transient=False)
+
+
+def test_a_code_inside_the_script_is_not_the_cause() -> None:
+    """A statement quoted in the logs does not speak for the server."""
+    logs = SCRIPTED.format(said='syntax error at or near "Database error code: 42P07"')
+    assert cause(logs).sqlstate == "42601"
+
+
+def test_a_schema_without_a_ledger_is_recognised() -> None:
+    """P3005 is Prisma's own error, without a code of PostgreSQL."""
+    assert cause("Error: P3005\n\nThe database schema is not empty.").kind == "schema_not_empty"
+
+
+def test_the_debug_form_alone_is_enough() -> None:
+    """Where only the debug form of the error is there, it gives code and sentence."""
+    logs = r'DbError { severity: "ERROR", code: SqlState(E42P07), message: "relation \"x\" already exists" }'
+    assert cause(logs) == Cause("42P07", "object_exists", transient=False)
+    assert message(logs) == 'relation "x" already exists'
