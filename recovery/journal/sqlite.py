@@ -23,9 +23,7 @@ def _utc_now() -> datetime:
 class SqliteJournal:
     """A `Journal` in `.prisma-recovery/journal.sqlite3`. Made by `open` or `find`; for one thread."""
 
-    def __init__(
-        self, connection: sqlite3.Connection, path: Path, target: str, clock: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path, target: str, clock: Callable[[], datetime]) -> None:
         self._connection = connection
         self._path = path
         self._target = target

@@ -33,9 +33,7 @@ PRAGMA user_version = {FORMAT};
 COMMIT;
 """
 
-_CORRUPT = frozenset(
-    {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISMATCH}
-)
+_CORRUPT = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISMATCH})
 _LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 
@@ -78,8 +76,7 @@ def unwritable(path: Path, reason: str) -> JournalError:
     """The journal takes no event: no permission, a read-only or full disk."""
     return JournalError(
         "journal.unwritable",
-        f"The journal {path} cannot be opened or written ({reason}); "
-        "nothing was recorded, and nothing more was done.",
+        f"The journal {path} cannot be opened or written ({reason}); nothing was recorded, and nothing more was done.",
         "Free space, or make the project's folder writable for this user, then run again.",
     )
 

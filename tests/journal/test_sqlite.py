@@ -279,9 +279,7 @@ while True:
     assert len(events) in {returned, returned + 1}
 
 
-def test_a_writer_that_holds_the_lock_is_named_in_bounded_time(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_writer_that_holds_the_lock_is_named_in_bounded_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A lock that is never given back ends in an error, not in waiting for ever."""
     assert LOCK_TIMEOUT <= 10
     monkeypatch.setattr("recovery.journal.sqlite_file.LOCK_TIMEOUT", 0.1)
