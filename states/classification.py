@@ -38,15 +38,17 @@ class ClassifyFacts:
 
     @property
     def approved(self) -> bool:
-        """The approval counts: it is of this very evidence, and of a kind that can be approved."""
+        """The approval counts: it is of this very evidence, of a kind that can be approved, and not against it."""
         approval, evidence = self.approval, self.evidence
         if approval is None or evidence.verdict in NEVER_APPROVED:
             return False
         if approval.migration != evidence.migration or approval.evidence_digest != evidence.evidence_digest:
             return False
-        if approval.decision is Decision.MARK_ROLLED_BACK and self.ran_to_its_end:
-            return evidence.decision is Decision.MARK_ROLLED_BACK
-        return approval.decision in (Decision.MARK_APPLIED, Decision.MARK_ROLLED_BACK)
+        if evidence.decision is not Decision.OPERATOR:  # a person decides where the evidence doesn't
+            return approval.decision is evidence.decision
+        if approval.decision is Decision.MARK_ROLLED_BACK:
+            return not self.ran_to_its_end and evidence.applied_steps_count == 0
+        return approval.decision is Decision.MARK_APPLIED
 
 
 def resolution(facts: ClassifyFacts) -> Resolution | None:

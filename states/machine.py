@@ -68,6 +68,8 @@ class RecoveryMachine:
 
     def advance(self, facts: Facts) -> Answer:
         """Decides in the current state, from its facts, and moves there; a refusal moves to BLOCKED."""
+        if self.current not in DECIDES:
+            raise ImpossibleMoveError(f"{self.current} decides nothing")
         kind, decide = DECIDES[self.current]
         if not isinstance(facts, kind):
             raise ImpossibleMoveError(f"{self.current} does not read {type(facts).__name__}")

@@ -28,6 +28,6 @@ def decide(facts: PreflightFacts) -> Answer:
     return Refusal(
         f"preflight.{first.name}",
         f"The check {first.name} {verb}: {first.seen}.{others} Nothing was changed.",
-        first.remedy,
+        first.remedy or "Mend what the check saw, and run again.",
         Exit.BUSY if first.busy else Exit.PREFLIGHT,
     )
