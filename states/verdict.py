@@ -102,7 +102,8 @@ def _one(replay: Replay, subject: Subject) -> _Finding:
         shown = () if closest is None else differences(replay, closest, production)
         return _Finding(verdict, reasons, progress, statements, shown)
 
-    if any(row.applied_steps_count >= 1 for row in subject.attempts):
+    # The count proves the script of its own row only: a later attempt, or the present file, may hold more.
+    if any(row.applied_steps_count >= 1 and row.checksum == replay.checksum for row in subject.attempts):
         return _after_success(replay, at, found)
     if not at:
         closest = nearest(replay, production)
@@ -179,8 +180,8 @@ def _finding(subject: Subject) -> tuple[_Finding, Decision]:
         return _Finding(Verdict.UNDECIDABLE, (subject.unreadable,), nothing), Decision.OPERATOR
     present = next((r for r in subject.replays if r.checksum == subject.present), None)
     ran = [r for r in subject.replays if r.checksum in {row.checksum for row in subject.attempts}]
-    if not ran:
-        return _Finding(Verdict.UNDECIDABLE, ("The script that ran was not found.",), nothing), Decision.OPERATOR
+    if not ran or {row.checksum for row in subject.attempts} - {replay.checksum for replay in ran}:
+        return _Finding(Verdict.UNDECIDABLE, ("A script that ran was not found.",), nothing), Decision.OPERATOR
     findings = [_one(replay, subject) for replay in ran]
     finding = findings[-1]
     skipped = tuple(f"Not replayed before it: {name}" for replay in ran[-1:] for name in replay.skipped)
@@ -200,7 +201,10 @@ def _finding(subject: Subject) -> tuple[_Finding, Decision]:
             return _as(finding, Verdict.APPLIED, *finding.reasons, reason), Decision.MARK_ROLLED_BACK
         return _as(finding, finding.verdict, *finding.reasons, *skipped), Decision.MARK_APPLIED
     finding = _as(finding, finding.verdict, *finding.reasons, *skipped)
-    if finding.verdict is Verdict.NOT_APPLIED and not any(row.finished for row in subject.attempts):
+    decided = finding.verdict is Verdict.NOT_APPLIED and not any(
+        row.finished or row.applied_steps_count >= 1 for row in subject.attempts
+    )
+    if decided:
         return finding, Decision.MARK_ROLLED_BACK
     return finding, Decision.OPERATOR
 

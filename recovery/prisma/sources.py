@@ -20,8 +20,8 @@ _CONFIG_VARIABLE = re.compile(
     r"""|\bprocess\.env(?:\?)?\.(?P<dot>\w+)"""
     r"""|\bprocess\.env(?:\?\.)?\[\s*["'`](?P<index>\w+)["'`]\s*\]"""
 )
-#: Variables that hold no URL, and that break the CLI if they are given one.
-_NO_URL = frozenset({"CI", "HOME", "NODE_ENV", "NODE_OPTIONS", "PATH", "PWD", "TZ", "USER"})
+#: Names that a URL goes by. Others (NODE_ENV, a program's path) would break the CLI if they were given one.
+_URL_NAME = re.compile(r"URL|URI|DSN|CONN|(?:DATABASE|POSTGRES|DB)$", re.IGNORECASE)
 
 
 def config_path(root: Path) -> Path | None:
@@ -55,8 +55,13 @@ def config_text(path: Path | None) -> str:
 
 def config_variables(text: str) -> tuple[str, ...]:
     """Environment variables that a configuration file reads and that could hold the URL."""
-    names = (match[match.lastgroup or 0] for match in _CONFIG_VARIABLE.finditer(text))
-    return tuple(name for name in names if name not in _NO_URL and "SHADOW" not in name.upper())
+    found = {match[match.lastgroup or 0]: match.lastgroup for match in _CONFIG_VARIABLE.finditer(text)}
+    return tuple(
+        # `env()` is Prisma's own helper for URLs, so its names are taken as they are.
+        name
+        for name, how in found.items()
+        if (how == "call" or _URL_NAME.search(name)) and "SHADOW" not in name.upper()
+    )
 
 
 def schema_variables(text: str) -> tuple[str, ...]:

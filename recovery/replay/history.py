@@ -135,6 +135,15 @@ class HistoryReplay:
                 continue
             connection.execute(statement.sql.encode())
 
+    def close(self) -> None:
+        """Ends its session; the database stays with the server."""
+        self._close()
+
+    def drop(self) -> None:
+        """Drops the database."""
+        self._close()
+        self._server.drop(self._database)
+
     def snapshot(self) -> dict[Key, str]:
         """The whole schema as it stands now."""
         return catalog.read(self._open())

@@ -1,0 +1,417 @@
+"""Drives the machine: observes, lets the state decide, writes it down, acts, observes again.
+
+Before an effect its intent is in the journal, and after it what was seen. What a run knows when it goes on
+is the fold of its events and the world, observed anew from PREFLIGHT on.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+from recovery import events
+from recovery.errors import BusyError, RecoveryError
+from recovery.evidence import Classified
+from recovery.journal import Journal
+from recovery.memory import Kind, Memory, recall
+from recovery.proof import Proof
+from states import classification, effects
+from states.answers import Answer, Exit, Go, Refusal
+from states.classification import ClassifyFacts
+from states.deployment import DeployFacts, Failure
+from states.facts import Check, History, Row
+from states.inspection import InspectFacts
+from states.machine import Facts, RecoveryMachine
+from states.preflight import PreflightFacts
+from states.resolution import ResolveFacts
+from states.table import FINAL, State
+from states.verdict import Decision, Evidence
+from states.verification import VerifyFacts
+
+#: The end of a command's output that goes into the journal and into refusals, in characters.
+OUTPUT_KEPT = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """Ledger and folder, as they are now.
+
+    Attributes:
+        failures: migrations with an unfinished row, and why they failed.
+        checksums: of each file in the folder.
+    """
+
+    history: History
+    rows: tuple[Row, ...]
+    failures: tuple[Failure, ...]
+    checksums: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Performed:
+    """How an effect's command ended.
+
+    Attributes:
+        unchanged: why it was not even tried, as `the evidence has changed`; empty if it was.
+        output: the end of what it printed, redacted.
+    """
+
+    unchanged: str = ""
+    output: str = ""
+    exit_code: int | None = None
+    seconds: float = 0.0
+    interrupted: bool = False
+
+
+class World(Protocol):
+    """Production, the project, and Prisma: everything outside the engine."""
+
+    def checks(self) -> tuple[Check, ...]:
+        """Preflight, made anew."""
+
+    def inspect(self) -> Inspection:
+        """Ledger and folder, read anew."""
+
+    def classify(self, name: str) -> Classified:
+        """The evidence on a failed migration."""
+
+    def resolve(self, effect: effects.Resolution, classified: Classified) -> Performed:
+        """Marks a migration, if the evidence is still the same when Prisma's lock is ours."""
+
+    def deploy(self, effect: effects.Deploy, inspection: Inspection) -> Performed:
+        """Deploys, if exactly this is still pending when Prisma's lock is ours."""
+
+    def prove(self, rows: tuple[Row, ...], deployed: frozenset[str]) -> Proof:
+        """Compares production with its history; `deployed` names what this run has deployed."""
+
+    def command(self, effect: effects.Effect) -> str:
+        """The command line of an effect, for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is to be agreed to.
+
+    Attributes:
+        kind: the word for it in `auto`: applied, not_applied, deploy; or other, for what only a person may say.
+        evidence: what it rests on; None for a deploy.
+    """
+
+    kind: str
+    effect: effects.Effect
+    command: str
+    evidence: Evidence | None = None
+
+
+class Policy(Protocol):
+    """Who may say yes."""
+
+    def consents(self, question: Question) -> bool:
+        """Somebody agrees to this change of production."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Where a run stands when the engine lets go of it."""
+
+    run: str
+    state: State
+    exit_code: Exit
+    refusal: Refusal | None = None
+
+
+class Engine:
+    """One recovery of one target."""
+
+    def __init__(
+        self, world: World, journal: Journal, policy: Policy, emit: events.Sink, new_run: Callable[[], str]
+    ) -> None:
+        """Takes its ports; `new_run` names a new run."""
+        self._world = world
+        self._journal = journal
+        self._policy = policy
+        self._emit = emit
+        self._new_run = new_run
+        self._run = ""
+        self._memory = Memory()
+        self._machine = RecoveryMachine()
+        self._inspection: Inspection | None = None
+        self._classified: Classified | None = None
+        self._effect: effects.Resolution | None = None
+
+    def run(self, target: str, source: str) -> Ended:
+        """Starts a recovery, or goes on with the unfinished one, until it is ready, blocked, or something raises.
+
+        Args:
+            target: the target, for people.
+            source: where its URL was found.
+
+        Raises:
+            RecoveryError: before the machine could be started at all (the journal, above all).
+        """
+        self._begin(target, source)
+        refusal: Refusal | None = None
+        while self._machine.current not in (*FINAL, State.BLOCKED):
+            state = self._machine.current
+            try:
+                answer = self._step(state)
+            except RecoveryError as error:
+                answer = self._machine.refuse(error.refusal())
+            refusal = self._record(state, answer)
+        exit_code = refusal.exit if refusal is not None else Exit.READY
+        return Ended(self._run, self._machine.current, exit_code, refusal)
+
+    def _begin(self, target: str, source: str) -> None:
+        runs = self._journal.runs()
+        last = runs[-1] if runs else ""
+        memory = recall(self._journal.events(last)) if last else Memory()
+        resumed = bool(last) and memory.state not in FINAL
+        if resumed and (why := self._behind(memory)):
+            self._run, self._memory, self._machine = last, memory, RecoveryMachine(memory.state)
+            self._machine.abort(why)
+            self._append(Kind.MOVED, memory.state, {"from": memory.state, "to": State.ABORTED, "because": why})
+            resumed = False
+        if resumed:
+            self._run, self._memory, self._machine = last, memory, RecoveryMachine(memory.state)
+            self._emit(events.RunStarted(self._run, target, source, resumed=True, since=memory.state))
+            self._leave(memory.state)
+            if self._machine.current is State.BLOCKED:
+                self._machine.rerun()
+                self._append(
+                    Kind.MOVED, State.BLOCKED, {"from": State.BLOCKED, "to": State.PREFLIGHT, "because": "run again"}
+                )
+            return
+        self._run, self._memory, self._machine = self._new_run(), Memory(), RecoveryMachine()
+        self._append(Kind.STARTED, State.PREFLIGHT, {"target": target, "source": source})
+        self._emit(events.RunStarted(self._run, target, source, resumed=False))
+
+    def _leave(self, state: State) -> None:
+        """A process died in `state`: what was true there is not taken for granted, so the path starts again."""
+        if state in (State.BLOCKED, State.PREFLIGHT):
+            return
+        refusal = Refusal(
+            "engine.interrupted",
+            f"The last process ended in {state}; what it did is observed, not assumed.",
+            "Nothing to do: the run goes on from PREFLIGHT.",
+            Exit.INTERRUPTED,
+        )
+        self._machine.refuse(refusal)
+        self._record(state, refusal, tell=False)
+
+    def _behind(self, memory: Memory) -> str:
+        """RULES F10: the database lost what this journal saw in it (a restore), so the run is about another past."""
+        rows = self._world.inspect().rows if memory.resolved else ()
+        for name, effect in memory.resolved.items():
+            mine = [row for row in rows if row.migration == name]
+            if not mine or (effect.startswith("mark_applied:") and not any(row.finished for row in mine)):
+                return f"The database no longer shows {name} as this run left it: it was restored or replaced."
+        return ""
+
+    def _step(self, state: State) -> Answer:
+        match state:
+            case State.PREFLIGHT:
+                checks = self._world.checks()
+                self._emit(events.ChecksMade(checks))
+                return self._advance(PreflightFacts(checks))
+            case State.INSPECT:
+                return self._inspect()
+            case State.CLASSIFY:
+                return self._classify()
+            case State.RESOLVE:
+                return self._resolve()
+            case State.DEPLOY:
+                return self._deploy()
+            case State.VERIFY:
+                return self._verify()
+            case _:
+                raise AssertionError(f"nothing is done in {state}")
+
+    def _advance(self, facts: Facts) -> Answer:
+        return self._machine.advance(facts)
+
+    def _observe(self) -> InspectFacts:
+        self._inspection = self._world.inspect()
+        return InspectFacts(self._inspection.history, self._memory.settled)
+
+    def _inspect(self) -> Answer:
+        facts = self._observe()
+        assert self._inspection is not None  # noqa: S101 - _observe has just set it
+        for failure in self._inspection.failures:
+            if not any(failure.same_as(known) for known in self._memory.failures):
+                self._remember_failure(failure)
+        self._emit(events.Inspected(facts.history))
+        return self._advance(facts)
+
+    def _remember_failure(self, failure: Failure) -> None:
+        self._append(
+            Kind.FAILED,
+            self._machine.current,
+            {"migration": failure.migration, **asdict(failure.cause), "logs": failure.logs},
+        )
+
+    def _classify(self) -> Answer:
+        name = self._facts().unsettled[0]
+        classified = self._world.classify(name)
+        evidence = classified.evidence
+        self._classified = classified
+        self._append(
+            Kind.CLASSIFIED,
+            State.CLASSIFY,
+            {
+                "migration": name,
+                "verdict": evidence.verdict,
+                "decision": evidence.decision,
+                "digest": evidence.evidence_digest,
+                "reasons": list(evidence.reasons),
+                "ran_to_its_end": _ran_to_its_end(classified),
+            },
+        )
+        self._emit(events.EvidenceFound(evidence))
+        facts = ClassifyFacts(evidence, _ran_to_its_end(classified), self._memory.approvals.get(name))
+        effect = classification.resolution(facts)
+        if effect is not None and not facts.approved:
+            kind = {Decision.MARK_APPLIED: "applied", Decision.MARK_ROLLED_BACK: "not_applied"}[evidence.decision]
+            done = _already(effect, classified.rows)
+            agreed = done or self._policy.consents(Question(kind, effect, self._world.command(effect), evidence))
+            facts = ClassifyFacts(evidence, facts.ran_to_its_end, facts.approval, consented=agreed)
+        self._effect = effect
+        return self._advance(facts)
+
+    def _facts(self) -> InspectFacts:
+        if self._inspection is None:
+            return self._observe()
+        return InspectFacts(self._inspection.history, self._memory.settled)
+
+    def _resolve(self) -> Answer:
+        effect, classified = self._effect, self._classified
+        assert effect is not None  # noqa: S101 - CLASSIFY leads here only with an effect
+        assert classified is not None  # noqa: S101 - as above
+        if _already(effect, classified.rows):
+            # Done by hand, or by a run whose journal is lost: there is nothing to repeat, and a deploy may follow.
+            performed = Performed()
+        else:
+            payload = {
+                "effect": effect.id,
+                "migration": effect.migration,
+                "evidence": classified.evidence.evidence_digest,
+            }
+            performed = self._perform(effect, payload, lambda: self._world.resolve(effect, classified))
+        self._observe()
+        assert self._inspection is not None  # noqa: S101 - _observe has just set it
+        shown = not performed.unchanged and _already(effect, self._inspection.rows)
+        self._observed(effect, performed, shown=shown, migration=effect.migration)
+        self._raise_if_interrupted(performed)
+        return self._advance(
+            ResolveFacts(effect, shown, self._facts(), performed.unchanged, performed.output[-OUTPUT_KEPT:])
+        )
+
+    def _deploy(self) -> Answer:
+        before = self._inspection or self._world.inspect()
+        effect = effects.Deploy(before.history.pending)
+        if not self._policy.consents(Question("deploy", effect, self._world.command(effect))):
+            return self._advance(DeployFacts(effect.migrations, self._facts(), consented=False))
+        planned = {name: before.checksums[name] for name in effect.migrations}
+        payload = {"effect": effect.id, "planned": planned}
+        performed = self._perform(effect, payload, lambda: self._world.deploy(effect, before))
+        earlier = self._memory.failures
+        facts = self._observe()
+        assert self._inspection is not None  # noqa: S101 - _observe has just set it
+        failures = self._inspection.failures
+        shown = not performed.unchanged and not failures and not facts.history.pending
+        self._observed(effect, performed, shown=shown)
+        for failure in failures:
+            self._remember_failure(failure)
+        self._raise_if_interrupted(performed)
+        return self._advance(
+            DeployFacts(
+                planned=effect.migrations,
+                after=facts,
+                consented=True,
+                unchanged=performed.unchanged,
+                failures=failures,
+                earlier=earlier,
+                output=performed.output[-OUTPUT_KEPT:],
+            )
+        )
+
+    def _perform(self, effect: effects.Effect, payload: dict[str, Any], act: Callable[[], Performed]) -> Performed:
+        self._append(Kind.INTENDED, self._machine.current, payload)
+        self._emit(events.EffectStarted(effect.id, self._world.command(effect)))
+        try:
+            return act()
+        except BusyError as error:
+            # Raised only before the command was let go: the effect did not happen, and that is known.
+            payload = {"effect": effect.id, "shown": False, "unchanged": error.fact}
+            self._append(Kind.OBSERVED, self._machine.current, payload)
+            raise
+
+    def _observed(self, effect: effects.Effect, performed: Performed, *, shown: bool, migration: str = "") -> None:
+        self._append(
+            Kind.OBSERVED,
+            self._machine.current,
+            {
+                "effect": effect.id,
+                "migration": migration,
+                "shown": shown,
+                "unchanged": performed.unchanged,
+                "exit_code": performed.exit_code,
+                "seconds": round(performed.seconds, 3),
+                "output": performed.output[-OUTPUT_KEPT:],
+            },
+        )
+        self._emit(events.EffectEnded(effect.id, shown, performed.seconds, performed.unchanged))
+
+    @staticmethod
+    def _raise_if_interrupted(performed: Performed) -> None:
+        if performed.interrupted:
+            raise KeyboardInterrupt
+
+    def _verify(self) -> Answer:
+        facts = self._observe()
+        assert self._inspection is not None  # noqa: S101 - _observe has just set it
+        rows = self._inspection.rows
+        proof = self._world.prove(rows, frozenset(self._memory.planned))
+        self._emit(events.SchemaCompared(proof.proven, proof.differing, proof.elsewhere))
+        finished = {row.migration: row.checksum for row in rows if row.finished and row.applied_steps_count > 0}
+        wrong = tuple(
+            name for name, planned in self._memory.planned.items() if name in finished and finished[name] != planned
+        )
+        return self._advance(
+            VerifyFacts(
+                after=facts,
+                changed=self._memory.changed,
+                proven=proof.proven,
+                differing=proof.differing,
+                elsewhere=proof.elsewhere,
+                wrong_checksums=wrong,
+                unprovable=proof.unprovable,
+            )
+        )
+
+    def _record(self, state: State, answer: Answer, *, tell: bool = True) -> Refusal | None:
+        payload: dict[str, Any] = {"from": state, "to": answer.to, "because": answer.because}
+        if isinstance(answer, Go):
+            self._append(Kind.MOVED, state, payload)
+            if tell:
+                self._emit(events.StateEntered(answer.to, answer.because))
+            return None
+        self._append(Kind.MOVED, state, {**payload, "code": answer.code, "remedy": answer.remedy})
+        if tell:
+            self._emit(events.Refused(state, answer))
+        return answer
+
+    def _append(self, kind: str, state: State, payload: dict[str, Any]) -> None:
+        self._memory = self._memory.after(self._journal.append(self._run, kind, state, payload))
+
+
+def _ran_to_its_end(classified: Classified) -> bool:
+    return any(row.applied_steps_count >= 1 for row in classified.subject.attempts)
+
+
+def _already(effect: effects.Resolution, rows: tuple[Row, ...]) -> bool:
+    """The ledger shows the effect: no unfinished row, and a finished one, or only rolled-back ones."""
+    mine = [row for row in rows if row.migration == effect.migration]
+    if not mine or any(row.failed for row in mine):
+        return False
+    if isinstance(effect, effects.MarkApplied):
+        return any(row.finished for row in mine)
+    return True

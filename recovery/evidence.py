@@ -1,0 +1,220 @@
+"""Gathering the evidence on a failed migration: its replay beside what production really holds."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import psycopg
+
+from recovery.errors import UnreachableError
+from recovery.postgres import catalog
+from recovery.postgres.sessions import PRISMA_LOCK, at_work_on, holders
+from recovery.prisma import logs
+from recovery.replay.background import Workshop
+from recovery.replay.history import Script
+from recovery.replay.script import ScriptError, parse, quoted
+from recovery.scripts import Scripts
+from recovery.target import Target
+from states.comparison import qualified_name
+from states.facts import Replay, Row, Subject
+from states.verdict import Evidence, digest, judge
+
+#: A held Prisma lock is looked at again this long before it counts as somebody at work (RULES E14).
+LOCK_PATIENCE_SECONDS = 15.0
+#: Ledger and footprint must read the same twice; somebody who changes them that often is at work on them.
+READS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Classified:
+    """A verdict, with what it takes to see later that it still holds.
+
+    Attributes:
+        rows: the ledger it rests on, all of it.
+        base: name and checksum of each migration replayed before the failed one.
+    """
+
+    evidence: Evidence
+    subject: Subject
+    rows: tuple[Row, ...]
+    base: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What to replay for a failed migration."""
+
+    name: str
+    attempts: tuple[Row, ...]
+    base: list[Script]
+    notes: tuple[str, ...]
+    scripts: tuple[Script, ...]
+    present: str
+    missing: str
+    later: tuple[Script, ...]
+
+
+class Investigator:
+    """Finds out whether a failed migration is in the database. Reads production, changes nothing anywhere else."""
+
+    def __init__(
+        self,
+        target: Target,
+        scripts: Scripts,
+        workshop: Workshop,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Takes its sources; `sleep` waits in seconds, between two looks at a held lock."""
+        self._target = target
+        self._scripts = scripts
+        self._workshop = workshop
+        self._sleep = sleep
+
+    def classify(self, name: str) -> Classified:
+        """The evidence on `name`, with its verdict. A history that can't be replayed is a verdict too, never a crash.
+
+        Raises:
+            UnreachableError: production stopped answering.
+        """
+        rows = self._target.rows()
+        for _ in range(READS):
+            plan = self._plan(name, rows)
+            subject = self._subject(plan)
+            again = self._target.rows()
+            if again == rows and self._production(subject) == subject.production:
+                break
+            rows = again
+        else:
+            subject = replace(subject, running=("The ledger or the schema changes while it is being read.",))
+        return self._judged(plan, subject, rows)
+
+    def digest_now(self, classified: Classified) -> str:
+        """The digest that the same evidence has now: equal as long as nothing that the verdict rests on changed."""
+        subject = classified.subject
+        attempts = tuple(row for row in self._target.rows() if row.migration == subject.migration)
+        now = replace(subject, attempts=attempts, production=self._production(subject))
+        return digest(now, self._target.identity.parts, classified.base)
+
+    def _plan(self, name: str, rows: Sequence[Row]) -> _Plan:
+        attempts = tuple(row for row in rows if row.migration == name)
+        base, notes = self._scripts.finished(rows, but=name)
+        found = {row.checksum: self._scripts.ran(name, row.checksum) for row in attempts}
+        missing = ""
+        if any(script is None for script in found.values()):
+            missing = (
+                "The script that an attempt ran (by the checksum in its row) is neither in the migrations folder "
+                "nor in git's history, so what it did can't be known."
+            )
+        ran = [script for script in found.values() if script is not None]
+        present = self._scripts.present(name)
+        if present is not None and not any(m.text == present.text for m in ran):
+            ran.append(present)
+        checksum = present.checksum if present else ""
+        if present is not None:
+            # The same file with other line endings is the same script to Prisma, and to us.
+            checksum = next((script.checksum for script in ran if script.text == present.text), checksum)
+        began = min(row.started_at for row in attempts)
+        later = {
+            row.migration
+            for row in rows
+            if row.finished and row.migration != name and (row.migration > name or (row.finished_at or "") > began)
+        }
+        return _Plan(
+            name=name,
+            attempts=attempts,
+            base=base,
+            notes=tuple(notes),
+            scripts=tuple(ran),
+            present=checksum,
+            missing=missing,
+            later=tuple(script for script in base if script.migration in later),
+        )
+
+    def _subject(self, plan: _Plan) -> Subject:
+        subject = Subject(plan.name, plan.attempts, (), plan.present, unreadable=plan.missing)
+        try:
+            replays = self._workshop.submit(lambda: self._replays(plan)).result()
+        except ScriptError as error:
+            replays = ()
+            subject = replace(subject, unreadable=error.fact)
+        subject = replace(
+            subject, replays=replays, overtaken_by=_overtaken(plan.later, replays, self._target.url.schema)
+        )
+        try:
+            subject = replace(subject, production=self._production(subject))
+            return replace(subject, running=self._running(plan, subject))
+        except psycopg.errors.LockNotAvailable:
+            return replace(subject, running=("Another session holds a lock that keeps the schema from being read.",))
+
+    def _replays(self, plan: _Plan) -> tuple[Replay, ...]:
+        history = self._workshop.history(plan.base)
+        return tuple(
+            replace(replay, skipped=(*plan.notes, *replay.skipped))
+            for replay in (history.steps(script) for script in plan.scripts)
+        )
+
+    def _production(self, subject: Subject) -> dict[tuple[str, str], str]:
+        objects = {obj for replay in subject.replays for obj, _ in replay.footprint}
+        scope = catalog.scope_of(objects)
+        for replay in subject.replays:
+            scope |= catalog.scope_of(f"table {name}" for name in replay.named)
+        try:
+            return catalog.read(self._target.reading(), scope)
+        except psycopg.errors.LockNotAvailable:
+            raise
+        except psycopg.OperationalError as error:
+            raise UnreachableError(
+                "database.lost",
+                "The database stopped answering while its schema was read. Nothing was changed.",
+                "See that it is up, and run again.",
+            ) from error
+
+    def _running(self, plan: _Plan, subject: Subject) -> tuple[str, ...]:
+        """RULES E14: whoever may still be running the script, or holds Prisma's lock for longer than a moment."""
+        connection = self._target.reading()
+        tables = {
+            name
+            for replay in subject.replays
+            for obj, _ in replay.footprint
+            if obj.startswith("table ") and (name := qualified_name(obj))
+        }
+        unlogged = any(row.failed and not row.logs for row in plan.attempts)
+        script = "\n".join(script.text for script in plan.scripts)
+        found = [
+            f"{session} may still be at work on it."
+            for session in at_work_on(connection, script, tuple(sorted(tables)), unlogged=unlogged)
+        ]
+        waited = 0.0
+        while lock := holders(connection, PRISMA_LOCK):
+            if waited >= LOCK_PATIENCE_SECONDS:
+                found.extend(f"{session} holds Prisma's migration lock." for session in lock)
+                break
+            self._sleep(0.25)
+            waited += 0.25
+        return tuple(found)
+
+    def _judged(self, plan: _Plan, subject: Subject, rows: tuple[Row, ...]) -> Classified:
+        latest = next((row for row in reversed(plan.attempts) if row.failed), plan.attempts[-1])
+        base = tuple((script.migration, script.checksum) for script in plan.base)
+        evidence = judge(subject, logs.cause(latest.logs), self._target.identity.parts, base)
+        return Classified(evidence, subject, rows, base)
+
+
+def _overtaken(later: Sequence[Script], replays: Sequence[Replay], schema: str) -> tuple[str, ...]:
+    """RULES E10: finished migrations that came after the failed one and name an object that it changes."""
+    touched = {
+        qualified_name(obj)
+        for replay in replays
+        for obj, prop in replay.footprint
+        if any(step.get((obj, prop)) != replay.steps[0].get((obj, prop)) for step in replay.steps)
+    }
+    overtaking = []
+    for script in later:
+        try:
+            names = {name for statement in parse(script.text) for name in statement.names}
+        except ScriptError:
+            overtaking.append(script.migration)
+            continue
+        if touched & {f"{quoted(name.schema or schema)}.{quoted(name.name)}" for name in names}:
+            overtaking.append(script.migration)
+    return tuple(overtaking)

@@ -1,0 +1,122 @@
+"""What a run knows of itself, from its journal alone: the fold of its events."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from recovery.journal import Event
+from states.classification import Approval
+from states.deployment import Failure
+from states.facts import Cause
+from states.table import State
+from states.verdict import Decision
+
+
+class Kind:
+    """Names of the journal's events."""
+
+    STARTED = "run.started"
+    MOVED = "state.moved"
+    CLASSIFIED = "migration.classified"
+    FAILED = "migration.failed"
+    INTENDED = "effect.intended"
+    OBSERVED = "effect.observed"
+    APPROVED = "evidence.approved"
+    PIPELINE = "pipeline.requested"
+    STEP_INTENDED = "step.intended"
+    STEP_OBSERVED = "step.observed"
+    STEP_DECIDED = "step.decided"
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """A run, as its journal has it.
+
+    Attributes:
+        state: where it stands.
+        settled: migrations whose rolled-back row this run brought about, and that no deploy has run since.
+        resolved: for each migration that an effect of this run was seen to resolve, that effect's id.
+        failures: every failure met, oldest first.
+        approvals: the latest approval of each migration.
+        evidence: digest and verdict that each migration had when last classified.
+        acted: an effect of this run was tried, and its outcome recorded.
+        planned: checksum of each migration that a deploy of this run was to bring in.
+        in_doubt: an effect's id whose outcome is not recorded; empty if there is none.
+        pipeline: the pipeline was asked for.
+        steps: exit code of each pipeline step, by its key; None while in doubt.
+        because: the last refusal or reason, for people.
+    """
+
+    state: State = State.PREFLIGHT
+    settled: frozenset[str] = frozenset()
+    resolved: dict[str, str] = field(default_factory=dict)
+    failures: tuple[Failure, ...] = ()
+    approvals: dict[str, Approval] = field(default_factory=dict)
+    evidence: dict[str, dict[str, Any]] = field(default_factory=dict)
+    acted: bool = False
+    planned: dict[str, str] = field(default_factory=dict)
+    in_doubt: str = ""
+    pipeline: bool = False
+    steps: dict[str, int | None] = field(default_factory=dict)
+    because: str = ""
+    remedy: str = ""
+
+    @property
+    def changed(self) -> bool:
+        """An effect of this run took place, or may have."""
+        return self.acted or bool(self.in_doubt)
+
+    def after(self, event: Event) -> "Memory":
+        """The memory once `event` has happened."""
+        payload = event.payload
+        match event.kind:
+            case Kind.MOVED:
+                return replace(
+                    self, state=State(payload["to"]), because=payload["because"], remedy=payload.get("remedy", "")
+                )
+            case Kind.CLASSIFIED:
+                return replace(self, evidence={**self.evidence, payload["migration"]: payload})
+            case Kind.FAILED:
+                cause = Cause(payload["sqlstate"], payload["kind"], payload["transient"])
+                return replace(self, failures=(*self.failures, Failure(payload["migration"], cause, payload["logs"])))
+            case Kind.APPROVED:
+                name = payload["migration"]
+                approval = Approval(name, Decision(payload["decision"]), payload["evidence"], payload["reason"])
+                return replace(self, approvals={**self.approvals, name: approval})
+            case Kind.INTENDED:
+                planned = {**self.planned, **payload.get("planned", {})}
+                settled = self.settled - set(payload.get("planned", {}))
+                return replace(self, in_doubt=payload["effect"], acted=self.changed, planned=planned, settled=settled)
+            case Kind.OBSERVED:
+                return self._observed(payload)
+            case Kind.PIPELINE:
+                return replace(self, pipeline=True)
+            case Kind.STEP_INTENDED:
+                return replace(self, steps={**self.steps, payload["step"]: None})
+            case Kind.STEP_OBSERVED | Kind.STEP_DECIDED:
+                steps = {key: value for key, value in self.steps.items() if key != payload["step"]}
+                if payload["exit_code"] is not None:
+                    steps[payload["step"]] = payload["exit_code"]
+                return replace(self, steps=steps)
+            case _:
+                return self
+
+    def _observed(self, payload: dict[str, Any]) -> "Memory":
+        memory = replace(self, in_doubt="")
+        if payload.get("unchanged"):
+            return memory
+        memory = replace(memory, acted=self.acted or bool(self.in_doubt))
+        name = payload.get("migration")
+        if not name or not payload["shown"]:
+            return memory
+        resolved = {**self.resolved, name: payload["effect"]}
+        settled = self.settled | {name} if payload["effect"].startswith("mark_rolled_back:") else self.settled
+        return replace(memory, resolved=resolved, settled=settled)
+
+
+def recall(events: Iterable[Event]) -> Memory:
+    """The memory of a run, from all of its events."""
+    memory = Memory()
+    for event in events:
+        memory = memory.after(event)
+    return memory

@@ -1,0 +1,138 @@
+"""The data pipeline behind the gate: the user's own commands, in order, each at most once.
+
+A step is its name and its command. What was begun and not seen to end is in doubt, and is not repeated
+unless the step is declared idempotent or a person says so.
+"""
+
+import hashlib
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from recovery import events
+from recovery.config import Step
+from recovery.engine import Ended
+from recovery.errors import UsageError
+from recovery.journal import Journal
+from recovery.memory import Kind, Memory, recall
+from states.answers import Exit, Refusal
+from states.table import State
+
+
+def key(step: Step) -> str:
+    """Names a step in the journal: its name and its command."""
+    command = "\0".join(step.command).encode()
+    return f"{step.name}:{hashlib.sha256(command).hexdigest()[:16]}"
+
+
+def unfinished(memory: Memory, steps: Sequence[Step]) -> bool:
+    """The run's pipeline was asked for, and is not through."""
+    return memory.pipeline and any(memory.steps.get(key(step)) != 0 for step in steps)
+
+
+class PipelineRunner:
+    """Runs the configured steps of one run that has reached PIPELINE_READY."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        steps: Sequence[Step],
+        cwd: Path,
+        environ: Mapping[str, str],
+        emit: events.Sink,
+        on_output: Callable[[str], None],
+    ) -> None:
+        """Takes its means; `environ` is what the commands inherit."""
+        self._journal = journal
+        self._steps = steps
+        self._cwd = cwd
+        self._environ = environ
+        self._emit = emit
+        self._on_output = on_output
+
+    def decide(self, run: str, name: str, *, done: bool) -> None:
+        """A person's word on a step in doubt: it is done, or it is to be run again.
+
+        Raises:
+            UsageError: no step has this name, or the run is not at PIPELINE_READY.
+        """
+        step = next((step for step in self._steps if step.name == name), None)
+        if step is None:
+            known = ", ".join(step.name for step in self._steps) or "none"
+            raise UsageError(
+                "pipeline.unknown_step",
+                f"No pipeline step is named {name}; known: {known}. Nothing was run.",
+                "Correct the name.",
+            )
+        payload = {"step": key(step), "exit_code": 0 if done else None}
+        self._journal.append(run, Kind.STEP_DECIDED, State.PIPELINE_READY, payload)
+
+    def run(self, run: str) -> Ended:
+        """Runs what is left, in order; stops at the first step that fails or is in doubt."""
+        memory = recall(self._journal.events(run))
+        if memory.state is not State.PIPELINE_READY:
+            refusal = Refusal(
+                "pipeline.not_ready",
+                f"The recovery stands at {memory.state}, so the gate is closed. No step was run.",
+                "Run prisma-recovery run first.",
+            )
+            return Ended(run, memory.state, refusal.exit, refusal)
+        if not memory.pipeline:
+            self._journal.append(run, Kind.PIPELINE, State.PIPELINE_READY, {})
+        for step in self._steps:
+            refusal_or_none = self._one(run, step, memory)
+            if refusal_or_none is not None:
+                self._emit(events.Refused(State.PIPELINE_READY, refusal_or_none))
+                return Ended(run, State.PIPELINE_READY, refusal_or_none.exit, refusal_or_none)
+        return Ended(run, State.PIPELINE_READY, Exit.READY)
+
+    def _one(self, run: str, step: Step, memory: Memory) -> Refusal | None:
+        before = memory.steps.get(key(step), "never")
+        if before == 0:
+            self._emit(events.StepEnded(step.name, 0, 0.0, already_done=True))
+            return None
+        if before != "never" and not step.idempotent:
+            what = "was begun, and how it ended is not known" if before is None else f"failed with exit code {before}"
+            return Refusal(
+                "pipeline.in_doubt",
+                f"The step {step.name} {what}. It was not run again.",
+                f"See what it did; then prisma-recovery pipeline --repeat {step.name}, or --done {step.name}.",
+            )
+        self._journal.append(run, Kind.STEP_INTENDED, State.PIPELINE_READY, {"step": key(step), "name": step.name})
+        self._emit(events.StepStarted(step.name, step.command))
+        began = time.monotonic()
+        exit_code = self._execute(step)
+        seconds = time.monotonic() - began
+        payload = {"step": key(step), "name": step.name, "exit_code": exit_code, "seconds": round(seconds, 3)}
+        self._journal.append(run, Kind.STEP_OBSERVED, State.PIPELINE_READY, payload)
+        self._emit(events.StepEnded(step.name, exit_code, seconds))
+        if exit_code != 0:
+            return Refusal(
+                "pipeline.failed",
+                f"The step {step.name} failed with exit code {exit_code}; the steps after it were not run.",
+                f"Mend its cause; then prisma-recovery pipeline --repeat {step.name}, or --done {step.name}.",
+            )
+        return None
+
+    def _execute(self, step: Step) -> int:
+        try:
+            process = subprocess.Popen(
+                step.command,
+                cwd=self._cwd,
+                env=dict(self._environ),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                encoding="utf-8",
+                errors="replace",
+            )
+        except OSError as error:
+            self._on_output(f"{step.command[0]}: {error.strerror}")
+            return 127
+        with process:
+            if process.stdout is not None:
+                for line in process.stdout:
+                    self._on_output(line.rstrip("\n"))
+        return process.returncode

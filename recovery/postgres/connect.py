@@ -1,0 +1,136 @@
+"""Connections to the target: how they are opened, what they may do, and which failures are worth another try."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_after_delay, wait_random_exponential
+
+from recovery.errors import PreflightError, UnreachableError
+from recovery.postgres.url import DatabaseUrl
+from recovery.secrets import Redactor
+
+#: Connecting and reading only, never an effect. 57014 is a cancel and means what it says.
+TRANSIENT_STATES = frozenset({"57P01", "57P02", "57P03", "53300"})
+TRANSIENT_CLASS = "08"
+ATTEMPTS = 4
+SECONDS = 10.0
+
+CONNECT_TIMEOUT_SECONDS = 10
+STATEMENT_TIMEOUT_MS = 30_000
+#: Reading the catalog waits for nobody's DDL for long: whoever holds such a lock is at work on the schema.
+LOCK_TIMEOUT_MS = 3_000
+
+#: A server that vanished is noticed within about half a minute, also by a connection that only waits.
+_KEEPALIVE: dict[str, Any] = {"keepalives": 1, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
+
+#: Bounded waits, and one way of writing values: what a role or a database has set must not change what we read.
+_SETTINGS = {
+    "statement_timeout": str(STATEMENT_TIMEOUT_MS),
+    "lock_timeout": str(LOCK_TIMEOUT_MS),
+    "idle_in_transaction_session_timeout": "0",
+    "datestyle": "ISO, MDY",
+    "intervalstyle": "postgres",
+    "timezone": "UTC",
+    "quote_all_identifiers": "off",
+    "standard_conforming_strings": "on",
+    "bytea_output": "hex",
+}
+
+
+def is_transient(error: BaseException) -> bool:
+    """Another try can succeed with nothing changed. Decided by SQLSTATE, never by text."""
+    if not isinstance(error, psycopg.OperationalError):
+        return False
+    state = error.sqlstate
+    if state is None:  # no server answered: refused, timed out, unknown host, or it said no before any SQL
+        return True
+    return state in TRANSIENT_STATES or state.startswith(TRANSIENT_CLASS)
+
+
+def retrying(sleep: Callable[[float], None] = time.sleep) -> Retrying:
+    """The one retry policy: bounded in attempts and time, jittered."""
+    return Retrying(
+        retry=retry_if_exception(is_transient),
+        stop=stop_after_attempt(ATTEMPTS) | stop_after_delay(SECONDS),
+        wait=wait_random_exponential(multiplier=0.2, max=3),
+        reraise=True,
+        sleep=sleep,
+    )
+
+
+def _open(url: DatabaseUrl, name: str, settings: dict[str, str]) -> psycopg.Connection[Any]:
+    connection = psycopg.connect(
+        url.conninfo,
+        autocommit=True,
+        prepare_threshold=None,
+        connect_timeout=CONNECT_TIMEOUT_SECONDS,
+        application_name=name,
+        **_KEEPALIVE,
+    )
+    # Set here rather than as start-up options, which poolers refuse before one can say what they are.
+    chosen = ", ".join(f"set_config('{key}', '{value}', false)" for key, value in settings.items())
+    connection.execute(f"SELECT {chosen}".encode())
+    return connection
+
+
+#: Before a session exists libpq passes on no SQLSTATE, only words. Where the server speaks another language
+#: these are missed, and the refusal is merely tried again and reported as unreachable.
+_NO = ("password authentication failed", "does not exist", "no pg_hba.conf entry", "Name or service not known")
+
+
+def _refused_for_good(error: psycopg.OperationalError) -> bool:
+    """The server, or the resolver, said no: another try brings the same answer."""
+    if error.sqlstate is not None:
+        return not is_transient(error)
+    return any(said in str(error) for said in _NO)
+
+
+def connect(url: DatabaseUrl, *, read_only: bool, name: str = "prisma-recovery") -> psycopg.Connection[Any]:
+    """A connection in autocommit with bounded waits; with `read_only`, the server itself refuses any write.
+
+    Raises:
+        UnreachableError: `database.unreachable`, after bounded tries.
+        PreflightError: `database.refused`: wrong password, unknown database, not allowed.
+    """
+    settings = dict(_SETTINGS)
+    if read_only:
+        settings["default_transaction_read_only"] = "on"
+    where = f"{url.host}:{url.port}"
+    try:
+        for attempt in retrying():
+            with attempt:
+                try:
+                    return _open(url, name, settings)
+                except psycopg.OperationalError as error:
+                    if _refused_for_good(error):
+                        raise _refusal(url, error) from error
+                    raise
+    except psycopg.OperationalError as error:
+        raise UnreachableError(
+            "database.unreachable",
+            f"{where} does not answer: {_said(url, error)}. Nothing was changed.",
+            "See that the host is right and up, and run again.",
+        ) from error
+    raise AssertionError("the retry policy either returns or raises")
+
+
+def _said(url: DatabaseUrl, error: psycopg.Error) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return Redactor(url.url)(lines[-1] if lines else type(error).__name__).rstrip(".")
+
+
+def _refusal(url: DatabaseUrl, error: psycopg.OperationalError) -> Exception:
+    said = _said(url, error)
+    if "Name or service" in said or "could not translate host name" in said:
+        return UnreachableError(
+            "database.unknown_host",
+            f"The host {url.host} is not known: {said}. Nothing was changed.",
+            "Correct the host in the URL, or the network's name service, and run again.",
+        )
+    return PreflightError(
+        "database.refused",
+        f"{url.host}:{url.port} refused user {url.user} for database {url.database}: {said}. Nothing was changed.",
+        "Correct user, password or database in the URL, and run again.",
+    )

@@ -1,0 +1,166 @@
+"""Who else is at work on the target: locks, DDL, and the effects of our own that may still be running."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+#: The key of the session advisory lock that Prisma's deploy and resolve take.
+PRISMA_LOCK = 72707369
+#: Ours: one recovery at a time on a database. ("recovery", as eight bytes of ASCII)
+RECOVERY_LOCK = 0x7265636F76657279
+#: Every session of ours carries this; Prisma's sessions that we start carry EFFECT_NAME and the run.
+OUR_NAME = "prisma-recovery"
+EFFECT_NAME = "prisma-recovery effect"
+
+_DDL = (
+    r"^\s*(--[^\n]*\n\s*|/\*.*?\*/\s*)*"
+    r"(create|alter|drop|truncate|reindex|cluster|comment|grant|revoke|security|refresh|vacuum full|begin;.*alter)\M"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Another session on this database, as `pg_stat_activity` shows it.
+
+    Attributes:
+        query: its last statement; None where the role may not see it.
+    """
+
+    pid: int
+    user: str
+    application: str
+    client: str
+    state: str
+    since: str
+    query: str | None
+
+    def __str__(self) -> str:
+        """For people."""
+        application = f", {self.application}" if self.application else ""
+        return f"pid {self.pid} ({self.user}{application}, {self.client}, {self.state} since {self.since})"
+
+
+_SESSION = """
+SELECT a.pid, coalesce(a.usename, '?'), coalesce(a.application_name, ''),
+       coalesce(host(a.client_addr), 'local'), coalesce(a.state, 'unknown'),
+       coalesce(to_char(a.state_change AT TIME ZONE 'UTC', 'HH24:MI:SS "UTC"'), '?'),
+       CASE WHEN a.query = '<insufficient privilege>' THEN NULL ELSE a.query END
+FROM pg_catalog.pg_stat_activity a
+WHERE a.datname = current_database() AND a.pid <> pg_catalog.pg_backend_pid()
+  AND a.backend_type = 'client backend'
+"""
+
+
+def _sessions(connection: psycopg.Connection[Any], condition: str, *parameters: object) -> tuple[Session, ...]:
+    query = f"{_SESSION} AND ({condition}) ORDER BY a.pid"
+    return tuple(Session(*row) for row in connection.execute(query.encode(), parameters or None))
+
+
+def holders(connection: psycopg.Connection[Any], key: int) -> tuple[Session, ...]:
+    """Sessions that hold the session advisory lock `key`."""
+    return _sessions(
+        connection,
+        "a.pid IN (SELECT l.pid FROM pg_catalog.pg_locks l WHERE l.locktype = 'advisory' AND l.granted"
+        " AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = current_database())"
+        " AND l.classid::bigint = %s AND l.objid::bigint = %s AND l.objsubid = 1)",
+        key >> 32,
+        key & 0xFFFFFFFF,
+    )
+
+
+def running_ddl(connection: psycopg.Connection[Any]) -> tuple[Session, ...]:
+    """Sessions that change the schema: by what they run, or by the lock on a table that they hold.
+
+    `pg_locks` shows locks to every role, so DDL is seen also where the statement itself is not.
+    """
+    return _sessions(
+        connection,
+        "a.application_name NOT LIKE %s AND ((a.state IN ('active', 'idle in transaction') AND a.query ~* %s)"
+        " OR a.pid IN (SELECT l.pid FROM pg_catalog.pg_locks l"
+        "   JOIN pg_catalog.pg_class c ON c.oid = l.relation"
+        "   WHERE l.granted AND l.mode IN ('AccessExclusiveLock', 'ShareRowExclusiveLock', 'ShareLock')"
+        "     AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = current_database())"
+        "     AND c.relkind IN ('r', 'p', 'i', 'S', 'v', 'm')))",
+        OUR_NAME + " %",
+        _DDL,
+    )
+
+
+def our_effects(connection: psycopg.Connection[Any]) -> tuple[Session, ...]:
+    """Sessions of Prisma commands that a recovery started and that are still there, their starter dead or not."""
+    return _sessions(connection, "a.application_name LIKE %s", EFFECT_NAME + "%")
+
+
+def at_work_on(
+    connection: psycopg.Connection[Any], script: str, tables: tuple[str, ...], *, unlogged: bool
+) -> tuple[Session, ...]:
+    """Sessions, idle ones too, that may still be running a failed migration (RULES E14).
+
+    Args:
+        connection: to the target.
+        script: the migration's text; a session whose last statement is it, or a part of it, counts. So does
+            one that wrote to the ledger last; one that only read it (a person who looks) does not.
+        tables: `schema.table` of the footprint; whoever holds ShareUpdateExclusive or more on one counts.
+        unlogged: the row has no logs, so a session whose statement can't be read counts as well.
+    """
+    return _sessions(
+        connection,
+        "a.application_name NOT LIKE %s AND ("
+        " (length(btrim(a.query, E' \\n\\t;')) > 8 AND position(btrim(a.query, E' \\n\\t;') in %s) > 0)"
+        " OR a.query ~* '^\\s*(insert|update|delete)\\y.*_prisma_migrations'"
+        " OR (%s AND a.query = '<insufficient privilege>')"
+        " OR a.pid IN (SELECT l.pid FROM pg_catalog.pg_locks l WHERE l.granted AND l.relation = ANY("
+        "   SELECT to_regclass(t)::oid FROM unnest(%s::text[]) t)"
+        "   AND l.mode IN ('ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock',"
+        "                  'AccessExclusiveLock')))",
+        OUR_NAME + "%",
+        script,
+        unlogged,
+        list(tables),
+    )
+
+
+class SessionLock:
+    """A session advisory lock, taken by trying only (RULES F3), on a connection that never reconnects."""
+
+    def __init__(self, connection: psycopg.Connection[Any], key: int) -> None:
+        self._connection = connection
+        self._key = key
+        self.pid = connection.info.backend_pid
+
+    def try_take(self) -> bool:
+        """Takes it if nobody holds it."""
+        row = self._connection.execute("SELECT pg_try_advisory_lock(%s), pg_backend_pid()", (self._key,)).fetchone()
+        if row is None or not row[0]:
+            return False
+        self.pid = row[1]
+        return True
+
+    def held(self) -> bool:
+        """Still ours: the same backend has it in `pg_locks`. Taking it again would prove nothing (RULES F4)."""
+        try:
+            row = self._connection.execute(
+                "SELECT pg_backend_pid() = %s AND EXISTS (SELECT FROM pg_catalog.pg_locks WHERE locktype = 'advisory'"
+                " AND granted AND pid = %s AND classid::bigint = %s AND objid::bigint = %s AND objsubid = 1)",
+                (self.pid, self.pid, self._key >> 32, self._key & 0xFFFFFFFF),
+            ).fetchone()
+        except psycopg.Error:
+            return False
+        return bool(row and row[0])
+
+    def release(self) -> None:
+        """Gives it back; a dead connection has given it back already."""
+        if not self._connection.closed:
+            self._connection.execute("SELECT pg_advisory_unlock(%s)", (self._key,))
+
+    def waiting_behind(self) -> tuple[str, ...]:
+        """Application names of the sessions that wait for this lock and for us alone, first come first."""
+        rows = self._connection.execute(
+            "SELECT a.application_name FROM pg_catalog.pg_locks l"
+            " JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid"
+            " WHERE l.locktype = 'advisory' AND NOT l.granted AND l.classid::bigint = %s AND l.objid::bigint = %s"
+            " AND l.objsubid = 1 AND pg_catalog.pg_blocking_pids(l.pid) = ARRAY[%s]::int[]",
+            (self._key >> 32, self._key & 0xFFFFFFFF, self.pid),
+        ).fetchall()
+        return tuple(row[0] for row in rows)

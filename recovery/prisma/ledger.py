@@ -1,0 +1,61 @@
+"""Prisma's ledger, `_prisma_migrations`: read, never written."""
+
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from recovery.errors import PreflightError
+from states.facts import Row
+
+_ROWS = """
+SELECT id, migration_name, checksum,
+       to_char(started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+       to_char(finished_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+       to_char(rolled_back_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+       applied_steps_count, logs
+FROM {}._prisma_migrations
+ORDER BY started_at, finished_at NULLS LAST, migration_name, id
+"""
+
+
+def exists(connection: psycopg.Connection[Any], schema: str) -> bool:
+    """The schema holds a ledger."""
+    row = connection.execute(
+        "SELECT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE n.nspname = %s AND c.relname = '_prisma_migrations')",
+        (schema,),
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def read(connection: psycopg.Connection[Any], schema: str) -> tuple[Row, ...]:
+    """Every row, oldest attempt first.
+
+    Raises:
+        PreflightError: `ledger.missing` without a ledger, `ledger.unreadable` where the role may not read it.
+    """
+    try:
+        found = connection.execute(sql.SQL(_ROWS).format(sql.Identifier(schema))).fetchall()
+    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName) as error:
+        raise PreflightError(
+            "ledger.missing",
+            f"The schema {schema} holds no _prisma_migrations table, so no migration can have failed there. "
+            "Nothing was changed.",
+            "If `prisma migrate deploy` stops with P3005 (the schema is not empty), the database has to be "
+            "baselined first, see Prisma's documentation; if it has a ledger in another schema, name that "
+            "schema in the URL (?schema=…).",
+        ) from error
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise PreflightError(
+            "ledger.unreadable",
+            f"The role may not read {schema}._prisma_migrations. Nothing was changed.",
+            "Use the role that runs `prisma migrate deploy`, or grant SELECT on the table.",
+        ) from error
+    except psycopg.errors.UndefinedColumn as error:
+        raise PreflightError(
+            "ledger.unknown_shape",
+            "_prisma_migrations has other columns than Prisma 3 to 7 give it. Nothing was changed.",
+            "Prisma 8 keeps another ledger, and this tool does not work on it.",
+        ) from error
+    return tuple(Row(*row) for row in found)

@@ -1,0 +1,140 @@
+"""Proving the schema: production beside the replay of all finished migrations (RULES F8)."""
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from recovery.postgres import catalog
+from recovery.replay.background import Workshop
+from recovery.replay.history import Script
+from recovery.replay.steps import changed_keys
+from recovery.scripts import Scripts
+from recovery.target import Target
+from states.comparison import Difference, differences
+from states.facts import Key, Replay, Row
+from states.verification import MigrationDifference
+
+#: What nobody's history decides: default privileges, owners and remarks.
+_IGNORED = ("privileges of ", "comment")
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What the history says the schema is.
+
+    Attributes:
+        history: the scripts it is of, in order.
+        watched: names that must be proven.
+        replays: for each watched name, its effects as they stand at the end of the history.
+        final: the whole schema at the end.
+        unprovable: watched names that could not be replayed, with the reason.
+    """
+
+    history: tuple[Script, ...]
+    watched: frozenset[str]
+    replays: dict[str, Replay]
+    final: dict[Key, str]
+    unprovable: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """How production compares; the fields are those of `VerifyFacts`."""
+
+    proven: tuple[str, ...] = ()
+    differing: tuple[MigrationDifference, ...] = ()
+    elsewhere: tuple[MigrationDifference, ...] = ()
+    unprovable: tuple[str, ...] = ()
+
+
+def watched(rows: Sequence[Row]) -> frozenset[str]:
+    """Names that ever failed, were rolled back or stamped, or were deployed since the first failure."""
+    suspicious = {
+        row.migration for row in rows if row.rolled_back_at or row.failed or row.applied_steps_count == 0 or row.logs
+    }
+    failures = [row.started_at for row in rows if row.rolled_back_at or row.failed]
+    since = min(failures, default=None)
+    later = {row.migration for row in rows if since is not None and row.started_at >= since}
+    return frozenset(suspicious | later)
+
+
+@dataclass(slots=True)
+class Prover:
+    """Compares production with its history. The replay can be begun before it is needed."""
+
+    target: Target
+    scripts: Scripts
+    workshop: Workshop
+    _ahead: Future[Expected] | None = field(default=None, init=False)
+
+    def begin(self, history: list[Script], watching: frozenset[str]) -> None:
+        """Replays ahead, beside whatever else goes on: the history as it will be once a deploy has ended."""
+        self._ahead = self.workshop.submit(lambda: self._expect(history, watching))
+
+    def prove(self, rows: Sequence[Row], deployed: frozenset[str]) -> Proof:
+        """Production against the replay of all finished migrations; `deployed` ones are watched in any case."""
+        history, notes = self.scripts.finished(rows)
+        watching = watched(rows) | deployed
+        expected = self._ahead.result() if self._ahead is not None else None
+        self._ahead = None
+        if expected is None or expected.history != tuple(history) or expected.watched != watching:
+            expected = self.workshop.submit(lambda: self._expect(history, watching)).result()
+        finished = {row.migration for row in rows if row.finished}
+        named = {name for name in watching & finished if any(note.startswith(f"{name}: ") for note in notes)}
+        unsure = tuple(note for note in notes if note.split(": ", 1)[0] in named)
+        objects = {obj for obj, prop in expected.final if prop == "exists"}
+        objects |= {obj for replay in expected.replays.values() for obj, _ in replay.footprint}
+        production = catalog.read(self.target.reading(), catalog.scope_of(objects)) if objects else {}
+        differing = tuple(
+            MigrationDifference(name, found)
+            for name, replay in expected.replays.items()
+            if (found := differences(replay, 0, production))
+        )
+        wrong = {name for name, _ in ((d.migration, d) for d in differing)}
+        return Proof(
+            proven=tuple(name for name in expected.replays if name not in wrong),
+            differing=differing,
+            elsewhere=_elsewhere(expected, production),
+            unprovable=(*expected.unprovable, *unsure),
+        )
+
+    def _expect(self, history: list[Script], watching: frozenset[str]) -> Expected:
+        """Runs on the workshop's thread."""
+        touched: dict[str, tuple[set[Key], set[str]]] = {}
+        unprovable = []
+        replay = None
+        snapshot: dict[Key, str] | None = None
+        for position, script in enumerate(history):
+            if script.migration not in watching:
+                snapshot = None
+                continue
+            replay = self.workshop.history(history[:position])
+            before = replay.snapshot() if snapshot is None else snapshot
+            skipped = len(replay.skipped)
+            replay = self.workshop.history(history[: position + 1])
+            snapshot = replay.snapshot()
+            unprovable += replay.skipped[skipped:]
+            created = {o for o, p in snapshot if p == "exists"} - {o for o, p in before if p == "exists"}
+            touched[script.migration] = (changed_keys([before, snapshot]), created)
+        final = self.workshop.history(history).snapshot()
+        replays = {name: _as_replay(keys, created, final) for name, (keys, created) in touched.items()}
+        return Expected(tuple(history), watching, replays, final, tuple(unprovable))
+
+
+def _as_replay(keys: set[Key], created: set[str], final: dict[Key, str]) -> Replay:
+    """One step, the end of the history: later migrations may have changed what this one made."""
+    lasting = frozenset(obj for obj in created if (obj, "exists") in final)
+    tables = {obj.removeprefix("table ") for obj in lasting}
+    indexes = {obj for (obj, prop), value in final.items() if prop == "table" and value in tables}
+    footprint = keys | {key for key in final if key[0] in lasting or key[0] in indexes}
+    footprint = {key for key in footprint if not key[1].startswith(_IGNORED) or key in keys}
+    step = {key: final[key] for key in footprint if key in final}
+    return Replay("", (), (step,), frozenset(footprint), lasting)
+
+
+def _elsewhere(expected: Expected, production: dict[Key, str]) -> tuple[MigrationDifference, ...]:
+    covered = {key for replay in expected.replays.values() for key in replay.footprint}
+    rest = {key for key in expected.final if key not in covered and not key[1].startswith(_IGNORED)}
+    step = {key: expected.final[key] for key in rest}
+    found: tuple[Difference, ...] = differences(Replay("", (), (step,), frozenset(rest), frozenset()), 0, production)
+    return (MigrationDifference("migrations before the first failure", found),) if found else ()

@@ -1,0 +1,69 @@
+"""The scratch server, started beside everything else: it is ready when it is first needed."""
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from typing import TypeVar
+
+from recovery.replay.history import HistoryReplay, Script
+from recovery.replay.scratch import ScratchServer
+
+T = TypeVar("T")
+
+
+class Workshop:
+    """A scratch server and the histories replayed on it, on one thread of its own.
+
+    Everything that touches the scratch server runs there, one thing at a time, in the order asked for.
+    """
+
+    def __init__(self, open_server: Callable[[], AbstractContextManager[ScratchServer]], schema: str) -> None:
+        """Begins to start the server and returns at once.
+
+        Args:
+            open_server: how to get one.
+            schema: the target's, for the histories.
+        """
+        self._open = open_server
+        self._schema = schema
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="scratch")
+        self._context: AbstractContextManager[ScratchServer] | None = None
+        self._history: HistoryReplay | None = None
+        self._server: Future[ScratchServer] = self._thread.submit(self._start)
+
+    def _start(self) -> ScratchServer:
+        self._context = self._open()
+        return self._context.__enter__()
+
+    @property
+    def server(self) -> ScratchServer:
+        """The server, waited for."""
+        return self._server.result()
+
+    def submit(self, work: Callable[[], T]) -> Future[T]:
+        """Does `work` on the workshop's thread."""
+        return self._thread.submit(work)
+
+    def history(self, scripts: list[Script]) -> HistoryReplay:
+        """The history of exactly these scripts: the last one grown, where it is the beginning of this one.
+
+        Call it on the workshop's thread only.
+        """
+        if self._history is None or self._history.applied != scripts[: len(self._history.applied)]:
+            if self._history is not None:
+                self._history.drop()
+            self._history = HistoryReplay(self.server, self._schema)
+        self._history.extend(scripts[len(self._history.applied) :])
+        return self._history
+
+    def close(self) -> None:
+        """Ends the server; waits for work under way."""
+        if self._context is not None or not self._server.done():
+            self._thread.submit(self._stop).result()
+        self._thread.shutdown()
+
+    def _stop(self) -> None:
+        if self._history is not None:
+            self._history.close()
+        if self._context is not None:
+            self._context.__exit__(None, None, None)

@@ -1,0 +1,174 @@
+"""The real world behind the engine: one production database, one checkout, one Prisma CLI, one scratch server."""
+
+import shlex
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from recovery.engine import Inspection, Performed
+from recovery.errors import BusyError
+from recovery.evidence import Classified, Investigator
+from recovery.handover import HandOver
+from recovery.platform.git import Repository
+from recovery.postgres.sessions import OUR_NAME, RECOVERY_LOCK, SessionLock, holders
+from recovery.preflight import Expectation, checkout_checks, database_checks, quiet_checks, waive
+from recovery.prisma import logs
+from recovery.prisma.cli import PrismaCli, command
+from recovery.prisma.migrations import read as read_migrations
+from recovery.proof import Proof, Prover, watched
+from recovery.replay.background import Workshop
+from recovery.replay.history import Script
+from recovery.scripts import Scripts
+from recovery.target import Target
+from states.deployment import Failure
+from states.effects import Deploy, Effect, Resolution
+from states.facts import Check, Outcome, Row
+
+
+def inspection(scripts: Scripts, rows: Sequence[Row]) -> Inspection:
+    """Ledger and folder side by side, with the cause of each failure."""
+    history = scripts.history(rows)
+    failures = []
+    for name in dict.fromkeys(row.migration for row in rows if row.failed):
+        last = next(row for row in reversed(rows) if row.migration == name and row.failed)
+        failures.append(Failure(name, logs.cause(last.logs), last.logs))
+    checksums = {name: migration.checksum for name, migration in scripts.migrations.items()}
+    return Inspection(history, tuple(rows), tuple(failures), checksums)
+
+
+@dataclass(slots=True)
+class Observer:
+    """Production and checkout, read only: what `inspect` needs, without Node or a Prisma project.
+
+    Attributes:
+        folder: the migrations folder.
+    """
+
+    target: Target
+    folder: Path
+    workshop: Workshop
+    expected: Expectation
+    sleep: Callable[[float], None] = time.sleep
+
+    def scripts(self) -> Scripts:
+        """The folder, read anew."""
+        return Scripts(self.folder, read_migrations(self.folder), Repository.find(self.folder))
+
+    def checks(self) -> tuple[Check, ...]:
+        """Every check that reading allows."""
+        made = database_checks(self.target, self.expected)
+        if all(check.outcome is not Outcome.REFUSED for check in made):
+            made += quiet_checks(self.target, self.sleep)
+        return waive([*made, *checkout_checks(self.folder, self.expected)], self.expected)
+
+    def inspect(self) -> Inspection:
+        """Ledger and folder, read anew."""
+        return inspection(self.scripts(), self.target.rows())
+
+    def investigator(self) -> Investigator:
+        """Classifies, from the folder as it is now."""
+        return Investigator(self.target, self.scripts(), self.workshop, self.sleep)
+
+    def classify(self, name: str) -> Classified:
+        """The evidence on a failed migration."""
+        return self.investigator().classify(name)
+
+
+class RealWorld:
+    """The engine's world. Holds the recovery's lock from `open` to `close`."""
+
+    def __init__(
+        self,
+        observer: Observer,
+        cli: PrismaCli,
+        on_output: Callable[[str], None],
+        on_interrupt: Callable[[], None],
+    ) -> None:
+        """Takes the recovery's lock.
+
+        Args:
+            observer: what it sees through.
+            cli: the project's Prisma.
+            on_output: called with each line that a command prints.
+            on_interrupt: called when ^C comes while a command is waited for.
+
+        Raises:
+            BusyError: another recovery of this database is at work.
+        """
+        self._observer = observer
+        self._target = observer.target
+        self._connection = self._target.working(f"{OUR_NAME} lock")
+        self._lock = SessionLock(self._connection, RECOVERY_LOCK)
+        if not self._lock.try_take():
+            held = holders(self._target.reading(), RECOVERY_LOCK)
+            self._connection.close()
+            who = f": {held[0]}" if held else ""
+            raise BusyError(
+                "lock.recovery",
+                f"Another recovery of this database is at work{who}. Nothing was done.",
+                "Wait for it to end, and run again.",
+            )
+        self._handover = HandOver(self._target, cli, self._lock, on_output, on_interrupt, sleep=observer.sleep)
+        self._prover: Prover | None = None
+
+    def close(self) -> None:
+        """Gives the lock back."""
+        self._connection.close()
+
+    def checks(self) -> tuple[Check, ...]:
+        """See `World.checks`."""
+        alone = Check("recovery.alone", Outcome.HELD, "no other recovery is at work here", "our advisory lock")
+        return (*self._observer.checks(), alone)
+
+    def inspect(self) -> Inspection:
+        """See `World.inspect`."""
+        return self._observer.inspect()
+
+    def classify(self, name: str) -> Classified:
+        """See `World.classify`."""
+        return self._observer.classify(name)
+
+    def command(self, effect: Effect) -> str:
+        """See `World.command`."""
+        return shlex.join(("prisma", *command(effect)))
+
+    def resolve(self, effect: Resolution, classified: Classified) -> Performed:
+        """See `World.resolve`."""
+
+        def changed() -> str:
+            now = self._observer.investigator().digest_now(classified)
+            same = now == classified.evidence.evidence_digest
+            return "" if same else "the evidence has changed since it was judged"
+
+        return self._handover.perform(effect, changed, lambda: None)
+
+    def deploy(self, effect: Deploy, before: Inspection) -> Performed:
+        """See `World.deploy`."""
+        scripts = self._observer.scripts()
+
+        def changed() -> str:
+            now = self._observer.inspect()
+            if now.history.pending != effect.migrations:
+                return "what is pending has changed since it was planned"
+            if any(now.checksums[name] != before.checksums[name] for name in effect.migrations):
+                return "a pending migration's file has changed since it was planned"
+            if now.failures:
+                return f"{now.failures[0].migration} has failed meanwhile"
+            return ""
+
+        def meanwhile() -> None:
+            """While Prisma deploys, the same history is replayed, so that the proof needn't wait for it."""
+            self._prover = Prover(self._target, scripts, self._observer.workshop)
+            coming = [script for name in effect.migrations if (script := scripts.present(name))]
+            done, _ = scripts.finished(before.rows)
+            history: list[Script] = [*(s for s in done if s not in coming), *coming]
+            self._prover.begin(history, watched(before.rows) | frozenset(effect.migrations))
+
+        return self._handover.perform(effect, changed, meanwhile)
+
+    def prove(self, rows: tuple[Row, ...], deployed: frozenset[str]) -> Proof:
+        """See `World.prove`."""
+        prover = self._prover or Prover(self._target, self._observer.scripts(), self._observer.workshop)
+        self._prover = None
+        return prover.prove(rows, deployed)
