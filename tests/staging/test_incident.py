@@ -83,13 +83,11 @@ def test_the_ledger_holds_a_real_failure(staged: Staged, case: incident.Case) ->
 
 @pytest.mark.parametrize("case", incident.CASES)
 def test_prisma_is_blocked_by_it(staged: Staged, case: incident.Case) -> None:
-    """`migrate deploy` stops with P3009, at once: nothing lingers after the command is done."""
-    began = time.monotonic()
+    """`migrate deploy` stops with P3009 and names the failed migration."""
     done = staged[case].prisma("migrate", "deploy")
     assert done.returncode == 1
     assert "P3009" in done.stderr
     assert incident.FAILED in done.stderr
-    assert time.monotonic() - began < 9, "a command that leaves its timers behind takes 10 s and more"
 
 
 def test_exists_is_the_whole_migration(server: postgres.Server, staged: Staged, steps: Steps) -> None:
@@ -132,8 +130,10 @@ def test_the_pipeline_needs_what_is_pending(server: postgres.Server, tmp_path: P
     refused = run(commands[0])
     assert refused.returncode == 1
     assert 'column "source" of relation "intake_batches" does not exist' in refused.stderr
-    assert one.prisma("migrate", "resolve", "--applied", one.failed).returncode == 0
-    assert one.prisma("migrate", "deploy").returncode == 0
+    for command in (["resolve", "--applied", one.failed], ["deploy"]):
+        began = time.monotonic()
+        assert one.prisma("migrate", *command).returncode == 0
+        assert time.monotonic() - began < 9, "a command that leaves its timers behind takes 10 s and more"
     said = [run(command) for command in (*commands, *commands)]
     assert [done.returncode for done in said] == [0] * 6, "".join(done.stderr for done in said)
     assert "8 of 8 items added" in said[0].stdout
