@@ -12,6 +12,8 @@ _LOCK = "migration_lock.toml"
 _PROVIDERS = ("postgresql", "postgres")
 #: Length of a SHA-256 in hexadecimal.
 _CHECKSUM_LENGTH = 64
+#: ASCII's punctuation in the order of the Unicode collation; digits come after it, then letters.
+_PUNCTUATION = """ _-,;:!?.'"()[]{}@*&#%`^+<=>|~$"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +61,23 @@ def read(folder: Path) -> tuple[Migration, ...]:
     try:
         _check_provider(folder / _LOCK)
         # Prisma does not follow symbolic links here either.
-        names = sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.is_symlink())
-        return tuple(_read(folder / name / _SCRIPT) for name in names)
+        names = [entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.is_symlink()]
+        return tuple(_read(folder / name / _SCRIPT) for name in sorted(names, key=order))
     except OSError as error:
         raise UsageError(
             "migrations.unreadable",
             f"{error.filename or folder} cannot be read ({error.strerror}). Nothing was done.",
             "Give this user permission to read the migrations folder.",
         ) from error
+
+
+def order(name: str) -> tuple[list[int], list[bool], str]:
+    """Sorts names as Prisma 6.19 deploys them: by JavaScript's `localeCompare`, not by bytes.
+
+    They differ where names have no timestamp of full length: `20260101_b` comes before `20260101000000_a`.
+    """
+    places = [_PUNCTUATION.find(c) if c in _PUNCTUATION else len(_PUNCTUATION) + ord(c.lower()[0]) for c in name]
+    return places, [c.isupper() for c in name], name
 
 
 def variant(script: bytes, checksum: str) -> bytes | None:

@@ -34,6 +34,17 @@ def test_migrations_are_sorted_by_name(tmp_path: Path) -> None:
     assert names == ["0_init", "20250101000000_c", "20260201000000_a", "20260201000000_b"]
 
 
+def test_the_order_is_the_one_of_deploy(tmp_path: Path) -> None:
+    """Names come in the order in which Prisma 6.19 was seen to deploy them."""
+    seen = [
+        *("0_init", "20260101_b", "20260101000000_a", "20260101000000_a_c"),
+        *("20260101000000_ab", "20260101000000_B", "init"),
+    ]
+    for name in reversed(seen):
+        add(tmp_path, name)
+    assert [migration.name for migration in read(tmp_path)] == seen
+
+
 def test_the_checksum_is_the_sha256_of_the_bytes(tmp_path: Path) -> None:
     """The checksum is what Prisma writes into its ledger."""
     path = add(tmp_path, "m", WINDOWS)

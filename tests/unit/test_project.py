@@ -85,6 +85,7 @@ def test_the_configuration_names_schema_and_migrations(root: Path) -> None:
           datasource: { url: env<Env>("MY_URL"), shadowDatabaseUrl: env("MY_SHADOW_URL") },
         })
         const pool = new Pool({ a: process.env.A_URL, b: process.env["B_URL"], c: process.env.NODE_ENV })
+        process.env.PRISMA_QUERY_ENGINE_LIBRARY ??= process.execPath;
         """,
     )
     project = find(root)
