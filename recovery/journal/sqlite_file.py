@@ -89,7 +89,7 @@ def create(path: Path) -> None:
     """
     try:
         if not path.parent.is_dir():
-            path.parent.mkdir(mode=0o700)
+            path.parent.mkdir(mode=0o700, exist_ok=True)
             _sync(path.parent.parent)
         path.parent.chmod(0o700)
         # SQLite gives its rollback journal the mode of the database file.
@@ -122,9 +122,11 @@ def connect(path: Path, *, writing: bool) -> sqlite3.Connection:
 
 def _prepare(connection: sqlite3.Connection, path: Path, *, writing: bool) -> None:
     """Check the file, then set what a connection needs."""
+    # Read first: another process may be writing the format, and whoever sees its table sees its mark too.
+    empty = _number(connection, "schema_version") == 0
     version = _number(connection, "user_version")
     application = _number(connection, "application_id")
-    if application == 0 and version == 0 and writing and not _number(connection, "schema_version"):
+    if writing and empty and application == 0:
         _initialise(connection)
     elif application == APPLICATION_ID and version > FORMAT:
         raise JournalError(
