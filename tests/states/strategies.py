@@ -24,7 +24,9 @@ TARGET = ("7", "app", "public")
 names = st.sampled_from(NAMES)
 some_names = st.lists(names, unique=True, max_size=3).map(tuple)
 words = st.sampled_from(("", "said", "something else"))
-causes = st.sampled_from((UNKNOWN, Cause("42P07", "object_exists", transient=False), Cause("40P01", "deadlock", True)))
+causes = st.sampled_from(
+    (UNKNOWN, Cause("42P07", "object_exists", transient=False), Cause("40P01", "deadlock", transient=True))
+)
 checksums = st.sampled_from(("a", "b", "c"))
 
 checks = st.builds(
@@ -82,7 +84,20 @@ KEYS: tuple[Key, ...] = (
     ("table public.y", "exists"),
     ("table public.y", "column b"),
 )
-snapshots = st.dictionaries(st.sampled_from(KEYS), st.sampled_from(("exists", "yes", "text", "public.x")), max_size=5)
+
+
+def _real(snapshot: dict[Key, str]) -> dict[Key, str]:
+    """Only an object that exists has properties, and only a column that exists has a type."""
+    there = {obj for obj, prop in snapshot if prop == "exists"}
+    real = {key: value for key, value in snapshot.items() if key[0] in there}
+    if KEYS[1] not in real:
+        real.pop(KEYS[2], None)
+    return real
+
+
+snapshots = st.dictionaries(
+    st.sampled_from(KEYS), st.sampled_from(("exists", "yes", "text", "public.x")), max_size=6
+).map(_real)
 
 
 @st.composite
@@ -117,8 +132,25 @@ def replays(draw: st.DrawFn, checksum: st.SearchStrategy[str] = checksums) -> Re
 
 
 @st.composite
-def subjects(draw: st.DrawFn) -> Subject:
-    """A failed migration; production stands at a step of a replay in half of the examples."""
+def calm_subjects(draw: st.DrawFn) -> Subject:
+    """A failed migration with all its scripts found, production at one's beginning or end, and nothing else wrong."""
+    attempts = draw(st.lists(rows, min_size=1, max_size=2, unique_by=lambda row: row.id))
+    ran = sorted({attempt.checksum for attempt in attempts})
+    present = draw(st.sampled_from((*ran, "c")))
+    found = tuple(draw(replays(st.just(each))) for each in sorted({*ran, present}))
+    chosen = draw(st.sampled_from(found))
+    return Subject(
+        migration="m1",
+        attempts=tuple(attempts),
+        replays=found,
+        present=present,
+        production=_real({**chosen.steps[draw(st.sampled_from((0, -1)))], **draw(st.just({}) | snapshots)}),
+    )
+
+
+@st.composite
+def wild_subjects(draw: st.DrawFn) -> Subject:
+    """Anything at all; production stands at a step of a replay in half of the examples."""
     attempts = draw(st.lists(rows, min_size=1, max_size=3, unique_by=lambda row: row.id))
     found = tuple(draw(replays(st.just(each))) for each in draw(st.lists(checksums, max_size=3, unique=True)))
     production = draw(snapshots)
@@ -134,6 +166,11 @@ def subjects(draw: st.DrawFn) -> Subject:
         overtaken_by=draw(st.sampled_from(((), (), (), ("m9",)))),
         running=draw(st.sampled_from(((), (), (), ("pid 7 runs it.",)))),
     )
+
+
+def subjects() -> st.SearchStrategy[Subject]:
+    """A failed migration, calm or wild."""
+    return calm_subjects() | wild_subjects()
 
 
 evidence = subjects().map(lambda subject: judge(subject, UNKNOWN, TARGET, ()))

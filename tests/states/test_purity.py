@@ -10,10 +10,10 @@ import states
 
 MODULES = sorted(Path(states.__file__).parent.rglob("*.py"))
 #: What reaches the world outside: files, clock, chance, environment, network, threads.
-IMPURE = frozenset(
-    "asyncio builtins ctypes datetime ftplib getpass glob http importlib io locale logging multiprocessing os pathlib"
-    " platform random secrets select shutil signal smtplib socket sqlite3 ssl subprocess sys tempfile threading time"
-    " urllib uuid warnings".split()  # noqa: SIM905 - a list of names reads best as words
+IMPURE = set(
+    """asyncio builtins ctypes datetime ftplib getpass glob http importlib io locale logging multiprocessing os
+    pathlib platform random secrets select shutil signal smtplib socket sqlite3 ssl subprocess sys tempfile threading
+    time urllib uuid warnings""".split()  # noqa: SIM905 - one name a line would hide the rest of the file
 )
 CALLS = {"open", "print", "input", "exec", "eval", "__import__", "breakpoint"}
 

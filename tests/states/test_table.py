@@ -12,7 +12,7 @@ S = State
 PAIRS = [(edge.source, edge.target) for edge in EDGES]
 
 
-def triggers_of(machine: RecoveryMachine) -> Any:
+def triggers_of(machine: RecoveryMachine) -> Any:  # noqa: ANN401 - transitions is untyped
     """What transitions built from the table."""
     return machine._transitions  # noqa: SLF001 - what was built is the thing tested
 

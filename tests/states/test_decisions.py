@@ -1,0 +1,225 @@
+"""Each state's answers by example: every refusal that there is, and what it means for the caller."""
+
+import ast
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import states
+from states.answers import Exit, Go, Refusal
+from states.classification import Approval, ClassifyFacts
+from states.comparison import Difference
+from states.deployment import DeployFacts, Failure
+from states.effects import Deploy, MarkApplied, MarkRolledBack
+from states.facts import Cause, Check, History, Outcome
+from states.inspection import InspectFacts
+from states.machine import DECIDES
+from states.preflight import PreflightFacts
+from states.resolution import ResolveFacts
+from states.table import State
+from states.verdict import Decision, Evidence, Progress, Verdict
+from states.verification import MigrationDifference, VerifyFacts
+from tests.states.strategies import UNKNOWN
+
+CLEAN = InspectFacts(History(("m0",), (), ()))
+PENDING = InspectFacts(History(("m0",), (), ("m2",)))
+FAILED = InspectFacts(History(("m0",), ("m1",), ("m2",)))
+HELD = Check("target.identity", Outcome.HELD, "the right one", "the ledger")
+REFUSED = Check("target.identity", Outcome.REFUSED, "another one", "the ledger", "Name the right one.")
+BUSY = Check("deploy.running", Outcome.REFUSED, "pid 7", "pg_locks", "Wait.", busy=True)
+EVIDENCE = Evidence(
+    migration="m1",
+    started_at="2026-01-01",
+    applied_steps_count=0,
+    logs=None,
+    cause=UNKNOWN,
+    verdict=Verdict.APPLIED,
+    decision=Decision.MARK_APPLIED,
+    progress=Progress((1, 1), 1),
+    statements=(),
+    differences=(),
+    reasons=("a reason.",),
+    evidence_digest="sha256:1",
+)
+UNDECIDED = replace(EVIDENCE, verdict=Verdict.UNDECIDABLE, decision=Decision.OPERATOR)
+PARTIAL = replace(EVIDENCE, verdict=Verdict.PARTIAL, decision=Decision.OPERATOR)
+WAITING = replace(EVIDENCE, verdict=Verdict.IN_PROGRESS, decision=Decision.WAIT)
+AS_APPLIED = Approval("m1", Decision.MARK_APPLIED, "sha256:1", "seen in production")
+AS_ROLLED_BACK = replace(AS_APPLIED, decision=Decision.MARK_ROLLED_BACK)
+RESOLVED = ResolveFacts(MarkApplied("m1"), shown=True, after=CLEAN)
+DEPLOYED = DeployFacts(("m2",), CLEAN, consented=True)
+VERIFIED = VerifyFacts(CLEAN, changed=False)
+EXISTS = Failure("m2", Cause("42P07", "object_exists", transient=False), "ERROR: already exists")
+DIFFERS = MigrationDifference("m1", (Difference("table public.x", "exists", "yes", None),))
+
+REFUSALS: list[tuple[State, Any, str, Exit]] = [
+    (State.PREFLIGHT, PreflightFacts(()), "preflight.no_checks", Exit.FAILURE),
+    (State.PREFLIGHT, PreflightFacts((HELD, REFUSED)), "preflight.target.identity", Exit.PREFLIGHT),
+    (State.PREFLIGHT, PreflightFacts((HELD, BUSY)), "preflight.deploy.running", Exit.BUSY),
+    (
+        State.PREFLIGHT,
+        PreflightFacts((replace(HELD, outcome=Outcome.UNKNOWN),)),
+        "preflight.target.identity",
+        Exit.PREFLIGHT,
+    ),
+    (
+        State.INSPECT,
+        InspectFacts(History((), ("m1",), (), missing_locally=("m1",))),
+        "inspect.failed_missing",
+        Exit.BLOCKED,
+    ),
+    (State.CLASSIFY, ClassifyFacts(EVIDENCE), "classify.consent", Exit.BLOCKED),
+    (State.CLASSIFY, ClassifyFacts(WAITING, consented=True), "classify.in_progress", Exit.BUSY),
+    (State.CLASSIFY, ClassifyFacts(WAITING, approval=AS_APPLIED), "classify.in_progress", Exit.BUSY),
+    (State.CLASSIFY, ClassifyFacts(UNDECIDED, consented=True), "classify.undecidable", Exit.BLOCKED),
+    (
+        State.CLASSIFY,
+        ClassifyFacts(UNDECIDED, approval=replace(AS_APPLIED, evidence_digest="sha256:2")),
+        "classify.undecidable",
+        Exit.BLOCKED,
+    ),
+    (State.CLASSIFY, ClassifyFacts(PARTIAL, approval=AS_APPLIED), "classify.partial", Exit.BLOCKED),
+    (State.CLASSIFY, ClassifyFacts(replace(PARTIAL, verdict=Verdict.DRIFTED)), "classify.drifted", Exit.BLOCKED),
+    (
+        State.CLASSIFY,
+        ClassifyFacts(replace(PARTIAL, verdict=Verdict.APPLIED)),
+        "classify.applied",
+        Exit.BLOCKED,
+    ),
+    (
+        State.CLASSIFY,
+        ClassifyFacts(replace(PARTIAL, verdict=Verdict.NOT_APPLIED)),
+        "classify.not_applied",
+        Exit.BLOCKED,
+    ),
+    (State.RESOLVE, replace(RESOLVED, unchanged="the evidence has changed"), "resolve.evidence_changed", Exit.BUSY),
+    (State.RESOLVE, replace(RESOLVED, shown=False, output="P1001"), "resolve.not_shown", Exit.BLOCKED),
+    (State.DEPLOY, replace(DEPLOYED, consented=False), "deploy.consent", Exit.BLOCKED),
+    (State.DEPLOY, replace(DEPLOYED, unchanged="the pending set has changed"), "deploy.plan_changed", Exit.BUSY),
+    (
+        State.DEPLOY,
+        replace(DEPLOYED, after=FAILED, failures=(EXISTS,), earlier=(EXISTS,)),
+        "deploy.failed_again",
+        Exit.BLOCKED,
+    ),
+    (State.DEPLOY, replace(DEPLOYED, after=PENDING), "deploy.still_pending", Exit.BLOCKED),
+    (State.VERIFY, replace(VERIFIED, after=PENDING), "verify.history", Exit.BLOCKED),
+    (State.VERIFY, replace(VERIFIED, after=FAILED, changed=True), "verify.history", Exit.VERIFY_FAILED),
+    (State.VERIFY, replace(VERIFIED, wrong_checksums=("m1",), changed=True), "verify.checksum", Exit.VERIFY_FAILED),
+    (State.VERIFY, replace(VERIFIED, differing=(DIFFERS,)), "verify.differs", Exit.BLOCKED),
+    (State.VERIFY, replace(VERIFIED, differing=(DIFFERS,), changed=True), "verify.differs", Exit.VERIFY_FAILED),
+    (State.VERIFY, replace(VERIFIED, unprovable=("no scratch server.",)), "verify.unprovable", Exit.BLOCKED),
+]
+
+MOVES: list[tuple[State, Any, State]] = [
+    (State.PREFLIGHT, PreflightFacts((HELD,)), State.INSPECT),
+    (State.PREFLIGHT, PreflightFacts((HELD, replace(REFUSED, outcome=Outcome.WAIVED))), State.INSPECT),
+    (State.INSPECT, FAILED, State.CLASSIFY),
+    (State.INSPECT, PENDING, State.DEPLOY),
+    (State.INSPECT, CLEAN, State.VERIFY),
+    (State.INSPECT, InspectFacts(History((), ("m1",), ("m1",)), frozenset({"m1"})), State.DEPLOY),
+    # Settled, and failed again since: it is not pending any more.
+    (State.INSPECT, InspectFacts(History((), ("m1",), ()), frozenset({"m1"})), State.CLASSIFY),
+    (State.CLASSIFY, ClassifyFacts(EVIDENCE, consented=True), State.RESOLVE),
+    (State.CLASSIFY, ClassifyFacts(EVIDENCE, approval=AS_APPLIED), State.RESOLVE),
+    (State.CLASSIFY, ClassifyFacts(UNDECIDED, approval=AS_ROLLED_BACK), State.RESOLVE),
+    (State.RESOLVE, RESOLVED, State.VERIFY),
+    (State.RESOLVE, replace(RESOLVED, after=PENDING), State.DEPLOY),
+    (State.RESOLVE, replace(RESOLVED, after=FAILED), State.INSPECT),
+    (State.DEPLOY, DEPLOYED, State.VERIFY),
+    (State.DEPLOY, replace(DEPLOYED, after=FAILED, failures=(EXISTS,)), State.INSPECT),
+    (State.DEPLOY, replace(DEPLOYED, after=FAILED), State.INSPECT),
+    (State.VERIFY, VERIFIED, State.PIPELINE_READY),
+    (State.VERIFY, replace(VERIFIED, elsewhere=(DIFFERS,)), State.PIPELINE_READY),
+]
+
+
+def decide(state: State, facts: Any) -> Go | Refusal:  # noqa: ANN401 - facts of whichever state
+    """What the state answers."""
+    return DECIDES[state][1](facts)
+
+
+@pytest.mark.parametrize(("state", "facts", "code", "exit_code"), REFUSALS, ids=lambda value: str(value)[:40])
+def test_refusals(state: State, facts: Any, code: str, exit_code: Exit) -> None:  # noqa: ANN401
+    """Each of these facts is refused under this code, with this meaning for the caller."""
+    answer = decide(state, facts)
+    assert isinstance(answer, Refusal)
+    assert (answer.code, answer.exit) == (code, exit_code)
+
+
+@pytest.mark.parametrize(("state", "facts", "target"), MOVES, ids=lambda value: str(value)[:40])
+def test_moves(state: State, facts: Any, target: State) -> None:  # noqa: ANN401
+    """Each of these facts leads on, to this state."""
+    answer = decide(state, facts)
+    assert isinstance(answer, Go)
+    assert answer.to is target
+
+
+def test_every_code_is_refused_by_an_example() -> None:
+    """Each `Refusal` in the rules is produced by one of the examples above."""
+    patterns = set()
+    for path in Path(states.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Refusal":
+                code = node.args[0]
+                if isinstance(code, ast.Constant):
+                    patterns.add(re.escape(str(code.value)))
+                else:
+                    assert isinstance(code, ast.JoinedStr)
+                    parts = (re.escape(str(p.value)) if isinstance(p, ast.Constant) else ".+" for p in code.values)
+                    patterns.add("".join(parts))
+    produced = {code for _, _, code, _ in REFUSALS}
+    assert len(patterns) >= 14
+    assert [pattern for pattern in patterns if not any(re.fullmatch(pattern, code) for code in produced)] == []
+
+
+def test_a_wrong_database_is_said_before_a_busy_one() -> None:
+    """What only time mends is said last: a wrong database stays wrong however long one waits."""
+    answer = decide(State.PREFLIGHT, PreflightFacts((BUSY, REFUSED)))
+    assert isinstance(answer, Refusal)
+    assert (answer.code, answer.exit) == ("preflight.target.identity", Exit.PREFLIGHT)
+    assert "1 more" in answer.fact
+
+
+def test_an_approval_never_turns_a_decision_round() -> None:
+    """Where the evidence decides, an approval of the contrary changes nothing."""
+    facts = ClassifyFacts(EVIDENCE, approval=AS_ROLLED_BACK)
+    assert not facts.approved
+    assert decide(State.CLASSIFY, facts).to is State.BLOCKED
+    agreed = decide(State.CLASSIFY, replace(facts, consented=True))
+    assert agreed.to is State.RESOLVE
+    assert "marked applied" in agreed.because
+
+
+@pytest.mark.parametrize("known", ["of the facts", "of the evidence"])
+def test_a_script_that_ran_to_its_end_is_never_approved_as_rolled_back(known: str) -> None:
+    """No approval makes Prisma run a script again that it counted as run to its end."""
+    ran = known == "of the facts"
+    evidence = UNDECIDED if ran else replace(UNDECIDED, applied_steps_count=1)
+    facts = ClassifyFacts(evidence, ran_to_its_end=ran, approval=AS_ROLLED_BACK, consented=True)
+    assert decide(State.CLASSIFY, facts).to is State.BLOCKED
+    assert decide(State.CLASSIFY, replace(facts, approval=AS_APPLIED)).to is State.RESOLVE
+
+
+def test_a_void_approval_is_mentioned() -> None:
+    """Who has approved something else learns that it didn't count."""
+    answer = decide(State.CLASSIFY, ClassifyFacts(UNDECIDED, approval=replace(AS_APPLIED, evidence_digest="sha256:2")))
+    assert "void" in answer.because
+
+
+def test_another_cause_is_another_failure() -> None:
+    """The same migration for the same cause, or twice without one, is the same failure; another cause isn't."""
+    unknown = Failure("m2", UNKNOWN)
+    assert EXISTS.same_as(replace(EXISTS, logs="other words"))
+    assert unknown.same_as(Failure("m2", UNKNOWN))
+    assert not EXISTS.same_as(unknown)
+    assert not EXISTS.same_as(replace(EXISTS, migration="m3"))
+
+
+def test_effects_have_stable_names() -> None:
+    """An effect has the same id on every run, and different effects have different ones."""
+    ids = [MarkApplied("m1").id, MarkRolledBack("m1").id, Deploy(("m1", "m2")).id, Deploy(("m2", "m1")).id]
+    assert ids == ["mark_applied:m1", "mark_rolled_back:m1", "deploy:m1,m2", "deploy:m2,m1"]

@@ -1,0 +1,530 @@
+"""Verdicts on small hand-made records, and what holds of all of them."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from states.comparison import Difference, differences
+from states.facts import Key, Replay, Row, Snapshot, Subject, Visibility
+from states.verdict import Decision, Evidence, Verdict, digest, judge
+from tests.states.strategies import TARGET, UNKNOWN, replay_of, row, steps_of, subjects
+
+X: Key = ("table public.x", "exists")
+A: Key = ("table public.x", "column a")
+A_TYPE: Key = ("table public.x", "column a type")
+B: Key = ("table public.x", "column b")
+I: Key = ("index public.i", "exists")  # noqa: E741 - the index's name
+I_UNIQUE: Key = ("index public.i", "unique")
+I_TABLE: Key = ("index public.i", "table")
+LABELS: Key = ("type public.e", "labels")
+
+#: CREATE TABLE x (a text); ALTER TABLE x ADD COLUMN b; CREATE INDEX i.
+STEPS = steps_of({X: "yes", A: "exists", A_TYPE: "text"}, {B: "exists"}, {I: "yes", I_UNIQUE: "no"})
+REPLAY = replay_of(STEPS)
+#: ALTER TABLE x ADD COLUMN b; ALTER TYPE e ADD VALUE, on a table and a type that exist.
+ALTERING = replay_of(steps_of({B: "exists"}, {LABELS: "'p', 'q'"}, base={X: "yes", LABELS: "'p'"}), extra=[X])
+
+
+def subject_of(
+    production: Snapshot, *replays: Replay, attempts: tuple[Row, ...] | None = None, present: str = "a"
+) -> Subject:
+    """A migration that failed once, with a script of checksum `a`, unless told otherwise."""
+    return Subject("m1", attempts or (row(),), replays or (REPLAY,), present, production)
+
+
+def judged(subject: Subject) -> Evidence:
+    """The evidence on it."""
+    return judge(subject, UNKNOWN, TARGET, [("m0", "0")])
+
+
+def verdict_of(subject: Subject) -> tuple[str, str]:
+    """Verdict and decision, as the JSON has them."""
+    evidence = judged(subject)
+    return evidence.verdict.value, evidence.decision.value
+
+
+APPLIED = ("applied", "mark_applied")
+NOT_APPLIED = ("not_applied", "mark_rolled_back")
+UNDECIDABLE = ("undecidable", "operator")
+DRIFTED = ("drifted", "operator")
+PARTIAL = ("partial", "operator")
+
+
+def test_all_of_it() -> None:
+    """Production equals the last step: applied."""
+    evidence = judged(subject_of(STEPS[3]))
+    assert (evidence.verdict, evidence.decision) == APPLIED
+    assert evidence.progress.steps_in_place == (3, 3)
+    assert {s.state for s in evidence.statements} == {"in_place"}
+    assert evidence.differences == ()
+
+
+def test_none_of_it() -> None:
+    """Production equals what was before the script: not applied."""
+    evidence = judged(subject_of(STEPS[0]))
+    assert (evidence.verdict, evidence.decision) == NOT_APPLIED
+    assert evidence.progress.steps_in_place == (0, 0)
+    assert {s.state for s in evidence.statements} == {"absent"}
+
+
+@pytest.mark.parametrize("k", [1, 2])
+def test_part_of_it(k: int) -> None:
+    """Production equals a step in between: partial, and what is missing is the rest of the script."""
+    evidence = judged(subject_of(STEPS[k]))
+    assert (evidence.verdict, evidence.decision) == PARTIAL
+    assert evidence.progress.steps_in_place == (k, k)
+    assert evidence.progress.steps_total == 3
+    assert [s.state for s in evidence.statements] == ["in_place"] * k + ["absent"] * (3 - k)
+    assert Difference(*I, "yes", None) in evidence.differences
+    assert (Difference(*B, "exists", None) in evidence.differences) == (k == 1)
+
+
+def test_neither() -> None:
+    """Production equals no step: drifted; each differing property is named, against the closest step."""
+    evidence = judged(subject_of({**STEPS[3], A_TYPE: "integer"}))
+    assert (evidence.verdict, evidence.decision) == DRIFTED
+    assert evidence.differences == (Difference(*A_TYPE, "text", "integer"),)
+    assert "after its last statement" in evidence.reasons[0]
+    assert [s.state for s in evidence.statements] == ["differs", "in_place", "in_place"]
+
+
+def test_the_closest_step_is_named() -> None:
+    """Drift near the beginning of the script is measured against the beginning."""
+    evidence = judged(subject_of({X: "yes"}, ALTERING))
+    assert evidence.verdict is Verdict.DRIFTED
+    assert "before its first statement" in evidence.reasons[0]
+    assert evidence.differences == (Difference(*LABELS, "'p'", None),)
+
+
+def test_what_is_outside_the_footprint_is_ignored() -> None:
+    """Other drift in production is none of this migration's business."""
+    other = {("table public.z", "exists"): "yes", ("table public.x", "comment"): "by hand"}
+    assert verdict_of(subject_of({**STEPS[3], **other})) == APPLIED
+    assert verdict_of(subject_of({("table public.z", "exists"): "yes"})) == NOT_APPLIED
+
+
+@pytest.mark.parametrize("base", [{}, {X: "yes"}])
+def test_a_script_without_effect_is_run_again(base: Snapshot) -> None:
+    """Every step equal and nothing open: not applied, so that Prisma runs and records it itself (E6)."""
+    inert = replay_of([base, base, base], unseen={1: Visibility.INERT, 2: Visibility.INERT}, extra=[X])
+    evidence = judged(subject_of(base, inert))
+    assert (evidence.verdict, evidence.decision) == NOT_APPLIED
+    assert {s.state for s in evidence.statements} == {"inert"}
+
+
+def test_a_script_without_effect_and_production_otherwise() -> None:
+    """What a conditional statement found in the scratch database, and production lacks, is a difference (E9)."""
+    inert = replay_of([{X: "yes"}, {X: "yes"}], unseen={1: Visibility.INERT}, extra=[X])
+    assert verdict_of(subject_of({}, inert)) == DRIFTED
+
+
+@pytest.mark.parametrize("k", [0, 3])
+@pytest.mark.parametrize("kind", [Visibility.OPEN, Visibility.UNREACHED])
+def test_an_open_statement_leaves_it_open(k: int, kind: Visibility) -> None:
+    """A statement that the schema can't show makes the verdict undecidable, and is named with its reason (E4)."""
+    script = replay_of([*STEPS, STEPS[3]], unseen={4: kind})
+    evidence = judged(subject_of(STEPS[k], script))
+    assert (evidence.verdict, evidence.decision) == UNDECIDABLE
+    assert any("statement 4 is open: why 4" in reason for reason in evidence.reasons)
+    assert evidence.statements[3].state == "open"
+
+
+def test_rows_written_by_a_seen_statement_are_open() -> None:
+    """A statement whose schema is in place may still be open in its rows (E5)."""
+    script = replay_of(STEPS, unseen={2: Visibility.OPEN})
+    assert verdict_of(subject_of(STEPS[3], script)) == UNDECIDABLE
+    assert verdict_of(subject_of(STEPS[0], script)) == UNDECIDABLE
+
+
+def test_nothing_but_data() -> None:
+    """A script that only writes rows leaves no trace in the schema: undecidable."""
+    script = replay_of([{}, {}], unseen={1: Visibility.OPEN})
+    evidence = judged(subject_of({}, script))
+    assert (evidence.verdict, evidence.decision) == UNDECIDABLE
+    assert "no trace" in evidence.reasons[0]
+
+
+def test_an_inert_statement_makes_a_range() -> None:
+    """Steps that can't be told apart are given as a range (E11)."""
+    script = replay_of([STEPS[0], STEPS[1], STEPS[1], STEPS[2]], unseen={2: Visibility.INERT})
+    evidence = judged(subject_of(STEPS[1], script))
+    assert evidence.verdict is Verdict.PARTIAL
+    assert evidence.progress.steps_in_place == (1, 2)
+
+
+def test_a_path_that_ended_decides_no_success() -> None:
+    """The last step that could be replayed is not the script's end: production there isn't `applied` (E15)."""
+    script = replay_of(STEPS[:3], total=3)
+    evidence = judged(subject_of(STEPS[2], script))
+    assert evidence.verdict is Verdict.PARTIAL
+    assert evidence.decision is Decision.OPERATOR
+    assert "a statement is not executed" in " ".join(evidence.reasons)
+
+
+@pytest.mark.parametrize("production", [{X: "yes", A: "exists"}, {X: "yes"}])
+def test_a_column_dropped_and_added_again(production: Snapshot) -> None:
+    """Where steps before and after a change look alike, and production stands there, nothing is decided (E6)."""
+    script = replay_of(steps_of({A: None}, {A: "exists"}, base={X: "yes", A: "exists"}), extra=[X])
+    expected = UNDECIDABLE if A in production else PARTIAL
+    assert verdict_of(subject_of(production, script)) == expected
+
+
+# Attempts
+
+
+def test_two_attempts_of_one_script() -> None:
+    """A second failure of the same script changes nothing."""
+    attempts = (row(1, rolled_back=True), row(2))
+    assert verdict_of(subject_of(STEPS[3], attempts=attempts)) == APPLIED
+    assert verdict_of(subject_of(STEPS[0], attempts=attempts)) == NOT_APPLIED
+
+
+def test_two_attempts_of_different_scripts() -> None:
+    """Each attempt is judged by its own script; where they disagree, nothing is decided (E2)."""
+    other = replay_of(steps_of({("table public.z", "exists"): "yes"}), checksum="b")
+    attempts = (row(1, checksum="b", rolled_back=True), row(2))
+    assert verdict_of(subject_of(STEPS[3], other, REPLAY, attempts=attempts)) == UNDECIDABLE
+    assert verdict_of(subject_of({}, other, REPLAY, attempts=attempts)) == NOT_APPLIED
+    both = {**STEPS[3], ("table public.z", "exists"): "yes"}
+    assert verdict_of(subject_of(both, other, REPLAY, attempts=attempts)) == APPLIED
+
+
+@pytest.mark.parametrize("k", [0, 3])
+def test_an_attempt_whose_script_is_lost(k: int) -> None:
+    """One attempt's script that was not found can have held data, whatever the other attempts show (E2)."""
+    attempts = (row(1, checksum="lost", rolled_back=True), row(2))
+    assert verdict_of(subject_of(STEPS[k], attempts=attempts)) == UNDECIDABLE
+    assert verdict_of(replace(subject_of(STEPS[k]), replays=())) == UNDECIDABLE
+
+
+def test_the_file_was_edited_since() -> None:
+    """Applied is what the present file says, or it is not marked: Prisma would record the present checksum (E2)."""
+    more = replay_of(steps_of(STEPS[3], {("table public.z", "exists"): "yes"}), checksum="b")
+    same = replay_of(STEPS, checksum="b")
+    assert verdict_of(subject_of(STEPS[3], REPLAY, more, present="b")) == UNDECIDABLE
+    assert verdict_of(subject_of(STEPS[3], REPLAY, same, present="b")) == APPLIED
+    assert verdict_of(subject_of(STEPS[3], present="b")) == UNDECIDABLE
+    assert verdict_of(subject_of(STEPS[0], REPLAY, more, present="b")) == NOT_APPLIED
+
+
+def test_the_file_was_edited_to_write_more_rows() -> None:
+    """The present file's data statements are open, also where those of the script that ran are known to be done."""
+    data = replay_of([{}, {}], unseen={1: Visibility.OPEN})
+    more = replay_of([{}, {}, {}], unseen={1: Visibility.OPEN, 2: Visibility.OPEN}, checksum="b")
+    subject = subject_of({}, data, more, attempts=(row(steps=1),), present="b")
+    assert verdict_of(subject) == UNDECIDABLE
+
+
+def test_success_of_one_script_proves_no_other() -> None:
+    """An earlier attempt that ran to its end says nothing of the rows that a later, edited script writes (E2, E3)."""
+    data = replay_of([{}, {}], unseen={1: Visibility.OPEN})
+    more = replay_of([{}, {}, {}], unseen={1: Visibility.OPEN, 2: Visibility.OPEN}, checksum="b")
+    attempts = (row(1, steps=1, rolled_back=True), row(2, checksum="b"))
+    assert verdict_of(subject_of({}, data, more, attempts=attempts, present="b")) == UNDECIDABLE
+
+
+@pytest.mark.parametrize("rolled_back", [False, True])
+def test_a_script_that_ran_to_its_end(*, rolled_back: bool) -> None:
+    """applied_steps_count of 1 proves what the schema can't show, and forbids a second run (E3)."""
+    attempts = (row(1, steps=1, rolled_back=rolled_back), row(2))
+    data = replay_of([{}, {}], unseen={1: Visibility.OPEN})
+    assert verdict_of(subject_of({}, data, attempts=attempts)) == APPLIED
+    assert verdict_of(subject_of(STEPS[3], attempts=attempts)) == APPLIED
+    assert verdict_of(subject_of(STEPS[1], attempts=attempts)) == DRIFTED
+    assert verdict_of(subject_of(STEPS[0], attempts=attempts)) == DRIFTED
+    short = replay_of(STEPS[:3], total=3)
+    assert verdict_of(subject_of(STEPS[2], short, attempts=attempts)) == UNDECIDABLE
+
+
+def test_a_dead_attempt_beside_a_finished_one() -> None:
+    """Of a name with a finished row only the dead attempt is withdrawn, and only where it is in place (F7)."""
+    attempts = (row(1, steps=1, finished=True), row(2))
+    assert verdict_of(subject_of(STEPS[3], attempts=attempts)) == ("applied", "mark_rolled_back")
+    assert verdict_of(subject_of(STEPS[0], attempts=attempts)) == DRIFTED
+    stamped = (row(1, finished=True), row(2))
+    assert verdict_of(subject_of(STEPS[0], attempts=stamped)) == ("not_applied", "operator")
+
+
+# Closed and open comparison (E8)
+
+CLOSED: list[tuple[str, Snapshot, bool]] = [
+    ("nullable column", {("table public.x", "column n"): "exists"}, False),
+    (
+        "nullable column, spelled out",
+        {("table public.x", "column n"): "exists", ("table public.x", "column n nullability"): "null"},
+        False,
+    ),
+    (
+        "column with a default",
+        {
+            ("table public.x", "column n"): "exists",
+            ("table public.x", "column n nullability"): "not null",
+            ("table public.x", "column n default"): "0",
+        },
+        False,
+    ),
+    (
+        "column that must be given",
+        {("table public.x", "column n"): "exists", ("table public.x", "column n nullability"): "not null"},
+        True,
+    ),
+    (
+        "column with a name to quote that must be given",
+        {
+            ("table public.x", 'column "N ""n"'): "exists",
+            ("table public.x", 'column "N ""n" nullability'): "not null",
+        },
+        True,
+    ),
+    ("constraint", {("table public.x", "constraint c"): "CHECK (a > 0)"}, True),
+    ("trigger", {("table public.x", "trigger t"): "CREATE TRIGGER"}, True),
+    ("policy", {("table public.x", "policy p"): "permissive"}, True),
+    ("rule", {("table public.x", "rule r"): "CREATE RULE"}, True),
+    (
+        "unique index",
+        {
+            ("index public.u", "exists"): "yes",
+            ("index public.u", "unique"): "yes",
+            ("index public.u", "table"): "public.x",
+        },
+        True,
+    ),
+    (
+        "unique index, nulls not distinct",
+        {
+            ("index public.u", "exists"): "yes",
+            ("index public.u", "unique"): "yes, nulls not distinct",
+            ("index public.u", "table"): "public.x",
+        },
+        True,
+    ),
+    (
+        "plain index",
+        {
+            ("index public.u", "exists"): "yes",
+            ("index public.u", "unique"): "no",
+            ("index public.u", "table"): "public.x",
+        },
+        False,
+    ),
+    (
+        "unique index of another table",
+        {
+            ("index public.u", "exists"): "yes",
+            ("index public.u", "unique"): "yes",
+            ("index public.u", "table"): "public.z",
+        },
+        False,
+    ),
+    ("owner and privileges", {("table public.x", "privileges of anon"): "SELECT"}, False),
+    ("comment", {("table public.x", "comment"): "by hand"}, False),
+]
+
+
+@pytest.mark.parametrize(("extra", "counts"), [case[1:] for case in CLOSED], ids=[case[0] for case in CLOSED])
+def test_extras_on_a_created_table(extra: Snapshot, *, counts: bool) -> None:
+    """On a table that the script creates, whatever changes how it works counts; the rest is tolerated."""
+    assert verdict_of(subject_of({**STEPS[3], **extra})) == (DRIFTED if counts else APPLIED)
+
+
+@pytest.mark.parametrize("extra", [case[1] for case in CLOSED], ids=[case[0] for case in CLOSED])
+def test_extras_on_an_altered_table(extra: Snapshot) -> None:
+    """On a table that the script merely alters, nothing counts but what the script touches."""
+    assert verdict_of(subject_of({**ALTERING.steps[2], **extra}, ALTERING)) == APPLIED
+
+
+def test_row_security_of_a_created_table() -> None:
+    """Row security that somebody turned on is a difference: it is a property of the created table."""
+    security: Key = ("table public.x", "row security")
+    script = replay_of(steps_of({X: "yes", security: "disabled"}))
+    assert verdict_of(subject_of({X: "yes", security: "enabled"}, script)) == DRIFTED
+
+
+# Named objects (E9), order (E10), what runs (E14)
+
+
+def test_a_named_object_that_only_production_has() -> None:
+    """What the script names and its replay never had, production mustn't have either."""
+    script = replay_of(steps_of({X: "yes"}), named=["public.x", "public.z"])
+    assert verdict_of(subject_of({X: "yes"}, script)) == APPLIED
+    extra = {("table public.z", "exists"): "yes"}
+    evidence = judged(subject_of({X: "yes", **extra}, script))
+    assert (evidence.verdict, evidence.decision) == DRIFTED
+    assert evidence.differences == (Difference("table public.z", "exists", None, "yes"),)
+    assert verdict_of(subject_of(extra, script)) == DRIFTED
+
+
+@pytest.mark.parametrize("k", [0, 3])
+def test_overtaken(k: int) -> None:
+    """A migration that finished later and works on the same objects makes it undecidable, by name (E10)."""
+    evidence = judged(replace(subject_of(STEPS[k]), overtaken_by=("m9",)))
+    assert (evidence.verdict, evidence.decision) == UNDECIDABLE
+    assert "m9" in evidence.reasons[0]
+
+
+@pytest.mark.parametrize("k", [0, 1, 3])
+def test_what_may_still_run_is_waited_for(k: int) -> None:
+    """While something may be at work on it, whatever else is seen means nothing (E14)."""
+    evidence = judged(replace(subject_of(STEPS[k], attempts=(row(steps=1),)), running=("pid 7 runs it.",)))
+    assert (evidence.verdict, evidence.decision) == ("in_progress", "wait")
+    assert evidence.reasons == ("pid 7 runs it.",)
+
+
+def test_what_cannot_be_read_is_not_decided() -> None:
+    """Without a replay there is no decision, and the reason is given."""
+    evidence = judged(replace(subject_of(STEPS[3]), unreadable="the history can't be replayed"))
+    assert (evidence.verdict, evidence.decision) == UNDECIDABLE
+    assert evidence.reasons == ("the history can't be replayed",)
+
+
+def test_skipped_migrations_are_named() -> None:
+    """What the base could not replay is said with the verdict (E1)."""
+    evidence = judged(subject_of(STEPS[3], replay_of(STEPS, skipped=["m0: no extension"])))
+    assert evidence.verdict is Verdict.APPLIED
+    assert any("m0: no extension" in reason for reason in evidence.reasons)
+
+
+def test_the_latest_unfinished_row_is_shown() -> None:
+    """Evidence carries the time and the logs of the attempt that blocks."""
+    attempts = (row(1, rolled_back=True), replace(row(2), logs="ERROR: relation exists"))
+    evidence = judged(subject_of(STEPS[0], attempts=attempts))
+    assert evidence.started_at == "2026-01-02T00:00:00Z"
+    assert evidence.logs == "ERROR: relation exists"
+
+
+# The digest (F9)
+
+SUBJECT = subject_of(STEPS[3])
+BASE = [("m0", "0"), ("m00", "00")]
+CHANGES: list[tuple[str, Subject, tuple[str, ...], list[tuple[str, str]]]] = [
+    ("target", SUBJECT, ("8", "app", "public"), BASE),
+    ("schema", SUBJECT, ("7", "app", "other"), BASE),
+    ("base", SUBJECT, TARGET, BASE[:1]),
+    ("base's order", SUBJECT, TARGET, BASE[::-1]),
+    ("base's checksum", SUBJECT, TARGET, [("m0", "1"), BASE[1]]),
+    ("migration", replace(SUBJECT, migration="m2"), TARGET, BASE),
+    ("present file", replace(SUBJECT, present="b"), TARGET, BASE),
+    ("script", replace(SUBJECT, replays=(replay_of(STEPS, checksum="b"),)), TARGET, BASE),
+    ("production", replace(SUBJECT, production={**STEPS[3], A_TYPE: "integer"}), TARGET, BASE),
+    ("production less", replace(SUBJECT, production=STEPS[2]), TARGET, BASE),
+    ("overtaken", replace(SUBJECT, overtaken_by=("m9",)), TARGET, BASE),
+    ("unreadable", replace(SUBJECT, unreadable="why"), TARGET, BASE),
+    ("another attempt", replace(SUBJECT, attempts=(row(), row(2))), TARGET, BASE),
+    *(
+        (f"row's {field}", replace(SUBJECT, attempts=(replace(row(), **{field: value}),)), TARGET, BASE)
+        for field, value in (
+            ("id", "9"),
+            ("checksum", "c"),
+            ("started_at", "2027"),
+            ("finished_at", "2027"),
+            ("rolled_back_at", "2027"),
+            ("applied_steps_count", 1),
+            ("logs", "ERROR"),
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize(("subject", "target", "base"), [c[1:] for c in CHANGES], ids=[c[0] for c in CHANGES])
+def test_digest_changes_with_each_ingredient(
+    subject: Subject, target: tuple[str, ...], base: list[tuple[str, str]]
+) -> None:
+    """Whatever changes in what the verdict rests on voids an approval."""
+    assert digest(subject, target, base) != digest(SUBJECT, TARGET, BASE)
+
+
+def test_digests_are_all_different() -> None:
+    """No two of those changes give the same digest, and it names its function."""
+    all_of_them = [digest(*case[1:]) for case in CHANGES]
+    assert len(set(all_of_them)) == len(all_of_them)
+    assert all(each.startswith("sha256:") and len(each) == 71 for each in all_of_them)
+
+
+def test_digest_depends_on_the_rules(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Approvals under older rules are void."""
+    before = digest(SUBJECT, TARGET, BASE)
+    monkeypatch.setattr("states.verdict.RULES_VERSION", 0)
+    assert digest(SUBJECT, TARGET, BASE) != before
+
+
+@given(subjects())
+def test_digest_is_stable(subject: Subject) -> None:
+    """The order in which rows and properties were read doesn't matter."""
+    other = replace(
+        subject,
+        attempts=subject.attempts[::-1],
+        production=dict(sorted(subject.production.items(), reverse=True)),
+    )
+    assert digest(subject, TARGET, BASE) == digest(other, TARGET, BASE)
+
+
+# What holds of every verdict
+
+
+def own(subject: Subject) -> list[Replay]:
+    """The replays of the scripts that ran."""
+    return [r for r in subject.replays if r.checksum in {attempt.checksum for attempt in subject.attempts}]
+
+
+@given(subjects())
+@settings(max_examples=400)
+def test_what_ran_to_its_end_is_never_run_again(subject: Subject) -> None:
+    """An attempt with applied_steps_count of 1 or more forbids `mark_rolled_back`, but beside a finished row (E3)."""
+    if any(attempt.finished for attempt in subject.attempts):
+        return
+    subject = replace(subject, attempts=(*subject.attempts, row(9, checksum=subject.attempts[0].checksum, steps=1)))
+    assert judged(subject).decision is not Decision.MARK_ROLLED_BACK
+
+
+@given(subjects())
+@settings(max_examples=400)
+def test_applied_needs_every_property_of_the_last_step(subject: Subject) -> None:
+    """`mark_applied` is decided only if production has all that the scripts leave, and nothing open is unproven."""
+    if judged(subject).decision is not Decision.MARK_APPLIED:
+        return
+    assert not subject.running
+    for replay in own(subject):
+        assert replay.complete
+        assert all(subject.production.get(key) == replay.steps[-1].get(key) for key in replay.footprint)
+        ran = [a for a in subject.attempts if a.checksum == replay.checksum and a.applied_steps_count]
+        assert ran or not [s for s in replay.statements if s.visibility is Visibility.OPEN]
+    assert {attempt.checksum for attempt in subject.attempts} <= {replay.checksum for replay in subject.replays}
+    assert subject.present in {replay.checksum for replay in subject.replays}
+
+
+@given(subjects())
+@settings(max_examples=400)
+def test_rolled_back_needs_every_property_of_the_beginning(subject: Subject) -> None:
+    """`mark_rolled_back` is decided only if production has all that was before the script, and nothing is open."""
+    if judged(subject).decision is not Decision.MARK_ROLLED_BACK:
+        return
+    if any(attempt.finished for attempt in subject.attempts):
+        assert judged(subject).verdict is Verdict.APPLIED
+        return
+    for replay in own(subject):
+        assert all(subject.production.get(key) == replay.steps[0].get(key) for key in replay.footprint)
+        assert not [s for s in replay.statements if s.visibility in (Visibility.OPEN, Visibility.UNREACHED)]
+
+
+@given(subjects())
+@settings(max_examples=200)
+def test_a_verdict_has_a_reason(subject: Subject) -> None:
+    """Every verdict is explained, decides only what it may, and names each statement of its script."""
+    evidence = judged(subject)
+    assert evidence.reasons
+    assert all(reason.strip() for reason in evidence.reasons)
+    if evidence.verdict in (Verdict.PARTIAL, Verdict.DRIFTED, Verdict.UNDECIDABLE):
+        assert evidence.decision is Decision.OPERATOR
+    assert (evidence.decision is Decision.WAIT) == (evidence.verdict is Verdict.IN_PROGRESS)
+    assert [s.index for s in evidence.statements] == list(range(1, len(evidence.statements) + 1))
+
+
+@given(subjects(), st.data())
+def test_differences_are_empty_at_the_step_itself(subject: Subject, data: st.DataObject) -> None:
+    """A database that equals a step differs from it in nothing that the script touches."""
+    assume(subject.replays)
+    replay = data.draw(st.sampled_from(subject.replays))
+    step = data.draw(st.integers(0, len(replay.steps) - 1))
+    assert all((d.object, d.property) not in replay.footprint for d in differences(replay, step, replay.steps[step]))
