@@ -1,0 +1,211 @@
+"""The commands."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from recovery import __version__
+from recovery.cli.session import Options, Session, in_terminal
+from recovery.errors import RecoveryError
+from states.answers import Exit
+
+app = typer.Typer(
+    name="prisma-recovery",
+    help="Recover a production PostgreSQL whose Prisma migration failed half-way: "
+    "decide from evidence, resolve, deploy, verify.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+DatabaseUrl = Annotated[
+    str | None, typer.Option(help="The target; without it DIRECT_URL, DATABASE_URL… from the environment or .env.")
+]
+Migrations = Annotated[Path | None, typer.Option(help="The migrations folder; without it the project's.")]
+Schema = Annotated[Path | None, typer.Option(help="schema.prisma or its folder; without it the project's.")]
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", help="prisma-recovery.toml; without it looked for upwards.")
+]
+ExpectHost = Annotated[str | None, typer.Option(help="The host that the target must have.")]
+ExpectDatabase = Annotated[str | None, typer.Option(help="The database that the target must be.")]
+ExpectCommit = Annotated[str | None, typer.Option(help="The commit, branch or tag that must be checked out.")]
+Waive = Annotated[
+    list[str] | None, typer.Option(metavar="NAME=REASON", help="Take on one check of preflight by name; repeatable.")
+]
+RunId = Annotated[str | None, typer.Option("--run", help="The run; without it the one that is not finished.")]
+
+
+@contextmanager
+def _errors_shown() -> Iterator[None]:
+    """Errors that a person can act on are shown as such; anything else is a bug and keeps its stack trace."""
+    try:
+        yield
+    except RecoveryError as error:
+        typer.echo(f"prisma-recovery: {error.fact}\n  What to do: {error.remedy}\n  ({error.code})", err=True)
+        raise typer.Exit(int(error.exit)) from None
+    except KeyboardInterrupt:
+        typer.echo("\nInterrupted. Nothing is lost: `prisma-recovery run` goes on from what is true.", err=True)
+        raise typer.Exit(int(Exit.INTERRUPTED)) from None
+
+
+def run_app() -> NoReturn:
+    """Runs the command line and exits."""
+    app()
+    sys.exit(0)
+
+
+def _version(value: bool) -> None:  # noqa: FBT001 - typer calls it so
+    if value:
+        typer.echo(f"prisma-recovery {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+def _asker() -> Callable[[str], str] | None:
+    return input if in_terminal() else None
+
+
+def _ask_database(_: str) -> str | None:
+    return input("Type the name of the production database to go on: ").strip() if in_terminal() else None
+
+
+@app.command()
+def run(
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Agree to every change that the evidence decides.")] = False,
+    plan: Annotated[bool, typer.Option("--plan", help="Show what would be done, and change nothing.")] = False,
+    pipeline: Annotated[bool, typer.Option("--pipeline", help="Then run the pipeline's steps.")] = False,
+    database_url: DatabaseUrl = None,
+    migrations: Migrations = None,
+    schema: Schema = None,
+    config: ConfigFile = None,
+    expect_host: ExpectHost = None,
+    expect_database: ExpectDatabase = None,
+    expect_commit: ExpectCommit = None,
+    waive: Waive = None,
+) -> None:
+    """Start a recovery, or go on with the unfinished one."""
+    from recovery.cli.recover import recover, show_plan
+
+    options = Options(
+        database_url, migrations, schema, config, expect_host, expect_database, expect_commit, tuple(waive or ())
+    )
+    with _errors_shown():
+        session = Session(options)
+        if plan:
+            code = show_plan(session, _ask_database)
+        else:
+            code = recover(session, _ask_database, _asker(), yes=yes, pipeline=pipeline)
+    raise typer.Exit(int(code))
+
+
+@app.command("inspect")
+def inspect_(
+    *,
+    json: Annotated[bool, typer.Option("--json", help="Print the document of docs/reference as JSON.")] = False,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 3 when a migration failed.")] = False,
+    database_url: DatabaseUrl = None,
+    migrations: Migrations = None,
+    schema: Schema = None,
+    config: ConfigFile = None,
+    expect_host: ExpectHost = None,
+    expect_database: ExpectDatabase = None,
+    expect_commit: ExpectCommit = None,
+    waive: Waive = None,
+) -> None:
+    """Say what is in the database, read only. Needs no Node and no Prisma project."""
+    from recovery.cli.look import look
+
+    options = Options(
+        database_url, migrations, schema, config, expect_host, expect_database, expect_commit, tuple(waive or ())
+    )
+    with _errors_shown():
+        code = look(Session(options), as_json=json, exit_code=exit_code)
+    raise typer.Exit(int(code))
+
+
+@app.command()
+def status(
+    *,
+    json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    config: ConfigFile = None,
+    schema: Schema = None,
+) -> None:
+    """Where do the recoveries of this project stand, and what is to be done now? Reads the journal only."""
+    from recovery.cli.records import show_status
+
+    with _errors_shown():
+        show_status(Session(Options(config=config, schema=schema)), as_json=json)
+
+
+@app.command()
+def approve(
+    migration: Annotated[str, typer.Argument(help="The failed migration.")],
+    *,
+    applied: Annotated[bool, typer.Option("--applied", help="It is in the database.")] = False,
+    rolled_back: Annotated[bool, typer.Option("--rolled-back", help="It is not in the database.")] = False,
+    evidence: Annotated[str, typer.Option(help="The digest that `run` showed: sha256:…")],
+    reason: Annotated[str, typer.Option(help="Why; it goes into the journal.")],
+    run: RunId = None,
+    config: ConfigFile = None,
+    schema: Schema = None,
+) -> None:
+    """Decide a failed migration where the evidence doesn't. Counts for exactly this evidence, at the next `run`."""
+    from recovery.cli.records import record_approval
+
+    with _errors_shown():
+        session = Session(Options(config=config, schema=schema))
+        record_approval(session, run, migration, evidence, reason, applied=applied, rolled_back=rolled_back)
+
+
+@app.command()
+def abort(
+    *,
+    reason: Annotated[str, typer.Option(help="Why; it goes into the journal.")] = "given up by hand",
+    run: RunId = None,
+    config: ConfigFile = None,
+    schema: Schema = None,
+) -> None:
+    """Give up the unfinished recovery. Changes nothing in the database."""
+    from recovery.cli.records import record_abort
+
+    with _errors_shown():
+        record_abort(Session(Options(config=config, schema=schema)), run, reason)
+
+
+@app.command()
+def pipeline(
+    *,
+    repeat: Annotated[list[str] | None, typer.Option(help="Run this step again; repeatable.")] = None,
+    done: Annotated[list[str] | None, typer.Option(help="This step is done, whatever it said; repeatable.")] = None,
+    database_url: DatabaseUrl = None,
+    migrations: Migrations = None,
+    schema: Schema = None,
+    config: ConfigFile = None,
+    expect_host: ExpectHost = None,
+    expect_database: ExpectDatabase = None,
+    expect_commit: ExpectCommit = None,
+    waive: Waive = None,
+) -> None:
+    """Run the pipeline's steps behind the open gate, each at most once; goes on where it stopped."""
+    from recovery.cli.recover import run_pipeline
+
+    options = Options(
+        database_url, migrations, schema, config, expect_host, expect_database, expect_commit, tuple(waive or ())
+    )
+    with _errors_shown():
+        code = run_pipeline(Session(options), _ask_database, repeat=tuple(repeat or ()), done=tuple(done or ()))
+    raise typer.Exit(int(code))

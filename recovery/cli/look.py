@@ -1,0 +1,52 @@
+"""`inspect`: what is in the database, read only."""
+
+from rich.console import Console
+
+from recovery.cli.session import Session
+from recovery.report.document import TargetDocument, document, encode
+from recovery.report.terminal import Terminal
+from recovery.world import Observer
+from states.answers import Exit
+from states.facts import Outcome
+from states.inspection import InspectFacts
+from states.verdict import Evidence
+
+
+def look(session: Session, *, as_json: bool, exit_code: bool) -> Exit:
+    """Prints what was found. A check that is refused is shown, and stops nothing: nothing is changed here.
+
+    Returns:
+        READY; BLOCKED with `exit_code` if a migration failed.
+    """
+    target = session.target()
+    with session.workshop(target) as workshop:
+        observer = Observer(target, session.folder(), workshop, session.expectation(lambda _: None))
+        inspected = observer.inspect()
+        checks = observer.checks()
+        names = InspectFacts(inspected.history).unsettled
+        missing = set(inspected.history.missing_locally)
+        failed: tuple[Evidence, ...] = tuple(observer.classify(name).evidence for name in names)
+    identity = target.identity
+    described = TargetDocument(identity.host, identity.database, identity.schema, identity.server_version)
+    if as_json:
+        print(encode(document(described, inspected.history, failed, checks)))  # noqa: T201 - the command's output
+    else:
+        console = Console(soft_wrap=False)
+        terminal = Terminal(console)
+        where = (
+            f"{identity.database} on {identity.host}, schema {identity.schema}, PostgreSQL {identity.server_version}"
+        )
+        console.print(f"[bold]{where}[/], PostgreSQL {identity.server_version}", highlight=False)
+        terminal.checks(checks)
+        terminal.history(inspected.history)
+        for evidence in failed:
+            console.print()
+            terminal.evidence(evidence)
+            if evidence.migration in missing:
+                console.print("  [yellow]It is not in the migrations folder: is this the right checkout?[/]")
+        if not failed:
+            console.print("\n  [green]No migration failed.[/]")
+        if any(check.outcome in (Outcome.REFUSED, Outcome.UNKNOWN) for check in checks):
+            console.print("  [dim]`run` would stop at the checks that do not hold.[/]")
+    target.close()
+    return Exit.BLOCKED if failed and exit_code else Exit.READY

@@ -1,0 +1,155 @@
+"""`run` and `pipeline`: the engine with the real world, a SQLite journal, and a person or a rule that consents."""
+
+import contextlib
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+from rich.console import Console
+
+from recovery import events
+from recovery.cli.consent import Consent
+from recovery.cli.session import Session
+from recovery.engine import Ended, Engine
+from recovery.journal.sqlite import SqliteJournal
+from recovery.memory import recall
+from recovery.pipeline import PipelineRunner, unfinished
+from recovery.plan import plan
+from recovery.prisma.cli import PrismaCli
+from recovery.prisma.project import find_launcher
+from recovery.report.terminal import Terminal
+from recovery.target import Target
+from recovery.world import Observer, RealWorld
+from states.answers import Exit, Refusal
+from states.inspection import InspectFacts
+from states.table import State
+
+AskName = Callable[[str], str | None]
+
+
+def new_run() -> str:
+    """A name that sorts by time and that nobody else has."""
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+
+
+def _console() -> Console:
+    # Where the output is no terminal nobody wraps lines, and a log's reader wants them whole.
+    width = shutil.get_terminal_size((100, 24)).columns
+    return Console(soft_wrap=False, width=max(width, 80))
+
+
+@contextlib.contextmanager
+def _world(session: Session, ask: AskName, emit: events.Sink) -> Iterator[tuple[Target, RealWorld]]:
+    target = session.target()
+    launcher = find_launcher(session.project(), session.config.prisma.command)
+    cli = PrismaCli(session.project(), launcher, os.environ)
+    with session.workshop(target) as workshop:
+        observer = Observer(target, session.folder(), workshop, session.expectation(ask))
+        world = RealWorld(
+            observer,
+            cli,
+            on_output=lambda line: emit(events.OutputLine(line)),
+            on_interrupt=lambda: emit(events.OutputLine("^C: waiting for this command to end, then stopping.")),
+        )
+        try:
+            yield target, world
+        finally:
+            world.close()
+            target.close()
+
+
+def recover(
+    session: Session, ask_name: AskName, ask: Callable[[str], str] | None, *, yes: bool, pipeline: bool
+) -> Exit:
+    """Starts a recovery or goes on with the unfinished one, and with `pipeline` runs its steps."""
+    console = _console()
+    emit = Terminal(console)
+    with _world(session, ask_name, emit) as (target, world):
+        journal = SqliteJournal.open(session.home(), target.identity.key)
+        with contextlib.closing(journal):
+            runs = journal.runs()
+            steps = session.config.pipeline.steps
+            last = recall(journal.events(runs[-1])) if runs else None
+            if pipeline and last is not None and last.state is State.PIPELINE_READY and unfinished(last, steps):
+                return _steps(session, journal, world, emit, runs[-1])
+            policy = Consent(session.config.auto, yes=yes, ask=ask, console=console)
+            ended = Engine(world, journal, policy, emit, new_run).run(str(target.url), target.source)
+            emit(events.RunEnded(ended.run, ended.state, int(ended.exit_code)))
+            if pipeline and ended.state is State.PIPELINE_READY:
+                return _steps(session, journal, world, emit, ended.run)
+    return ended.exit_code
+
+
+def run_pipeline(session: Session, ask_name: AskName, *, repeat: tuple[str, ...], done: tuple[str, ...]) -> Exit:
+    """Runs what is left of the last run's pipeline, if the gate is still open."""
+    emit = Terminal(_console())
+    with _world(session, ask_name, emit) as (target, world):
+        journal = SqliteJournal.open(session.home(), target.identity.key)
+        with contextlib.closing(journal):
+            runs = journal.runs()
+            last = recall(journal.events(runs[-1])) if runs else None
+            if last is None or last.state is not State.PIPELINE_READY:
+                stands = "there is no recovery of this database" if last is None else f"it stands at {last.state}"
+                refusal = Refusal(
+                    "pipeline.not_ready",
+                    f"The gate is closed: {stands}. No step was run.",
+                    "Run prisma-recovery run first.",
+                )
+                emit(events.Refused(State.BLOCKED if last is None else last.state, refusal))
+                return refusal.exit
+            return _steps(session, journal, world, emit, runs[-1], repeat, done)
+
+
+def _steps(
+    session: Session,
+    journal: SqliteJournal,
+    world: RealWorld,
+    emit: events.Sink,
+    run: str,
+    repeat: tuple[str, ...] = (),
+    done: tuple[str, ...] = (),
+) -> Exit:
+    """The gate is looked at once more: what was proven may have changed since."""
+    facts = InspectFacts(world.inspect().history)
+    left = (*facts.unsettled, *facts.history.pending)
+    if left:
+        refusal = Refusal(
+            "pipeline.history_changed",
+            f"The gate was open, but {left[0]} is failed or pending now. No step was run.",
+            "Run prisma-recovery run first.",
+        )
+        emit(events.Refused(State.PIPELINE_READY, refusal))
+        return refusal.exit
+    runner = PipelineRunner(
+        journal,
+        session.config.pipeline.steps,
+        session.home(),
+        os.environ,
+        emit,
+        lambda line: emit(events.OutputLine(line)),
+    )
+    for name in repeat:
+        runner.decide(run, name, done=False)
+    for name in done:
+        runner.decide(run, name, done=True)
+    ended: Ended = runner.run(run)
+    return ended.exit_code
+
+
+def show_plan(session: Session, ask_name: AskName) -> Exit:
+    """Shows what `run` would do, found on the same path; changes nothing, the journal included."""
+    console = _console()
+    emit = Terminal(console)
+    with _world(session, ask_name, emit) as (_, world):
+        planned = plan(world, emit)
+        console.print("\n[bold]Plan[/] [dim](nothing was changed)[/]")
+        for effect in planned.effects:
+            console.print(f"  would run: [bold]{world.command(effect)}[/]", highlight=False)
+        if planned.refusal is not None:
+            emit.refusal(State.BLOCKED, planned.refusal)
+            return planned.refusal.exit
+        if not planned.effects:
+            console.print("  nothing to do but to verify the schema")
+    return Exit.READY

@@ -1,0 +1,120 @@
+"""What the commands share: from options to a target, a project, a journal and a scratch server."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from recovery import config as configuration
+from recovery.config import Config
+from recovery.errors import UsageError
+from recovery.postgres.url import parse
+from recovery.preflight import Expectation
+from recovery.prisma import dotenv, project
+from recovery.prisma.project import Project
+from recovery.replay import scratch
+from recovery.replay.background import Workshop
+from recovery.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What every command that looks at a database takes; names are those of the command line."""
+
+    database_url: str | None = None
+    migrations: Path | None = None
+    schema: Path | None = None
+    config: Path | None = None
+    expect_host: str | None = None
+    expect_database: str | None = None
+    expect_commit: str | None = None
+    waive: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Session:
+    """One invocation of the command line."""
+
+    options: Options
+    cwd: Path = field(default_factory=Path.cwd)
+    config: Config = field(init=False)
+    _project: Project | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        """Reads the configuration."""
+        self.config = configuration.load(self.options.config, self.cwd)
+
+    def project(self) -> Project:
+        """The Prisma project; a command that runs Prisma needs one."""
+        if self._project is None:
+            schema = self.options.schema
+            if schema is None and self.config.prisma.schema is not None and self.config.path is not None:
+                schema = self.config.path.parent / self.config.prisma.schema
+            self._project = project.find(self.cwd, schema)
+        return self._project
+
+    def folder(self) -> Path:
+        """The migrations folder, named or the project's."""
+        if self.options.migrations is not None:
+            return (self.cwd / self.options.migrations).resolve()
+        return self.project().migrations
+
+    def home(self) -> Path:
+        """The folder that the journal is kept in: the project's root, or where there is none, this one."""
+        try:
+            return self.project().root
+        except UsageError:
+            return self.config.path.parent if self.config.path is not None else self.cwd
+
+    def target(self) -> Target:
+        """The production database, from the URL as Prisma would find it."""
+        known: Project | None = None
+        with contextlib.suppress(UsageError):
+            known = self.project()
+        url, source = dotenv.find_url(self.options.database_url, os.environ, known)
+        return Target(parse(url), source)
+
+    def expectation(self, ask: Callable[[str], str | None]) -> Expectation:
+        """What the target and the checkout have to be; `ask` is tried where nobody said which database."""
+        host = self.options.expect_host or self.config.production.host
+        database = self.options.expect_database or self.config.production.database
+        typed = None if host is not None and database is not None else ask("database")
+        return Expectation(
+            host=host,
+            database=database,
+            commit=self.options.expect_commit or self.config.git.expect_commit,
+            typed=typed,
+            waived=dict(_waiver(each) for each in self.options.waive),
+        )
+
+    @contextlib.contextmanager
+    def workshop(self, target: Target) -> Iterator[Workshop]:
+        """The scratch server, starting while everything else goes on."""
+        url = self.config.scratch.url
+        if url is None:
+            workshop = Workshop(scratch.embedded, target.url.schema)
+        else:
+            conninfo, identifier = parse(url).conninfo, target.identity.system_identifier
+            workshop = Workshop(lambda: scratch.at(conninfo, identifier), target.url.schema)
+        try:
+            yield workshop
+        finally:
+            workshop.close()
+
+
+def _waiver(text: str) -> tuple[str, str]:
+    name, separator, reason = text.partition("=")
+    if not separator or not reason.strip():
+        raise UsageError(
+            "usage.waive",
+            f"--waive {name} gives no reason, so nothing was waived.",
+            'Write --waive NAME="the reason"; it goes into the journal and the report.',
+        )
+    return name.strip(), reason.strip()
+
+
+def in_terminal() -> bool:
+    """A person can be asked."""
+    return sys.stdin.isatty() and sys.stdout.isatty()

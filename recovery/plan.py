@@ -1,0 +1,60 @@
+"""What a recovery would do, found on the same path and by the same rules, without doing it."""
+
+from dataclasses import dataclass
+
+from recovery import events
+from recovery.engine import World
+from states import classification, inspection, preflight
+from states.answers import Go, Refusal
+from states.classification import ClassifyFacts
+from states.effects import Deploy, Effect, MarkRolledBack
+from states.inspection import InspectFacts
+from states.preflight import PreflightFacts
+from states.table import State
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The effects in their order, up to the first thing that would stop the recovery.
+
+    Attributes:
+        refusal: what would stop it; None if nothing would.
+    """
+
+    effects: tuple[Effect, ...]
+    refusal: Refusal | None
+
+
+def plan(world: World, emit: events.Sink) -> Plan:
+    """Observes, decides, and changes nothing: neither production nor the journal."""
+    checks = world.checks()
+    emit(events.ChecksMade(checks))
+    answer = preflight.decide(PreflightFacts(checks))
+    if isinstance(answer, Refusal):
+        return Plan((), answer)
+    emit(events.StateEntered(State.INSPECT, answer.because))
+    inspected = world.inspect()
+    facts = InspectFacts(inspected.history)
+    emit(events.Inspected(inspected.history))
+    answer = inspection.decide(facts)
+    if isinstance(answer, Refusal):
+        return Plan((), answer)
+    effects: list[Effect] = []
+    for name in facts.unsettled:
+        emit(events.StateEntered(State.CLASSIFY, f"{name} failed"))
+        classified = world.classify(name)
+        emit(events.EvidenceFound(classified.evidence))
+        ran = any(row.applied_steps_count >= 1 for row in classified.subject.attempts)
+        question = ClassifyFacts(classified.evidence, ran, consented=True)
+        decided = classification.decide(question)
+        effect = classification.resolution(question)
+        if not isinstance(decided, Go) or effect is None:
+            return Plan(tuple(effects), decided if isinstance(decided, Refusal) else None)
+        effects.append(effect)
+    again = {effect.migration for effect in effects if isinstance(effect, MarkRolledBack)}
+    kept = {effect.migration for effect in effects if not isinstance(effect, (MarkRolledBack, Deploy))}
+    order = {*again, *inspected.history.pending} - kept
+    coming = tuple(name for name in inspected.checksums if name in order)
+    if coming:
+        effects.append(Deploy(coming))
+    return Plan(tuple(effects), None)

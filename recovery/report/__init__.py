@@ -1,0 +1,1 @@
+"""How a recovery is shown: to people in a terminal, to machines as JSON."""

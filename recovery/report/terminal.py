@@ -1,0 +1,213 @@
+"""Events as a person reads them in an incident: the verdict first, then why, then what is run."""
+
+import time
+from collections.abc import Callable
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from recovery import events
+from states.answers import Exit, Refusal
+from states.facts import Check, History, Outcome
+from states.table import State
+from states.verdict import Decision, Evidence, Verdict
+from states.verification import MigrationDifference
+
+_MARKS = {
+    Outcome.HELD: ("✓", "green"),
+    Outcome.REFUSED: ("✗", "bold red"),
+    Outcome.UNKNOWN: ("?", "bold yellow"),
+    Outcome.WAIVED: ("~", "yellow"),
+}
+_STATES = {
+    "in_place": ("✓ in place", "green"),
+    "absent": ("· absent", "cyan"),
+    "differs": ("✗ differs", "bold red"),
+    "open": ("? open", "bold yellow"),
+    "inert": ("- no effect", "dim"),
+}
+_SENTENCES = {
+    Verdict.APPLIED: "is in the database",
+    Verdict.NOT_APPLIED: "is not in the database",
+    Verdict.PARTIAL: "is half in the database",
+    Verdict.DRIFTED: "is in the database with differences",
+    Verdict.UNDECIDABLE: "may be in the database: the schema alone can't tell",
+    Verdict.IN_PROGRESS: "may still be running",
+}
+_GOOD = (Verdict.APPLIED, Verdict.NOT_APPLIED)
+_STATEMENT_WIDTH = 60
+
+
+class Terminal:
+    """A sink that writes to a rich console."""
+
+    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
+        """Takes the console; `clock` gives seconds for the time that each state took."""
+        self._console = console
+        self._clock = clock
+        self._since = clock()
+        self._began = self._since
+        self._state = State.PREFLIGHT
+
+    def __call__(self, event: events.Event) -> None:  # noqa: C901, PLR0912 - a case an event
+        """Shows one event."""
+        match event:
+            case events.RunStarted():
+                how = f"goes on; it was left in {event.since}" if event.resumed else "begins"
+                self._print(f"[bold]Recovery {event.run}[/] {how}")
+                self._print(f"  {escape(event.target)} [dim](URL from {escape(event.source)})[/]")
+            case events.ChecksMade():
+                self._enter(State.PREFLIGHT)
+                self.checks(event.checks)
+            case events.StateEntered():
+                self._leave(event.because)
+                self._enter(event.state)
+            case events.Inspected():
+                self.history(event.history)
+            case events.EvidenceFound():
+                self.evidence(event.evidence)
+            case events.EffectStarted():
+                self._print(f"  [bold]$ {escape(event.command)}[/]")
+            case events.OutputLine():
+                if event.line.strip():
+                    self._console.print(Text(f"    {event.line}", style="dim"), soft_wrap=True)
+            case events.EffectEnded():
+                self._effect_ended(event)
+            case events.SchemaCompared():
+                self._compared(event)
+            case events.StepStarted():
+                self._print(f"\n[bold]PIPELINE[/] {escape(event.step)}\n  [bold]$ {escape(' '.join(event.command))}[/]")
+            case events.StepEnded():
+                if event.already_done:
+                    self._print(f"\n[bold]PIPELINE[/] {escape(event.step)}: done before, not repeated")
+                else:
+                    ok = "[green]✓[/]" if event.exit_code == 0 else "[bold red]✗[/]"
+                    self._print(f"  {ok} exit code {event.exit_code} [dim]({event.seconds:.1f} s)[/]")
+            case events.Refused():
+                self.refusal(event.state, event.refusal)
+            case events.RunEnded():
+                self._ended(event)
+            case _:
+                raise AssertionError(f"no way to show {event}")
+
+    def _print(self, markup: str) -> None:
+        self._console.print(markup, highlight=False)
+
+    def _enter(self, state: State) -> None:
+        if state is self._state and state is not State.PREFLIGHT:
+            return
+        self._state = state
+        self._since = self._clock()
+        style = "bold green" if state is State.PIPELINE_READY else "bold"
+        self._print(f"\n[{style}]{state}[/]")
+
+    def _leave(self, because: str) -> None:
+        self._print(f"  [dim]→ {escape(because)} ({self._clock() - self._since:.2f} s)[/]")
+
+    def checks(self, checks: tuple[Check, ...]) -> None:
+        """The list in full, refusals first."""
+        order = {Outcome.REFUSED: 0, Outcome.UNKNOWN: 1, Outcome.WAIVED: 2, Outcome.HELD: 3}
+        for check in sorted(checks, key=lambda check: order[check.outcome]):
+            mark, style = _MARKS[check.outcome]
+            self._print(f"  [{style}]{mark}[/] {check.name:<16} {escape(check.seen)}")
+
+    def history(self, history: History) -> None:
+        """What the ledger says, in a line for each list."""
+        self._print(
+            f"  applied {len(history.applied)} · failed {len(history.failed)} · pending {len(history.pending)}"
+            f" · edited since {len(history.modified)} · missing here {len(history.missing_locally)}"
+        )
+        for word, names in (("failed", history.failed), ("pending", history.pending)):
+            for name in names:
+                if word == "failed" or name not in history.failed:
+                    self._print(f"    {word:<8} {escape(name)}")
+
+    def evidence(self, evidence: Evidence) -> None:
+        """The verdict in a sentence, then why."""
+        style = "green" if evidence.verdict in _GOOD else "yellow"
+        self._print(f"  [bold]{escape(evidence.migration)} [{style}]{_SENTENCES[evidence.verdict]}[/][/]")
+        for reason in evidence.reasons:
+            self._print(f"  {escape(reason)}")
+        if evidence.cause.kind != "unknown":
+            code = f" ({evidence.cause.sqlstate})" if evidence.cause.sqlstate else ""
+            self._print(f"  [dim]It failed for: {evidence.cause.kind.replace('_', ' ')}{code}[/]")
+        if evidence.statements:
+            self._console.print(_statements(evidence))
+        if evidence.differences:
+            self._console.print(_differences((MigrationDifference(evidence.migration, evidence.differences),)))
+        if evidence.decision is Decision.OPERATOR:
+            self._print(f"  [dim]evidence {evidence.evidence_digest}[/]")
+
+    def _effect_ended(self, event: events.EffectEnded) -> None:
+        if event.unchanged:
+            self._print(f"  [yellow]not run: {escape(event.unchanged)}[/]")
+        elif event.shown:
+            self._print(f"  [green]✓[/] the ledger shows it [dim]({event.seconds:.1f} s)[/]")
+        else:
+            self._print(f"  [bold red]✗[/] the ledger does not show it [dim]({event.seconds:.1f} s)[/]")
+
+    def _compared(self, event: events.SchemaCompared) -> None:
+        for name in event.proven:
+            self._print(f"  [green]✓[/] {escape(name)}: every object and column is as the replay has it")
+        if event.differing:
+            self._console.print(_differences(event.differing))
+        if event.elsewhere:
+            count = sum(len(each.differences) for each in event.elsewhere)
+            self._print(
+                f"  [dim]{count} differences in migrations that are not in question; shown, no reason to stop:[/]"
+            )
+            for difference in event.elsewhere[0].differences[:5]:
+                self._print(f"    [dim]{escape(difference.object)} {escape(difference.property)}[/]")
+
+    def refusal(self, state: State, refusal: Refusal) -> None:
+        """Where it stopped, what is true, and what to do."""
+        word = "BUSY" if refusal.exit is Exit.BUSY else "BLOCKED"
+        self._print(f"\n[bold red]{word}[/] in {state} [dim]({refusal.code})[/]")
+        self._print(f"  {escape(refusal.fact)}")
+        self._print(f"  [bold]What to do:[/] {escape(refusal.remedy)}")
+
+    def _ended(self, event: events.RunEnded) -> None:
+        took = f"{self._clock() - self._began:.1f} s"
+        if event.exit_code == 0 and event.state is State.PIPELINE_READY:
+            self._print(
+                f"  [bold green]The schema is proven and the gate is open.[/] [dim](run {event.run}, {took})[/]"
+            )
+        else:
+            self._print(f"  [dim]run {event.run}, exit code {event.exit_code}, {took}[/]")
+
+
+def _one_line(sql: str) -> str:
+    lines = [line for line in sql.splitlines() if line.strip() and not line.lstrip().startswith("--")]
+    text = " ".join(" ".join(lines).split())
+    return text if len(text) <= _STATEMENT_WIDTH else text[: _STATEMENT_WIDTH - 1] + "…"
+
+
+def _statements(evidence: Evidence) -> Table:
+    table = Table(box=None, padding=(0, 1), pad_edge=True, show_header=True, header_style="dim")
+    table.add_column(" #", justify="right", no_wrap=True)
+    table.add_column("state", no_wrap=True)
+    table.add_column("statement", ratio=3, overflow="ellipsis", no_wrap=True)
+    table.add_column("proof", ratio=3, overflow="fold")
+    for statement in evidence.statements:
+        mark, style = _STATES[statement.state]
+        table.add_row(
+            str(statement.index), Text(mark, style=style), Text(_one_line(statement.sql)), Text(statement.proof, "dim")
+        )
+    return table
+
+
+def _differences(differing: tuple[MigrationDifference, ...]) -> Table:
+    table = Table(box=None, padding=(0, 1), show_header=True, header_style="dim")
+    for column in (" what differs", "property", "expected", "actual"):
+        table.add_column(column, overflow="fold")
+    for each in differing:
+        for difference in each.differences:
+            table.add_row(
+                Text(f" {difference.object}"),
+                Text(difference.property),
+                Text(difference.expected or "absent", style="green"),
+                Text(difference.actual or "absent", style="red"),
+            )
+    return table
