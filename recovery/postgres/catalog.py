@@ -17,6 +17,21 @@ from psycopg import pq
 
 from states.facts import Key
 
+#: Settings that change how PostgreSQL writes names and constants down; with few digits, different numbers look equal.
+_PINNED = {
+    "search_path": "",
+    "datestyle": "ISO, YMD",
+    "intervalstyle": "postgres",
+    "timezone": "UTC",
+    "extra_float_digits": "1",
+    "bytea_output": "hex",
+    "quote_all_identifiers": "off",
+}
+_PIN = (
+    "SELECT name, current_setting(name), set_config(name, value, true)"
+    " FROM unnest(%s::text[], %s::text[]) settings(name, value)"
+)
+
 #: Schemas of the system and of sessions' temporary objects are nobody's migration.
 _OURS = "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
 
@@ -74,7 +89,7 @@ class Scope:
         return Scope(self.qualified | other.qualified, self.plain | other.plain)
 
 
-_IDENTIFIER = r'("(?:[^"]|"")*"|[^".(]+)'
+_IDENTIFIER = r'("(?:[^"]|"")*"|[a-z_][a-z0-9_]*)'
 _QUALIFIED = re.compile(rf"^(?P<kind>[a-z ]+?) {_IDENTIFIER}\.{_IDENTIFIER}(\(.*\))?$", re.DOTALL)
 _PLAIN = re.compile(rf"^(?P<kind>schema|extension|publication|event trigger) {_IDENTIFIER}$", re.DOTALL)
 
@@ -127,9 +142,9 @@ def read(connection: psycopg.Connection[Any], scope: Scope | None = None) -> dic
         if own:
             cursor.execute("BEGIN")
         try:
-            # Names come out qualified, and alike on both sides, only under a pinned search_path (RULES E13).
-            cursor.execute("SELECT current_setting('search_path'), set_config('search_path', '', true)")
-            before = cursor.fetchone()
+            # Names come out qualified, and values alike on both sides, only under pinned settings (RULES E13).
+            cursor.execute(_PIN, (list(_PINNED), list(_PINNED.values())))
+            before = {name: value for name, value, _ in cursor}
             parameters: dict[str, list[str]] | None = None
             if scope is not None:
                 pairs = sorted(scope.qualified)
@@ -141,8 +156,8 @@ def read(connection: psycopg.Connection[Any], scope: Scope | None = None) -> dic
             query = _query(connection.info.server_version, scoped=scope is not None)
             cursor.execute(query.encode(), parameters)
             snapshot = {(obj, prop): value for obj, prop, value in cursor}
-            if not own and before is not None:
-                cursor.execute("SELECT set_config('search_path', %s, true)", (before[0],))
+            if not own:
+                cursor.execute(_PIN, (list(before), list(before.values())))
         finally:
             if own:
                 cursor.execute("ROLLBACK")

@@ -11,7 +11,7 @@ from psycopg import sql
 
 from recovery.postgres import catalog
 from recovery.replay import steps
-from recovery.replay.scratch import ScratchServer
+from recovery.replay.scratch import STATEMENT_TIMEOUT_SECONDS, ScratchServer
 from recovery.replay.script import ScriptError, parse
 from states.facts import Key, Replay
 
@@ -23,7 +23,7 @@ _SUSPICIOUS = re.compile(
     r"|terminate|execute|rotate|stat_file)",
     re.IGNORECASE,
 )
-_SETS = re.compile(r"\bset\b|set_config", re.IGNORECASE)
+_SETS = re.compile(r"\bset\b|set_config|\btemp", re.IGNORECASE)
 
 
 #: The ledger, empty, as Prisma makes it: some scripts turn on its row security or comment on it.
@@ -87,7 +87,8 @@ class HistoryReplay:
 
     def _reset(self, connection: psycopg.Connection[Any]) -> None:
         """Each migration starts with the session that Prisma gives it."""
-        connection.execute("RESET ALL")
+        connection.execute("DISCARD ALL")  # temporary tables and SET ROLE too, which RESET ALL leaves
+        connection.execute(f"SET statement_timeout = '{STATEMENT_TIMEOUT_SECONDS}s'")
         connection.execute(sql.SQL("SET search_path = {}").format(sql.Identifier(self._schema)))
 
     def extend(self, scripts: Iterable[Script]) -> None:

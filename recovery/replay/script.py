@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import postgast
@@ -103,7 +104,8 @@ _FORBIDDEN_WORDS = re.compile(
     r"\b(dblink\w*|postgres_fdw\w*|file_fdw\w*|lo_import|lo_export|pg_read_\w*file|pg_write_\w*file|pg_file_\w+"
     r"|pg_ls_\w+|pg_stat_file|pg_execute_server_program|pg_reload_conf|pg_terminate_backend|pg_rotate_logfile"
     r"|alter\s+system|(create|alter|drop)\s+(role|user|group|database|tablespace|subscription|server)\b"
-    r"|copy\s[^;]*\bprogram\b)",
+    r"|copy\s[^;]*\bprogram\b"
+    r"|copy\s*(\([^;]*\)|[\w.\"%]+(\s*\([^;)]*\))?)\s*\b(from|to)\s+(e?'|%|\$))",
     re.IGNORECASE,
 )
 
@@ -197,12 +199,19 @@ def _added_column(command: Any) -> str:
     return str(definition.column_def.colname) if definition.WhichOneof("node") == "column_def" else ""
 
 
-_PLAIN_IDENTIFIER = re.compile(r"[a-z_][a-z0-9_$]*\Z")
+_PLAIN_IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]*\Z")
 
 
+#: KeywordKind's NO_KEYWORD and UNRESERVED_KEYWORD: the words that `quote_ident` leaves bare.
+_BARE = (0, 1)
+
+
+@cache
 def quoted(identifier: str) -> str:
-    """The identifier as `quote_ident` writes it, but for reserved words."""
-    return identifier if _PLAIN_IDENTIFIER.match(identifier) else '"' + identifier.replace('"', '""') + '"'
+    """The identifier as `quote_ident` writes it, so that it meets the names in a snapshot."""
+    if _PLAIN_IDENTIFIER.match(identifier) and postgast.scan(identifier).tokens[0].keyword_kind in _BARE:
+        return identifier
+    return '"' + identifier.replace('"', '""') + '"'
 
 
 def _names(node: str, body: Any) -> frozenset[Name]:
@@ -233,7 +242,9 @@ def _names(node: str, body: Any) -> frozenset[Name]:
 
 
 def _functions(body: Any) -> set[str]:
-    return {_strings(call.funcname)[-1] for call in _of(body, "FuncCall") if _strings(call.funcname)}
+    """The functions it calls; one of a schema keeps it in its name, since only PostgreSQL's own are known."""
+    parts = (_strings(call.funcname) for call in _of(body, "FuncCall"))
+    return {".".join(each[1:] if each[0] == "pg_catalog" else each) for each in parts if each}
 
 
 def _inert(node: str, body: Any) -> str:
