@@ -98,7 +98,7 @@ _FORBIDDEN_NODES = {
         "reaches a foreign server",
     ),
     "load_stmt": "loads a library into the server",
-    "checkpoint_stmt": "works on the whole server",
+    "check_point_stmt": "works on the whole server",
 }
 _FORBIDDEN_WORDS = re.compile(
     r"\b(dblink\w*|postgres_fdw\w*|file_fdw\w*|lo_import|lo_export|pg_read_\w*file|pg_write_\w*file|pg_file_\w+"
@@ -365,7 +365,7 @@ def parse(text: str) -> tuple[Parsed, ...]:
     for position, (raw, (node, body)) in enumerate(zip(tree.stmts, nodes, strict=True)):
         end = raw.stmt_location + raw.stmt_len if raw.stmt_len else len(encoded)
         sql = encoded[raw.stmt_location : end].decode().strip()
-        if node == "create_stmt":
+        if node == "create_stmt" and not body.if_not_exists:
             created.add(_relation(body.relation))
         parsed.append(
             Parsed(
