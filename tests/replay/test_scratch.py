@@ -40,9 +40,9 @@ def folder_of(server: ScratchServer) -> Path:
 
 def conninfo_of(server: ScratchServer) -> str:
     """Its address as a superuser, who is not the role that scripts run as."""
-    with server.connect("postgres", superuser=True) as connection:
+    with server.connect("template1", superuser=True) as connection:
         info = connection.info
-        return make_conninfo("", host=info.host, user=info.user, dbname="postgres")
+        return make_conninfo("", host=info.host, user=info.user, dbname="template1")
 
 
 def test_it_starts_and_leaves_nothing() -> None:
@@ -199,7 +199,7 @@ def test_the_targets_own_server_is_refused(server: ScratchServer, *, known: bool
 def test_a_server_that_hides_who_it_is_is_refused(server: ScratchServer) -> None:
     """Where the role may not read the identifier, the server could be the target: it is refused."""
     address = conninfo_to_dict(conninfo_of(server))
-    with server.connect("postgres", superuser=True) as connection:
+    with server.connect("template1", superuser=True) as connection:
         connection.execute("REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC")
         try:
             with (
