@@ -1,10 +1,8 @@
 """`inspect`: what is in the database, read only."""
 
-from rich.console import Console
-
 from recovery.cli.session import Session
 from recovery.report.document import TargetDocument, document, encode
-from recovery.report.terminal import Terminal
+from recovery.report.terminal import Terminal, console_of_output
 from recovery.world import Observer
 from states.answers import Exit
 from states.facts import Outcome
@@ -31,12 +29,12 @@ def look(session: Session, *, as_json: bool, exit_code: bool) -> Exit:
     if as_json:
         print(encode(document(described, inspected.history, failed, checks)))  # noqa: T201 - the command's output
     else:
-        console = Console(soft_wrap=False)
+        console = console_of_output()
         terminal = Terminal(console)
         where = (
             f"{identity.database} on {identity.host}, schema {identity.schema}, PostgreSQL {identity.server_version}"
         )
-        console.print(f"[bold]{where}[/], PostgreSQL {identity.server_version}", highlight=False)
+        console.print(f"[bold]{where}[/]", highlight=False)
         terminal.checks(checks)
         terminal.history(inspected.history)
         for evidence in failed:

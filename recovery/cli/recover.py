@@ -3,11 +3,8 @@
 import contextlib
 import os
 import secrets
-import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-
-from rich.console import Console
 
 from recovery import events
 from recovery.cli.consent import Consent
@@ -19,7 +16,7 @@ from recovery.pipeline import PipelineRunner, unfinished
 from recovery.plan import plan
 from recovery.prisma.cli import PrismaCli
 from recovery.prisma.project import find_launcher
-from recovery.report.terminal import Terminal
+from recovery.report.terminal import Terminal, console_of_output
 from recovery.target import Target
 from recovery.world import Observer, RealWorld
 from states.answers import Exit, Refusal
@@ -32,12 +29,6 @@ AskName = Callable[[str], str | None]
 def new_run() -> str:
     """A name that sorts by time and that nobody else has."""
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
-
-
-def _console() -> Console:
-    # Where the output is no terminal nobody wraps lines, and a log's reader wants them whole.
-    width = shutil.get_terminal_size((100, 24)).columns
-    return Console(soft_wrap=False, width=max(width, 80))
 
 
 @contextlib.contextmanager
@@ -64,7 +55,7 @@ def recover(
     session: Session, ask_name: AskName, ask: Callable[[str], str] | None, *, yes: bool, pipeline: bool
 ) -> Exit:
     """Starts a recovery or goes on with the unfinished one, and with `pipeline` runs its steps."""
-    console = _console()
+    console = console_of_output()
     emit = Terminal(console)
     with _world(session, ask_name, emit) as (target, world):
         journal = SqliteJournal.open(session.home(), target.identity.key)
@@ -84,7 +75,7 @@ def recover(
 
 def run_pipeline(session: Session, ask_name: AskName, *, repeat: tuple[str, ...], done: tuple[str, ...]) -> Exit:
     """Runs what is left of the last run's pipeline, if the gate is still open."""
-    emit = Terminal(_console())
+    emit = Terminal(console_of_output())
     with _world(session, ask_name, emit) as (target, world):
         journal = SqliteJournal.open(session.home(), target.identity.key)
         with contextlib.closing(journal):
@@ -140,7 +131,7 @@ def _steps(
 
 def show_plan(session: Session, ask_name: AskName) -> Exit:
     """Shows what `run` would do, found on the same path; changes nothing, the journal included."""
-    console = _console()
+    console = console_of_output()
     emit = Terminal(console)
     with _world(session, ask_name, emit) as (_, world):
         planned = plan(world, emit)

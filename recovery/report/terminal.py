@@ -1,5 +1,7 @@
 """Events as a person reads them in an incident: the verdict first, then why, then what is run."""
 
+import shutil
+import sys
 import time
 from collections.abc import Callable
 
@@ -38,6 +40,14 @@ _SENTENCES = {
 }
 _GOOD = (Verdict.APPLIED, Verdict.NOT_APPLIED)
 _STATEMENT_WIDTH = 60
+#: Width of what is no terminal, a log above all: wide enough for names and types to stay whole.
+_LOG_WIDTH = 400
+
+
+def console_of_output() -> Console:
+    """A console on stdout. In a log nobody wraps lines, and whoever searches it wants names whole."""
+    width = max(shutil.get_terminal_size((100, 24)).columns, 80) if sys.stdout.isatty() else _LOG_WIDTH
+    return Console(soft_wrap=False, width=width)
 
 
 class Terminal:
