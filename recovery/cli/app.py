@@ -2,15 +2,15 @@
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
 from recovery import __version__
-from recovery.cli.session import Options, Session, in_terminal
 from recovery.errors import RecoveryError
+from recovery.replay.embedded import Embedded
 from states.answers import Exit
 
 app = typer.Typer(
@@ -74,12 +74,32 @@ def _common(
     pass
 
 
+def _in_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
 def _asker() -> Callable[[str], str] | None:
-    return input if in_terminal() else None
+    return input if _in_terminal() else None
 
 
 def _ask_database(_: str) -> str | None:
-    return input("Type the name of the production database to go on: ").strip() if in_terminal() else None
+    return input("Type the name of the production database to go on: ").strip() if _in_terminal() else None
+
+
+@contextmanager
+def _server_ahead() -> Iterator[Embedded | None]:
+    """The scratch server, started while the rest of the program is still being loaded.
+
+    Where it can't be started that is told later, by the work that needs it.
+    """
+    started: Embedded | None = None
+    with suppress(RecoveryError):
+        started = Embedded()
+    try:
+        yield started
+    finally:
+        if started is not None:
+            started.stop()
 
 
 @app.command()
@@ -98,13 +118,14 @@ def run(
     waive: Waive = None,
 ) -> None:
     """Start a recovery, or go on with the unfinished one."""
-    from recovery.cli.recover import recover, show_plan
+    with _errors_shown(), _server_ahead() as started:
+        from recovery.cli.recover import recover, show_plan
+        from recovery.cli.session import Options, Session
 
-    options = Options(
-        database_url, migrations, schema, config, expect_host, expect_database, expect_commit, tuple(waive or ())
-    )
-    with _errors_shown():
-        session = Session(options)
+        options = Options(
+            database_url, migrations, schema, config, expect_host, expect_database, expect_commit, tuple(waive or ())
+        )
+        session = Session(options, started)
         if plan:
             code = show_plan(session, _ask_database)
         else:
@@ -127,13 +148,14 @@ def inspect_(
     waive: Waive = None,
 ) -> None:
     """Say what is in the database, read only. Needs no Node and no Prisma project."""
-    from recovery.cli.look import look
+    with _errors_shown(), _server_ahead() as started:
+        from recovery.cli.look import look
+        from recovery.cli.session import Options, Session
 
-    options = Options(
-        database_url, migrations, schema, config, expect_host, expect_database, expect_commit, tuple(waive or ())
-    )
-    with _errors_shown():
-        code = look(Session(options), as_json=json, exit_code=exit_code)
+        options = Options(
+            database_url, migrations, schema, config, expect_host, expect_database, expect_commit, tuple(waive or ())
+        )
+        code = look(Session(options, started), as_json=json, exit_code=exit_code)
     raise typer.Exit(int(code))
 
 
@@ -146,6 +168,7 @@ def status(
 ) -> None:
     """Where do the recoveries of this project stand, and what is to be done now? Reads the journal only."""
     from recovery.cli.records import show_status
+    from recovery.cli.session import Options, Session
 
     with _errors_shown():
         show_status(Session(Options(config=config, schema=schema)), as_json=json)
@@ -165,6 +188,7 @@ def approve(
 ) -> None:
     """Decide a failed migration where the evidence doesn't. Counts for exactly this evidence, at the next `run`."""
     from recovery.cli.records import record_approval
+    from recovery.cli.session import Options, Session
 
     with _errors_shown():
         session = Session(Options(config=config, schema=schema))
@@ -181,6 +205,7 @@ def abort(
 ) -> None:
     """Give up the unfinished recovery. Changes nothing in the database."""
     from recovery.cli.records import record_abort
+    from recovery.cli.session import Options, Session
 
     with _errors_shown():
         record_abort(Session(Options(config=config, schema=schema)), run, reason)
@@ -202,6 +227,7 @@ def pipeline(
 ) -> None:
     """Run the pipeline's steps behind the open gate, each at most once; goes on where it stopped."""
     from recovery.cli.recover import run_pipeline
+    from recovery.cli.session import Options, Session
 
     options = Options(
         database_url, migrations, schema, config, expect_host, expect_database, expect_commit, tuple(waive or ())

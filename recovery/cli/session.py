@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from recovery.prisma import dotenv, project
 from recovery.prisma.project import Project
 from recovery.replay import scratch
 from recovery.replay.background import Workshop
+from recovery.replay.embedded import Embedded
 from recovery.target import Target
 
 
@@ -35,9 +35,14 @@ class Options:
 
 @dataclass(slots=True)
 class Session:
-    """One invocation of the command line."""
+    """One invocation of the command line.
+
+    Attributes:
+        started: a scratch server that was started ahead; it is not ours to stop.
+    """
 
     options: Options
+    started: Embedded | None = None
     cwd: Path = field(default_factory=Path.cwd)
     config: Config = field(init=False)
     _project: Project | None = field(init=False, default=None)
@@ -94,7 +99,7 @@ class Session:
         """The scratch server, starting while everything else goes on."""
         url = self.config.scratch.url
         if url is None:
-            workshop = Workshop(scratch.embedded, target.url.schema)
+            workshop = Workshop(lambda: scratch.embedded(self.started), target.url.schema)
         else:
             conninfo, identifier = parse(url).conninfo, target.identity.system_identifier
             workshop = Workshop(lambda: scratch.at(conninfo, identifier), target.url.schema)
@@ -113,8 +118,3 @@ def _waiver(text: str) -> tuple[str, str]:
             'Write --waive NAME="the reason"; it goes into the journal and the report.',
         )
     return name.strip(), reason.strip()
-
-
-def in_terminal() -> bool:
-    """A person can be asked."""
-    return sys.stdin.isatty() and sys.stdout.isatty()
