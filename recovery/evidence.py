@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 
 import psycopg
 
-from recovery.errors import UnreachableError
 from recovery.postgres import catalog
 from recovery.postgres.sessions import PRISMA_LOCK, at_work_on, holders
 from recovery.prisma import logs
+from recovery.prisma.migrations import order
 from recovery.replay.background import Workshop
 from recovery.replay.history import Script
 from recovery.replay.script import ScriptError, parse, quoted
@@ -71,11 +71,7 @@ class Investigator:
         self._sleep = sleep
 
     def classify(self, name: str) -> Classified:
-        """The evidence on `name`, with its verdict. A history that can't be replayed is a verdict too, never a crash.
-
-        Raises:
-            UnreachableError: production stopped answering.
-        """
+        """The evidence on `name`, with its verdict. A history that can't be replayed is a verdict too, never a crash."""
         rows = self._target.rows()
         for _ in range(READS):
             plan = self._plan(name, rows)
@@ -117,7 +113,9 @@ class Investigator:
         later = {
             row.migration
             for row in rows
-            if row.finished and row.migration != name and (row.migration > name or (row.finished_at or "") > began)
+            if row.finished
+            and row.migration != name
+            and (order(row.migration) > order(name) or (row.finished_at or "") > began)
         }
         return _Plan(
             name=name,
@@ -158,16 +156,7 @@ class Investigator:
         scope = catalog.scope_of(objects)
         for replay in subject.replays:
             scope |= catalog.scope_of(f"table {name}" for name in replay.named)
-        try:
-            return catalog.read(self._target.reading(), scope)
-        except psycopg.errors.LockNotAvailable:
-            raise
-        except psycopg.OperationalError as error:
-            raise UnreachableError(
-                "database.lost",
-                "The database stopped answering while its schema was read. Nothing was changed.",
-                "See that it is up, and run again.",
-            ) from error
+        return catalog.read(self._target.reading(), scope)
 
     def _running(self, plan: _Plan, subject: Subject) -> tuple[str, ...]:
         """RULES E14: whoever may still be running the script, or holds Prisma's lock for longer than a moment."""

@@ -11,6 +11,7 @@ from recovery.errors import BusyError
 from recovery.evidence import Classified, Investigator
 from recovery.handover import HandOver
 from recovery.platform.git import Repository
+from recovery.postgres.connect import answering
 from recovery.postgres.sessions import OUR_NAME, RECOVERY_LOCK, SessionLock, holders
 from recovery.preflight import Expectation, checkout_checks, database_checks, quiet_checks, waive
 from recovery.prisma import logs
@@ -57,14 +58,16 @@ class Observer:
 
     def checks(self) -> tuple[Check, ...]:
         """Every check that reading allows."""
-        made = database_checks(self.target, self.expected)
-        if all(check.outcome is not Outcome.REFUSED for check in made):
-            made += quiet_checks(self.target, self.sleep)
+        with answering(self.target.url):
+            made = database_checks(self.target, self.expected)
+            if all(check.outcome is not Outcome.REFUSED for check in made):
+                made += quiet_checks(self.target, self.sleep)
         return waive([*made, *checkout_checks(self.folder, self.expected)], self.expected)
 
     def inspect(self) -> Inspection:
         """Ledger and folder, read anew."""
-        return inspection(self.scripts(), self.target.rows())
+        with answering(self.target.url):
+            return inspection(self.scripts(), self.target.rows())
 
     def investigator(self) -> Investigator:
         """Classifies, from the folder as it is now."""
@@ -72,7 +75,8 @@ class Observer:
 
     def classify(self, name: str) -> Classified:
         """The evidence on a failed migration."""
-        return self.investigator().classify(name)
+        with answering(self.target.url):
+            return self.investigator().classify(name)
 
 
 class RealWorld:
@@ -141,7 +145,8 @@ class RealWorld:
             same = now == classified.evidence.evidence_digest
             return "" if same else "the evidence has changed since it was judged"
 
-        return self._handover.perform(effect, changed, lambda: None)
+        with answering(self._target.url):
+            return self._handover.perform(effect, changed, lambda: None)
 
     def deploy(self, effect: Deploy, before: Inspection) -> Performed:
         """See `World.deploy`."""
@@ -165,10 +170,12 @@ class RealWorld:
             history: list[Script] = [*(s for s in done if s not in coming), *coming]
             self._prover.begin(history, watched(before.rows) | frozenset(effect.migrations))
 
-        return self._handover.perform(effect, changed, meanwhile)
+        with answering(self._target.url):
+            return self._handover.perform(effect, changed, meanwhile)
 
     def prove(self, rows: tuple[Row, ...], deployed: frozenset[str]) -> Proof:
         """See `World.prove`."""
         prover = self._prover or Prover(self._target, self._observer.scripts(), self._observer.workshop)
         self._prover = None
-        return prover.prove(rows, deployed)
+        with answering(self._target.url):
+            return prover.prove(rows, deployed)

@@ -106,8 +106,12 @@ def standing(replay: Replay, production: Snapshot) -> tuple[int, ...]:
 
 
 def nearest(replay: Replay, production: Snapshot) -> int:
-    """The step with the fewest differences; of several, the one furthest into the script."""
-    return max(range(len(replay.steps)), key=lambda k: (-len(differences(replay, k, production)), k))
+    """The step to show differences from: the script's end, or its beginning where that is nearer.
+
+    A step between the two may be nearer still, but what a person has to bring about is one of these two.
+    """
+    last = len(replay.steps) - 1
+    return min((last, 0), key=lambda step: len(differences(replay, step, production)))
 
 
 def statement_states(replay: Replay, production: Snapshot, at: tuple[int, ...]) -> tuple[StatementState, ...]:
@@ -128,27 +132,32 @@ def _statement_state(replay: Replay, index: int, production: Snapshot, at: tuple
     own = {k for k in replay.footprint if replay.steps[index - 1].get(k) != replay.steps[index].get(k)}
     what = _headline(own, replay.steps[index - 1], replay.steps[index])
     if at and min(at) >= index:
-        return state("in_place", f"{what}, as the replay has it")
+        return state("in_place", f"as replayed: {what}")
     if at and max(at) < index:
-        return state("absent", f"{what}: not so in production")
+        return state("absent", f"not there: {what}")
     after, before = (
         {k for k in own if production.get(k) in {step.get(k) for step in steps}}
         for steps in (replay.steps[index:], replay.steps[:index])
     )
     if after == own and before != own:
-        return state("in_place", f"{what}, as the replay has it")
+        return state("in_place", f"as replayed: {what}")
     if before == own:
-        return state("absent", f"{what}: not so in production")
-    different = sorted(own - after)
-    shown = "; ".join(f"{obj} {prop}" for obj, prop in different[:3])
-    return state("differs", f"{what}: production differs in {shown}")
+        return state("absent", f"not there: {what}")
+    different = sorted(_without_consequences({key: Difference(*key, None, None) for key in own - after}))
+    shown = ", ".join(f"{obj} {prop}" for obj, prop in different[:3])
+    return state("differs", f"differs in {shown}")
 
 
 def _headline(own: set[Key], before: Snapshot, after: Snapshot) -> str:
-    """What a statement is about, in a few words: the objects it makes or drops, else what it changes."""
-    made = sorted(obj for obj, prop in own if prop == "exists" and (obj, prop) in after)
-    gone = sorted(obj for obj, prop in own if prop == "exists" and (obj, prop) in before and (obj, prop) not in after)
-    if made or gone:
-        return ", ".join([f"{obj} exists" for obj in made[:2]] + [f"{obj} is gone" for obj in gone[:2]])
-    touched = sorted(_without_consequences({key: Difference(*key, None, None) for key in own}))
-    return ", ".join(f"{obj} {prop}" for obj, prop in touched[:2]) or "its effect"
+    """What a statement is about, in a few words: the first object it makes or drops, else what it changes."""
+    made = sorted((obj for obj, prop in own if prop == "exists" and (obj, prop) in after), key=_tables_first)
+    gone = sorted((obj for obj, prop in own if prop == "exists" and (obj, prop) not in after), key=_tables_first)
+    named = [*made, *(f"no {obj}" for obj in gone if (obj, "exists") in before)]
+    if not named:
+        touched = sorted(_without_consequences({key: Difference(*key, None, None) for key in own}))
+        named = [f"{obj} {prop}" for obj, prop in touched]
+    return named[0] + (f" and {len(named) - 1} more" if len(named) > 1 else "") if named else "its effect"
+
+
+def _tables_first(obj: str) -> tuple[bool, str]:
+    return not obj.startswith("table "), obj

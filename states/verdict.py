@@ -107,11 +107,12 @@ def _one(replay: Replay, subject: Subject) -> _Finding:
         return _after_success(replay, at, found)
     if not at:
         closest = nearest(replay, production)
-        place = "after its last statement" if closest == last else f"after statement {closest} of {last}"
-        place = place if closest else "before its first statement"
+        place = "before its first statement"
+        if closest:
+            place = "after its last statement" if closest == last else f"after statement {closest} of {last}"
         return found(
             Verdict.DRIFTED,
-            f"Production equals no step of the script; it is closest to the state {place}.",
+            f"Production equals no step of the script; shown is what separates it from the state {place}.",
             closest=closest,
         )
     if at != tuple(range(where[0], where[1] + 1)):

@@ -37,6 +37,7 @@ ExpectCommit = Annotated[str | None, typer.Option(help="The commit, branch or ta
 Waive = Annotated[
     list[str] | None, typer.Option(metavar="NAME=REASON", help="Take on one check of preflight by name; repeatable.")
 ]
+Verbose = Annotated[bool, typer.Option("--verbose", help="Log each event to standard error, as a line of JSON.")]
 RunId = Annotated[str | None, typer.Option("--run", help="The run; without it the one that is not finished.")]
 
 
@@ -108,6 +109,7 @@ def run(
     yes: Annotated[bool, typer.Option("--yes", help="Agree to every change that the evidence decides.")] = False,
     plan: Annotated[bool, typer.Option("--plan", help="Show what would be done, and change nothing.")] = False,
     pipeline: Annotated[bool, typer.Option("--pipeline", help="Then run the pipeline's steps.")] = False,
+    verbose: Verbose = False,
     database_url: DatabaseUrl = None,
     migrations: Migrations = None,
     schema: Schema = None,
@@ -129,7 +131,7 @@ def run(
         if plan:
             code = show_plan(session, _ask_database)
         else:
-            code = recover(session, _ask_database, _asker(), yes=yes, pipeline=pipeline)
+            code = recover(session, _ask_database, _asker(), yes=yes, pipeline=pipeline, verbose=verbose)
     raise typer.Exit(int(code))
 
 

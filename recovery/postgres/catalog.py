@@ -154,7 +154,7 @@ def read(connection: psycopg.Connection[Any], scope: Scope | None = None) -> dic
                     "plain_names": sorted(scope.plain),
                 }
             query = _query(connection.info.server_version, scoped=scope is not None)
-            cursor.execute(query.encode(), parameters, prepare=scope is None)
+            cursor.execute(query.encode(), parameters)
             snapshot = {(obj, prop): value for obj, prop, value in cursor}
             if not own:
                 cursor.execute(_PIN, (list(before), list(before.values())))

@@ -1,7 +1,8 @@
 """Connections to the target: how they are opened, what they may do, and which failures are worth another try."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -115,6 +116,23 @@ def connect(url: DatabaseUrl, *, read_only: bool, name: str = "prisma-recovery")
             "See that the host is right and up, and run again.",
         ) from error
     raise AssertionError("the retry policy either returns or raises")
+
+
+@contextmanager
+def answering(url: DatabaseUrl) -> Iterator[None]:
+    """Turns a connection that broke, or a wait that ran out, into an error that a person can act on.
+
+    Raises:
+        UnreachableError: `database.lost`. What was under way on the server may have happened or not.
+    """
+    try:
+        yield
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        raise UnreachableError(
+            "database.lost",
+            f"{url.host}:{url.port} stopped answering: {_said(url, error)}.",
+            "See that the database is up, and run again: it goes on from what is true.",
+        ) from error
 
 
 def _said(url: DatabaseUrl, error: psycopg.Error) -> str:

@@ -5,6 +5,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from typing import TypeVar
 
+import psycopg
+
+from recovery.replay.embedded import ScratchError
 from recovery.replay.history import HistoryReplay, Script
 from recovery.replay.scratch import ScratchServer
 
@@ -41,8 +44,8 @@ class Workshop:
         return self._server.result()
 
     def submit(self, work: Callable[[], T]) -> Future[T]:
-        """Does `work` on the workshop's thread."""
-        return self._thread.submit(work)
+        """Does `work` on the workshop's thread; its future raises ScratchError if the scratch server failed it."""
+        return self._thread.submit(_told, work)
 
     def history(self, scripts: list[Script]) -> HistoryReplay:
         """The history of exactly these scripts: the last one grown, where it is the beginning of this one.
@@ -51,7 +54,7 @@ class Workshop:
         """
         if self._history is None or self._history.applied != scripts[: len(self._history.applied)]:
             if self._history is not None:
-                self._history.drop()
+                self._history.close()
             self._history = HistoryReplay(self.server, self._schema)
         self._history.extend(scripts[len(self._history.applied) :])
         return self._history
@@ -63,7 +66,16 @@ class Workshop:
         self._thread.shutdown()
 
     def _stop(self) -> None:
-        if self._history is not None:
-            self._history.close()
         if self._context is not None:
             self._context.__exit__(None, None, None)
+
+
+def _told(work: Callable[[], T]) -> T:
+    try:
+        return work()
+    except psycopg.Error as error:
+        raise ScratchError(
+            "scratch.failed",
+            f"The scratch server failed while the history was replayed: {str(error).strip()}. Nothing was changed.",
+            "Run again; if it stays so, name another throw-away server as [scratch] url.",
+        ) from error

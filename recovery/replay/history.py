@@ -85,6 +85,11 @@ class HistoryReplay:
             self._connection.close()
             self._connection = None
 
+    def close(self) -> None:
+        """Drops the database; nothing can be replayed on this history any more."""
+        self._close()
+        self._server.drop(self._database)
+
     def _reset(self, connection: psycopg.Connection[Any]) -> None:
         """Each migration starts with the session that Prisma gives it."""
         connection.execute("DISCARD ALL")  # temporary tables and SET ROLE too, which RESET ALL leaves
@@ -135,15 +140,6 @@ class HistoryReplay:
                 )
                 continue
             connection.execute(statement.sql.encode())
-
-    def close(self) -> None:
-        """Ends its session; the database stays with the server."""
-        self._close()
-
-    def drop(self) -> None:
-        """Drops the database."""
-        self._close()
-        self._server.drop(self._database)
 
     def snapshot(self) -> dict[Key, str]:
         """The whole schema as it stands now."""

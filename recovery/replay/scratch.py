@@ -72,7 +72,7 @@ class ScratchServer:
         connection = psycopg.connect(
             make_conninfo(self._conninfo, dbname=database, application_name="prisma-recovery scratch", **role),
             autocommit=True,
-            prepare_threshold=1_000_000,  # by our own word only: scripts are read once,
+            prepare_threshold=None,
         )
         connection.execute(f"SET statement_timeout = '{STATEMENT_TIMEOUT_SECONDS}s'")
         return connection

@@ -1,12 +1,13 @@
 """Events as structured logs: dotted, stable names, facts as keys."""
 
+from typing import Any
+
 import msgspec
-import structlog
 
 from recovery import events
 
 
-def sink(logger: structlog.typing.FilteringBoundLogger) -> events.Sink:
+def sink(logger: Any) -> events.Sink:  # noqa: ANN401 - any of structlog's loggers
     """A sink that writes each event to `logger`, which whoever embeds us has configured."""
 
     def write(event: events.Event) -> None:

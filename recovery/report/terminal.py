@@ -39,7 +39,6 @@ _SENTENCES = {
     Verdict.IN_PROGRESS: "may still be running",
 }
 _GOOD = (Verdict.APPLIED, Verdict.NOT_APPLIED)
-_STATEMENT_WIDTH = 60
 #: Width of what is no terminal, a log above all: wide enough for names and types to stay whole.
 _LOG_WIDTH = 400
 
@@ -67,7 +66,7 @@ class Terminal:
             case events.RunStarted():
                 how = f"goes on; it was left in {event.since}" if event.resumed else "begins"
                 self._print(f"[bold]Recovery {event.run}[/] {how}")
-                self._print(f"  {escape(event.target)} [dim](URL from {escape(event.source)})[/]")
+                self._print(f"  {escape(event.target)}\n  [dim]URL from {escape(event.source)}[/]")
             case events.ChecksMade():
                 self._enter(State.PREFLIGHT)
                 self.checks(event.checks)
@@ -79,7 +78,7 @@ class Terminal:
             case events.EvidenceFound():
                 self.evidence(event.evidence)
             case events.EffectStarted():
-                self._print(f"  [bold]$ {escape(event.command)}[/]")
+                self._print(f"  [bold]$ {escape(event.command)}[/]", whole=True)
             case events.OutputLine():
                 if event.line.strip():
                     self._console.print(Text(f"    {event.line}", style="dim"), soft_wrap=True)
@@ -102,8 +101,9 @@ class Terminal:
             case _:
                 raise AssertionError(f"no way to show {event}")
 
-    def _print(self, markup: str) -> None:
-        self._console.print(markup, highlight=False)
+    def _print(self, markup: str, *, whole: bool = False) -> None:
+        """`whole` lines are never broken: they are there to be copied."""
+        self._console.print(markup, highlight=False, soft_wrap=whole)
 
     def _enter(self, state: State) -> None:
         if state is self._state and state is not State.PREFLIGHT:
@@ -148,7 +148,7 @@ class Terminal:
         if evidence.differences:
             self._console.print(_differences((MigrationDifference(evidence.migration, evidence.differences),)))
         if evidence.decision is Decision.OPERATOR:
-            self._print(f"  [dim]evidence {evidence.evidence_digest}[/]")
+            self._print(f"  [dim]evidence {evidence.evidence_digest}[/]", whole=True)
 
     def _effect_ended(self, event: events.EffectEnded) -> None:
         if event.unchanged:
@@ -176,7 +176,7 @@ class Terminal:
         word = "BUSY" if refusal.exit is Exit.BUSY else "BLOCKED"
         self._print(f"\n[bold red]{word}[/] in {state} [dim]({refusal.code})[/]")
         self._print(f"  {escape(refusal.fact)}")
-        self._print(f"  [bold]What to do:[/] {escape(refusal.remedy)}")
+        self._print(f"  [bold]What to do:[/] {escape(refusal.remedy)}", whole=True)
 
     def _ended(self, event: events.RunEnded) -> None:
         took = f"{self._clock() - self._began:.1f} s"
@@ -190,34 +190,39 @@ class Terminal:
 
 def _one_line(sql: str) -> str:
     lines = [line for line in sql.splitlines() if line.strip() and not line.lstrip().startswith("--")]
-    text = " ".join(" ".join(lines).split())
-    return text if len(text) <= _STATEMENT_WIDTH else text[: _STATEMENT_WIDTH - 1] + "…"
+    return " ".join(" ".join(lines).split())
 
 
 def _statements(evidence: Evidence) -> Table:
-    table = Table(box=None, padding=(0, 1), pad_edge=True, show_header=True, header_style="dim")
-    table.add_column(" #", justify="right", no_wrap=True)
-    table.add_column("state", no_wrap=True)
-    table.add_column("statement", ratio=3, overflow="ellipsis", no_wrap=True)
-    table.add_column("proof", ratio=3, overflow="fold")
+    """A line a statement; its proof on a second one where it says more than that all is as expected."""
+    table = Table(box=None, padding=(0, 1), show_header=False)
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(ratio=1, overflow="ellipsis", no_wrap=True)
     for statement in evidence.statements:
         mark, style = _STATES[statement.state]
-        table.add_row(
-            str(statement.index), Text(mark, style=style), Text(_one_line(statement.sql)), Text(statement.proof, "dim")
-        )
+        table.add_row(f" {statement.index}", Text(mark, style=style), Text(_one_line(statement.sql)))
+        if statement.state in ("differs", "open", "inert"):
+            table.add_row("", "", Text(statement.proof, style="dim", overflow="fold"))
     return table
 
 
 def _differences(differing: tuple[MigrationDifference, ...]) -> Table:
     table = Table(box=None, padding=(0, 1), show_header=True, header_style="dim")
-    for column in (" what differs", "property", "expected", "actual"):
-        table.add_column(column, overflow="fold")
+    table.add_column("  what differs", ratio=5, overflow="fold")
+    table.add_column("expected", ratio=3, overflow="fold")
+    table.add_column("in production", ratio=3, overflow="fold")
     for each in differing:
         for difference in each.differences:
-            table.add_row(
-                Text(f" {difference.object}"),
-                Text(difference.property),
-                Text(difference.expected or "absent", style="green"),
-                Text(difference.actual or "absent", style="red"),
+            what = (
+                difference.object if difference.property == "exists" else f"{difference.object} {difference.property}"
             )
+            table.add_row(Text(f"  {what}"), _value(difference.expected, "green"), _value(difference.actual, "red"))
     return table
+
+
+def _value(value: str | None, style: str) -> Text:
+    """`exists` and `yes` are how a snapshot says that something is there."""
+    if value is None:
+        return Text("absent", style=style)
+    return Text("there" if value in ("yes", "exists") else value, style=style)
