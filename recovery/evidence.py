@@ -71,7 +71,7 @@ class Investigator:
         self._sleep = sleep
 
     def classify(self, name: str) -> Classified:
-        """The evidence on `name`, with its verdict. A history that can't be replayed is a verdict too, never a crash."""
+        """The evidence on `name`, with its verdict. A history that can't be replayed is one too, no crash."""
         rows = self._target.rows()
         for _ in range(READS):
             plan = self._plan(name, rows)

@@ -3,8 +3,11 @@
 import contextlib
 import os
 import secrets
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+
+import structlog
 
 from recovery import events
 from recovery.cli.consent import Consent
@@ -16,6 +19,7 @@ from recovery.pipeline import PipelineRunner, unfinished
 from recovery.plan import plan
 from recovery.prisma.cli import PrismaCli
 from recovery.prisma.project import find_launcher
+from recovery.report.log import sink
 from recovery.report.terminal import Terminal, console_of_output
 from recovery.target import Target
 from recovery.world import Observer, RealWorld
@@ -51,12 +55,33 @@ def _world(session: Session, ask: AskName, emit: events.Sink) -> Iterator[tuple[
             target.close()
 
 
+def _logged(terminal: events.Sink) -> events.Sink:
+    """Both: the terminal for people, and a line of JSON on standard error for each event."""
+    logger = structlog.wrap_logger(
+        structlog.PrintLogger(sys.stderr),
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.JSONRenderer(),
+        ],
+    )
+    write = sink(logger)
+
+    def emit(event: events.Event) -> None:
+        terminal(event)
+        write(event)
+
+    return emit
+
+
 def recover(
-    session: Session, ask_name: AskName, ask: Callable[[str], str] | None, *, yes: bool, pipeline: bool
+    session: Session, ask_name: AskName, ask: Callable[[str], str] | None, *, yes: bool, pipeline: bool, verbose: bool
 ) -> Exit:
     """Starts a recovery or goes on with the unfinished one, and with `pipeline` runs its steps."""
     console = console_of_output()
-    emit = Terminal(console)
+    emit: events.Sink = Terminal(console)
+    if verbose:
+        emit = _logged(emit)
     with _world(session, ask_name, emit) as (target, world):
         journal = SqliteJournal.open(session.home(), target.identity.key)
         with contextlib.closing(journal):

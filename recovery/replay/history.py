@@ -1,7 +1,7 @@
 """The history before a failed migration, replayed into a scratch database: S₀, and the ground for its steps."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +21,12 @@ _SUSPICIOUS = re.compile(
     r"|\balter\s+system\b|\bowned\s+by\s+\w+\s*(,|;|to\b)|\b(reassign|drop)\s+owned\b|\bset\s+tablespace\b"
     r"|\b(copy|load|checkpoint)\s|dblink|postgres_fdw|file_fdw|lo_import|lo_export|\bpg_(file|read|write|ls|reload"
     r"|terminate|execute|rotate|stat_file)",
+    re.IGNORECASE,
+)
+#: A script that ends transactions itself leaves something behind when it fails further on, so it is tried on a copy.
+_CONTROLS = re.compile(
+    r"\bcommit\b|\brollback\b|\bcall\b|\bstart\s+transaction\b|\bend\s+(transaction|work)\b"
+    r"|\bbegin\s*(;|transaction\b|work\b|isolation\b|read\b)",
     re.IGNORECASE,
 )
 _SETS = re.compile(r"\bset\b|set_config|\btemp", re.IGNORECASE)
@@ -48,6 +54,10 @@ class Script:
     migration: str
     checksum: str
     text: str
+
+
+def _whole(connection: psycopg.Connection[Any], script: Script) -> None:
+    connection.execute(script.text.encode())
 
 
 class HistoryReplay:
@@ -100,15 +110,18 @@ class HistoryReplay:
         """Applies migrations on top; one that can't be replayed is undone, skipped and named (RULES E1)."""
         for script in scripts:
             connection = self._open()
-            if not _SUSPICIOUS.search(script.text):
+            if _SUSPICIOUS.search(script.text):
+                self._piecewise(script)
+            elif _CONTROLS.search(script.text):
+                if self._on_a_copy(script, _whole):
+                    self._piecewise(script)
+            else:
                 try:
                     connection.execute(script.text.encode())
                 except psycopg.Error:
                     if not connection.closed:
                         connection.execute("ROLLBACK")
                     self._piecewise(script)
-            else:
-                self._piecewise(script)
             connection = self._open()
             if connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
                 connection.execute("ROLLBACK")  # BEGIN without COMMIT: PostgreSQL undid it at the session's end
@@ -117,20 +130,25 @@ class HistoryReplay:
             self.applied.append(script)
 
     def _piecewise(self, script: Script) -> None:
-        """Statement by statement, on a copy: what a failed try leaves behind is thrown away with it."""
+        """Statement by statement; named as skipped where that fails too."""
+        if reason := self._on_a_copy(script, self._statements):
+            self.skipped.append(f"{script.migration}: {reason}")
+
+    def _on_a_copy(self, script: Script, run: Callable[[psycopg.Connection[Any], Script], None]) -> str:
+        """Why it failed, or empty: what a failed try leaves behind is thrown away with the copy."""
         self._close()
         copy = self._server.create(self._database)
         try:
             with self._server.connect(copy) as connection:
                 self._reset(connection)
-                self._statements(connection, script)
+                run(connection, script)
+                connection.rollback()  # BEGIN without COMMIT: leaving the block would commit it
         except (psycopg.Error, ScriptError) as error:
             self._server.drop(copy)
-            reason = error.fact if isinstance(error, ScriptError) else str(error).splitlines()[0]
-            self.skipped.append(f"{script.migration}: {reason}")
-            return
+            return error.fact if isinstance(error, ScriptError) else str(error).splitlines()[0]
         self._server.drop(self._database)
         self._database = copy
+        return ""
 
     def _statements(self, connection: psycopg.Connection[Any], script: Script) -> None:
         for statement in parse(script.text):

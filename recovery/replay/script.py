@@ -227,6 +227,8 @@ def _names(node: str, body: Any) -> frozenset[Name]:
                 names.add(_qualified(_strings(value)))
     for item in _of(body, "ObjectWithArgs"):
         names.add(_qualified(_strings(item.objname)))
+    if node in ("create_schema_stmt", "create_extension_stmt"):
+        names.add(Name(None, body.schemaname if node == "create_schema_stmt" else body.extname))
     if node == "create_function_stmt":
         names.add(_qualified(_strings(body.funcname)))
     if node in ("drop_stmt", "comment_stmt"):

@@ -209,6 +209,9 @@ def _named(parsed: Sequence[Parsed], way: _Run) -> tuple[set[Key], frozenset[str
     named: set[str] = set()
     for statement in parsed:
         for name in statement.names:
+            if name.schema is None:
+                plain = (f"schema {quoted(name.name)}", f"extension {quoted(name.name)}")
+                keys.update((obj, "exists") for obj in plain if obj in properties)
             for schema in (name.schema,) if name.schema else way.path:
                 qualified = f"{quoted(schema)}.{quoted(name.name)}"
                 named.add(qualified)
