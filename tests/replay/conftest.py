@@ -4,7 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from recovery.replay.history import HistoryReplay, Script
 from recovery.replay.scratch import ScratchServer, embedded
+from states.facts import Replay
 
 
 @pytest.fixture(scope="session")
@@ -12,3 +14,35 @@ def server() -> Iterator[ScratchServer]:
     """A running server of the embedded wheel."""
     with embedded() as running:
         yield running
+
+
+class Replaying:
+    """Histories and scripts given as SQL; names and checksums are made up."""
+
+    def __init__(self, server: ScratchServer) -> None:
+        self._server = server
+        self._histories: list[HistoryReplay] = []
+
+    def history(self, *scripts: str, schema: str = "public") -> HistoryReplay:
+        """A history of these scripts, called m1, m2 and so on."""
+        replay = HistoryReplay(self._server, schema)
+        self._histories.append(replay)
+        replay.extend(Script(f"m{number}", str(number), text) for number, text in enumerate(scripts, 1))
+        return replay
+
+    def steps(self, script: str, *base: str, schema: str = "public") -> Replay:
+        """The steps of a script on top of a history."""
+        return self.history(*base, schema=schema).steps(Script("failed", "checksum", script))
+
+    def close(self) -> None:
+        """Drops all their databases."""
+        for history in self._histories:
+            history.close()
+
+
+@pytest.fixture
+def replaying(server: ScratchServer) -> Iterator[Replaying]:
+    """Replays of small histories, whose databases are dropped afterwards."""
+    histories = Replaying(server)
+    yield histories
+    histories.close()
