@@ -24,7 +24,7 @@ from states.machine import Facts, RecoveryMachine
 from states.preflight import PreflightFacts
 from states.resolution import ResolveFacts
 from states.table import FINAL, State
-from states.verdict import Decision, Evidence
+from states.verdict import Evidence
 from states.verification import VerifyFacts
 
 #: The end of a command's output that goes into the journal and into refusals, in characters.
@@ -92,7 +92,7 @@ class Question:
     """What is to be agreed to.
 
     Attributes:
-        kind: the word for it in `auto`: applied, not_applied, deploy; or other, for what only a person may say.
+        kind: the word for it in `auto`: applied, not_applied (the verdict that it follows from), or deploy.
         evidence: what it rests on; None for a deploy.
     """
 
@@ -269,9 +269,10 @@ class Engine:
         facts = ClassifyFacts(evidence, _ran_to_its_end(classified), self._memory.approvals.get(name))
         effect = classification.resolution(facts)
         if effect is not None and not facts.approved:
-            kind = {Decision.MARK_APPLIED: "applied", Decision.MARK_ROLLED_BACK: "not_applied"}[evidence.decision]
             done = _already(effect, classified.rows)
-            agreed = done or self._policy.consents(Question(kind, effect, self._world.command(effect), evidence))
+            agreed = done or self._policy.consents(
+                Question(evidence.verdict, effect, self._world.command(effect), evidence)
+            )
             facts = ClassifyFacts(evidence, facts.ran_to_its_end, facts.approval, consented=agreed)
         self._effect = effect
         return self._advance(facts)

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from recovery.postgres import catalog
 from recovery.replay.background import Workshop
 from recovery.replay.history import Script
-from recovery.replay.steps import changed_keys
+from recovery.replay.steps import added_columns, changed_keys
 from recovery.scripts import Scripts
 from recovery.target import Target
-from states.comparison import Difference, differences
+from states.comparison import Difference, column_of, differences
 from states.facts import Key, Replay, Row
 from states.verification import MigrationDifference
 
@@ -100,7 +100,7 @@ class Prover:
 
     def _expect(self, history: list[Script], watching: frozenset[str]) -> Expected:
         """Runs on the workshop's thread."""
-        touched: dict[str, tuple[set[Key], set[str]]] = {}
+        touched: dict[str, tuple[set[Key], set[str], frozenset[Key]]] = {}
         unprovable = []
         replay = None
         snapshot: dict[Key, str] | None = None
@@ -115,21 +115,22 @@ class Prover:
             snapshot = replay.snapshot()
             unprovable += replay.skipped[skipped:]
             created = {o for o, p in snapshot if p == "exists"} - {o for o, p in before if p == "exists"}
-            touched[script.migration] = (changed_keys([before, snapshot]), created)
+            touched[script.migration] = (changed_keys([before, snapshot]), created, added_columns(before, [snapshot]))
         final = self.workshop.history(history).snapshot()
-        replays = {name: _as_replay(keys, created, final) for name, (keys, created) in touched.items()}
+        replays = {name: _as_replay(*what, final) for name, what in touched.items()}
         return Expected(tuple(history), watching, replays, final, tuple(unprovable))
 
 
-def _as_replay(keys: set[Key], created: set[str], final: dict[Key, str]) -> Replay:
+def _as_replay(keys: set[Key], created: set[str], added: frozenset[Key], final: dict[Key, str]) -> Replay:
     """One step, the end of the history: later migrations may have changed what this one made."""
     lasting = frozenset(obj for obj in created if (obj, "exists") in final)
     tables = {obj.removeprefix("table ") for obj in lasting}
     indexes = {obj for (obj, prop), value in final.items() if prop == "table" and value in tables}
     footprint = keys | {key for key in final if key[0] in lasting or key[0] in indexes}
+    footprint |= {key for key in final if (key[0], column_of(key[1])) in added}
     footprint = {key for key in footprint if not key[1].startswith(_IGNORED) or key in keys}
     step = {key: final[key] for key in footprint if key in final}
-    return Replay("", (), (step,), frozenset(footprint), lasting)
+    return Replay("", (), (step,), frozenset(footprint), lasting, added)
 
 
 def _elsewhere(expected: Expected, production: dict[Key, str]) -> tuple[MigrationDifference, ...]:

@@ -139,6 +139,7 @@ class Replay:
         steps: S₀ … Sₖ, the footprint's properties after each statement; k < n if the path ended.
         footprint: every property that differs between two steps, or that the script names.
         created: objects that the script creates; compared closed (RULES E8).
+        added: columns that it adds to tables that were there before; compared closed too.
         named: names, as `public.x`, that the script mentions; an object of that name that only production
             has is a difference too (RULES E9).
         ended: why the path ended before the script's last statement; None if it did not.
@@ -150,6 +151,7 @@ class Replay:
     steps: tuple[Snapshot, ...]
     footprint: frozenset[Key]
     created: frozenset[str]
+    added: frozenset[Key] = frozenset()
     named: frozenset[str] = frozenset()
     ended: str | None = None
     skipped: tuple[str, ...] = ()

@@ -6,15 +6,12 @@ from rich.console import Console
 from rich.markup import escape
 
 from recovery.engine import Question
-from states.effects import Deploy, MarkApplied
+from states.effects import Deploy, MarkApplied, MarkRolledBack
 
 #: What an effect leads to, so that nobody agrees to it unaware.
-_CONSEQUENCES = {
-    "applied": "Prisma will count this migration as done and never run its script.",
-    "not_applied": "Prisma will run this migration's script from its beginning at the next deploy.",
-    "deploy": "Prisma will run these scripts on production: {names}.",
-}
-_WORDS = {"applied": "applied", "not_applied": "rolled back", "deploy": "deploy"}
+_APPLIED = "Prisma will count this migration as done and never run its script."
+_AGAIN = "Prisma will run this migration's script from its beginning at the next deploy."
+_WITHDRAWN = "Prisma will forget the attempt that failed; the migration stays applied by its other attempt."
 
 
 class Consent:
@@ -33,9 +30,13 @@ class Consent:
             return True
         if self._ask is None:
             return False
-        names = ", ".join(question.effect.migrations) if isinstance(question.effect, Deploy) else ""
-        consequence = _CONSEQUENCES[question.kind].format(names=names)
-        word = _WORDS["applied" if isinstance(question.effect, MarkApplied) else question.kind]
+        match question.effect:
+            case Deploy(migrations):
+                word, consequence = "deploy", f"Prisma will run these scripts on production: {', '.join(migrations)}."
+            case MarkApplied():
+                word, consequence = "applied", _APPLIED
+            case MarkRolledBack():
+                word, consequence = "rolled back", _WITHDRAWN if question.kind == "applied" else _AGAIN
         self._console.print(f"\n  [bold]About to run:[/] {escape(question.command)}", highlight=False)
         self._console.print(f"  {escape(consequence)}", highlight=False)
         return self._ask(f"  Type “{word}” to go on, anything else to stop: ").strip() == word

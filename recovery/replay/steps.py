@@ -11,7 +11,7 @@ import psycopg
 
 from recovery.postgres import catalog
 from recovery.replay.script import Parsed, quoted
-from states.comparison import qualified_name
+from states.comparison import column_of, qualified_name
 from states.facts import Key, Replay, Snapshot, Statement, Visibility
 
 #: What PostgreSQL says when IF [NOT] EXISTS found nothing to do; the scratch server speaks English (lc_messages).
@@ -146,6 +146,7 @@ def _replay(parsed: Sequence[Parsed], checksum: str, way: _Run, skipped_base: tu
         steps=tuple({key: snapshot[key] for key in footprint if key in snapshot} for snapshot in snapshots),
         footprint=frozenset(footprint),
         created=frozenset(later - first),
+        added=added_columns(snapshots[0], snapshots[1:]),
         named=named,
         ended=way.ended,
         skipped=skipped_base,
@@ -188,12 +189,19 @@ def changed_keys(snapshots: Sequence[Snapshot]) -> set[Key]:
     return keys
 
 
-_COLUMN = re.compile(r'(column (?:"(?:[^"]|"")*"|\S+)) ')
+def added_columns(before: Snapshot, later: Sequence[Snapshot]) -> frozenset[Key]:
+    """Columns that are not there before, on objects that are."""
+    return frozenset(
+        (obj, prop)
+        for snapshot in later
+        for obj, prop in snapshot
+        if column_of(prop) == prop and (obj, prop) not in before and (obj, "exists") in before
+    )
 
 
 def _column_dropped(before: Snapshot, after: Snapshot, obj: str, prop: str) -> bool:
-    match = _COLUMN.match(prop)
-    return bool(match) and (obj, match[1]) in before and (obj, match[1]) not in after if match else False
+    column = column_of(prop)
+    return column not in (None, prop) and (obj, column) in before and (obj, column) not in after
 
 
 def _named(parsed: Sequence[Parsed], way: _Run) -> tuple[set[Key], frozenset[str]]:
