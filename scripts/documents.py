@@ -1,0 +1,123 @@
+"""The parts of docs/ that are made from the code: the state diagram, the command line, the JSON Schema.
+
+A generated part stands between `<!-- generated: NAME -->` and `<!-- end of NAME -->`. The tests compare.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import typer
+
+from recovery.cli.app import app
+from recovery.report.document import InspectDocument
+from states.table import EDGES, PATH, State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+
+
+def diagram() -> str:
+    """The table of edges as a Mermaid state diagram; the edges that every state has are drawn once."""
+    lines = ["```mermaid", "stateDiagram-v2", f"    [*] --> {PATH[0]}"]
+    common = (State.BLOCKED, State.ABORTED)
+    lines += [f"    {e.source} --> {e.target}: {e.when}" for e in EDGES if e.target not in common]
+    lines += [f"    {source} --> {State.BLOCKED}" for source in PATH]
+    lines += [f"    {e.source} --> {State.ABORTED}" for e in EDGES if e.target is State.ABORTED]
+    lines += [f"    {State.PIPELINE_READY} --> [*]", f"    {State.ABORTED} --> [*]", "```"]
+    return "\n".join(lines)
+
+
+def edges() -> str:
+    """The table of edges, row by row."""
+    rows = ["| from | to | when |", "|---|---|---|"]
+    return "\n".join([*rows, *(f"| {e.source} | {e.target} | {e.when} |" for e in EDGES)])
+
+
+def commands() -> str:
+    """Every command with every option, as the command line itself declares them."""
+    group: Any = typer.main.get_command(app)
+    parts = []
+    for name, command in group.commands.items():
+        parts += [f"## `{name}`", "", _one_line(command.help), ""]
+        rows = [row for parameter in command.params if (row := _row(parameter))]
+        parts += ["| option | meaning |", "|---|---|", *rows, ""]
+    return "\n".join(parts).rstrip()
+
+
+def _row(parameter: Any) -> str:  # noqa: ANN401 - typer's own types differ between its releases
+    if parameter.name == "help":
+        return ""
+    flag = getattr(parameter, "is_flag", False)
+    metavar = getattr(parameter, "metavar", None) or parameter.name.upper().rpartition("_")[2]
+    argument = parameter.opts[0][0] != "-"
+    shown = metavar if argument else parameter.opts[0] if flag else f"{parameter.opts[0]} {metavar}"
+    needed = " Required." if parameter.required else ""
+    meaning = _one_line(getattr(parameter, "help", "") or "").replace("|", "\\|")
+    return f"| `{shown}` | {meaning}{needed} |"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def schema() -> str:
+    """The JSON Schema of `inspect --json`."""
+    _, components = msgspec.json.schema_components([InspectDocument], ref_template="#/$defs/{name}")
+    for component in components.values():
+        if "description" in component:  # a docstring's first line; the rest is for readers of the code
+            component["description"] = component["description"].splitlines()[0]
+    whole = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "prisma-recovery inspect --json",
+        "$ref": f"#/$defs/{InspectDocument.__name__}",
+        "$defs": {name: components[name] for name in sorted(components)},
+    }
+    return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
+
+
+#: Name of each generated part, the document it stands in, and what makes it.
+PARTS: tuple[tuple[str, str, Callable[[], str]], ...] = (
+    ("diagram", "explanation/machine.md", diagram),
+    ("edges", "explanation/machine.md", edges),
+    ("commands", "reference/cli.md", commands),
+)
+SCHEMA = "reference/inspect.schema.json"
+
+
+def expected() -> dict[Path, str]:
+    """Every document that has a generated part, as it should be."""
+    texts: dict[Path, str] = {}
+    for name, document, make in PARTS:
+        path = DOCS / document
+        text = texts.get(path) or path.read_text()
+        pattern = re.compile(rf"(<!-- generated: {name} -->\n).*?(<!-- end of {name} -->)", re.DOTALL)
+        if len(pattern.findall(text)) != 1:
+            raise LookupError(f"{document} needs the part {name} exactly once")
+        made = f"\n{make()}\n\n"
+        texts[path] = pattern.sub(lambda match, made=made: match[1] + made + match[2], text)  # type: ignore[misc]
+    texts[DOCS / SCHEMA] = schema()
+    return texts
+
+
+def main() -> int:
+    """Write what differs; with `--check` only name it, and fail if there is any."""
+    stale = [
+        (path, text) for path, text in expected().items() if not path.is_file() or path.read_text() != text
+    ]
+    for path, text in stale:
+        print(path.relative_to(DOCS.parent))
+        if "--check" not in sys.argv:
+            path.write_text(text)
+    return 1 if stale and "--check" in sys.argv else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
