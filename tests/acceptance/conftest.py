@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from staging import Server
+from staging import Case, Server
 
 from tests.acceptance import scene as staged
 from tests.acceptance.scene import Scene
 
-Make = Callable[[str], Scene]
+Make = Callable[[Case], Scene]
 
 
 @pytest.fixture(scope="session")

@@ -13,14 +13,14 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import psycopg
-from staging import Incident, Server, start, toolchain
+from staging import Case, Incident, Server, stage, start, toolchain
 from staging.incident import FAILED, PENDING
 
 from recovery.journal import Event
@@ -58,6 +58,8 @@ word = "resolve" if "resolve" in sys.argv else "deploy" if "deploy" in sys.argv 
 do = json.loads(os.environ.get("REHEARSAL", "{}")).get(word, "")
 recovery = os.getppid()
 here = os.path.dirname(os.path.abspath(__file__))
+with open(os.path.join(here, "pid"), "w") as pid:
+    print(os.getpid(), file=pid)
 with open(os.path.join(here, "commands"), "a") as commands:
     print(json.dumps(sys.argv[1:]), file=commands)
 if do == "look around":
@@ -153,6 +155,7 @@ class Scene:
     incident: Incident
     server: Server
     variables: dict[str, str] = field(default_factory=dict)
+    processes: list[subprocess.Popen[Any]] = field(default_factory=list)
 
     @property
     def folder(self) -> Path:
@@ -191,7 +194,7 @@ class Scene:
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """The same without waiting for its end."""
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [PROGRAM, *arguments],
             cwd=self.folder,
             env=self.environment(),
@@ -200,6 +203,8 @@ class Scene:
             stderr=subprocess.STDOUT,
             text=True,
         )
+        self.processes.append(process)
+        return process
 
     def rehearse(self, **what: str) -> None:
         """From now on the wrapper does this around `resolve` or `deploy`; nothing: only passes them on."""
@@ -222,6 +227,10 @@ class Scene:
     def commands(self) -> list[list[str]]:
         """Arguments of each command that Prisma was given."""
         return [json.loads(line) for line in (self.rehearsed / "commands").read_text().splitlines()]
+
+    def kill_command(self) -> None:
+        """SIGKILL to the Prisma command that is running, and to all that it started."""
+        os.killpg(int((self.rehearsed / "pid").read_text()), signal.SIGKILL)
 
     def ledger(self) -> list[tuple[str, str, int]]:
         """Name, state and steps of each row, oldest first."""
@@ -294,6 +303,7 @@ class Terminal:
             start_new_session=True,
         )
         os.close(slave)
+        scene.processes.append(self.process)
         self.said = ""
 
     def until(self, text: str) -> None:
@@ -329,7 +339,7 @@ class Terminal:
         return bool(read)
 
 
-def eventually(holds: Any) -> None:  # noqa: ANN401 - any callable
+def eventually(holds: Callable[[], bool]) -> None:
     """Waits until `holds()` is true; fails if it never is."""
     deadline = time.monotonic() + SECONDS
     while not holds():
@@ -337,13 +347,18 @@ def eventually(holds: Any) -> None:  # noqa: ANN401 - any callable
         time.sleep(0.02)
 
 
-def scenes(folder: Path, running: Server) -> Iterator[Any]:
-    """See the fixture `scene`."""
-    from staging import stage  # noqa: PLC0415 - only where it is used
+def scenes(folder: Path, running: Server) -> Iterator[Callable[[Case], Scene]]:
+    """Makes scenes; at the end nothing that they started is left."""
+    made: list[Scene] = []
 
-    made = count(1)
-
-    def make(case: Any) -> Scene:  # noqa: ANN401 - staging's literal
-        return Scene(stage(case, folder / f"project{next(made)}", running, database=database_name()), running)
+    def make(case: Case) -> Scene:
+        project = folder / f"project{len(made)}"
+        made.append(Scene(stage(case, project, running, database=database_name()), running))
+        return made[-1]
 
     yield make
+    for process in (process for scene in made for process in scene.processes):
+        process.kill()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()

@@ -5,12 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from staging import Case
 from staging.incident import FAILED, PENDING
 
 from states.table import State
 from tests.acceptance.scene import APPLIED, RUN_AGAIN, STUCK, Scene
 
-Make = Callable[[str], Scene]
+Make = Callable[[Case], Scene]
 STEPS = ("intake", "resolve", "promote")
 
 ALL_THE_WAY = [
@@ -34,7 +35,7 @@ SELECT attname FROM pg_attribute
     ("case", "effect", "rows"), [("exists", "mark_applied", APPLIED), ("absent", "mark_rolled_back", RUN_AGAIN)]
 )
 def test_a_decidable_incident_ends_ready_in_one_command(
-    make: Make, case: str, effect: str, rows: list[tuple[str, str, int]]
+    make: Make, case: Case, effect: str, rows: list[tuple[str, str, int]]
 ) -> None:
     """Where the evidence decides, one command resolves, deploys, verifies, and runs the pipeline once."""
     scene = make(case)
@@ -77,7 +78,7 @@ def test_a_decidable_incident_ends_ready_in_one_command(
     ],
 )
 def test_an_undecidable_incident_blocks_and_names_every_difference(
-    make: Make, case: str, named: tuple[str, ...]
+    make: Make, case: Case, named: tuple[str, ...]
 ) -> None:
     """Where it doesn't, exit code 3, each difference by name, and not a byte of the database is changed."""
     scene = make(case)

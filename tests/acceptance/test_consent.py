@@ -1,0 +1,224 @@
+"""Who may say yes, and to what; approvals; giving up."""
+
+import json
+import re
+from collections.abc import Callable
+
+import pytest
+from staging import Case
+from staging.incident import FAILED
+
+from states.table import State
+from tests.acceptance.scene import APPLIED, MARKED_APPLIED, STUCK, Scene, Terminal
+
+Make = Callable[[Case], Scene]
+MEND = """
+ALTER TABLE password_reset_tokens ALTER expires_at TYPE timestamp(3), ADD used_at timestamp(3);
+CREATE INDEX password_reset_tokens_expires_at_idx ON password_reset_tokens (expires_at);
+ALTER TABLE password_reset_tokens ADD CONSTRAINT password_reset_tokens_user_id_fkey
+  FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE ON UPDATE CASCADE;
+"""
+
+
+def auto(scene: Scene, *words: str) -> None:
+    """Sets `auto` in the configuration."""
+    text = re.sub(r"^auto = .*\n", "", scene.configuration.read_text(), flags=re.MULTILINE)
+    scene.configuration.write_text(f"auto = {json.dumps(words)}\n{text}")
+
+
+def digest(scene: Scene) -> str:
+    """What `inspect` says that the evidence is."""
+    evidence: str = json.loads(scene.cli("inspect", "--json").out)["failed"][0]["evidence_digest"]
+    return evidence
+
+
+def approve(scene: Scene, way: str, evidence: str) -> tuple[int, str]:
+    """A person's decision; exit code, and what was said."""
+    done = scene.cli("approve", FAILED, way, "--evidence", evidence, "--reason", "the team looked at it")
+    return done.code, done.said
+
+
+def test_without_consent_nothing_is_changed(make: Make) -> None:
+    """Where nobody can be asked and nobody agreed, exit code 3 and how to agree; nothing is changed."""
+    scene = make("exists")
+    before = scene.everything()
+    done = scene.cli("run")
+    assert done.code == 3, done
+    assert "classify.consent" in done.out
+    assert "--yes" in done.out
+    assert scene.everything() == before
+    assert scene.effects("intended") == []
+
+
+def test_each_kind_of_change_needs_a_consent_of_its_own(make: Make) -> None:
+    """`auto` agrees to what it names only; with another word in it, the next run goes on from there."""
+    scene = make("exists")
+    scene.rehearse()
+    auto(scene, "not_applied", "deploy")
+    assert "classify.consent" in scene.cli("run").out
+    assert scene.ledger() == STUCK
+    auto(scene, "applied")
+    done = scene.cli("run")
+    assert done.code == 3, done
+    assert "deploy.consent" in done.out
+    assert scene.ledger() == MARKED_APPLIED
+    auto(scene, "applied", "not_applied", "deploy")
+    done = scene.cli("run")
+    assert done.code == 0, done
+    assert scene.ledger() == APPLIED
+    assert [command[1] for command in scene.commands()] == ["resolve", "deploy"]
+
+
+def test_in_a_terminal_the_words_are_typed(make: Make) -> None:
+    """Each effect is asked about with its command; the word goes on, a stray Return does not."""
+    scene = make("exists")
+    first = Terminal(scene, "run")
+    first.until("Type “applied”")
+    assert f"prisma migrate resolve --applied {FAILED}" in first.said
+    first.type("")
+    assert first.end() == 3
+    assert "classify.consent" in first.said
+    assert scene.ledger() == STUCK
+    second = Terminal(scene, "run")
+    second.until("Type “applied”")
+    second.type("applied")
+    second.until("Type “deploy”")
+    second.type("yes")
+    assert second.end() == 3
+    assert "deploy.consent" in second.said
+    assert scene.ledger() == MARKED_APPLIED
+    third = Terminal(scene, "run")
+    third.until("Type “deploy”")
+    third.type("deploy")
+    assert third.end() == 0
+    assert scene.ledger() == APPLIED
+
+
+def test_the_database_is_named_by_a_person_where_nothing_names_it(make: Make) -> None:
+    """Without [production], the database's name is typed in a terminal; a wrong one, or nobody, exits with 4."""
+    scene = make("exists")
+    text = scene.configuration.read_text()
+    scene.configuration.write_text(re.sub(r"^(host|database) = .*\n", "", text, flags=re.MULTILINE))
+    before = scene.everything()
+    alone = scene.cli("run", "--yes")
+    assert alone.code == 4, alone
+    assert "preflight.target.identity" in alone.out
+    wrong = Terminal(scene, "run")
+    wrong.until("Type the name of the production database")
+    wrong.type("staging")
+    assert wrong.end() == 4
+    assert "another name was typed" in wrong.said
+    assert scene.everything() == before
+    right = Terminal(scene, "run")
+    right.until("Type the name of the production database")
+    right.type(scene.database)
+    right.until("Type “applied”")
+    right.type("no")
+    assert right.end() == 3
+
+
+@pytest.mark.parametrize(
+    "expected", [("--expect-database", "other"), ("--expect-host", "db.example.com"), ("--expect-commit", "HEAD~1")]
+)
+def test_an_expectation_that_does_not_hold_is_refused(make: Make, expected: tuple[str, str]) -> None:
+    """Another host, database or commit than the expected one: exit code 4, nothing is changed."""
+    scene = make("exists")
+    before = scene.everything()
+    done = scene.cli("run", "--yes", *expected)
+    assert done.code == 4, done
+    assert "What to do:" in done.out
+    assert scene.everything() == before
+
+
+def test_uncommitted_migrations_are_refused_unless_taken_on_by_name(make: Make) -> None:
+    """A change of the migrations folder that is in no commit exits with 4; `--waive` takes that check on."""
+    scene = make("exists")
+    script = scene.folder / "prisma/migrations/20260217200000_golden_first_intake/migration.sql"
+    script.write_text(script.read_text() + "-- not committed\n")
+    done = scene.cli("run", "--yes")
+    assert done.code == 4, done
+    assert "preflight.git.clean" in done.out
+    assert "golden_first_intake" in done.out
+    waived = scene.cli("run", "--waive", "git.clean=a remark only")
+    assert waived.code == 3, waived
+    assert "waived: a remark only" in waived.out
+    assert "classify.consent" in waived.out
+
+
+def test_an_approval_of_this_evidence_is_acted_on_and_proven_all_the_same(make: Make) -> None:
+    """Approved as applied, a drifted migration is marked and the rest deployed; the gate stays shut until mended."""
+    scene = make("drifted")
+    blocked = scene.cli("run", "--yes")
+    assert blocked.code == 3, blocked
+    evidence = digest(scene)
+    assert f"approve {FAILED} --applied|--rolled-back --evidence {evidence}" in blocked.out
+    (standing,) = json.loads(scene.cli("status", "--json").out)["runs"]
+    assert standing["state"] == "BLOCKED"
+    assert evidence in standing["next"]
+    assert approve(scene, "--applied", evidence)[0] == 0
+    done = scene.cli("run", "--yes")
+    assert done.code == 7, done
+    assert "verify.differs" in done.out
+    assert "column expires_at type" in done.out
+    assert scene.ledger() == APPLIED
+    closed = scene.cli("pipeline")
+    assert closed.code == 3, closed
+    assert "pipeline.not_ready" in closed.out
+    scene.sql(MEND)
+    mended = scene.cli("run", "--yes")
+    assert mended.code == 0, mended
+    assert "goes on" in mended.out
+    assert scene.effects("intended") == ["mark_applied", "deploy"]
+
+
+def test_an_approval_is_void_once_production_has_changed(make: Make) -> None:
+    """What was approved is this evidence; with any other the approval is void, and nothing is changed."""
+    scene = make("drifted")
+    assert scene.cli("run").code == 3
+    assert approve(scene, "--applied", digest(scene))[0] == 0
+    scene.sql("ALTER TABLE password_reset_tokens ALTER expires_at TYPE date")
+    before = scene.everything()
+    done = scene.cli("run", "--yes")
+    assert done.code == 3, done
+    assert "classify.drifted" in done.out
+    assert "is void" in done.out
+    assert scene.everything() == before
+
+
+def test_an_approval_that_could_never_count_is_refused(make: Make) -> None:
+    """Of other evidence, of an unknown migration, of both or neither way, or of half a script: exit code 2."""
+    scene = make("partial")
+    assert "approve.unknown_migration" not in scene.cli("status").out
+    assert "run.none" in approve(scene, "--applied", "sha256:0")[1]
+    assert scene.cli("run").code == 3
+    before = len(scene.events())
+    code, said = approve(scene, "--applied", "sha256:0")
+    assert (code, "approve.other_evidence" in said) == (2, True)
+    code, said = approve(scene, "--applied", digest(scene))
+    assert (code, "approve.never" in said) == (2, True)
+    done = scene.cli("approve", "20200101000000_no_such", "--applied", "--evidence", "sha256:0", "--reason", "x")
+    assert (done.code, "approve.unknown_migration" in done.err) == (2, True)
+    done = scene.cli("approve", FAILED, "--applied", "--rolled-back", "--evidence", digest(scene), "--reason", "x")
+    assert (done.code, "approve.one" in done.err) == (2, True)
+    done = scene.cli("approve", FAILED, "--applied", "--evidence", digest(scene), "--reason", " ")
+    assert (done.code, "approve.reason" in done.err) == (2, True)
+    assert len(scene.events()) == before
+
+
+def test_a_recovery_can_be_given_up(make: Make) -> None:
+    """`abort` ends the unfinished run and changes nothing; `status` tells, and the next run is a new one."""
+    scene = make("drifted")
+    assert "No recovery has been started here" in scene.cli("status").out
+    assert scene.cli("abort").code == 2
+    assert scene.cli("run").code == 3
+    before = scene.everything()
+    given_up = scene.cli("abort", "--reason", "restored from backup instead")
+    assert given_up.code == 0, given_up
+    assert scene.everything() == before
+    (standing,) = json.loads(scene.cli("status", "--json").out)["runs"]
+    assert (standing["state"], standing["because"]) == ("ABORTED", "restored from backup instead")
+    assert "ABORTED" in scene.cli("status").out
+    assert scene.path()[-1] is State.ABORTED
+    done = scene.cli("run")
+    assert "begins" in done.out
+    assert len(json.loads(scene.cli("status", "--json").out)["runs"]) == 2

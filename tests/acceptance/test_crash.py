@@ -1,0 +1,196 @@
+"""SIGKILL at each place where it hurts, and the next run."""
+
+import json
+import signal
+from collections.abc import Callable
+
+import pytest
+from staging import Case
+from staging.incident import FAILED, PENDING
+
+from states.table import State
+from tests.acceptance.scene import (
+    APPLIED,
+    MARKED_APPLIED,
+    MARKED_ROLLED_BACK,
+    PRISMA_LOCK,
+    RUN_AGAIN,
+    STUCK,
+    Held,
+    Scene,
+    Terminal,
+    eventually,
+)
+
+Make = Callable[[Case], Scene]
+Rows = list[tuple[str, str, int]]
+#: A session of a Prisma command whose recovery is dead.
+AT_WORK = """
+SELECT count(*) FROM pg_stat_activity a
+ WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name LIKE 'prisma-recovery%'
+"""
+
+
+def alone(scene: Scene) -> bool:
+    """Nobody is connected any more: a killed process' sessions take a moment to end."""
+    return scene.sql(AT_WORK) == [(0,)]
+
+
+def goes_on(scene: Scene, left_in: State, rows: Rows) -> None:
+    """`status` says how to go on, and one more run ends as one that nobody disturbed."""
+    eventually(lambda: alone(scene))
+    status = scene.cli("status")
+    assert status.code == 0, status
+    assert left_in in status.out
+    assert "prisma-recovery run" in status.out
+    scene.rehearse()
+    done = scene.cli("run", "--yes")
+    assert done.code == 0, done
+    assert "goes on" in done.out
+    assert scene.ledger() == rows
+    assert scene.path()[-1] is State.PIPELINE_READY
+    assert scene.sql(
+        "SELECT count(*) FROM pg_attribute WHERE attrelid = 'places'::regclass AND attname = 'golden_item_id'"
+    ) == [(1,)]
+    (standing,) = json.loads(scene.cli("status", "--json").out)["runs"]
+    assert standing["state"] == "PIPELINE_READY"
+
+
+@pytest.mark.parametrize(
+    ("case", "crash", "between", "left_in", "rows", "commands"),
+    [
+        pytest.param(
+            "exists",
+            {"resolve": "die before"},
+            STUCK,
+            State.RESOLVE,
+            APPLIED,
+            ["resolve", "resolve", "deploy"],
+            id="intended-not-resolved",
+        ),
+        pytest.param(
+            "exists",
+            {"resolve": "die after"},
+            MARKED_APPLIED,
+            State.RESOLVE,
+            APPLIED,
+            ["resolve", "deploy"],
+            id="resolved-not-recorded",
+        ),
+        pytest.param(
+            "absent",
+            {"resolve": "die, then go on"},
+            MARKED_ROLLED_BACK,
+            State.RESOLVE,
+            RUN_AGAIN,
+            ["resolve", "deploy"],
+            id="resolved-by-an-orphan",
+        ),
+        pytest.param(
+            "absent",
+            {"deploy": "die before"},
+            MARKED_ROLLED_BACK,
+            State.DEPLOY,
+            RUN_AGAIN,
+            ["resolve", "deploy", "deploy"],
+            id="intended-not-deployed",
+        ),
+        pytest.param(
+            "exists",
+            {"deploy": "die after"},
+            APPLIED,
+            State.DEPLOY,
+            APPLIED,
+            ["resolve", "deploy"],
+            id="deployed-not-recorded",
+        ),
+    ],
+)
+def test_a_run_that_is_killed_around_an_effect_is_finished_by_the_next(
+    make: Make, case: Case, crash: dict[str, str], between: Rows, left_in: State, rows: Rows, commands: list[str]
+) -> None:
+    """Killed before or after a command took effect, the next run repeats what didn't happen, and only that."""
+    scene = make(case)
+    scene.rehearse(**crash)
+    assert scene.cli("run", "--yes").code == -signal.SIGKILL
+    if "go on" in str(crash):
+        eventually((scene.rehearsed / "ended").exists)
+    assert scene.ledger() == between
+    assert [e.kind for e in scene.events()][-1] == "effect.intended"
+    goes_on(scene, left_in, rows)
+    assert [command[1] for command in scene.commands()] == commands
+
+
+def test_a_run_killed_after_resolve_and_before_deploy_resolves_once(make: Make) -> None:
+    """SIGKILL to the recovery and to the deploy that it has just begun; the next run deploys, and resolves nothing."""
+    scene = make("exists")
+    scene.rehearse(deploy="hold")
+    held = Held(scene.rehearsed)
+    run = scene.start("run", "--yes")
+    held.wait()
+    run.kill()
+    held.kill()
+    run.communicate()
+    assert scene.ledger() == MARKED_APPLIED
+    goes_on(scene, State.DEPLOY, APPLIED)
+    assert [command[1] for command in scene.commands()] == ["resolve", "deploy", "deploy"]
+    assert scene.effects("intended") == ["mark_applied", "deploy", "deploy"]
+
+
+def test_a_run_killed_at_its_questions_has_intended_nothing(make: Make) -> None:
+    """Killed when it asks before an effect, it has not even begun to intend it, and goes on with asking."""
+    scene = make("exists")
+    first = Terminal(scene, "run")
+    first.until("Type “applied”")
+    first.kill()
+    assert scene.effects("intended") == []
+    assert scene.ledger() == STUCK
+    eventually(lambda: alone(scene))
+    second = Terminal(scene, "run")
+    second.until("Type “applied”")
+    second.type("applied")
+    second.until("Type “deploy”")
+    second.kill()
+    assert scene.effects("intended") == ["mark_applied"]
+    assert scene.ledger() == MARKED_APPLIED
+    goes_on(scene, State.DEPLOY, APPLIED)
+
+
+def test_a_run_killed_before_it_could_look_starts_over(make: Make) -> None:
+    """Killed while it waits for another deploy to end, it has changed nothing, and the next run does it all."""
+    scene = make("exists")
+    with scene.connect() as rival:
+        rival.execute(f"SELECT pg_advisory_lock({PRISMA_LOCK})")
+        run = Terminal(scene, "run", "--yes")
+        run.until("begins")
+        run.kill()
+    assert scene.ledger() == STUCK
+    goes_on(scene, State.PREFLIGHT, APPLIED)
+
+
+def test_a_deploy_that_goes_on_in_the_server_after_all_is_killed_is_judged_by_the_schema(make: Make) -> None:
+    """The server can finish a script whose clients are all dead. What it did is found out, and not done twice."""
+    scene = make("exists")
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'places'::regclass"
+    scene.rehearse()
+    with scene.connect() as rival:
+        run = scene.start("run", "--yes")
+        # The run must be past its own look at the schema: it would take a lock on a table for a deploy.
+        eventually(lambda: scene.ledger() == MARKED_APPLIED)
+        rival.execute("BEGIN; LOCK TABLE places IN ROW EXCLUSIVE MODE")
+        eventually(lambda: rival.execute(waiting).fetchone() == (1,))
+        run.kill()
+        scene.kill_command()
+        run.communicate()
+        rival.execute("COMMIT")
+    eventually(lambda: alone(scene))
+    stuck = scene.ledger()[-1]
+    assert stuck == (PENDING[0], "failed", 0)
+    landed = scene.sql(
+        "SELECT count(*) FROM pg_attribute WHERE attrelid = 'places'::regclass AND attname = 'energy'"
+    ) == [(1,)]
+    done = scene.cli("run", "--yes")
+    assert done.code == 0, done
+    tail = [(PENDING[0], "rolled back", 0), (PENDING[0], "finished", 0 if landed else 1), (PENDING[1], "finished", 1)]
+    assert scene.ledger() == [*MARKED_APPLIED, *tail]
+    assert FAILED not in [e.payload["migration"] for e in scene.events() if e.kind == "migration.classified"][1:]
