@@ -157,9 +157,10 @@ def _statement_state(replay: Replay, index: int, production: Snapshot, at: tuple
         return state("in_place", f"as replayed: {what}")
     if before == own:
         return state("absent", f"not there: {what}")
-    different = sorted(_without_consequences({key: Difference(*key, None, None) for key in own - after}))
-    shown = ", ".join(f"{obj} {prop}" for obj, prop in different[:3])
-    return state("differs", f"differs in {shown}")
+    different: dict[str, list[str]] = {}
+    for obj, prop in sorted(_without_consequences({key: Difference(*key, None, None) for key in own - after})):
+        different.setdefault(obj, []).append(prop)
+    return state("differs", "differs in " + "; ".join(f"{obj}: {', '.join(props)}" for obj, props in different.items()))
 
 
 def _headline(own: set[Key], before: Snapshot, after: Snapshot) -> str:

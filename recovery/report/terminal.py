@@ -3,10 +3,11 @@
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -103,7 +104,19 @@ class Terminal:
 
     def _print(self, markup: str, *, whole: bool = False) -> None:
         """`whole` lines are never broken: they are there to be copied."""
-        self._console.print(markup, highlight=False, soft_wrap=whole)
+        if whole:
+            self._console.print(markup, highlight=False, soft_wrap=True)
+            return
+        for line in markup.split("\n"):
+            text = line.lstrip(" ")
+            if not text:
+                self._console.print()
+                continue
+            self._console.print(_indented(Text.from_markup(text), len(line) - len(text)))
+
+    def _lines(self, lines: Iterable[Text | Padding]) -> None:
+        for line in lines:
+            self._console.print(line)
 
     def _enter(self, state: State) -> None:
         if state is self._state and state is not State.PREFLIGHT:
@@ -119,9 +132,11 @@ class Terminal:
     def checks(self, checks: tuple[Check, ...]) -> None:
         """The list in full, refusals first."""
         order = {Outcome.REFUSED: 0, Outcome.UNKNOWN: 1, Outcome.WAIVED: 2, Outcome.HELD: 3}
+        grid = Table.grid(padding=(0, 1))
         for check in sorted(checks, key=lambda check: order[check.outcome]):
             mark, style = _MARKS[check.outcome]
-            self._print(f"  [{style}]{mark}[/] {check.name:<16} {escape(check.seen)}")
+            grid.add_row(" ", Text(mark, style=style), Text(check.name), Text(check.seen, overflow="fold"))
+        self._console.print(grid)
 
     def history(self, history: History) -> None:
         """What the ledger says, in a line for each list."""
@@ -144,9 +159,10 @@ class Terminal:
             code = f" ({evidence.cause.sqlstate})" if evidence.cause.sqlstate else ""
             self._print(f"  [dim]It failed for: {evidence.cause.kind.replace('_', ' ')}{code}[/]")
         if evidence.statements:
-            self._console.print(_statements(evidence))
+            self._lines(_statements(evidence, self._console.width))
         if evidence.differences:
-            self._console.print(_differences((MigrationDifference(evidence.migration, evidence.differences),)))
+            self._print("  [bold]What differs:[/]")
+            self._lines(_differences((MigrationDifference(evidence.migration, evidence.differences),)))
         if evidence.decision is Decision.OPERATOR:
             self._print(f"  [dim]evidence {evidence.evidence_digest}[/]", whole=True)
 
@@ -161,8 +177,7 @@ class Terminal:
     def _compared(self, event: events.SchemaCompared) -> None:
         for name in event.proven:
             self._print(f"  [green]✓[/] {escape(name)}: every object and column is as the replay has it")
-        if event.differing:
-            self._console.print(_differences(event.differing))
+        self._lines(_differences(event.differing))
         if event.elsewhere:
             count = sum(len(each.differences) for each in event.elsewhere)
             self._print(
@@ -188,37 +203,38 @@ class Terminal:
             self._print(f"  [dim]run {event.run}, exit code {event.exit_code}, {took}[/]")
 
 
+def _indented(text: Text, columns: int) -> Padding:
+    """Lines that go on below keep the indent, and nothing is padded on the right."""
+    return Padding(text, (0, 0, 0, columns), expand=False)
+
+
 def _one_line(sql: str) -> str:
     lines = [line for line in sql.splitlines() if line.strip() and not line.lstrip().startswith("--")]
     return " ".join(" ".join(lines).split())
 
 
-def _statements(evidence: Evidence) -> Table:
-    """A line a statement; its proof on a second one where it says more than that all is as expected."""
-    table = Table(box=None, padding=(0, 1), show_header=False)
-    table.add_column(justify="right", no_wrap=True)
-    table.add_column(no_wrap=True)
-    table.add_column(ratio=1, overflow="ellipsis", no_wrap=True)
+def _statements(evidence: Evidence, width: int) -> Iterator[Text | Padding]:
+    """A line a statement; its proof below where it says more than that all is as expected."""
+    digits = len(str(len(evidence.statements)))
     for statement in evidence.statements:
         mark, style = _STATES[statement.state]
-        table.add_row(f" {statement.index}", Text(mark, style=style), Text(_one_line(statement.sql)))
+        line = Text(f"  {statement.index:>{digits}} ").append(f"{mark:<11}", style).append(_one_line(statement.sql))
+        line.truncate(width, overflow="ellipsis")
+        yield line
         if statement.state in ("differs", "open", "inert"):
-            table.add_row("", "", Text(statement.proof, style="dim", overflow="fold"))
-    return table
+            yield _indented(Text(statement.proof, style="dim"), digits + 14)
 
 
-def _differences(differing: tuple[MigrationDifference, ...]) -> Table:
-    table = Table(box=None, padding=(0, 1), show_header=True, header_style="dim")
-    table.add_column("  what differs", ratio=5, overflow="fold")
-    table.add_column("expected", ratio=3, overflow="fold")
-    table.add_column("in production", ratio=3, overflow="fold")
+def _differences(differing: tuple[MigrationDifference, ...]) -> Iterator[Padding]:
     for each in differing:
         for difference in each.differences:
-            what = (
-                difference.object if difference.property == "exists" else f"{difference.object} {difference.property}"
-            )
-            table.add_row(Text(f"  {what}"), _value(difference.expected, "green"), _value(difference.actual, "red"))
-    return table
+            what = difference.object + ("" if difference.property == "exists" else f", {difference.property}")
+            yield _indented(Text("✗ ", style="red").append(what, style="bold"), 2)
+            for word, value, style in (
+                ("expected", difference.expected, "green"),
+                ("in production", difference.actual, "red"),
+            ):
+                yield _indented(Text(f"{word:<14}").append_text(_value(value, style)), 6)
 
 
 def _value(value: str | None, style: str) -> Text:
