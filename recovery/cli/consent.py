@@ -37,6 +37,7 @@ class Consent:
                 word, consequence = "applied", _APPLIED
             case MarkRolledBack():
                 word, consequence = "rolled back", _WITHDRAWN if question.kind == "applied" else _AGAIN
-        self._console.print(f"\n  [bold]About to run:[/] {escape(question.command)}", highlight=False)
+        # Not wrapped here: a command that is copied from a terminal has to be one line.
+        self._console.print(f"\n  [bold]About to run:[/] {escape(question.command)}", highlight=False, soft_wrap=True)
         self._console.print(f"  {escape(consequence)}", highlight=False)
         return self._ask(f"  Type “{word}” to go on, anything else to stop: ").strip() == word
