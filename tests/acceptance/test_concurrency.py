@@ -1,0 +1,90 @@
+"""Others at work on the same database."""
+
+from collections.abc import Callable
+
+from staging import Case
+from staging.incident import FAILED
+
+from states.table import State
+from tests.acceptance.scene import (
+    APPLIED,
+    MARKED_APPLIED,
+    PRISMA_LOCK,
+    STUCK,
+    Held,
+    Scene,
+    Terminal,
+)
+
+Make = Callable[[Case], Scene]
+
+
+def test_two_recoveries_do_not_run_at_once(make: Make) -> None:
+    """While one is at work the other exits with 5 and does nothing; the one goes on undisturbed."""
+    scene = make("exists")
+    scene.rehearse(deploy="hold")
+    held = Held(scene.rehearsed)
+    first = scene.start("run", "--yes")
+    held.wait()
+    journal = len(scene.events())
+    second = scene.cli("run", "--yes")
+    assert second.code == 5, second
+    assert "lock.recovery" in second.said
+    assert scene.ledger() == MARKED_APPLIED
+    assert len(scene.events()) == journal
+    held.go()
+    said, _ = first.communicate()
+    assert first.returncode == 0, said
+    assert scene.ledger() == APPLIED
+
+
+def test_evidence_that_changes_before_the_effect_stops_it(make: Make) -> None:
+    """A rival who holds Prisma's lock and changes the schema after it was judged: exit code 5, no row is marked."""
+    scene = make("exists")
+    run = Terminal(scene, "run")
+    with scene.connect() as rival:
+        run.until("Type “applied”")
+        rival.execute(f"SELECT pg_advisory_lock({PRISMA_LOCK})")
+        run.type("applied")
+        run.until("$ prisma migrate resolve --applied")
+        rival.execute("ALTER TABLE password_reset_tokens DROP COLUMN used_at")
+    assert run.end() == 5, run.said
+    assert "resolve.evidence_changed" in run.said
+    assert scene.ledger() == STUCK
+    assert scene.path()[-2:] == [State.RESOLVE, State.BLOCKED]
+    again = scene.cli("run", "--yes")
+    assert again.code == 3, again
+    assert "classify.drifted" in again.out
+    assert scene.ledger() == STUCK
+
+
+def test_a_plan_that_changes_before_the_deploy_stops_it(make: Make) -> None:
+    """A migration that is added to the folder after the deploy was agreed to: exit code 5, nothing is deployed."""
+    scene = make("exists")
+    run = Terminal(scene, "run")
+    run.until("Type “applied”")
+    run.type("applied")
+    run.until("Type “deploy”")
+    late = scene.folder / "prisma/migrations/20260301000000_late/migration.sql"
+    late.parent.mkdir()
+    late.write_text("DROP TABLE places;\n")
+    run.type("deploy")
+    assert run.end() == 5, run.said
+    assert "deploy.plan_changed" in run.said
+    assert scene.ledger() == MARKED_APPLIED
+
+
+def test_somebody_who_resolves_by_hand_meanwhile_is_seen(make: Make) -> None:
+    """What another person marked while the question stood is not marked a second time."""
+    scene = make("exists")
+    scene.rehearse()
+    run = Terminal(scene, "run")
+    run.until("Type “applied”")
+    assert scene.incident.prisma("migrate", "resolve", "--applied", FAILED).returncode == 0
+    run.type("applied")
+    assert run.end() == 5, run.said
+    assert "resolve.evidence_changed" in run.said
+    done = scene.cli("run", "--yes")
+    assert done.code == 0, done
+    assert scene.ledger() == APPLIED
+    assert [command[1] for command in scene.commands()] == ["deploy"]
