@@ -54,6 +54,7 @@ def visibilities(replay: Replay) -> list[Visibility]:
         ("ALTER TABLE t ADD COLUMN IF NOT EXISTS a text, ADD COLUMN IF NOT EXISTS b int", [SEEN]),
         ("ALTER TYPE e ADD VALUE IF NOT EXISTS 'p'", [INERT]),
         ("CREATE SEQUENCE IF NOT EXISTS q", [INERT]),
+        ("ALTER TABLE t ADD COLUMN IF NOT EXISTS a text, ALTER COLUMN a DROP NOT NULL", [OPEN]),
         ("DO $$ BEGIN CREATE TABLE IF NOT EXISTS t (id int); UPDATE t SET a = 'x'; END $$", [OPEN]),
         ("DROP TABLE t", [SEEN]),
         ("", []),
