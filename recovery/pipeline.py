@@ -31,6 +31,18 @@ def unfinished(memory: Memory, steps: Sequence[Step]) -> bool:
     return memory.pipeline and any(memory.steps.get(key(step)) != 0 for step in steps)
 
 
+def outcomes(journal: Journal, run: str, steps: Sequence[Step]) -> dict[str, int | None]:
+    """Exit code of each step that was begun, by its key; None while in doubt.
+
+    A step is its name and its command, whichever run it was begun in. Only an idempotent one is begun anew in a new
+    run: that does no harm.
+    """
+    ever = recall(event for each in journal.runs() for event in journal.events(each)).steps
+    here = recall(journal.events(run)).steps
+    known = {key(step): here if step.idempotent else ever for step in steps}
+    return {name: steps[name] for name, steps in known.items() if name in steps}
+
+
 class PipelineRunner:
     """Runs the configured steps of one run that has reached PIPELINE_READY."""
 
@@ -51,22 +63,23 @@ class PipelineRunner:
         self._emit = emit
         self._on_output = on_output
 
-    def decide(self, run: str, name: str, *, done: bool) -> None:
-        """A person's word on a step in doubt: it is done, or it is to be run again.
+    def decide(self, run: str, *, repeat: Sequence[str], done: Sequence[str]) -> None:
+        """A person's word on steps in doubt: they are to be run again, or are done.
 
         Raises:
-            UsageError: no step has this name, or the run is not at PIPELINE_READY.
+            UsageError: no step has one of these names; nothing is recorded then.
         """
-        step = next((step for step in self._steps if step.name == name), None)
-        if step is None:
-            known = ", ".join(step.name for step in self._steps) or "none"
-            raise UsageError(
-                "pipeline.unknown_step",
-                f"No pipeline step is named {name}; known: {known}. Nothing was run.",
-                "Correct the name.",
-            )
-        payload = {"step": key(step), "exit_code": 0 if done else None}
-        self._journal.append(run, Kind.STEP_DECIDED, State.PIPELINE_READY, payload)
+        steps = {step.name: step for step in self._steps}
+        for name in (*repeat, *done):
+            if name not in steps:
+                raise UsageError(
+                    "pipeline.unknown_step",
+                    f"No pipeline step is named {name}; known: {', '.join(steps) or 'none'}. Nothing was run.",
+                    "Correct the name.",
+                )
+        for name in (*repeat, *done):
+            payload = {"step": key(steps[name]), "exit_code": 0 if name in done else None}
+            self._journal.append(run, Kind.STEP_DECIDED, State.PIPELINE_READY, payload)
 
     def run(self, run: str) -> Ended:
         """Runs what is left, in order; stops at the first step that fails or is in doubt."""
@@ -80,15 +93,16 @@ class PipelineRunner:
             return Ended(run, memory.state, refusal.exit, refusal)
         if not memory.pipeline:
             self._journal.append(run, Kind.PIPELINE, State.PIPELINE_READY, {})
+        begun = outcomes(self._journal, run, self._steps)
         for step in self._steps:
-            refusal_or_none = self._one(run, step, memory)
+            refusal_or_none = self._one(run, step, begun)
             if refusal_or_none is not None:
                 self._emit(events.Refused(State.PIPELINE_READY, refusal_or_none))
                 return Ended(run, State.PIPELINE_READY, refusal_or_none.exit, refusal_or_none)
         return Ended(run, State.PIPELINE_READY, Exit.READY)
 
-    def _one(self, run: str, step: Step, memory: Memory) -> Refusal | None:
-        before = memory.steps.get(key(step), "never")
+    def _one(self, run: str, step: Step, begun: Mapping[str, int | None]) -> Refusal | None:
+        before = begun.get(key(step), "never")
         if before == 0:
             self._emit(events.StepEnded(step.name, 0, 0.0, already_done=True))
             return None

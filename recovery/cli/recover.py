@@ -146,10 +146,7 @@ def _steps(
         emit,
         lambda line: emit(events.OutputLine(line)),
     )
-    for name in repeat:
-        runner.decide(run, name, done=False)
-    for name in done:
-        runner.decide(run, name, done=True)
+    runner.decide(run, repeat=repeat, done=done)
     ended: Ended = runner.run(run)
     return ended.exit_code
 
