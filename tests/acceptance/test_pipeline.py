@@ -1,0 +1,159 @@
+"""The pipeline behind the gate: each step once, in order, through failures and kills."""
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from staging import Case, Server, stage
+
+from tests.acceptance.scene import Scene, eventually
+
+Make = Callable[[Case], Scene]
+
+# Writes its name down; fails, or waits to be killed, while a file of that name says so.
+STEP = """
+name=$1
+echo "$name" >>done
+if [ -e "fail-$name" ]; then exit 4; fi
+if [ -e "wait-$name" ]; then echo $$ >"waiting-$name"; read -r _ <"wait-$name"; fi
+"""
+
+
+@pytest.fixture(scope="module")
+def recovered(server: Server, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The name of a database that was recovered, to be copied."""
+    scene = Scene(stage("exists", tmp_path_factory.mktemp("recovered") / "project", server, database="ready"), server)
+    assert scene.cli("run", "--yes").code == 0
+    server.rename_database("ready", "recovered")
+    return "recovered"
+
+
+@pytest.fixture
+def scene(make: Make, server: Server, recovered: str) -> Scene:
+    """A recovered production with steps a, b (idempotent) and c behind it."""
+    one = make("exists")
+    server.drop_database(one.database)
+    server.create_database(one.database, recovered)
+    text = one.configuration.read_text().partition("# What may run only")[0]
+    (one.folder / "step.sh").write_text(STEP)
+    for name in "abc":
+        idempotent = "true" if name == "b" else "false"
+        command = json.dumps(["sh", "step.sh", name])
+        text += f'\n[[pipeline.steps]]\nname = "{name}"\ncommand = {command}\nidempotent = {idempotent}\n'
+    one.configuration.write_text(text)
+    return one
+
+
+def done(scene: Scene) -> str:
+    """Names of the steps that were begun, in order."""
+    path = scene.folder / "done"
+    return "".join(path.read_text().split()) if path.exists() else ""
+
+
+def killed_in(scene: Scene, name: str) -> None:
+    """Runs the pipeline, and ends it by SIGKILL in the middle of this step."""
+    wait = scene.folder / f"wait-{name}"
+    os.mkfifo(wait)
+    waiting = scene.folder / f"waiting-{name}"
+    run = scene.start("run", "--yes", "--pipeline")
+    eventually(lambda: waiting.exists() and waiting.read_text().endswith("\n"))
+    run.kill()
+    run.communicate()
+    os.kill(int(waiting.read_text()), signal.SIGKILL)
+    wait.unlink()
+
+
+def test_steps_run_only_when_asked_for_and_once(scene: Scene) -> None:
+    """A run without --pipeline runs none; `pipeline` runs all, in order; a second time it repeats none."""
+    assert scene.cli("pipeline").code == 3
+    assert scene.cli("run", "--yes").code == 0
+    assert done(scene) == ""
+    ran = scene.cli("pipeline")
+    assert ran.code == 0, ran
+    assert done(scene) == "abc"
+    again = scene.cli("pipeline")
+    assert again.code == 0, again
+    assert "not repeated" in again.out
+    assert done(scene) == "abc"
+
+
+def test_a_step_that_fails_stops_those_after_it_until_a_person_says(scene: Scene) -> None:
+    """Exit code 3, the rest not run; run again it refuses, until --repeat or --done."""
+    (scene.folder / "fail-a").touch()
+    failed = scene.cli("run", "--yes", "--pipeline")
+    assert failed.code == 3, failed
+    assert "pipeline.failed" in failed.out
+    assert done(scene) == "a"
+    for command in (("pipeline",), ("run", "--yes", "--pipeline")):
+        refused = scene.cli(*command)
+        assert refused.code == 3, refused
+        assert "The step a failed with exit code 4. It was not run again." in refused.out
+        assert "--repeat a" in refused.out
+    (scene.folder / "fail-a").unlink()
+    (scene.folder / "fail-c").touch()
+    assert scene.cli("pipeline", "--repeat", "a").code == 3
+    assert done(scene) == "aabc"
+    assert scene.cli("pipeline", "--done", "c").code == 0
+    assert done(scene) == "aabc"
+
+
+def test_a_step_that_was_killed_is_in_doubt(scene: Scene) -> None:
+    """Begun and not seen to end, a step is not run again by itself, whatever command is used."""
+    killed_in(scene, "c")
+    assert done(scene) == "abc"
+    refused = scene.cli("pipeline")
+    assert refused.code == 3, refused
+    assert "pipeline.in_doubt" in refused.out
+    assert "how it ended is not known" in refused.out
+    assert scene.cli("run", "--yes", "--pipeline").code == 3
+    assert done(scene) == "abc"
+    assert scene.cli("pipeline", "--repeat", "c").code == 0
+    assert done(scene) == "abcc"
+
+
+def test_an_idempotent_step_that_was_killed_is_run_again(scene: Scene) -> None:
+    """A step that is declared idempotent is repeated after a kill, and those before it are not."""
+    killed_in(scene, "b")
+    ended = scene.cli("run", "--yes", "--pipeline")
+    assert ended.code == 0, ended
+    assert done(scene) == "abbc"
+
+
+def test_a_new_run_repeats_no_step_of_an_earlier_one(scene: Scene) -> None:
+    """A step is its name and its command: in doubt or done in one run, it is so in the next, unless idempotent."""
+    killed_in(scene, "a")
+    assert scene.cli("run", "--yes").code == 0
+    refused = scene.cli("pipeline")
+    assert refused.code == 3, refused
+    assert "pipeline.in_doubt" in refused.out
+    assert done(scene) == "a"
+    assert scene.cli("pipeline", "--done", "a").code == 0
+    assert done(scene) == "abc"
+    assert scene.cli("run", "--yes", "--pipeline").code == 0
+    assert done(scene) == "abcb"
+
+
+def test_an_unknown_step_is_refused(scene: Scene) -> None:
+    """`--repeat` and `--done` of a step that is not configured: exit code 2, nothing is run or recorded."""
+    assert scene.cli("run", "--yes").code == 0
+    before = len(scene.events())
+    refused = scene.cli("pipeline", "--repeat", "a", "--done", "z")
+    assert refused.code == 2, refused
+    assert "pipeline.unknown_step" in refused.said
+    assert done(scene) == ""
+    assert len(scene.events()) == before
+
+
+def test_the_gate_is_looked_at_again(scene: Scene) -> None:
+    """A migration that came in after the gate opened shuts it: no step is run."""
+    assert scene.cli("run", "--yes").code == 0
+    late = Path(scene.folder / "prisma/migrations/20260301000000_late/migration.sql")
+    late.parent.mkdir()
+    late.write_text("CREATE TABLE late (id int);\n")
+    refused = scene.cli("pipeline")
+    assert refused.code == 3, refused
+    assert "pipeline.history_changed" in refused.out
+    assert done(scene) == ""
