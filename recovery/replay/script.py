@@ -291,10 +291,15 @@ def _is_pure_cast(expression: Any, column: str) -> bool:
     return expression.WhichOneof("node") == "column_ref" and _strings(expression.column_ref.fields)[-1:] == (column,)
 
 
+_COMMITS = re.compile(r"\b(commit|call)\b", re.IGNORECASE)
+
+
 def _rows(node: str, body: Any, later: list[tuple[str, Any]], created: set[Name]) -> str:
     """RULES E5: rows that DDL writes are data, and the schema doesn't show whether they were written."""
     if node == "create_table_as_stmt" and not body.into.skip_data:
         return "" if body.objtype == _MATERIALIZED_VIEW else "CREATE TABLE AS writes rows"
+    if node == "call_stmt" or (node == "do_stmt" and _COMMITS.search(str(body))):
+        return "it can commit on its way, so that what is seen of it doesn't show that it ended"  # RULES E12
     if node == "select_stmt" and body.HasField("into_clause"):
         return "SELECT INTO writes rows"
     if node != "alter_table_stmt" or _relation(body.relation) in created:

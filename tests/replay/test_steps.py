@@ -11,6 +11,7 @@ from tests.replay.conftest import Replaying
 from tests.states.strategies import TARGET, UNKNOWN, row
 
 BASE = "CREATE TABLE t (id int PRIMARY KEY, a text); CREATE TYPE e AS ENUM ('p'); CREATE SEQUENCE q"
+COMMITTING = "CREATE PROCEDURE p() LANGUAGE plpgsql AS 'BEGIN ALTER TABLE t ADD COLUMN b int; COMMIT; END'"
 SEEN, OPEN, INERT, UNREACHED = Visibility.SEEN, Visibility.OPEN, Visibility.INERT, Visibility.UNREACHED
 
 
@@ -31,7 +32,8 @@ def visibilities(replay: Replay) -> list[Visibility]:
         ("LOCK TABLE t; ALTER TABLE t ADD COLUMN b int", [INERT, SEEN]),
         ("DO $$ BEGIN ALTER TABLE t ADD COLUMN b int; END $$", [SEEN]),
         ("DO $$ BEGIN PERFORM 1; END $$", [OPEN]),
-        ("DO $$ BEGIN COMMIT; ALTER TABLE t ADD COLUMN b int; COMMIT; END $$", [SEEN]),
+        ("DO $$ BEGIN COMMIT; ALTER TABLE t ADD COLUMN b int; COMMIT; END $$", [OPEN]),
+        ("CALL p()", [OPEN]),
         ("UPDATE t SET a = 'x'", [OPEN]),
         ("INSERT INTO t VALUES (1, 'x')", [OPEN]),
         ("DELETE FROM t", [OPEN]),
@@ -62,7 +64,7 @@ def visibilities(replay: Replay) -> list[Visibility]:
 )
 def test_what_is_seen(replaying: Replaying, script: str, expected: list[Visibility]) -> None:
     """A statement is seen if its own step changes the schema, inert if it can change nothing, else open (E4, E5)."""
-    replay = replaying.steps(script, BASE)
+    replay = replaying.steps(script, BASE, COMMITTING)
     assert visibilities(replay) == expected
     assert replay.complete
     assert replay.ended is None
