@@ -45,7 +45,9 @@ _MEMORY = "/dev/shm"  # noqa: S108 - a folder of our own is made in it
 #: Bytes; the largest history seen, 820 migrations, needs about a tenth of it.
 _ROOM = 1 << 30
 
+# A folder left behind would be left in memory, so the two programs are found whatever PATH is.
 _WATCHDOG = """
+PATH=$PATH:/usr/bin:/bin
 cp -a "$1" "$0/data" && {
     shift
     "$@" >"$0/log" 2>&1 &
