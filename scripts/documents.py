@@ -109,9 +109,7 @@ def expected() -> dict[Path, str]:
 
 def main() -> int:
     """Write what differs; with `--check` only name it, and fail if there is any."""
-    stale = [
-        (path, text) for path, text in expected().items() if not path.is_file() or path.read_text() != text
-    ]
+    stale = [(path, text) for path, text in expected().items() if not path.is_file() or path.read_text() != text]
     for path, text in stale:
         print(path.relative_to(DOCS.parent))
         if "--check" not in sys.argv:

@@ -1,0 +1,205 @@
+"""The commands in README and docs, run for real.
+
+A block of ```console is run if the line before it is a comment:
+
+    <!-- run: exists -->            a staged project of that case (exists, absent, drifted, partial), made anew
+    <!-- run: same -->              the project as the block before left it
+    <!-- run: checkout -->          this checkout
+    <!-- run: exists, exit 3 -->    the block's last command exits with 3; all others exit with 0
+
+Lines that start with `$ ` are the commands. The others are what the command above them prints: each stands in the
+output, in this order, whatever the number of spaces. `…` stands for anything: alone for any lines, within a line
+for any part of it. Output lines that a block leaves out need a `…` for the reader; the test doesn't insist on it.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+import documents
+import msgspec
+import pytest
+from staging import Case, Server, stage, start
+
+from recovery.report.document import InspectDocument
+from states.verdict import Verdict
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCK = re.compile(r"^<!-- run: (\w+)(?:, exit (\d+))? -->\n```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+#: `psql URL -c SQL`, for machines that have no psql.
+PSQL = """#!{python}
+import sys, psycopg
+with psycopg.connect(sys.argv[1], autocommit=True) as connection:
+    connection.execute(sys.argv[3])
+"""
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block that is run: in which project, which exit code it ends with, and its text."""
+
+    where: str
+    exit_code: int
+    text: str
+
+    def commands(self) -> list[tuple[str, list[str]]]:
+        """Each command, with the lines that it prints."""
+        found: list[tuple[str, list[str]]] = []
+        for line in self.text.splitlines():
+            if line.startswith("$ "):
+                found.append((line[2:], []))
+            else:
+                found[-1][1].append(line)
+        return found
+
+
+def blocks(document: Path) -> list[Block]:
+    """The blocks of a document that are run."""
+    return [Block(m[1], int(m[2] or 0), m[3]) for m in BLOCK.finditer(document.read_text())]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """One server for all documents."""
+    with start() as running:
+        yield running
+
+
+@pytest.fixture
+def tools(tmp_path: Path) -> Path:
+    """A folder with what the commands use besides this checkout's own."""
+    folder = tmp_path / "tools"
+    folder.mkdir()
+    (folder / "psql").write_text(PSQL.format(python=sys.executable))
+    (folder / "psql").chmod(0o755)
+    return folder
+
+
+def squeezed(text: str) -> str:
+    """`text` with each run of blanks as one, and without those at the ends."""
+    return " ".join(text.split())
+
+
+def missing_line(said: str, expected: list[str]) -> str | None:
+    """The first expected line that is not in `said` behind the one before it; None if all are."""
+    text = squeezed(said)
+    position = 0
+    for line in expected:
+        pattern = ".*?".join(re.escape(squeezed(part)) for part in line.split("…"))
+        if line.strip("… "):
+            found = re.compile(pattern).search(text, position)
+            if found is None:
+                return line
+            position = found.end()
+    return None
+
+
+@pytest.mark.parametrize(
+    "document", [d for d in DOCUMENTS if blocks(d)], ids=lambda document: str(document.relative_to(ROOT))
+)
+def test_commands_of_the_documents_do_what_they_say(
+    document: Path, server: Server, tools: Path, tmp_path: Path
+) -> None:
+    """Every marked block runs as it is written, prints what it shows, and exits as it says."""
+    incident = None
+    for number, block in enumerate(blocks(document)):
+        folder, environment = ROOT, dict(os.environ)
+        if block.where in get_args(Case):
+            server.drop_database("production")
+            incident = stage(block.where, tmp_path / f"project-{number}", server)  # type: ignore[arg-type]
+        if block.where != "checkout":
+            assert incident is not None, f"{document}: nothing was staged before `run: {block.where}`"
+            folder, environment = incident.project, environment | incident.environment()
+        commands = block.commands()
+        for position, (command, expected) in enumerate(commands):
+            path = (str(Path(sys.executable).parent), str(tools), environment["PATH"])
+            ended = subprocess.run(
+                ["bash", "-c", command],
+                cwd=folder,
+                env={**environment, "PATH": os.pathsep.join(path), "COLUMNS": "160"},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                check=False,
+                timeout=120,
+            )
+            last = position == len(commands) - 1
+            assert ended.returncode == (block.exit_code if last else 0), f"$ {command}\n{ended.stdout}"
+            absent = missing_line(ended.stdout, expected)
+            assert absent is None, f"$ {command}\nprints no line\n{absent}\nin its place, but\n{ended.stdout}"
+
+
+def test_readme_leads_to_an_open_gate() -> None:
+    """The README's way through ends with exit code 0 at PIPELINE_READY."""
+    last = blocks(ROOT / "README.md")[-1]
+    assert last.exit_code == 0
+    assert "PIPELINE_READY" in last.text
+
+
+def test_scripts_that_are_named_are_there() -> None:
+    """README and docs name no script that does not exist."""
+    for document in DOCUMENTS:
+        for name in re.findall(r"scripts/[a-z]+\b", document.read_text()):
+            assert shutil.which(str(ROOT / name)) or (ROOT / name).exists(), f"{document.name}: {name}"
+
+
+def faults(value: Any, schema: dict[str, Any], defs: dict[str, Any], where: str = "$") -> Iterator[str]:  # noqa: ANN401 - JSON
+    """Where `value` is not as the JSON Schema says; as much of JSON Schema as ours uses, and nothing unknown."""
+    if "$ref" in schema:
+        schema = defs[schema["$ref"].rpartition("/")[2]]
+    if "anyOf" in schema:
+        if all(list(faults(value, option, defs)) for option in schema["anyOf"]):
+            yield f"{where}: none of the kinds that it may be"
+        return
+    kinds = {"object": dict, "array": list, "string": str, "integer": int, "boolean": bool, "null": type(None)}
+    if "type" in schema and not isinstance(value, kinds[schema["type"]]):
+        yield f"{where}: not {schema['type']}"
+        return
+    if "enum" in schema and value not in schema["enum"]:
+        yield f"{where}: {value} is not one of {schema['enum']}"
+    if isinstance(value, dict):
+        known = schema["properties"]
+        yield from (f"{where}.{name}: missing" for name in schema.get("required", ()) if name not in value)
+        yield from (f"{where}.{name}: not in the schema" for name in value if name not in known)
+        for name in known.keys() & value.keys():
+            yield from faults(value[name], known[name], defs, f"{where}.{name}")
+    if isinstance(value, list):
+        fixed = schema.get("prefixItems", [])
+        for index, item in enumerate(value):
+            inner = fixed[index] if index < len(fixed) else schema.get("items")
+            if isinstance(inner, dict):
+                yield from faults(item, inner, defs, f"{where}[{index}]")
+
+
+def test_a_real_document_is_as_its_schema_says(server: Server, tmp_path: Path) -> None:
+    """What `inspect --json` prints of a drifted production fits the JSON Schema, field by field."""
+    server.drop_database("production")
+    incident = stage("drifted", tmp_path / "project", server)
+    printed = subprocess.run(
+        [Path(sys.executable).with_name("prisma-recovery"), "inspect", "--json"],
+        cwd=incident.project,
+        env=os.environ | incident.environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    ).stdout
+    schema = json.loads((ROOT / "docs" / documents.SCHEMA).read_text())
+    found = json.loads(printed)
+    assert list(faults(found, schema, schema["$defs"])) == []
+    assert msgspec.json.decode(printed, type=InspectDocument).failed[0].verdict is Verdict.DRIFTED
+    text = (ROOT / "docs" / "reference" / "json.md").read_text()
+    for record in (found, found["target"], found["history"], found["failed"][0], found["checks"][0]):
+        for name in record:
+            assert re.search(rf"`(\w+\.|\.)?{name}(\[\]|\.\w+)?`", text), f"json.md does not name {name}"
