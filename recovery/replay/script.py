@@ -291,6 +291,11 @@ def _is_pure_cast(expression: Any, column: str) -> bool:
     return expression.WhichOneof("node") == "column_ref" and _strings(expression.column_ref.fields)[-1:] == (column,)
 
 
+#: Words in a DO block that can change rows, or call what does; "ON DELETE CASCADE" is none of them.
+_WRITES = re.compile(
+    r"\b(insert|update|delete|merge|truncate|copy|execute|perform|call|select|setval|nextval|refresh)\b", re.IGNORECASE
+)
+_REFERENTIAL = re.compile(r"\bon\s+(delete|update)\b|\bif\s+(not\s+)?exists\s*\(\s*select\b", re.IGNORECASE)
 _COMMITS = re.compile(r"\b(commit|call)\b", re.IGNORECASE)
 
 
@@ -300,6 +305,8 @@ def _rows(node: str, body: Any, later: list[tuple[str, Any]], created: set[Name]
         return "" if body.objtype == _MATERIALIZED_VIEW else "CREATE TABLE AS writes rows"
     if node == "call_stmt" or (node == "do_stmt" and _COMMITS.search(str(body))):
         return "it can commit on its way, so that what is seen of it doesn't show that it ended"  # RULES E12
+    if node == "do_stmt" and _WRITES.search(_REFERENTIAL.sub("", str(body))):
+        return "a DO block that may write rows: only its DDL can be seen"
     if node == "select_stmt" and body.HasField("into_clause"):
         return "SELECT INTO writes rows"
     if node != "alter_table_stmt" or _relation(body.relation) in created:
@@ -338,9 +345,8 @@ def _added_rows(definition: Any, relation: Any, later: list[tuple[str, Any]]) ->
         for item in body.cmds:
             command = item.alter_table_cmd
             action = command.DESCRIPTOR.fields_by_name["subtype"].enum_type.values_by_number[command.subtype].name
-            dropped = action == "AT_DropColumn" or not command.HasField("def")
-            if command.name == definition.colname and action in ("AT_ColumnDefault", "AT_DropColumn") and dropped:
-                return f"column {definition.colname} gets a default that a later statement drops"
+            if command.name == definition.colname and action in ("AT_ColumnDefault", "AT_DropColumn"):
+                return f"column {definition.colname} gets a default that a later statement changes"
     return ""
 
 

@@ -80,9 +80,8 @@ def main() -> None:
                     seconds[name].append(time.perf_counter() - began)
     ours, alone, hand = seconds.values()
     for name, measured in seconds.items():
-        print(
-            f"{name:<26} median {statistics.median(measured):5.2f} s   min {min(measured):5.2f}   max {max(measured):5.2f}"
-        )
+        middle = statistics.median(measured)
+        print(f"{name:<26} median {middle:5.2f} s   min {min(measured):5.2f}   max {max(measured):5.2f}")
     over = statistics.median(a / b for a, b in zip(ours, alone, strict=True))
     under = statistics.median(b / a for a, b in zip(ours, hand, strict=True))
     print(f"run / two commands         {over:.2f} x   (aim: at most 1.4)")
