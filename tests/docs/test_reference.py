@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from recovery import config
+from recovery.report import terminal
 from states.answers import Exit
 from states.verdict import Verdict
 
@@ -89,6 +90,13 @@ def test_every_verdict_is_explained() -> None:
     readme = re.findall(r"^\| `(\w+)` \|", (ROOT / "README.md").read_text(), re.MULTILINE)
     headings = re.findall(r"^## (\w+)$", (DOCS / "how-to" / "verdicts.md").read_text(), re.MULTILINE)
     assert readme == headings == [verdict.value for verdict in Verdict]
+
+
+def test_verdicts_are_quoted_as_the_terminal_says_them() -> None:
+    """docs/how-to/verdicts.md has the terminal's sentence for each verdict."""
+    text = " ".join((DOCS / "how-to" / "verdicts.md").read_text().split())
+    for sentence in terminal._SENTENCES.values():  # noqa: SLF001 - the sentences that a person meets
+        assert f"**{sentence}**" in text
 
 
 def keys(table: type[msgspec.Struct], prefix: str = "") -> Iterator[str]:
