@@ -81,8 +81,9 @@ def _identity(target: Target, expected: Expectation) -> Check:
 
 def _primary(connection: psycopg.Connection[Any]) -> Check:
     row = connection.execute(
+        # What our own session has set is not what counts, so: what it would be reset to.
         "SELECT pg_is_in_recovery(), (SELECT reset_val FROM pg_catalog.pg_settings"
-        " WHERE name = 'default_transaction_read_only' AND source NOT IN ('session', 'default'))"
+        " WHERE name = 'default_transaction_read_only')"
     ).fetchone()
     in_recovery, read_only = row or (True, None)
     source = "pg_is_in_recovery(), default_transaction_read_only"
