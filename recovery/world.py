@@ -34,6 +34,8 @@ def inspection(scripts: Scripts, rows: Sequence[Row]) -> Inspection:
     for name in dict.fromkeys(row.migration for row in rows if row.failed):
         last = next(row for row in reversed(rows) if row.migration == name and row.failed)
         failures.append(Failure(name, logs.cause(last.logs), last.logs))
+    for name in (*history.failed, *history.pending):
+        scripts.present(name)  # one that can't be read is refused now: half-way through the recovery it is too late
     checksums = {name: migration.checksum for name, migration in scripts.migrations.items()}
     return Inspection(history, tuple(rows), tuple(failures), checksums)
 
@@ -162,16 +164,18 @@ class RealWorld:
                 return f"{now.failures[0].migration} has failed meanwhile"
             return ""
 
+        # All that can be refused is refused here: once the command is let go, its end has to be waited for.
+        coming = [script for name in effect.migrations if (script := scripts.present(name))]
+        done, _ = scripts.finished(before.rows)
+        history: list[Script] = [*(s for s in done if s not in coming), *coming]
+        watching = watched(before.rows) | frozenset(effect.migrations)
+
         def meanwhile() -> None:
             """While Prisma deploys, the same history is replayed, so that the proof needn't wait for it."""
             self._prover = Prover(self._target, scripts, self._observer.workshop)
-            coming = [script for name in effect.migrations if (script := scripts.present(name))]
-            done, _ = scripts.finished(before.rows)
-            history: list[Script] = [*(s for s in done if s not in coming), *coming]
-            self._prover.begin(history, watched(before.rows) | frozenset(effect.migrations))
+            self._prover.begin(history, watching)
 
-        with answering(self._target.url):
-            return self._handover.perform(effect, changed, meanwhile)
+        return self._handover.perform(effect, changed, meanwhile)
 
     def prove(self, rows: tuple[Row, ...], deployed: frozenset[str]) -> Proof:
         """See `World.prove`."""
