@@ -15,6 +15,19 @@ from recovery.prisma import ledger
 from recovery.target import Target
 from states.facts import Check, Outcome
 
+#: Every check there is, by the name that `--waive` takes.
+NAMES = (
+    "target.identity",
+    "target.primary",
+    "target.direct",
+    "ledger.present",
+    "deploy.lock",
+    "deploy.ddl",
+    "git.commit",
+    "git.clean",
+    "recovery.alone",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Expectation:

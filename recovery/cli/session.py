@@ -10,7 +10,7 @@ from recovery import config as configuration
 from recovery.config import Config
 from recovery.errors import UsageError
 from recovery.postgres.url import parse
-from recovery.preflight import Expectation
+from recovery.preflight import NAMES, Expectation
 from recovery.prisma import dotenv, project
 from recovery.prisma.project import Project
 from recovery.replay import scratch
@@ -116,5 +116,11 @@ def _waiver(text: str) -> tuple[str, str]:
             "usage.waive",
             f"--waive {name} gives no reason, so nothing was waived.",
             'Write --waive NAME="the reason"; it goes into the journal and the report.',
+        )
+    if name.strip() not in NAMES:
+        raise UsageError(
+            "usage.waive",
+            f"No check is named {name.strip()}, so nothing was waived.",
+            f"The checks are: {', '.join(NAMES)}.",
         )
     return name.strip(), reason.strip()
