@@ -130,6 +130,7 @@ class Investigator:
 
     def _subject(self, plan: _Plan) -> Subject:
         subject = Subject(plan.name, plan.attempts, (), plan.present, unreadable=plan.missing)
+        self._workshop.stand_in(self._target.reading(), self._scripts.texts())
         try:
             replays = self._workshop.submit(lambda: self._replays(plan)).result()
         except ScriptError as error:

@@ -69,6 +69,7 @@ class Prover:
 
     def begin(self, history: list[Script], watching: frozenset[str]) -> None:
         """Replays ahead, beside whatever else goes on: the history as it will be once a deploy has ended."""
+        self.workshop.stand_in(self.target.reading(), self.scripts.texts())
         self._ahead = self.workshop.submit(lambda: self._expect(history, watching))
 
     def prove(self, rows: Sequence[Row], deployed: frozenset[str]) -> Proof:
@@ -77,6 +78,7 @@ class Prover:
         watching = watched(rows) | deployed
         expected = self._ahead.result() if self._ahead is not None else None
         self._ahead = None
+        self.workshop.stand_in(self.target.reading(), self.scripts.texts())
         if expected is None or expected.history != tuple(history) or expected.watched != watching:
             expected = self.workshop.submit(lambda: self._expect(history, watching)).result()
         finished = {row.migration for row in rows if row.finished}

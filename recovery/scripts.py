@@ -1,6 +1,6 @@
 """The scripts that really ran: the migrations folder now, else git's history, found by checksum (RULES E2)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from recovery.platform.git import Repository
@@ -30,6 +30,10 @@ class Scripts:
     def names(self) -> tuple[str, ...]:
         """Names in Prisma's order."""
         return tuple(self.migrations)
+
+    def texts(self) -> Iterator[str]:
+        """The texts of all that the folder has now."""
+        return (migration.text for migration in self.migrations.values())
 
     def present(self, name: str) -> Script | None:
         """The script as the folder has it now."""

@@ -1,12 +1,13 @@
 """The scratch server, started beside everything else: it is ready when it is first needed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import psycopg
 
+from recovery.replay import standins
 from recovery.replay.embedded import ScratchError
 from recovery.replay.history import HistoryReplay, Script
 from recovery.replay.scratch import ScratchServer
@@ -32,6 +33,7 @@ class Workshop:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="scratch")
         self._context: AbstractContextManager[ScratchServer] | None = None
         self._history: HistoryReplay | None = None
+        self._stood_in = False
         self._server: Future[ScratchServer] = self._thread.submit(self._start)
 
     def _start(self) -> ScratchServer:
@@ -42,6 +44,19 @@ class Workshop:
     def server(self) -> ScratchServer:
         """The server, waited for."""
         return self._server.result()
+
+    def stand_in(self, production: psycopg.Connection[Any], scripts: Iterable[str]) -> None:
+        """Makes stand-ins for the extensions that the scratch server lacks, before the first replay.
+
+        Args:
+            production: where their signatures are read.
+            scripts: texts of the history.
+        """
+        if self._stood_in or self.server.standins is None:
+            return
+        found = standins.read(production, self.server.extensions(), scripts)
+        standins.write(self.server.standins, found)
+        self._stood_in = True
 
     def submit(self, work: Callable[[], T]) -> Future[T]:
         """Does `work` on the workshop's thread; its future raises ScratchError if the scratch server failed it."""

@@ -69,6 +69,7 @@ class Embedded:
 
     Attributes:
         folder: its socket's, data directory's and log's.
+        standins: where it looks for extensions besides its own.
         version: of the wheel.
     """
 
@@ -83,7 +84,13 @@ class Embedded:
         self.version = wheel.version
         self.folder = Path(tempfile.mkdtemp(prefix="prisma-recovery-", dir=_in_memory()))
         wheel.own(self.folder)
-        options = _OPTIONS | {"unix_socket_directories": str(self.folder)}
+        self.standins = self.folder / "standins"
+        self.standins.mkdir(mode=0o755)
+        wheel.own(self.standins)
+        options = _OPTIONS | {
+            "unix_socket_directories": str(self.folder),
+            "extension_control_path": f"$system:{self.standins}",
+        }
         settings = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         server = [str(wheel.home / "bin" / "postgres"), "-D", str(self.folder / "data"), *settings]
         self._watchdog = subprocess.Popen(

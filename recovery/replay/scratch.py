@@ -4,6 +4,7 @@ import contextlib
 import secrets
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -25,19 +26,28 @@ class ScratchServer:
     Attributes:
         version: PostgreSQL's number, as 180006.
         source: where it comes from, for people.
+        standins: folder for stand-ins of extensions; None where the server's files are out of reach.
     """
 
-    def __init__(self, conninfo: str, role: str | None, first: str | None, source: str) -> None:
+    def __init__(
+        self, conninfo: str, role: str | None, first: str | None, source: str, standins: Path | None = None
+    ) -> None:
         self._conninfo = conninfo
         self._role = role
         self._first = first
         self.source = source
+        self.standins = standins
         self._databases: list[str] = []
         with self._admin() as connection:
             self.version = connection.info.server_version
 
     def _admin(self) -> psycopg.Connection[Any]:
         return psycopg.connect(self._conninfo, autocommit=True, application_name="prisma-recovery scratch")
+
+    def extensions(self) -> tuple[str, ...]:
+        """Names of the extensions that can be created here."""
+        with self._admin() as connection:
+            return tuple(row[0] for row in connection.execute("SELECT name FROM pg_catalog.pg_available_extensions"))
 
     def system_identifier(self) -> str | None:
         """The server's identity, or None where the role may not read it."""
@@ -140,7 +150,7 @@ def embedded(started: Embedded | None = None) -> Iterator[ScratchServer]:
     try:
         conninfo = make_conninfo("", host=str(server.folder), user="postgres", dbname="template1")
         _await(conninfo, server)
-        yield ScratchServer(conninfo, ROLE, FIRST, f"embedded PostgreSQL {server.version}")
+        yield ScratchServer(conninfo, ROLE, FIRST, f"embedded PostgreSQL {server.version}", server.standins)
     finally:
         server.stop()
 

@@ -35,7 +35,7 @@ _SENTENCES = {
     Verdict.APPLIED: "is in the database",
     Verdict.NOT_APPLIED: "is not in the database",
     Verdict.PARTIAL: "is half in the database",
-    Verdict.DRIFTED: "is in the database with differences",
+    Verdict.DRIFTED: "has drifted: production is neither as before it nor as after it",
     Verdict.UNDECIDABLE: "may be in the database: the schema alone can't tell",
     Verdict.IN_PROGRESS: "may still be running",
 }
