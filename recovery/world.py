@@ -175,7 +175,8 @@ class RealWorld:
             self._prover = Prover(self._target, scripts, self._observer.workshop)
             self._prover.begin(history, watching)
 
-        return self._handover.perform(effect, changed, meanwhile)
+        with answering(self._target.url):
+            return self._handover.perform(effect, changed, meanwhile)
 
     def prove(self, rows: tuple[Row, ...], deployed: frozenset[str]) -> Proof:
         """See `World.prove`."""
