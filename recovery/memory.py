@@ -17,6 +17,7 @@ class Kind:
 
     STARTED = "run.started"
     MOVED = "state.moved"
+    CHECKED = "preflight.checked"
     CLASSIFIED = "migration.classified"
     FAILED = "migration.failed"
     INTENDED = "effect.intended"

@@ -19,10 +19,12 @@ class Plan:
 
     Attributes:
         refusal: what would stop it; None if nothing would.
+        state: where it would stop.
     """
 
     effects: tuple[Effect, ...]
     refusal: Refusal | None
+    state: State = State.PREFLIGHT
 
 
 def plan(world: World, emit: events.Sink) -> Plan:
@@ -38,7 +40,7 @@ def plan(world: World, emit: events.Sink) -> Plan:
     emit(events.Inspected(inspected.history))
     answer = inspection.decide(facts)
     if isinstance(answer, Refusal):
-        return Plan((), answer)
+        return Plan((), answer, State.INSPECT)
     effects: list[Effect] = []
     for name in facts.unsettled:
         emit(events.StateEntered(State.CLASSIFY, f"{name} failed"))
@@ -49,7 +51,7 @@ def plan(world: World, emit: events.Sink) -> Plan:
         decided = classification.decide(question)
         effect = classification.resolution(question)
         if not isinstance(decided, Go) or effect is None:
-            return Plan(tuple(effects), decided if isinstance(decided, Refusal) else None)
+            return Plan(tuple(effects), decided if isinstance(decided, Refusal) else None, State.CLASSIFY)
         effects.append(effect)
     again = {effect.migration for effect in effects if isinstance(effect, MarkRolledBack)}
     kept = {effect.migration for effect in effects if not isinstance(effect, (MarkRolledBack, Deploy))}

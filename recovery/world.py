@@ -82,7 +82,7 @@ class Observer:
 
 
 class RealWorld:
-    """The engine's world. Holds the recovery's lock from `open` to `close`."""
+    """The engine's world. Holds the recovery's lock until `close`."""
 
     def __init__(
         self,
@@ -103,11 +103,11 @@ class RealWorld:
             BusyError: another recovery of this database is at work.
         """
         self._observer = observer
-        self._target = observer.target
-        self._connection = self._target.working(f"{OUR_NAME} lock")
+        self.target = observer.target
+        self._connection = self.target.working(f"{OUR_NAME} lock")
         self._lock = SessionLock(self._connection, RECOVERY_LOCK)
         if not self._lock.try_take():
-            held = holders(self._target.reading(), RECOVERY_LOCK)
+            held = holders(self.target.reading(), RECOVERY_LOCK)
             self._connection.close()
             who = f": {held[0]}" if held else ""
             raise BusyError(
@@ -115,7 +115,7 @@ class RealWorld:
                 f"Another recovery of this database is at work{who}. Nothing was done.",
                 "Wait for it to end, and run again.",
             )
-        self._handover = HandOver(self._target, cli, self._lock, on_output, on_interrupt, sleep=observer.sleep)
+        self._handover = HandOver(self.target, cli, self._lock, on_output, on_interrupt, sleep=observer.sleep)
         self._prover: Prover | None = None
 
     def close(self) -> None:
@@ -147,7 +147,7 @@ class RealWorld:
             same = now == classified.evidence.evidence_digest
             return "" if same else "the evidence has changed since it was judged"
 
-        with answering(self._target.url):
+        with answering(self.target.url):
             return self._handover.perform(effect, changed, lambda: None)
 
     def deploy(self, effect: Deploy, before: Inspection) -> Performed:
@@ -172,15 +172,15 @@ class RealWorld:
 
         def meanwhile() -> None:
             """While Prisma deploys, the same history is replayed, so that the proof needn't wait for it."""
-            self._prover = Prover(self._target, scripts, self._observer.workshop)
+            self._prover = Prover(self.target, scripts, self._observer.workshop)
             self._prover.begin(history, watching)
 
-        with answering(self._target.url):
+        with answering(self.target.url):
             return self._handover.perform(effect, changed, meanwhile)
 
     def prove(self, rows: tuple[Row, ...], deployed: frozenset[str]) -> Proof:
         """See `World.prove`."""
-        prover = self._prover or Prover(self._target, self._observer.scripts(), self._observer.workshop)
+        prover = self._prover or Prover(self.target, self._observer.scripts(), self._observer.workshop)
         self._prover = None
-        with answering(self._target.url):
+        with answering(self.target.url):
             return prover.prove(rows, deployed)

@@ -101,7 +101,10 @@ def _remedy(evidence: Evidence) -> str:
             "Bring production by hand to where the script begins (undo its first part) or ends "
             "(run the rest), and run again."
         )
-    return (
-        "Mend what differs by hand and run again, or, knowing what is open, decide: prisma-recovery approve "
-        f'{name} --applied|--rolled-back --evidence {seen} --reason "…"'
-    )
+    approve = f'prisma-recovery approve {name} --applied|--rolled-back --evidence {seen} --reason "…"'
+    if evidence.verdict is Verdict.DRIFTED:
+        return (
+            "Mend what differs by hand, and run again. Or take it on as it is, knowing that VERIFY will refuse "
+            f"to open the gate until production is what the migration says: {approve}"
+        )
+    return f"Find out what the schema can't show (see the open statements), then decide: {approve}"

@@ -53,7 +53,7 @@ def decide(facts: DeployFacts) -> Answer:
     if not facts.consented:
         return Refusal(
             "deploy.consent",
-            f"Pending: {planned}. Nobody has agreed to deploy yet, so nothing was deployed.",
+            f"Pending: {planned or 'nothing'}. Nobody has agreed to deploy yet, so nothing was deployed.",
             "Run in a terminal, or with --yes, or set auto in prisma-recovery.toml.",
         )
     if facts.unchanged:
@@ -66,11 +66,11 @@ def decide(facts: DeployFacts) -> Answer:
     repeated = [f for f in facts.failures if any(f.same_as(earlier) for earlier in facts.earlier)]
     if repeated:
         first = repeated[0]
+        kind = "" if first.cause.kind == "unknown" else f" for the same cause, {first.cause.kind}"
         code = f" ({first.cause.sqlstate})" if first.cause.sqlstate else ""
         return Refusal(
             "deploy.failed_again",
-            f"{first.migration} failed again for the same cause, {first.cause.kind}{code}. "
-            f"Logs: {(first.logs or facts.output or 'none').strip()}",
+            f"{first.migration} failed again{kind}{code}. Logs: {(first.logs or facts.output or 'none').strip()}",
             "Correct its cause (the SQL, the data or the database), and run again.",
         )
     if facts.failures:

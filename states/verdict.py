@@ -83,7 +83,7 @@ class _Found(Protocol):
 
 def _open(replay: Replay) -> list[str]:
     return [
-        f"statement {s.index} is open: {s.why}"
+        f"Statement {s.index} is open: {s.why}."
         for s in replay.statements
         if s.visibility in (Visibility.OPEN, Visibility.UNREACHED)
     ]

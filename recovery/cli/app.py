@@ -138,7 +138,7 @@ def run(
 @app.command("inspect")
 def inspect_(
     *,
-    json: Annotated[bool, typer.Option("--json", help="Print the document of docs/reference as JSON.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print as JSON: target, history, evidence, checks.")] = False,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 3 when a migration failed.")] = False,
     database_url: DatabaseUrl = None,
     migrations: Migrations = None,

@@ -45,6 +45,6 @@ def look(session: Session, *, as_json: bool, exit_code: bool) -> Exit:
         if not failed:
             console.print("\n  [green]No migration failed.[/]")
         if any(check.outcome in (Outcome.REFUSED, Outcome.UNKNOWN) for check in checks):
-            console.print("  [dim]`run` would stop at the checks that do not hold.[/]")
+            console.print("  [dim]Before `run` changes anything, every check has to hold.[/]")
     target.close()
     return Exit.BLOCKED if failed and exit_code else Exit.READY

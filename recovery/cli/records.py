@@ -20,7 +20,7 @@ from states.verdict import Decision, Verdict
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One run, as its journal has it."""
+    """One run, as its journal has it; `target` is its system identifier, database and schema."""
 
     run: str
     target: str
@@ -61,7 +61,10 @@ def show_status(session: Session, *, as_json: bool) -> None:
     if not standings:
         console.print("No recovery has been started here. `prisma-recovery run` starts one.", highlight=False)
     for each in standings:
-        console.print(f"[bold]{each.run}[/]  {each.state}", highlight=False)
+        _, database, schema = each.target.split("/")
+        console.print(
+            f"[bold]{each.run}[/]  {each.state}  [dim]{escape(database)}, schema {escape(schema)}[/]", highlight=False
+        )
         console.print(f"  {escape(each.because)}", highlight=False)
         console.print(f"  [bold]What to do:[/] {escape(each.next)}", highlight=False)
 
@@ -144,4 +147,5 @@ def record_abort(session: Session, run: str | None, reason: str) -> None:
     machine.abort(reason)
     with contextlib.closing(SqliteJournal.open(session.home(), target)) as journal:
         journal.append(name, Kind.MOVED, memory.state, {"from": memory.state, "to": State.ABORTED, "because": reason})
-    print(f"Run {name} is given up; the database is as it was. `prisma-recovery run` starts a new one.")  # noqa: T201
+    left = "what it changed in the database stays" if memory.changed else "it had changed nothing in the database"
+    print(f"Run {name} is given up; {left}. `prisma-recovery run` starts a new one.")  # noqa: T201

@@ -21,10 +21,13 @@ from recovery.prisma.cli import PrismaCli
 from recovery.prisma.project import find_launcher
 from recovery.report.log import sink
 from recovery.report.terminal import Terminal, console_of_output
+from recovery.secrets import Redactor
 from recovery.target import Target
 from recovery.world import Observer, RealWorld
+from states import preflight
 from states.answers import Exit, Refusal
 from states.inspection import InspectFacts
+from states.preflight import PreflightFacts
 from states.table import State
 
 AskName = Callable[[str], str | None]
@@ -113,7 +116,7 @@ def run_pipeline(session: Session, ask_name: AskName, *, repeat: tuple[str, ...]
                     f"The gate is closed: {stands}. No step was run.",
                     "Run prisma-recovery run first.",
                 )
-                emit(events.Refused(State.BLOCKED if last is None else last.state, refusal))
+                emit(events.Refused(State.PREFLIGHT if last is None else last.state, refusal))
                 return refusal.exit
             return _steps(session, journal, world, emit, runs[-1], repeat, done)
 
@@ -128,6 +131,12 @@ def _steps(
     done: tuple[str, ...] = (),
 ) -> Exit:
     """The gate is looked at once more: what was proven may have changed since."""
+    checks = world.checks()
+    answer = preflight.decide(PreflightFacts(checks))
+    if isinstance(answer, Refusal):
+        emit(events.ChecksMade(checks))
+        emit(events.Refused(State.PIPELINE_READY, answer))
+        return answer.exit
     facts = InspectFacts(world.inspect().history)
     left = (*facts.unsettled, *facts.history.pending)
     if left:
@@ -138,13 +147,16 @@ def _steps(
         )
         emit(events.Refused(State.PIPELINE_READY, refusal))
         return refusal.exit
+    target = world.target
+    variables = session.project().url_variables if session.options.database_url else ()
+    redact = Redactor(target.url.url)
     runner = PipelineRunner(
         journal,
         session.config.pipeline.steps,
         session.home(),
-        os.environ,
+        os.environ | dict.fromkeys(variables, target.url.url),
         emit,
-        lambda line: emit(events.OutputLine(line)),
+        lambda line: emit(events.OutputLine(redact(line))),
     )
     runner.decide(run, repeat=repeat, done=done)
     ended: Ended = runner.run(run)
@@ -161,7 +173,7 @@ def show_plan(session: Session, ask_name: AskName) -> Exit:
         for effect in planned.effects:
             console.print(f"  would run: [bold]{world.command(effect)}[/]", highlight=False)
         if planned.refusal is not None:
-            emit.refusal(State.BLOCKED, planned.refusal)
+            emit.refusal(planned.state, planned.refusal)
             return planned.refusal.exit
         if not planned.effects:
             console.print("  nothing to do but to verify the schema")

@@ -28,7 +28,7 @@ def find_url(explicit: str | None, environ: Mapping[str, str], project: Project 
     schema names comes last.
 
     Args:
-        explicit: the value of `--url`.
+        explicit: the value of `--database-url`.
         environ: environment variables.
         project: whose `.env` files are read; None if there is no project.
 
@@ -39,7 +39,7 @@ def find_url(explicit: str | None, environ: Mapping[str, str], project: Project 
         UsageError: `url.missing`; `url.ambiguous` if two `.env` files disagree; `url.unreadable`.
     """
     if explicit:
-        return explicit, "--url"
+        return explicit, "--database-url"
     names = tuple(dict.fromkeys((*_ORDER, *(project.url_variables if project else ()))))
     for name in names:
         if environ.get(name):
@@ -51,7 +51,7 @@ def find_url(explicit: str | None, environ: Mapping[str, str], project: Project 
             raise UsageError(
                 "url.ambiguous",
                 f"{name} differs between {' and '.join(map(str, found))}, and Prisma refuses that. Nothing was done.",
-                "Keep one of them, or name the target with --url.",
+                "Keep one of them, or name the target with --database-url.",
             )
         for path, url in found.items():
             return url, f"{name} in {path}"
@@ -103,5 +103,5 @@ def _values(path: Path, environ: Mapping[str, str]) -> dict[str, str]:
         raise UsageError(
             "url.unreadable",
             f"{path} cannot be read as UTF-8 text, so the database's URL is not known. Nothing was done.",
-            "Correct the file, or name the target with --url.",
+            "Correct the file, or name the target with --database-url.",
         ) from error

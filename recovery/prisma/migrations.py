@@ -56,7 +56,7 @@ def read(folder: Path) -> tuple[Migration, ...]:
         raise UsageError(
             "migrations.missing",
             f"There is no migrations folder {folder}. Nothing was done.",
-            "Run this in the project, or name its schema with --schema.",
+            "Run this in the project, or name its schema with --schema (for inspect, --migrations is enough).",
         )
     try:
         _check_provider(folder / _LOCK)

@@ -1,7 +1,7 @@
 """Where things are in a project: the schema, its migrations folder, and the Prisma CLI.
 
-Configuration in TypeScript is read by pattern, not run: what a pattern misses is caught later, when
-the command is proven to go to our target before the first one that changes anything (RULES F2).
+Configuration in TypeScript is read by pattern, not run. What a pattern misses is noticed after a command only: the
+ledger of our target then does not show it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -180,5 +180,5 @@ def _no_schema(where: str) -> UsageError:
     return UsageError(
         "project.no_schema",
         f"No Prisma schema was found: {where}. Nothing was done.",
-        "Run this in the project, or name the schema with --schema.",
+        "Run this in the project, or name the schema with --schema (for inspect, --migrations is enough).",
     )

@@ -127,7 +127,7 @@ def test_an_open_statement_leaves_it_open(k: int, kind: Visibility) -> None:
     script = replay_of([*STEPS, STEPS[3]], unseen={4: kind})
     evidence = judged(subject_of(STEPS[k], script))
     assert (evidence.verdict, evidence.decision) == UNDECIDABLE
-    assert any("statement 4 is open: why 4" in reason for reason in evidence.reasons)
+    assert any("Statement 4 is open: why 4." in reason for reason in evidence.reasons)
     assert evidence.statements[3].state == "open"
 
 

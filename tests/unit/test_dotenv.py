@@ -25,7 +25,7 @@ def project(tmp_path: Path) -> Project:
 
 def test_a_flag_comes_first(project: Project) -> None:
     """What a person names comes before everything."""
-    assert find_url("mine", {"DIRECT_URL": "other"}, project) == ("mine", "--url")
+    assert find_url("mine", {"DIRECT_URL": "other"}, project) == ("mine", "--database-url")
 
 
 def test_the_direct_url_comes_before_the_pooled_one(project: Project) -> None:
