@@ -1,0 +1,83 @@
+"""Stand-ins for extensions that the scratch server lacks."""
+
+import psycopg
+import pytest
+
+from recovery.postgres import catalog
+from recovery.replay import scratch, standins
+from recovery.replay.background import Workshop
+from recovery.replay.history import Script
+
+LACKING = "fancy_ids"
+HISTORY = [
+    Script("1_init", "a", f'CREATE EXTENSION IF NOT EXISTS "{LACKING}";\nCREATE TABLE t (id uuid DEFAULT fancy_id());'),
+    Script("2_more", "b", "CREATE TABLE u (id uuid DEFAULT fancy_id(), tag fancy_tag);"),
+]
+
+
+@pytest.fixture(scope="module")
+def production() -> psycopg.Connection:
+    """A server that has an extension which no other has: made the same way as a stand-in."""
+    with scratch.embedded() as server:
+        assert server.standins is not None
+        script = (
+            "CREATE TYPE fancy_shell AS (a int); CREATE DOMAIN fancy_tag AS text;"
+            "CREATE FUNCTION fancy_id() RETURNS uuid LANGUAGE sql VOLATILE AS 'SELECT gen_random_uuid()';"
+            "CREATE FUNCTION fancy_many(n int, out a text) RETURNS SETOF text LANGUAGE sql AS 'SELECT NULL::text';"
+        )
+        standins.write(server.standins, [standins.StandIn(LACKING, "2.1", script)])
+        with server.connect(server.create()) as connection:
+            connection.execute(f"CREATE EXTENSION {LACKING}")
+            yield connection
+
+
+def test_a_history_that_uses_an_extension_the_scratch_server_lacks_is_replayed(production):
+    """Functions of production's extension can be used in the scratch database under their names and signatures."""
+    workshop = Workshop(scratch.embedded, "public")
+    try:
+        workshop.stand_in(production, (script.text for script in HISTORY))
+        history = workshop.submit(lambda: workshop.history(HISTORY[:1])).result()
+        assert history.skipped == []
+        replay = workshop.submit(lambda: history.steps(HISTORY[0])).result()
+        snapshot = workshop.submit(history.snapshot).result()
+    finally:
+        workshop.close()
+    assert replay.ended is not None  # the table is there already: the script was not skipped, it ran before
+    assert snapshot["table public.t", "column id default"] == "public.fancy_id()"
+    assert ("extension fancy_ids", "exists") in snapshot
+    assert not [obj for obj, _ in snapshot if obj.startswith("function ")]
+
+
+def test_without_a_stand_in_the_same_history_is_skipped(production):
+    """It is the stand-in that makes the difference."""
+    workshop = Workshop(scratch.embedded, "public")
+    try:
+        history = workshop.submit(lambda: workshop.history(HISTORY[:1])).result()
+        assert [note.split(":")[0] for note in history.skipped] == ["1_init"]
+    finally:
+        workshop.close()
+
+
+def test_an_extension_that_production_lacks_too_gets_a_stand_in_without_members(production):
+    """A failed CREATE EXTENSION can be replayed, and is seen."""
+    found = standins.read(production, (), ['CREATE EXTENSION "nobody_has_it";'])
+    assert [(each.name, each.script) for each in found if each.name == "nobody_has_it"] == [("nobody_has_it", "")]
+
+
+def test_what_the_scratch_server_has_itself_gets_no_stand_in(production):
+    """Only what is lacking is stood in for."""
+    assert LACKING not in {each.name for each in standins.read(production, (LACKING, "plpgsql"), [])}
+    with_members = standins.read(production, ("plpgsql",), [])
+    assert {each.name for each in with_members} == {LACKING}
+    assert "fancy_id" in with_members[0].script
+    assert "fancy_many" in with_members[0].script
+
+
+def test_a_name_that_is_no_file_name_is_left_out(production):
+    """A script can't make us write anywhere else."""
+    assert not [s for s in standins.read(production, (), ['CREATE EXTENSION "../evil";']) if "evil" in s.name]
+
+
+def test_a_scoped_snapshot_of_production_leaves_its_extensions_members_out(production):
+    """Members of an extension are nobody's migration, on either side."""
+    assert not [obj for obj, _ in catalog.read(production) if obj.startswith(("function", "type public.fancy"))]
