@@ -21,6 +21,8 @@ from states.verdict import Evidence, digest, judge
 
 #: A held Prisma lock is looked at again this long before it counts as somebody at work (RULES E14).
 LOCK_PATIENCE_SECONDS = 15.0
+#: RULES E13: whoever holds such a lock is at work on the schema.
+_LOCKED = "Another session holds a lock that keeps the schema from being read."
 #: Ledger and footprint must read the same twice; somebody who changes them that often is at work on them.
 READS = 4
 
@@ -76,8 +78,14 @@ class Investigator:
         for _ in range(READS):
             plan = self._plan(name, rows)
             subject = self._subject(plan)
+            if subject.running:
+                break
             again = self._target.rows()
-            if again == rows and self._production(subject) == subject.production:
+            try:
+                if again == rows and self._production(subject) == subject.production:
+                    break
+            except psycopg.errors.LockNotAvailable:
+                subject = replace(subject, running=(_LOCKED,))
                 break
             rows = again
         else:
@@ -85,10 +93,16 @@ class Investigator:
         return self._judged(plan, subject, rows)
 
     def digest_now(self, classified: Classified) -> str:
-        """The digest that the same evidence has now: equal as long as nothing that the verdict rests on changed."""
+        """The digest that the same evidence has now: equal as long as nothing that the verdict rests on changed.
+
+        Empty where somebody's lock keeps the schema from being read: that is no longer the same either.
+        """
         subject = classified.subject
         attempts = tuple(row for row in self._target.rows() if row.migration == subject.migration)
-        now = replace(subject, attempts=attempts, production=self._production(subject))
+        try:
+            now = replace(subject, attempts=attempts, production=self._production(subject))
+        except psycopg.errors.LockNotAvailable:
+            return ""
         return digest(now, self._target.identity.parts, classified.base)
 
     def _plan(self, name: str, rows: Sequence[Row]) -> _Plan:
@@ -143,7 +157,7 @@ class Investigator:
             subject = replace(subject, production=self._production(subject))
             return replace(subject, running=self._running(plan, subject))
         except psycopg.errors.LockNotAvailable:
-            return replace(subject, running=("Another session holds a lock that keeps the schema from being read.",))
+            return replace(subject, running=(_LOCKED,))
 
     def _replays(self, plan: _Plan) -> tuple[Replay, ...]:
         history = self._workshop.history(plan.base)
