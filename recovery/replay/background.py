@@ -81,6 +81,8 @@ class Workshop:
         self._thread.shutdown()
 
     def _stop(self) -> None:
+        if self._history is not None:
+            self._history.release()
         if self._context is not None:
             self._context.__exit__(None, None, None)
 

@@ -90,6 +90,10 @@ class HistoryReplay:
             self._reset(self._connection)
         return self._connection
 
+    def release(self) -> None:
+        """Ends the session; the database stays for the server to drop."""
+        self._close()
+
     def _close(self) -> None:
         if self._connection is not None:
             self._connection.close()
