@@ -1,0 +1,360 @@
+"""Rules that keep a verdict from being wrong, each staged on a real server."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+from staging import Server
+
+from recovery.errors import RecoveryError
+from recovery.evidence import Investigator
+from recovery.postgres.url import parse
+from recovery.prisma.migrations import read
+from recovery.replay import scratch
+from recovery.replay.background import Workshop
+from recovery.replay.scratch import ScratchServer
+from recovery.scripts import Scripts
+from recovery.target import Target
+from states.verdict import Decision, Evidence, Verdict
+
+PRISMA_LOCK = 72707369
+LEDGER = """
+CREATE TABLE _prisma_migrations (
+    id varchar(36) PRIMARY KEY NOT NULL, checksum varchar(64) NOT NULL, finished_at timestamptz,
+    migration_name varchar(255) NOT NULL, logs text, rolled_back_at timestamptz,
+    started_at timestamptz NOT NULL DEFAULT now(), applied_steps_count integer NOT NULL DEFAULT 0
+)
+"""
+FAILED = "20260110_failed"
+LOGS = "Database error code: 42P07"
+_numbers = count(1)
+
+
+@dataclass
+class Production:
+    """A database with a ledger written by hand, and the folder of its migrations."""
+
+    server: Server
+    folder: Path
+    workshop: Workshop
+    database: str = field(default_factory=lambda: f"rules_{next(_numbers)}")
+    minutes: Iterator[int] = field(default_factory=lambda: count(1))
+
+    def run(self, script: str) -> None:
+        """Runs a script on production, in a session that ends at once."""
+        with self.server.connect(self.database) as connection:
+            connection.execute(script.encode())
+
+    def file(self, name: str, script: str) -> str:
+        """Puts a migration into the folder; its checksum."""
+        path = self.folder / name / "migration.sql"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(script)
+        return hashlib.sha256(script.encode()).hexdigest()
+
+    def row(self, name: str, checksum: str, *, finished: bool, steps: int, logs: str | None = None) -> None:
+        """Writes a row of the ledger, a minute after the last one."""
+        at = f"2026-01-01 00:{next(self.minutes):02}:00+00"
+        with self.server.connect(self.database) as connection:
+            connection.execute(
+                "INSERT INTO _prisma_migrations (id, checksum, migration_name, started_at, finished_at,"
+                " applied_steps_count, logs) VALUES (gen_random_uuid(), %s, %s, %s, %s, %s, %s)",
+                (checksum, name, at, at if finished else None, steps, logs),
+            )
+
+    def finished(self, name: str, script: str, steps: int = 1) -> None:
+        """A migration that was deployed, now."""
+        self.run(script)
+        self.row(name, self.file(name, script), finished=True, steps=steps)
+
+    def failed(self, script: str, name: str = FAILED, *, steps: int = 0, logs: str | None = LOGS) -> None:
+        """A migration that failed; what it left in the schema is up to the test."""
+        self.row(name, self.file(name, script), finished=False, steps=steps, logs=logs)
+
+    def judge(self, name: str = FAILED, sleep: Callable[[float], None] = lambda _: None) -> Evidence:
+        """The evidence; no time passes between two looks at a held lock."""
+        target = Target(parse(self.server.url(self.database)), "the test")
+        try:
+            scripts = Scripts(self.folder, read(self.folder), None)
+            return Investigator(target, scripts, self.workshop, sleep).classify(name).evidence
+        finally:
+            target.close()
+
+
+@pytest.fixture(scope="module")
+def scratch_server() -> Iterator[ScratchServer]:
+    with scratch.embedded() as running:
+        yield running
+
+
+@pytest.fixture
+def production(server: Server, scratch_server: ScratchServer, tmp_path: Path) -> Iterator[Production]:
+    """With one finished migration: a table t with a row, and a sequence s."""
+    workshop = Workshop(lambda: nullcontext(scratch_server), "public")
+    one = Production(server, tmp_path / "migrations", workshop)
+    server.create_database(one.database)
+    one.run(LEDGER)
+    one.finished("20260101_first", "CREATE TABLE t (id int PRIMARY KEY, a int); CREATE SEQUENCE s;")
+    one.run("INSERT INTO t VALUES (1, 1)")
+    yield one
+    workshop.close()
+
+
+def verdict(evidence: Evidence) -> tuple[Verdict, Decision]:
+    return evidence.verdict, evidence.decision
+
+
+APPLIED = (Verdict.APPLIED, Decision.MARK_APPLIED)
+NOT_APPLIED = (Verdict.NOT_APPLIED, Decision.MARK_ROLLED_BACK)
+UNDECIDABLE = (Verdict.UNDECIDABLE, Decision.OPERATOR)
+DRIFTED = (Verdict.DRIFTED, Decision.OPERATOR)
+WAIT = (Verdict.IN_PROGRESS, Decision.WAIT)
+
+
+def test_the_base_is_in_the_order_in_which_it_finished(production: Production) -> None:
+    """E1: a late merge, earlier by name and later in time, is replayed after what it builds on."""
+    production.finished("20260105_table", "CREATE TABLE u (id int)")
+    production.finished("20260103_merged_late", "ALTER TABLE u ADD COLUMN b int")
+    production.failed("ALTER TABLE u DROP COLUMN b")
+    evidence = production.judge()
+    assert verdict(evidence) == NOT_APPLIED
+    assert not any("Not replayed" in reason for reason in evidence.reasons)
+    production.run("ALTER TABLE u DROP COLUMN b")
+    assert verdict(production.judge()) == APPLIED
+
+
+def test_what_is_pending_is_not_in_the_base(production: Production) -> None:
+    """E1: a pending migration that sorts before the failed one didn't run, so IF NOT EXISTS still makes the table."""
+    production.file("20260103_pending", "CREATE TABLE z (id int)")
+    production.failed("CREATE TABLE IF NOT EXISTS z (id int)")
+    assert verdict(production.judge()) == NOT_APPLIED
+    production.run("CREATE TABLE z (id int)")
+    assert verdict(production.judge()) == APPLIED
+
+
+def test_a_stamped_migration_is_replayed_and_one_that_cannot_be_is_named(production: Production) -> None:
+    """E1: rows with steps 0 belong to the base; one that can't be replayed leaves nothing behind, and is named."""
+    production.finished("20260102_stamped", "CREATE TABLE v (id int)", steps=0)
+    broken = production.file("20260103_broken", "CREATE TABLE half (id int); ALTER TABLE nowhere ADD c int;")
+    production.row("20260103_broken", broken, finished=True, steps=0)
+    production.failed("ALTER TABLE v ADD COLUMN b int; CREATE TABLE IF NOT EXISTS half (id int);")
+    evidence = production.judge()
+    assert verdict(evidence) == NOT_APPLIED
+    assert any("20260103_broken" in reason for reason in evidence.reasons)
+
+
+@pytest.mark.parametrize(
+    ("script", "done", "expected"),
+    [
+        ("ALTER TABLE t ADD b int", "ALTER TABLE t ADD b int", APPLIED),
+        ("ALTER TABLE t ADD b int", "", DRIFTED),
+        ("UPDATE t SET a = 2", "", APPLIED),
+        ("ALTER TABLE t ADD b int; UPDATE t SET b = a;", "ALTER TABLE t ADD b int", APPLIED),
+    ],
+)
+def test_what_ran_to_its_end_is_never_marked_rolled_back(
+    production: Production, script: str, done: str, expected: tuple[Verdict, Decision]
+) -> None:
+    """E3: with applied_steps_count 1, production that doesn't show the script has changed since."""
+    production.failed(script, steps=1)
+    if done:
+        production.run(done)
+    assert verdict(production.judge()) == expected
+
+
+OPEN = [
+    "UPDATE t SET a = 2",
+    "TRUNCATE t",
+    "SELECT setval('s', 10)",
+    "ALTER SEQUENCE s RESTART WITH 100",
+    "INSERT INTO t VALUES (2, 2)",
+    "DELETE FROM t",
+    "MERGE INTO t USING (VALUES (1)) v (id) ON t.id = v.id WHEN MATCHED THEN UPDATE SET a = 3",
+    "DO $$ BEGIN UPDATE t SET a = 2; END $$",
+    "WITH changed AS (UPDATE t SET a = 2 RETURNING id) SELECT id FROM changed",
+    "REFRESH MATERIALIZED VIEW m",
+]
+
+
+@pytest.mark.parametrize("statement", OPEN)
+@pytest.mark.parametrize("there", [False, True], ids=["absent", "in-place"])
+def test_what_the_schema_cannot_show_is_open(production: Production, statement: str, *, there: bool) -> None:
+    """E4: a statement whose step changes nothing that can be seen makes the verdict undecidable, by its number."""
+    production.finished("20260102_view", "CREATE MATERIALIZED VIEW m AS SELECT a FROM t")
+    production.failed(f"{statement};\nALTER TABLE t ADD b int;")
+    if there:
+        production.run("ALTER TABLE t ADD b int")
+    evidence = production.judge()
+    assert verdict(evidence) == UNDECIDABLE
+    assert any("Statement 1 is open" in reason for reason in evidence.reasons)
+    assert evidence.statements[0].state == "open"
+
+
+@pytest.mark.parametrize(
+    "script",
+    ["-- only a remark\n", "SELECT 1;", "CREATE TABLE IF NOT EXISTS t (id int);", "SET lock_timeout = '5s'; SELECT 1;"],
+)
+def test_an_inert_script_is_run_again(production: Production, script: str) -> None:
+    """E6: a script that changes nothing here is not applied: Prisma runs and records it itself."""
+    production.failed(script)
+    assert verdict(production.judge()) == NOT_APPLIED
+
+
+def test_steps_that_look_alike_with_something_between_are_undecidable(production: Production) -> None:
+    """E6: DROP COLUMN a; ADD COLUMN a ends as it began, and a second run would wipe the column."""
+    production.failed("ALTER TABLE t DROP COLUMN a; ALTER TABLE t ADD COLUMN a int;")
+    assert verdict(production.judge()) == UNDECIDABLE
+
+
+MADE = "CREATE TABLE x (id int PRIMARY KEY, a text);"
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ("ALTER TABLE x ADD demanded int NOT NULL", DRIFTED),
+        ("ALTER TABLE x ADD UNIQUE (a)", DRIFTED),
+        ("CREATE UNIQUE INDEX x_a ON x (a)", DRIFTED),
+        ("ALTER TABLE x ADD CHECK (a <> '')", DRIFTED),
+        ("ALTER TABLE x ENABLE ROW LEVEL SECURITY", DRIFTED),
+        ("CREATE RULE quiet AS ON DELETE TO x DO INSTEAD NOTHING", DRIFTED),
+        (
+            "CREATE TRIGGER q BEFORE UPDATE ON x FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+            DRIFTED,
+        ),
+        ("ALTER TABLE x ADD optional int", APPLIED),
+        ("ALTER TABLE x ADD filled int NOT NULL DEFAULT 0", APPLIED),
+        ("CREATE INDEX x_a ON x (a)", APPLIED),
+        ("ALTER TABLE x OWNER TO pg_monitor", APPLIED),
+        ("GRANT SELECT ON x TO PUBLIC", APPLIED),
+    ],
+)
+def test_what_the_script_creates_is_compared_closed(
+    production: Production, more: str, expected: tuple[Verdict, Decision]
+) -> None:
+    """E8: what changes how a created table works is a difference; what only adds to it, or owns it, is none."""
+    production.failed(MADE)
+    production.run(f"{MADE} {more}")
+    assert verdict(production.judge()) == expected
+
+
+def test_what_the_script_alters_is_compared_on_what_it_touches(production: Production) -> None:
+    """E8: other drift on a table that the script only alters is none of our business."""
+    production.failed("ALTER TABLE t ADD b int")
+    production.run("ALTER TABLE t ADD b int, ADD demanded int NOT NULL DEFAULT 1, ADD UNIQUE (a)")
+    production.run("ALTER TABLE t ALTER demanded DROP DEFAULT")
+    assert verdict(production.judge()) == APPLIED
+
+
+def test_an_object_that_is_only_named_is_compared_too(production: Production) -> None:
+    """E9: a conditional statement without effect in the scratch database hides no difference in production."""
+    production.failed("CREATE TABLE z (id int); ALTER TABLE IF EXISTS extra ADD COLUMN c int;")
+    production.run("CREATE TABLE z (id int)")
+    assert verdict(production.judge()) == APPLIED
+    production.run("CREATE TABLE extra (id int)")
+    evidence = production.judge()
+    assert evidence.decision is Decision.OPERATOR
+    assert "table public.extra" in [difference.object for difference in evidence.differences]
+
+
+def test_a_migration_that_was_overtaken_is_for_a_person(production: Production) -> None:
+    """E10: one that finished later and touches the same table makes it undecidable, by name; another one doesn't."""
+    production.failed("ALTER TABLE t ADD b int")
+    production.finished("20260111_elsewhere", "CREATE TABLE other (id int)")
+    assert verdict(production.judge()) == NOT_APPLIED
+    production.finished("20260112_overtaking", "ALTER TABLE t ADD c int")
+    evidence = production.judge()
+    assert verdict(evidence) == UNDECIDABLE
+    assert any("20260112_overtaking" in reason for reason in evidence.reasons)
+
+
+SCRIPT = "ALTER TABLE t ADD COLUMN b int"
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        pytest.param(f"BEGIN; {SCRIPT}", id="script-in-transaction"),
+        pytest.param(SCRIPT, id="script-then-idle"),
+        pytest.param("UPDATE _prisma_migrations SET logs = logs", id="wrote-to-the-ledger"),
+        pytest.param("BEGIN; LOCK TABLE t IN SHARE UPDATE EXCLUSIVE MODE; SELECT 1", id="lock-on-the-table"),
+        pytest.param("BEGIN; LOCK TABLE t; SELECT 1", id="exclusive-lock-on-the-table"),
+    ],
+)
+def test_a_session_that_may_be_at_work_on_it_is_waited_for(production: Production, work: str) -> None:
+    """E14: its script, the ledger or a lock on its table in another session: in progress, and once it is gone, not."""
+    production.failed(SCRIPT)
+    with production.server.connect(production.database) as other:
+        for statement in work.split("; "):
+            other.execute(statement.encode())
+        assert verdict(production.judge()) == WAIT
+        if other.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+            other.execute("ROLLBACK")
+    assert production.judge().verdict in (Verdict.APPLIED, Verdict.NOT_APPLIED)
+
+
+def test_a_session_that_only_looks_is_not_waited_for(production: Production) -> None:
+    """E14: a person who reads the ledger, or works on another table, is no deploy."""
+    production.failed(SCRIPT)
+    with production.server.connect(production.database) as other:
+        other.execute("SELECT * FROM _prisma_migrations")
+        assert verdict(production.judge()) == NOT_APPLIED
+
+
+def test_prismas_lock_is_looked_at_again_before_it_counts(production: Production) -> None:
+    """E14: held for long it means in progress; given back within the patience it doesn't."""
+    production.failed(SCRIPT)
+    waits: list[float] = []
+    with production.server.connect(production.database) as other:
+        other.execute(f"SELECT pg_advisory_lock({PRISMA_LOCK})".encode())
+        assert verdict(production.judge(sleep=waits.append)) == WAIT
+        assert sum(waits) >= 15
+
+        def release(_: float) -> None:
+            other.execute(f"SELECT pg_advisory_unlock({PRISMA_LOCK})".encode())
+
+        assert verdict(production.judge(sleep=release)) == NOT_APPLIED
+
+
+def test_a_scratch_server_that_is_the_target_is_refused(server: Server) -> None:
+    """E15: a scratch URL with the target's system identifier would replay on production."""
+    with server.connect() as connection:
+        row = connection.execute("SELECT system_identifier::text FROM pg_control_system()").fetchone()
+        before = connection.execute("SELECT count(*) FROM pg_database").fetchone()
+        assert row is not None
+        with pytest.raises(RecoveryError) as caught, scratch.at(server.dsn, row[0]):
+            pass
+        assert connection.execute("SELECT count(*) FROM pg_database").fetchone() == before
+    assert caught.value.code.startswith("scratch.")
+
+
+def test_what_reaches_beyond_the_scratch_database_is_not_executed(
+    production: Production, scratch_server: ScratchServer, tmp_path: Path
+) -> None:
+    """E15: a role, or a program on the scratch server's machine, isn't made or run; the steps before still count."""
+    witness = tmp_path / "witness"
+    witness.mkdir(mode=0o777)
+    witness.chmod(0o777)
+    tmp_path.chmod(0o755)
+    production.failed(f"ALTER TABLE t ADD b int; CREATE ROLE beyond; COPY t TO PROGRAM 'cat > {witness}/ran';")
+    production.run("ALTER TABLE t ADD b int")
+    evidence = production.judge()
+    assert evidence.decision is Decision.OPERATOR
+    assert not list(witness.iterdir())
+    with scratch_server.connect(scratch_server.create()) as connection:
+        assert connection.execute("SELECT count(*) FROM pg_roles WHERE rolname = 'beyond'").fetchone() == (0,)
+
+
+def test_a_dead_attempt_beside_a_finished_one_is_withdrawn(production: Production) -> None:
+    """F7: of a migration that finished in another attempt, the dead one is marked rolled back, never applied."""
+    script = "CREATE TABLE z (id int)"
+    production.finished(FAILED, script)
+    production.failed(script)
+    evidence = production.judge()
+    assert verdict(evidence) == (Verdict.APPLIED, Decision.MARK_ROLLED_BACK)
+    assert any("that attempt only" in reason for reason in evidence.reasons)
