@@ -25,6 +25,7 @@ NAMES = (
     "deploy.ddl",
     "git.commit",
     "git.clean",
+    "prisma.target",
     "recovery.alone",
 )
 
@@ -197,6 +198,22 @@ def quiet_checks(target: Target, sleep: Callable[[float], None] = time.sleep) ->
     else:
         ddl = _held("deploy.ddl", "no session is changing the schema", source)
     return [lock, ddl]
+
+
+def command_checks(proven: bool) -> list[Check]:  # noqa: FBT001 - the one fact there is
+    """Does the project's Prisma go where we send it?"""
+    source = "`prisma migrate status` with a URL that leads to a listener of ours"
+    if proven:
+        return [_held("prisma.target", "the project's Prisma goes to the database that it is given", source)]
+    return [
+        _refused(
+            "prisma.target",
+            "the project's Prisma did not go to the database that it was given: it may work on another one",
+            source,
+            "Let schema.prisma or prisma.config read its URL from DATABASE_URL or DIRECT_URL; or see what "
+            "`prisma migrate status` says.",
+        )
+    ]
 
 
 def waive(checks: list[Check], expected: Expectation) -> tuple[Check, ...]:

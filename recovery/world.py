@@ -3,6 +3,7 @@
 import shlex
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,14 @@ from recovery.handover import HandOver
 from recovery.platform.git import Repository
 from recovery.postgres.connect import answering
 from recovery.postgres.sessions import OUR_NAME, RECOVERY_LOCK, SessionLock, holders
-from recovery.preflight import Expectation, checkout_checks, database_checks, quiet_checks, waive
+from recovery.preflight import (
+    Expectation,
+    checkout_checks,
+    command_checks,
+    database_checks,
+    quiet_checks,
+    waive,
+)
 from recovery.prisma import logs
 from recovery.prisma.cli import PrismaCli, command
 from recovery.prisma.migrations import read as read_migrations
@@ -88,6 +96,7 @@ class RealWorld:
         self,
         observer: Observer,
         cli: PrismaCli,
+        goes_where_sent: Callable[[], bool],
         on_output: Callable[[str], None],
         on_interrupt: Callable[[], None],
     ) -> None:
@@ -96,6 +105,7 @@ class RealWorld:
         Args:
             observer: what it sees through.
             cli: the project's Prisma.
+            goes_where_sent: proves that it works on the database that it is given (RULES F2).
             on_output: called with each line that a command prints.
             on_interrupt: called when ^C comes while a command is waited for.
 
@@ -103,6 +113,7 @@ class RealWorld:
             BusyError: another recovery of this database is at work.
         """
         self._observer = observer
+        self._goes_where_sent = goes_where_sent
         self.target = observer.target
         self._connection = self.target.working(f"{OUR_NAME} lock")
         self._lock = SessionLock(self._connection, RECOVERY_LOCK)
@@ -124,8 +135,12 @@ class RealWorld:
 
     def checks(self) -> tuple[Check, ...]:
         """See `World.checks`."""
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            proof = beside.submit(self._goes_where_sent)
+            made = self._observer.checks()
+            commands = waive(command_checks(proof.result()), self._observer.expected)
         alone = Check("recovery.alone", Outcome.HELD, "no other recovery is at work here", "our advisory lock")
-        return (*self._observer.checks(), alone)
+        return (*made, *commands, alone)
 
     def inspect(self) -> Inspection:
         """See `World.inspect`."""

@@ -19,6 +19,8 @@ from recovery.pipeline import PipelineRunner, unfinished
 from recovery.plan import plan
 from recovery.prisma.cli import PrismaCli
 from recovery.prisma.project import find_launcher
+from recovery.prisma.sentinel import Sentinel, fingerprint, proven
+from recovery.replay.embedded import cache_folder
 from recovery.report.log import sink
 from recovery.report.terminal import Terminal, console_of_output
 from recovery.secrets import Redactor
@@ -48,6 +50,7 @@ def _world(session: Session, ask: AskName, emit: events.Sink) -> Iterator[tuple[
         world = RealWorld(
             observer,
             cli,
+            Sentinel(cache_folder(), fingerprint(session.project(), launcher, os.environ), lambda: proven(cli)).holds,
             on_output=lambda line: emit(events.OutputLine(line)),
             on_interrupt=lambda: emit(events.OutputLine("^C: waiting for this command to end, then stopping.")),
         )

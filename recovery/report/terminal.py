@@ -121,8 +121,9 @@ class Terminal:
     def _enter(self, state: State) -> None:
         if state is self._state and state is not State.PREFLIGHT:
             return
+        if state is not State.PREFLIGHT:
+            self._since = self._clock()
         self._state = state
-        self._since = self._clock()
         style = "bold green" if state is State.PIPELINE_READY else "bold"
         self._print(f"\n[{style}]{state}[/]")
 

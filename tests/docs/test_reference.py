@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from recovery import config
+from recovery.preflight import NAMES
 from recovery.report import terminal
 from states.answers import Exit
 from states.verdict import Verdict
@@ -36,12 +37,7 @@ def sources() -> Iterator[tuple[Path, ast.AST]]:
 def codes() -> set[str]:
     """Every code that the source gives to a refusal or an error; of built ones, every form that they can take."""
     found: set[str] = set()
-    checks = {
-        node.value
-        for path, node in sources()
-        if path.name in ("preflight.py", "world.py") and isinstance(node, ast.Constant)
-        if isinstance(node.value, str) and re.fullmatch(r"(target|ledger|deploy|git|recovery)\.[a-z]+", node.value)
-    }
+    checks = set(NAMES)
     forms = {"preflight.": checks, "classify.": set(Verdict)}
     for path, node in sources():
         if not isinstance(node, ast.Call) or not node.args:

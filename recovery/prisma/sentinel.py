@@ -1,0 +1,99 @@
+"""Proving that the project's Prisma goes where we send it (RULES F2).
+
+A configuration can read its URL from a variable that no pattern sees: the evidence would come from one database,
+and the command would go to another. So a command that changes nothing is first run with a URL that leads to
+a listener of our own, in every variable that the project could read; only a connection there proves that we choose.
+"""
+
+import hashlib
+import os
+import re
+import secrets
+import socket
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from recovery.prisma.cli import PrismaCli, Status
+from recovery.prisma.project import Launcher, Project
+
+#: The command connects within about a second; one that hasn't by then will not.
+SECONDS = 30.0
+_ACCEPT_SECONDS = 0.05
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+#: Raised when what a proof means changes: older ones are void then.
+_VERSION = 1
+
+
+def fingerprint(project: Project, launcher: Launcher, environ: Mapping[str, str]) -> str:
+    """Names all that a proof rests on: how the CLI is started, its configuration, the variables it mentions.
+
+    Paths count from the project's root: the same project elsewhere has the same proof.
+    """
+    started = tuple(part.replace(str(project.root), ".") for part in launcher.argv)
+    digest = hashlib.sha256(repr((_VERSION, started, launcher.version, project.url_variables)).encode())
+    texts = []
+    for path in _configuration(project):
+        content = path.read_bytes()
+        texts.append(content.decode(errors="replace"))
+        digest.update(repr((os.path.relpath(path, project.root), hashlib.sha256(content).hexdigest())).encode())
+    mentioned = {word for text in texts for word in _NAME.findall(text)} - set(project.url_variables)
+    for name in sorted(mentioned & set(environ)):
+        digest.update(repr((name, hashlib.sha256(environ[name].encode()).hexdigest())).encode())
+    return digest.hexdigest()
+
+
+def _configuration(project: Project) -> tuple[Path, ...]:
+    schemas = sorted(project.schema.rglob("*.prisma")) if project.schema.is_dir() else [project.schema]
+    beside = project.schema if project.schema.is_dir() else project.schema.parent
+    others = [project.config, project.root / "package.json", project.root / ".env", beside / ".env"]
+    return tuple(path for path in (*schemas, *others) if path is not None and path.is_file())
+
+
+def proven(cli: PrismaCli, clock: Callable[[], float] = time.monotonic) -> bool:
+    """Runs `prisma migrate status` against a listener of ours; True if it came there."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(_ACCEPT_SECONDS)
+        port = listener.getsockname()[1]
+        url = f"postgresql://sentinel:{secrets.token_hex(8)}@127.0.0.1:{port}/sentinel?connect_timeout=5"
+        running = cli.start(Status(), url=url)
+        deadline = clock() + SECONDS
+        try:
+            while clock() < deadline:
+                ended = running.poll() is not None
+                try:
+                    listener.accept()[0].close()
+                except TimeoutError:
+                    if ended:
+                        return False
+                else:
+                    return True
+            return False
+        finally:
+            running.kill_group()
+            running.wait()
+
+
+class Sentinel:
+    """The proof, kept between runs by what it rests on."""
+
+    def __init__(self, folder: Path, key: str, prove: Callable[[], bool]) -> None:
+        """Takes its means.
+
+        Args:
+            folder: where proofs are kept.
+            key: the fingerprint.
+            prove: makes the proof.
+        """
+        self._proof = folder / "sentinel" / key
+        self._prove = prove
+
+    def holds(self) -> bool:
+        """Commands go where we send them. Only a proof is kept: a failure is tried again."""
+        if self._proof.exists():
+            return True
+        if not self._prove():
+            return False
+        self._proof.parent.mkdir(parents=True, exist_ok=True)
+        self._proof.touch()
+        return True

@@ -1,0 +1,65 @@
+"""RULES F2: a command is let go only if it is proven to go where the evidence came from."""
+
+from collections.abc import Callable
+
+from staging import Case
+from staging.incident import FAILED
+
+from tests.acceptance.scene import APPLIED, STUCK, Scene
+
+Make = Callable[[Case], Scene]
+READS = 'process.env.DATABASE_URL ?? ""'
+# A variable that no pattern can know for a URL, and that leads to another database: staging's.
+DIVERTED = 'process.env["STAGING" + "_DB"] ?? ""'
+
+
+def divert(scene: Scene, database: str) -> None:
+    """The project's configuration takes its database from a variable of its own."""
+    config = scene.folder / "prisma.config.ts"
+    text = config.read_text()
+    assert READS in text
+    config.write_text(text.replace(READS, DIVERTED))
+    scene.variables["STAGING_DB"] = scene.server.url(database)
+
+
+def test_a_project_that_works_on_another_database_is_refused_before_anything_is_changed(make: Make) -> None:
+    """Evidence from production, command on staging: neither is touched, and the check is named."""
+    production, other = make("exists"), make("exists")
+    divert(production, other.database)
+    before = production.everything(), other.everything()
+    done = production.cli("run", "--yes")
+    assert done.code == 4, done
+    assert "preflight.prisma.target" in done.said
+    assert (production.everything(), other.everything()) == before
+    assert production.effects("intended") == []
+
+
+def test_without_the_proof_the_other_database_would_have_been_stamped(make: Make) -> None:
+    """What the check is for: waived by name, the command goes to the other database, and this one's ledger tells."""
+    production, other = make("exists"), make("exists")
+    divert(production, other.database)
+    done = production.cli("run", "--yes", "--waive", "prisma.target=to see what it keeps from happening")
+    assert done.code in (3, 5), done
+    assert production.ledger() == STUCK
+
+
+def test_a_project_that_goes_where_it_is_sent_is_proven_once(make: Make) -> None:
+    """The proof is made with `migrate status`, and kept for the same configuration."""
+    scene = make("exists")
+    scene.rehearse()
+    done = scene.cli("run", "--yes")
+    assert done.code == 0, done
+    assert scene.ledger() == APPLIED
+    assert FAILED in done.out
+    assert [words[1] for words in scene.commands()] == ["resolve", "deploy"]
+
+
+def test_a_failed_proof_is_not_kept(make: Make) -> None:
+    """Once the configuration is put right the same run goes on."""
+    scene, other = make("exists"), make("absent")
+    config = (scene.folder / "prisma.config.ts").read_text()
+    divert(scene, other.database)
+    assert scene.cli("run", "--yes").code == 4
+    (scene.folder / "prisma.config.ts").write_text(config)
+    assert scene.cli("run", "--yes").code == 0
+    assert scene.ledger() == APPLIED
