@@ -48,8 +48,8 @@ _ROOM = 1 << 30
 # A folder left behind would be left in memory, so the two programs are found whatever PATH is.
 _WATCHDOG = """
 PATH=$PATH:/usr/bin:/bin
-cp -a "$1" "$0/data" && {
-    shift
+cp -a . "$0/data" && {
+    cd "$0"
     "$@" >"$0/log" 2>&1 &
     server=$!
     while read -r _; do :; done
@@ -94,9 +94,9 @@ class Embedded:
         settings = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         server = [str(wheel.home / "bin" / "postgres"), "-D", str(self.folder / "data"), *settings]
         self._watchdog = subprocess.Popen(
-            ["/bin/sh", "-c", _WATCHDOG, str(self.folder), str(prepared), *server],
+            ["/bin/sh", "-c", _WATCHDOG, str(self.folder), *server],
             **wheel.user,
-            cwd=self.folder,
+            cwd=prepared,  # entered before the user is changed: the cache may lie where that user could not go
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -138,9 +138,6 @@ def test_two_at_once() -> None:
 
 def test_prepared_once_by_whoever_is_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Processes that start together on a fresh machine all get a server; the cache is made once and whole."""
-    tmp_path.chmod(0o755)
-    for parent in tmp_path.parents[:2]:
-        parent.chmod(0o755)
     monkeypatch.setenv("PRISMA_RECOVERY_CACHE", str(tmp_path / "cache"))
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(REPOSITORY), *sys.path])}
     program = CHILD.replace("signal.pause()", "pass")
