@@ -3,8 +3,8 @@
 import json
 import os
 import signal
+import subprocess
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from staging import Case, Server, stage
@@ -150,9 +150,12 @@ def test_an_unknown_step_is_refused(scene: Scene) -> None:
 def test_the_gate_is_looked_at_again(scene: Scene) -> None:
     """A migration that came in after the gate opened shuts it: no step is run."""
     assert scene.cli("run", "--yes").code == 0
-    late = Path(scene.folder / "prisma/migrations/20260301000000_late/migration.sql")
+    late = scene.folder / "prisma/migrations/20260301000000_late/migration.sql"
     late.parent.mkdir()
     late.write_text("CREATE TABLE late (id int);\n")
+    author = ("-c", "user.name=Test", "-c", "user.email=test@example.com")
+    for command in (("add", "prisma"), (*author, "commit", "--quiet", "--message=Late")):
+        subprocess.run(["git", *command], cwd=scene.folder, check=True)
     refused = scene.cli("pipeline")
     assert refused.code == 3, refused
     assert "pipeline.history_changed" in refused.out

@@ -19,15 +19,13 @@ def test_the_password_is_seen_nowhere(tmp_path: Path) -> None:
         commands = (
             ("inspect",),
             ("inspect", "--json"),
-            ("run", "--plan"),
-            ("run",),
             ("run", "--yes", "--pipeline"),
             ("status",),
             ("status", "--json"),
             ("pipeline",),
         )
         said = [scene.cli(*command) for command in commands]
-        assert said[4].code == 0, said[4]
+        assert said[2].code == 0, said[2]
         assert scene.ledger() == APPLIED
         scene.variables["DATABASE_URL"] = scene.incident.database_url.replace("horse", "mouse")
         wrong = scene.cli("run", "--yes")

@@ -71,7 +71,6 @@ def test_a_url_that_leads_nowhere(scene: Scene, url: str, code: int, words: tupl
     """No, a malformed or a foreign URL is a usage error; a server that doesn't answer is worth another try."""
     scene.variables["DATABASE_URL"] = url
     refused(scene, code, *words)
-    refused(scene, code, *words, command=("inspect", "--json"))
     assert not (scene.folder / ".prisma-recovery").exists()
 
 
@@ -166,10 +165,9 @@ def test_a_folder_without_script(scene: Scene) -> None:
     ],
 )
 def test_a_configuration_with_a_mistake(scene: Scene, text: str, words: tuple[str, ...]) -> None:
-    """Invalid TOML, an unknown key or value: exit code 2, with the place, for every command."""
+    """Invalid TOML, an unknown key or value: exit code 2, with the place."""
     scene.configuration.write_text(text)
-    for command in (("run", "--yes"), ("inspect",), ("status",)):
-        refused(scene, 2, "prisma-recovery.toml", *words, command=command)
+    refused(scene, 2, "prisma-recovery.toml", *words)
 
 
 def test_a_journal_of_a_newer_version(scene: Scene) -> None:
