@@ -63,6 +63,7 @@ with open(os.path.join(here, "pid"), "w") as pid:
 with open(os.path.join(here, "commands"), "a") as commands:
     print(json.dumps(sys.argv[1:]), file=commands)
 if do == "look around":
+    print("as a CLI might say:", os.environ["DATABASE_URL"], flush=True)
     with open(os.path.join(here, "seen"), "ab") as seen:
         for pid in filter(str.isdigit, os.listdir("/proc")):
             try:
