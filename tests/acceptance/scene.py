@@ -53,7 +53,7 @@ _numbers = count(1)
 # Stands where the project's CLI would, and passes every command on to it. What happens around that is said by
 # REHEARSAL: for "resolve" and "deploy", what to do before or after.
 WRAPPER = """
-import json, os, signal, subprocess, sys
+import json, os, signal, subprocess, sys, urllib.parse
 word = "resolve" if "resolve" in sys.argv else "deploy" if "deploy" in sys.argv else "other"
 do = json.loads(os.environ.get("REHEARSAL", "{}")).get(word, "")
 recovery = os.getppid()
@@ -63,7 +63,9 @@ with open(os.path.join(here, "pid"), "w") as pid:
 with open(os.path.join(here, "commands"), "a") as commands:
     print(json.dumps(sys.argv[1:]), file=commands)
 if do == "look around":
-    print("as a CLI might say:", os.environ["DATABASE_URL"], flush=True)
+    url = os.environ["DATABASE_URL"]
+    secret = urllib.parse.unquote(urllib.parse.urlsplit(url).password)
+    print("as a CLI might say:", url, "with", secret, flush=True)
     with open(os.path.join(here, "seen"), "ab") as seen:
         for pid in filter(str.isdigit, os.listdir("/proc")):
             try:
