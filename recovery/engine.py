@@ -5,118 +5,29 @@ is the fold of its events and the world, observed anew from PREFLIGHT on.
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from dataclasses import asdict
+from typing import Any
 
 from recovery import events
 from recovery.errors import BusyError, RecoveryError
 from recovery.evidence import Classified
 from recovery.journal import Journal
 from recovery.memory import Kind, Memory, recall
-from recovery.proof import Proof
+from recovery.ports import Ended, Inspection, Performed, Policy, Question, World
 from states import classification, effects
 from states.answers import Answer, Exit, Go, Refusal
 from states.classification import ClassifyFacts
 from states.deployment import DeployFacts, Failure
-from states.facts import Check, History, Row
+from states.facts import Row
 from states.inspection import InspectFacts
 from states.machine import Facts, RecoveryMachine
 from states.preflight import PreflightFacts
 from states.resolution import ResolveFacts
 from states.table import FINAL, State
-from states.verdict import Evidence
 from states.verification import VerifyFacts
 
 #: The end of a command's output that goes into the journal and into refusals, in characters.
 OUTPUT_KEPT = 2_000
-
-
-@dataclass(frozen=True, slots=True)
-class Inspection:
-    """Ledger and folder, as they are now.
-
-    Attributes:
-        failures: migrations with an unfinished row, and why they failed.
-        checksums: of each file in the folder.
-    """
-
-    history: History
-    rows: tuple[Row, ...]
-    failures: tuple[Failure, ...]
-    checksums: dict[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Performed:
-    """How an effect's command ended.
-
-    Attributes:
-        unchanged: why it was not even tried, as `the evidence has changed`; empty if it was.
-        output: the end of what it printed, redacted.
-    """
-
-    unchanged: str = ""
-    output: str = ""
-    exit_code: int | None = None
-    seconds: float = 0.0
-    interrupted: bool = False
-
-
-class World(Protocol):
-    """Production, the project, and Prisma: everything outside the engine."""
-
-    def checks(self) -> tuple[Check, ...]:
-        """Preflight, made anew."""
-
-    def inspect(self) -> Inspection:
-        """Ledger and folder, read anew."""
-
-    def classify(self, name: str) -> Classified:
-        """The evidence on a failed migration."""
-
-    def resolve(self, effect: effects.Resolution, classified: Classified) -> Performed:
-        """Marks a migration, if the evidence is still the same when Prisma's lock is ours."""
-
-    def deploy(self, effect: effects.Deploy, inspection: Inspection) -> Performed:
-        """Deploys, if exactly this is still pending when Prisma's lock is ours."""
-
-    def prove(self, rows: tuple[Row, ...], deployed: frozenset[str]) -> Proof:
-        """Compares production with its history; `deployed` names what this run has deployed."""
-
-    def command(self, effect: effects.Effect) -> str:
-        """The command line of an effect, for people."""
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What is to be agreed to.
-
-    Attributes:
-        kind: the word for it in `auto`: applied, not_applied (the verdict that it follows from), or deploy.
-        evidence: what it rests on; None for a deploy.
-    """
-
-    kind: str
-    effect: effects.Effect
-    command: str
-    evidence: Evidence | None = None
-
-
-class Policy(Protocol):
-    """Who may say yes."""
-
-    def consents(self, question: Question) -> bool:
-        """Somebody agrees to this change of production."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """Where a run stands when the engine lets go of it."""
-
-    run: str
-    state: State
-    exit_code: Exit
-    refusal: Refusal | None = None
 
 
 class Engine:
@@ -135,8 +46,7 @@ class Engine:
         self._memory = Memory()
         self._machine = RecoveryMachine()
         self._inspection: Inspection | None = None
-        self._classified: Classified | None = None
-        self._effect: effects.Resolution | None = None
+        self._decided: tuple[effects.Resolution, Classified] | None = None
 
     def run(self, target: str, source: str) -> Ended:
         """Starts a recovery, or goes on with the unfinished one, until it is ready, blocked, or something raises.
@@ -230,14 +140,21 @@ class Engine:
     def _advance(self, facts: Facts) -> Answer:
         return self._machine.advance(facts)
 
-    def _observe(self) -> InspectFacts:
+    def _observe(self) -> Inspection:
         self._inspection = self._world.inspect()
-        return InspectFacts(self._inspection.history, self._memory.settled)
+        return self._inspection
+
+    def _seen(self) -> Inspection:
+        """What was last observed; observed now where nothing was yet."""
+        return self._inspection or self._observe()
+
+    def _facts(self) -> InspectFacts:
+        return InspectFacts(self._seen().history, self._memory.settled)
 
     def _inspect(self) -> Answer:
-        facts = self._observe()
-        assert self._inspection is not None  # noqa: S101 - _observe has just set it
-        for failure in self._inspection.failures:
+        inspection = self._observe()
+        facts = self._facts()
+        for failure in inspection.failures:
             if not any(failure.same_as(known) for known in self._memory.failures):
                 self._remember_failure(failure)
         self._emit(events.Inspected(facts.history))
@@ -254,7 +171,6 @@ class Engine:
         name = self._facts().unsettled[0]
         classified = self._world.classify(name)
         evidence = classified.evidence
-        self._classified = classified
         self._append(
             Kind.CLASSIFIED,
             State.CLASSIFY,
@@ -276,18 +192,13 @@ class Engine:
                 Question(evidence.verdict, effect, self._world.command(effect), evidence)
             )
             facts = ClassifyFacts(evidence, facts.ran_to_its_end, facts.approval, consented=agreed)
-        self._effect = effect
+        self._decided = None if effect is None else (effect, classified)
         return self._advance(facts)
 
-    def _facts(self) -> InspectFacts:
-        if self._inspection is None:
-            return self._observe()
-        return InspectFacts(self._inspection.history, self._memory.settled)
-
     def _resolve(self) -> Answer:
-        effect, classified = self._effect, self._classified
-        assert effect is not None  # noqa: S101 - CLASSIFY leads here only with an effect
-        assert classified is not None  # noqa: S101 - as above
+        if self._decided is None:
+            raise AssertionError("CLASSIFY leads to RESOLVE only with an effect")
+        effect, classified = self._decided
         if _already(effect, classified.rows):
             # Done by hand, or by a run whose journal is lost: there is nothing to repeat, and a deploy may follow.
             performed = Performed()
@@ -298,9 +209,7 @@ class Engine:
                 "evidence": classified.evidence.evidence_digest,
             }
             performed = self._perform(effect, payload, lambda: self._world.resolve(effect, classified))
-        self._observe()
-        assert self._inspection is not None  # noqa: S101 - _observe has just set it
-        shown = not performed.unchanged and _already(effect, self._inspection.rows)
+        shown = not performed.unchanged and _already(effect, self._observe().rows)
         self._observed(effect, performed, shown=shown, migration=effect.migration)
         self._raise_if_interrupted(performed)
         return self._advance(
@@ -308,7 +217,7 @@ class Engine:
         )
 
     def _deploy(self) -> Answer:
-        before = self._inspection or self._world.inspect()
+        before = self._seen()
         effect = effects.Deploy(before.history.pending)
         if not self._policy.consents(Question("deploy", effect, self._world.command(effect))):
             return self._advance(DeployFacts(effect.migrations, self._facts(), consented=False))
@@ -316,21 +225,19 @@ class Engine:
         payload = {"effect": effect.id, "planned": planned}
         performed = self._perform(effect, payload, lambda: self._world.deploy(effect, before))
         earlier = self._memory.failures
-        facts = self._observe()
-        assert self._inspection is not None  # noqa: S101 - _observe has just set it
-        failures = self._inspection.failures
-        shown = not performed.unchanged and not failures and not facts.history.pending
+        after = self._observe()
+        shown = not performed.unchanged and not after.failures and not after.history.pending
         self._observed(effect, performed, shown=shown)
-        for failure in failures:
+        for failure in after.failures:
             self._remember_failure(failure)
         self._raise_if_interrupted(performed)
         return self._advance(
             DeployFacts(
                 planned=effect.migrations,
-                after=facts,
+                after=self._facts(),
                 consented=True,
                 unchanged=performed.unchanged,
-                failures=failures,
+                failures=after.failures,
                 earlier=earlier,
                 output=performed.output[-OUTPUT_KEPT:],
             )
@@ -369,9 +276,7 @@ class Engine:
             raise KeyboardInterrupt
 
     def _verify(self) -> Answer:
-        facts = self._observe()
-        assert self._inspection is not None  # noqa: S101 - _observe has just set it
-        rows = self._inspection.rows
+        rows = self._observe().rows
         proof = self._world.prove(rows, frozenset(self._memory.planned))
         self._emit(events.SchemaCompared(proof.proven, proof.differing, proof.elsewhere))
         finished = {row.migration: row.checksum for row in rows if row.finished and row.applied_steps_count > 0}
@@ -380,7 +285,7 @@ class Engine:
         )
         return self._advance(
             VerifyFacts(
-                after=facts,
+                after=self._facts(),
                 changed=self._memory.changed,
                 proven=proof.proven,
                 differing=proof.differing,

@@ -10,8 +10,8 @@ import secrets
 import time
 from collections.abc import Callable
 
-from recovery.engine import Performed
 from recovery.errors import BusyError
+from recovery.ports import Performed
 from recovery.postgres.sessions import EFFECT_NAME, PRISMA_LOCK, SessionLock, our_effects
 from recovery.prisma.cli import PrismaCli
 from recovery.prisma.process import Running

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from recovery import events
 from recovery.config import Step
-from recovery.engine import Ended
 from recovery.errors import UsageError
 from recovery.journal import Journal
 from recovery.memory import Kind, Memory, recall
+from recovery.ports import Ended
 from states.answers import Exit, Refusal
 from states.table import State
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from recovery import events
-from recovery.engine import World
+from recovery.ports import World
 from states import classification, inspection, preflight
 from states.answers import Go, Refusal
 from states.classification import ClassifyFacts

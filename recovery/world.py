@@ -7,11 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from recovery.engine import Inspection, Performed
 from recovery.errors import BusyError
 from recovery.evidence import Classified, Investigator
 from recovery.handover import HandOver
 from recovery.platform.git import Repository
+from recovery.ports import Inspection, Performed
 from recovery.postgres.connect import answering
 from recovery.postgres.sessions import OUR_NAME, RECOVERY_LOCK, SessionLock, holders
 from recovery.preflight import (

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection
 from rich.console import Console
 from rich.markup import escape
 
-from recovery.engine import Question
+from recovery.ports import Question
 from states.effects import Deploy, MarkApplied, MarkRolledBack
 
 #: What an effect leads to, so that nobody agrees to it unaware.

@@ -12,11 +12,12 @@ import structlog
 from recovery import events
 from recovery.cli.consent import Consent
 from recovery.cli.session import Session
-from recovery.engine import Ended, Engine
+from recovery.engine import Engine
 from recovery.journal.sqlite import SqliteJournal
 from recovery.memory import recall
 from recovery.pipeline import PipelineRunner, unfinished
 from recovery.plan import plan
+from recovery.ports import Ended
 from recovery.prisma.cli import PrismaCli
 from recovery.prisma.project import find_launcher
 from recovery.prisma.sentinel import Sentinel, fingerprint, proven

@@ -1,0 +1,101 @@
+"""What the engine needs from outside, as small protocols, and the records that go through them."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from recovery.evidence import Classified
+from recovery.proof import Proof
+from states import effects
+from states.answers import Exit, Refusal
+from states.deployment import Failure
+from states.facts import Check, History, Row
+from states.table import State
+from states.verdict import Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """Ledger and folder, as they are now.
+
+    Attributes:
+        failures: migrations with an unfinished row, and why they failed.
+        checksums: of each file in the folder.
+    """
+
+    history: History
+    rows: tuple[Row, ...]
+    failures: tuple[Failure, ...]
+    checksums: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Performed:
+    """How an effect's command ended.
+
+    Attributes:
+        unchanged: why it was not even tried, as `the evidence has changed`; empty if it was.
+        output: the end of what it printed, redacted.
+    """
+
+    unchanged: str = ""
+    output: str = ""
+    exit_code: int | None = None
+    seconds: float = 0.0
+    interrupted: bool = False
+
+
+class World(Protocol):
+    """Production, the project, and Prisma: everything outside the engine."""
+
+    def checks(self) -> tuple[Check, ...]:
+        """Preflight, made anew."""
+
+    def inspect(self) -> Inspection:
+        """Ledger and folder, read anew."""
+
+    def classify(self, name: str) -> Classified:
+        """The evidence on a failed migration."""
+
+    def resolve(self, effect: effects.Resolution, classified: Classified) -> Performed:
+        """Marks a migration, if the evidence is still the same when Prisma's lock is ours."""
+
+    def deploy(self, effect: effects.Deploy, inspection: Inspection) -> Performed:
+        """Deploys, if exactly this is still pending when Prisma's lock is ours."""
+
+    def prove(self, rows: tuple[Row, ...], deployed: frozenset[str]) -> Proof:
+        """Compares production with its history; `deployed` names what this run has deployed."""
+
+    def command(self, effect: effects.Effect) -> str:
+        """The command line of an effect, for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is to be agreed to.
+
+    Attributes:
+        kind: the word for it in `auto`: applied, not_applied (the verdict that it follows from), or deploy.
+        evidence: what it rests on; None for a deploy.
+    """
+
+    kind: str
+    effect: effects.Effect
+    command: str
+    evidence: Evidence | None = None
+
+
+class Policy(Protocol):
+    """Who may say yes."""
+
+    def consents(self, question: Question) -> bool:
+        """Somebody agrees to this change of production."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Where a run stands when the engine lets go of it."""
+
+    run: str
+    state: State
+    exit_code: Exit
+    refusal: Refusal | None = None
