@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from recovery import events
-from recovery.errors import BusyError, RecoveryError
+from recovery.errors import BusyError, RecoveryError, UsageError
 from recovery.evidence import Classified
 from recovery.journal import Journal
 from recovery.memory import Kind, Memory, recall
@@ -248,7 +248,7 @@ class Engine:
         self._emit(events.EffectStarted(effect.id, self._world.command(effect)))
         try:
             return act()
-        except BusyError as error:
+        except (BusyError, UsageError) as error:
             # Raised only before the command was let go: the effect did not happen, and that is known.
             payload = {"effect": effect.id, "shown": False, "unchanged": error.fact}
             self._append(Kind.OBSERVED, self._machine.current, payload)
