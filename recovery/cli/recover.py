@@ -7,8 +7,6 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
-import structlog
-
 from recovery import events
 from recovery.cli.consent import Consent
 from recovery.cli.session import Session
@@ -22,7 +20,6 @@ from recovery.prisma.cli import PrismaCli
 from recovery.prisma.project import find_launcher
 from recovery.prisma.sentinel import Sentinel, fingerprint, proven
 from recovery.replay.embedded import cache_folder
-from recovery.report.log import sink
 from recovery.report.terminal import Terminal, console_of_output
 from recovery.secrets import Redactor
 from recovery.target import Target
@@ -62,25 +59,6 @@ def _world(session: Session, ask: AskName, emit: events.Sink) -> Iterator[tuple[
             target.close()
 
 
-def _logged(terminal: events.Sink) -> events.Sink:
-    """Both: the terminal for people, and a line of JSON on standard error for each event."""
-    logger = structlog.wrap_logger(
-        structlog.PrintLogger(sys.stderr),
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.processors.JSONRenderer(),
-        ],
-    )
-    write = sink(logger)
-
-    def emit(event: events.Event) -> None:
-        terminal(event)
-        write(event)
-
-    return emit
-
-
 def recover(
     session: Session, ask_name: AskName, ask: Callable[[str], str] | None, *, yes: bool, pipeline: bool, verbose: bool
 ) -> Exit:
@@ -88,7 +66,9 @@ def recover(
     console = console_of_output()
     emit: events.Sink = Terminal(console)
     if verbose:
-        emit = _logged(emit)
+        from recovery.report.log import beside
+
+        emit = beside(emit, sys.stderr)
     with _world(session, ask_name, emit) as (target, world):
         journal = SqliteJournal.open(session.home(), target.identity.key)
         with contextlib.closing(journal):

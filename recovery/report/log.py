@@ -1,8 +1,9 @@
 """Events as structured logs: dotted, stable names, facts as keys."""
 
-from typing import Any
+from typing import Any, TextIO
 
 import msgspec
+import structlog
 
 from recovery import events
 
@@ -17,3 +18,19 @@ def sink(logger: Any) -> events.Sink:  # noqa: ANN401 - any of structlog's logge
         level(f"prisma_recovery.{name}", **facts)
 
     return write
+
+
+def beside(other: events.Sink, file: TextIO) -> events.Sink:
+    """A sink that passes each event on to `other`, and writes it to `file` as a line of JSON."""
+    processors = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso"),
+        structlog.processors.JSONRenderer(),
+    ]
+    write = sink(structlog.wrap_logger(structlog.PrintLogger(file), processors=processors))
+
+    def emit(event: events.Event) -> None:
+        other(event)
+        write(event)
+
+    return emit
