@@ -24,7 +24,7 @@ LOCK_SECONDS = 15.0
 QUEUE_SECONDS = 8.0
 #: How long the command's own session may outlive the command.
 LEFTOVER_SECONDS = 10.0
-_POLL = 0.01
+_POLL = 0.02
 
 
 class HandOver:

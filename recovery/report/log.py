@@ -4,6 +4,7 @@ from typing import Any, TextIO
 
 import msgspec
 import structlog
+from structlog.typing import Processor
 
 from recovery import events
 
@@ -22,7 +23,7 @@ def sink(logger: Any) -> events.Sink:  # noqa: ANN401 - any of structlog's logge
 
 def beside(other: events.Sink, file: TextIO) -> events.Sink:
     """A sink that passes each event on to `other`, and writes it to `file` as a line of JSON."""
-    processors = [
+    processors: list[Processor] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso"),
         structlog.processors.JSONRenderer(),

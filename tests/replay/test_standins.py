@@ -1,5 +1,8 @@
 """Stand-ins for extensions that the scratch server lacks."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import psycopg
 import pytest
 
@@ -7,6 +10,8 @@ from recovery.postgres import catalog
 from recovery.replay import scratch, standins
 from recovery.replay.background import Workshop
 from recovery.replay.history import Script
+
+Production = psycopg.Connection[Any]
 
 LACKING = "fancy_ids"
 HISTORY = [
@@ -16,7 +21,7 @@ HISTORY = [
 
 
 @pytest.fixture(scope="module")
-def production() -> psycopg.Connection:
+def production() -> Iterator[Production]:
     """A server that has an extension which no other has: made the same way as a stand-in."""
     with scratch.embedded() as server:
         assert server.standins is not None
@@ -31,7 +36,7 @@ def production() -> psycopg.Connection:
             yield connection
 
 
-def test_a_history_that_uses_an_extension_the_scratch_server_lacks_is_replayed(production):
+def test_a_history_that_uses_an_extension_the_scratch_server_lacks_is_replayed(production: Production) -> None:
     """Functions of production's extension can be used in the scratch database under their names and signatures."""
     workshop = Workshop(scratch.embedded, "public")
     try:
@@ -48,7 +53,7 @@ def test_a_history_that_uses_an_extension_the_scratch_server_lacks_is_replayed(p
     assert not [obj for obj, _ in snapshot if obj.startswith("function ")]
 
 
-def test_without_a_stand_in_the_same_history_is_skipped(production):
+def test_without_a_stand_in_the_same_history_is_skipped() -> None:
     """It is the stand-in that makes the difference."""
     workshop = Workshop(scratch.embedded, "public")
     try:
@@ -58,13 +63,13 @@ def test_without_a_stand_in_the_same_history_is_skipped(production):
         workshop.close()
 
 
-def test_an_extension_that_production_lacks_too_gets_a_stand_in_without_members(production):
+def test_an_extension_that_production_lacks_too_gets_a_stand_in_without_members(production: Production) -> None:
     """A failed CREATE EXTENSION can be replayed, and is seen."""
     found = standins.read(production, (), ['CREATE EXTENSION "nobody_has_it";'])
     assert [(each.name, each.script) for each in found if each.name == "nobody_has_it"] == [("nobody_has_it", "")]
 
 
-def test_what_the_scratch_server_has_itself_gets_no_stand_in(production):
+def test_what_the_scratch_server_has_itself_gets_no_stand_in(production: Production) -> None:
     """Only what is lacking is stood in for."""
     assert LACKING not in {each.name for each in standins.read(production, (LACKING, "plpgsql"), [])}
     with_members = standins.read(production, ("plpgsql",), [])
@@ -73,11 +78,11 @@ def test_what_the_scratch_server_has_itself_gets_no_stand_in(production):
     assert "fancy_many" in with_members[0].script
 
 
-def test_a_name_that_is_no_file_name_is_left_out(production):
+def test_a_name_that_is_no_file_name_is_left_out(production: Production) -> None:
     """A script can't make us write anywhere else."""
     assert not [s for s in standins.read(production, (), ['CREATE EXTENSION "../evil";']) if "evil" in s.name]
 
 
-def test_a_scoped_snapshot_of_production_leaves_its_extensions_members_out(production):
+def test_a_scoped_snapshot_of_production_leaves_its_extensions_members_out(production: Production) -> None:
     """Members of an extension are nobody's migration, on either side."""
     assert not [obj for obj, _ in catalog.read(production) if obj.startswith(("function", "type public.fancy"))]
