@@ -1,5 +1,6 @@
 """The commands."""
 
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -44,6 +45,8 @@ RunId = Annotated[str | None, typer.Option("--run", help="The run; without it th
 @contextmanager
 def _errors_shown() -> Iterator[None]:
     """Errors that a person can act on are shown as such; anything else is a bug and keeps its stack trace."""
+    # A runner that stops us says so by SIGTERM; it gets the same answer as ^C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
     except RecoveryError as error:

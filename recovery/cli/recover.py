@@ -30,6 +30,10 @@ from states.inspection import InspectFacts
 from states.preflight import PreflightFacts
 from states.table import State
 
+_WAITING = (
+    "Interrupted: waiting for this command to end, since ending it would leave a failed migration behind. "
+    "Interrupt again to leave it at work alone; the next run finds out what it did."
+)
 AskName = Callable[[str], str | None]
 
 
@@ -50,7 +54,7 @@ def _world(session: Session, ask: AskName, emit: events.Sink) -> Iterator[tuple[
             cli,
             Sentinel(cache_folder(), fingerprint(session.project(), launcher, os.environ), lambda: proven(cli)).holds,
             on_output=lambda line: emit(events.OutputLine(line)),
-            on_interrupt=lambda: emit(events.OutputLine("^C: waiting for this command to end, then stopping.")),
+            on_interrupt=lambda: emit(events.OutputLine(_WAITING)),
         )
         try:
             yield target, world

@@ -70,9 +70,12 @@ class Running:
     def wait(self, timeout: float | None = None) -> Finished:
         """Wait for the end; after `timeout` seconds, end the whole process group. None waits for ever.
 
-        A KeyboardInterrupt does not end the wait: the command runs in a session of its own, so ^C did
+        A first KeyboardInterrupt does not end the wait: the command runs in a session of its own, so ^C did
         not reach it, and a deploy that is cut off is the very failure that is repaired here. The result
         says that it came, once its outcome can be recorded (RULES F11).
+
+        Raises:
+            KeyboardInterrupt: a second one came. The command goes on by itself; what it does has to be observed.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         interrupted = timed_out = False
@@ -85,6 +88,8 @@ class Running:
                 deadline = None
                 self.kill_group()
             except KeyboardInterrupt:
+                if interrupted:
+                    raise
                 interrupted = True
                 if self._on_interrupt is not None:
                     self._on_interrupt()
