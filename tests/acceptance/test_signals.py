@@ -60,11 +60,11 @@ def test_the_second_signal_leaves_at_once_and_the_next_run_recovers(make: Make) 
     """The deploy goes on alone; as long as it does the next run is busy, then it goes on from what is true."""
     scene = make("exists")
     with deploying(scene) as process:
-        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)  # not SIGINT: a test run in the background ignores it, and so its children
         assert process.stdout is not None
         while "waiting for this command to end" not in process.stdout.readline():
             pass
-        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)  # not SIGINT: a test run in the background ignores it, and so its children
         process.communicate(timeout=SECONDS)
         assert process.returncode == 130
         assert scene.sql(AT_WORK) == [(1,)]

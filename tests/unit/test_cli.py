@@ -158,9 +158,12 @@ def test_an_engine_that_outlives_the_cli_can_be_ended(fake: Fake) -> None:
     running.kill_group()
 
 
-def test_an_interrupt_waits_for_the_command(fake: Fake, tmp_path: Path) -> None:
+def test_an_interrupt_waits_for_the_command(fake: Fake, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """^C neither reaches the command nor ends the wait; it is told at once, and with the outcome."""
     told: list[bool] = []
+    # Run in the background a shell's child ignores ^C, and so would this process.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     cli = fake(
         "os.kill(os.getppid(), signal.SIGINT)\ntime.sleep(0.6)\n"
         f"open({str(tmp_path / 'done')!r}, 'w').close()\nprint('deployed')"
