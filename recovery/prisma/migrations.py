@@ -2,6 +2,7 @@
 
 import tomllib
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -71,6 +72,7 @@ def read(folder: Path) -> tuple[Migration, ...]:
         ) from error
 
 
+@lru_cache(maxsize=4096)
 def order(name: str) -> tuple[list[int], list[bool], str]:
     """Sorts names as Prisma 6.19 deploys them: by JavaScript's `localeCompare`, not by bytes.
 

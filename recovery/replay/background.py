@@ -34,6 +34,7 @@ class Workshop:
         self._context: AbstractContextManager[ScratchServer] | None = None
         self._history: HistoryReplay | None = None
         self._stood_in = False
+        self.standins: tuple[standins.StandIn, ...] = ()
         self._server: Future[ScratchServer] = self._thread.submit(self._start)
 
     def _start(self) -> ScratchServer:
@@ -54,8 +55,8 @@ class Workshop:
         """
         if self._stood_in or self.server.standins is None:
             return
-        found = standins.read(production, self.server.extensions(), scripts)
-        standins.write(self.server.standins, found)
+        self.standins = standins.read(production, self.server.extensions(), scripts)
+        standins.write(self.server.standins, self.standins)
         self._stood_in = True
 
     def submit(self, work: Callable[[], T]) -> Future[T]:

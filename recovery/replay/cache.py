@@ -1,0 +1,106 @@
+"""Replays kept between runs (RULES E16): the same scripts, in the same order, on the same server, replay the same."""
+
+import contextlib
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+import msgspec
+
+from recovery.replay.history import Script
+from recovery.replay.standins import StandIn
+from states.facts import Replay
+from states.verdict import RULES_VERSION
+
+_DIGEST_SIZE = hashlib.sha256().digest_size
+#: Replays of other histories are left to lie until there are this many; then the oldest go.
+KEPT = 64
+
+
+def key(base: Sequence[Script], script: Script, server: str, schema: str, standins: Sequence[StandIn]) -> str:
+    """Names everything that a replay depends on.
+
+    Args:
+        base: the migrations before it, in order.
+        script: the failed one.
+        server: the scratch server's source and version.
+        schema: the schema that the scripts run in.
+        standins: extensions that were stood in for, with what they hold.
+    """
+    parts = (
+        RULES_VERSION,
+        _code(),
+        server,
+        schema,
+        [(each.migration, each.checksum) for each in base],
+        (script.migration, script.checksum),
+        [(each.name, each.version, each.script) for each in standins],
+    )
+    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
+
+
+@cache
+def _code() -> str:
+    """The code that makes replays: a fix of it must not be hidden by what it made before."""
+    digest = hashlib.sha256()
+    for package in ("recovery.replay", "recovery.postgres"):
+        for file in sorted(files(package).iterdir(), key=lambda each: each.name):
+            if file.name.endswith((".py", ".sql")):
+                digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+class ReplayCache:
+    """A folder of replays. What is damaged or of another format is made anew, never trusted.
+
+    Only replays without a flaw are kept: what kept a statement from being replayed may be gone the next time.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Takes the folder; it is made when there is something to keep."""
+        self._folder = folder
+
+    def get(self, name: str, make: Callable[[], Replay]) -> Replay:
+        """The replay kept under `name`, or the one that `make` makes, which is kept."""
+        path = self._folder / name
+        kept = _read(path)
+        if kept is not None:
+            return kept
+        replay = make()
+        if replay.ended is not None or replay.skipped:
+            return replay
+        with contextlib.suppress(OSError):  # a full disk or a folder of somebody else costs time, nothing more
+            self._write(path, replay)
+        return replay
+
+    def _write(self, path: Path, replay: Replay) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        content = msgspec.msgpack.encode(replay)
+        descriptor, temporary = tempfile.mkstemp(dir=self._folder)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(hashlib.sha256(content).digest() + content)
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+        oldest_first = sorted(self._folder.iterdir(), key=lambda each: each.stat().st_mtime)
+        for old in oldest_first[:-KEPT]:
+            old.unlink(missing_ok=True)
+
+
+def _read(path: Path) -> Replay | None:
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    digest, encoded = content[:_DIGEST_SIZE], content[_DIGEST_SIZE:]
+    if hashlib.sha256(encoded).digest() != digest:
+        return None
+    with contextlib.suppress(msgspec.DecodeError, msgspec.ValidationError):
+        return msgspec.msgpack.decode(encoded, type=Replay)
+    return None

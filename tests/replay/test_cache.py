@@ -1,0 +1,89 @@
+"""Replays kept between runs."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from recovery.replay.cache import KEPT, ReplayCache, key
+from recovery.replay.history import Script
+from recovery.replay.standins import StandIn
+from states.facts import Replay, Statement, Visibility
+
+REPLAY = Replay(
+    checksum="c",
+    statements=(Statement(1, "CREATE TABLE t ()", Visibility.SEEN, ""),),
+    steps=({}, {("table public.t", "exists"): "yes"}),
+    footprint=frozenset({("table public.t", "exists")}),
+    created=frozenset({"table public.t"}),
+    added=frozenset({("table public.u", "column a")}),
+    named=frozenset({"public.t"}),
+)
+A, B, FAILED = (Script(name, name * 2, "SELECT 1") for name in "abf")
+SAME = ((A, B), FAILED, "embedded PostgreSQL 18.6", "public", (StandIn("x", "1", "s"),))
+
+
+def never() -> Replay:
+    """What must not be asked for."""
+    raise AssertionError("made again")
+
+
+def test_what_was_kept_is_the_same_to_the_letter(tmp_path: Path) -> None:
+    """A second run gets the replay that the first one made, and makes none."""
+    assert ReplayCache(tmp_path / "new").get("k", lambda: REPLAY) == REPLAY
+    assert ReplayCache(tmp_path / "new").get("k", never) == REPLAY
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [lambda b: b[:-1], lambda b: b[:40] + bytes([b[40] ^ 1]) + b[41:], lambda _: b"", lambda b: b + b"x"],
+)
+def test_a_damaged_file_is_made_anew(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    """Cut short, or with a flipped bit: it is not trusted."""
+    cache = ReplayCache(tmp_path)
+    cache.get("k", lambda: REPLAY)
+    (tmp_path / "k").write_bytes(damage((tmp_path / "k").read_bytes()))
+    other = replace(REPLAY, checksum="made anew")
+    assert cache.get("k", lambda: other) == other
+
+
+@pytest.mark.parametrize("flaw", [{"ended": "statement 1 fails"}, {"skipped": ("a: no such role",)}])
+def test_a_flawed_replay_is_not_kept(tmp_path: Path, flaw: dict[str, object]) -> None:
+    """What could not be replayed is tried again the next time."""
+    cache = ReplayCache(tmp_path)
+    cache.get("k", lambda: replace(REPLAY, **flaw))  # type: ignore[arg-type]
+    assert cache.get("k", lambda: REPLAY) == REPLAY
+
+
+def test_a_folder_that_can_not_be_written_costs_time_only(tmp_path: Path) -> None:
+    """The replay is there all the same."""
+    (tmp_path / "file").touch()
+    assert ReplayCache(tmp_path / "file" / "below").get("k", lambda: REPLAY) == REPLAY
+
+
+def test_old_replays_go(tmp_path: Path) -> None:
+    """The folder does not grow without end."""
+    cache = ReplayCache(tmp_path)
+    for number in range(KEPT + 5):
+        cache.get(f"k{number}", lambda: REPLAY)
+    assert len(list(tmp_path.iterdir())) == KEPT
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        ((B, A), *SAME[1:]),
+        ((A,), *SAME[1:]),
+        ((A, replace(B, checksum="edited")), *SAME[1:]),
+        (SAME[0], replace(FAILED, checksum="edited"), *SAME[2:]),
+        (*SAME[:2], "embedded PostgreSQL 19.0", *SAME[3:]),
+        (*SAME[:3], "app", SAME[4]),
+        (*SAME[:4], (StandIn("x", "1", "other"),)),
+        (*SAME[:4], ()),
+    ],
+)
+def test_anything_that_a_replay_depends_on_gives_another_key(other: tuple[object, ...]) -> None:
+    """Contents and order of the base, the script, the server, the schema, stand-ins."""
+    assert key(*SAME) == key(*SAME)
+    assert key(*other) != key(*SAME)  # type: ignore[arg-type]
