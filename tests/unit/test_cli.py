@@ -160,16 +160,18 @@ def test_an_engine_that_outlives_the_cli_can_be_ended(fake: Fake) -> None:
 
 def test_an_interrupt_waits_for_the_command(fake: Fake, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """^C neither reaches the command nor ends the wait; it is told at once, and with the outcome."""
-    told: list[bool] = []
     # Run in the background a shell's child ignores ^C, and so would this process.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
-    cli = fake(
-        "os.kill(os.getppid(), signal.SIGINT)\ntime.sleep(0.6)\n"
-        f"open({str(tmp_path / 'done')!r}, 'w').close()\nprint('deployed')"
-    )
-    finished = cli.run(Deploy(()), url=URL, on_interrupt=lambda: told.append((tmp_path / "done").exists()))
-    assert told == [False]
+    told = tmp_path / "told"
+    os.mkfifo(told)
+    # The command ends only after it was told that somebody waits for it.
+    cli = fake(f"os.kill(os.getppid(), signal.SIGINT)\nopen({str(told)!r}).read()\nprint('deployed')")
+
+    def tell() -> None:
+        told.write_text("waiting")
+
+    finished = cli.run(Deploy(()), url=URL, on_interrupt=tell)
     assert finished.interrupted
     assert (finished.exit_code, finished.output) == (0, "deployed\n")
 
