@@ -13,12 +13,12 @@ from recovery.prisma.migrations import order
 from recovery.replay.background import Workshop
 from recovery.replay.cache import ReplayCache, key
 from recovery.replay.embedded import cache_folder
-from recovery.replay.history import Script
+from recovery.replay.history import Script, is_definition
 from recovery.replay.script import ScriptError, parse, quoted
 from recovery.scripts import Scripts
 from recovery.target import Target
 from states.comparison import qualified_name
-from states.facts import Replay, Row, Subject
+from states.facts import Key, Replay, Row, Subject
 from states.verdict import Evidence, digest, judge
 
 #: A held Prisma lock is looked at again this long before it counts as somebody at work (RULES E14).
@@ -158,6 +158,7 @@ class Investigator:
         )
         try:
             subject = replace(subject, production=self._production(subject))
+            subject = replace(subject, reread=self._reread(plan, subject))
             return replace(subject, running=self._running(plan, subject))
         except psycopg.errors.LockNotAvailable:
             return replace(subject, running=(_LOCKED,))
@@ -176,12 +177,30 @@ class Investigator:
             replay = self._cache.get(name, make)
         return replace(replay, skipped=(*plan.notes, *replay.skipped))
 
-    def _production(self, subject: Subject) -> dict[tuple[str, str], str]:
+    def _production(self, subject: Subject) -> dict[Key, str]:
         objects = {obj for replay in subject.replays for obj, _ in replay.footprint}
         scope = catalog.scope_of(objects)
         for replay in subject.replays:
             scope |= catalog.scope_of(f"table {name}" for name in replay.named)
         return catalog.read(self._target.reading(), scope)
+
+    def _reread(self, plan: _Plan, subject: Subject) -> dict[Key, str]:
+        """Definitions that differ, on a server of another version, as the scratch server writes them (RULES E13)."""
+        if self._target.reading().info.server_version // 10_000 == self._workshop.server.version // 10_000:
+            return {}
+        footprint = {key for replay in subject.replays for key in replay.footprint}
+        known = {(*key, step[key]) for replay in subject.replays for step in replay.steps for key in step}
+        odd = {
+            key: value
+            for key, value in subject.production.items()
+            if key in footprint and is_definition(key) and (*key, value) not in known
+        }
+        found: dict[Key, str] = {}
+        for script in plan.scripts if odd else ():
+            found |= self._workshop.submit(
+                lambda script=script: self._workshop.history(plan.base).reread(odd, script)  # type: ignore[misc]
+            ).result()
+        return found
 
     def _running(self, plan: _Plan, subject: Subject) -> tuple[str, ...]:
         """RULES E14: whoever may still be running the script, or holds Prisma's lock for longer than a moment."""

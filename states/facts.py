@@ -177,6 +177,8 @@ class Subject:
         replays: one for each distinct script that an attempt ran (RULES E2).
         present: checksum of the file that the folder holds now.
         production: the footprint's properties in production, and all of the objects that the script creates.
+        reread: those of them that a server of another version writes otherwise, as the scratch server writes
+            them (RULES E13); compared in place of what production wrote.
         unreadable: why there is no replay (script not found, history not replayable); empty if there is one.
         overtaken_by: finished migrations that came after this one and touch its footprint (RULES E10).
         running: what is still at work on it, as sentences; empty if nothing is (RULES E14).
@@ -188,6 +190,7 @@ class Subject:
     replays: tuple[Replay, ...]
     present: str
     production: Snapshot = field(default_factory=dict)
+    reread: Snapshot = field(default_factory=dict)
     unreadable: str = ""
     overtaken_by: tuple[str, ...] = ()
     running: tuple[str, ...] = ()

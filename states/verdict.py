@@ -91,7 +91,7 @@ def _open(replay: Replay) -> list[str]:
 
 def _one(replay: Replay, subject: Subject) -> _Finding:
     """The verdict if this script is the one that ran."""
-    production = subject.production
+    production = {**subject.production, **subject.reread}
     at = standing(replay, production)
     last = replay.total
     where = (min(at), max(at)) if at else (0, 0)

@@ -1,7 +1,8 @@
 """The history before a failed migration, replayed into a scratch database: S₀, and the ground for its steps."""
 
+import contextlib
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -163,6 +164,30 @@ class HistoryReplay:
                 continue
             connection.execute(statement.sql.encode())
 
+    def reread(self, definitions: Mapping[Key, str], script: Script | None = None) -> dict[Key, str]:
+        """Definitions of views from another server, as this one writes them (RULES E13).
+
+        Args:
+            definitions: by their keys in a snapshot.
+            script: run first, as far as it runs; None to read them on the history as it is.
+
+        Returns:
+            Those that can be made here; the others stay as they were written.
+        """
+        self._close()
+        copy = self._server.create(self._database)
+        try:
+            with self._server.connect(copy) as connection:
+                self._reset(connection)
+                if script is not None:
+                    with contextlib.suppress(psycopg.Error, ScriptError):
+                        self._statements(connection, script)
+                    connection.execute("ROLLBACK")
+                found = {key: _written_here(connection, text) for key, text in definitions.items()}
+        finally:
+            self._server.drop(copy)
+        return {key: text for key, text in found.items() if text is not None}
+
     def snapshot(self) -> dict[Key, str]:
         """The whole schema as it stands now."""
         return catalog.read(self._open())
@@ -202,3 +227,21 @@ class HistoryReplay:
         finally:
             for copy in copies:
                 self._server.drop(copy)
+
+
+def is_definition(key: Key) -> bool:
+    """Its value is SQL that a server wrote, and that one of another version may write otherwise."""
+    return key[1] == "definition" and key[0].startswith(("view ", "materialized view "))
+
+
+def _written_here(connection: psycopg.Connection[Any], definition: str) -> str | None:
+    connection.execute("BEGIN")
+    try:
+        connection.execute(b"CREATE TEMPORARY VIEW reread AS " + definition.encode())
+        connection.execute("SELECT set_config('search_path', '', true)")
+        row = connection.execute("SELECT pg_catalog.pg_get_viewdef('pg_temp.reread'::regclass)").fetchone()
+    except psycopg.Error:
+        return None
+    finally:
+        connection.execute("ROLLBACK")
+    return str(row[0]) if row else None
