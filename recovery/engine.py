@@ -149,7 +149,10 @@ class Engine:
         return self._inspection or self._observe()
 
     def _facts(self) -> InspectFacts:
-        return InspectFacts(self._seen().history, self._memory.settled)
+        seen = self._seen()
+        ids = {name: {row.id for row in seen.rows if row.migration == name} for name in self._memory.settled}
+        settled = frozenset(name for name, then in self._memory.settled.items() if ids[name] == then)
+        return InspectFacts(seen.history, settled)
 
     def _inspect(self) -> Answer:
         inspection = self._observe()
@@ -261,6 +264,7 @@ class Engine:
             {
                 "effect": effect.id,
                 "migration": migration,
+                "rows": [row.id for row in self._seen().rows if row.migration == migration],
                 "shown": shown,
                 "unchanged": performed.unchanged,
                 "exit_code": performed.exit_code,

@@ -44,6 +44,12 @@ class BusyError(RecoveryError):
     exit = Exit.BUSY
 
 
+class StillRunningError(RecoveryError):
+    """A command has ended, and what it started on the database has not: its outcome is not known yet."""
+
+    exit = Exit.BUSY
+
+
 class UnreachableError(RecoveryError):
     """The database or a platform does not answer."""
 

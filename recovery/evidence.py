@@ -1,7 +1,7 @@
 """Gathering the evidence on a failed migration: its replay beside what production really holds."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import psycopg
@@ -46,7 +46,13 @@ class Classified:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What to replay for a failed migration."""
+    """What to replay for a failed migration.
+
+    Attributes:
+        later: what finished after it began, or sorts after it.
+        unknown: finished migrations whose script was not found.
+        unknown_later: those of them that are later.
+    """
 
     name: str
     attempts: tuple[Row, ...]
@@ -56,6 +62,8 @@ class _Plan:
     present: str
     missing: str
     later: tuple[Script, ...]
+    unknown: tuple[str, ...]
+    unknown_later: tuple[str, ...]
 
 
 class Investigator:
@@ -134,6 +142,7 @@ class Investigator:
             and row.migration != name
             and (order(row.migration) > order(name) or (row.finished_at or "") > began)
         }
+        finished = {row.migration for row in rows if row.finished and row.migration != name}
         return _Plan(
             name=name,
             attempts=attempts,
@@ -143,6 +152,8 @@ class Investigator:
             present=checksum,
             missing=missing,
             later=tuple(script for script in base if script.migration in later),
+            unknown=tuple(sorted(finished - later - {script.migration for script in base})),
+            unknown_later=tuple(sorted(later - {script.migration for script in base})),
         )
 
     def _subject(self, plan: _Plan) -> Subject:
@@ -153,12 +164,17 @@ class Investigator:
         except ScriptError as error:
             replays = ()
             subject = replace(subject, unreadable=error.fact)
+        schema = self._target.url.schema
         subject = replace(
-            subject, replays=replays, overtaken_by=_overtaken(plan.later, replays, self._target.url.schema)
+            subject,
+            replays=replays,
+            overtaken_by=(*plan.unknown_later, *_touching(plan.later, _changed(replays), schema)),
         )
         try:
             subject = replace(subject, production=self._production(subject))
-            subject = replace(subject, reread=self._reread(plan, subject))
+            subject = replace(
+                subject, reread=self._reread(plan, subject), unreplayed=_unreplayed(plan, subject, schema)
+            )
             return replace(subject, running=self._running(plan, subject))
         except psycopg.errors.LockNotAvailable:
             return replace(subject, running=(_LOCKED,))
@@ -233,21 +249,38 @@ class Investigator:
         return Classified(evidence, subject, rows, base)
 
 
-def _overtaken(later: Sequence[Script], replays: Sequence[Replay], schema: str) -> tuple[str, ...]:
-    """RULES E10: finished migrations that came after the failed one and name an object that it changes."""
-    touched = {
+def _changed(replays: Sequence[Replay]) -> set[str | None]:
+    """Names of the objects that a step of the failed script changes."""
+    return {
         qualified_name(obj)
         for replay in replays
         for obj, prop in replay.footprint
         if any(step.get((obj, prop)) != replay.steps[0].get((obj, prop)) for step in replay.steps)
     }
-    overtaking = []
-    for script in later:
+
+
+def _touching(scripts: Iterable[Script], objects: Collection[str | None], schema: str) -> tuple[str, ...]:
+    """Migrations that name one of the objects, or of which can't be told what they work on."""
+    touching = []
+    for script in scripts:
         try:
-            names = {name for statement in parse(script.text) for name in statement.names}
+            parsed = parse(script.text)
         except ScriptError:
-            overtaking.append(script.migration)
+            touching.append(script.migration)
             continue
-        if touched & {f"{quoted(name.schema or schema)}.{quoted(name.name)}" for name in names}:
-            overtaking.append(script.migration)
-    return tuple(overtaking)
+        names = {f"{quoted(n.schema or schema)}.{quoted(n.name)}" for statement in parsed for n in statement.names}
+        if any(statement.opaque for statement in parsed) or not names.isdisjoint(objects):
+            touching.append(script.migration)
+    return tuple(touching)
+
+
+def _unreplayed(plan: _Plan, subject: Subject, schema: str) -> tuple[str, ...]:
+    """RULES E1: what was skipped is named; where it may bear on the steps they decide nothing."""
+    replays = subject.replays
+    lost = {note.split(":", 1)[0] for replay in replays for note in replay.skipped}
+    known = {script.migration: script for script in plan.base}
+    there = {qualified_name(obj) for obj, _ in subject.production}
+    named = frozenset[str]().union(*(replay.named for replay in replays))
+    objects = _changed(replays) | (there & named)
+    found = _touching((known[name] for name in sorted(lost & set(known))), objects, schema)
+    return (*sorted(name for name in plan.unknown), *found)

@@ -6,11 +6,12 @@ us, and only then let go. PostgreSQL serves the queue in order. If this process 
 passes to the child, and the evidence still holds.
 """
 
+import contextlib
 import secrets
 import time
 from collections.abc import Callable
 
-from recovery.errors import BusyError
+from recovery.errors import BusyError, StillRunningError
 from recovery.ports import Performed
 from recovery.postgres.sessions import EFFECT_NAME, PRISMA_LOCK, SessionLock, our_effects
 from recovery.prisma.cli import PrismaCli
@@ -69,6 +70,7 @@ class HandOver:
 
         Raises:
             BusyError: the command was not let go, so nothing happened.
+            StillRunningError: it ended, and its session on the database did not.
         """
         connection = self._target.working("prisma-recovery hand-over")
         name = f"{EFFECT_NAME} {secrets.token_hex(4)}"
@@ -94,7 +96,8 @@ class HandOver:
             lock.release()
         finally:
             connection.close()
-        meanwhile()
+        with contextlib.suppress(Exception):  # it only saves time; a command that was let go is waited for
+            meanwhile()
         finished = running.wait()
         self._gone(name)
         return Performed("", finished.output, finished.exit_code, finished.seconds, finished.interrupted)
@@ -132,7 +135,7 @@ class HandOver:
         deadline = self._clock() + LEFTOVER_SECONDS
         while any(session.application == name for session in our_effects(self._target.reading())):
             if self._clock() > deadline:
-                raise BusyError(
+                raise StillRunningError(
                     "effect.running",
                     "Prisma's command has ended, but its session on the database is still at work.",
                     "Wait until it is gone, and run again: what it did is observed then.",

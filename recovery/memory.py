@@ -35,7 +35,8 @@ class Memory:
 
     Attributes:
         state: where it stands.
-        settled: migrations whose rolled-back row this run brought about, and that no deploy has run since.
+        settled: for each migration whose rolled-back row this run brought about, the ids of all its rows then;
+            with another row it is in question again.
         resolved: for each migration that an effect of this run was seen to resolve, that effect's id.
         failures: every failure met, oldest first.
         approvals: the latest approval of each migration.
@@ -49,7 +50,7 @@ class Memory:
     """
 
     state: State = State.PREFLIGHT
-    settled: frozenset[str] = frozenset()
+    settled: dict[str, frozenset[str]] = field(default_factory=dict)
     resolved: dict[str, str] = field(default_factory=dict)
     failures: tuple[Failure, ...] = ()
     approvals: dict[str, Approval] = field(default_factory=dict)
@@ -86,7 +87,7 @@ class Memory:
                 return replace(self, approvals={**self.approvals, name: approval})
             case Kind.INTENDED:
                 planned = {**self.planned, **payload.get("planned", {})}
-                settled = self.settled - set(payload.get("planned", {}))
+                settled = {k: v for k, v in self.settled.items() if k not in payload.get("planned", {})}
                 return replace(self, in_doubt=payload["effect"], acted=self.changed, planned=planned, settled=settled)
             case Kind.OBSERVED:
                 return self._observed(payload)
@@ -111,7 +112,9 @@ class Memory:
         if not name or not payload["shown"]:
             return memory
         resolved = {**self.resolved, name: payload["effect"]}
-        settled = self.settled | {name} if payload["effect"].startswith("mark_rolled_back:") else self.settled
+        settled = dict(self.settled)
+        if payload["effect"].startswith("mark_rolled_back:"):
+            settled[name] = frozenset(payload["rows"])
         return replace(memory, resolved=resolved, settled=settled)
 
 

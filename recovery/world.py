@@ -175,6 +175,8 @@ class RealWorld:
                 return "what is pending has changed since it was planned"
             if any(now.checksums[name] != before.checksums[name] for name in effect.migrations):
                 return "a pending migration's file has changed since it was planned"
+            if now.rows != before.rows:
+                return "the ledger has changed since it was planned"
             if now.failures:
                 return f"{now.failures[0].migration} has failed meanwhile"
             return ""
@@ -187,8 +189,9 @@ class RealWorld:
 
         def meanwhile() -> None:
             """While Prisma deploys, the same history is replayed, so that the proof needn't wait for it."""
-            self._prover = Prover(self.target, scripts, self._observer.workshop)
-            self._prover.begin(history, watching)
+            prover = Prover(self.target, scripts, self._observer.workshop)
+            prover.begin(history, watching)
+            self._prover = prover
 
         with answering(self.target.url):
             return self._handover.perform(effect, changed, meanwhile)

@@ -181,6 +181,8 @@ class Subject:
             them (RULES E13); compared in place of what production wrote.
         unreadable: why there is no replay (script not found, history not replayable); empty if there is one.
         overtaken_by: finished migrations that came after this one and touch its footprint (RULES E10).
+        unreplayed: migrations before it that could not be replayed and may work on the same objects, so that
+            the steps may not be what production would have seen.
         running: what is still at work on it, as sentences; empty if nothing is (RULES E14).
         may_hold_data: for a script that was not found: it could have changed data.
     """
@@ -193,4 +195,5 @@ class Subject:
     reread: Snapshot = field(default_factory=dict)
     unreadable: str = ""
     overtaken_by: tuple[str, ...] = ()
+    unreplayed: tuple[str, ...] = ()
     running: tuple[str, ...] = ()

@@ -188,8 +188,12 @@ def _finding(subject: Subject) -> tuple[_Finding, Decision]:
     skipped = tuple(f"Not replayed before it: {name}" for replay in ran[-1:] for name in replay.skipped)
     if subject.overtaken_by:
         names = ", ".join(subject.overtaken_by)
-        reason = f"Finished later, and works on the same objects: {names}."
+        reason = f"Finished later, and may work on the same objects: {names}."
         return _as(finding, Verdict.UNDECIDABLE, reason, *finding.reasons), Decision.OPERATOR
+    if subject.unreplayed and finding.verdict in (Verdict.APPLIED, Verdict.NOT_APPLIED):
+        names = ", ".join(subject.unreplayed)
+        reason = f"Could not be replayed before it, and may work on the same objects: {names}."
+        return _as(finding, Verdict.UNDECIDABLE, reason, *finding.reasons, *skipped), Decision.OPERATOR
     if len({f.verdict for f in findings}) > 1:
         reason = "Its attempts ran different scripts, and production answers differently for each."
         return _as(finding, Verdict.UNDECIDABLE, reason), Decision.OPERATOR
@@ -254,6 +258,7 @@ def digest(subject: Subject, target: Sequence[str], base: Sequence[tuple[str, st
         "base": [list(pair) for pair in base],
         "production": sorted([*key, value] for key, value in subject.production.items()),
         "overtaken_by": list(subject.overtaken_by),
+        "unreplayed": list(subject.unreplayed),
         "unreadable": subject.unreadable,
     }
     encoded = json.dumps(parts, sort_keys=True, ensure_ascii=False).encode()

@@ -18,7 +18,7 @@ from recovery.plan import plan
 from recovery.ports import Ended
 from recovery.prisma.cli import PrismaCli
 from recovery.prisma.project import find_launcher
-from recovery.prisma.sentinel import Sentinel, fingerprint, proven
+from recovery.prisma.sentinel import Sentinel, fingerprint, lasting, proven
 from recovery.replay.embedded import cache_folder
 from recovery.report.terminal import Terminal, console_of_output
 from recovery.secrets import Redactor
@@ -47,12 +47,14 @@ def _world(session: Session, ask: AskName, emit: events.Sink) -> Iterator[tuple[
     target = session.target()
     launcher = find_launcher(session.project(), session.config.prisma.command)
     cli = PrismaCli(session.project(), launcher, os.environ)
+    project = session.project()
+    proof = fingerprint(project, launcher, os.environ) if lasting(project) else None
     with session.workshop(target) as workshop:
         observer = Observer(target, session.folder(), workshop, session.expectation(ask))
         world = RealWorld(
             observer,
             cli,
-            Sentinel(cache_folder(), fingerprint(session.project(), launcher, os.environ), lambda: proven(cli)).holds,
+            Sentinel(cache_folder(), proof, lambda: proven(cli)).holds,
             on_output=lambda line: emit(events.OutputLine(line)),
             on_interrupt=lambda: emit(events.OutputLine(_WAITING)),
         )

@@ -21,6 +21,9 @@ from recovery.prisma.project import Launcher, Project
 SECONDS = 30.0
 _ACCEPT_SECONDS = 0.05
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_IMPORTS = re.compile(r"""(?:\bfrom\s*|\bimport\s*\(?\s*|\brequire\s*\(\s*)(?:"([^"]*)"|'([^']*)')""")
+_HARMLESS = {"prisma/config", "@prisma/config", "@prisma/adapter-pg", "dotenv/config", "node:path", "path"}
+_READS = re.compile(r"readFile|loadEnvFile|\bconfig\s*\(|\brequire\s*\(\s*[^\s\"']|\bimport\s*\(\s*[^\s\"']")
 #: Raised when what a proof means changes: older ones are void then.
 _VERSION = 1
 
@@ -50,6 +53,18 @@ def _configuration(project: Project) -> tuple[Path, ...]:
     return tuple(path for path in (*schemas, *others) if path is not None and path.is_file())
 
 
+def lasting(project: Project) -> bool:
+    """A proof may be kept: nothing outside of what the fingerprint covers has a say in where commands go.
+
+    A configuration that imports a file of its own, or reads one, can change without its own text changing.
+    """
+    if project.config is None:
+        return True
+    text = project.config.read_text("utf-8", errors="replace")
+    imported = {a or b for a, b in _IMPORTS.findall(text)}
+    return imported <= _HARMLESS and not _READS.search(text)
+
+
 def proven(cli: PrismaCli, clock: Callable[[], float] = time.monotonic) -> bool:
     """Runs `prisma migrate status` against a listener of ours; True if it came there."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -77,19 +92,21 @@ def proven(cli: PrismaCli, clock: Callable[[], float] = time.monotonic) -> bool:
 class Sentinel:
     """The proof, kept between runs by what it rests on."""
 
-    def __init__(self, folder: Path, key: str, prove: Callable[[], bool]) -> None:
+    def __init__(self, folder: Path, key: str | None, prove: Callable[[], bool]) -> None:
         """Takes its means.
 
         Args:
             folder: where proofs are kept.
-            key: the fingerprint.
+            key: the fingerprint; None where a proof must not be kept.
             prove: makes the proof.
         """
-        self._proof = folder / "sentinel" / key
+        self._proof = None if key is None else folder / "sentinel" / key
         self._prove = prove
 
     def holds(self) -> bool:
         """Commands go where we send them. Only a proof is kept: a failure is tried again."""
+        if self._proof is None:
+            return self._prove()
         if self._proof.exists():
             return True
         if not self._prove():

@@ -33,6 +33,9 @@ _CONTROLS = re.compile(
 _SETS = re.compile(r"\bset\b|set_config|\btemp", re.IGNORECASE)
 
 
+#: Who owns and may use what is no part of a schema's comparison, unless the failed script says so itself.
+_ABOUT_ROLES = {"grant_stmt", "alter_default_privileges_stmt", "alter_owner_stmt"}
+
 #: The ledger, empty, as Prisma makes it: some scripts turn on its row security or comment on it.
 _LEDGER = """
 CREATE TABLE {}._prisma_migrations (
@@ -162,7 +165,12 @@ class HistoryReplay:
                     f"{script.migration}, statement {statement.index}: not executed, it {statement.forbidden}"
                 )
                 continue
-            connection.execute(statement.sql.encode())
+            try:
+                connection.execute(statement.sql.encode())
+            except psycopg.errors.UndefinedObject:
+                if statement.node not in _ABOUT_ROLES:
+                    raise
+                self.skipped.append(f"{script.migration}, statement {statement.index}: its role is not there")
 
     def reread(self, definitions: Mapping[Key, str], script: Script | None = None) -> dict[Key, str]:
         """Definitions of views from another server, as this one writes them (RULES E13).

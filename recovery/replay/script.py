@@ -39,6 +39,8 @@ class Parsed:
         sql: its text, without the semicolon.
         node: libpg_query's name for it, as `create_stmt`.
         actions: how many things it does; it did nothing at all if PostgreSQL skipped as many.
+        opaque: what it works on can't be told from its text.
+        skippable: where PostgreSQL skipped it, what it names was compared instead (RULES E9).
         control: it begins or ends a transaction.
         inert: why it changes nothing by its nature (RULES E4's allow-list), or empty.
         forbidden: why it must not run in a scratch database (RULES E15), or empty.
@@ -50,6 +52,8 @@ class Parsed:
     sql: str
     node: str
     actions: int
+    opaque: bool
+    skippable: bool
     control: bool
     inert: str
     forbidden: str
@@ -293,22 +297,35 @@ def _is_pure_cast(expression: Any, column: str) -> bool:
 
 #: Words in a DO block that can change rows, or call what does; "ON DELETE CASCADE" is none of them.
 _WRITES = re.compile(
-    r"\b(insert|update|delete|merge|truncate|copy|execute|perform|call|select|setval|nextval|refresh)\b", re.IGNORECASE
+    r"\b(insert|update|delete|merge|truncate|copy|execute|perform|call|select|setval|nextval|refresh)\b|:=",
+    re.IGNORECASE,
 )
 _REFERENTIAL = re.compile(r"\bon\s+(delete|update)\b|\bif\s+(not\s+)?exists\s*\(\s*select\b", re.IGNORECASE)
 _COMMITS = re.compile(r"\b(commit|call)\b", re.IGNORECASE)
+
+
+def _body_of(block: Any) -> str:
+    """The text of a DO block as PostgreSQL gets it."""
+    return "\n".join(_text(item.def_elem) for item in block.args if item.WhichOneof("node") == "def_elem")
+
+
+def _text(element: Any) -> str:
+    argument = element.arg
+    return str(argument.string.sval) if argument.WhichOneof("node") == "string" else ""
 
 
 def _rows(node: str, body: Any, later: list[tuple[str, Any]], created: set[Name]) -> str:
     """RULES E5: rows that DDL writes are data, and the schema doesn't show whether they were written."""
     if node == "create_table_as_stmt" and not body.into.skip_data:
         return "" if body.objtype == _MATERIALIZED_VIEW else "CREATE TABLE AS writes rows"
-    if node == "call_stmt" or (node == "do_stmt" and _COMMITS.search(str(body))):
+    if node == "call_stmt" or (node == "do_stmt" and _COMMITS.search(_body_of(body))):
         return "it can commit on its way, so that what is seen of it doesn't show that it ended"  # RULES E12
-    if node == "do_stmt" and _WRITES.search(_REFERENTIAL.sub("", str(body))):
+    if node == "do_stmt" and _WRITES.search(_REFERENTIAL.sub("", _body_of(body))):
         return "a DO block that may write rows: only its DDL can be seen"
     if node == "select_stmt" and body.HasField("into_clause"):
         return "SELECT INTO writes rows"
+    if node == "select_stmt" and not _inert(node, body):
+        return "a SELECT can call what writes rows: only what it changes in the schema can be seen"
     if node != "alter_table_stmt" or _relation(body.relation) in created:
         return ""  # a table that this script itself creates has no rows that an ALTER could write
     for item in body.cmds:
@@ -318,7 +335,7 @@ def _rows(node: str, body: Any, later: list[tuple[str, Any]], created: set[Name]
         if action == "AT_AlterColumnType" and definition.HasField("raw_default"):
             if not _is_pure_cast(definition.raw_default, command.name):
                 return f"column {command.name} is computed by USING"
-        elif action == "AT_AddColumn" and (reason := _added_rows(definition, body.relation, later)):
+        elif action == "AT_AddColumn" and (reason := _added_rows(definition, body.relation, [(node, body), *later])):
             return reason
     return ""
 
@@ -340,7 +357,10 @@ def _added_rows(definition: Any, relation: Any, later: list[tuple[str, Any]]) ->
     if not _functions(default) <= _STABLE_FUNCTIONS:
         return f"column {definition.colname} gets a volatile default row by row"
     for node, body in later:
-        if node != "alter_table_stmt" or _relation(body.relation) != _relation(relation):
+        if node == "rename_stmt" and (body.relation.relname, body.subname) == (relation.relname, definition.colname):
+            return f"column {definition.colname} gets a default, and another name later"
+        # By the bare name: the search path may make two ways of writing it one table.
+        if node != "alter_table_stmt" or body.relation.relname != relation.relname:
             continue
         for item in body.cmds:
             command = item.alter_table_cmd
@@ -348,6 +368,55 @@ def _added_rows(definition: Any, relation: Any, later: list[tuple[str, Any]]) ->
             if command.name == definition.colname and action in ("AT_ColumnDefault", "AT_DropColumn"):
                 return f"column {definition.colname} gets a default that a later statement changes"
     return ""
+
+
+#: What these do is in a text that the parser doesn't read, or in functions.
+_OPAQUE = {"do_stmt", "call_stmt", "execute_stmt", "explain_stmt", "prepare_stmt"}
+
+#: DROP … IF EXISTS of these: an object of that name which only production has is found by its name. Of others
+#: (triggers, policies, rules, schemas, publications, casts …) it is not, so that skipping one proves nothing.
+_FOUND_BY_NAME = {
+    "OBJECT_TABLE",
+    "OBJECT_INDEX",
+    "OBJECT_SEQUENCE",
+    "OBJECT_VIEW",
+    "OBJECT_MATVIEW",
+    "OBJECT_TYPE",
+    "OBJECT_DOMAIN",
+    "OBJECT_FUNCTION",
+    "OBJECT_PROCEDURE",
+    "OBJECT_ROUTINE",
+    "OBJECT_AGGREGATE",
+    "OBJECT_STATISTIC_EXT",
+}
+_CONDITIONAL = {
+    "create_stmt",
+    "index_stmt",
+    "create_seq_stmt",
+    "create_schema_stmt",
+    "create_extension_stmt",
+    "create_table_as_stmt",
+    "alter_enum_stmt",
+}
+
+
+def _enum_name(message: Any, field: str) -> str:
+    descriptor = message.DESCRIPTOR.fields_by_name[field]
+    return str(descriptor.enum_type.values_by_number[getattr(message, field)].name)
+
+
+def _skippable(node: str, body: Any) -> bool:
+    if node == "drop_stmt":
+        return _enum_name(body, "remove_type") in _FOUND_BY_NAME
+    if node == "alter_table_stmt":
+        return _enum_name(body, "objtype") in ("OBJECT_TABLE", "OBJECT_INDEX", "OBJECT_VIEW", "OBJECT_MATVIEW")
+    if node == "rename_stmt":
+        return _enum_name(body, "rename_type") in ("OBJECT_TABLE", "OBJECT_INDEX", "OBJECT_VIEW", "OBJECT_SEQUENCE")
+    return node in _CONDITIONAL
+
+
+def _unqualified(node: str, body: Any) -> bool:
+    return any(name.schema is None for name in _names(node, body))
 
 
 _MATERIALIZED_VIEW = next(
@@ -374,6 +443,7 @@ def parse(text: str) -> tuple[Parsed, ...]:
     encoded = text.encode()
     nodes = [(raw.stmt.WhichOneof("node"), getattr(raw.stmt, raw.stmt.WhichOneof("node"))) for raw in tree.stmts]
     created: set[Name] = set()
+    sets_path = any(node == "variable_set_stmt" and body.name == "search_path" for node, body in nodes)
     parsed = []
     for position, (raw, (node, body)) in enumerate(zip(tree.stmts, nodes, strict=True)):
         end = raw.stmt_location + raw.stmt_len if raw.stmt_len else len(encoded)
@@ -386,6 +456,8 @@ def parse(text: str) -> tuple[Parsed, ...]:
                 sql=sql,
                 node=node,
                 actions=len(body.cmds if node == "alter_table_stmt" else body.objects if node == "drop_stmt" else "1"),
+                opaque=node in _OPAQUE or (node == "select_stmt" and not _inert(node, body)),
+                skippable=_skippable(node, body) and not (sets_path and _unqualified(node, body)),
                 control=node == "transaction_stmt",
                 inert=_inert(node, body),
                 forbidden=_forbidden(node, body, sql),

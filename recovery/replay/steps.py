@@ -16,18 +16,6 @@ from states.facts import Key, Replay, Snapshot, Statement, Visibility
 
 #: What PostgreSQL says when IF [NOT] EXISTS found nothing to do; the scratch server speaks English (lc_messages).
 _SKIPPED = re.compile(r"already exists, skipping|does not exist, skipping|is already a member|already a label")
-_SKIPPING_NODES = {
-    "create_stmt",
-    "index_stmt",
-    "create_seq_stmt",
-    "create_schema_stmt",
-    "create_extension_stmt",
-    "create_table_as_stmt",
-    "alter_enum_stmt",
-    "drop_stmt",
-    "alter_table_stmt",
-    "rename_stmt",
-}
 
 
 Connect = Callable[[], AbstractContextManager[psycopg.Connection[Any]]]
@@ -81,7 +69,7 @@ def _walk(connection: psycopg.Connection[Any], parsed: Sequence[Parsed]) -> _Run
                     f"statement {statement.index} fails when replayed: {error.sqlstate} {reason}",
                 )
         skips = sum(1 for message in messages if _SKIPPED.search(message))
-        if statement.node in _SKIPPING_NODES and skips >= statement.actions:
+        if statement.skippable and skips >= statement.actions:
             skipped.add(statement.index)
         path = (
             tuple(dict.fromkeys((*path, *_search_path(connection)))) if statement.node == "variable_set_stmt" else path

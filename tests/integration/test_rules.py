@@ -142,10 +142,57 @@ def test_a_stamped_migration_is_replayed_and_one_that_cannot_be_is_named(product
     production.finished("20260102_stamped", "CREATE TABLE v (id int)", steps=0)
     broken = production.file("20260103_broken", "CREATE TABLE half (id int); ALTER TABLE nowhere ADD c int;")
     production.row("20260103_broken", broken, finished=True, steps=0)
-    production.failed("ALTER TABLE v ADD COLUMN b int; CREATE TABLE IF NOT EXISTS half (id int);")
+    production.failed("ALTER TABLE v ADD COLUMN b int;")
     evidence = production.judge()
     assert verdict(evidence) == NOT_APPLIED
     assert any("20260103_broken" in reason for reason in evidence.reasons)
+
+
+def test_one_that_cannot_be_replayed_and_names_the_same_objects_leaves_it_to_a_person(production: Production) -> None:
+    """E1: without it the steps are not what production would have seen, so what they show proves nothing."""
+    production.run("CREATE TABLE u (id int)")
+    lost = production.file("20260102_lost", "CREATE TABLE u (id int); ALTER TABLE nowhere ADD c int;")
+    production.row("20260102_lost", lost, finished=True, steps=1)
+    production.failed("DROP TABLE IF EXISTS u; CREATE TABLE u (id int);")
+    evidence = production.judge()
+    assert verdict(evidence) == UNDECIDABLE
+    assert any("20260102_lost" in reason for reason in evidence.reasons)
+
+
+def test_a_grant_to_a_role_that_the_scratch_server_lacks_costs_that_statement_only(production: Production) -> None:
+    """E1: who may use a table does not keep it from being replayed."""
+    production.run("CREATE TABLE g (id int)")
+    granted = production.file("20260102_grant", "CREATE TABLE g (id int); GRANT SELECT ON g TO somebody_else;")
+    production.row("20260102_grant", granted, finished=True, steps=1)
+    production.failed("ALTER TABLE g ADD COLUMN b int;")
+    assert verdict(production.judge()) == NOT_APPLIED
+    production.run("ALTER TABLE g ADD COLUMN b int;")
+    assert verdict(production.judge()) == APPLIED
+
+
+@pytest.mark.parametrize("between", [" ", "\n", "\n\t", "\r\n"])
+def test_a_block_that_writes_rows_is_open_however_it_is_laid_out(production: Production, between: str) -> None:
+    """E4: its DDL is seen, and whether its data statements ran is not."""
+    script = between.join(["DO $$", "BEGIN", "ALTER TABLE t ADD COLUMN w int;", "UPDATE t SET w = 1;", "END $$;"])
+    production.run("ALTER TABLE t ADD COLUMN w int")
+    production.failed(script)
+    assert verdict(production.judge()) == UNDECIDABLE
+
+
+@pytest.mark.parametrize(
+    ("made", "dropped"),
+    [
+        ("CREATE POLICY p ON t USING (true)", "DROP POLICY IF EXISTS p ON t"),
+        ("CREATE RULE r AS ON DELETE TO t DO INSTEAD NOTHING", "DROP RULE IF EXISTS r ON t"),
+        ("CREATE SCHEMA handmade", "DROP SCHEMA IF EXISTS handmade"),
+        ("CREATE PUBLICATION pub", "DROP PUBLICATION IF EXISTS pub"),
+    ],
+)
+def test_skipping_what_is_not_found_by_its_name_proves_nothing(production: Production, made: str, dropped: str) -> None:
+    """E9: the scratch database has no such thing, and production may have it."""
+    production.run(f"{made}; CREATE TABLE z (id int)")
+    production.failed(f"CREATE TABLE z (id int); {dropped};")
+    assert verdict(production.judge()) != APPLIED
 
 
 @pytest.mark.parametrize(
