@@ -4,7 +4,7 @@ Before an effect its intent is in the journal, and after it what was seen. What 
 is the fold of its events and the world, observed anew from PREFLIGHT on.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -230,7 +230,9 @@ class Engine:
         earlier = self._memory.failures
         after = self._observe()
         shown = not performed.unchanged and not after.failures and not after.history.pending
-        self._observed(effect, performed, shown=shown)
+        finished = {row.migration for row in after.rows if row.finished}
+        deployed = [*self._memory.planned, *effect.migrations]
+        self._observed(effect, performed, shown=shown, deployed=[name for name in deployed if name in finished])
         for failure in after.failures:
             self._remember_failure(failure)
         self._raise_if_interrupted(performed)
@@ -257,11 +259,20 @@ class Engine:
             self._append(Kind.OBSERVED, self._machine.current, payload)
             raise
 
-    def _observed(self, effect: effects.Effect, performed: Performed, *, shown: bool, migration: str = "") -> None:
+    def _observed(
+        self,
+        effect: effects.Effect,
+        performed: Performed,
+        *,
+        shown: bool,
+        migration: str = "",
+        deployed: Sequence[str] | None = None,
+    ) -> None:
         self._append(
             Kind.OBSERVED,
             self._machine.current,
             {
+                **({} if deployed is None else {"deployed": list(dict.fromkeys(deployed))}),
                 "effect": effect.id,
                 "migration": migration,
                 "rows": [row.id for row in self._seen().rows if row.migration == migration],

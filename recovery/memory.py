@@ -42,7 +42,7 @@ class Memory:
         approvals: the latest approval of each migration.
         evidence: digest and verdict that each migration had when last classified.
         acted: an effect of this run was tried, and its outcome recorded.
-        planned: checksum of each migration that a deploy of this run was to bring in.
+        planned: checksum of each migration that a deploy of this run brought in, or may have.
         in_doubt: an effect's id whose outcome is not recorded; empty if there is none.
         pipeline: the pipeline was asked for.
         steps: exit code of each pipeline step, by its key; None while in doubt.
@@ -105,6 +105,10 @@ class Memory:
 
     def _observed(self, payload: dict[str, Any]) -> "Memory":
         memory = replace(self, in_doubt="")
+        if "deployed" in payload:
+            # What the deploy did not bring in is no longer ours: its file may be corrected, and deployed by hand.
+            planned = {name: self.planned[name] for name in payload["deployed"] if name in self.planned}
+            memory = replace(memory, planned=planned)
         if payload.get("unchanged"):
             return memory
         memory = replace(memory, acted=self.acted or bool(self.in_doubt))

@@ -1,5 +1,6 @@
 """Proving the schema: production beside the replay of all finished migrations (RULES F8)."""
 
+import re
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -7,6 +8,7 @@ from dataclasses import dataclass, field
 from recovery.postgres import catalog
 from recovery.replay.background import Workshop
 from recovery.replay.history import Script, is_definition
+from recovery.replay.script import ScriptError
 from recovery.replay.steps import added_columns, changed_keys
 from recovery.scripts import Scripts
 from recovery.target import Target
@@ -14,6 +16,7 @@ from states.comparison import Difference, column_of, differences
 from states.facts import Key, Replay, Row
 from states.verification import MigrationDifference
 
+_ATTACHED = re.compile(r"(constraint|trigger|policy|rule) \S+\Z")
 #: What nobody's history decides: default privileges, owners and remarks.
 _IGNORED = ("privileges of ", "comment")
 
@@ -93,6 +96,7 @@ class Prover:
             for name, replay in expected.replays.items()
             if (found := differences(replay, 0, production))
         )
+        differing += self._left_behind(rows, expected, production)
         wrong = {name for name, _ in ((d.migration, d) for d in differing)}
         return Proof(
             proven=tuple(name for name in expected.replays if name not in wrong),
@@ -100,6 +104,40 @@ class Prover:
             elsewhere=_elsewhere(expected, production),
             unprovable=(*expected.unprovable, *unsure),
         )
+
+    def _left_behind(
+        self, rows: Sequence[Row], expected: Expected, production: dict[Key, str]
+    ) -> tuple[MigrationDifference, ...]:
+        """What rolled-back attempts left in production: another script than the one that finished, or none finished.
+
+        An attempt whose script is found nowhere can't be looked at.
+        """
+        finished = {(row.migration, row.checksum) for row in rows if row.finished}
+        left = []
+        for row in rows:
+            if row.rolled_back_at is None or (row.migration, row.checksum) in finished:
+                continue
+            finished.add((row.migration, row.checksum))  # once is enough
+            script = self.scripts.ran(row.migration, row.checksum)
+            before = [r for r in rows if r.finished and (r.finished_at or "") < row.rolled_back_at]
+            base, _ = self.scripts.finished(before, but=row.migration)
+            if script is None:
+                continue
+            try:
+                replay = self.workshop.submit(lambda b=base, s=script: self.workshop.history(b).steps(s)).result()  # type: ignore[misc]
+            except ScriptError:
+                continue
+            made = {key for step in replay.steps[1:] for key in step if key not in replay.steps[0]}
+            marks = {
+                key for key in made if key[1] == "exists" or key[1] == column_of(key[1]) or _ATTACHED.match(key[1])
+            }
+            scope = catalog.scope_of({obj for obj, _ in marks})
+            now = production | catalog.read(self.target.reading(), scope) if marks else {}
+            found = sorted(key for key in marks if key in now and key not in expected.final)
+            if found:
+                differences_found = tuple(Difference(*key, None, now[key]) for key in found)
+                left.append(MigrationDifference(f"{row.migration} (rolled back)", differences_found))
+        return tuple(left)
 
     def _reread(self, expected: Expected, production: dict[Key, str]) -> dict[Key, str]:
         """Definitions that a server of another version writes otherwise, as the scratch server does (RULES E13)."""
@@ -128,7 +166,8 @@ class Prover:
             skipped = len(replay.skipped)
             replay = self.workshop.history(history[: position + 1])
             snapshot = replay.snapshot()
-            unprovable += replay.skipped[skipped:]
+            # A single statement is skipped for what is no part of a schema (roles, privileges).
+            unprovable += [n for n in replay.skipped[skipped:] if n.startswith(f"{script.migration}: ")]
             created = {o for o, p in snapshot if p == "exists"} - {o for o, p in before if p == "exists"}
             touched[script.migration] = (changed_keys([before, snapshot]), created, added_columns(before, [snapshot]))
         final = self.workshop.history(history).snapshot()

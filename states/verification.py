@@ -56,7 +56,8 @@ def decide(facts: VerifyFacts) -> Answer:
         return Refusal(
             "verify.checksum",
             f"Deployed with another script than the one planned: {names}.",
-            "Find out who deployed it, and from which commit.",
+            "Find out who deployed it, and from which commit. If that was right, give up this recovery "
+            "(prisma-recovery abort) and run again.",
             exit_code,
         )
     if facts.differing:

@@ -1,5 +1,6 @@
 """A deploy that fails: for the same cause again, and for a new one."""
 
+import hashlib
 import json
 from collections.abc import Callable
 
@@ -47,3 +48,47 @@ def test_a_new_failure_is_judged_like_the_first_and_recovered_once_its_cause_is_
     assert done.code == 0, done
     assert scene.ledger() == [*MARKED_APPLIED, (PENDING[0], "rolled back", 0), *APPLIED[-2:]]
     assert scene.effects("intended") == ["mark_applied", "deploy", "mark_rolled_back", "deploy"]
+
+
+def test_an_attempt_made_by_hand_after_ours_is_classified_too(make: Make) -> None:
+    """What this run marked rolled back is settled for the rows of then: a later attempt ran, and is not run again."""
+    scene = make("absent")
+    scene.configuration.write_text('auto = ["not_applied"]\n' + scene.configuration.read_text())
+    assert scene.cli("run").code == 3
+    assert scene.ledger() == MARKED_ROLLED_BACK
+    script = (scene.folder / "prisma" / "migrations" / FAILED / "migration.sql").read_text()
+    scene.sql(script)
+    scene.sql(
+        "INSERT INTO password_reset_tokens (id, user_id, token_hash, expires_at) VALUES ('k', 'u_ada', 'h', now())"
+    )
+    scene.sql(
+        "INSERT INTO _prisma_migrations (id, checksum, migration_name, rolled_back_at, applied_steps_count)"
+        f" SELECT gen_random_uuid()::text, checksum, migration_name, now(), 1 FROM _prisma_migrations"
+        f" WHERE migration_name = '{FAILED}'"
+    )
+    done = scene.cli("run", "--yes")
+    assert done.code == 0, done
+    assert scene.effects("observed")[-2:] == ["mark_applied", "deploy"]
+    assert scene.sql("SELECT id FROM password_reset_tokens") == [("k",)]
+
+
+def test_what_a_rolled_back_script_left_behind_keeps_the_gate_closed(make: Make) -> None:
+    """The file was corrected and deployed under the same name; what its old version made is still in production."""
+    scene = make("absent")
+    path = scene.folder / "prisma" / "migrations" / FAILED / "migration.sql"
+    old = path.read_text()
+    scene.sql("CREATE TABLE password_reset_leftover (id int)")
+    path.write_text(old + "\nCREATE TABLE password_reset_leftover (id int);\n")
+    scene.commit("what failed")
+    checksum = hashlib.sha256(path.read_bytes()).hexdigest()
+    scene.sql(f"UPDATE _prisma_migrations SET checksum = '{checksum}' WHERE migration_name = '{FAILED}'")
+    scene.incident.prisma("migrate", "resolve", "--rolled-back", FAILED)
+    path.write_text(old)
+    scene.commit("corrected")
+    assert scene.incident.prisma("migrate", "deploy").returncode == 0
+    done = scene.cli("run", "--yes")
+    assert done.code == 3, done
+    assert "verify.differs" in done.said
+    assert "password_reset_leftover" in done.said
+    scene.sql("DROP TABLE password_reset_leftover")
+    assert scene.cli("run", "--yes").code == 0

@@ -175,7 +175,7 @@ CASES: list[tuple[str, str, str, str]] = [
     (TRIGGER, "ALTER TABLE t DISABLE TRIGGER g", "table public.t", "trigger g enabled"),
     (TRIGGER, "COMMENT ON TRIGGER g ON t IS 'c'", "table public.t", "trigger g comment"),
     (
-        f"{TRIGGER}; CREATE VIEW v AS SELECT a FROM t",  # noqa: S608 - DDL of this module
+        f"{TRIGGER}; CREATE VIEW v AS SELECT a FROM t",
         "CREATE TRIGGER h INSTEAD OF INSERT ON v FOR EACH ROW EXECUTE FUNCTION tf()",
         "view public.v",
         "trigger h",
