@@ -18,7 +18,7 @@ from recovery.replay.script import ScriptError, parse, quoted
 from recovery.scripts import Scripts
 from recovery.target import Target
 from states.comparison import qualified_name
-from states.facts import Key, Replay, Row, Subject
+from states.facts import Key, Note, Replay, Row, Subject
 from states.verdict import Evidence, digest, judge
 
 #: A held Prisma lock is looked at again this long before it counts as somebody at work (RULES E14).
@@ -57,7 +57,7 @@ class _Plan:
     name: str
     attempts: tuple[Row, ...]
     base: list[Script]
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
     scripts: tuple[Script, ...]
     present: str
     missing: str
@@ -277,7 +277,7 @@ def _touching(scripts: Iterable[Script], objects: Collection[str | None], schema
 def _unreplayed(plan: _Plan, subject: Subject, schema: str) -> tuple[str, ...]:
     """RULES E1: what was skipped is named; where it may bear on the steps they decide nothing."""
     replays = subject.replays
-    lost = {note.split(":", 1)[0] for replay in replays for note in replay.skipped}
+    lost = {note.migration for replay in replays for note in replay.skipped if note.statement is None}
     known = {script.migration: script for script in plan.base}
     there = {qualified_name(obj) for obj, _ in subject.production}
     named = frozenset[str]().union(*(replay.named for replay in replays))

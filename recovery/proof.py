@@ -85,8 +85,7 @@ class Prover:
         if expected is None or expected.history != tuple(history) or expected.watched != watching:
             expected = self.workshop.submit(lambda: self._expect(history, watching)).result()
         finished = {row.migration for row in rows if row.finished}
-        named = {name for name in watching & finished if any(note.startswith(f"{name}: ") for note in notes)}
-        unsure = tuple(note for note in notes if note.split(": ", 1)[0] in named)
+        unsure = tuple(str(note) for note in notes if note.migration in watching & finished)
         objects = {obj for obj, prop in expected.final if prop == "exists"}
         objects |= {obj for replay in expected.replays.values() for obj, _ in replay.footprint}
         production = catalog.read(self.target.reading(), catalog.scope_of(objects)) if objects else {}
@@ -97,7 +96,7 @@ class Prover:
             if (found := differences(replay, 0, production))
         )
         differing += self._left_behind(rows, expected, production)
-        wrong = {name for name, _ in ((d.migration, d) for d in differing)}
+        wrong = {difference.migration for difference in differing}
         return Proof(
             proven=tuple(name for name in expected.replays if name not in wrong),
             differing=differing,
@@ -166,8 +165,7 @@ class Prover:
             skipped = len(replay.skipped)
             replay = self.workshop.history(history[: position + 1])
             snapshot = replay.snapshot()
-            # A single statement is skipped for what is no part of a schema (roles, privileges).
-            unprovable += [n for n in replay.skipped[skipped:] if n.startswith(f"{script.migration}: ")]
+            unprovable += [str(note) for note in replay.skipped[skipped:] if note.statement is None]
             created = {o for o, p in snapshot if p == "exists"} - {o for o, p in before if p == "exists"}
             touched[script.migration] = (changed_keys([before, snapshot]), created, added_columns(before, [snapshot]))
         final = self.workshop.history(history).snapshot()

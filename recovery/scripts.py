@@ -6,7 +6,7 @@ from pathlib import Path
 from recovery.platform.git import Repository
 from recovery.prisma.migrations import Migration, decode, variant
 from recovery.replay.history import Script
-from states.facts import History, Row
+from states.facts import History, Note, Row
 from states.inspection import side_by_side
 
 
@@ -64,7 +64,7 @@ class Scripts:
         }
         return side_by_side(rows, self.names, differing)
 
-    def finished(self, rows: Sequence[Row], but: str | None = None) -> tuple[list[Script], list[str]]:
+    def finished(self, rows: Sequence[Row], but: str | None = None) -> tuple[list[Script], list[Note]]:
         """What the ledger's finished rows ran, in order of `finished_at` (RULES E1), and notes on what is not certain.
 
         Args:
@@ -72,7 +72,7 @@ class Scripts:
             but: a name to leave out.
         """
         scripts: dict[str, Script] = {}
-        notes = []
+        notes: list[Note] = []
         done = sorted((row for row in rows if row.finished), key=lambda row: (row.finished_at or "", row.migration))
         for row in done:
             name = row.migration
@@ -82,7 +82,7 @@ class Scripts:
             if script is None:
                 script = self.present(name)
                 what = "its file was edited since; replayed as it is now" if script else "its script was not found"
-                notes.append(f"{name}: {what}")
+                notes.append(Note(name, what))
             if script is not None:
                 scripts[name] = script
         return list(scripts.values()), notes

@@ -130,6 +130,24 @@ class Statement:
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """What of a migration was not replayed as it ran.
+
+    Attributes:
+        statement: the only one that was left out, which no schema shows; None: it is about the migration as a whole.
+    """
+
+    migration: str
+    reason: str
+    statement: int | None = None
+
+    def __str__(self) -> str:
+        """For people."""
+        where = "" if self.statement is None else f", statement {self.statement}"
+        return f"{self.migration}{where}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
 class Replay:
     """What the failed script does, step by step, on top of the history before it.
 
@@ -143,7 +161,7 @@ class Replay:
         named: names, as `public.x`, that the script mentions; an object of that name that only production
             has is a difference too (RULES E9).
         ended: why the path ended before the script's last statement; None if it did not.
-        skipped: migrations of the base that could not be replayed, each with PostgreSQL's reason.
+        skipped: what of the base was not replayed as it ran.
     """
 
     checksum: str
@@ -154,7 +172,7 @@ class Replay:
     added: frozenset[Key] = frozenset()
     named: frozenset[str] = frozenset()
     ended: str | None = None
-    skipped: tuple[str, ...] = ()
+    skipped: tuple[Note, ...] = ()
 
     @property
     def total(self) -> int:

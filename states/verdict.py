@@ -185,7 +185,7 @@ def _finding(subject: Subject) -> tuple[_Finding, Decision]:
         return _Finding(Verdict.UNDECIDABLE, ("A script that ran was not found.",), nothing), Decision.OPERATOR
     findings = [_one(replay, subject) for replay in ran]
     finding = findings[-1]
-    skipped = tuple(f"Not replayed before it: {name}" for replay in ran[-1:] for name in replay.skipped)
+    skipped = tuple(f"Not replayed before it: {note}" for replay in ran[-1:] for note in replay.skipped)
     if subject.overtaken_by:
         names = ", ".join(subject.overtaken_by)
         reason = f"Finished later, and may work on the same objects: {names}."

@@ -14,7 +14,7 @@ from recovery.postgres import catalog
 from recovery.replay import steps
 from recovery.replay.scratch import STATEMENT_TIMEOUT_SECONDS, ScratchServer
 from recovery.replay.script import ScriptError, parse
-from states.facts import Key, Replay
+from states.facts import Key, Note, Replay
 
 #: Scripts that hold one of these words are read statement by statement first (RULES E15).
 _SUSPICIOUS = re.compile(
@@ -82,7 +82,7 @@ class HistoryReplay:
         self._database = server.create()
         self._connection: psycopg.Connection[Any] | None = None
         self.applied: list[Script] = []
-        self.skipped: list[str] = []
+        self.skipped: list[Note] = []
         connection = self._open()
         connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema)))
         connection.execute(sql.SQL(_LEDGER).format(sql.Identifier(schema)))
@@ -140,7 +140,7 @@ class HistoryReplay:
     def _piecewise(self, script: Script) -> None:
         """Statement by statement; named as skipped where that fails too."""
         if reason := self._on_a_copy(script, self._statements):
-            self.skipped.append(f"{script.migration}: {reason}")
+            self.skipped.append(Note(script.migration, reason))
 
     def _on_a_copy(self, script: Script, run: Callable[[psycopg.Connection[Any], Script], None]) -> str:
         """Why it failed, or empty: what a failed try leaves behind is thrown away with the copy."""
@@ -161,16 +161,14 @@ class HistoryReplay:
     def _statements(self, connection: psycopg.Connection[Any], script: Script) -> None:
         for statement in parse(script.text):
             if statement.forbidden:
-                self.skipped.append(
-                    f"{script.migration}, statement {statement.index}: not executed, it {statement.forbidden}"
-                )
+                self.skipped.append(Note(script.migration, f"not executed, it {statement.forbidden}", statement.index))
                 continue
             try:
                 connection.execute(statement.sql.encode())
             except psycopg.errors.UndefinedObject:
                 if statement.node not in _ABOUT_ROLES:
                     raise
-                self.skipped.append(f"{script.migration}, statement {statement.index}: its role is not there")
+                self.skipped.append(Note(script.migration, "its role is not there", statement.index))
 
     def reread(self, definitions: Mapping[Key, str], script: Script | None = None) -> dict[Key, str]:
         """Definitions of views from another server, as this one writes them (RULES E13).

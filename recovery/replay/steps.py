@@ -12,7 +12,7 @@ import psycopg
 from recovery.postgres import catalog
 from recovery.replay.script import Parsed, quoted
 from states.comparison import column_of, qualified_name
-from states.facts import Key, Replay, Snapshot, Statement, Visibility
+from states.facts import Key, Note, Replay, Snapshot, Statement, Visibility
 
 #: What PostgreSQL says when IF [NOT] EXISTS found nothing to do; the scratch server speaks English (lc_messages).
 _SKIPPED = re.compile(r"already exists, skipping|does not exist, skipping|is already a member|already a label")
@@ -90,7 +90,7 @@ def run(
     checksum: str,
     in_transaction: Connect,
     on_a_copy: Connect,
-    skipped_base: tuple[str, ...],
+    skipped_base: tuple[Note, ...],
 ) -> Replay:
     """Runs the script in every way it can have been run, and keeps the way that got furthest.
 
@@ -118,7 +118,7 @@ def run(
     return _replay(parsed, checksum, best, skipped_base)
 
 
-def _replay(parsed: Sequence[Parsed], checksum: str, way: _Run, skipped_base: tuple[str, ...]) -> Replay:
+def _replay(parsed: Sequence[Parsed], checksum: str, way: _Run, skipped_base: tuple[Note, ...]) -> Replay:
     snapshots = way.snapshots
     statements = []
     for statement in parsed:

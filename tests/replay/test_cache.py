@@ -9,7 +9,7 @@ import pytest
 from recovery.replay.cache import KEPT, ReplayCache, key
 from recovery.replay.history import Script
 from recovery.replay.standins import StandIn
-from states.facts import Replay, Statement, Visibility
+from states.facts import Note, Replay, Statement, Visibility
 
 REPLAY = Replay(
     checksum="c",
@@ -48,7 +48,7 @@ def test_a_damaged_file_is_made_anew(tmp_path: Path, damage: Callable[[bytes], b
     assert cache.get("k", lambda: other) == other
 
 
-@pytest.mark.parametrize("flaw", [{"ended": "statement 1 fails"}, {"skipped": ("a: no such role",)}])
+@pytest.mark.parametrize("flaw", [{"ended": "statement 1 fails"}, {"skipped": (Note("a", "no such role"),)}])
 def test_a_flawed_replay_is_not_kept(tmp_path: Path, flaw: dict[str, object]) -> None:
     """What could not be replayed is tried again the next time."""
     cache = ReplayCache(tmp_path)

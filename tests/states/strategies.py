@@ -9,7 +9,7 @@ from states.classification import Approval, ClassifyFacts
 from states.comparison import Difference
 from states.deployment import DeployFacts, Failure
 from states.effects import MarkApplied, MarkRolledBack
-from states.facts import Cause, Check, History, Key, Outcome, Replay, Row, Statement, Subject, Visibility
+from states.facts import Cause, Check, History, Key, Note, Outcome, Replay, Row, Statement, Subject, Visibility
 from states.inspection import InspectFacts
 from states.preflight import PreflightFacts
 from states.resolution import ResolveFacts
@@ -127,7 +127,7 @@ def replays(draw: st.DrawFn, checksum: st.SearchStrategy[str] = checksums) -> Re
         created=frozenset({obj for step in steps for obj, prop in step if prop == "exists"} - first),
         named=draw(st.sampled_from((frozenset(), frozenset({"public.y"})))),
         ended=None if reached == total else "statement is not executed",
-        skipped=draw(st.sampled_from(((), ("m0: missing",)))),
+        skipped=draw(st.sampled_from(((), (Note("m0", "missing"),)))),
     )
 
 
@@ -293,7 +293,7 @@ def replay_of(
     extra: Sequence[Key] = (),
     named: Sequence[str] = (),
     total: int | None = None,
-    skipped: Sequence[str] = (),
+    skipped: Sequence[Note] = (),
 ) -> Replay:
     """A replay of these steps; statements are seen unless `unseen` says otherwise."""
     kinds = dict(unseen or {})

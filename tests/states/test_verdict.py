@@ -7,7 +7,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from states.comparison import Difference, differences
-from states.facts import Key, Replay, Row, Snapshot, Subject, Visibility
+from states.facts import Key, Note, Replay, Row, Snapshot, Subject, Visibility
 from states.verdict import Decision, Evidence, Verdict, digest, judge
 from tests.states.strategies import TARGET, UNKNOWN, replay_of, row, steps_of, subjects
 
@@ -381,7 +381,7 @@ def test_what_cannot_be_read_is_not_decided() -> None:
 
 def test_skipped_migrations_are_named() -> None:
     """What the base could not replay is said with the verdict (E1)."""
-    evidence = judged(subject_of(STEPS[3], replay_of(STEPS, skipped=["m0: no extension"])))
+    evidence = judged(subject_of(STEPS[3], replay_of(STEPS, skipped=[Note("m0", "no extension")])))
     assert evidence.verdict is Verdict.APPLIED
     assert any("m0: no extension" in reason for reason in evidence.reasons)
 
