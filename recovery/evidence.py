@@ -14,7 +14,8 @@ from recovery.replay.background import Workshop
 from recovery.replay.cache import ReplayCache, key
 from recovery.replay.embedded import cache_folder
 from recovery.replay.history import Script, is_definition
-from recovery.replay.script import ScriptError, parse, quoted
+from recovery.replay.names import quoted
+from recovery.replay.script import ScriptError, parse
 from recovery.scripts import Scripts
 from recovery.target import Target
 from states.comparison import qualified_name

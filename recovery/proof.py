@@ -111,32 +111,35 @@ class Prover:
 
         An attempt whose script is found nowhere can't be looked at.
         """
-        finished = {(row.migration, row.checksum) for row in rows if row.finished}
+        looked_at = {(row.migration, row.checksum) for row in rows if row.finished}
         left = []
         for row in rows:
-            if row.rolled_back_at is None or (row.migration, row.checksum) in finished:
+            attempt = (row.migration, row.checksum)
+            if row.rolled_back_at is None or attempt in looked_at:
                 continue
-            finished.add((row.migration, row.checksum))  # once is enough
-            script = self.scripts.ran(row.migration, row.checksum)
-            before = [r for r in rows if r.finished and (r.finished_at or "") < row.rolled_back_at]
-            base, _ = self.scripts.finished(before, but=row.migration)
-            if script is None:
-                continue
-            try:
-                replay = self.workshop.submit(lambda b=base, s=script: self.workshop.history(b).steps(s)).result()  # type: ignore[misc]
-            except ScriptError:
-                continue
-            made = {key for step in replay.steps[1:] for key in step if key not in replay.steps[0]}
-            marks = {
-                key for key in made if key[1] == "exists" or key[1] == column_of(key[1]) or _ATTACHED.match(key[1])
-            }
-            scope = catalog.scope_of({obj for obj, _ in marks})
-            now = production | catalog.read(self.target.reading(), scope) if marks else {}
-            found = sorted(key for key in marks if key in now and key not in expected.final)
+            looked_at.add(attempt)
+            now = self._made_by(row, rows, production)
+            found = tuple(Difference(*key, None, now[key]) for key in sorted(now) if key not in expected.final)
             if found:
-                differences_found = tuple(Difference(*key, None, now[key]) for key in found)
-                left.append(MigrationDifference(f"{row.migration} (rolled back)", differences_found))
+                left.append(MigrationDifference(f"{row.migration} (rolled back)", found))
         return tuple(left)
+
+    def _made_by(self, row: Row, rows: Sequence[Row], production: dict[Key, str]) -> dict[Key, str]:
+        """Of the objects, columns and what hangs on tables that an attempt's script makes: those in production."""
+        script = self.scripts.ran(row.migration, row.checksum)
+        if script is None:
+            return {}
+        earlier = [r for r in rows if r.finished and (r.finished_at or "") < (row.rolled_back_at or "")]
+        base, _ = self.scripts.finished(earlier, but=row.migration)
+        try:
+            replay = self.workshop.submit(lambda: self.workshop.history(base).steps(script)).result()
+        except ScriptError:
+            return {}
+        made = {key for step in replay.steps[1:] for key in step if key not in replay.steps[0]}
+        marks = {key for key in made if key[1] in ("exists", column_of(key[1])) or _ATTACHED.match(key[1])}
+        scope = catalog.scope_of({obj for obj, _ in marks})
+        there = production | catalog.read(self.target.reading(), scope) if marks else {}
+        return {key: there[key] for key in marks if key in there}
 
     def _reread(self, expected: Expected, production: dict[Key, str]) -> dict[Key, str]:
         """Definitions that a server of another version writes otherwise, as the scratch server does (RULES E13)."""

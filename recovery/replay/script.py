@@ -1,33 +1,19 @@
 """A migration's script as statements, and what its text alone tells of each (libpg_query's parse tree)."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import postgast
 
 from recovery.errors import RecoveryError
+from recovery.replay.names import Name, names_of, relation
+from recovery.replay.rows import written_rows
+from recovery.replay.tree import enum_name, functions, of
 
 
 class ScriptError(RecoveryError):
     """The script cannot be read as SQL, so nothing is known of its steps."""
-
-
-@dataclass(frozen=True, slots=True)
-class Name:
-    """An object that a statement names.
-
-    Attributes:
-        schema: None where the search path decides.
-        properties: what of it the statement is about even when it changes nothing (RULES E9): None for
-            its existence only, "" for everything, "column x" for that column.
-    """
-
-    schema: str | None
-    name: str
-    properties: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,144 +99,8 @@ _FORBIDDEN_WORDS = re.compile(
     re.IGNORECASE,
 )
 
-#: Functions whose value is the same for every row of one statement; a default of these writes nothing a
-#: hand-made column would not have.
-_STABLE_FUNCTIONS = {
-    "now",
-    "transaction_timestamp",
-    "statement_timestamp",
-    "timezone",
-    "date_trunc",
-    "lower",
-    "upper",
-}
-
 #: The only functions a SELECT may call and still change nothing.
 _INERT_FUNCTIONS = {"set_config", "version", "current_setting"}
-
-
-def _children(message: Any) -> Iterator[tuple[str, Any]]:
-    for descriptor, value in message.ListFields():
-        if descriptor.message_type is None:
-            continue
-        if hasattr(value, "ListFields"):
-            yield descriptor.name, value
-        else:
-            for item in value:
-                yield descriptor.name, item
-
-
-def _walk(message: Any) -> Iterator[Any]:
-    yield message
-    for _, child in _children(message):
-        yield from _walk(child)
-
-
-def _of(message: Any, kind: str) -> Iterator[Any]:
-    return (node for node in _walk(message) if node.DESCRIPTOR.name == kind)
-
-
-def _strings(nodes: Any) -> tuple[str, ...]:
-    return tuple(node.string.sval for node in nodes if node.WhichOneof("node") == "string")
-
-
-def _qualified(parts: tuple[str, ...], properties: str | None = None) -> Name | None:
-    match parts:
-        case (name,):
-            return Name(None, name, properties)
-        case (schema, name):
-            return Name(None if schema == "pg_catalog" else schema, name, properties)
-        case (*_, schema, name):
-            return Name(schema, name, properties)
-        case _:
-            return None
-
-
-def _relation(range_var: Any, properties: str | None = None) -> Name:
-    return Name(range_var.schemaname or None, range_var.relname, properties)
-
-
-#: ALTER TABLE's actions with IF [NOT] EXISTS, and the property they are about.
-_COLUMN_ACTIONS = {"AT_AddColumn", "AT_DropColumn"}
-
-
-def _conditional_names(node: str, body: Any) -> Iterator[Name]:
-    """What a conditional clause is about: it may have been a no-op here and not in production, or the reverse."""
-    if node == "create_stmt" and body.if_not_exists:
-        yield _relation(body.relation, "")
-    elif node == "index_stmt" and body.if_not_exists:
-        yield Name(body.relation.schemaname or None, body.idxname, "")
-    elif node == "create_seq_stmt" and body.if_not_exists:
-        yield _relation(body.sequence, "")
-    elif node == "create_table_as_stmt" and body.if_not_exists:
-        yield _relation(body.into.rel, "")
-    elif node == "alter_enum_stmt" and body.skip_if_new_val_exists:
-        if name := _qualified(_strings(body.type_name), ""):
-            yield name
-    elif node == "alter_table_stmt":
-        for item in body.cmds:
-            command = item.alter_table_cmd
-            if not command.missing_ok:
-                continue
-            action = command.DESCRIPTOR.fields_by_name["subtype"].enum_type.values_by_number[command.subtype].name
-            column = command.name or _added_column(command)
-            kind = "column" if action in _COLUMN_ACTIONS else "constraint"
-            yield _relation(body.relation, f"{kind} {quoted(column)}")
-
-
-def _added_column(command: Any) -> str:
-    definition = getattr(command, "def")
-    return str(definition.column_def.colname) if definition.WhichOneof("node") == "column_def" else ""
-
-
-_PLAIN_IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]*\Z")
-
-
-#: KeywordKind's NO_KEYWORD and UNRESERVED_KEYWORD: the words that `quote_ident` leaves bare.
-_BARE = (0, 1)
-
-
-@cache
-def quoted(identifier: str) -> str:
-    """The identifier as `quote_ident` writes it, so that it meets the names in a snapshot."""
-    if _PLAIN_IDENTIFIER.match(identifier) and postgast.scan(identifier).tokens[0].keyword_kind in _BARE:
-        return identifier
-    return '"' + identifier.replace('"', '""') + '"'
-
-
-def _names(node: str, body: Any) -> frozenset[Name]:
-    names: set[Name | None] = set(_conditional_names(node, body))
-    names.update(_relation(item) for item in _of(body, "RangeVar") if item.relname)
-    names.update(_qualified(_strings(item.names)) for item in _of(body, "TypeName"))
-    if node == "index_stmt" and body.idxname:
-        names.add(Name(body.relation.schemaname or None, body.idxname))
-    for field in ("type_name", "defnames", "domainname", "sequence_name"):
-        if field in body.DESCRIPTOR.fields_by_name and not hasattr(getattr(body, field), "ListFields"):
-            value = getattr(body, field)
-            if not isinstance(value, str):
-                names.add(_qualified(_strings(value)))
-    for item in _of(body, "ObjectWithArgs"):
-        names.add(_qualified(_strings(item.objname)))
-    if node in ("create_schema_stmt", "create_extension_stmt"):
-        names.add(Name(None, body.schemaname if node == "create_schema_stmt" else body.extname))
-    if node == "create_function_stmt":
-        names.add(_qualified(_strings(body.funcname)))
-    if node in ("drop_stmt", "comment_stmt"):
-        for item in _of(body, "List"):
-            names.add(_qualified(_strings(item.items)))
-        for item in getattr(body, "objects", ()):
-            if item.WhichOneof("node") == "string":
-                names.add(Name(None, item.string.sval))
-    if node == "rename_stmt" and body.newname:
-        schema = body.relation.schemaname or None
-        names.add(Name(schema, body.newname))
-    return frozenset(name for name in names if name is not None)
-
-
-def _functions(body: Any) -> set[str]:
-    """The functions it calls; one of a schema keeps it in its name, since only PostgreSQL's own are known."""
-    parts = (_strings(call.funcname) for call in _of(body, "FuncCall"))
-    return {".".join(each[1:] if each[0] == "pg_catalog" else each) for each in parts if each}
 
 
 def _inert(node: str, body: Any) -> str:
@@ -264,8 +114,8 @@ def _inert(node: str, body: Any) -> str:
     if node == "lock_stmt":
         return "a lock"
     if node == "select_stmt":
-        reads = any(True for _ in _of(body, "RangeVar")) or body.HasField("with_clause")
-        if not reads and not body.HasField("into_clause") and _functions(body) <= _INERT_FUNCTIONS:
+        reads = any(True for _ in of(body, "RangeVar")) or body.HasField("with_clause")
+        if not reads and not body.HasField("into_clause") and functions(body) <= _INERT_FUNCTIONS:
             return "a constant SELECT"
     return ""
 
@@ -286,87 +136,6 @@ def _forbidden(node: str, body: Any, sql: str) -> str:
     # question to a person, a miss would run on a server that may be somebody's.
     if match := _FORBIDDEN_WORDS.search(sql):
         return f"uses {match[0].split()[0].lower()}, which reaches beyond the database"
-    return ""
-
-
-def _is_pure_cast(expression: Any, column: str) -> bool:
-    while expression.WhichOneof("node") == "type_cast":
-        expression = expression.type_cast.arg
-    return expression.WhichOneof("node") == "column_ref" and _strings(expression.column_ref.fields)[-1:] == (column,)
-
-
-#: Words in a DO block that can change rows, or call what does; "ON DELETE CASCADE" is none of them.
-_WRITES = re.compile(
-    r"\b(insert|update|delete|merge|truncate|copy|execute|perform|call|select|setval|nextval|refresh)\b|:=",
-    re.IGNORECASE,
-)
-_REFERENTIAL = re.compile(r"\bon\s+(delete|update)\b|\bif\s+(not\s+)?exists\s*\(\s*select\b", re.IGNORECASE)
-_COMMITS = re.compile(r"\b(commit|call)\b", re.IGNORECASE)
-
-
-def _body_of(block: Any) -> str:
-    """The text of a DO block as PostgreSQL gets it."""
-    return "\n".join(_text(item.def_elem) for item in block.args if item.WhichOneof("node") == "def_elem")
-
-
-def _text(element: Any) -> str:
-    argument = element.arg
-    return str(argument.string.sval) if argument.WhichOneof("node") == "string" else ""
-
-
-def _rows(node: str, body: Any, later: list[tuple[str, Any]], created: set[Name]) -> str:
-    """RULES E5: rows that DDL writes are data, and the schema doesn't show whether they were written."""
-    if node == "create_table_as_stmt" and not body.into.skip_data:
-        return "" if body.objtype == _MATERIALIZED_VIEW else "CREATE TABLE AS writes rows"
-    if node == "call_stmt" or (node == "do_stmt" and _COMMITS.search(_body_of(body))):
-        return "it can commit on its way, so that what is seen of it doesn't show that it ended"  # RULES E12
-    if node == "do_stmt" and _WRITES.search(_REFERENTIAL.sub("", _body_of(body))):
-        return "a DO block that may write rows: only its DDL can be seen"
-    if node == "select_stmt" and body.HasField("into_clause"):
-        return "SELECT INTO writes rows"
-    if node == "select_stmt" and not _inert(node, body):
-        return "a SELECT can call what writes rows: only what it changes in the schema can be seen"
-    if node != "alter_table_stmt" or _relation(body.relation) in created:
-        return ""  # a table that this script itself creates has no rows that an ALTER could write
-    for item in body.cmds:
-        command = item.alter_table_cmd
-        definition = getattr(command, "def").column_def
-        action = command.DESCRIPTOR.fields_by_name["subtype"].enum_type.values_by_number[command.subtype].name
-        if action == "AT_AlterColumnType" and definition.HasField("raw_default"):
-            if not _is_pure_cast(definition.raw_default, command.name):
-                return f"column {command.name} is computed by USING"
-        elif action == "AT_AddColumn" and (reason := _added_rows(definition, body.relation, [(node, body), *later])):
-            return reason
-    return ""
-
-
-def _added_rows(definition: Any, relation: Any, later: list[tuple[str, Any]]) -> str:
-    serial = _strings(definition.type_name.names)[-1:] in (("serial",), ("bigserial",), ("smallserial",))
-    default = None
-    for item in definition.constraints:
-        kind = item.constraint.DESCRIPTOR.fields_by_name["contype"].enum_type.values_by_number
-        name = kind[item.constraint.contype].name
-        if name == "CONSTR_IDENTITY":
-            serial = True
-        elif name == "CONSTR_DEFAULT":
-            default = item.constraint.raw_expr
-    if serial:
-        return f"column {definition.colname} is numbered row by row"
-    if default is None:
-        return ""
-    if not _functions(default) <= _STABLE_FUNCTIONS:
-        return f"column {definition.colname} gets a volatile default row by row"
-    for node, body in later:
-        if node == "rename_stmt" and (body.relation.relname, body.subname) == (relation.relname, definition.colname):
-            return f"column {definition.colname} gets a default, and another name later"
-        # By the bare name: the search path may make two ways of writing it one table.
-        if node != "alter_table_stmt" or body.relation.relname != relation.relname:
-            continue
-        for item in body.cmds:
-            command = item.alter_table_cmd
-            action = command.DESCRIPTOR.fields_by_name["subtype"].enum_type.values_by_number[command.subtype].name
-            if command.name == definition.colname and action in ("AT_ColumnDefault", "AT_DropColumn"):
-                return f"column {definition.colname} gets a default that a later statement changes"
     return ""
 
 
@@ -400,30 +169,18 @@ _CONDITIONAL = {
 }
 
 
-def _enum_name(message: Any, field: str) -> str:
-    descriptor = message.DESCRIPTOR.fields_by_name[field]
-    return str(descriptor.enum_type.values_by_number[getattr(message, field)].name)
-
-
 def _skippable(node: str, body: Any) -> bool:
     if node == "drop_stmt":
-        return _enum_name(body, "remove_type") in _FOUND_BY_NAME
+        return enum_name(body, "remove_type") in _FOUND_BY_NAME
     if node == "alter_table_stmt":
-        return _enum_name(body, "objtype") in ("OBJECT_TABLE", "OBJECT_INDEX", "OBJECT_VIEW", "OBJECT_MATVIEW")
+        return enum_name(body, "objtype") in ("OBJECT_TABLE", "OBJECT_INDEX", "OBJECT_VIEW", "OBJECT_MATVIEW")
     if node == "rename_stmt":
-        return _enum_name(body, "rename_type") in ("OBJECT_TABLE", "OBJECT_INDEX", "OBJECT_VIEW", "OBJECT_SEQUENCE")
+        return enum_name(body, "rename_type") in ("OBJECT_TABLE", "OBJECT_INDEX", "OBJECT_VIEW", "OBJECT_SEQUENCE")
     return node in _CONDITIONAL
 
 
 def _unqualified(node: str, body: Any) -> bool:
-    return any(name.schema is None for name in _names(node, body))
-
-
-_MATERIALIZED_VIEW = next(
-    value.number
-    for value in postgast.pg_query_pb2.DESCRIPTOR.enum_types_by_name["ObjectType"].values
-    if value.name == "OBJECT_MATVIEW"
-)
+    return any(name.schema is None for name in names_of(node, body))
 
 
 def parse(text: str) -> tuple[Parsed, ...]:
@@ -449,7 +206,7 @@ def parse(text: str) -> tuple[Parsed, ...]:
         end = raw.stmt_location + raw.stmt_len if raw.stmt_len else len(encoded)
         sql = encoded[raw.stmt_location : end].decode().strip()
         if node == "create_stmt" and not body.if_not_exists:
-            created.add(_relation(body.relation))
+            created.add(relation(body.relation))
         parsed.append(
             Parsed(
                 index=position + 1,
@@ -461,8 +218,8 @@ def parse(text: str) -> tuple[Parsed, ...]:
                 control=node == "transaction_stmt",
                 inert=_inert(node, body),
                 forbidden=_forbidden(node, body, sql),
-                rows=_rows(node, body, nodes[position + 1 :], created),
-                names=_names(node, body),
+                rows=written_rows(node, body, nodes[position + 1 :], created, inert=bool(_inert(node, body))),
+                names=names_of(node, body),
             )
         )
     return tuple(parsed)

@@ -10,7 +10,8 @@ from typing import Any
 import psycopg
 
 from recovery.postgres import catalog
-from recovery.replay.script import Parsed, quoted
+from recovery.replay.names import quoted
+from recovery.replay.script import Parsed
 from states.comparison import column_of, qualified_name
 from states.facts import Key, Note, Replay, Snapshot, Statement, Visibility
 

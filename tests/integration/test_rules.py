@@ -148,15 +148,18 @@ def test_a_stamped_migration_is_replayed_and_one_that_cannot_be_is_named(product
     assert any("20260103_broken" in reason for reason in evidence.reasons)
 
 
-def test_one_that_cannot_be_replayed_and_names_the_same_objects_leaves_it_to_a_person(production: Production) -> None:
+@pytest.mark.parametrize("name", ["20260102_lost", "20260102: lost, statement 1"])
+def test_one_that_cannot_be_replayed_and_names_the_same_objects_leaves_it_to_a_person(
+    production: Production, name: str
+) -> None:
     """E1: without it the steps are not what production would have seen, so what they show proves nothing."""
     production.run("CREATE TABLE u (id int)")
-    lost = production.file("20260102_lost", "CREATE TABLE u (id int); ALTER TABLE nowhere ADD c int;")
-    production.row("20260102_lost", lost, finished=True, steps=1)
+    lost = production.file(name, "CREATE TABLE u (id int); ALTER TABLE nowhere ADD c int;")
+    production.row(name, lost, finished=True, steps=1)
     production.failed("DROP TABLE IF EXISTS u; CREATE TABLE u (id int);")
     evidence = production.judge()
     assert verdict(evidence) == UNDECIDABLE
-    assert any("20260102_lost" in reason for reason in evidence.reasons)
+    assert any(name in reason for reason in evidence.reasons)
 
 
 def test_a_grant_to_a_role_that_the_scratch_server_lacks_costs_that_statement_only(production: Production) -> None:

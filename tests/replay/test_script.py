@@ -2,7 +2,8 @@
 
 import pytest
 
-from recovery.replay.script import Name, ScriptError, parse, quoted
+from recovery.replay.names import Name, quoted
+from recovery.replay.script import ScriptError, parse
 
 
 def sqls(text: str) -> list[str]:
