@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import psycopg
 
+from recovery.attempts import stops
 from recovery.postgres import catalog
 from recovery.postgres.sessions import PRISMA_LOCK, at_work_on, holders
 from recovery.prisma import logs
@@ -19,7 +20,7 @@ from recovery.replay.script import ScriptError, parse
 from recovery.scripts import Scripts
 from recovery.target import Target
 from states.comparison import qualified_name
-from states.facts import Key, Note, Replay, Row, Subject
+from states.facts import Key, Note, Replay, Row, Stop, Subject
 from states.verdict import Evidence, digest, judge
 
 #: A held Prisma lock is looked at again this long before it counts as somebody at work (RULES E14).
@@ -37,12 +38,14 @@ class Classified:
     Attributes:
         rows: the ledger it rests on, all of it.
         base: name and checksum of each migration replayed before the failed one.
+        scripts: those that its attempts ran, and the present one.
     """
 
     evidence: Evidence
     subject: Subject
     rows: tuple[Row, ...]
     base: tuple[tuple[str, str], ...]
+    scripts: tuple[Script, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,7 @@ class Investigator:
         attempts = tuple(row for row in self._target.rows() if row.migration == subject.migration)
         try:
             now = replace(subject, attempts=attempts, production=self._production(subject))
+            now = replace(now, stops=self._stops(classified.scripts, now))
         except psycopg.errors.LockNotAvailable:
             return ""
         return digest(now, self._target.identity.parts, classified.base)
@@ -176,6 +180,7 @@ class Investigator:
             subject = replace(
                 subject, reread=self._reread(plan, subject), unreplayed=_unreplayed(plan, subject, schema)
             )
+            subject = replace(subject, stops=self._stops(plan.scripts, subject))
             return replace(subject, running=self._running(plan, subject))
         except psycopg.errors.LockNotAvailable:
             return replace(subject, running=(_LOCKED,))
@@ -200,6 +205,17 @@ class Investigator:
         for replay in subject.replays:
             scope |= catalog.scope_of(f"table {name}" for name in replay.named)
         return catalog.read(self._target.reading(), scope)
+
+    def _stops(self, scripts: Sequence[Script], subject: Subject) -> tuple[Stop, ...]:
+        """RULES E7."""
+        return stops(
+            self._target.reading(),
+            self._target.url.schema,
+            subject.attempts,
+            {script.checksum: script for script in scripts},
+            subject.replays,
+            {**subject.production, **subject.reread},
+        )
 
     def _reread(self, plan: _Plan, subject: Subject) -> dict[Key, str]:
         """Definitions that differ, on a server of another version, as the scratch server writes them (RULES E13)."""
@@ -247,7 +263,7 @@ class Investigator:
         latest = next((row for row in reversed(plan.attempts) if row.failed), plan.attempts[-1])
         base = tuple((script.migration, script.checksum) for script in plan.base)
         evidence = judge(subject, logs.cause(latest.logs), self._target.identity.parts, base)
-        return Classified(evidence, subject, rows, base)
+        return Classified(evidence, subject, rows, base, plan.scripts)
 
 
 def _changed(replays: Sequence[Replay]) -> set[str | None]:

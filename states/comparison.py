@@ -1,7 +1,7 @@
 """Production against the steps of a replay: which step it stands at, and what differs from one."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from states.facts import Key, Replay, Snapshot, Visibility
@@ -128,12 +128,23 @@ def nearest(replay: Replay, production: Snapshot) -> int:
     return min((last, 0), key=lambda step: len(differences(replay, step, production)))
 
 
-def statement_states(replay: Replay, production: Snapshot, at: tuple[int, ...]) -> tuple[StatementState, ...]:
-    """Each statement's state, given the steps that production equals."""
-    return tuple(_statement_state(replay, index, production, at) for index in range(1, replay.total + 1))
+def statement_states(
+    replay: Replay, production: Snapshot, at: tuple[int, ...], not_done: Mapping[int, str]
+) -> tuple[StatementState, ...]:
+    """Each statement's state.
+
+    Args:
+        replay: of the script.
+        production: what production has of its footprint.
+        at: the steps that production equals.
+        not_done: open statements that are known not to have run, with what proves it.
+    """
+    return tuple(_statement_state(replay, index, production, at, not_done) for index in range(1, replay.total + 1))
 
 
-def _statement_state(replay: Replay, index: int, production: Snapshot, at: tuple[int, ...]) -> StatementState:
+def _statement_state(
+    replay: Replay, index: int, production: Snapshot, at: tuple[int, ...], not_done: Mapping[int, str]
+) -> StatementState:
     statement = replay.statements[index - 1]
 
     def state(name: str, proof: str) -> StatementState:
@@ -141,6 +152,8 @@ def _statement_state(replay: Replay, index: int, production: Snapshot, at: tuple
 
     if statement.visibility is Visibility.INERT:
         return state("inert", statement.why)
+    if index in not_done:
+        return state("absent", not_done[index])
     if statement.visibility in (Visibility.OPEN, Visibility.UNREACHED):
         return state("open", statement.why)
     own = {k for k in replay.footprint if replay.steps[index - 1].get(k) != replay.steps[index].get(k)}

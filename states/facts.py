@@ -108,7 +108,7 @@ class Visibility(StrEnum):
     OPEN = "open"
     #: It changes nothing by its nature, or PostgreSQL itself said that it skipped it.
     INERT = "inert"
-    #: The path ended before it: it could not be replayed.
+    #: The path ended before it, and it only adds to the schema: running it twice fails, and changes nothing.
     UNREACHED = "unreached"
 
 
@@ -121,12 +121,29 @@ class Statement:
         sql: its text.
         visibility: what the schema can tell.
         why: the reason for `visibility`, for people; empty when it is plain.
+        atomic: where it failed, it left nothing behind (CALL, and DO with COMMIT in it, may have).
     """
 
     index: int
     sql: str
     visibility: Visibility
     why: str = ""
+    atomic: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Proof that an attempt did not get past a statement (RULES E7).
+
+    Attributes:
+        row: id of the attempt's row in the ledger.
+        statement: the attempt completed neither this statement nor any after it; 1 for the first.
+        why: what proves it, for people.
+    """
+
+    row: str
+    statement: int
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,8 +218,8 @@ class Subject:
         overtaken_by: finished migrations that came after this one and touch its footprint (RULES E10).
         unreplayed: migrations before it that could not be replayed and may work on the same objects, so that
             the steps may not be what production would have seen.
+        stops: proofs that an attempt did not get past a statement (RULES E7).
         running: what is still at work on it, as sentences; empty if nothing is (RULES E14).
-        may_hold_data: for a script that was not found: it could have changed data.
     """
 
     migration: str
@@ -214,4 +231,5 @@ class Subject:
     unreadable: str = ""
     overtaken_by: tuple[str, ...] = ()
     unreplayed: tuple[str, ...] = ()
+    stops: tuple[Stop, ...] = ()
     running: tuple[str, ...] = ()

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -11,7 +11,7 @@ from states.comparison import Difference, StatementState, differences, nearest, 
 from states.facts import Cause, Replay, Row, Subject, Visibility
 
 #: Raised whenever a rule changes what a verdict can be: approvals and caches of older rules are void.
-RULES_VERSION = 1
+RULES_VERSION = 2
 
 
 class Verdict(StrEnum):
@@ -81,12 +81,21 @@ class _Found(Protocol):
     def __call__(self, verdict: Verdict, *reasons: str, closest: int | None = None) -> _Finding: ...
 
 
-def _open(replay: Replay) -> list[str]:
-    return [
-        f"Statement {s.index} is open: {s.why}."
-        for s in replay.statements
-        if s.visibility in (Visibility.OPEN, Visibility.UNREACHED)
-    ]
+def _not_done(replay: Replay, subject: Subject) -> dict[int, str]:
+    """RULES E7: open statements that no attempt of this script completed, with what proves it."""
+    attempts = [row.id for row in subject.attempts if row.checksum == replay.checksum]
+    proofs = [[stop for stop in subject.stops if stop.row == row] for row in attempts]
+    found: dict[int, str] = {}
+    for statement in replay.statements:
+        if statement.visibility not in (Visibility.OPEN, Visibility.UNREACHED):
+            continue
+        before = [
+            [s for s in stops if s.statement < statement.index or (s.statement == statement.index and statement.atomic)]
+            for stops in proofs
+        ]
+        if before and all(before):
+            found[statement.index] = before[-1][0].why
+    return found
 
 
 def _one(replay: Replay, subject: Subject) -> _Finding:
@@ -96,7 +105,11 @@ def _one(replay: Replay, subject: Subject) -> _Finding:
     last = replay.total
     where = (min(at), max(at)) if at else (0, 0)
     progress = Progress(where, last)
-    statements = statement_states(replay, production, at)
+    not_done = _not_done(replay, subject)
+    statements = statement_states(replay, production, at, not_done)
+    unseen = [s for s in replay.statements if s.visibility in (Visibility.OPEN, Visibility.UNREACHED)]
+    opened = [f"Statement {s.index} is open: {s.why}." for s in unseen if s.index not in not_done]
+    proven = [f"Statement {index} did not run: {why}." for index, why in not_done.items()]
 
     def found(verdict: Verdict, *reasons: str, closest: int | None = None) -> _Finding:
         shown = () if closest is None else differences(replay, closest, production)
@@ -121,39 +134,58 @@ def _one(replay: Replay, subject: Subject) -> _Finding:
             "Steps before and after a change look alike in the schema, and production stands there: "
             "whether what lies between was done can't be seen.",
         )
-    open_statements = _open(replay)
-    if 0 in at and last in at:
-        if open_statements:
-            return found(Verdict.UNDECIDABLE, "The script leaves no trace in the schema.", *open_statements)
-        return found(
-            Verdict.NOT_APPLIED,
-            "The script changes nothing here: Prisma can run it again and record it itself.",
-        )
+    if 0 in at:
+        return _at_the_beginning(replay, at, not_done, (opened, proven), found)
     if last in at:
-        if open_statements:
+        if opened or proven:
             return found(
                 Verdict.UNDECIDABLE,
                 "What the schema can show of the script is in production, but not all of it can be seen.",
-                *open_statements,
+                *opened,
+                *proven,
             )
         return found(Verdict.APPLIED, f"All {last} statements of the script are in production.")
-    if 0 in at:
-        if open_statements:
-            return found(
-                Verdict.UNDECIDABLE,
-                "What the schema can show of the script is not in production, but not all of it can be seen.",
-                *open_statements,
-            )
-        return found(Verdict.NOT_APPLIED, "Nothing of the script is in production.")
     steps = f"{where[0]}" if where[0] == where[1] else f"{where[0]} to {where[1]}"
     more = () if replay.complete else (replay.ended or "",)
     return found(
         Verdict.PARTIAL,
         f"The first {steps} of {last} statements are in production, the rest is not.",
-        *open_statements,
+        *opened,
+        *proven,
         *more,
         closest=last if replay.complete else None,
     )
+
+
+def _at_the_beginning(
+    replay: Replay,
+    at: tuple[int, ...],
+    not_done: Mapping[int, str],
+    said: tuple[list[str], list[str]],
+    found: _Found,
+) -> _Finding:
+    """Nothing that can be seen of the script is in production, or nothing of it can be seen."""
+    opened, proven = said
+    traceless = len(replay.steps) - 1 in at
+    # What was not reached can't have run where a step before it is absent, unless rows or a loss hide in it (E15).
+    blocking = any(
+        s.index not in not_done
+        and (s.visibility is Visibility.OPEN or (s.visibility is Visibility.UNREACHED and traceless))
+        for s in replay.statements
+    )
+    if blocking:
+        what = (
+            "The script leaves no trace in the schema."
+            if traceless
+            else "What the schema can show of the script is not in production, but not all of it can be seen."
+        )
+        return found(Verdict.UNDECIDABLE, what, *opened, *proven)
+    if traceless and not proven:
+        return found(
+            Verdict.NOT_APPLIED,
+            "The script changes nothing here: Prisma can run it again and record it itself.",
+        )
+    return found(Verdict.NOT_APPLIED, "Nothing of the script is in production.", *proven)
 
 
 def _after_success(replay: Replay, at: tuple[int, ...], found: _Found) -> _Finding:
@@ -259,6 +291,7 @@ def digest(subject: Subject, target: Sequence[str], base: Sequence[tuple[str, st
         "production": sorted([*key, value] for key, value in subject.production.items()),
         "overtaken_by": list(subject.overtaken_by),
         "unreplayed": list(subject.unreplayed),
+        "stops": sorted(astuple(stop) for stop in subject.stops),
         "unreadable": subject.unreadable,
     }
     encoded = json.dumps(parts, sort_keys=True, ensure_ascii=False).encode()

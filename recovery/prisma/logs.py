@@ -17,6 +17,11 @@ _CODE = re.compile(r"^Database error code: ([0-9A-Z]{5})\s*$", re.MULTILINE)
 _DEBUG_CODE = re.compile(r"\bcode: SqlState\(E([0-9A-Z]{5})\)")
 _ERROR = re.compile(r"(?:^|: )(?:ERROR|FATAL|PANIC): +(.+)$", re.MULTILINE)
 _DEBUG_MESSAGE = re.compile(r'\bmessage: "((?:[^"\\]|\\.)*)"')
+_PARSED = re.compile(r"\bparsed_severity: Some\((\w+)\)")
+#: The beginning of a line, as both engines write PostgreSQL's own word; the lines of a quoted statement are numbered.
+_SAID = re.compile(r"^(?:Database error: )?(?:Error querying the database: )?(ERROR|FATAL|PANIC): +(.+)$", re.MULTILINE)
+#: After these nobody knows what was done: the connection, or the server, went away.
+_LOST = ("connection_lost", "too_many_connections", "in_failed_transaction")
 _NOT_EMPTY = re.compile(r"\bP3005\b")
 
 
@@ -43,6 +48,19 @@ def message(logs: str | None) -> str | None:
     if match := _DEBUG_MESSAGE.search(text):
         return match[1].replace('\\"', '"')
     return None
+
+
+def refused(logs: str | None) -> str | None:
+    """PostgreSQL's sentence where it says itself that a statement of the script failed; None where that isn't sure.
+
+    A lost connection proves nothing: the script may have gone on. Nor does an error of Prisma's own.
+    """
+    text = logs or ""
+    said = _SAID.findall(text)
+    severities = {*(severity for severity, _ in said), *(found.upper() for found in _PARSED.findall(text))}
+    if severities != {"ERROR"} or cause(text).kind in _LOST:
+        return None
+    return said[0][1].strip() if said else message(text)
 
 
 def advice(found: Cause) -> str:

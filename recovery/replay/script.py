@@ -27,6 +27,9 @@ class Parsed:
         actions: how many things it does; it did nothing at all if PostgreSQL skipped as many.
         opaque: what it works on can't be told from its text.
         skippable: where PostgreSQL skipped it, what it names was compared instead (RULES E9).
+        additive: it only adds to the schema: where that is there already it fails, or changes nothing.
+        schema_only: it runs nobody's code and writes no rows, so what it can say on failing is about the schema.
+        atomic: where it fails, it leaves nothing behind.
         control: it begins or ends a transaction.
         inert: why it changes nothing by its nature (RULES E4's allow-list), or empty.
         forbidden: why it must not run in a scratch database (RULES E15), or empty.
@@ -40,6 +43,9 @@ class Parsed:
     actions: int
     opaque: bool
     skippable: bool
+    additive: bool
+    schema_only: bool
+    atomic: bool
     control: bool
     inert: str
     forbidden: str
@@ -142,6 +148,9 @@ def _forbidden(node: str, body: Any, sql: str) -> str:
 #: What these do is in a text that the parser doesn't read, or in functions.
 _OPAQUE = {"do_stmt", "call_stmt", "execute_stmt", "explain_stmt", "prepare_stmt"}
 
+#: These can commit on their way (RULES E12).
+_OWN_TRANSACTIONS = {"do_stmt", "call_stmt", "vacuum_stmt", "reindex_stmt", "cluster_stmt"}
+
 #: DROP … IF EXISTS of these: an object of that name which only production has is found by its name. Of others
 #: (triggers, policies, rules, schemas, publications, casts …) it is not, so that skipping one proves nothing.
 _FOUND_BY_NAME = {
@@ -179,6 +188,33 @@ def _skippable(node: str, body: Any) -> bool:
     return node in _CONDITIONAL
 
 
+_ADDITIVE = {
+    "create_stmt",
+    "index_stmt",
+    "create_enum_stmt",
+    "create_domain_stmt",
+    "create_range_stmt",
+    "composite_type_stmt",
+    "create_seq_stmt",
+    "create_schema_stmt",
+    "create_extension_stmt",
+    "create_trig_stmt",
+    "create_policy_stmt",
+    "create_role_stmt",
+    "create_stats_stmt",
+    "comment_stmt",
+}
+_ADDITIVE_ACTIONS = {"AT_AddColumn", "AT_AddConstraint", "AT_SetNotNull", "AT_ValidateConstraint"}
+#: Besides those: what they can say on failing is about the names that they hold.
+_SCHEMA_ONLY = {*_ADDITIVE, "alter_table_stmt", "alter_enum_stmt", "drop_stmt", "rename_stmt", "view_stmt"}
+
+
+def _additive(node: str, body: Any) -> bool:
+    if node == "alter_table_stmt":
+        return all(enum_name(item.alter_table_cmd, "subtype") in _ADDITIVE_ACTIONS for item in body.cmds)
+    return node in _ADDITIVE
+
+
 def _unqualified(node: str, body: Any) -> bool:
     return any(name.schema is None for name in names_of(node, body))
 
@@ -207,18 +243,23 @@ def parse(text: str) -> tuple[Parsed, ...]:
         sql = encoded[raw.stmt_location : end].decode().strip()
         if node == "create_stmt" and not body.if_not_exists:
             created.add(relation(body.relation))
+        inert = _inert(node, body)
+        rows = written_rows(node, body, nodes[position + 1 :], created, inert=bool(inert))
         parsed.append(
             Parsed(
                 index=position + 1,
                 sql=sql,
                 node=node,
                 actions=len(body.cmds if node == "alter_table_stmt" else body.objects if node == "drop_stmt" else "1"),
-                opaque=node in _OPAQUE or (node == "select_stmt" and not _inert(node, body)),
+                opaque=node in _OPAQUE or (node == "select_stmt" and not inert),
                 skippable=_skippable(node, body) and not (sets_path and _unqualified(node, body)),
+                additive=_additive(node, body) and not rows,
+                schema_only=bool(inert) or (node in _SCHEMA_ONLY and not rows),
+                atomic=node not in _OWN_TRANSACTIONS,
                 control=node == "transaction_stmt",
-                inert=_inert(node, body),
+                inert=inert,
                 forbidden=_forbidden(node, body, sql),
-                rows=written_rows(node, body, nodes[position + 1 :], created, inert=bool(_inert(node, body))),
+                rows=rows,
                 names=names_of(node, body),
             )
         )

@@ -124,7 +124,7 @@ def _replay(parsed: Sequence[Parsed], checksum: str, way: _Run, skipped_base: tu
     statements = []
     for statement in parsed:
         visibility, why = _visibility(statement, way)
-        statements.append(Statement(statement.index, statement.sql, visibility, why))
+        statements.append(Statement(statement.index, statement.sql, visibility, why, statement.atomic))
     first = {obj for obj, prop in snapshots[0] if prop == "exists"}
     later = {obj for snapshot in snapshots[1:] for obj, prop in snapshot if prop == "exists"}
     footprint, named = _named(parsed, way)
@@ -144,7 +144,8 @@ def _replay(parsed: Sequence[Parsed], checksum: str, way: _Run, skipped_base: tu
 
 def _visibility(statement: Parsed, way: _Run) -> tuple[Visibility, str]:
     if statement.index >= len(way.snapshots):
-        return Visibility.UNREACHED, way.ended or ""
+        # RULES E15: the steps before it still decide absence, but not over rows that it may have written or lost.
+        return Visibility.UNREACHED if statement.additive else Visibility.OPEN, way.ended or ""
     if statement.rows:
         return Visibility.OPEN, statement.rows
     if way.snapshots[statement.index] != way.snapshots[statement.index - 1]:

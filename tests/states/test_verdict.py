@@ -7,7 +7,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from states.comparison import Difference, differences
-from states.facts import Key, Note, Replay, Row, Snapshot, Subject, Visibility
+from states.facts import Key, Note, Replay, Row, Snapshot, Stop, Subject, Visibility
 from states.verdict import Decision, Evidence, Verdict, digest, judge
 from tests.states.strategies import TARGET, UNKNOWN, replay_of, row, steps_of, subjects
 
@@ -120,8 +120,7 @@ def test_a_script_without_effect_and_production_otherwise() -> None:
     assert verdict_of(subject_of({}, inert)) == DRIFTED
 
 
-@pytest.mark.parametrize("k", [0, 3])
-@pytest.mark.parametrize("kind", [Visibility.OPEN, Visibility.UNREACHED])
+@pytest.mark.parametrize(("k", "kind"), [(0, Visibility.OPEN), (3, Visibility.OPEN), (3, Visibility.UNREACHED)])
 def test_an_open_statement_leaves_it_open(k: int, kind: Visibility) -> None:
     """A statement that the schema can't show makes the verdict undecidable, and is named with its reason (E4)."""
     script = replay_of([*STEPS, STEPS[3]], unseen={4: kind})
@@ -129,6 +128,48 @@ def test_an_open_statement_leaves_it_open(k: int, kind: Visibility) -> None:
     assert (evidence.verdict, evidence.decision) == UNDECIDABLE
     assert any("Statement 4 is open: why 4." in reason for reason in evidence.reasons)
     assert evidence.statements[3].state == "open"
+
+
+def test_what_was_not_reached_leaves_absence_decided() -> None:
+    """The steps before the path's end still decide absence, if they show anything (E15)."""
+    ended = replay_of([*STEPS, STEPS[3]], unseen={4: Visibility.UNREACHED})
+    assert verdict_of(subject_of(STEPS[0], ended)) == NOT_APPLIED
+    base = STEPS[0]
+    traceless = replay_of([base, base], unseen={1: Visibility.UNREACHED})
+    assert verdict_of(subject_of(base, traceless)) == UNDECIDABLE
+
+
+STOPPED = Stop("1", 4, "because")
+
+
+@pytest.mark.parametrize(
+    ("stop", "atomic", "expected"),
+    [
+        (STOPPED, True, NOT_APPLIED),
+        (replace(STOPPED, statement=3), False, NOT_APPLIED),
+        (STOPPED, False, UNDECIDABLE),
+        (replace(STOPPED, statement=5), True, UNDECIDABLE),
+        (replace(STOPPED, row="2"), True, UNDECIDABLE),
+    ],
+)
+def test_an_open_statement_that_no_attempt_completed_is_absent(
+    stop: Stop, expected: tuple[str, str], *, atomic: bool
+) -> None:
+    """A proof that the attempt did not get past it, or past one before it, and left nothing of it behind (E7)."""
+    script = replay_of([*STEPS, STEPS[3]], unseen={4: Visibility.OPEN})
+    statements = tuple(replace(s, atomic=atomic) for s in script.statements)
+    subject = replace(subject_of(STEPS[0], replace(script, statements=statements)), stops=(stop,))
+    assert verdict_of(subject) == expected
+    assert verdict_of(replace(subject, production=STEPS[3])) == UNDECIDABLE
+
+
+def test_it_must_be_known_of_every_attempt() -> None:
+    """One attempt without a proof may have run it (E7)."""
+    script = replay_of([*STEPS, STEPS[3]], unseen={4: Visibility.OPEN})
+    two = (row(), replace(row(), id="2"))
+    subject = replace(subject_of(STEPS[0], script, attempts=two), stops=(STOPPED,))
+    assert verdict_of(subject) == UNDECIDABLE
+    assert verdict_of(replace(subject, stops=(STOPPED, replace(STOPPED, row="2")))) == NOT_APPLIED
 
 
 def test_rows_written_by_a_seen_statement_are_open() -> None:

@@ -1,0 +1,251 @@
+"""RULES E7: when is a statement that no schema shows known not to have run?"""
+# ruff: noqa: F811
+
+from collections.abc import Callable
+
+import pytest
+
+from states.verdict import Decision, Evidence
+from tests.integration.test_rules import (  # noqa: F401 - fixtures
+    NOT_APPLIED,
+    UNDECIDABLE,
+    Production,
+    production,
+    scratch_server,
+    verdict,
+)
+
+ADD, FILL = "ALTER TABLE t ADD COLUMN b int;", "UPDATE t SET a = 2;"
+NATIVE = (
+    "A migration failed to apply.\n\nMigration name: m\n\nDatabase error code: {code}\n\nDatabase error:\n"
+    "ERROR: {said}\n\n"
+    'DbError {{ severity: "ERROR", parsed_severity: Some(Error), code: SqlState(E{code}), message: "…" }}\n'
+)
+SCRIPTED = "Database error: Error querying the database: ERROR: {said}\n   0: sql_schema_connector::apply_script\n"
+
+
+def refused(said: str, code: str = "42701") -> str:
+    """The native engine's logs."""
+    return NATIVE.format(said=said, code=code)
+
+
+@pytest.mark.parametrize("logs", [NATIVE, SCRIPTED])
+def test_the_last_statement_of_a_script_that_was_refused_did_not_run(production: Production, logs: str) -> None:
+    """The error came from it or from one before it, and a failure ends a script."""
+    production.failed(ADD + FILL, logs=logs.format(said='column "a" contains null values', code="23502"))
+    evidence = production.judge()
+    assert verdict(evidence) == NOT_APPLIED
+    assert [s.state for s in evidence.statements] == ["absent", "absent"]
+    assert any("Statement 2 did not run" in reason for reason in evidence.reasons)
+
+
+@pytest.mark.parametrize(
+    "logs",
+    [
+        None,
+        "",
+        refused("terminating connection due to administrator command", "57P01"),
+        refused("current transaction is aborted, commands ignored until end of transaction block", "25P02"),
+        "FATAL: terminating connection due to administrator command",
+        "Error: P1001 Can't reach database server",
+        "Error querying the database: Connection terminated unexpectedly",
+        "External error id#0",
+        '  3 -- ERROR: column "b" of relation "t" already exists',
+        "Database error code: 42P07",
+    ],
+)
+def test_without_postgresqls_own_refusal_nothing_is_known(production: Production, logs: str | None) -> None:
+    """A connection that was lost, or nothing at all, is no proof: the script may have gone on."""
+    production.run("CREATE SCHEMA later; ALTER TABLE t ADD COLUMN b int; ALTER TABLE t DROP COLUMN b")
+    production.failed(ADD + FILL, logs=logs)
+    assert verdict(production.judge()) == UNDECIDABLE
+
+
+def test_a_statement_before_the_one_that_failed_may_have_run(production: Production) -> None:
+    """Run one by one, the UPDATE was committed before the last statement failed; the column was dropped by hand."""
+    script = FILL + ADD + "CREATE TABLE z (id int);"
+    production.failed(script, logs=refused('relation "z" already exists', "42P07"))
+    assert verdict(production.judge()) == UNDECIDABLE
+
+
+def test_a_name_in_the_error_tells_which_statement_it_was(production: Production) -> None:
+    """The last statement can't say that the column is there: the UPDATE failed, or something before it did."""
+    script = ADD + FILL + "CREATE TABLE z (id int);"
+    production.failed(script, logs=refused('column "b" of relation "t" already exists'))
+    evidence = production.judge()
+    assert verdict(evidence) == NOT_APPLIED
+    assert any("which no statement after the 2nd can say" in reason for reason in evidence.reasons)
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        "ALTER TABLE t DROP COLUMN IF EXISTS b; ALTER TABLE t ADD COLUMN b text;",
+        'ALTER TABLE t RENAME COLUMN a TO "b";',
+        "DO $$ BEGIN PERFORM 1; END $$;",
+        "INSERT INTO t VALUES (5, 5);",
+        "CREATE TABLE U&\"!0062\" UESCAPE '!' (id int);",
+    ],
+)
+def test_the_name_tells_nothing_where_a_later_statement_can_have_said_it(production: Production, later: str) -> None:
+    """It names the column too, or runs code that nobody can read: the UPDATE between the two may have run."""
+    production.failed(ADD + FILL + later + "SELECT 1;", logs=refused('column "b" of relation "t" already exists'))
+    assert production.judge().decision is Decision.OPERATOR
+
+
+def test_what_is_missing_can_be_missed_by_a_trigger(production: Production) -> None:
+    """The second UPDATE fires a trigger that misses what the first statement dropped; the first UPDATE has run."""
+    production.finished("20260102_audit", "CREATE TABLE audit (id int)")
+    script = "DROP TABLE audit;" + FILL + "UPDATE t SET a = 3; SELECT 1;"
+    production.failed(script, logs=refused('relation "audit" does not exist', "42P01"))
+    assert verdict(production.judge()) == UNDECIDABLE
+
+
+def test_a_block_that_can_commit_may_have_left_something_when_it_failed(production: Production) -> None:
+    """E12: the error is the block's own, after its COMMIT."""
+    block = "DO $$ BEGIN UPDATE t SET a = 2; COMMIT; RAISE 'no'; END $$;"
+    production.failed(ADD + block, logs=refused("no", "P0001"))
+    assert verdict(production.judge()) == UNDECIDABLE
+
+
+def test_it_must_hold_for_every_attempt(production: Production) -> None:
+    """Of two attempts only the later one is known to have been refused."""
+    production.failed(ADD + FILL, logs=None)
+    production.run("UPDATE _prisma_migrations SET rolled_back_at = now() WHERE finished_at IS NULL")
+    production.failed(ADD + FILL, logs=refused('column "b" of relation "t" already exists'))
+    assert verdict(production.judge()) == UNDECIDABLE
+
+
+def test_what_is_in_place_beside_a_statement_that_did_not_run_is_for_a_person(production: Production) -> None:
+    """The column was made by hand, and the rows were not written: neither answer would be true, nor is it half."""
+    production.run(ADD)
+    production.failed(ADD + FILL, logs=refused('column "b" of relation "t" already exists'))
+    evidence = production.judge()
+    assert verdict(evidence) == UNDECIDABLE
+    assert [s.state for s in evidence.statements] == ["in_place", "absent"]
+    assert any("Statement 2 did not run" in reason for reason in evidence.reasons)
+
+
+def test_a_script_of_data_alone_that_was_refused_did_not_run(production: Production) -> None:
+    """One statement, and PostgreSQL refused it: a second run writes nothing twice."""
+    production.failed(FILL, logs=refused("division by zero", "22012"))
+    assert verdict(production.judge()) == NOT_APPLIED
+
+
+def crashed(one: Production) -> None:
+    """The script's row is there, and it is not known how far the script got; t was made between two rows."""
+    one.finished("20260102_later", "CREATE TABLE later (id int)")
+    one.failed(ADD + FILL, logs=None)
+
+
+def test_a_column_that_was_never_there_proves_that_nothing_after_it_ran(production: Production) -> None:
+    """A dropped column leaves a trace, and there is none."""
+    crashed(production)
+    evidence = production.judge()
+    assert verdict(evidence) == NOT_APPLIED
+    assert any("leaves a trace" in reason for reason in evidence.reasons)
+
+
+def undo(one: Production) -> None:
+    one.run(ADD + FILL + "ALTER TABLE t DROP COLUMN b;")
+
+
+def undo_with_another_column_after_it(one: Production) -> None:
+    one.run(ADD + FILL + "ALTER TABLE t ADD COLUMN by_hand int; ALTER TABLE t DROP COLUMN b;")
+
+
+def make_the_table_anew(one: Production) -> None:
+    one.run(ADD + FILL + "CREATE TABLE u AS TABLE t; DROP TABLE t; CREATE TABLE t (id int PRIMARY KEY, a int)")
+
+
+def take_a_copy_of_before(one: Production) -> None:
+    one.run(ADD + FILL + "DROP TABLE t; ALTER TABLE t_before RENAME TO t")
+    one.run("ALTER INDEX t_before_pkey RENAME TO t_pkey")
+
+
+def take_a_copy_of_before_in_another_schema(one: Production) -> None:
+    one.run(ADD + FILL + "ALTER SCHEMA public RENAME TO broken; ALTER SCHEMA before RENAME TO public")
+    one.run("ALTER TABLE broken._prisma_migrations SET SCHEMA public; ALTER SEQUENCE broken.s SET SCHEMA public")
+    one.run("ALTER TABLE broken.later SET SCHEMA public")
+
+
+def drop_in_an_older_transaction(one: Production) -> None:
+    with one.server.connect(one.database) as old:
+        old.execute("BEGIN")
+        old.execute("SELECT pg_current_xact_id()")
+        one.failed(ADD + FILL, logs=None)
+        one.run(ADD + FILL)
+        old.execute("ALTER TABLE t DROP COLUMN b")
+        old.execute("COMMIT")
+
+
+@pytest.mark.parametrize(
+    "undone",
+    [
+        undo,
+        undo_with_another_column_after_it,
+        make_the_table_anew,
+        take_a_copy_of_before,
+        take_a_copy_of_before_in_another_schema,
+    ],
+)
+def test_where_the_column_may_have_been_there_nothing_is_proven(
+    production: Production, undone: Callable[[Production], None]
+) -> None:
+    """The script ran, and the column was undone by hand, in one way or another: the UPDATE is in the rows."""
+    production.run("CREATE TABLE t_before (LIKE t INCLUDING ALL); CREATE SCHEMA before")
+    production.run("CREATE TABLE before.t (id int PRIMARY KEY, a int)")
+    crashed(production)
+    undone(production)
+    evidence: Evidence = production.judge()
+    assert evidence.decision is Decision.OPERATOR
+    assert not any("leaves a trace" in reason for reason in evidence.reasons)
+
+
+def test_a_drop_in_a_transaction_that_is_older_than_the_attempt_is_a_trace_too(production: Production) -> None:
+    """Its number is lower than the row's, and it came later."""
+    production.finished("20260102_later", "CREATE TABLE later (id int)")
+    drop_in_an_older_transaction(production)
+    assert verdict(production.judge()) == UNDECIDABLE
+
+
+def test_in_a_restored_database_no_trace_is_no_proof(production: Production) -> None:
+    """A dump takes no dropped columns along: all rows of the ledger were then written by one transaction."""
+    crashed(production)
+    undo(production)
+    production.run(
+        "CREATE TABLE t2 (id int PRIMARY KEY, a int); INSERT INTO t2 SELECT id, a FROM t; DROP TABLE t;"
+        "ALTER TABLE t2 RENAME TO t; ALTER INDEX t2_pkey RENAME TO t_pkey"
+    )
+    production.run("CREATE TABLE l AS TABLE _prisma_migrations; TRUNCATE _prisma_migrations")
+    production.run("INSERT INTO _prisma_migrations SELECT * FROM l; DROP TABLE l")
+    assert verdict(production.judge()) == UNDECIDABLE
+
+
+def test_a_label_of_an_enum_is_no_trace(production: Production) -> None:
+    """It can be taken away without one (`DELETE FROM pg_enum`), so that its absence proves nothing."""
+    production.finished("20260102_enum", "CREATE TYPE e AS ENUM ('p')")
+    production.finished("20260103_later", "CREATE TABLE later (id int)")
+    production.failed("ALTER TYPE e ADD VALUE 'q';" + FILL, logs=None)
+    production.run("ALTER TYPE e ADD VALUE 'q'")
+    production.run("DELETE FROM pg_enum WHERE enumlabel = 'q'")
+    assert verdict(production.judge()) == UNDECIDABLE
+
+
+def test_what_was_not_reached_does_not_hide_that_the_steps_before_it_are_absent(production: Production) -> None:
+    """E15: a role can't be made in the scratch database, and the table before it is not in production."""
+    production.failed("CREATE TABLE z (id int); CREATE ROLE beyond; CREATE TABLE y (id int);")
+    assert verdict(production.judge()) == NOT_APPLIED
+
+
+@pytest.mark.parametrize("later", [FILL, "ALTER TABLE t DROP COLUMN a; ALTER TABLE t ADD COLUMN a int;"])
+def test_what_was_not_reached_and_may_have_cost_rows_stays_open(production: Production, later: str) -> None:
+    """E15: it may have run, the table dropped since; a second run would write, or wipe, twice."""
+    production.failed("CREATE TABLE z (id int); CREATE ROLE beyond;" + later)
+    assert verdict(production.judge()) == UNDECIDABLE
+
+
+def test_nothing_is_absent_where_no_step_before_it_shows_anything(production: Production) -> None:
+    """E15: the path ends before its first change."""
+    production.failed("CREATE ROLE beyond; CREATE TABLE z (id int);")
+    assert verdict(production.judge()) == UNDECIDABLE
