@@ -1,4 +1,4 @@
-"""How far an attempt at a migration can have got, from its logs and from what a table's columns leave behind."""
+"""How far an attempt at a migration can have got, from its logs and from what a table's row in the catalog tells."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -75,7 +75,7 @@ def _by_trace(
         for obj, column in sorted(absent):
             made = (obj, column) in after and (obj, column) not in before
             if made and qualified_name(obj) in untouched and (obj, "exists") in production:
-                why = f"{column} was never in {obj}: a column that is dropped again leaves a trace there"
+                why = f"{column} was never in {obj}, which has not been altered since the attempt began"
                 yield Stop(row.id, index, why)
                 return
 

@@ -139,11 +139,11 @@ def crashed(one: Production) -> None:
 
 
 def test_a_column_that_was_never_there_proves_that_nothing_after_it_ran(production: Production) -> None:
-    """A dropped column leaves a trace, and there is none."""
+    """Adding a column writes the table's row in the catalog, and that is older than the attempt."""
     crashed(production)
     evidence = production.judge()
     assert verdict(evidence) == NOT_APPLIED
-    assert any("leaves a trace" in reason for reason in evidence.reasons)
+    assert any("was never in" in reason for reason in evidence.reasons)
 
 
 def undo(one: Production) -> None:
@@ -176,6 +176,7 @@ def drop_in_an_older_transaction(one: Production) -> None:
         one.failed(ADD + FILL, logs=None)
         one.run(ADD + FILL)
         old.execute("ALTER TABLE t DROP COLUMN b")
+        old.execute("ALTER TABLE t SET (fillfactor = 90)")
         old.execute("COMMIT")
 
 
@@ -199,11 +200,11 @@ def test_where_the_column_may_have_been_there_nothing_is_proven(
     undone(production)
     evidence: Evidence = production.judge()
     assert evidence.decision is Decision.OPERATOR
-    assert not any("leaves a trace" in reason for reason in evidence.reasons)
+    assert not any("was never in" in reason for reason in evidence.reasons)
 
 
-def test_a_drop_in_a_transaction_that_is_older_than_the_attempt_is_a_trace_too(production: Production) -> None:
-    """Its number is lower than the row's, and it came later."""
+def test_a_transaction_that_began_before_the_attempt_may_have_written_after_it(production: Production) -> None:
+    """Its number is lower than the attempt's, and it wrote later."""
     production.finished("20260102_later", "CREATE TABLE later (id int)")
     drop_in_an_older_transaction(production)
     assert verdict(production.judge()) == UNDECIDABLE
@@ -222,7 +223,27 @@ def test_in_a_restored_database_no_trace_is_no_proof(production: Production) -> 
     assert verdict(production.judge()) == UNDECIDABLE
 
 
-def test_a_label_of_an_enum_is_no_trace(production: Production) -> None:
+def test_in_a_database_copied_by_replication_an_old_table_is_no_proof(production: Production) -> None:
+    """The script ran where the rows came from: its UPDATE came along, its column didn't, nor did anything since."""
+    production.finished("20260102_later", "CREATE TABLE later (id int)")
+    production.run("CREATE TABLE l AS TABLE _prisma_migrations; TRUNCATE _prisma_migrations")
+    production.run("INSERT INTO _prisma_migrations SELECT * FROM l; DROP TABLE l")
+    production.failed(ADD + FILL, logs=None)
+    production.run(FILL)
+    assert verdict(production.judge()) == UNDECIDABLE
+
+
+def test_a_row_that_was_written_again_does_not_tell_when_its_attempt_began(production: Production) -> None:
+    """The first attempt ran and was undone; then a row was finished, and the attempt's own marked rolled back."""
+    crashed(production)
+    undo(production)
+    production.finished("20260104_after", "CREATE TABLE after (id int)")
+    production.run("UPDATE _prisma_migrations SET rolled_back_at = now() WHERE finished_at IS NULL")
+    production.failed(ADD + FILL, logs=refused("division by zero", "22012"))
+    assert verdict(production.judge()) == UNDECIDABLE
+
+
+def test_a_label_of_an_enum_that_is_absent_proves_nothing(production: Production) -> None:
     """It can be taken away without one (`DELETE FROM pg_enum`), so that its absence proves nothing."""
     production.finished("20260102_enum", "CREATE TYPE e AS ENUM ('p')")
     production.finished("20260103_later", "CREATE TABLE later (id int)")
