@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import psycopg
 
 from recovery.attempts import stops
+from recovery.indications import indicated
 from recovery.postgres import catalog
 from recovery.postgres.sessions import PRISMA_LOCK, at_work_on, holders
 from recovery.prisma import logs
@@ -263,6 +264,7 @@ class Investigator:
         latest = next((row for row in reversed(plan.attempts) if row.failed), plan.attempts[-1])
         base = tuple((script.migration, script.checksum) for script in plan.base)
         evidence = judge(subject, logs.cause(latest.logs), self._target.identity.parts, base)
+        evidence = indicated(evidence, subject, rows, self._target, self._scripts)
         return Classified(evidence, subject, rows, base, plan.scripts)
 
 

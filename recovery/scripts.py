@@ -21,8 +21,8 @@ class Scripts:
             migrations: its migrations, in Prisma's order.
             repository: the checkout that the folder is in, to look for versions of old; None without git.
         """
-        self._folder = folder
-        self._repository = repository
+        self.folder = folder
+        self.repository = repository
         self.migrations = {migration.name: migration for migration in migrations}
         self._found: dict[tuple[str, str], Script | None] = {}
 
@@ -49,10 +49,10 @@ class Scripts:
 
     def _find(self, name: str, checksum: str) -> Script | None:
         migration = self.migrations.get(name)
-        path = migration.path if migration else self._folder / name / "migration.sql"
+        path = migration.path if migration else self.folder / name / "migration.sql"
         script = variant(migration.script, checksum) if migration else None
-        if script is None and self._repository is not None:
-            script = self._repository.script_with_checksum(path, checksum)
+        if script is None and self.repository is not None:
+            script = self.repository.script_with_checksum(path, checksum)
         return None if script is None else Script(name, checksum, decode(script, path))
 
     def history(self, rows: Sequence[Row]) -> History:

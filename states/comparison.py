@@ -24,12 +24,14 @@ class StatementState:
     Attributes:
         state: in_place, absent, differs, open, or inert.
         proof: what that rests on, for people.
+        look: of an open statement, a query with which a person looks for its effect; empty where there is none.
     """
 
     index: int
     sql: str
     state: str
     proof: str
+    look: str = ""
 
 
 _COLUMN = re.compile(r'(column (?:"(?:[^"]|"")*"|\S+))(?: (.*))?\Z', re.DOTALL)

@@ -233,3 +233,41 @@ class Subject:
     unreplayed: tuple[str, ...] = ()
     stops: tuple[Stop, ...] = ()
     running: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """When, and by which transaction, an object of the footprint was written. It indicates, and never proves.
+
+    Attributes:
+        object: an object of a snapshot, or a part of one, as `table public.x column y`.
+        order: its writing against the last write of the failed attempt's row: before, after, same (one transaction
+            wrote both), or unknown.
+        transaction: 1 for the first of the list; equal numbers are one transaction.
+        owner: the role that owns it.
+        committed_at: ISO 8601 in UTC, by the server's clock; None where the server does not keep that.
+    """
+
+    object: str
+    order: str
+    transaction: int
+    owner: str
+    committed_at: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """Which Prisma ran a failed migration.
+
+    Attributes:
+        engine: native, javascript, or unknown; known by what it wrote into `logs` only.
+        version: of the project's Prisma as it is now; the one that ran the migration may have been another.
+        whole: it sent the script to the server whole, as one transaction; False: statement by statement, each
+            committed; None: not known. True is never assumed.
+        source: what that rests on, in a sentence for people.
+    """
+
+    engine: str = "unknown"
+    version: str | None = None
+    whole: bool | None = None
+    source: str = ""

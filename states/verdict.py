@@ -3,12 +3,12 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
 from states.comparison import Difference, StatementState, differences, nearest, standing, statement_states
-from states.facts import Cause, Replay, Row, Subject, Visibility
+from states.facts import Cause, Replay, Row, Runner, Subject, Trace, Visibility
 
 #: Raised whenever a rule changes what a verdict can be: approvals and caches of older rules are void.
 RULES_VERSION = 2
@@ -52,7 +52,13 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One failed migration with its verdict; the fields are those of `inspect --json`."""
+    """One failed migration with its verdict; the fields are those of `inspect --json`.
+
+    Attributes:
+        forensics: when what is in production was written; it changes no verdict and no digest, like all below.
+        indications: what that suggests, in sentences.
+        runner: which Prisma ran it.
+    """
 
     migration: str
     started_at: str
@@ -66,6 +72,9 @@ class Evidence:
     differences: tuple[Difference, ...]
     reasons: tuple[str, ...]
     evidence_digest: str
+    forensics: tuple[Trace, ...] = ()
+    indications: tuple[str, ...] = ()
+    runner: Runner = field(default_factory=Runner)
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +269,7 @@ def judge(subject: Subject, cause: Cause, target: Sequence[str], base: Sequence[
         base: name and checksum of each migration that was replayed before it, in order.
     """
     finding, decision = _finding(subject)
-    latest = next((row for row in reversed(subject.attempts) if row.failed), subject.attempts[-1])
+    latest = latest_attempt(subject)
     return Evidence(
         migration=subject.migration,
         started_at=latest.started_at,
@@ -275,6 +284,11 @@ def judge(subject: Subject, cause: Cause, target: Sequence[str], base: Sequence[
         reasons=finding.reasons,
         evidence_digest=digest(subject, target, base),
     )
+
+
+def latest_attempt(subject: Subject) -> Row:
+    """The attempt that is shown: the last that failed, else the last."""
+    return next((row for row in reversed(subject.attempts) if row.failed), subject.attempts[-1])
 
 
 def digest(subject: Subject, target: Sequence[str], base: Sequence[tuple[str, str]]) -> str:

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,11 +89,29 @@ class Repository:
                 return found
         return None
 
+    def versions(self, paths: Sequence[Path], most: int) -> tuple[bytes, ...] | None:
+        """Every version of some files, from all commits; None where there are more than `most`, or not all are here.
+
+        Raises:
+            UsageError: `git.failed`.
+        """
+        if self.head() is None or self._must("rev-parse", "--is-shallow-repository").strip() != b"false":
+            return None
+        names = [os.path.relpath(path.resolve(), self.root) for path in paths]
+        blobs = self._blobs(*(f":(top,literal){name}" for name in names))
+        if len(blobs) > most:
+            return None
+        return tuple(self._must("cat-file", "blob", blob) for blob in blobs)
+
     def _versions(self, pathspec: str) -> tuple[str, ...]:
-        """Objects that hold versions of a file, newest first."""
+        """Objects that hold versions of a script, the newest."""
+        return self._blobs(pathspec)[:_MOST_VERSIONS]
+
+    def _blobs(self, *pathspecs: str) -> tuple[str, ...]:
+        """Objects that hold versions of files, newest first."""
         output = self._must(
             *("log", "--all", "--reflog", "--format=", "--raw", "--no-abbrev", "--no-renames", "-m", "-z"),
-            *("--", pathspec),
+            *("--", *pathspecs),
         )
         blobs: dict[str, None] = {}
         for entry in output.split(b"\0"):
@@ -100,7 +119,7 @@ class Repository:
                 # ":mode mode before after status"; before too: a shallow clone has no commit that made it.
                 _, _, before, after, _ = entry.decode().split()
                 blobs.update(dict.fromkeys(blob for blob in (after, before) if blob.strip("0")))
-        return tuple(blobs)[:_MOST_VERSIONS]
+        return tuple(blobs)
 
     def _must(self, *arguments: str) -> bytes:
         done = _git(self.root, *arguments)

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from recovery import events
 from states.answers import Exit, Refusal
+from states.comparison import StatementState
 from states.facts import Check, History, Outcome
 from states.table import State
 from states.verdict import Decision, Evidence, Verdict
@@ -159,13 +160,29 @@ class Terminal:
         if evidence.cause.kind != "unknown":
             code = f" ({evidence.cause.sqlstate})" if evidence.cause.sqlstate else ""
             self._print(f"  [dim]It failed for: {evidence.cause.kind.replace('_', ' ')}{code}[/]")
-        if evidence.statements:
-            self._lines(_statements(evidence, self._console.width))
+        for statement in evidence.statements:
+            self._lines(_statement(statement, len(str(len(evidence.statements))), self._console.width))
+            if statement.state == "open" and evidence.decision is Decision.OPERATOR:
+                self._query(statement.look)
         if evidence.differences:
             self._print("  [bold]What differs:[/]")
             self._lines(_differences((MigrationDifference(evidence.migration, evidence.differences),)))
         if evidence.decision is Decision.OPERATOR:
+            self._indications(evidence)
             self._print(f"  [dim]evidence {evidence.evidence_digest}[/]", whole=True)
+
+    def _query(self, query: str) -> None:
+        """Whole lines, from the first column on: they are there to be copied into psql."""
+        for line in query.splitlines():
+            self._console.print(Text(line, style="dim" if line.startswith("--") else "cyan"), soft_wrap=True)
+        if not query:
+            self._print("      [dim]No query can be derived from its text that would show its effect.[/]")
+
+    def _indications(self, evidence: Evidence) -> None:
+        if evidence.indications:
+            self._print(f"  [bold]An indication, no proof:[/] {escape(' '.join(evidence.indications))}")
+        if evidence.runner.source:
+            self._print(f"  [dim]{escape(evidence.runner.source)}[/]")
 
     def _effect_ended(self, event: events.EffectEnded) -> None:
         if event.unchanged:
@@ -214,16 +231,14 @@ def _one_line(sql: str) -> str:
     return " ".join(" ".join(lines).split())
 
 
-def _statements(evidence: Evidence, width: int) -> Iterator[Text | Padding]:
-    """A line a statement; its proof below where it says more than that all is as expected."""
-    digits = len(str(len(evidence.statements)))
-    for statement in evidence.statements:
-        mark, style = _STATES[statement.state]
-        line = Text(f"  {statement.index:>{digits}} ").append(f"{mark:<11}", style).append(_one_line(statement.sql))
-        line.truncate(width, overflow="ellipsis")
-        yield line
-        if statement.state in ("differs", "open", "inert"):
-            yield _indented(Text(statement.proof, style="dim"), digits + 14)
+def _statement(statement: StatementState, digits: int, width: int) -> Iterator[Text | Padding]:
+    """A line; its proof below where it says more than that all is as expected."""
+    mark, style = _STATES[statement.state]
+    line = Text(f"  {statement.index:>{digits}} ").append(f"{mark:<11}", style).append(_one_line(statement.sql))
+    line.truncate(width, overflow="ellipsis")
+    yield line
+    if statement.state in ("differs", "open", "inert"):
+        yield _indented(Text(statement.proof, style="dim"), digits + 14)
 
 
 def _differences(differing: tuple[MigrationDifference, ...]) -> Iterator[Padding]:

@@ -1,5 +1,6 @@
 """`inspect`: what it prints, what it needs, what it leaves."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -17,7 +18,7 @@ from tests.acceptance.scene import PROGRAM, SECONDS, Done, Scene
 Make = Callable[[Case], Scene]
 
 #: The contract. It may grow fields, and never lose or change one.
-STATEMENT = {"index": int, "sql": str, "state": str, "proof": str}
+STATEMENT = {"index": int, "sql": str, "state": str, "proof": str, "look": str}
 FAILURE = {
     "migration": str,
     "started_at": str,
@@ -33,6 +34,11 @@ FAILURE = {
     ],
     "reasons": [str],
     "evidence_digest": str,
+    "forensics": [
+        {"object": str, "order": str, "transaction": int, "owner": str, "committed_at": (str, type(None))},
+    ],
+    "indications": [str],
+    "runner": {"engine": str, "version": (str, type(None)), "whole": (bool, type(None)), "source": str},
 }
 DOCUMENT = {
     "schema_version": int,
@@ -46,6 +52,8 @@ VALUES = {
     "decision": {"mark_applied", "mark_rolled_back", "operator", "wait"},
     "state": {"in_place", "absent", "differs", "open", "inert"},
     "outcome": {"held", "refused", "unknown", "waived"},
+    "order": {"before", "after", "same", "unknown"},
+    "engine": {"native", "javascript", "unknown"},
 }
 
 
@@ -64,7 +72,8 @@ def departures(value: Any, form: Any, where: str = "") -> list[str]:  # noqa: AN
         if not isinstance(value, list):
             return [where]
         return [each for i, element in enumerate(value) for each in departures(element, form[0], f"{where}[{i}]")]
-    return [] if isinstance(value, form) and (form is bool or not isinstance(value, bool)) else [f"{where}: {value!r}"]
+    boolean = form is bool or (isinstance(form, tuple) and bool in form)
+    return [] if isinstance(value, form) and (boolean or not isinstance(value, bool)) else [f"{where}: {value!r}"]
 
 
 @pytest.mark.parametrize(
@@ -133,6 +142,8 @@ def test_it_needs_neither_node_nor_a_project(make: Make, tmp_path: Path) -> None
     assert here.code == 0, here
     (failed,) = json.loads(here.out)["failed"]
     (there,) = json.loads(scene.cli("inspect", "--json").out)["failed"]
+    assert failed.pop("runner")["version"] is None
+    assert there.pop("runner")["version"] == "6.19.3"
     assert failed == there
     assert [path.name for path in (tmp_path / "alone").iterdir()] == ["copied"]
     assert run("--exit-code").code == 3
@@ -146,6 +157,34 @@ def test_a_healthy_database_has_nothing_failed(make: Make) -> None:
     assert done.code == 0, done
     assert "No migration failed" in done.out
     assert json.loads(scene.cli("inspect", "--json").out)["failed"] == []
+
+
+def test_what_a_person_must_decide_is_shown_with_what_decides_it(make: Make) -> None:
+    """An open statement has a query that can be copied and run, and what is in production says when it was written."""
+    scene = make("exists")
+    script = 'ALTER TABLE "places" ADD COLUMN "rank" INTEGER;\n\nUPDATE "places" SET "rank" = 1 WHERE "rank" IS NULL;\n'
+    folder = scene.folder / "prisma/migrations/20260301000000_rank"
+    folder.mkdir()
+    (folder / "migration.sql").write_text(script)
+    scene.sql(
+        "INSERT INTO _prisma_migrations (id, checksum, migration_name, started_at)"
+        f" VALUES ('rank', '{hashlib.sha256(script.encode()).hexdigest()}', '{folder.name}', now())"
+    )
+    scene.sql("ALTER TABLE places ADD COLUMN rank INTEGER")
+    document = json.loads(scene.cli("inspect", "--json").out)
+    assert departures(document, DOCUMENT) == []
+    failed = next(each for each in document["failed"] if each["migration"] == folder.name)
+    assert (failed["verdict"], failed["decision"]) == ("undecidable", "operator")
+    assert [(t["object"], t["order"]) for t in failed["forensics"]] == [("table public.places column rank", "after")]
+    assert failed["runner"]["engine"] == "unknown"
+    look = failed["statements"][1]["look"]
+    shown = scene.cli("inspect").out
+    assert f"\n{look}\n" in shown
+    assert f"An indication, no proof: {' '.join(failed['indications'])}" in shown
+    ((before,),) = scene.sql(look)
+    assert before > 0
+    scene.sql('UPDATE "places" SET "rank" = 1 WHERE "rank" IS NULL')
+    assert scene.sql(look) == [(0,)]
 
 
 def test_for_people_it_says_what_is_in_the_database(make: Make) -> None:

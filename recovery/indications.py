@@ -1,0 +1,51 @@
+"""What is shown beside a verdict so that a person can decide: traces, queries to run, which Prisma it was.
+
+It is added when the verdict is there, and changes neither it nor its digest.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from recovery.forensics import forensics
+from recovery.postgres import tables
+from recovery.prisma.runner import runner
+from recovery.replay.look_for import look_for, names_in, sets_path
+from recovery.scripts import Scripts
+from recovery.target import Target
+from states.comparison import StatementState
+from states.facts import Row, Subject
+from states.verdict import Evidence, Verdict
+
+
+def indicated(evidence: Evidence, subject: Subject, rows: Sequence[Row], target: Target, scripts: Scripts) -> Evidence:
+    """The evidence with all that it suggests.
+
+    Args:
+        evidence: as it was judged.
+        subject: what it rests on.
+        rows: the whole ledger.
+        target: production, which is read.
+        scripts: the checkout.
+    """
+    traces, sentences = forensics(target, subject, rows)
+    return replace(
+        evidence,
+        statements=_with_queries(evidence.statements, target),
+        forensics=traces,
+        indications=sentences,
+        runner=runner(evidence.logs, scripts.folder, scripts.repository, partial=evidence.verdict is Verdict.PARTIAL),
+    )
+
+
+def _with_queries(statements: Sequence[StatementState], target: Target) -> tuple[StatementState, ...]:
+    schema = None if any(sets_path(s.sql) for s in statements) else target.url.schema
+    names = frozenset[tuple[str, str]]().union(
+        *(names_in(s.sql, schema or "") for s in statements if s.state == "open")
+    )
+    known = tables.read(target.reading(), names)
+
+    def query(statement: StatementState) -> str:
+        queries = look_for(statement.sql, schema, known)
+        return next((each for each in queries if tables.accepts(target.reading(), each)), "")
+
+    return tuple(replace(s, look=query(s)) if s.state == "open" else s for s in statements)

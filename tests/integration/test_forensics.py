@@ -1,0 +1,313 @@
+"""What is shown beside a verdict: traces of transactions, staged on a real server; they change no verdict."""
+
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+import staging
+from staging import Server
+
+from recovery.postgres.marks import dated
+from recovery.replay import scratch
+from recovery.replay.background import Workshop
+from recovery.replay.scratch import ScratchServer
+from recovery.replay.script import parse
+from states.facts import Trace
+from states.verdict import Decision, Evidence, Verdict
+from tests.integration.test_rules import FAILED, LEDGER, LOGS, Production
+
+SCRIPT = (
+    "CREATE TABLE one (id int PRIMARY KEY); CREATE TABLE two (id int); "
+    "ALTER TABLE t ADD COLUMN b int; UPDATE t SET a = 5;"
+)
+PARTS = ["table public.one", "table public.two", "table public.t column b"]
+STATEMENTS = [statement.strip() for statement in SCRIPT.split(";") if statement.strip()]
+
+
+@pytest.fixture(scope="module")
+def scratch_server() -> Iterator[ScratchServer]:
+    with scratch.embedded() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def keeping_times() -> Iterator[Server]:
+    """The oldest server, which keeps when transactions were committed."""
+    with staging.start(13, settings={"track_commit_timestamp": "on"}) as running:
+        yield running
+
+
+def prepared(server: Server, scratch_server: ScratchServer, folder: Path) -> Iterator[Production]:
+    workshop = Workshop(lambda: nullcontext(scratch_server), "public")
+    one = Production(server, folder / "migrations", workshop)
+    server.create_database(one.database)
+    one.run(LEDGER)
+    one.finished("20260101_first", "CREATE TABLE t (id int PRIMARY KEY, a int); CREATE SEQUENCE s;")
+    one.run("INSERT INTO t VALUES (1, 1)")
+    yield one
+    workshop.close()
+
+
+@pytest.fixture
+def production(server: Server, scratch_server: ScratchServer, tmp_path: Path) -> Iterator[Production]:
+    yield from prepared(server, scratch_server, tmp_path)
+
+
+def orders(evidence: Evidence) -> list[tuple[str, str, int]]:
+    assert (evidence.verdict, evidence.decision) == (Verdict.UNDECIDABLE, Decision.OPERATOR)
+    return [(trace.object, trace.order, trace.transaction) for trace in evidence.forensics]
+
+
+def said(evidence: Evidence) -> str:
+    return " ".join(evidence.indications)
+
+
+def one_by_one(production: Production, statements: list[str]) -> None:
+    for statement in statements:
+        production.run(statement)
+
+
+def test_one_transaction_after_the_row_looks_like_prisma(production: Production) -> None:
+    """The row as it was inserted, then everything at once, by the ledger's owner."""
+    production.failed(SCRIPT, logs=None)
+    production.run(SCRIPT)
+    evidence = production.judge()
+    assert orders(evidence) == [(part, "after", 1) for part in PARTS]
+    assert evidence.indications == (
+        (
+            "3 objects or parts of it are in production, made or last changed in one transaction, right after the "
+            "failed attempt began."
+        ),
+        "Owner: postgres, as of the ledger.",
+        "It looks like Prisma's own work.",
+    )
+    assert {(trace.owner, trace.committed_at) for trace in evidence.forensics} == {("postgres", None)}
+
+
+def test_one_by_one_after_the_row_looks_like_an_engine_that_runs_statement_by_statement(production: Production) -> None:
+    """Each in a transaction of its own, in the script's order."""
+    production.failed(SCRIPT, logs=None)
+    one_by_one(production, STATEMENTS)
+    evidence = production.judge()
+    assert orders(evidence) == [(part, "after", n) for n, part in enumerate(PARTS, 1)]
+    assert "one by one in the script's order, right after the failed attempt began." in said(evidence)
+    assert "It looks like the work of an engine that runs a script statement by statement." in said(evidence)
+
+
+def test_before_the_row_is_by_hand(production: Production) -> None:
+    """The row as it was inserted: what was there before is not the attempt's."""
+    production.run(SCRIPT)
+    production.failed(SCRIPT, logs=None)
+    evidence = production.judge()
+    assert orders(evidence) == [(part, "before", 1) for part in PARTS]
+    assert "before the failed attempt began" in said(evidence)
+    assert "work by hand or by `prisma db push`, or an earlier attempt's." in said(evidence)
+
+
+def test_before_another_row_was_finished_is_before_the_attempt(production: Production) -> None:
+    """Also where Prisma wrote the failed row again at its end: a migration that ended before it dates the rest."""
+    production.run(SCRIPT)
+    production.finished("20260105_between", "CREATE TABLE between_them (id int)")
+    production.failed(SCRIPT)
+    assert "before the failed attempt began" in said(production.judge())
+
+
+@pytest.mark.parametrize(
+    ("pause", "words"), [(False, "right before the failed row"), (True, "older work of somebody else")]
+)
+def test_while_the_attempt_ran_or_before_is_not_told_apart(production: Production, words: str, *, pause: bool) -> None:
+    """Prisma writes the row again at its end: what is older than that is the attempt's, or older than it."""
+    row = "INSERT INTO _prisma_migrations (id, checksum, migration_name, started_at) VALUES ('f', %s, %s, '2026-02-01')"
+    with production.server.connect(production.database) as connection:
+        connection.execute(row, (production.file(FAILED, SCRIPT), FAILED))
+        for statement in STATEMENTS[:3]:
+            connection.execute(statement.encode())
+        if pause:
+            for _ in range(4):
+                connection.execute("SELECT txid_current()")
+        connection.execute("UPDATE _prisma_migrations SET logs = %s WHERE id = 'f'", (LOGS,))
+    evidence = production.judge()
+    assert [order for _, order, _ in orders(evidence)] == ["before"] * 3
+    assert words in said(evidence)
+
+
+def test_after_a_row_with_logs_is_not_that_attempts(production: Production) -> None:
+    """Prisma wrote its error before; so somebody else did it since."""
+    production.failed(SCRIPT)
+    one_by_one(production, STATEMENTS)
+    assert "work by hand or by `prisma db push`, since this attempt ended." in said(production.judge())
+
+
+def test_another_order_than_the_scripts_is_by_hand(production: Production) -> None:
+    """An engine keeps to the script."""
+    production.failed(SCRIPT, logs=None)
+    one_by_one(production, [STATEMENTS[1], STATEMENTS[2], STATEMENTS[0]])
+    evidence = production.judge()
+    assert "by 3 transactions, not in the script's order, after the failed attempt began" in said(evidence)
+    assert said(evidence).endswith("It looks like work by hand or by `prisma db push`.")
+
+
+def test_some_before_and_some_after_are_named(production: Production) -> None:
+    """A person sees which object is which."""
+    production.run(STATEMENTS[1])
+    production.failed(SCRIPT, logs=None)
+    one_by_one(production, [STATEMENTS[0], STATEMENTS[2]])
+    evidence = production.judge()
+    assert orders(evidence) == [(PARTS[0], "after", 1), (PARTS[1], "before", 2), (PARTS[2], "after", 3)]
+    assert evidence.indications[1:3] == (
+        f"Before the failed row was last written: {PARTS[1]}.",
+        f"After the failed row was last written: {PARTS[0]}, {PARTS[2]}.",
+    )
+
+
+def test_another_owner_is_named(production: Production) -> None:
+    """Prisma's role owns the ledger, and would own what it makes."""
+    production.failed(SCRIPT, logs=None)
+    production.run(f"{SCRIPT} ALTER TABLE one OWNER TO pg_monitor;")
+    evidence = production.judge()
+    assert [trace.owner for trace in evidence.forensics] == ["pg_monitor", "postgres", "postgres"]
+    assert "Owner: pg_monitor, postgres; of the ledger: postgres. Prisma would own what it made." in said(evidence)
+    assert "It looks like" not in said(evidence)
+
+
+def test_later_changes_of_a_table_do_not_hide_when_it_was_made(production: Production) -> None:
+    """Its row in pg_class is written again by an index, a grant or another column; its making isn't."""
+    production.failed(SCRIPT, logs=None)
+    production.run(SCRIPT)
+    before = production.judge().forensics
+    production.run("ALTER TABLE one ADD COLUMN more int; GRANT SELECT ON one TO PUBLIC")
+    production.run("CREATE INDEX later ON one (more)")
+    production.run("ANALYZE")
+    assert production.judge().forensics == before
+
+
+def test_frozen_rows_are_dated_all_the_same(production: Production) -> None:
+    """The number of a transaction outlives the freezing of what it wrote."""
+    production.failed(SCRIPT, logs=None)
+    production.run(SCRIPT)
+    before = production.judge()
+    production.run("VACUUM (FREEZE)")
+    assert production.judge().forensics == before.forensics
+    assert production.judge().indications == before.indications
+
+
+@pytest.mark.parametrize(
+    ("newest", "number", "frozen", "expected"),
+    [
+        (1_000, 900, 950, (900, True)),
+        (2**32 + 1_000, 900, 800, (2**32 + 900, True)),
+        (2**32 + 1_000, 900, 950, (2**32 + 900, False)),
+        (2**32 + 1_000, 2**32 - 5, 2**32 - 9, (2**32 - 5, True)),
+        (2**32 + 1_000, 2**32 - 5, 3, (2**32 - 5, False)),
+        (5 * 2**32 + 7, 2**31, 2**31, (4 * 2**32 + 2**31, True)),
+    ],
+)
+def test_a_number_is_certain_while_it_stands_for_one_transaction(
+    newest: int, number: int, frozen: int, expected: tuple[int, bool]
+) -> None:
+    """Numbers begin anew after 2³²; what was frozen since may be of any round before."""
+    assert dated(newest, number, frozen) == expected
+
+
+def test_a_ledger_that_was_restored_dates_nothing(production: Production) -> None:
+    """Rows that one transaction wrote are no witnesses."""
+    production.run(SCRIPT)
+    production.failed(SCRIPT, logs=None)
+    production.run("UPDATE _prisma_migrations SET checksum = checksum")
+    evidence = production.judge()
+    assert {order for _, order, _ in orders(evidence)} == {"unknown"}
+    assert "at a time that can't be told" in said(evidence)
+    assert "Several rows of the ledger were written at once" in said(evidence)
+
+
+def test_nothing_in_production_says_nothing(production: Production) -> None:
+    """No object, no trace."""
+    production.failed(SCRIPT, logs=None)
+    evidence = production.judge()
+    assert (orders(evidence), evidence.indications) == ([], ())
+
+
+def test_times_of_commit_are_shown_where_the_server_keeps_them(
+    keeping_times: Server, scratch_server: ScratchServer, tmp_path: Path
+) -> None:
+    """They are the server's clock, unlike `started_at`."""
+    for one in prepared(keeping_times, scratch_server, tmp_path):
+        one.failed(SCRIPT, logs=None)
+        one.run(SCRIPT)
+        evidence = one.judge()
+        (time,) = {trace.committed_at for trace in evidence.forensics}
+        assert time is not None
+        assert f"Committed {time}, the failed row 20" in said(evidence)
+
+
+#: Kinds of objects, and the parts of them that a script can change.
+KINDS = """
+CREATE SCHEMA app; CREATE TYPE kind AS ENUM ('a'); ALTER TYPE kind ADD VALUE 'b'; CREATE DOMAIN low AS int;
+CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END'; CREATE VIEW v AS SELECT a FROM t;
+CREATE MATERIALIZED VIEW m AS SELECT a FROM t; CREATE INDEX t_a ON t (a); ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0);
+CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f(); ALTER TABLE t ENABLE ROW LEVEL SECURITY;
+CREATE POLICY p ON t USING (true); ALTER TABLE t ALTER COLUMN a SET DEFAULT 3; CREATE SEQUENCE z;
+INSERT INTO t VALUES (2, 2);
+"""
+
+
+def every_kind(production: Production) -> None:
+    production.failed(KINDS, logs=None)
+    one_by_one(production, [statement.sql for statement in parse(KINDS)])
+    evidence = production.judge()
+    assert orders(evidence) == [
+        (part, "after", number)
+        for number, part in enumerate(
+            [
+                "schema app",
+                "type public.kind",
+                "type public.kind labels",
+                "type public.low",
+                "function public.f()",
+                "view public.v",
+                "materialized view public.m",
+                "index public.t_a",
+                "table public.t constraint c",
+                "table public.t trigger g",
+                "table public.t",
+                "table public.t policy p",
+                "table public.t column a default",
+                "sequence public.z",
+            ],
+            1,
+        )
+    ]
+
+
+def test_every_kind_of_object_has_a_trace(
+    production: Production, keeping_times: Server, scratch_server: ScratchServer, tmp_path: Path
+) -> None:
+    """Each statement that leaves something leaves a trace, in a transaction of its own, on old servers too."""
+    every_kind(production)
+    for old in prepared(keeping_times, scratch_server, tmp_path / "old"):
+        every_kind(old)
+
+
+def test_traces_are_no_part_of_the_digest(production: Production) -> None:
+    """What dates production changes, and the evidence is the same."""
+    production.failed(SCRIPT, logs=None)
+    production.run(SCRIPT)
+    before = production.judge()
+    production.run("UPDATE _prisma_migrations SET logs = logs WHERE finished_at IS NULL")
+    after = production.judge()
+    assert after.forensics != before.forensics
+    assert (after.evidence_digest, after.verdict) == (before.evidence_digest, before.verdict)
+    assert isinstance(after.forensics[0], Trace)
+
+
+def test_an_open_statement_has_its_query(production: Production) -> None:
+    """It is made for production as it is: a column that is not there yet has none."""
+    production.failed("UPDATE t SET a = 5 WHERE id = 1; ALTER TABLE t ADD COLUMN b int; UPDATE t SET b = a;")
+    first, _, last = production.judge().statements
+    assert "SELECT count(*) AS to_do FROM public.t" in first.look
+    assert last.look == ""
+    production.run("ALTER TABLE t ADD COLUMN b int")
+    first, second, last = production.judge().statements
+    assert second.look == ""
+    assert "t.b IS DISTINCT FROM" in last.look
