@@ -22,7 +22,7 @@ from recovery.scripts import Scripts
 from recovery.target import Target
 from states.comparison import qualified_name
 from states.facts import Key, Note, Replay, Row, Stop, Subject
-from states.verdict import Evidence, digest, judge
+from states.verdict import Evidence, digest, judge, latest_attempt
 
 #: A held Prisma lock is looked at again this long before it counts as somebody at work (RULES E14).
 LOCK_PATIENCE_SECONDS = 15.0
@@ -261,9 +261,8 @@ class Investigator:
         return tuple(found)
 
     def _judged(self, plan: _Plan, subject: Subject, rows: tuple[Row, ...]) -> Classified:
-        latest = next((row for row in reversed(plan.attempts) if row.failed), plan.attempts[-1])
         base = tuple((script.migration, script.checksum) for script in plan.base)
-        evidence = judge(subject, logs.cause(latest.logs), self._target.identity.parts, base)
+        evidence = judge(subject, logs.cause(latest_attempt(subject).logs), self._target.identity.parts, base)
         evidence = indicated(evidence, subject, rows, self._target, self._scripts)
         return Classified(evidence, subject, rows, base, plan.scripts)
 
