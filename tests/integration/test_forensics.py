@@ -302,12 +302,16 @@ def test_traces_are_no_part_of_the_digest(production: Production) -> None:
 
 
 def test_an_open_statement_has_its_query(production: Production) -> None:
-    """It is made for production as it is: a column that is not there yet has none."""
-    production.failed("UPDATE t SET a = 5 WHERE id = 1; ALTER TABLE t ADD COLUMN b int; UPDATE t SET b = a;")
-    first, _, last = production.judge().statements
+    """It is made for production as it is: what reads or sets a column that is not there yet has none."""
+    production.failed(
+        "UPDATE t SET a = 5 WHERE id = 1; ALTER TABLE t ADD COLUMN b int; UPDATE t SET b = a;"
+        "UPDATE t SET a = 6 WHERE b = 5;"
+    )
+    first, _, sets, reads = production.judge().statements
     assert "SELECT count(*) AS to_do FROM public.t" in first.look
-    assert last.look == ""
+    assert (sets.look, reads.look) == ("", "")
     production.run("ALTER TABLE t ADD COLUMN b int")
-    first, second, last = production.judge().statements
+    first, second, sets, reads = production.judge().statements
     assert second.look == ""
-    assert "t.b IS DISTINCT FROM" in last.look
+    assert "t.b IS DISTINCT FROM" in sets.look
+    assert "b = 5" in reads.look

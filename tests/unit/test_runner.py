@@ -107,7 +107,7 @@ def test_whole_is_known_where_no_later_version_was_ever_asked_for(project: Proje
         ">=6.0.0",
         "6.x",
         "workspace:*",
-        "7.4.0-dev.1",
+        "7.3.0-dev.1",
         "8.0.0",
     ],
 )
