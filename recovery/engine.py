@@ -5,7 +5,7 @@ is the fold of its events and the world, observed anew from PREFLIGHT on.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from recovery import events
@@ -46,6 +46,8 @@ class Engine:
         self._memory = Memory()
         self._machine = RecoveryMachine()
         self._inspection: Inspection | None = None
+        self._present: dict[str, Classified] = {}
+        self._question: ClassifyFacts | None = None
         self._decided: tuple[effects.Resolution, Classified] | None = None
 
     def run(self, target: str, source: str) -> Ended:
@@ -154,13 +156,34 @@ class Engine:
         settled = frozenset(name for name, then in self._memory.settled.items() if ids[name] == then)
         return InspectFacts(seen.history, settled)
 
+    def _before_deploy(self) -> InspectFacts:
+        """The facts, with what of the pending migrations is in production, where a deploy could be next."""
+        facts = self._facts()
+        self._present = {}
+        if facts.unsettled or not facts.history.pending:
+            return facts
+        compared = self._world.compare(self._seen())
+        for classified in compared.found:
+            name = classified.evidence.migration
+            self._present[name] = classified
+            self._remember_evidence(classified)
+            self._emit(events.PresentFound(classified.evidence))
+        if compared.missing:
+            self._emit(events.PendingUncompared(compared.missing))
+        present = tuple(
+            ClassifyFacts(classified.evidence, approval=self._memory.approvals.get(name))
+            for name, classified in self._present.items()
+        )
+        return replace(facts, present=present)
+
     def _inspect(self) -> Answer:
         inspection = self._observe()
-        facts = self._facts()
         for failure in inspection.failures:
             if not any(failure.same_as(known) for known in self._memory.failures):
                 self._remember_failure(failure)
-        self._emit(events.Inspected(facts.history))
+        self._emit(events.Inspected(inspection.history))
+        facts = self._before_deploy()
+        self._question = facts.question
         return self._advance(facts)
 
     def _remember_failure(self, failure: Failure) -> None:
@@ -170,23 +193,33 @@ class Engine:
             {"migration": failure.migration, **asdict(failure.cause), "logs": failure.logs},
         )
 
-    def _classify(self) -> Answer:
-        name = self._facts().unsettled[0]
-        classified = self._world.classify(name)
+    def _remember_evidence(self, classified: Classified) -> None:
         evidence = classified.evidence
         self._append(
             Kind.CLASSIFIED,
-            State.CLASSIFY,
+            self._machine.current,
             {
-                "migration": name,
+                "migration": evidence.migration,
                 "verdict": evidence.verdict,
                 "decision": evidence.decision,
                 "digest": evidence.evidence_digest,
                 "reasons": list(evidence.reasons),
+                "attempted": evidence.attempted,
                 "ran_to_its_end": _ran_to_its_end(classified),
             },
         )
-        self._emit(events.EvidenceFound(evidence))
+
+    def _classify(self) -> Answer:
+        if self._question is not None:
+            name = self._question.evidence.migration
+            classified = self._present[name]  # shown and recorded when it was compared
+            evidence = classified.evidence
+        else:
+            name = self._facts().unsettled[0]
+            classified = self._world.classify(name)
+            evidence = classified.evidence
+            self._remember_evidence(classified)
+            self._emit(events.EvidenceFound(evidence))
         facts = ClassifyFacts(evidence, _ran_to_its_end(classified), self._memory.approvals.get(name))
         effect = classification.resolution(facts)
         if effect is not None and not facts.approved:
@@ -216,7 +249,13 @@ class Engine:
         self._observed(effect, performed, shown=shown, migration=effect.migration)
         self._raise_if_interrupted(performed)
         return self._advance(
-            ResolveFacts(effect, shown, self._facts(), performed.unchanged, performed.output[-OUTPUT_KEPT:])
+            ResolveFacts(
+                effect,
+                shown,
+                self._before_deploy() if shown else self._facts(),
+                performed.unchanged,
+                performed.output[-OUTPUT_KEPT:],
+            )
         )
 
     def _deploy(self) -> Answer:

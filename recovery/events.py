@@ -59,6 +59,18 @@ class EvidenceFound(Event, frozen=True):
     evidence: Evidence
 
 
+class PresentFound(Event, frozen=True):
+    """A pending migration, never attempted, of which production has something already."""
+
+    evidence: Evidence
+
+
+class PendingUncompared(Event, frozen=True):
+    """Pending migrations, or some of them, could not be compared with production; they can be deployed all the same."""
+
+    reason: str
+
+
 class EffectStarted(Event, frozen=True):
     """A Prisma command is about to run; its intent is in the journal."""
 

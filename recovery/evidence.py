@@ -27,7 +27,7 @@ from states.verdict import Evidence, digest, judge, latest_attempt
 #: A held Prisma lock is looked at again this long before it counts as somebody at work (RULES E14).
 LOCK_PATIENCE_SECONDS = 15.0
 #: RULES E13: whoever holds such a lock is at work on the schema.
-_LOCKED = "Another session holds a lock that keeps the schema from being read."
+LOCKED = "Another session holds a lock that keeps the schema from being read."
 #: Ledger and footprint must read the same twice; somebody who changes them that often is at work on them.
 READS = 4
 
@@ -50,8 +50,8 @@ class Classified:
 
 
 @dataclass(frozen=True, slots=True)
-class _Plan:
-    """What to replay for a failed migration.
+class Material:
+    """What to replay for a failed or pending migration.
 
     Attributes:
         later: what finished after it began, or sorts after it.
@@ -101,7 +101,7 @@ class Investigator:
                 if again == rows and self._production(subject) == subject.production:
                     break
             except psycopg.errors.LockNotAvailable:
-                subject = replace(subject, running=(_LOCKED,))
+                subject = replace(subject, running=(LOCKED,))
                 break
             rows = again
         else:
@@ -114,7 +114,13 @@ class Investigator:
         Empty where somebody's lock keeps the schema from being read: that is no longer the same either.
         """
         subject = classified.subject
-        attempts = tuple(row for row in self._target.rows() if row.migration == subject.migration)
+        rows = self._target.rows()
+        attempts = tuple(row for row in rows if row.migration == subject.migration)
+        if not subject.attempts:
+            # Nothing blocks a deploy of what is pending, so the ledger and the file have to be what they were.
+            present = self._scripts.present(subject.migration)
+            if rows != classified.rows or present is None or present.checksum != subject.present:
+                return ""
         try:
             now = replace(subject, attempts=attempts, production=self._production(subject))
             now = replace(now, stops=self._stops(classified.scripts, now))
@@ -122,7 +128,7 @@ class Investigator:
             return ""
         return digest(now, self._target.identity.parts, classified.base)
 
-    def _plan(self, name: str, rows: Sequence[Row]) -> _Plan:
+    def _plan(self, name: str, rows: Sequence[Row]) -> Material:
         attempts = tuple(row for row in rows if row.migration == name)
         base, notes = self._scripts.finished(rows, but=name)
         found = {row.checksum: self._scripts.ran(name, row.checksum) for row in attempts}
@@ -149,7 +155,7 @@ class Investigator:
             and (order(row.migration) > order(name) or (row.finished_at or "") > began)
         }
         finished = {row.migration for row in rows if row.finished and row.migration != name}
-        return _Plan(
+        return Material(
             name=name,
             attempts=attempts,
             base=base,
@@ -162,7 +168,7 @@ class Investigator:
             unknown_later=tuple(sorted(later - {script.migration for script in base})),
         )
 
-    def _subject(self, plan: _Plan) -> Subject:
+    def _subject(self, plan: Material) -> Subject:
         subject = Subject(plan.name, plan.attempts, (), plan.present, unreadable=plan.missing)
         self._workshop.stand_in(self._target.reading(), self._scripts.texts())
         try:
@@ -174,19 +180,17 @@ class Investigator:
         subject = replace(
             subject,
             replays=replays,
-            overtaken_by=(*plan.unknown_later, *_touching(plan.later, _changed(replays), schema)),
+            overtaken_by=(*plan.unknown_later, *touching(plan.later, changed_names(replays), schema)),
         )
         try:
             subject = replace(subject, production=self._production(subject))
-            subject = replace(
-                subject, reread=self._reread(plan, subject), unreplayed=_unreplayed(plan, subject, schema)
-            )
+            subject = replace(subject, reread=self._reread(plan, subject), unreplayed=unreplayed(plan, subject, schema))
             subject = replace(subject, stops=self._stops(plan.scripts, subject))
             return replace(subject, running=self._running(plan, subject))
         except psycopg.errors.LockNotAvailable:
-            return replace(subject, running=(_LOCKED,))
+            return replace(subject, running=(LOCKED,))
 
-    def _replay(self, plan: _Plan, script: Script) -> Replay:
+    def _replay(self, plan: Material, script: Script) -> Replay:
         workshop = self._workshop
 
         def make() -> Replay:
@@ -218,7 +222,7 @@ class Investigator:
             {**subject.production, **subject.reread},
         )
 
-    def _reread(self, plan: _Plan, subject: Subject) -> dict[Key, str]:
+    def _reread(self, plan: Material, subject: Subject) -> dict[Key, str]:
         """Definitions that differ, on a server of another version, as the scratch server writes them (RULES E13)."""
         if self._target.reading().info.server_version // 10_000 == self._workshop.server.version // 10_000:
             return {}
@@ -236,7 +240,7 @@ class Investigator:
             ).result()
         return found
 
-    def _running(self, plan: _Plan, subject: Subject) -> tuple[str, ...]:
+    def _running(self, plan: Material, subject: Subject) -> tuple[str, ...]:
         """RULES E14: whoever may still be running the script, or holds Prisma's lock for longer than a moment."""
         connection = self._target.reading()
         tables = {
@@ -260,14 +264,15 @@ class Investigator:
             waited += 0.25
         return tuple(found)
 
-    def _judged(self, plan: _Plan, subject: Subject, rows: tuple[Row, ...]) -> Classified:
+    def _judged(self, plan: Material, subject: Subject, rows: tuple[Row, ...]) -> Classified:
+        latest = latest_attempt(subject)
         base = tuple((script.migration, script.checksum) for script in plan.base)
-        evidence = judge(subject, logs.cause(latest_attempt(subject).logs), self._target.identity.parts, base)
+        evidence = judge(subject, logs.cause(latest.logs if latest else None), self._target.identity.parts, base)
         evidence = indicated(evidence, subject, rows, self._target, self._scripts)
         return Classified(evidence, subject, rows, base, plan.scripts)
 
 
-def _changed(replays: Sequence[Replay]) -> set[str | None]:
+def changed_names(replays: Sequence[Replay]) -> set[str | None]:
     """Names of the objects that a step of the failed script changes."""
     return {
         qualified_name(obj)
@@ -277,7 +282,7 @@ def _changed(replays: Sequence[Replay]) -> set[str | None]:
     }
 
 
-def _touching(scripts: Iterable[Script], objects: Collection[str | None], schema: str) -> tuple[str, ...]:
+def touching(scripts: Iterable[Script], objects: Collection[str | None], schema: str) -> tuple[str, ...]:
     """Migrations that name one of the objects, or of which can't be told what they work on."""
     touching = []
     for script in scripts:
@@ -292,13 +297,13 @@ def _touching(scripts: Iterable[Script], objects: Collection[str | None], schema
     return tuple(touching)
 
 
-def _unreplayed(plan: _Plan, subject: Subject, schema: str) -> tuple[str, ...]:
+def unreplayed(plan: Material, subject: Subject, schema: str) -> tuple[str, ...]:
     """RULES E1: what was skipped is named; where it may bear on the steps they decide nothing."""
     replays = subject.replays
     lost = {note.migration for replay in replays for note in replay.skipped if note.statement is None}
     known = {script.migration: script for script in plan.base}
     there = {qualified_name(obj) for obj, _ in subject.production}
     named = frozenset[str]().union(*(replay.named for replay in replays))
-    objects = _changed(replays) | (there & named)
-    found = _touching((known[name] for name in sorted(lost & set(known))), objects, schema)
+    objects = changed_names(replays) | (there & named)
+    found = touching((known[name] for name in sorted(lost & set(known))), objects, schema)
     return (*sorted(name for name in plan.unknown), *found)

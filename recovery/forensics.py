@@ -27,8 +27,8 @@ def forensics(target: Target, subject: Subject, rows: Sequence[Row]) -> tuple[tu
         subject: the failed migration.
         rows: the whole ledger.
     """
-    replay = replay_of(subject)
-    if replay is None:
+    replay, attempt = replay_of(subject), latest_attempt(subject)
+    if replay is None or attempt is None:
         return (), ()
     keys = tuple(dict.fromkeys(_in_production(replay, {**subject.production, **subject.reread})))
     try:
@@ -37,7 +37,6 @@ def forensics(target: Target, subject: Subject, rows: Sequence[Row]) -> tuple[tu
     except (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled, psycopg.errors.InsufficientPrivilege):
         return (), ()
     found = [(key, marks.objects[key]) for key in keys if key in marks.objects]
-    attempt = latest_attempt(subject)
     row = marks.rows.get(attempt.id)
     if not found or row is None:
         return (), ()

@@ -27,10 +27,12 @@ def indicated(evidence: Evidence, subject: Subject, rows: Sequence[Row], target:
         target: production, which is read.
         scripts: the checkout.
     """
+    queried = replace(evidence, statements=_with_queries(evidence.statements, target))
+    if not subject.attempts:
+        return queried
     traces, sentences = forensics(target, subject, rows)
     return replace(
-        evidence,
-        statements=_with_queries(evidence.statements, target),
+        queried,
         forensics=traces,
         indications=sentences,
         runner=runner(evidence.logs, scripts.folder, scripts.repository, partial=evidence.verdict is Verdict.PARTIAL),

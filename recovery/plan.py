@@ -1,6 +1,6 @@
 """What a recovery would do, found on the same path and by the same rules, without doing it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from recovery import events
 from recovery.ports import World
@@ -11,6 +11,7 @@ from states.effects import Deploy, Effect, MarkRolledBack
 from states.inspection import InspectFacts
 from states.preflight import PreflightFacts
 from states.table import State
+from states.verdict import Decision
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +39,24 @@ def plan(world: World, emit: events.Sink) -> Plan:
     inspected = world.inspect()
     facts = InspectFacts(inspected.history)
     emit(events.Inspected(inspected.history))
+    if not facts.unsettled and facts.history.pending:
+        compared = world.compare(inspected)
+        for each in compared.found:
+            emit(events.PresentFound(each.evidence))
+        if compared.missing:
+            emit(events.PendingUncompared(compared.missing))
+        facts = replace(facts, present=tuple(ClassifyFacts(each.evidence, consented=True) for each in compared.found))
     answer = inspection.decide(facts)
     if isinstance(answer, Refusal):
         return Plan((), answer, State.INSPECT)
     effects: list[Effect] = []
+    for present in facts.present:
+        effect = classification.resolution(present)
+        if effect is not None:
+            effects.append(effect)
+        elif present.evidence.decision is Decision.WAIT:
+            decided = classification.decide(present)
+            return Plan((), decided if isinstance(decided, Refusal) else None, State.CLASSIFY)
     for name in facts.unsettled:
         emit(events.StateEntered(State.CLASSIFY, f"{name} failed"))
         classified = world.classify(name)

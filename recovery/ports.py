@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from recovery.evidence import Classified
+from recovery.pending import Compared
 from recovery.proof import Proof
 from states import effects
 from states.answers import Exit, Refusal
@@ -55,6 +56,9 @@ class World(Protocol):
 
     def classify(self, name: str) -> Classified:
         """The evidence on a failed migration."""
+
+    def compare(self, inspection: Inspection) -> Compared:
+        """What of the pending migrations is in production already; asked where none is failed or in question."""
 
     def resolve(self, effect: effects.Resolution, classified: Classified) -> Performed:
         """Marks a migration, if the evidence is still the same when Prisma's lock is ours."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from recovery.errors import BusyError
 from recovery.evidence import Classified, Investigator
 from recovery.handover import HandOver
+from recovery.pending import Compared, PendingInvestigator
 from recovery.platform.git import Repository
 from recovery.ports import Inspection, Performed
 from recovery.postgres.connect import answering
@@ -88,6 +89,12 @@ class Observer:
         with answering(self.target.url):
             return self.investigator().classify(name)
 
+    def compare(self, inspected: Inspection) -> Compared:
+        """The pending migrations beside production."""
+        with answering(self.target.url):
+            pending = PendingInvestigator(self.target, self.scripts(), self.workshop, self.sleep)
+            return pending.compare(inspected.history.pending, inspected.rows)
+
 
 class RealWorld:
     """The engine's world. Holds the recovery's lock until `close`."""
@@ -149,6 +156,10 @@ class RealWorld:
     def classify(self, name: str) -> Classified:
         """See `World.classify`."""
         return self._observer.classify(name)
+
+    def compare(self, inspection: Inspection) -> Compared:
+        """See `World.compare`."""
+        return self._observer.compare(inspection)
 
     def command(self, effect: Effect) -> str:
         """See `World.command`."""

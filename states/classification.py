@@ -1,4 +1,4 @@
-"""CLASSIFY: is the failed migration in the database or not, and may that be acted on?"""
+"""CLASSIFY: is the failed, or pending, migration in the database or not, and may that be acted on?"""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ NEVER_APPROVED = (Verdict.PARTIAL, Verdict.IN_PROGRESS)
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """A person's decision on one failed migration, for exactly one state of the evidence (RULES F9)."""
+    """A person's decision on one failed or pending migration, for exactly one state of the evidence (RULES F9)."""
 
     migration: str
     decision: Decision
@@ -23,7 +23,7 @@ class Approval:
 
 @dataclass(frozen=True, slots=True)
 class ClassifyFacts:
-    """The evidence on one failed migration, with what people said of it.
+    """The evidence on one failed or pending migration, with what people said of it.
 
     Attributes:
         ran_to_its_end: some attempt has applied_steps_count of 1 or more (RULES E3).
@@ -44,6 +44,8 @@ class ClassifyFacts:
             return False
         if approval.migration != evidence.migration or approval.evidence_digest != evidence.evidence_digest:
             return False
+        if not evidence.attempted:  # there is no attempt to be marked rolled back
+            return approval.decision is Decision.MARK_APPLIED
         if evidence.decision is not Decision.OPERATOR:  # a person decides where the evidence doesn't
             return approval.decision is evidence.decision
         if approval.decision is Decision.MARK_ROLLED_BACK:

@@ -122,6 +122,9 @@ class Statement:
         visibility: what the schema can tell.
         why: the reason for `visibility`, for people; empty when it is plain.
         atomic: where it failed, it left nothing behind (CALL, and DO with COMMIT in it, may have).
+        conditional: where its effect is there already, it changes nothing and does not fail.
+        makes: what it is sure to fail on, where that is there already.
+        needs: what it is sure to fail without.
     """
 
     index: int
@@ -129,6 +132,9 @@ class Statement:
     visibility: Visibility
     why: str = ""
     atomic: bool = True
+    conditional: bool = False
+    makes: frozenset[Key] = frozenset()
+    needs: frozenset[Key] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,11 +210,11 @@ class Replay:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A failed migration, with everything that its verdict rests on.
+    """A failed or pending migration, with everything that its verdict rests on.
 
     Attributes:
         migration: its name.
-        attempts: every ledger row of that name, oldest first.
+        attempts: every ledger row of that name, oldest first; none for one that is pending.
         replays: one for each distinct script that an attempt ran (RULES E2).
         present: checksum of the file that the folder holds now.
         production: the footprint's properties in production, and all of the objects that the script creates.
@@ -220,6 +226,8 @@ class Subject:
             the steps may not be what production would have seen.
         stops: proofs that an attempt did not get past a statement (RULES E7).
         running: what is still at work on it, as sentences; empty if nothing is (RULES E14).
+        assumed: what the pending migrations before it change, each one's in turn: it is compared as if they had run.
+        ahead: pending migrations before it that a deploy has yet to run, and that may work on the same objects.
     """
 
     migration: str
@@ -233,6 +241,8 @@ class Subject:
     unreplayed: tuple[str, ...] = ()
     stops: tuple[Stop, ...] = ()
     running: tuple[str, ...] = ()
+    assumed: tuple[Mapping[Key, str | None], ...] = ()
+    ahead: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from states.answers import Answer, Go, Refusal
+from states.classification import NEVER_APPROVED, ClassifyFacts
 from states.facts import History, Row
 from states.table import State
+from states.verdict import Decision
 
 
 def side_by_side(rows: Sequence[Row], folder: Sequence[str], differing: Collection[str]) -> History:
@@ -38,10 +40,13 @@ class InspectFacts:
 
     Attributes:
         settled: pending names whose rolled-back row this run itself brought about; they are no longer in question.
+        present: pending migrations of which production has something already, in the order of a deploy, with what
+            people said of them; none where something failed, which comes first.
     """
 
     history: History
     settled: frozenset[str] = frozenset()
+    present: tuple[ClassifyFacts, ...] = ()
 
     @property
     def unsettled(self) -> tuple[str, ...]:
@@ -52,9 +57,23 @@ class InspectFacts:
         settled = self.settled.intersection(self.history.pending)
         return tuple(name for name in self.history.failed if name not in settled)
 
+    @property
+    def failing(self) -> ClassifyFacts | None:
+        """The first pending migration that a deploy would fail on, and that nobody has decided."""
+        return next(
+            (each for each in self.present if each.evidence.decision is Decision.OPERATOR and not each.approved), None
+        )
+
+    @property
+    def question(self) -> ClassifyFacts | None:
+        """The first pending migration to classify before a deploy: one that may be running, else one to be marked."""
+        waiting = [each for each in self.present if each.evidence.decision is Decision.WAIT]
+        decided = [each for each in self.present if each.evidence.decision is Decision.MARK_APPLIED or each.approved]
+        return next(iter((*waiting, *decided)), None)
+
 
 def decide(facts: InspectFacts) -> Answer:
-    """Failed migrations first, then pending ones, then the proof."""
+    """Failed migrations first, then pending ones that production has already, then the others, then the proof."""
     history = facts.history
     unsettled = facts.unsettled
     absent = [name for name in unsettled if name in history.missing_locally]
@@ -67,6 +86,33 @@ def decide(facts: InspectFacts) -> Answer:
     if unsettled:
         more = f", and {len(unsettled) - 1} more" if len(unsettled) > 1 else ""
         return Go(State.CLASSIFY, f"{unsettled[0]} failed{more}")
+    question = facts.question
+    waits = question is not None and question.evidence.decision is Decision.WAIT
+    if facts.failing is not None and not waits:
+        return _would_fail(facts.failing, len(facts.present) - 1)
+    if question is not None:
+        return Go(State.CLASSIFY, f"{question.evidence.migration} is pending, and in production already")
     if history.pending:
         return Go(State.DEPLOY, f"nothing failed, {len(history.pending)} pending")
     return Go(State.VERIFY, "nothing failed, nothing pending")
+
+
+def _would_fail(facts: ClassifyFacts, others: int) -> Refusal:
+    evidence = facts.evidence
+    name = evidence.migration
+    shown = "; ".join(
+        f"{d.object} {d.property}: expected {d.expected or 'absent'}, is {d.actual or 'absent'}"
+        for d in evidence.differences[:5]
+    )
+    differs = f" What differs: {shown}." if shown else ""
+    more = f" Of {others} more, production has something too." if others else ""
+    void = " An approval was given, and is void." if facts.approval is not None else ""
+    approve = f'prisma-recovery approve {name} --applied --evidence {evidence.evidence_digest} --reason "…"'
+    decide = "" if evidence.verdict in NEVER_APPROVED else f" If all of it is there: {approve}"
+    return Refusal(
+        "deploy.would_fail",
+        f"{name} was never attempted, and production has something of it: {' '.join(evidence.reasons)}{differs}{more}"
+        f"{void} Nothing was deployed.",
+        "Undo by hand what is there, and run again to deploy it. Or finish it by hand, and run again to mark it "
+        f"applied. Or correct the script.{decide}",
+    )

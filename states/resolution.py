@@ -47,6 +47,9 @@ def decide(facts: ResolveFacts) -> Answer:
     unsettled = facts.after.unsettled
     if unsettled:
         return Go(State.INSPECT, f"{name} is resolved, {unsettled[0]} remains")
+    present = facts.after.failing or facts.after.question
+    if present is not None:
+        return Go(State.INSPECT, f"{name} is resolved, {present.evidence.migration} is pending and in production")
     pending = facts.after.history.pending
     if pending:
         return Go(State.DEPLOY, f"{name} is resolved, {len(pending)} pending")

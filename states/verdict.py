@@ -9,6 +9,7 @@ from typing import Protocol
 
 from states.comparison import Difference, StatementState, differences, nearest, standing, statement_states
 from states.facts import Cause, Replay, Row, Runner, Subject, Trace, Visibility
+from states.presence import in_view, surely_fails
 
 #: Raised whenever a rule changes what a verdict can be: approvals and caches of older rules are void.
 RULES_VERSION = 2
@@ -40,6 +41,8 @@ class Decision(StrEnum):
     OPERATOR = "operator"
     #: Look again later.
     WAIT = "wait"
+    #: Of a migration that was never attempted: there is nothing to decide, a deploy runs it.
+    DEPLOY = "deploy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +55,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One failed migration with its verdict; the fields are those of `inspect --json`.
+    """One failed or pending migration with its verdict; the fields are those of `inspect --json`.
 
     Attributes:
+        started_at: of the latest attempt; empty for a migration that was never attempted.
         forensics: when what is in production was written; it changes no verdict and no digest, like all below.
         indications: what that suggests, in sentences.
         runner: which Prisma ran it.
@@ -75,6 +79,19 @@ class Evidence:
     forensics: tuple[Trace, ...] = ()
     indications: tuple[str, ...] = ()
     runner: Runner = field(default_factory=Runner)
+
+    @property
+    def attempted(self) -> bool:
+        """Prisma has begun to run it at least once."""
+        return bool(self.started_at)
+
+    @property
+    def in_production(self) -> bool:
+        """Production is not as it would be before this migration (or somebody may be changing that right now)."""
+        if self.decision is not Decision.DEPLOY:
+            return True
+        there = self.verdict in (Verdict.APPLIED, Verdict.PARTIAL, Verdict.DRIFTED)
+        return there or (self.verdict is Verdict.UNDECIDABLE and self.progress.steps_in_place[0] > 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +126,7 @@ def _not_done(replay: Replay, subject: Subject) -> dict[int, str]:
 
 def _one(replay: Replay, subject: Subject) -> _Finding:
     """The verdict if this script is the one that ran."""
-    production = {**subject.production, **subject.reread}
+    production = in_view(subject)
     at = standing(replay, production)
     last = replay.total
     where = (min(at), max(at)) if at else (0, 0)
@@ -220,6 +237,8 @@ def _finding(subject: Subject) -> tuple[_Finding, Decision]:
         return finding, Decision.WAIT
     if subject.unreadable:
         return _Finding(Verdict.UNDECIDABLE, (subject.unreadable,), nothing), Decision.OPERATOR
+    if not subject.attempts:
+        return _never_attempted(subject, subject.replays[0])
     present = next((r for r in subject.replays if r.checksum == subject.present), None)
     ran = [r for r in subject.replays if r.checksum in {row.checksum for row in subject.attempts}]
     if not ran or {row.checksum for row in subject.attempts} - {replay.checksum for replay in ran}:
@@ -255,12 +274,38 @@ def _finding(subject: Subject) -> tuple[_Finding, Decision]:
     return finding, Decision.OPERATOR
 
 
+def _never_attempted(subject: Subject, replay: Replay) -> tuple[_Finding, Decision]:
+    """A pending one: a deploy runs it, unless production has it already and the deploy would fail on that."""
+    finding = _one(replay, subject)
+    production = in_view(subject)
+    if 0 in standing(replay, production):
+        return finding, Decision.DEPLOY
+    reasons = (*finding.reasons, *(f"Not replayed before it: {note}" for note in replay.skipped))
+    verdict = finding.verdict
+    if verdict is Verdict.APPLIED and (subject.unreplayed or subject.ahead):
+        verdict = Verdict.UNDECIDABLE
+        if subject.ahead:
+            names = ", ".join(subject.ahead)
+            reasons = (f"Pending before it, not in production, and may work on the same objects: {names}.", *reasons)
+        if subject.unreplayed:
+            names = ", ".join(subject.unreplayed)
+            reasons = (f"Could not be replayed before it, and may work on the same objects: {names}.", *reasons)
+    if verdict is Verdict.APPLIED:
+        if all(s.conditional for s in replay.statements if s.visibility is Visibility.SEEN):
+            reasons = (*reasons, "Each is conditional, so a deploy changes nothing and records it.")
+            return _as(finding, verdict, *reasons), Decision.DEPLOY
+        return _as(finding, verdict, *reasons), Decision.MARK_APPLIED
+    if why := surely_fails(replay, production):
+        return _as(finding, verdict, *reasons, f"A deploy would fail: {why}."), Decision.OPERATOR
+    return _as(finding, verdict, *reasons), Decision.DEPLOY
+
+
 def _as(finding: _Finding, verdict: Verdict, *reasons: str) -> _Finding:
     return _Finding(verdict, reasons, finding.progress, finding.statements, finding.differences)
 
 
 def judge(subject: Subject, cause: Cause, target: Sequence[str], base: Sequence[tuple[str, str]]) -> Evidence:
-    """The evidence on a failed migration, with its verdict and decision.
+    """The evidence on a failed or pending migration, with its verdict and decision.
 
     Args:
         subject: everything that the verdict rests on.
@@ -272,9 +317,9 @@ def judge(subject: Subject, cause: Cause, target: Sequence[str], base: Sequence[
     latest = latest_attempt(subject)
     return Evidence(
         migration=subject.migration,
-        started_at=latest.started_at,
-        applied_steps_count=latest.applied_steps_count,
-        logs=latest.logs,
+        started_at=latest.started_at if latest else "",
+        applied_steps_count=latest.applied_steps_count if latest else 0,
+        logs=latest.logs if latest else None,
         cause=cause,
         verdict=finding.verdict,
         decision=decision,
@@ -286,9 +331,10 @@ def judge(subject: Subject, cause: Cause, target: Sequence[str], base: Sequence[
     )
 
 
-def latest_attempt(subject: Subject) -> Row:
-    """The attempt that is shown: the last that failed, else the last."""
-    return next((row for row in reversed(subject.attempts) if row.failed), subject.attempts[-1])
+def latest_attempt(subject: Subject) -> Row | None:
+    """The attempt that is shown: the last that failed, else the last; None where it was never attempted."""
+    failed = (row for row in reversed(subject.attempts) if row.failed)
+    return next(failed, next(reversed(subject.attempts), None))
 
 
 def digest(subject: Subject, target: Sequence[str], base: Sequence[tuple[str, str]]) -> str:

@@ -10,6 +10,10 @@ from states.effects import Deploy, MarkApplied, MarkRolledBack
 
 #: What an effect leads to, so that nobody agrees to it unaware.
 _APPLIED = "Prisma will count this migration as done and never run its script."
+_PENDING_APPLIED = (
+    "This migration was never attempted, but is wholly in production. "
+    "Prisma will count it as done and never run its script."
+)
 _AGAIN = "Prisma will run this migration's script from its beginning at the next deploy."
 _WITHDRAWN = "Prisma will forget the attempt that failed; the migration stays applied by its other attempt."
 
@@ -34,7 +38,9 @@ class Consent:
             case Deploy(migrations):
                 word, consequence = "deploy", f"Prisma will run these scripts on production: {', '.join(migrations)}."
             case MarkApplied():
-                word, consequence = "applied", _APPLIED
+                evidence = question.evidence
+                pending = evidence is not None and not evidence.attempted
+                word, consequence = "applied", _PENDING_APPLIED if pending else _APPLIED
             case MarkRolledBack():
                 word, consequence = "rolled back", _WITHDRAWN if question.kind == "applied" else _AGAIN
         # Not wrapped here: a command that is copied from a terminal has to be one line.

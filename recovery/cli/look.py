@@ -1,6 +1,7 @@
 """`inspect`: what is in the database, read only."""
 
 from recovery.cli.session import Session
+from recovery.pending import Compared
 from recovery.report.document import TargetDocument, document, encode
 from recovery.report.terminal import Terminal, console_of_output
 from recovery.world import Observer
@@ -24,10 +25,11 @@ def look(session: Session, *, as_json: bool, exit_code: bool) -> Exit:
         names = InspectFacts(inspected.history).unsettled
         missing = set(inspected.history.missing_locally)
         failed: tuple[Evidence, ...] = tuple(observer.classify(name).evidence for name in names)
+        compared = Compared() if failed or not inspected.history.pending else observer.compare(inspected)
     identity = target.identity
     described = TargetDocument(identity.host, identity.database, identity.schema, identity.server_version)
     if as_json:
-        print(encode(document(described, inspected.history, failed, checks)))  # noqa: T201 - the command's output
+        print(encode(document(described, inspected.history, failed, checks, compared)))  # noqa: T201 - the command's output
     else:
         console = console_of_output()
         terminal = Terminal(console)
@@ -44,6 +46,10 @@ def look(session: Session, *, as_json: bool, exit_code: bool) -> Exit:
                 console.print("  [yellow]It is not in the migrations folder: is this the right checkout?[/]")
         if not failed:
             console.print("\n  [green]No migration failed.[/]")
+        for classified in compared.found:
+            terminal.present(classified.evidence)
+        if compared.missing:
+            terminal.uncompared(compared.missing)
         if any(check.outcome in (Outcome.REFUSED, Outcome.UNKNOWN) for check in checks):
             console.print("  [dim]Before `run` changes anything, every check has to hold.[/]")
     target.close()

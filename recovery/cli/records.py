@@ -127,6 +127,12 @@ def record_approval(
             f"{migration} is {known['verdict']}: neither answer would be true. Nothing was recorded.",
             "Finish or undo the rest of it by hand, or wait; then run again.",
         )
+    if rolled_back and not known.get("attempted", True):
+        raise UsageError(
+            "approve.not_attempted",
+            f"{migration} was never attempted, so there is nothing to mark rolled back. Nothing was recorded.",
+            "Undo by hand what production has of it, and run again: it is deployed. Or approve it as applied.",
+        )
     if rolled_back and known["ran_to_its_end"] and known["decision"] != Decision.MARK_ROLLED_BACK:
         raise UsageError(
             "approve.ran",

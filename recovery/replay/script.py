@@ -30,6 +30,8 @@ class Parsed:
         additive: it only adds to the schema: where that is there already it fails, or changes nothing.
         schema_only: it runs nobody's code and writes no rows, so what it can say on failing is about the schema.
         atomic: where it fails, it leaves nothing behind.
+        conditional: where its effect is there already, it changes nothing (IF NOT EXISTS, OR REPLACE …).
+        guarded: a part of it, at least, is conditional.
         control: it begins or ends a transaction.
         inert: why it changes nothing by its nature (RULES E4's allow-list), or empty.
         forbidden: why it must not run in a scratch database (RULES E15), or empty.
@@ -46,6 +48,8 @@ class Parsed:
     additive: bool
     schema_only: bool
     atomic: bool
+    conditional: bool
+    guarded: bool
     control: bool
     inert: str
     forbidden: str
@@ -215,6 +219,15 @@ def _additive(node: str, body: Any) -> bool:
     return node in _ADDITIVE
 
 
+def _conditions(body: Any) -> list[bool]:
+    """For each thing that it does, whether it does it only where that is not done yet."""
+    fields = body.DESCRIPTOR.fields_by_name
+    if "cmds" in fields:
+        return [bool(item.alter_table_cmd.missing_ok) for item in body.cmds]
+    words = ("if_not_exists", "missing_ok", "replace", "skip_if_new_val_exists")
+    return [any(getattr(body, word) for word in words if word in fields)]
+
+
 def _unqualified(node: str, body: Any) -> bool:
     return any(name.schema is None for name in names_of(node, body))
 
@@ -256,6 +269,8 @@ def parse(text: str) -> tuple[Parsed, ...]:
                 additive=_additive(node, body) and not rows,
                 schema_only=bool(inert) or (node in _SCHEMA_ONLY and not rows),
                 atomic=node not in _OWN_TRANSACTIONS,
+                conditional=all(_conditions(body)),
+                guarded=any(_conditions(body)) or bool(getattr(body, "missing_ok", False)),
                 control=node == "transaction_stmt",
                 inert=inert,
                 forbidden=_forbidden(node, body, sql),

@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 
 from recovery.postgres import catalog
+from recovery.replay.demands import demands
 from recovery.replay.names import quoted
 from recovery.replay.script import Parsed
 from states.comparison import column_of, qualified_name
@@ -122,9 +123,15 @@ def run(
 def _replay(parsed: Sequence[Parsed], checksum: str, way: _Run, skipped_base: tuple[Note, ...]) -> Replay:
     snapshots = way.snapshots
     statements = []
+    asked = demands(parsed, snapshots, way.path)
     for statement in parsed:
         visibility, why = _visibility(statement, way)
-        statements.append(Statement(statement.index, statement.sql, visibility, why, statement.atomic))
+        makes, needs = asked[statement.index - 1] if statement.index <= len(asked) else (frozenset(), frozenset())
+        statements.append(
+            Statement(
+                statement.index, statement.sql, visibility, why, statement.atomic, statement.conditional, makes, needs
+            )
+        )
     first = {obj for obj, prop in snapshots[0] if prop == "exists"}
     later = {obj for snapshot in snapshots[1:] for obj, prop in snapshot if prop == "exists"}
     footprint, named = _named(parsed, way)

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from recovery.pending import Compared
 from states.facts import Check, History
 from states.verdict import Evidence
 
@@ -27,17 +28,29 @@ class HistoryDocument(msgspec.Struct, frozen=True):
 
 
 class InspectDocument(msgspec.Struct, frozen=True):
-    """All that `inspect` found."""
+    """All that `inspect` found.
+
+    Attributes:
+        present: pending migrations, never attempted, of which production has something already; looked at where none
+            failed.
+        uncompared: why pending ones, or some of them, could not be compared with production; empty if all were.
+    """
 
     schema_version: int
     target: TargetDocument
     history: HistoryDocument
     failed: tuple[Evidence, ...]
     checks: tuple[Check, ...]
+    present: tuple[Evidence, ...]
+    uncompared: str
 
 
 def document(
-    target: TargetDocument, history: History, failed: tuple[Evidence, ...], checks: tuple[Check, ...]
+    target: TargetDocument,
+    history: History,
+    failed: tuple[Evidence, ...],
+    checks: tuple[Check, ...],
+    compared: Compared,
 ) -> InspectDocument:
     """The document of one inspection."""
     return InspectDocument(
@@ -46,6 +59,8 @@ def document(
         HistoryDocument(len(history.applied), history.pending, history.modified, history.missing_locally),
         failed,
         checks,
+        tuple(classified.evidence for classified in compared.found),
+        compared.missing,
     )
 
 

@@ -79,6 +79,10 @@ class Terminal:
                 self.history(event.history)
             case events.EvidenceFound():
                 self.evidence(event.evidence)
+            case events.PresentFound():
+                self.present(event.evidence)
+            case events.PendingUncompared():
+                self.uncompared(event.reason)
             case events.EffectStarted():
                 self._print(f"  [bold]$ {escape(event.command)}[/]", whole=True)
             case events.OutputLine():
@@ -183,6 +187,21 @@ class Terminal:
             self._print(f"  [bold]An indication, no proof:[/] {escape(' '.join(evidence.indications))}")
         if evidence.runner.source:
             self._print(f"  [dim]{escape(evidence.runner.source)}[/]")
+
+    def present(self, evidence: Evidence) -> None:
+        """A pending migration that production has something of: in how far, why, and what differs."""
+        style = "green" if evidence.decision in (Decision.MARK_APPLIED, Decision.DEPLOY) else "yellow"
+        sentence = _SENTENCES[evidence.verdict]
+        self._print(f"  [bold]{escape(evidence.migration)} [{style}]was never attempted, and {sentence}[/][/]")
+        for reason in evidence.reasons:
+            self._print(f"    {escape(reason)}")
+        self._lines(_differences((MigrationDifference(evidence.migration, evidence.differences),)))
+        if evidence.decision in (Decision.OPERATOR, Decision.DEPLOY):
+            self._print(f"    [dim]evidence {evidence.evidence_digest}[/]", whole=True)
+
+    def uncompared(self, reason: str) -> None:
+        """Nothing is known of the pending ones; a deploy finds out."""
+        self._print(f"  [yellow]Pending migrations could not be compared with production.[/] {escape(reason)}")
 
     def _effect_ended(self, event: events.EffectEnded) -> None:
         if event.unchanged:
