@@ -42,15 +42,19 @@ def surely_fails(replay: Replay, production: Snapshot) -> str:
     """Why a deploy of the script is sure to fail on such a production, by its first such statement; or empty."""
     now = dict(production)
     for statement, (before, then) in zip(replay.statements, pairwise(replay.steps), strict=False):
-        there = sorted(statement.makes & now.keys())
+        there = sorted(statement.makes & now.keys(), key=_tables_first)
         if there:
             return f"statement {statement.index} makes {_named(there[0])}, which is there already"
-        absent = sorted(key for key in statement.needs if key not in now)
+        absent = sorted((key for key in statement.needs if key not in now), key=_tables_first)
         if absent:
             return f"statement {statement.index} needs {_named(absent[0])}, which is not there"
         changed = {key for key in replay.footprint if before.get(key) != then.get(key)}
         now = after(now, ({key: then.get(key) for key in changed},))
     return ""
+
+
+def _tables_first(key: Key) -> tuple[bool, Key]:
+    return not key[0].startswith("table "), key
 
 
 def _named(key: Key) -> str:

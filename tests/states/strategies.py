@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from hypothesis import strategies as st
 
@@ -59,7 +60,6 @@ def histories(draw: st.DrawFn) -> History:
     )
 
 
-inspect_facts = st.builds(InspectFacts, history=histories(), settled=some_names.map(frozenset))
 rows = st.builds(
     Row,
     id=st.sampled_from(("1", "2", "3")),
@@ -168,6 +168,22 @@ def wild_subjects(draw: st.DrawFn) -> Subject:
     )
 
 
+@st.composite
+def pending_subjects(draw: st.DrawFn) -> Subject:
+    """A pending migration, never attempted, with production at one of its steps or anywhere."""
+    replay = draw(replays())
+    return Subject(
+        migration="m1",
+        attempts=(),
+        replays=(replay,),
+        present=replay.checksum,
+        production=_real({**draw(st.sampled_from(replay.steps)), **draw(st.just({}) | snapshots)}),
+        unreplayed=draw(st.sampled_from(((), (), ("m0",)))),
+        ahead=draw(st.sampled_from(((), (), ("m0",)))),
+        running=draw(st.sampled_from(((), (), ("pid 7 runs it.",)))),
+    )
+
+
 def subjects() -> st.SearchStrategy[Subject]:
     """A failed migration, calm or wild."""
     return calm_subjects() | wild_subjects()
@@ -192,10 +208,18 @@ any_evidence = st.builds(
 )
 
 
+#: The same of migrations that were never attempted.
+present_evidence = st.builds(
+    replace, any_evidence, migration=names, started_at=st.just(""), applied_steps_count=st.just(0)
+) | pending_subjects().map(lambda subject: judge(subject, UNKNOWN, TARGET, ()))
+
+
 @st.composite
-def classify_facts(draw: st.DrawFn) -> ClassifyFacts:
+def classify_facts(
+    draw: st.DrawFn, of: st.SearchStrategy[Evidence] = evidence | any_evidence | present_evidence
+) -> ClassifyFacts:
     """Evidence with or without an approval, of it or of other evidence."""
-    found = draw(evidence | any_evidence)
+    found = draw(of)
     approval = draw(
         st.none()
         | st.builds(
@@ -209,6 +233,16 @@ def classify_facts(draw: st.DrawFn) -> ClassifyFacts:
     return ClassifyFacts(found, draw(st.booleans()), approval, draw(st.booleans()))
 
 
+@st.composite
+def inspect_facts_with(draw: st.DrawFn) -> InspectFacts:
+    """Ledger and folder; where a deploy could be next, perhaps with what of the pending is in production."""
+    facts = InspectFacts(draw(histories()), draw(some_names.map(frozenset)))
+    if facts.unsettled or not facts.history.pending:
+        return facts
+    return replace(facts, present=tuple(draw(st.lists(classify_facts(present_evidence), max_size=2))))
+
+
+inspect_facts = inspect_facts_with()
 resolve_facts = st.builds(
     ResolveFacts,
     effect=st.builds(MarkApplied, names) | st.builds(MarkRolledBack, names),

@@ -49,6 +49,19 @@ PARTIAL = replace(EVIDENCE, verdict=Verdict.PARTIAL, decision=Decision.OPERATOR)
 WAITING = replace(EVIDENCE, verdict=Verdict.IN_PROGRESS, decision=Decision.WAIT)
 AS_APPLIED = Approval("m1", Decision.MARK_APPLIED, "sha256:1", "seen in production")
 AS_ROLLED_BACK = replace(AS_APPLIED, decision=Decision.MARK_ROLLED_BACK)
+#: Of a migration that was never attempted.
+STAMPABLE = replace(EVIDENCE, migration="m2", started_at="")
+WOULD_FAIL = replace(STAMPABLE, verdict=Verdict.UNDECIDABLE, decision=Decision.OPERATOR)
+MAY_DEPLOY = replace(STAMPABLE, verdict=Verdict.DRIFTED, decision=Decision.DEPLOY)
+MAY_RUN = replace(STAMPABLE, verdict=Verdict.IN_PROGRESS, decision=Decision.WAIT)
+PENDING_AS_APPLIED = replace(AS_APPLIED, migration="m2")
+
+
+def present(*found: Evidence, approval: Approval | None = None) -> InspectFacts:
+    """Nothing failed, m2 is pending, and production has something of these."""
+    return replace(PENDING, present=tuple(ClassifyFacts(each, approval=approval) for each in found))
+
+
 RESOLVED = ResolveFacts(MarkApplied("m1"), shown=True, after=CLEAN)
 DEPLOYED = DeployFacts(("m2",), CLEAN, consented=True)
 VERIFIED = VerifyFacts(CLEAN, changed=False)
@@ -71,6 +84,29 @@ REFUSALS: list[tuple[State, Any, str, Exit]] = [
         "inspect.failed_missing",
         Exit.BLOCKED,
     ),
+    (State.INSPECT, present(WOULD_FAIL), "deploy.would_fail", Exit.BLOCKED),
+    # What can be marked waits: before anything is changed, all that a deploy would fail on is decided.
+    (State.INSPECT, present(STAMPABLE, WOULD_FAIL), "deploy.would_fail", Exit.BLOCKED),
+    (
+        State.INSPECT,
+        present(replace(WOULD_FAIL, verdict=Verdict.PARTIAL), approval=PENDING_AS_APPLIED),
+        "deploy.would_fail",
+        Exit.BLOCKED,
+    ),
+    (
+        State.INSPECT,
+        present(WOULD_FAIL, approval=replace(PENDING_AS_APPLIED, evidence_digest="sha256:2")),
+        "deploy.would_fail",
+        Exit.BLOCKED,
+    ),
+    (
+        State.INSPECT,
+        present(WOULD_FAIL, approval=replace(PENDING_AS_APPLIED, decision=Decision.MARK_ROLLED_BACK)),
+        "deploy.would_fail",
+        Exit.BLOCKED,
+    ),
+    (State.CLASSIFY, ClassifyFacts(STAMPABLE), "classify.consent", Exit.BLOCKED),
+    (State.CLASSIFY, ClassifyFacts(MAY_RUN), "classify.in_progress", Exit.BUSY),
     (State.CLASSIFY, ClassifyFacts(EVIDENCE), "classify.consent", Exit.BLOCKED),
     (State.CLASSIFY, ClassifyFacts(WAITING, consented=True), "classify.in_progress", Exit.BUSY),
     (State.CLASSIFY, ClassifyFacts(WAITING, approval=AS_APPLIED), "classify.in_progress", Exit.BUSY),
@@ -120,6 +156,18 @@ MOVES: list[tuple[State, Any, State]] = [
     (State.INSPECT, FAILED, State.CLASSIFY),
     (State.INSPECT, PENDING, State.DEPLOY),
     (State.INSPECT, CLEAN, State.VERIFY),
+    (State.INSPECT, present(MAY_DEPLOY), State.DEPLOY),
+    (State.INSPECT, present(STAMPABLE), State.CLASSIFY),
+    (State.INSPECT, present(WOULD_FAIL, MAY_RUN), State.CLASSIFY),
+    (State.INSPECT, present(WOULD_FAIL, approval=PENDING_AS_APPLIED), State.CLASSIFY),
+    # A person may say of what could be deployed that it is there.
+    (State.INSPECT, present(MAY_DEPLOY, approval=PENDING_AS_APPLIED), State.CLASSIFY),
+    (State.CLASSIFY, ClassifyFacts(STAMPABLE, consented=True), State.RESOLVE),
+    (State.CLASSIFY, ClassifyFacts(WOULD_FAIL, approval=PENDING_AS_APPLIED), State.RESOLVE),
+    (State.CLASSIFY, ClassifyFacts(MAY_DEPLOY, approval=PENDING_AS_APPLIED), State.RESOLVE),
+    (State.RESOLVE, replace(RESOLVED, after=present(STAMPABLE)), State.INSPECT),
+    (State.RESOLVE, replace(RESOLVED, after=present(WOULD_FAIL)), State.INSPECT),
+    (State.RESOLVE, replace(RESOLVED, after=present(MAY_DEPLOY)), State.DEPLOY),
     (State.INSPECT, InspectFacts(History((), ("m1",), ("m1",)), frozenset({"m1"})), State.DEPLOY),
     # Settled, and failed again since: it is not pending any more.
     (State.INSPECT, InspectFacts(History((), ("m1",), ()), frozenset({"m1"})), State.CLASSIFY),

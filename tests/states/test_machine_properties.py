@@ -9,17 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from states.answers import Exit, Go, Refusal
-from states.classification import ClassifyFacts, resolution
+from states.classification import Approval, ClassifyFacts, resolution
+from states.comparison import differences
 from states.deployment import DeployFacts
 from states.effects import MarkApplied, MarkRolledBack
-from states.facts import History
+from states.facts import History, Subject, Visibility
 from states.inspection import InspectFacts
 from states.machine import DECIDES, Facts, ImpossibleMoveError, RecoveryMachine
 from states.resolution import ResolveFacts
 from states.table import EDGES, PATH, State
-from states.verdict import Decision, Verdict
+from states.verdict import Decision, Verdict, judge
 from states.verification import VerifyFacts
-from tests.states.strategies import FACTS
+from tests.states.strategies import FACTS, TARGET, UNKNOWN, pending_subjects
 
 DECIDING = sorted(DECIDES)
 HISTORY = History((), (), ())
@@ -69,6 +70,9 @@ def check_deploy(facts: Facts) -> None:
     assert not unfinished
     assert not [name for name in seen.history.failed if name not in seen.settled]
     assert seen.history.pending
+    for each in seen.present:
+        assert each.evidence.decision not in (Decision.MARK_APPLIED, Decision.WAIT)
+        assert each.approved or each.evidence.decision is not Decision.OPERATOR
 
 
 def check_verify(facts: Facts) -> None:
@@ -170,6 +174,25 @@ def test_walks_keep_the_conditions(data: st.DataObject) -> None:
         assert (now is State.PIPELINE_READY) <= (before is State.VERIFY)
         assert (now is State.RESOLVE) <= (before is State.CLASSIFY)
         assert (now is State.CLASSIFY) <= (before is State.INSPECT)
+
+
+@given(pending_subjects())
+@settings(max_examples=400)
+def test_what_was_never_attempted_is_marked_only_as_applied(subject: Subject) -> None:
+    """Of a pending migration nothing is rolled back, and it is marked only with all of it seen in production."""
+    evidence = judge(subject, UNKNOWN, TARGET, ())
+    assert evidence.decision is not Decision.MARK_ROLLED_BACK
+    if evidence.decision is Decision.MARK_APPLIED:
+        (replay,) = subject.replays
+        assert evidence.verdict is Verdict.APPLIED
+        assert replay.complete
+        assert (subject.ahead, subject.unreplayed, subject.running) == ((), (), ())
+        assert {s.visibility for s in replay.statements} <= {Visibility.SEEN, Visibility.INERT}
+        assert differences(replay, replay.total, subject.production) == ()
+        assert differences(replay, 0, subject.production)
+    for way in (Decision.MARK_ROLLED_BACK, Decision.DEPLOY, Decision.WAIT):
+        approval = Approval("m1", way, evidence.evidence_digest, "because")
+        assert not ClassifyFacts(evidence, approval=approval).approved
 
 
 @pytest.mark.parametrize("state", State)

@@ -1,0 +1,206 @@
+"""Pending migrations that production has already, with the real Prisma CLI: `prisma db push`, or somebody's hand."""
+
+import json
+import signal
+from collections.abc import Callable
+
+import pytest
+from staging import Case
+from staging.incident import FAILED, PENDING
+
+from states.table import State
+from tests.acceptance.scene import BEFORE, DEPLOYED, Scene, Terminal, eventually
+from tests.acceptance.test_consent import auto
+from tests.acceptance.test_crash import alone
+
+Make = Callable[[Case], Scene]
+NAMES = (FAILED, *PENDING)
+STAMPED = [*BEFORE, (FAILED, "finished", 0)]
+ALL = [*STAMPED, *DEPLOYED]
+
+
+def script(scene: Scene, name: str) -> str:
+    """A migration's script."""
+    return (scene.folder / "prisma" / "migrations" / name / "migration.sql").read_text()
+
+
+def never_attempted(make: Make, case: Case, *made: str) -> Scene:
+    """A healthy history with three pending migrations; of the first, production has what the case says."""
+    scene = make(case)
+    scene.sql("DELETE FROM _prisma_migrations WHERE finished_at IS NULL")
+    for name in made:
+        scene.sql(script(scene, name))
+    scene.rehearse()
+    return scene
+
+
+def commands(scene: Scene) -> list[list[str]]:
+    """What Prisma was told to do: the word and the name."""
+    return [[command[1], *(w for w in command if w in NAMES)] for command in scene.commands()]
+
+
+def test_what_was_pushed_is_marked_and_the_gate_opens(make: Make) -> None:
+    """All three were made by hand, at once: each is marked as applied, and nothing is deployed."""
+    scene = never_attempted(make, "exists", *PENDING)
+    done = scene.cli("run", "--yes")
+    assert done.code == 0, done
+    assert f"{FAILED} was never attempted, and is in the database" in done.out
+    assert scene.ledger() == [*BEFORE, *((name, "finished", 0) for name in NAMES)]
+    assert commands(scene) == [["resolve", name] for name in NAMES]
+    assert scene.path()[-1] is State.PIPELINE_READY
+    assert scene.path().count(State.CLASSIFY) == 3
+
+
+def test_what_is_there_is_marked_and_the_rest_deployed(make: Make) -> None:
+    """Only the first was made by hand; `inspect` and the plan say what follows, and `run` does it."""
+    scene = never_attempted(make, "exists")
+    before = scene.everything()
+    inspected = json.loads(scene.cli("inspect", "--json").out)
+    assert inspected["failed"] == []
+    assert inspected["uncompared"] == ""
+    assert inspected["history"]["pending"] == list(NAMES)
+    (found,) = inspected["present"]
+    assert (found["migration"], found["verdict"], found["decision"]) == (FAILED, "applied", "mark_applied")
+    assert (found["started_at"], found["progress"]) == ("", {"steps_in_place": [5, 5], "steps_total": 5})
+    assert "was never attempted, and is in the database" in scene.cli("inspect").out
+    planned = scene.cli("run", "--plan")
+    assert planned.code == 0, planned
+    assert f"would run: prisma migrate resolve --applied {FAILED}\n  would run: prisma migrate deploy" in planned.out
+    assert scene.everything() == before
+    done = scene.cli("run", "--yes")
+    assert done.code == 0, done
+    assert scene.ledger() == ALL
+    assert commands(scene) == [["resolve", FAILED], ["deploy"]]
+
+
+def test_a_later_one_is_marked_and_those_before_it_deployed_after(make: Make) -> None:
+    """Of three, only the second is there, and works on other objects than the first."""
+    scene = never_attempted(make, "absent", PENDING[0])
+    done = scene.cli("run", "--yes")
+    assert done.code == 0, done
+    assert scene.ledger() == [*BEFORE, (PENDING[0], "finished", 0), (FAILED, "finished", 1), DEPLOYED[1]]
+
+
+def test_what_is_not_there_is_deployed_as_ever(make: Make) -> None:
+    """Nothing of the pending is in production: nothing is said of it, and no consent but that to deploy is asked."""
+    scene = never_attempted(make, "absent")
+    auto(scene, "deploy")
+    done = scene.cli("run")
+    assert done.code == 0, done
+    assert "never attempted" not in done.out
+    assert scene.ledger() == [*BEFORE, (FAILED, "finished", 1), *DEPLOYED]
+    assert State.CLASSIFY not in scene.path()
+
+
+@pytest.mark.parametrize("case", ["partial", "drifted"])
+def test_a_deploy_that_would_fail_is_not_begun(make: Make, case: Case) -> None:
+    """Half of the first is there: exit code 3, what is in the way, nothing changed; undone by hand, all is deployed."""
+    scene = never_attempted(make, case)
+    before = scene.everything()
+    planned = scene.cli("run", "--plan")
+    assert planned.code == 3, planned
+    assert "deploy.would_fail" in planned.out
+    done = scene.cli("run", "--yes")
+    assert done.code == 3, done
+    assert "(deploy.would_fail)" in done.out
+    assert "A deploy would fail: statement 1 makes table public.password_reset_tokens, which is there" in done.out
+    assert "What differs" in done.out
+    assert "index public.password_reset_tokens_user_id_idx" in done.out or case == "drifted"
+    assert scene.everything() == before
+    assert scene.effects("intended") == []
+    scene.sql("DROP TABLE password_reset_tokens")
+    again = scene.cli("run", "--yes")
+    assert again.code == 0, again
+    assert scene.ledger() == [*BEFORE, (FAILED, "finished", 1), *DEPLOYED]
+
+
+def test_a_failed_one_is_resolved_and_what_is_behind_it_is_not_run_into(make: Make) -> None:
+    """After the failed migration is marked, the next one turns out to be there in half: it is not deployed."""
+    scene = make("exists")
+    scene.sql("ALTER TABLE places ADD COLUMN energy integer, ADD COLUMN formality integer")
+    done = scene.cli("run", "--yes")
+    assert done.code == 3, done
+    assert "deploy.would_fail" in done.out
+    assert scene.ledger() == [*BEFORE, (FAILED, "rolled back", 0), (FAILED, "finished", 0)]
+    assert scene.path()[-3:] == [State.RESOLVE, State.INSPECT, State.BLOCKED]
+
+
+def test_without_consent_nothing_is_marked(make: Make) -> None:
+    """To agree to a deploy is not to agree to a mark; typed, the question says what it is about."""
+    scene = never_attempted(make, "exists")
+    auto(scene, "deploy", "not_applied")
+    before = scene.everything()
+    done = scene.cli("run")
+    assert done.code == 3, done
+    assert "classify.consent" in done.out
+    assert scene.everything() == before
+    terminal = Terminal(scene, "run")
+    terminal.until("Type “applied”")
+    assert f"prisma migrate resolve --applied {FAILED}" in terminal.said
+    assert "never attempted, but is wholly in production" in terminal.said
+    terminal.type("no")
+    assert terminal.end() == 3
+    assert scene.everything() == before
+    assert scene.effects("intended") == []
+
+
+def test_what_no_schema_shows_is_for_a_person(make: Make) -> None:
+    """The table is there, and whether its rows were written nobody sees: a person approves, as applied only."""
+    scene = never_attempted(make, "exists")
+    path = scene.folder / "prisma" / "migrations" / FAILED / "migration.sql"
+    path.write_text(path.read_text() + "\nUPDATE places SET name = upper(name);\n")
+    scene.commit("with data")
+    before = scene.everything()
+    done = scene.cli("run", "--yes")
+    assert done.code == 3, done
+    assert "deploy.would_fail" in done.out
+    assert "Statement 6 is open" in done.out
+    (found,) = json.loads(scene.cli("inspect", "--json").out)["present"]
+    digest = found["evidence_digest"]
+    assert f"approve {FAILED} --applied --evidence {digest}" in done.out
+    reason = ("--evidence", digest, "--reason", "the rows are as they should be")
+    refused = scene.cli("approve", FAILED, "--rolled-back", *reason)
+    assert (refused.code, "approve.not_attempted" in refused.err) == (2, True)
+    assert scene.everything() == before
+    assert scene.cli("approve", FAILED, "--applied", *reason).code == 0
+    done = scene.cli("run", "--yes")
+    assert done.code == 0, done
+    assert scene.ledger() == ALL
+    assert ("Café Morgenrot",) in scene.sql("SELECT name FROM places")
+
+
+def test_without_a_scratch_server_a_deploy_is_possible_as_before(make: Make) -> None:
+    """What is pending can't be compared then: that is said, and the deploy is the user's to begin."""
+    scene = never_attempted(make, "absent")
+    text = scene.configuration.read_text()
+    scene.configuration.write_text(f'{text}\n[scratch]\nurl = "postgresql://nobody@127.0.0.1:1/none"\n')
+    done = scene.cli("run", "--yes")
+    assert "could not be compared" in done.out
+    assert scene.ledger() == [*BEFORE, (FAILED, "finished", 1), *DEPLOYED]
+    assert done.code != 0
+
+
+@pytest.mark.parametrize(
+    ("crash", "between", "told"),
+    [
+        ({"resolve": "die before"}, BEFORE, [["resolve", FAILED], ["resolve", FAILED], ["deploy"]]),
+        ({"resolve": "die after"}, STAMPED, [["resolve", FAILED], ["deploy"]]),
+        ({"deploy": "die before"}, STAMPED, [["resolve", FAILED], ["deploy"], ["deploy"]]),
+    ],
+    ids=["intended", "marked", "before-deploy"],
+)
+def test_a_run_that_is_killed_around_the_mark_is_finished_by_the_next(
+    make: Make, crash: dict[str, str], between: list[tuple[str, str, int]], told: list[list[str]]
+) -> None:
+    """The next run looks whether the mark is there, and repeats only what didn't happen."""
+    scene = never_attempted(make, "exists")
+    scene.rehearse(**crash)
+    assert scene.cli("run", "--yes").code == -signal.SIGKILL
+    assert scene.ledger() == between
+    eventually(lambda: alone(scene))
+    scene.rehearse()
+    done = scene.cli("run", "--yes")
+    assert done.code == 0, done
+    assert "goes on" in done.out
+    assert scene.ledger() == ALL
+    assert commands(scene) == told

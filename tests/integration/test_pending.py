@@ -1,0 +1,304 @@
+"""Pending migrations, never attempted, beside what production has: each case staged on a real server."""
+# ruff: noqa: F811
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pytest
+
+from recovery.evidence import Classified
+from recovery.pending import Compared, PendingInvestigator
+from recovery.postgres.url import parse
+from recovery.prisma.migrations import read
+from recovery.scripts import Scripts
+from recovery.target import Target
+from states.verdict import Decision, Verdict
+from tests.integration.test_rules import (  # noqa: F401 - fixtures
+    PRISMA_LOCK,
+    Production,
+    production,
+    scratch_server,
+)
+
+P1, P2, P3 = "20260201_one", "20260202_two", "20260203_three"
+STAMPED = (Verdict.APPLIED, Decision.MARK_APPLIED)
+U = "CREATE TABLE u (id int NOT NULL, a text, CONSTRAINT u_pkey PRIMARY KEY (id));\nCREATE INDEX u_a_idx ON u (a);"
+
+
+@contextmanager
+def investigator(production: Production) -> Iterator[PendingInvestigator]:
+    """Looks at the folder as it is now; no time passes between two looks at a held lock."""
+    target = Target(parse(production.server.url(production.database)), "the test")
+    try:
+        scripts = Scripts(production.folder, read(production.folder), None)
+        yield PendingInvestigator(target, scripts, production.workshop, lambda _: None)
+    finally:
+        target.close()
+
+
+def compare(production: Production) -> Compared:
+    """All that is pending, as the engine asks for it."""
+    target = Target(parse(production.server.url(production.database)), "the test")
+    rows = target.rows()
+    target.close()
+    with investigator(production) as one:
+        scripts = Scripts(production.folder, read(production.folder), None)
+        return one.compare(scripts.history(rows).pending, rows)
+
+
+def found(production: Production) -> dict[str, tuple[Verdict, Decision]]:
+    """Verdict and decision of each that production has something of."""
+    compared = compare(production)
+    assert compared.missing == ""
+    return {c.evidence.migration: (c.evidence.verdict, c.evidence.decision) for c in compared.found}
+
+
+def only(production: Production) -> Classified:
+    """The one that production has something of."""
+    (one,) = compare(production).found
+    return one
+
+
+def test_what_is_not_there_is_not_found(production: Production) -> None:
+    """Pending migrations that build on one another, and nothing of them in production: there is nothing to say."""
+    production.file(P1, U)
+    production.file(P2, "ALTER TABLE u ADD COLUMN b int; UPDATE u SET b = 1;")
+    production.file(P3, "DROP INDEX u_a_idx; ALTER TABLE u RENAME COLUMN b TO c; ALTER TABLE t ADD COLUMN c int")
+    assert found(production) == {}
+
+
+def test_what_is_wholly_there_can_be_marked(production: Production) -> None:
+    """All of it was made at once, as `prisma db push` does: each is judged as if those before it had run."""
+    production.file(P1, U)
+    production.file(P2, "ALTER TABLE u ADD COLUMN b int;")
+    production.run("CREATE TABLE u (id int PRIMARY KEY, a text, b int); CREATE INDEX u_a_idx ON u (a)")
+    assert found(production) == {P1: STAMPED, P2: STAMPED}
+
+
+@pytest.mark.parametrize(
+    ("script", "there", "verdict", "why"),
+    [
+        (U, "CREATE TABLE u (id int PRIMARY KEY, a text)", Verdict.PARTIAL, "makes table public.u"),
+        (U, "CREATE TABLE u (id int PRIMARY KEY, a int)", Verdict.DRIFTED, "makes table public.u"),
+        (
+            "ALTER TABLE t ADD b int; ALTER TABLE t ADD c int",
+            "ALTER TABLE t ADD c int",
+            Verdict.DRIFTED,
+            "statement 2 makes column c of table public.t",
+        ),
+        (
+            "ALTER TABLE t DROP COLUMN a; CREATE TABLE u (id int)",
+            "ALTER TABLE t DROP COLUMN a",
+            Verdict.PARTIAL,
+            "statement 1 needs column a of table public.t",
+        ),
+        (
+            "DROP SEQUENCE s; CREATE TABLE u (id int)",
+            "DROP SEQUENCE s",
+            Verdict.PARTIAL,
+            "statement 1 needs sequence public.s",
+        ),
+        ("ALTER TABLE t ADD b int", "DROP TABLE t", Verdict.DRIFTED, "statement 1 needs table public.t"),
+        (
+            "ALTER TABLE t ADD CONSTRAINT t_a_check CHECK (a > 0); UPDATE t SET a = 2",
+            "ALTER TABLE t ADD CONSTRAINT t_a_check CHECK (a > 0)",
+            Verdict.UNDECIDABLE,
+            "makes constraint t_a_check of table public.t",
+        ),
+        (
+            "ALTER TABLE t ADD b int; UPDATE t SET b = a;",
+            "ALTER TABLE t ADD b int",
+            Verdict.UNDECIDABLE,
+            "statement 1 makes column b of table public.t",
+        ),
+        ("CREATE TYPE e AS ENUM ('A')", "CREATE TYPE e AS ENUM ('B')", Verdict.DRIFTED, "makes type public.e"),
+    ],
+)
+def test_what_a_deploy_is_sure_to_fail_on_is_for_a_person(
+    production: Production, script: str, there: str, verdict: Verdict, why: str
+) -> None:
+    """The statement and its object are named, and PostgreSQL does refuse the script."""
+    production.file(P1, script)
+    production.run(there)
+    evidence = only(production).evidence
+    assert (evidence.verdict, evidence.decision) == (verdict, Decision.OPERATOR)
+    assert any("A deploy would fail: " in reason and why in reason for reason in evidence.reasons)
+    with pytest.raises(Exception, match="exist"):
+        production.run(script)
+
+
+@pytest.mark.parametrize(
+    ("script", "there", "verdict"),
+    [
+        # All of it conditional, and there: a deploy changes nothing and records it.
+        ("CREATE TABLE IF NOT EXISTS u (id int); ", "CREATE TABLE u (id int)", Verdict.APPLIED),
+        ("CREATE INDEX IF NOT EXISTS t_a ON t (a)", "CREATE INDEX t_a ON t (a)", Verdict.APPLIED),
+        ("ALTER TABLE t ADD COLUMN IF NOT EXISTS b int", "ALTER TABLE t ADD b int", Verdict.APPLIED),
+        # Half of it there, or otherwise: it can be deployed all the same.
+        (
+            "CREATE TABLE IF NOT EXISTS u (id int); ALTER TABLE t ADD b int",
+            "CREATE TABLE u (id int)",
+            Verdict.PARTIAL,
+        ),
+        ("DROP TABLE IF EXISTS u; CREATE TABLE u (id int)", "CREATE TABLE u (id int, b int NOT NULL)", Verdict.DRIFTED),
+        ("ALTER TABLE t ALTER a TYPE bigint", "ALTER TABLE t ALTER a TYPE numeric", Verdict.DRIFTED),
+        # PostgreSQL chooses the name, and takes another one.
+        (
+            "CREATE INDEX ON t (a); UPDATE t SET a = 1",
+            "CREATE INDEX ON t (a)",
+            Verdict.UNDECIDABLE,
+        ),
+        (
+            "DO $$ BEGIN CREATE TYPE e AS ENUM ('A'); EXCEPTION WHEN OTHERS THEN NULL; END $$; CREATE TABLE u (id int)",
+            "CREATE TYPE e AS ENUM ('A')",
+            Verdict.PARTIAL,
+        ),
+    ],
+)
+def test_what_a_deploy_need_not_fail_on_is_told_and_deployed(
+    production: Production, script: str, there: str, verdict: Verdict
+) -> None:
+    """Where no statement is sure to fail there is nothing to decide, and PostgreSQL does take the script."""
+    production.file(P1, script)
+    production.run(there)
+    evidence = only(production).evidence
+    assert (evidence.verdict, evidence.decision) == (verdict, Decision.DEPLOY)
+    production.run(script)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "CREATE TABLE IF NOT EXISTS t (id int)",
+        "UPDATE t SET a = 2",
+        "-- nothing",
+        "ALTER TABLE t DROP COLUMN a; ALTER TABLE t ADD COLUMN a int;",
+    ],
+)
+def test_production_as_it_is_before_the_script_is_what_a_deploy_expects(production: Production, script: str) -> None:
+    """Inert scripts, data alone, and steps that end where they begin are deployed, and nothing is said."""
+    production.file(P1, script)
+    assert found(production) == {}
+
+
+def test_one_may_be_marked_before_another_that_has_nothing_to_do_with_it(production: Production) -> None:
+    """Only the second is there, and the first works on other objects: their order doesn't matter."""
+    production.file(P1, "ALTER TABLE t ADD COLUMN b int")
+    production.file(P2, U)
+    production.run(U)
+    assert found(production) == {P2: STAMPED}
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("ALTER TABLE t ADD COLUMN b int", "ALTER TABLE t ADD COLUMN c int"),
+        ("UPDATE t SET a = 2", "ALTER TABLE t ADD COLUMN c int"),
+        ("DO $$ BEGIN PERFORM 1; END $$", "ALTER TABLE t ADD COLUMN c int"),
+        ("ALTER TABLE t ADD COLUMN b int", "CREATE VIEW v AS SELECT id FROM t"),
+    ],
+)
+def test_none_is_marked_before_another_that_may_work_on_the_same_objects(
+    production: Production, first: str, second: str
+) -> None:
+    """Only the second is there: to mark it, and deploy the first then, would turn their order round."""
+    production.file(P1, first)
+    production.file(P2, second)
+    production.run(second)
+    evidence = only(production).evidence
+    assert (evidence.migration, evidence.verdict, evidence.decision) == (P2, Verdict.UNDECIDABLE, Decision.OPERATOR)
+    assert any("Pending before it" in reason and P1 in reason for reason in evidence.reasons)
+
+
+def test_one_that_builds_on_what_is_not_there_is_not_taken_for_drifted(production: Production) -> None:
+    """The first is half there, so the second can't be; it is compared as if the first had run."""
+    production.file(P1, U)
+    production.file(P2, "ALTER TABLE u ADD COLUMN b int; DROP INDEX u_a_idx")
+    production.run("CREATE TABLE u (id int PRIMARY KEY, a text)")
+    assert found(production) == {P1: (Verdict.PARTIAL, Decision.OPERATOR)}
+
+
+def test_one_that_was_rolled_back_is_classified_by_itself(production: Production) -> None:
+    """RULES F5: an attempt was made, so it is no business of this comparison, but stands in the chain."""
+    production.row(P1, production.file(P1, U), finished=False, steps=0)
+    production.run("UPDATE _prisma_migrations SET rolled_back_at = now() WHERE finished_at IS NULL")
+    production.run(U)
+    production.file(P2, "ALTER TABLE u ADD COLUMN b int")
+    assert found(production) == {}
+
+
+def test_one_after_what_could_not_be_replayed_is_for_a_person(production: Production) -> None:
+    """E1: a finished migration that can't be replayed, and names the same objects, leaves nothing to be marked."""
+    lost = production.file("20260102_lost", "CREATE TABLE u (id int); ALTER TABLE nowhere ADD c int;")
+    production.row("20260102_lost", lost, finished=True, steps=1)
+    production.file(P1, "CREATE TABLE u (id int)")
+    production.run("CREATE TABLE u (id int)")
+    evidence = only(production).evidence
+    assert (evidence.verdict, evidence.decision) == (Verdict.UNDECIDABLE, Decision.OPERATOR)
+    assert any("20260102_lost" in reason for reason in evidence.reasons)
+
+
+def test_what_comes_after_one_that_cannot_be_replayed_is_not_compared(production: Production) -> None:
+    """It is said, and nothing is found: a deploy is possible all the same."""
+    production.file(P1, "ALTER TABLE nowhere ADD COLUMN b int")
+    production.file(P2, U)
+    production.run(U)
+    compared = compare(production)
+    assert compared.found == ()
+    assert P1 in compared.missing
+    assert "nowhere" in compared.missing
+
+
+def test_a_script_that_is_no_sql_is_not_compared(production: Production) -> None:
+    """PostgreSQL will say so at the deploy."""
+    production.file(P1, "CREATE TABEL u (id int)")
+    compared = compare(production)
+    assert (compared.found, "not SQL" in compared.missing) == ((), True)
+
+
+def test_prismas_lock_in_other_hands_is_waited_for_only_where_something_is_there(production: Production) -> None:
+    """E14: somebody who may be running it is waited for; with nothing there, the deploy itself waits."""
+    production.file(P1, U)
+    with production.server.connect(production.database) as other:
+        other.execute(f"SELECT pg_advisory_lock({PRISMA_LOCK})".encode())
+        assert found(production) == {}
+        production.run(U)
+        assert found(production) == {P1: (Verdict.IN_PROGRESS, Decision.WAIT)}
+    assert found(production) == {P1: STAMPED}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda production: production.run("ALTER TABLE u ADD demanded int NOT NULL"),
+        lambda production: production.file(P1, U + "ALTER TABLE u ADD b int;"),
+        lambda production: production.row(P1, "x", finished=False, steps=0),
+        lambda production: production.row("20260103_other", "x", finished=True, steps=0),
+    ],
+    ids=["schema", "file", "attempt", "another-row"],
+)
+def test_the_digest_of_what_was_judged_is_void_once_anything_has_changed(
+    production: Production, change: Callable[[Production], object]
+) -> None:
+    """F1: looked at again under Prisma's lock, the schema, the file and the whole ledger must be what they were."""
+    production.file(P1, U)
+    production.run(U)
+    classified = only(production)
+    with investigator(production) as one:
+        assert one.digest_now(classified) == classified.evidence.evidence_digest
+    change(production)
+    with investigator(production) as one:
+        assert one.digest_now(classified) != classified.evidence.evidence_digest
+
+
+def test_the_digest_stays_when_the_one_before_it_is_marked(production: Production) -> None:
+    """An approval of the second counts still after the first was marked as it should be."""
+    first = production.file(P1, U)
+    production.file(P2, "ALTER TABLE u ADD COLUMN b int; UPDATE u SET b = 1;")
+    production.run(U + "ALTER TABLE u ADD COLUMN b int")
+    before = {c.evidence.migration: c.evidence for c in compare(production).found}
+    production.row(P1, first, finished=True, steps=0)
+    after = only(production).evidence
+    assert replace(after, evidence_digest="") == replace(before[P2], evidence_digest="")
+    assert after.evidence_digest == before[P2].evidence_digest
