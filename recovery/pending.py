@@ -5,10 +5,9 @@ from dataclasses import dataclass, replace
 
 import psycopg
 
+from recovery.errors import RecoveryError
 from recovery.evidence import LOCKED, Classified, Investigator, Material, changed_names, touching, unreplayed
-from recovery.replay.embedded import ScratchError
 from recovery.replay.history import Script
-from recovery.replay.script import ScriptError
 from states.facts import Replay, Row, Subject
 from states.presence import Delta, delta
 from states.verdict import Decision
@@ -72,7 +71,9 @@ class PendingInvestigator(Investigator):
                 chain.deltas.append(delta(replay))
                 if not replay.complete and name != pending[-1]:
                     return Compared(tuple(found), f"What comes after {name} was not compared: {replay.ended}.")
-        except (ScratchError, ScriptError) as error:
+        except RecoveryError as error:
+            if not error.code.startswith(("scratch.", "replay.")):
+                raise  # production's own server, or what was read of the checkout
             return Compared(tuple(found), error.fact)
         except psycopg.errors.LockNotAvailable:
             return Compared(tuple(found), LOCKED)

@@ -177,7 +177,8 @@ def test_without_a_scratch_server_a_deploy_is_possible_as_before(make: Make) -> 
     done = scene.cli("run", "--yes")
     assert "could not be compared" in done.out
     assert scene.ledger() == [*BEFORE, (FAILED, "finished", 1), *DEPLOYED]
-    assert done.code != 0
+    assert done.code == 6, done
+    assert "scratch.unreachable" in done.out
 
 
 @pytest.mark.parametrize(
