@@ -18,6 +18,7 @@ from recovery.replay.embedded import cache_folder
 from recovery.replay.history import Script, is_definition
 from recovery.replay.names import quoted
 from recovery.replay.script import ScriptError, parse
+from recovery.replay.spelling import respelled
 from recovery.scripts import Scripts
 from recovery.target import Target
 from states.comparison import qualified_name
@@ -238,7 +239,12 @@ class Investigator:
             found |= self._workshop.submit(
                 lambda script=script: self._workshop.history(plan.base).reread(odd, script)  # type: ignore[misc]
             ).result()
-        return found
+        spellings: dict[Key, tuple[str, ...]] = {
+            key: tuple({step[key] for replay in subject.replays for step in replay.steps if key in step})
+            for key in footprint
+        }
+        versions = (self._target.reading().info.server_version, self._workshop.server.version)
+        return found | respelled(spellings, {**subject.production, **found}, versions)
 
     def _running(self, plan: Material, subject: Subject) -> tuple[str, ...]:
         """RULES E14: whoever may still be running the script, or holds Prisma's lock for longer than a moment."""

@@ -9,16 +9,15 @@ from recovery.postgres import catalog
 from recovery.replay.background import Workshop
 from recovery.replay.history import Script, is_definition
 from recovery.replay.script import ScriptError
+from recovery.replay.spelling import respelled
 from recovery.replay.steps import added_columns, changed_keys
 from recovery.scripts import Scripts
 from recovery.target import Target
-from states.comparison import Difference, column_of, differences
+from states.comparison import Difference, column_of, differences, is_remark
 from states.facts import Key, Replay, Row
 from states.verification import MigrationDifference
 
 _ATTACHED = re.compile(r"(constraint|trigger|policy|rule) \S+\Z")
-#: What nobody's history decides: default privileges, owners and remarks.
-_IGNORED = ("privileges of ", "comment")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +150,10 @@ class Prover:
             if is_definition(key) and key in expected.final and value != expected.final[key]
         }
         history = list(expected.history)
-        return self.workshop.submit(lambda: self.workshop.history(history).reread(odd)).result() if odd else {}
+        found = self.workshop.submit(lambda: self.workshop.history(history).reread(odd)).result() if odd else {}
+        known = {key: (value,) for key, value in expected.final.items()}
+        versions = (self.target.reading().info.server_version, self.workshop.server.version)
+        return found | respelled(known, {**production, **found}, versions)
 
     def _expect(self, history: list[Script], watching: frozenset[str]) -> Expected:
         """Runs on the workshop's thread."""
@@ -183,14 +185,14 @@ def _as_replay(keys: set[Key], created: set[str], added: frozenset[Key], final: 
     indexes = {obj for (obj, prop), value in final.items() if prop == "table" and value in tables}
     footprint = keys | {key for key in final if key[0] in lasting or key[0] in indexes}
     footprint |= {key for key in final if (key[0], column_of(key[1])) in added}
-    footprint = {key for key in footprint if not key[1].startswith(_IGNORED) or key in keys}
+    footprint = {key for key in footprint if not is_remark(key) or key in keys}
     step = {key: final[key] for key in footprint if key in final}
     return Replay("", (), (step,), frozenset(footprint), lasting, added)
 
 
 def _elsewhere(expected: Expected, production: dict[Key, str]) -> tuple[MigrationDifference, ...]:
     covered = {key for replay in expected.replays.values() for key in replay.footprint}
-    rest = {key for key in expected.final if key not in covered and not key[1].startswith(_IGNORED)}
+    rest = {key for key in expected.final if key not in covered and not is_remark(key)}
     step = {key: expected.final[key] for key in rest}
     found: tuple[Difference, ...] = differences(Replay("", (), (step,), frozenset(rest), frozenset()), 0, production)
     return (MigrationDifference("migrations before the first failure", found),) if found else ()

@@ -36,9 +36,10 @@ class StatementState:
 
 _COLUMN = re.compile(r'(column (?:"(?:[^"]|"")*"|\S+))(?: (.*))?\Z', re.DOTALL)
 #: What owners, remarks and statistics targets are is nobody's migration, unless the script itself says so.
-_REMARKS = re.compile(r"(privileges of .*|(.* )?comment|column .* statistics)\Z", re.DOTALL)
+_REMARKS = re.compile(r"((column .* )?privileges of .*|(.* )?comment|column .* statistics)\Z", re.DOTALL)
 _KIND = re.compile(
-    r"(?:foreign table|materialized view|table|view|index|sequence|type|function|procedure|aggregate|statistics) "
+    r"(?:foreign table|materialized view|table|view|index|sequence|type|function|procedure|aggregate|statistics"
+    r"|collation) "
 )
 
 
@@ -52,6 +53,15 @@ def qualified_name(obj: str) -> str | None:
     """`public.x` of `table public.x`; None for objects that have no schema."""
     match = _KIND.match(obj)
     return obj[match.end() :].split("(", 1)[0] if match else None
+
+
+def is_remark(key: Key) -> bool:
+    """It counts only where a script says so itself.
+
+    Comments, privileges, and an extension's schema and version: these are what the server offers.
+    """
+    obj, prop = key
+    return bool(_REMARKS.match(prop)) or (obj.startswith("extension ") and prop != "exists")
 
 
 def differences(replay: Replay, step: int, production: Snapshot) -> tuple[Difference, ...]:
@@ -77,7 +87,7 @@ def _closed(replay: Replay, expected: Snapshot, production: Snapshot) -> Iterato
     added = {key for key in replay.added if key in expected and key in production}
     tables = {obj.removeprefix("table ") for obj in here if obj.startswith("table ")}
     for (obj, prop), value in production.items():
-        if (obj, prop) in expected or _REMARKS.match(prop):
+        if (obj, prop) in expected or is_remark((obj, prop)):
             continue
         column = _COLUMN.match(prop)
         if obj in here and column is None:

@@ -1,6 +1,6 @@
 """Reading a database's schema as properties: the same words for the same thing on every server version.
 
-A snapshot maps (object, property) to a value; `catalog.sql` holds the queries. What no query reads is
+A snapshot maps (object, property) to a value; `catalog.sql` and `remarks.sql` hold the queries. What no query reads is
 invisible here, and a statement whose effect is invisible counts as open (RULES E4): a gap costs a
 question to a person, never a wrong verdict.
 """
@@ -26,6 +26,8 @@ _PINNED = {
     "extra_float_digits": "1",
     "bytea_output": "hex",
     "quote_all_identifiers": "off",
+    # Compiling the query would take many times as long as running it.
+    "jit": "off",
 }
 _PIN = (
     "SELECT name, current_setting(name), set_config(name, value, true)"
@@ -36,17 +38,46 @@ _PIN = (
 _OURS = "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
 
 
-def _not_an_extensions(catalog: str, oid: str) -> str:
+_OF_EXTENSIONS = (
+    "WITH of_extensions AS MATERIALIZED (SELECT d.classid, d.objid, d.deptype"
+    " FROM pg_catalog.pg_depend d WHERE d.deptype = 'e')\n"
+)
+
+
+def _not_an_extensions(catalog: str, oid: str, members: str = "of_extensions") -> str:
     return (
-        "NOT EXISTS (SELECT FROM pg_catalog.pg_depend x WHERE x.deptype = 'e'"
-        f" AND x.classid = 'pg_catalog.{catalog}'::regclass AND x.objid = {oid})"
+        f"NOT EXISTS (SELECT FROM {members} z"
+        f" WHERE z.classid = 'pg_catalog.{catalog}'::regclass AND z.objid = {oid} AND z.deptype = 'e')"
     )
 
 
-def _named(schema: str, name: str, kind: str) -> str:
+def _wanted(catalog: str, schema: str, name: str) -> str:
+    """By name; what an extension brought along is nobody's there either (of its name is often a type of its own)."""
     return (
-        f"({schema}, {name}) IN (SELECT s, o FROM unnest(%({kind}_schemas)s::text[], %({kind}_names)s::text[]) q(s, o))"  # noqa: S608 - names of this module
+        f"SELECT 'pg_catalog.{catalog}'::regclass::oid, x.oid"  # noqa: S608 - names of this module
+        " FROM unnest(%(schemas)s::text[], %(names)s::text[]) q(s, o) JOIN pg_catalog.pg_namespace n ON n.nspname = q.s"
+        f" JOIN pg_catalog.{catalog} x ON x.{schema} = n.oid AND x.{name} = q.o"
+        f" WHERE {_not_an_extensions(catalog, 'x.oid', 'pg_catalog.pg_depend')}"
     )
+
+
+#: Looked up once and used by number: joining names in every block takes longer to plan than to run.
+_WANTED = "WITH wanted(catalog, oid) AS MATERIALIZED ({})\n".format(
+    " UNION ALL ".join(
+        _wanted(*each)
+        for each in (
+            ("pg_class", "relnamespace", "relname"),
+            ("pg_type", "typnamespace", "typname"),
+            ("pg_proc", "pronamespace", "proname"),
+            ("pg_collation", "collnamespace", "collname"),
+            ("pg_statistic_ext", "stxnamespace", "stxname"),
+        )
+    )
+)
+
+
+def _named(catalog: str, oid: str) -> str:
+    return f"{oid} = ANY (ARRAY(SELECT w.oid FROM wanted w WHERE w.catalog = 'pg_catalog.{catalog}'::regclass))"  # noqa: S608 - names of this module
 
 
 _EVERYTHING = {
@@ -56,21 +87,43 @@ _EVERYTHING = {
     "scope_index": "false",
     "scope_type": f"{_OURS} AND {_not_an_extensions('pg_type', 't.oid')}",
     "scope_function": f"{_OURS} AND {_not_an_extensions('pg_proc', 'f.oid')}",
+    "scope_collation": f"{_OURS} AND {_not_an_extensions('pg_collation', 'l.oid')}",
     "scope_statistics": _OURS,
     "scope_publication": "true",
     "scope_event_trigger": _not_an_extensions("pg_event_trigger", "v.oid"),
+    # Who owns what in a scratch database is nobody's script.
+    "relation_acl": "c.relacl",
+    "not_relation_owner": "x.grantee <> c.relowner",
+    "schema_acl": "n.nspacl",
+    "not_schema_owner": "x.grantee <> n.nspowner",
+    "function_acl": "f.proacl",
+    "not_function_owner": "x.grantee <> f.proowner",
+    "type_acl": "t.typacl",
+    "not_type_owner": "x.grantee <> t.typowner",
 }
 
 _SCOPED = {
     "scope_schema": "n.nspname = ANY(%(plain_names)s::text[])",
     "scope_extension": "e.extname = ANY(%(plain_names)s::text[])",
-    "scope_relation": f"({_named('n.nspname', 'c.relname', 'relation')})",
-    "scope_index": _named("n.nspname", "i.relname", "relation"),
-    "scope_type": _named("n.nspname", "t.typname", "relation"),
-    "scope_function": _named("n.nspname", "f.proname", "relation"),
-    "scope_statistics": _named("n.nspname", "s.stxname", "relation"),
+    "scope_relation": _named("pg_class", "c.oid"),
+    "scope_index": _named("pg_class", "i.oid"),
+    "scope_type": _named("pg_type", "t.oid"),
+    "scope_function": _named("pg_proc", "f.oid"),
+    "scope_collation": _named("pg_collation", "l.oid"),
+    "scope_statistics": _named("pg_statistic_ext", "s.oid"),
     "scope_publication": "b.pubname = ANY(%(plain_names)s::text[])",
     "scope_event_trigger": "v.evtname = ANY(%(plain_names)s::text[])",
+    # Production's owner has what a script may grant to that very role, whether or not it was granted.
+    "relation_acl": (
+        "coalesce(c.relacl, pg_catalog.acldefault(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::\"char\", c.relowner))"
+    ),
+    "not_relation_owner": "true",
+    "schema_acl": "coalesce(n.nspacl, pg_catalog.acldefault('n', n.nspowner))",
+    "not_schema_owner": "true",
+    "function_acl": "coalesce(f.proacl, pg_catalog.acldefault('f', f.proowner))",
+    "not_function_owner": "true",
+    "type_acl": "coalesce(t.typacl, pg_catalog.acldefault('T', t.typowner))",
+    "not_type_owner": "true",
 }
 
 
@@ -112,22 +165,60 @@ def scope_of(objects: Iterable[str]) -> Scope:
     return Scope(frozenset(qualified), frozenset(plain))
 
 
+_PUBLICATION_SCHEMAS = """
+UNION ALL
+SELECT format('publication %I', b.pubname), format('schema %s', r.pnnspid::regnamespace), 'published'
+FROM pg_catalog.pg_publication_namespace r
+JOIN pg_catalog.pg_publication b ON b.oid = r.pnpubid
+WHERE {scope_publication}
+"""
+_PUBLICATION_COLUMNS = (
+    "'columns (' || (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum)"
+    " FROM pg_catalog.pg_attribute a WHERE a.attrelid = r.prrelid AND a.attnum = ANY (r.prattrs)) || ')'"
+)
+
+#: Expressions that not all server versions know: the first version that has it, the expression, and what stands
+#: for it before.
+_VERSIONED = {
+    "compression": [(14, "nullif(a.attcompression::text, '')"), (0, "NULL")],
+    "detach_pending": [(14, "CASE WHEN i.inhdetachpending THEN ' (detach pending)' ELSE '' END"), (0, "''")],
+    "nulls_not_distinct": [(15, "x.indnullsnotdistinct"), (0, "false")],
+    "sql_body": [(14, "pg_catalog.pg_get_function_sqlbody(f.oid)"), (0, "NULL")],
+    # Copies of a partitioned table's triggers counted as internal before.
+    "trigger": [(15, "NOT t.tgisinternal"), (0, "(NOT t.tgisinternal OR t.tgparentid <> 0)")],
+    "collation_locale": [
+        (17, "coalesce(l.colllocale, l.collcollate)"),
+        (15, "coalesce(l.colliculocale, l.collcollate)"),
+        (0, "l.collcollate::text"),
+    ],
+    "collation_rules": [(16, "l.collicurules"), (0, "NULL")],
+    "publication_generated": [(18, "CASE WHEN b.pubgencols = 's' THEN 'stored' END"), (0, "NULL")],
+    "publication_columns": [(15, _PUBLICATION_COLUMNS), (0, "NULL")],
+    "publication_filter": [
+        (15, "'where (' || pg_catalog.pg_get_expr(r.prqual, r.prrelid) || ')'"),
+        (0, "NULL"),
+    ],
+    "publication_schemas": [(15, _PUBLICATION_SCHEMAS), (0, "")],
+}
+
+
 @cache
 def _query(version: int, *, scoped: bool) -> str:
-    text = files("recovery.postgres").joinpath("catalog.sql").read_text("utf-8")
-    blocks = [block.split("\n", 1)[1] for block in text.split("-- block: ")[1:]]
+    folder = files("recovery.postgres")
+    texts = [folder.joinpath(name).read_text("utf-8") for name in ("catalog.sql", "remarks.sql")]
+    blocks = [block.split("\n", 1)[1] for text in texts for block in text.split("-- block: ")[1:]]
     query = "\nUNION ALL\n".join(block.strip() for block in blocks)
-    if scoped:  # psycopg reads % as a placeholder as soon as there are parameters
-        query = query.replace("%", "%%")
     values = {
-        **(_SCOPED if scoped else _EVERYTHING),
-        "compression": "nullif(a.attcompression::text, '')" if version >= 14_00_00 else "NULL",  # noqa: PLR2004 - 14 added it
-        "nulls_not_distinct": "x.indnullsnotdistinct" if version >= 15_00_00 else "false",  # noqa: PLR2004 - 15 added it
-        "sql_body": "pg_catalog.pg_get_function_sqlbody(f.oid)" if version >= 14_00_00 else "NULL",  # noqa: PLR2004 - 14 added it
+        name: next(expression for since, expression in forms if version // 10_000 >= since)
+        for name, forms in _VERSIONED.items()
     }
     for name, value in values.items():
         query = query.replace("{" + name + "}", value)
-    return query
+    if scoped:  # psycopg reads % as a placeholder as soon as there are parameters
+        query = query.replace("%", "%%")
+    for name, value in (_SCOPED if scoped else _EVERYTHING).items():
+        query = query.replace("{" + name + "}", value)
+    return (_WANTED if scoped else _OF_EXTENSIONS) + query
 
 
 def read(connection: psycopg.Connection[Any], scope: Scope | None = None) -> dict[Key, str]:
@@ -149,8 +240,8 @@ def read(connection: psycopg.Connection[Any], scope: Scope | None = None) -> dic
             if scope is not None:
                 pairs = sorted(scope.qualified)
                 parameters = {
-                    "relation_schemas": [schema for schema, _ in pairs],
-                    "relation_names": [name for _, name in pairs],
+                    "schemas": [schema for schema, _ in pairs],
+                    "names": [name for _, name in pairs],
                     "plain_names": sorted(scope.plain),
                 }
             query = _query(connection.info.server_version, scoped=scope is not None)

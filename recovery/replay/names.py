@@ -18,7 +18,7 @@ class Name:
     Attributes:
         schema: None where the search path decides.
         properties: what of it the statement is about even when it changes nothing (RULES E9): None for
-            its existence only, "" for everything, "column x" for that column.
+            its existence only, "" for everything, "column x" for that column, "schema" of an extension.
     """
 
     schema: str | None
@@ -105,8 +105,11 @@ def names_of(node: str, body: Any) -> frozenset[Name]:
                 names.add(_qualified(strings(value)))
     for item in of(body, "ObjectWithArgs"):
         names.add(_qualified(strings(item.objname)))
-    if node in ("create_schema_stmt", "create_extension_stmt"):
-        names.add(Name(None, body.schemaname if node == "create_schema_stmt" else body.extname))
+    if node == "create_schema_stmt":
+        names.add(Name(None, body.schemaname))
+    if node == "create_extension_stmt":
+        stated = {option.def_elem.defname.removeprefix("new_") for option in body.options}
+        names.update(Name(None, body.extname, prop) for prop in (None, *sorted(stated & {"schema", "version"})))
     if node == "create_function_stmt":
         names.add(_qualified(strings(body.funcname)))
     if node in ("drop_stmt", "comment_stmt"):

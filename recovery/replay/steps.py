@@ -13,12 +13,15 @@ from recovery.postgres import catalog
 from recovery.replay.demands import demands
 from recovery.replay.names import quoted
 from recovery.replay.script import Parsed
-from states.comparison import column_of, qualified_name
+from states.comparison import column_of, is_remark, qualified_name
 from states.facts import Key, Note, Replay, Snapshot, Statement, Visibility
 
 #: What PostgreSQL says when IF [NOT] EXISTS found nothing to do; the scratch server speaks English (lc_messages).
 _SKIPPED = re.compile(r"already exists, skipping|does not exist, skipping|is already a member|already a label")
 
+
+#: What CREATE EXTENSION may say of one.
+_STATED = ("schema", "version")
 
 Connect = Callable[[], AbstractContextManager[psycopg.Connection[Any]]]
 
@@ -180,6 +183,8 @@ def changed_keys(snapshots: Sequence[Snapshot]) -> set[Key]:
             object_dropped = (obj, "exists") in before and (obj, "exists") not in after
             if object_dropped and prop != "exists":
                 continue
+            if obj.startswith("extension ") and (obj, "exists") not in before and is_remark(key):
+                continue  # it came with it; where the script states it, it is named
             if _column_dropped(before, after, obj, prop):
                 continue
             keys.add(key)
@@ -217,6 +222,8 @@ def _named(parsed: Sequence[Parsed], way: _Run) -> tuple[set[Key], frozenset[str
             if name.schema is None:
                 plain = (f"schema {quoted(name.name)}", f"extension {quoted(name.name)}")
                 keys.update((obj, "exists") for obj in plain if obj in properties)
+                if name.properties in _STATED and plain[1] in properties:
+                    keys.add((plain[1], name.properties))
             for schema in (name.schema,) if name.schema else way.path:
                 qualified = f"{quoted(schema)}.{quoted(name.name)}"
                 named.add(qualified)

@@ -1,12 +1,16 @@
 """One scratch server for the whole session, as one run of the program has it."""
 
 from collections.abc import Iterator
+from typing import Any
 
+import psycopg
 import pytest
 
 from recovery.replay.history import HistoryReplay, Script
 from recovery.replay.scratch import ScratchServer, embedded
 from states.facts import Replay
+
+Connection = psycopg.Connection[Any]
 
 
 @pytest.fixture(scope="session")
@@ -46,3 +50,21 @@ def replaying(server: ScratchServer) -> Iterator[Replaying]:
     histories = Replaying(server)
     yield histories
     histories.close()
+
+
+@pytest.fixture(scope="module")
+def database(server: ScratchServer) -> Iterator[Connection]:
+    """A database with one table, as a superuser: every kind of object can be made in it."""
+    name = server.create()
+    with server.connect(name, superuser=True) as connection:
+        connection.execute("CREATE TABLE t (id int PRIMARY KEY, a text, v varchar(10))")
+        yield connection
+    server.drop(name)
+
+
+@pytest.fixture
+def transaction(database: Connection) -> Iterator[Connection]:
+    """The same, inside a transaction that is undone."""
+    database.execute("BEGIN")
+    yield database
+    database.execute("ROLLBACK")

@@ -1,0 +1,277 @@
+"""Every kind of schema statement from end to end: absent, in place, and there but otherwise (RULES E4, E8)."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import nullcontext
+from itertools import count
+from pathlib import Path
+
+import pytest
+import staging
+from staging import Server
+
+from recovery.evidence import Investigator
+from recovery.postgres.url import parse
+from recovery.prisma.migrations import read
+from recovery.replay import scratch
+from recovery.replay.background import Workshop
+from recovery.replay.scratch import ScratchServer
+from recovery.scripts import Scripts
+from recovery.target import Target
+from states.verdict import Evidence, Verdict
+
+LEDGER = """
+CREATE TABLE _prisma_migrations (
+    id varchar(36) PRIMARY KEY NOT NULL, checksum varchar(64) NOT NULL, finished_at timestamptz,
+    migration_name varchar(255) NOT NULL, logs text, rolled_back_at timestamptz,
+    started_at timestamptz NOT NULL DEFAULT now(), applied_steps_count integer NOT NULL DEFAULT 0
+)
+"""
+TABLE = "CREATE TABLE t (id int PRIMARY KEY, a text, v varchar(10));"
+FUNCTION = "CREATE FUNCTION f(a int) RETURNS int LANGUAGE sql AS 'SELECT 1'"
+TRIGGER = "CREATE FUNCTION tf() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';"
+PARENT = "CREATE TABLE p (id int, at date) PARTITION BY RANGE (id);"
+ENUM = "CREATE TYPE e AS ENUM ('x', 'y');"
+DOMAIN = "CREATE DOMAIN d AS int;"
+SEQUENCE = "CREATE SEQUENCE s;"
+COMPOSITE = "CREATE TYPE o AS (x int);"
+VIEW = "CREATE VIEW w AS SELECT a FROM t;"
+
+#: What the history makes besides the table, the failed script, and what somebody did instead of it.
+KINDS = [
+    ("CREATE SCHEMA x;", "COMMENT ON SCHEMA x IS 'c'", "COMMENT ON SCHEMA x IS 'd'"),
+    ("CREATE EXTENSION citext;", "ALTER TABLE t ADD e citext", "ALTER TABLE t ADD e text"),
+    ("", "CREATE EXTENSION citext", "CREATE TYPE citext AS ENUM ()"),
+    ("CREATE SCHEMA x;", "CREATE EXTENSION citext SCHEMA x", "CREATE EXTENSION citext SCHEMA public"),
+    ("", "CREATE TABLE u (id int, b text NOT NULL)", "CREATE TABLE u (id int, b text)"),
+    ("", "CREATE UNLOGGED TABLE u (id int)", "CREATE TABLE u (id int)"),
+    (PARENT, "CREATE TABLE q PARTITION OF p FOR VALUES FROM (1) TO (5)", "CREATE TABLE q PARTITION OF p DEFAULT"),
+    ("", "CREATE TABLE u (more int) INHERITS (t)", "CREATE TABLE u (more int, LIKE t)"),
+    ("", "ALTER TABLE t ADD COLUMN n numeric(5, 2)", "ALTER TABLE t ADD COLUMN n numeric(6, 2)"),
+    ("", "ALTER TABLE t ADD n int GENERATED ALWAYS AS (id + 1) STORED", "ALTER TABLE t ADD n int DEFAULT 1"),
+    (
+        "",
+        "ALTER TABLE t ADD n timestamp(3) DEFAULT (now() AT TIME ZONE 'utc')",
+        "ALTER TABLE t ADD n timestamp(3) DEFAULT now()",
+    ),
+    ("", "ALTER TABLE t ALTER a SET DEFAULT 'x'", "ALTER TABLE t ALTER a SET DEFAULT 'y'"),
+    ("", "ALTER TABLE t ALTER a TYPE varchar(20)", "ALTER TABLE t ALTER a TYPE varchar(30)"),
+    ("", "ALTER TABLE t ALTER a SET NOT NULL, ALTER v SET NOT NULL", "ALTER TABLE t ALTER a SET NOT NULL"),
+    ("", 'ALTER TABLE t ADD n text COLLATE "POSIX"', 'ALTER TABLE t ADD n text COLLATE "C"'),
+    ("", "ALTER TABLE t ALTER a SET STORAGE EXTERNAL", "ALTER TABLE t ALTER a SET STORAGE MAIN"),
+    ("", "ALTER TABLE t RENAME COLUMN a TO b", "ALTER TABLE t DROP COLUMN a"),
+    ("", "ALTER TABLE t ENABLE ROW LEVEL SECURITY", "ALTER TABLE t FORCE ROW LEVEL SECURITY"),
+    ("", "ALTER TABLE t REPLICA IDENTITY FULL", "ALTER TABLE t REPLICA IDENTITY NOTHING"),
+    ("", "ALTER TABLE t ADD CONSTRAINT k CHECK (id > 0)", "ALTER TABLE t ADD CONSTRAINT k CHECK (id > 0) NOT VALID"),
+    (
+        "",
+        "ALTER TABLE t ADD CONSTRAINT k CHECK (trim(v) <> '')",
+        "ALTER TABLE t ADD CONSTRAINT k CHECK (trim(a) <> '')",
+    ),
+    (
+        "CREATE TABLE u (id int);",
+        "ALTER TABLE u ADD CONSTRAINT k FOREIGN KEY (id) REFERENCES t ON DELETE CASCADE",
+        "ALTER TABLE u ADD CONSTRAINT k FOREIGN KEY (id) REFERENCES t",
+    ),
+    (
+        "",
+        "ALTER TABLE t ADD CONSTRAINT k UNIQUE (a) DEFERRABLE INITIALLY DEFERRED",
+        "ALTER TABLE t ADD CONSTRAINT k UNIQUE (a)",
+    ),
+    ("", "CREATE INDEX i ON t (a DESC, v) WHERE id > 0", "CREATE INDEX i ON t (a DESC, v)"),
+    ("", "CREATE INDEX CONCURRENTLY i ON t (a)", "CREATE INDEX i ON t (v)"),
+    ("", "CREATE UNIQUE INDEX i ON t (lower(a))", "CREATE INDEX i ON t (lower(a))"),
+    (ENUM, "ALTER TYPE e ADD VALUE 'z'", "ALTER TYPE e ADD VALUE 'z' BEFORE 'x'"),
+    ("", ENUM, "CREATE TYPE e AS ENUM ('y', 'x')"),
+    ("", "CREATE DOMAIN d AS int CHECK (VALUE > 0)", "CREATE DOMAIN d AS int CHECK (VALUE > 1)"),
+    (
+        DOMAIN,
+        "ALTER DOMAIN d ADD CONSTRAINT k CHECK (VALUE > 0)",
+        "ALTER DOMAIN d ADD CONSTRAINT k CHECK (VALUE > 0) NOT VALID",
+    ),
+    ("", 'CREATE TYPE o AS (x int, y text COLLATE "POSIX")', "CREATE TYPE o AS (x int, y text)"),
+    (COMPOSITE, "ALTER TYPE o ADD ATTRIBUTE y int", "ALTER TYPE o ADD ATTRIBUTE y bigint"),
+    ("", "CREATE TYPE r AS RANGE (SUBTYPE = int)", "CREATE TYPE r AS RANGE (SUBTYPE = bigint)"),
+    ("", "CREATE SEQUENCE s INCREMENT 5", "CREATE SEQUENCE s INCREMENT 6"),
+    (SEQUENCE, "ALTER SEQUENCE s OWNED BY t.id", "ALTER SEQUENCE s CYCLE; ALTER SEQUENCE s OWNED BY t.a"),
+    (
+        "",
+        "CREATE VIEW w WITH (security_barrier) AS SELECT id FROM t WHERE a <> 'x'",
+        "CREATE VIEW w AS SELECT id FROM t WHERE a <> 'x'",
+    ),
+    (
+        "",
+        "CREATE MATERIALIZED VIEW m AS SELECT id FROM t WITH NO DATA",
+        "CREATE MATERIALIZED VIEW m AS SELECT id FROM t WHERE id > 0 WITH NO DATA",
+    ),
+    ("", FUNCTION, "CREATE FUNCTION f(a int) RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1'"),
+    (
+        FUNCTION + ";",
+        "CREATE OR REPLACE FUNCTION f(a int) RETURNS int LANGUAGE sql AS 'SELECT 2'",
+        "CREATE OR REPLACE FUNCTION f(a int) RETURNS int LANGUAGE sql AS 'SELECT 3'",
+    ),
+    ("", "CREATE PROCEDURE pr() LANGUAGE sql AS 'SELECT 1'", "CREATE PROCEDURE pr() LANGUAGE sql AS 'SELECT 2'"),
+    (
+        "",
+        "CREATE AGGREGATE g(int) (SFUNC = int4pl, STYPE = int)",
+        "CREATE AGGREGATE g(int) (SFUNC = int4mi, STYPE = int)",
+    ),
+    (
+        TRIGGER,
+        "CREATE TRIGGER g AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION tf()",
+        "CREATE TRIGGER g AFTER UPDATE ON t FOR EACH ROW EXECUTE FUNCTION tf()",
+    ),
+    (
+        TRIGGER + PARENT + "CREATE TABLE q PARTITION OF p DEFAULT;",
+        "CREATE TRIGGER g AFTER INSERT ON p FOR EACH ROW EXECUTE FUNCTION tf()",
+        "CREATE TRIGGER g AFTER INSERT ON q FOR EACH ROW EXECUTE FUNCTION tf()",
+    ),
+    (
+        TRIGGER + "CREATE TRIGGER g AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION tf();",
+        "ALTER TABLE t DISABLE TRIGGER g",
+        "ALTER TABLE t ENABLE ALWAYS TRIGGER g",
+    ),
+    ("", "CREATE POLICY y ON t FOR SELECT USING (a = current_user)", "CREATE POLICY y ON t FOR SELECT USING (true)"),
+    ("", "CREATE RULE r AS ON DELETE TO t DO INSTEAD NOTHING", "CREATE RULE r AS ON UPDATE TO t DO INSTEAD NOTHING"),
+    ("", "CREATE STATISTICS z ON id, a FROM t", "CREATE STATISTICS z ON id, v FROM t"),
+    ("", "CREATE PUBLICATION b FOR TABLE t", "CREATE PUBLICATION b"),
+    ("", "CREATE COLLATION n (locale = 'POSIX')", "CREATE COLLATION n (locale = 'C')"),
+    ("", "COMMENT ON TABLE t IS 'c'", "COMMENT ON TABLE t IS 'd'"),
+    (FUNCTION + ";", "COMMENT ON FUNCTION f IS 'c'", "COMMENT ON FUNCTION f IS 'd'"),
+    (ENUM, "COMMENT ON TYPE e IS 'c'", "COMMENT ON TYPE e IS 'd'"),
+    ("", "COMMENT ON CONSTRAINT t_pkey ON t IS 'c'", "COMMENT ON CONSTRAINT t_pkey ON t IS 'd'"),
+    ("", "GRANT SELECT, INSERT ON t TO pg_monitor", "GRANT SELECT ON t TO pg_monitor"),
+    ("", "GRANT ALL ON t TO pg_monitor", "GRANT SELECT ON t TO pg_monitor"),
+    ("", "GRANT SELECT (a) ON t TO pg_monitor", "GRANT UPDATE (a) ON t TO pg_monitor"),
+    (SEQUENCE, "GRANT USAGE ON SEQUENCE s TO pg_monitor", "GRANT SELECT ON SEQUENCE s TO pg_monitor"),
+    ("CREATE SCHEMA x;", "GRANT USAGE ON SCHEMA x TO pg_monitor", "GRANT CREATE ON SCHEMA x TO pg_monitor"),
+    (
+        FUNCTION + ";",
+        "GRANT EXECUTE ON FUNCTION f TO pg_monitor",
+        "GRANT EXECUTE ON FUNCTION f TO pg_monitor WITH GRANT OPTION",
+    ),
+    (DOMAIN, "GRANT USAGE ON DOMAIN d TO pg_monitor", "GRANT USAGE ON DOMAIN d TO pg_monitor WITH GRANT OPTION"),
+    (
+        "GRANT SELECT, UPDATE ON t TO pg_monitor;",
+        "REVOKE UPDATE ON t FROM pg_monitor",
+        "REVOKE SELECT ON t FROM pg_monitor",
+    ),
+]
+
+_numbers = count(1)
+
+
+@pytest.fixture(scope="module", params=[13, 18])
+def production(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """The oldest and the newest server."""
+    with staging.start(request.param, settings={"wal_level": "logical"}) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def scratch_server() -> Iterator[ScratchServer]:
+    with scratch.embedded() as running:
+        yield running
+
+
+class Case:
+    """A history of one migration, and a second one that failed."""
+
+    def __init__(self, server: Server, scratch_server: ScratchServer, folder: Path, base: str, script: str) -> None:
+        self.server = server
+        self._folder = folder
+        self._workshop = Workshop(lambda: nullcontext(scratch_server), "public")
+        self._scripts = {"1_base": TABLE + base, "2_failed": script}
+        for name, text in self._scripts.items():
+            (folder / name).mkdir()
+            (folder / name / "migration.sql").write_text(text)
+
+    def judge(self, *done: str, base: str | None = None) -> Evidence:
+        """The evidence on a database on which these scripts ran after the base."""
+        database = f"kinds_{next(_numbers)}"
+        self.server.create_database(database)
+        with self.server.connect(database) as connection:
+            connection.execute(LEDGER)
+            for each in (base or self._scripts["1_base"], *done):
+                connection.execute(each.encode())
+            for number, (name, text) in enumerate(self._scripts.items()):
+                checksum = hashlib.sha256(text.encode()).hexdigest()
+                connection.execute(
+                    "INSERT INTO _prisma_migrations (id, checksum, migration_name, started_at, finished_at, logs,"
+                    " applied_steps_count) VALUES (gen_random_uuid(), %s, %s, %s, %s, %s, %s)",
+                    (
+                        checksum,
+                        name,
+                        "2026-01-02",
+                        None if number else "2026-01-01",
+                        "x" if number else None,
+                        1 - number,
+                    ),
+                )
+        target = Target(parse(self.server.url(database)), "the test")
+        try:
+            scripts = Scripts(self._folder, read(self._folder), None)
+            return Investigator(target, scripts, self._workshop).classify("2_failed").evidence
+        finally:
+            target.close()
+            self.server.drop_database(database)
+
+    def close(self) -> None:
+        """Ends its replays; the scratch server stays."""
+        self._workshop.close()
+
+
+@pytest.mark.parametrize(("base", "script", "otherwise"), KINDS, ids=[case[1][:50] for case in KINDS])
+def test_absent_in_place_and_otherwise(
+    production: Server, scratch_server: ScratchServer, tmp_path: Path, base: str, script: str, otherwise: str
+) -> None:
+    """Nothing of it in: not applied. Done: applied. Done in another way: drifted. None of these is open."""
+    case = Case(production, scratch_server, tmp_path, base, script)
+    try:
+        verdicts = [case.judge(*done).verdict for done in ([], [script], [otherwise])]
+    finally:
+        case.close()
+    assert verdicts == [Verdict.NOT_APPLIED, Verdict.APPLIED, Verdict.DRIFTED]
+
+
+SUPABASE = (
+    "ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO pg_monitor; ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS"
+    " FROM PUBLIC; ALTER DEFAULT PRIVILEGES GRANT EXECUTE ON FUNCTIONS TO pg_monitor;"
+)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "CREATE TABLE u (id int)",
+        FUNCTION,
+        "CREATE TABLE u (id int); GRANT SELECT ON u TO pg_signal_backend",
+        f"{FUNCTION}; REVOKE EXECUTE ON FUNCTION f FROM PUBLIC",
+        f"{FUNCTION}; GRANT EXECUTE ON FUNCTION f TO pg_signal_backend",
+        "CREATE TABLE u (id int); GRANT ALL ON u TO postgres",
+    ],
+)
+def test_default_privileges_and_owners_never_count(
+    production: Server, scratch_server: ScratchServer, tmp_path: Path, script: str
+) -> None:
+    """E8: whatever default privileges added, and whoever owns it, only the role that a script names is compared."""
+    case = Case(production, scratch_server, tmp_path, "", script)
+    try:
+        assert case.judge(SUPABASE, script).verdict is Verdict.APPLIED
+        assert case.judge(SUPABASE).verdict is Verdict.NOT_APPLIED
+    finally:
+        case.close()
+
+
+def test_a_grant_that_the_script_states_counts_on_what_it_creates(
+    production: Server, scratch_server: ScratchServer, tmp_path: Path
+) -> None:
+    """E8: the object is there, and the named role may not use it as the script says."""
+    script = f"{FUNCTION}; REVOKE EXECUTE ON FUNCTION f FROM PUBLIC; GRANT EXECUTE ON FUNCTION f TO pg_monitor"
+    case = Case(production, scratch_server, tmp_path, "", script)
+    try:
+        assert case.judge(FUNCTION).verdict is Verdict.PARTIAL
+        assert case.judge(f"{FUNCTION}; GRANT EXECUTE ON FUNCTION f TO pg_monitor").verdict is Verdict.DRIFTED
+        assert case.judge(script).verdict is Verdict.APPLIED
+    finally:
+        case.close()
