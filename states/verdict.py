@@ -12,7 +12,7 @@ from states.facts import Cause, Replay, Row, Runner, Subject, Trace, Visibility
 from states.presence import in_view, surely_fails
 
 #: Raised whenever a rule changes what a verdict can be: approvals and caches of older rules are void.
-RULES_VERSION = 2
+RULES_VERSION = 3
 
 
 class Verdict(StrEnum):
