@@ -201,7 +201,7 @@ class Investigator:
             replay = make()  # what a server of somebody's own can do may change from one run to the next
         else:
             schema = self._target.url.schema
-            name = key(plan.base, script, workshop.server.source, schema, workshop.standins)
+            name = key(plan.base, script, workshop.server.source, schema, workshop.standins, workshop.roles)
             replay = self._cache.get(name, make)
         return replace(replay, skipped=(*plan.notes, *replay.skipped))
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import psycopg
 
-from recovery.replay import standins
+from recovery.replay import roles, standins
 from recovery.replay.embedded import ScratchError
 from recovery.replay.history import HistoryReplay, Script
 from recovery.replay.scratch import ScratchServer
@@ -35,6 +35,7 @@ class Workshop:
         self._history: HistoryReplay | None = None
         self._stood_in = False
         self.standins: tuple[standins.StandIn, ...] = ()
+        self.roles = roles.Roles()
         self._server: Future[ScratchServer] = self._thread.submit(self._start)
 
     def _start(self) -> ScratchServer:
@@ -47,16 +48,19 @@ class Workshop:
         return self._server.result()
 
     def stand_in(self, production: psycopg.Connection[Any], scripts: Iterable[str]) -> None:
-        """Makes stand-ins for the extensions that the scratch server lacks, before the first replay.
+        """Makes stand-ins for roles and extensions that the scratch server lacks, before the first replay.
 
         Args:
-            production: where their signatures are read.
+            production: where they are read.
             scripts: texts of the history.
         """
         if self._stood_in or self.server.standins is None:
             return
-        self.standins = standins.read(production, self.server.extensions(), scripts)
-        standins.write(self.server.standins, self.standins)
+        texts = tuple(scripts)
+        self.roles = roles.read(production, texts)
+        self.server.enroll(self.roles)
+        self.standins = standins.read(production, self.server.extensions(), texts)
+        standins.write(self.server.standins, self.standins, self.server.extension_files())
         self._stood_in = True
 
     def submit(self, work: Callable[[], T]) -> Future[T]:

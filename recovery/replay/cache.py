@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from recovery.replay.history import Script
+from recovery.replay.roles import Roles
 from recovery.replay.standins import StandIn
 from states.facts import Replay
 from states.verdict import RULES_VERSION
@@ -21,7 +22,9 @@ _DIGEST_SIZE = hashlib.sha256().digest_size
 KEPT = 64
 
 
-def key(base: Sequence[Script], script: Script, server: str, schema: str, standins: Sequence[StandIn]) -> str:
+def key(
+    base: Sequence[Script], script: Script, server: str, schema: str, standins: Sequence[StandIn], roles: Roles
+) -> str:
     """Names everything that a replay depends on.
 
     Args:
@@ -30,6 +33,7 @@ def key(base: Sequence[Script], script: Script, server: str, schema: str, standi
         server: the scratch server's source and version.
         schema: the schema that the scripts run in.
         standins: extensions that were stood in for, with what they hold.
+        roles: those that were made.
     """
     parts = (
         RULES_VERSION,
@@ -39,6 +43,7 @@ def key(base: Sequence[Script], script: Script, server: str, schema: str, standi
         [(each.migration, each.checksum) for each in base],
         (script.migration, script.checksum),
         [(each.name, each.version, each.script) for each in standins],
+        (roles.runner, roles.others),
     )
     return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
 
@@ -57,7 +62,7 @@ def _code() -> str:
 class ReplayCache:
     """A folder of replays. What is damaged or of another format is made anew, never trusted.
 
-    Only replays without a flaw are kept: what kept a statement from being replayed may be gone the next time.
+    Only replays without a flaw are kept: what kept a migration from being replayed may be gone the next time.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -71,7 +76,7 @@ class ReplayCache:
         if kept is not None:
             return kept
         replay = make()
-        if replay.ended is not None or replay.skipped:
+        if replay.ended is not None or any(note.statement is None for note in replay.skipped):
             return replay
         with contextlib.suppress(OSError):  # a full disk or a folder of somebody else costs time, nothing more
             self._write(path, replay)

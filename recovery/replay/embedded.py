@@ -23,8 +23,15 @@ from recovery.errors import RecoveryError
 
 #: The role that scripts run as: no superuser, so that PostgreSQL itself keeps them inside their database.
 ROLE = "replay"
-#: The first database, made with the data directory and owned by that role.
+#: Owns the databases. That role is a member, and so are those that stand in for production's: what they are given
+#: by it shows in no list of privileges.
+HOLDER = "prisma_recovery_holder"
+#: Not `postgres`: scripts hand over tables to a role of that name.
+SUPERUSER = "prisma_recovery_superuser"
+#: The first database, made with the data directory.
 FIRST = "postgres"
+#: Raised when what a data directory is prepared with changes.
+_PREPARATION = 2
 
 _OPTIONS = {
     "listen_addresses": "",
@@ -89,7 +96,7 @@ class Embedded:
         wheel.own(self.standins)
         options = _OPTIONS | {
             "unix_socket_directories": str(self.folder),
-            "extension_control_path": f"$system:{self.standins}",
+            "extension_control_path": f"{self.standins}:$system",
         }
         settings = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         server = [str(wheel.home / "bin" / "postgres"), "-D", str(self.folder / "data"), *settings]
@@ -196,15 +203,18 @@ class _Wheel:
 
     def data(self) -> Path:
         """A data directory with the role and its database, made once and copied for every run."""
-        return _once(cache_folder() / f"scratch-{self.version}", self._make_data)
+        return _once(cache_folder() / f"scratch{_PREPARATION}-{self.version}", self._make_data)
 
     def _make_data(self, target: Path) -> None:
         with tempfile.TemporaryDirectory(prefix="prisma-recovery-") as work:
             self.own(Path(work))
             data = str(Path(work) / "data")
-            options = ("--auth=trust", "-U", "postgres", "--no-sync", "--encoding=utf8", "--locale=C")
+            options = ("--auth=trust", "-U", SUPERUSER, "--no-sync", "--encoding=utf8", "--locale=C")
             self._run("initdb", "-D", data, *options, "--wal-segsize=1", cwd=Path(work))
-            script = f"CREATE ROLE {ROLE} LOGIN;\nALTER DATABASE {FIRST} OWNER TO {ROLE};\n"
+            script = (
+                f"CREATE ROLE {HOLDER};\nCREATE ROLE {ROLE} LOGIN IN ROLE {HOLDER};\n"
+                f"ALTER DATABASE {FIRST} OWNER TO {HOLDER};\n"
+            )
             self._run("postgres", "--single", "-D", data, "template1", cwd=Path(work), script=script)
             subprocess.run(["cp", "-a", data, target], check=True)  # -a: keeps the owner, and is fast
 

@@ -12,12 +12,20 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from recovery.errors import PreflightError, UnreachableError
-from recovery.replay.embedded import FIRST, ROLE, Embedded, ScratchError
+from recovery.replay.embedded import FIRST, HOLDER, ROLE, SUPERUSER, Embedded, ScratchError
+from recovery.replay.roles import Roles
 
 #: A statement that runs longer in the scratch server ends the path: nothing there has rows to work on.
 STATEMENT_TIMEOUT_SECONDS = 60
 #: The embedded server answers in well under a second; on a starved machine this is how long it may take.
 START_TIMEOUT_SECONDS = 60.0
+_MEMBERSHIPS = """
+SELECT o.rolname
+FROM pg_catalog.pg_auth_members m
+JOIN pg_catalog.pg_roles o ON o.oid = m.roleid
+JOIN pg_catalog.pg_roles r ON r.oid = m.member
+WHERE r.rolname = %s AND o.rolname <> %s
+"""
 
 
 class ScratchServer:
@@ -45,9 +53,37 @@ class ScratchServer:
         return psycopg.connect(self._conninfo, autocommit=True, application_name="prisma-recovery scratch")
 
     def extensions(self) -> tuple[str, ...]:
-        """Names of the extensions that can be created here."""
+        """Names of the extensions that scripts can create here."""
+        query = (
+            "SELECT DISTINCT name FROM pg_catalog.pg_available_extension_versions"
+            " WHERE trusted OR NOT superuser OR pg_catalog.current_setting('is_superuser') = 'on' AND NOT %s"
+        )
         with self._admin() as connection:
-            return tuple(row[0] for row in connection.execute("SELECT name FROM pg_catalog.pg_available_extensions"))
+            return tuple(row[0] for row in connection.execute(query, (self._role is not None,)))
+
+    def extension_files(self) -> Path:
+        """The folder with the files of the server's own extensions; only of a server on this machine."""
+        with self._admin() as connection:
+            row = connection.execute("SELECT setting FROM pg_catalog.pg_config WHERE name = 'SHAREDIR'").fetchone()
+        return Path(row[0] if row else "") / "extension"
+
+    def enroll(self, roles: Roles) -> None:
+        """Makes roles, and lets scripts run as `runner` from now on; only of a server that is ours alone."""
+        runner, holder = sql.Identifier(roles.runner), sql.Identifier(HOLDER)
+        with self._admin() as connection:
+            there = {row[0] for row in connection.execute("SELECT rolname FROM pg_catalog.pg_roles")}
+            for name in {roles.runner, *roles.others} - there:
+                connection.execute(sql.SQL("CREATE ROLE {} IN ROLE {}").format(sql.Identifier(name), holder))
+            # A server that serves one history after another: two roles can't be members of each other.
+            for (name,) in connection.execute(_MEMBERSHIPS, (self._role, HOLDER)).fetchall():
+                former = sql.Identifier(self._role or "")
+                connection.execute(sql.SQL("REVOKE {} FROM {}").format(sql.Identifier(name), former))
+            connection.execute(sql.SQL("ALTER ROLE {} LOGIN").format(runner))
+            for name in roles.others:
+                connection.execute(
+                    sql.SQL("GRANT {} TO {} WITH INHERIT TRUE, SET TRUE").format(sql.Identifier(name), runner)
+                )
+        self._role = roles.runner
 
     def system_identifier(self) -> str | None:
         """The server's identity, or None where the role may not read it."""
@@ -59,7 +95,7 @@ class ScratchServer:
             name, self._first = self._first, None  # made with the data directory, so it costs nothing now
             return name
         name = f"replay_{secrets.token_hex(6)}"
-        owner = sql.SQL("OWNER {}").format(sql.Identifier(self._role)) if self._role else sql.SQL("")
+        owner = sql.SQL("OWNER {}").format(sql.Identifier(HOLDER)) if self._role else sql.SQL("")
         with self._admin() as connection:
             connection.execute(
                 sql.SQL("CREATE DATABASE {} TEMPLATE {} {}").format(
@@ -148,7 +184,7 @@ def embedded(started: Embedded | None = None) -> Iterator[ScratchServer]:
     """
     server = started or Embedded()
     try:
-        conninfo = make_conninfo("", host=str(server.folder), user="postgres", dbname="template1")
+        conninfo = make_conninfo("", host=str(server.folder), user=SUPERUSER, dbname="template1")
         _await(conninfo, server)
         yield ScratchServer(conninfo, ROLE, FIRST, f"embedded PostgreSQL {server.version}", server.standins)
     finally:

@@ -1,62 +1,67 @@
-"""Stand-ins for extensions that production has and the scratch server lacks.
+"""Stand-ins for extensions that scripts create and the scratch server's own role may not, or that it lacks.
 
 A stand-in is a real extension of the scratch server with the names and signatures that production's own catalog
 gives, and empty bodies: scripts that create and use it run, and what it owns stays out of every snapshot.
+Its script runs as a superuser (`trusted`), so whatever production says goes into it as a quoted literal only.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
+from recovery.replay.members import script_of
+
 _INSTALLED = """
-SELECT e.extname, n.nspname, e.extversion
+SELECT e.extname, e.extversion
 FROM pg_catalog.pg_extension e
-JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
 WHERE NOT (e.extname = ANY(%s))
 ORDER BY e.extname
 """
 
-# Functions that only C code can call, or that a type of C code needs, have no place in a stand-in.
-_FUNCTIONS = """
-SELECT e.extname, f.proname, pg_catalog.pg_get_function_arguments(f.oid), pg_catalog.pg_get_function_result(f.oid),
-       f.proretset, f.provolatile::text, f.proisstrict
-FROM pg_catalog.pg_extension e
-JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_extension'::regclass AND d.refobjid = e.oid
-    AND d.deptype = 'e' AND d.classid = 'pg_catalog.pg_proc'::regclass
-JOIN pg_catalog.pg_proc f ON f.oid = d.objid
-WHERE e.extname = ANY(%s) AND f.prokind = 'f'
-  AND NOT EXISTS (SELECT FROM unnest(f.proargtypes || f.prorettype) t(oid)
-                  JOIN pg_catalog.pg_type y ON y.oid = t.oid
-                  WHERE y.typtype = 'p' AND y.typname IN ('internal', 'cstring', 'trigger', 'event_trigger',
-                        'index_am_handler', 'table_am_handler', 'fdw_handler', 'tsm_handler', 'language_handler'))
-ORDER BY e.extname, f.proname, f.oid
-"""
-
-_TYPES = """
-SELECT e.extname, t.typname
-FROM pg_catalog.pg_extension e
-JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_extension'::regclass AND d.refobjid = e.oid
-    AND d.deptype = 'e' AND d.classid = 'pg_catalog.pg_type'::regclass
-JOIN pg_catalog.pg_type t ON t.oid = d.objid
-WHERE e.extname = ANY(%s) AND t.typtype = 'b' AND t.typelem = 0
-ORDER BY e.extname, t.typname
-"""
-
-#: What a stand-in's function gives, by type: something that a NOT NULL or unique column takes.
-_VALUES = {
-    "uuid": "gen_random_uuid()",
-    "text": "md5(random()::text)",
-    "bytea": "decode(md5(random()::text), 'hex')",
-    "boolean": "false",
-    "integer": "0",
+#: Extensions that only a superuser may create, though nothing of them reaches beyond the database. Where the
+#: scratch server has one, it is used as it is.
+HARMLESS = frozenset(
+    {
+        "autoinc",
+        "bloom",
+        "dict_xsyn",
+        "earthdistance",
+        "insert_username",
+        "intagg",
+        "moddatetime",
+        "pg_stat_statements",
+        "refint",
+        "vector",
+    }
+)
+_UUIDS = ("v1()", "v1mc()", "v4()", "v3(namespace uuid, name text)", "v5(namespace uuid, name text)")
+_FUNCTION = "CREATE FUNCTION {} LANGUAGE plpgsql AS 'BEGIN RETURN {}; END';"
+#: What a script of the history can use of an extension that production doesn't have: itself creates it, and failed.
+_KNOWN = {
+    "uuid-ossp": "\n".join(
+        _FUNCTION.format(f"uuid_generate_{each} RETURNS uuid", "gen_random_uuid()") for each in _UUIDS
+    ),
+    "pgcrypto": "\n".join(
+        _FUNCTION.format(f"{each} RETURNS {result}", value)
+        for result, value, functions in (
+            ("bytea", "''::bytea", ("digest(text, text)", "digest(bytea, text)", "gen_random_bytes(integer)")),
+            ("bytea", "''::bytea", ("hmac(text, text, text)", "hmac(bytea, bytea, text)")),
+            ("bytea", "''::bytea", ("encrypt(bytea, bytea, text)", "decrypt(bytea, bytea, text)")),
+            ("bytea", "''::bytea", ("pgp_sym_encrypt(text, text)", "pgp_sym_encrypt(text, text, text)")),
+            ("text", "''::text", ("pgp_sym_decrypt(bytea, text)", "pgp_sym_decrypt(bytea, text, text)")),
+            ("text", "md5(random()::text)", ("crypt(text, text)", "gen_salt(text)", "gen_salt(text, integer)")),
+        )
+        for each in functions
+    ),
 }
-_VOLATILITY = {"i": "IMMUTABLE", "s": "STABLE", "v": "VOLATILE"}
 _CREATES = re.compile(r'\bcreate\s+extension\s+(?:if\s+not\s+exists\s+)?(?:"([^"]+)"|([a-z_0-9]+))', re.IGNORECASE)
 _SAFE = re.compile(r"[A-Za-z0-9_-]+\Z")
+_SAFE_VERSION = re.compile(r"[A-Za-z0-9_.]+(-[A-Za-z0-9_.]+)*\Z")
 _FIXED_VERSION = "1.0"
 
 
@@ -73,48 +78,38 @@ def read(production: psycopg.Connection[Any], available: Iterable[str], scripts:
     """The stand-ins that a history needs.
 
     Args:
-        production: where the real ones are installed; one that isn't gets a stand-in without members.
-        available: extensions that the scratch server has itself.
+        production: where the real ones are installed. Of one that isn't, only what is well known can be stood in for.
+        available: extensions that scripts can create on the scratch server as it is.
         scripts: texts of the history.
     """
-    own = set(available)
+    own = {*available, "plpgsql"}
     wanted = {a or b.lower() for text in scripts for a, b in _CREATES.findall(text)} - own
-    installed = {row[0]: row[2] for row in production.execute(_INSTALLED, (sorted(own),))}
-    names = sorted(name for name in {*wanted, *installed} if _SAFE.match(name))
-    members: dict[str, list[str]] = {name: [] for name in names}
-    for name, typname in production.execute(_TYPES, (names,)):
-        members[name].append(f"CREATE DOMAIN {_quoted(typname)} AS text;")
-    for name, *function in production.execute(_FUNCTIONS, (names,)):
-        members[name].append(_function(function))
-    return tuple(StandIn(name, installed.get(name, _FIXED_VERSION), "\n".join(members[name])) for name in names)
+    installed = dict(production.execute(_INSTALLED, (sorted(own),)).fetchall())
+    found = []
+    for name in sorted(name for name in {*wanted, *installed} if _SAFE.match(name)):
+        version = installed.get(name, _FIXED_VERSION)
+        script = script_of(production, name) if name in installed else _KNOWN.get(name, "")
+        found.append(StandIn(name, version if _SAFE_VERSION.match(version) else _FIXED_VERSION, script))
+    return tuple(found)
 
 
-def _function(row: Sequence[Any]) -> str:
-    name, arguments, result, is_set, volatility, strict = row
-    if is_set:
-        body = "BEGIN RETURN; END"
-    elif result == "void":
-        body = "BEGIN END"
-    else:
-        body = f"BEGIN RETURN {_VALUES.get(result, 'NULL')}; END"
-    # One whose types the scratch server lacks is left out, and what uses it ends the path there, by name.
-    return (
-        "DO $standin$ BEGIN EXECUTE $create$"
-        f"CREATE FUNCTION {_quoted(name)}({arguments}) RETURNS {result} LANGUAGE plpgsql"
-        f" {_VOLATILITY[volatility]}{' STRICT' if strict else ''} AS $body${body}$body$"
-        "$create$; EXCEPTION WHEN others THEN NULL; END $standin$;"
-    )
+def write(folder: Path, standins: Iterable[StandIn], own: Path | None = None) -> None:
+    """Writes them where the server looks for extensions first (`extension_control_path`).
 
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def write(folder: Path, standins: Iterable[StandIn]) -> None:
-    """Writes them where the server looks for extensions (`extension_control_path`)."""
+    Args:
+        folder: that place.
+        standins: what to write.
+        own: the server's own extensions. One of these that is harmless is made available as it is.
+    """
     home = folder / "extension"
     home.mkdir(mode=0o755, exist_ok=True)
     for each in standins:
-        control = f"default_version = '{each.version}'\nrelocatable = true\ntrusted = true\nsuperuser = false\n"
-        (home / f"{each.name}--{each.version}.sql").write_text(each.script, "utf-8")
-        (home / f"{each.name}.control").write_text(control, "utf-8")
+        control = home / f"{each.name}.control"
+        if own is not None and each.name in HARMLESS and (own / control.name).exists():
+            for file in own.glob(f"{each.name}--*.sql"):
+                shutil.copyfile(file, home / file.name)
+            control.write_text((own / control.name).read_text("utf-8") + "\ntrusted = true\n", "utf-8")
+        else:
+            (home / f"{each.name}--{each.version}.sql").write_text(each.script, "utf-8")
+            text = f"default_version = '{each.version}'\nrelocatable = true\ntrusted = true\nsuperuser = true\n"
+            control.write_text(text, "utf-8")

@@ -8,6 +8,7 @@ import pytest
 
 from recovery.replay.cache import KEPT, ReplayCache, key
 from recovery.replay.history import Script
+from recovery.replay.roles import Roles
 from recovery.replay.standins import StandIn
 from states.facts import Note, Replay, Statement, Visibility
 
@@ -21,7 +22,7 @@ REPLAY = Replay(
     named=frozenset({"public.t"}),
 )
 A, B, FAILED = (Script(name, name * 2, "SELECT 1") for name in "abf")
-SAME = ((A, B), FAILED, "embedded PostgreSQL 18.6", "public", (StandIn("x", "1", "s"),))
+SAME = ((A, B), FAILED, "embedded PostgreSQL 18.6", "public", (StandIn("x", "1", "s"),), Roles("app", ("other",)))
 
 
 def never() -> Replay:
@@ -56,6 +57,14 @@ def test_a_flawed_replay_is_not_kept(tmp_path: Path, flaw: dict[str, object]) ->
     assert cache.get("k", lambda: REPLAY) == REPLAY
 
 
+def test_a_replay_without_a_statement_that_never_runs_here_is_kept(tmp_path: Path) -> None:
+    """A statement that is not executed by its kind will not be the next time either."""
+    cache = ReplayCache(tmp_path)
+    replay = replace(REPLAY, skipped=(Note("a", "not executed, it changes roles of the whole server", 1),))
+    cache.get("k", lambda: replay)
+    assert cache.get("k", never) == replay
+
+
 def test_a_folder_that_can_not_be_written_costs_time_only(tmp_path: Path) -> None:
     """The replay is there all the same."""
     (tmp_path / "file").touch()
@@ -78,12 +87,14 @@ def test_old_replays_go(tmp_path: Path) -> None:
         ((A, replace(B, checksum="edited")), *SAME[1:]),
         (SAME[0], replace(FAILED, checksum="edited"), *SAME[2:]),
         (*SAME[:2], "embedded PostgreSQL 19.0", *SAME[3:]),
-        (*SAME[:3], "app", SAME[4]),
-        (*SAME[:4], (StandIn("x", "1", "other"),)),
-        (*SAME[:4], ()),
+        (*SAME[:3], "app", *SAME[4:]),
+        (*SAME[:4], (StandIn("x", "1", "other"),), SAME[5]),
+        (*SAME[:4], (), SAME[5]),
+        (*SAME[:5], Roles("postgres", ("other",))),
+        (*SAME[:5], Roles("app", ())),
     ],
 )
 def test_anything_that_a_replay_depends_on_gives_another_key(other: tuple[object, ...]) -> None:
-    """Contents and order of the base, the script, the server, the schema, stand-ins."""
+    """Contents and order of the base, the script, the server, the schema, stand-ins, roles."""
     assert key(*SAME) == key(*SAME)
     assert key(*other) != key(*SAME)  # type: ignore[arg-type]

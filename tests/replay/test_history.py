@@ -155,3 +155,78 @@ def test_statements_keep_their_time_limit(replaying: Replaying, server: ScratchS
     check = f"DO $$ BEGIN ASSERT {limit}; END $$"
     assert server.version
     assert replaying.history("SET statement_timeout = 0", check, check).skipped == []
+
+
+def test_default_privileges_of_the_history_show_on_nothing(replaying: Replaying) -> None:
+    """They would be privileges that no script states, on whatever the failed script makes (E8)."""
+    history = replaying.history(
+        "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO pg_monitor; CREATE TABLE a ()", "CREATE TABLE b ()"
+    )
+    assert tables(history) == {"public.a", "public.b"}
+    assert not [prop for _, prop in history.snapshot() if prop == "privileges of pg_monitor"]
+    assert [(note.migration, note.statement) for note in history.skipped] == [("m1", 1)]
+
+
+def test_an_index_that_fails_to_be_built_concurrently_leaves_nothing(replaying: Replaying) -> None:
+    """Its invalid rest is undone like anything else that failed (E1)."""
+    history = replaying.history(
+        "CREATE TABLE a (id int); INSERT INTO a VALUES (1), (1)",
+        "CREATE UNIQUE INDEX CONCURRENTLY i ON a (id)",
+        "CREATE INDEX j ON a (id)",
+    )
+    assert [note.migration for note in history.skipped] == ["m2"]
+    assert {obj for obj, prop in history.snapshot() if obj.startswith("index public.") and prop == "exists"} >= {
+        "index public.j"
+    }
+    assert ("index public.i", "exists") not in history.snapshot()
+
+
+@pytest.mark.parametrize(
+    "lost",
+    ["GRANT SELECT ON a TO nobody_here", "ALTER TABLE a OWNER TO pg_monitor", "COMMENT ON EXTENSION plpgsql IS 'x'"],
+)
+def test_a_statement_about_a_role_or_a_remark_that_cannot_run_costs_itself_only(
+    replaying: Replaying, lost: str
+) -> None:
+    """The rest of the migration is replayed (E1)."""
+    history = replaying.history(f"CREATE TABLE a (); {lost}; CREATE TABLE b ()")
+    assert tables(history) == {"public.a", "public.b"}
+    assert [(note.migration, note.statement) for note in history.skipped] == [("m1", 2)]
+
+
+@pytest.mark.parametrize("lost", ["ALTER TABLE a ADD COLUMN x int, OWNER TO pg_monitor", "ALTER SYSTEM RESET work_mem"])
+def test_nothing_else_is_left_out_of_a_migration_with_them(replaying: Replaying, lost: str) -> None:
+    """One that does more than change an owner takes its migration with it; one that never runs here does not."""
+    history = replaying.history(f"CREATE TABLE a (); {lost}")
+    assert tables(history) == (set() if "TABLE" in lost else {"public.a"})
+
+
+SURPRISES = [
+    "CREATE TABLE a (id int, e text)",
+    "BEGIN; CREATE TYPE e1 AS ENUM ('x'); COMMIT; CREATE TABLE b (e e1)",
+    "ALTER TYPE e1 ADD VALUE 'y'",
+    "ALTER TABLE b ALTER e SET DEFAULT 'y'",
+    "BEGIN; CREATE TYPE e2 AS ENUM ('x'); ALTER TABLE b ALTER e DROP DEFAULT, ALTER e TYPE e2 USING e::text::e2; COMMIT",
+    "BEGIN; DROP TYPE e1; ALTER TYPE e2 RENAME TO e1; COMMIT",
+    "CREATE INDEX CONCURRENTLY i ON a (id)",
+    "CREATE INDEX CONCURRENTLY j ON a (id); DROP INDEX CONCURRENTLY i",
+    "SET search_path = pg_catalog; BEGIN; CREATE TABLE public.c (); COMMIT",
+    "CREATE TABLE d (); ALTER TYPE e1 ADD VALUE 'z'; ALTER TABLE b ALTER e SET DEFAULT 'z'",
+    "BEGIN; CREATE TEMP TABLE a (x int); COMMIT",
+    "ALTER TABLE a ADD COLUMN last int; BEGIN; CREATE TABLE never ()",
+    "DO $$ BEGIN CREATE TABLE in_block (); COMMIT; CREATE TABLE after_it (); END $$",
+]
+#: Leaves nothing behind, but could have: from there on, a copy is made before each migration that could.
+FAILS = "BEGIN; CREATE TABLE half (id int); COMMIT; SELECT 1 / 0"
+
+
+def test_with_and_without_copies_a_history_ends_the_same(replaying: Replaying) -> None:
+    """Whether it had to be started over or not, and wherever."""
+    plain = replaying.history(*SURPRISES)
+    assert plain.skipped == []
+    expected = plain.snapshot()
+    for position in (0, 6, len(SURPRISES)):
+        history = replaying.history(*SURPRISES[:position], FAILS, *SURPRISES[position:])
+        assert [note.migration for note in history.skipped] == [f"m{position + 1}"]
+        assert history.snapshot() == expected
+        assert len(history.applied) == len(SURPRISES) + 1

@@ -97,7 +97,9 @@ def test_scripts_run_as_a_role_without_power(server: ScratchServer) -> None:
     with server.connect(name) as connection:
         row = connection.execute(
             "SELECT rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls,"
-            " EXISTS (SELECT FROM pg_auth_members WHERE member = r.oid) FROM pg_roles r WHERE rolname = current_user"
+            " EXISTS (SELECT FROM pg_roles o WHERE pg_has_role(r.oid, o.oid, 'MEMBER')"
+            " AND (o.rolname LIKE 'pg\\_%' AND o.rolname <> 'pg_database_owner' OR o.rolsuper OR o.rolcreaterole))"
+            " FROM pg_roles r WHERE rolname = current_user"
         ).fetchone()
         assert row == (False,) * 6
         connection.execute("CREATE TABLE t (id int)")

@@ -1,0 +1,230 @@
+"""An extension's members as production's catalog has them, written down with nothing inside.
+
+Every type is text inside, however production's is made; so whatever is stored, compared and indexed is at least sound.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psycopg
+
+_MEMBERS = """
+FROM pg_catalog.pg_extension e
+JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_extension'::regclass AND d.refobjid = e.oid
+    AND d.deptype = 'e' AND d.classid = 'pg_catalog.{catalog}'::regclass
+JOIN pg_catalog.{catalog} m ON m.oid = d.objid
+"""
+
+_TYPES = """
+SELECT quote_ident(m.typname), m.typmodin <> 0, m.typcollation <> 0, m.typstorage::text, m.typcategory::text,
+       m.typispreferred
+{members}
+WHERE e.extname = %s AND m.typtype = 'b' AND m.typelem = 0
+ORDER BY m.typname
+"""
+
+_ENUMS = """
+SELECT quote_ident(m.typname), (SELECT string_agg(quote_literal(l.enumlabel), ', ' ORDER BY l.enumsortorder)
+                                FROM pg_catalog.pg_enum l WHERE l.enumtypid = m.oid)
+{members}
+WHERE e.extname = %s AND m.typtype = 'e'
+ORDER BY m.typname
+"""
+
+_DOMAINS = """
+SELECT quote_ident(m.typname), pg_catalog.format_type(m.typbasetype, m.typtypmod)
+{members}
+WHERE e.extname = %s AND m.typtype = 'd'
+ORDER BY m.typname
+"""
+
+# Functions that only C code can call, or that a type of C code needs, have no place in a stand-in.
+_FUNCTIONS = """
+SELECT quote_ident(m.proname), pg_catalog.pg_get_function_arguments(m.oid),
+       pg_catalog.pg_get_function_result(m.oid), m.proretset, m.provolatile::text, m.proisstrict
+{members}
+WHERE e.extname = %s AND m.prokind = 'f'
+  AND NOT EXISTS (SELECT FROM unnest(m.proargtypes || m.prorettype) t(oid)
+                  JOIN pg_catalog.pg_type y ON y.oid = t.oid
+                  WHERE y.typtype = 'p' AND y.typname IN ('internal', 'cstring', 'trigger', 'event_trigger',
+                        'index_am_handler', 'table_am_handler', 'fdw_handler', 'tsm_handler', 'language_handler'))
+ORDER BY m.proname, m.oid
+"""
+
+_TRIGGERS = """
+SELECT quote_ident(m.proname)
+{members}
+WHERE e.extname = %s AND m.prorettype = 'pg_catalog.trigger'::regtype
+ORDER BY m.proname
+"""
+
+_CASTS = """
+SELECT pg_catalog.format_type(m.castsource, NULL), pg_catalog.format_type(m.casttarget, NULL), m.castcontext::text
+{members}
+WHERE e.extname = %s AND m.castsource <> m.casttarget
+ORDER BY 1, 2
+"""
+
+_OPERATORS = """
+SELECT m.oprname::text, CASE WHEN m.oprleft <> 0 THEN pg_catalog.format_type(m.oprleft, NULL) END,
+       pg_catalog.format_type(m.oprright, NULL), quote_ident(p.proname)
+{members}
+JOIN pg_catalog.pg_proc p ON p.oid = m.oprcode
+WHERE e.extname = %s
+ORDER BY m.oprname, m.oid
+"""
+
+_CLASSES = """
+SELECT quote_ident(m.opcname), quote_ident(a.amname), pg_catalog.format_type(m.opcintype, NULL), m.opcdefault
+{members}
+JOIN pg_catalog.pg_am a ON a.oid = m.opcmethod
+WHERE e.extname = %s
+ORDER BY m.opcname
+"""
+
+_METHODS = """
+SELECT quote_ident(m.amname)
+{members}
+WHERE e.extname = %s AND m.amtype = 'i'
+ORDER BY m.amname
+"""
+
+_CATALOGS = {
+    _TYPES: "pg_type",
+    _ENUMS: "pg_type",
+    _DOMAINS: "pg_type",
+    _FUNCTIONS: "pg_proc",
+    _TRIGGERS: "pg_proc",
+    _CASTS: "pg_cast",
+    _OPERATORS: "pg_operator",
+    _CLASSES: "pg_opclass",
+    _METHODS: "pg_am",
+}
+
+#: What a stand-in's function gives, by type: something that a NOT NULL or unique column takes.
+_VALUES = {
+    "uuid": "gen_random_uuid()",
+    "text": "md5(random()::text)",
+    "bytea": "decode(md5(random()::text), 'hex')",
+    "boolean": "false",
+    "integer": "0",
+}
+_VOLATILITY = {"i": "IMMUTABLE", "s": "STABLE", "v": "VOLATILE"}
+_STORAGE = {"p": "plain", "e": "external", "m": "main", "x": "extended"}
+_CONTEXTS = {"i": "AS IMPLICIT", "a": "AS ASSIGNMENT", "e": ""}
+
+#: Modifiers as PostgreSQL's varchar keeps and prints them; what isn't one number only has to be told from others.
+_MODIFIERS = """
+CREATE FUNCTION {0}(cstring[]) RETURNS integer LANGUAGE plpgsql IMMUTABLE STRICT AS $$
+BEGIN
+    IF array_length($1, 1) = 1 AND array_to_string($1, ',') ~ '^[0-9]{{1,8}}$' THEN
+        RETURN array_to_string($1, ',')::integer + 4;
+    END IF;
+    RETURN 1000000000 + (hashtext(array_to_string($1, ',')) & 268435455);
+END $$;
+CREATE FUNCTION {1}(integer) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'varchartypmodout';
+"""
+
+
+def script_of(production: psycopg.Connection[Any], extension: str) -> str:
+    """SQL that makes the members of an extension; one that can't be made here is left out.
+
+    What uses it ends the path there, by name.
+    """
+    statements: list[str] = []
+    for query, write in (
+        (_TYPES, _type),
+        (_ENUMS, _enum),
+        (_DOMAINS, _domain),
+        (_FUNCTIONS, _function),
+        (_TRIGGERS, _trigger),
+        (_CASTS, _cast),
+        (_OPERATORS, _operator),
+        (_METHODS, _method),
+        (_CLASSES, _class),
+    ):
+        writer: Callable[..., Iterator[str]] = write
+        members = _MEMBERS.format(catalog=_CATALOGS[query])
+        for row in production.execute(query.replace("{members}", members).encode(), (extension,)):
+            statements.extend(f"EXECUTE {_literal(each)};" for each in writer(*row))
+    blocks = (f"BEGIN {each} EXCEPTION WHEN others THEN NULL; END;" for each in statements)
+    return "\n".join(f"DO {_literal(f'BEGIN {block} END')};" for block in blocks)
+
+
+def _literal(text: str) -> str:
+    """A string constant, whatever the text holds."""
+    escaped = text.replace("\\", "\\\\").replace("'", "''")
+    return f"E'{escaped}'"
+
+
+def _named(name: str, suffix: str) -> str:
+    """A name that belongs to `name`, a quoted identifier or a bare one."""
+    return '"' + name.removeprefix('"').removesuffix('"') + suffix + '"'
+
+
+def _type(*row: Any) -> Iterator[str]:  # noqa: ANN401 - a row of the catalog, as its query says
+    name, modified, collated, storage, category, preferred = row
+    into, out = _named(name, " in"), _named(name, " out")
+    yield f"CREATE TYPE {name}"
+    yield f"CREATE FUNCTION {into}(cstring) RETURNS {name} LANGUAGE internal IMMUTABLE STRICT AS 'textin'"
+    yield f"CREATE FUNCTION {out}({name}) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'textout'"
+    parts = [f"INPUT = {into}", f"OUTPUT = {out}", f"STORAGE = {_STORAGE[storage]}", f"CATEGORY = {_literal(category)}"]
+    parts += ["COLLATABLE = true"] if collated else []
+    parts += ["PREFERRED = true"] if preferred else []
+    if modified:
+        first, second = _named(name, " modifiers in"), _named(name, " modifiers out")
+        yield _MODIFIERS.format(first, second)
+        parts += [f"TYPMOD_IN = {first}", f"TYPMOD_OUT = {second}"]
+    yield f"CREATE TYPE {name} ({', '.join(parts)})"
+
+
+def _enum(name: str, labels: str | None) -> Iterator[str]:
+    yield f"CREATE TYPE {name} AS ENUM ({labels or ''})"
+
+
+def _domain(name: str, of: str) -> Iterator[str]:
+    yield f"CREATE DOMAIN {name} AS {of}"
+
+
+def _function(*row: Any) -> Iterator[str]:  # noqa: ANN401 - a row of the catalog, as its query says
+    name, arguments, result, is_set, volatility, strict = row
+    if is_set:
+        body = "BEGIN RETURN; END"
+    elif result == "void":
+        body = "BEGIN END"
+    else:
+        body = f"BEGIN RETURN {_VALUES.get(result, 'NULL')}; END"
+    yield (
+        f"CREATE FUNCTION {name}({arguments}) RETURNS {result} LANGUAGE plpgsql"
+        f" {_VOLATILITY[volatility]}{' STRICT' if strict else ''} AS {_literal(body)}"
+    )
+
+
+def _trigger(name: str) -> Iterator[str]:
+    yield f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'"
+
+
+def _cast(source: str, target: str, context: str) -> Iterator[str]:
+    yield f"CREATE CAST ({source} AS {target}) WITH INOUT {_CONTEXTS[context]}"
+
+
+def _operator(name: str, left: str | None, right: str, function: str) -> Iterator[str]:
+    left_argument = f"LEFTARG = {left}, " if left else ""
+    yield f"CREATE OPERATOR {name} ({left_argument}RIGHTARG = {right}, FUNCTION = {function})"
+
+
+def _method(name: str) -> Iterator[str]:
+    yield f"CREATE ACCESS METHOD {name} TYPE INDEX HANDLER bthandler"
+
+
+def _class(*row: Any) -> Iterator[str]:  # noqa: ANN401 - a row of the catalog, as its query says
+    """Of B-trees, and of methods that are stood in for by one; compared byte by byte."""
+    name, method, of, default = row
+    support, hashed = _named(name, " order"), _named(name, " hash")
+    head = f"CREATE OPERATOR CLASS {name} {'DEFAULT ' if default else ''}FOR TYPE {of} USING {method} AS"
+    if method == "hash":
+        yield f"CREATE FUNCTION {hashed}({of}) RETURNS integer LANGUAGE internal IMMUTABLE STRICT AS 'hashvarlena'"
+        yield f"{head} FUNCTION 1 {hashed}({of})"
+    elif method not in ("gin", "gist", "spgist", "brin"):
+        yield f"CREATE FUNCTION {support}({of}, {of}) RETURNS integer LANGUAGE internal IMMUTABLE STRICT AS 'byteacmp'"
+        yield f"{head} FUNCTION 1 {support}({of}, {of})"

@@ -1,0 +1,72 @@
+"""Roles that a history names: made on the embedded server, so that scripts that grant to them can be replayed.
+
+They may not log in and have no rights but that to own things in the databases there; the role that scripts run as is a
+member of each. It is named as the role that migrates production, so that what it grants to itself looks alike.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import postgast
+import psycopg
+
+from recovery.replay.embedded import HOLDER, ROLE, SUPERUSER
+from recovery.replay.tree import of
+
+#: Only texts with one of these are parsed, and searched for the names of production's roles.
+_ABOUT_ROLES = re.compile(
+    r"\b(grant|revoke|pg_roles|rolname|authorization)\b|\bowner\s+to\b|\b(create|alter)\s+policy\b"
+    r"|\bset\s+(local\s+|session\s+)?role\b|\bfor\s+(role|user)\b",
+    re.IGNORECASE,
+)
+_LONGEST = 63
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """The roles to be made.
+
+    Attributes:
+        runner: the one that scripts run as.
+        others: those that it is a member of, in order.
+    """
+
+    runner: str = ROLE
+    others: tuple[str, ...] = ()
+
+
+def read(production: psycopg.Connection[Any], scripts: Iterable[str]) -> Roles:
+    """The roles that scripts name, whether production has them or not, and the one that runs them there.
+
+    Args:
+        production: its roles are looked for in what the parser doesn't read, such as the bodies of functions.
+        scripts: texts of the history.
+    """
+    texts = [text for text in scripts if _ABOUT_ROLES.search(text)]
+    row = production.execute("SELECT current_user::text").fetchone()
+    runner = row[0] if row and _usable(row[0]) else ROLE
+    named = {name for text in texts for name in _named(text)}
+    if texts:
+        known = {row[0] for row in production.execute("SELECT rolname FROM pg_catalog.pg_roles")}
+        words = {word for text in texts for word in re.findall(r"[\w$-]+", text)}
+        named |= known & (words | {word.lower() for word in words})
+    return Roles(runner, tuple(sorted(name for name in named if _usable(name) and name != runner)))
+
+
+def _named(text: str) -> Iterator[str]:
+    try:
+        tree = postgast.parse(text)
+    except postgast.PgQueryError:
+        return
+    for raw in tree.stmts:
+        yield from (spec.rolename for spec in of(raw.stmt, "RoleSpec") if spec.rolename)
+        if raw.stmt.WhichOneof("node") == "variable_set_stmt" and raw.stmt.variable_set_stmt.name == "role":
+            yield from (constant.sval.sval for constant in of(raw.stmt, "A_Const"))
+
+
+def _usable(name: str) -> bool:
+    """PostgreSQL's own roles, some of which reach beyond a database, and those of this program are left alone."""
+    taken = name in (SUPERUSER, HOLDER, ROLE, "public", "none") or name.startswith("pg_")
+    return bool(name) and not taken and len(name.encode()) <= _LONGEST
