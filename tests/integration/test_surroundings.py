@@ -1,10 +1,18 @@
 """Roles and extensions that a history needs: verdicts on migrations that work with them, on a real server."""
 
-import pytest
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
 
+import pytest
+from staging import Server, start
+
+from recovery.replay.background import Workshop
+from recovery.replay.scratch import ScratchServer
 from tests.integration.test_rules import (
     APPLIED,
     DRIFTED,
+    LEDGER,
     NOT_APPLIED,
     UNDECIDABLE,
     Production,
@@ -157,3 +165,50 @@ def test_an_extension_that_reaches_beyond_the_database_is_not_created(production
     evidence = production.judge()
     assert verdict(evidence) == UNDECIDABLE
     assert any("reaches other servers or files" in reason for reason in evidence.reasons)
+
+
+#: The scratch server has none of these at all.
+LACKING = {
+    "pgcrypto": (
+        "CREATE TABLE x (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), a bytea DEFAULT digest('a', 'sha1'));"
+        " CREATE INDEX i ON x (encode(a, 'hex')); ALTER TABLE x ADD COLUMN h text DEFAULT crypt('a', gen_salt('bf'));"
+    ),
+    "uuid-ossp": "CREATE TABLE x (id uuid DEFAULT uuid_generate_v4(), n uuid DEFAULT uuid_generate_v1mc());",
+}
+
+
+@pytest.fixture(scope="module")
+def older() -> Iterator[Server]:
+    """A server with all of PostgreSQL's own extensions."""
+    with start(13) as server:
+        yield server
+
+
+@pytest.mark.parametrize("name", LACKING)
+@pytest.mark.parametrize("when", ["before", "within"])
+def test_what_an_extension_that_is_stood_in_for_brings_is_replayed(
+    older: Server,
+    scratch_server: ScratchServer,  # noqa: F811
+    tmp_path: Path,
+    name: str,
+    when: str,
+) -> None:
+    """From production's catalog where production has it; by what is known of it where the failed script brings it."""
+    workshop = Workshop(lambda: nullcontext(scratch_server), "public")
+    there = Production(older, tmp_path / "migrations", workshop)
+    older.create_database(there.database)
+    there.run(LEDGER)
+    create = f'CREATE EXTENSION IF NOT EXISTS "{name}";'
+    script = LACKING[name]
+    if when == "before":
+        there.finished("20260102_extension", create)
+    else:
+        script = f"{create} {script}"
+    there.failed(script)
+    try:
+        assert verdict(there.judge()) == NOT_APPLIED
+        there.run(script)
+        assert verdict(there.judge()) == APPLIED
+    finally:
+        workshop.close()
+        older.drop_database(there.database)

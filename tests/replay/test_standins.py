@@ -86,3 +86,58 @@ def test_a_name_that_is_no_file_name_is_left_out(production: Production) -> None
 def test_a_scoped_snapshot_of_production_leaves_its_extensions_members_out(production: Production) -> None:
     """Members of an extension are nobody's migration, on either side."""
     assert not [obj for obj, _ in catalog.read(production) if obj.startswith(("function", "type public.fancy"))]
+
+
+#: Extensions of the scratch server itself, which serve as production's that another server lacks.
+REAL = ("vector", "citext", "ltree", "isn")
+USES = [
+    "CREATE TABLE x (id int PRIMARY KEY, e vector(1536), c citext UNIQUE, l ltree DEFAULT 'a.b', i isbn)",
+    "INSERT INTO x (id, c) VALUES (1, 'a'), (2, 'B')",
+    "CREATE INDEX i1 ON x USING hnsw (e vector_cosine_ops)",
+    "CREATE INDEX i2 ON x USING ivfflat (e vector_l2_ops)",
+    "CREATE INDEX i3 ON x USING hash (c)",
+    "CREATE UNIQUE INDEX i4 ON x (lower(c::text))",
+    "CREATE VIEW v AS SELECT id, e <=> e AS distance FROM x WHERE c = 'a'",
+    "ALTER TABLE x ALTER c TYPE text, ALTER id TYPE bigint",
+    "CREATE TABLE y (e vector(3) DEFAULT '[1,2,3]', c citext[])",
+]
+
+
+def test_types_operators_and_their_indexes_are_stood_in_for() -> None:
+    """What uses an extension looks in a snapshot as it does with the real one."""
+    with scratch.embedded() as real, scratch.embedded() as lacking:
+        assert lacking.standins is not None
+        with real.connect(real.create(), superuser=True) as production, lacking.connect(lacking.create()) as here:
+            for name in REAL:
+                production.execute(f"CREATE EXTENSION {name}")
+            found = standins.read(production, (), [])
+            assert [each.name for each in found] == sorted(REAL)
+            standins.write(lacking.standins, found)  # they come before the server's own
+            for name in REAL:
+                here.execute(f"CREATE EXTENSION {name}")
+            for statement in USES:
+                production.execute(statement.encode())
+                here.execute(statement.encode())
+            assert catalog.read(here) == catalog.read(production)
+
+
+def test_what_production_says_runs_as_no_statement_of_its_own() -> None:
+    """Stand-ins are made by a superuser, so a name in production's catalog must not get out of its quotes."""
+    evil = "x$body$ $create$ $standin$; '; CREATE ROLE evil; --\\'"
+    with scratch.embedded() as real, scratch.embedded() as lacking:
+        assert real.standins is not None
+        assert lacking.standins is not None
+        quoted = '"' + evil.replace('"', '""') + '"'
+        text = "'" + evil.replace("'", "''") + "'"
+        script = (
+            f"CREATE TYPE {quoted} AS ENUM ({text}); CREATE DOMAIN odd AS text;"
+            f"CREATE FUNCTION {quoted}(a text DEFAULT {text}) RETURNS text LANGUAGE sql AS 'SELECT NULL::text';"
+        )
+        standins.write(real.standins, [standins.StandIn(LACKING, "1", script)])
+        with real.connect(real.create(), superuser=True) as production, lacking.connect(lacking.create()) as here:
+            production.execute(f"CREATE EXTENSION {LACKING}")
+            standins.write(lacking.standins, standins.read(production, (), []))
+            here.execute(f"CREATE EXTENSION {LACKING}")
+            assert here.execute("SELECT rolname FROM pg_roles WHERE rolname = 'evil'").fetchall() == []
+            assert here.execute("SELECT count(*) FROM pg_proc WHERE proname = %s", (evil,)).fetchone() == (1,)
+            assert here.execute("SELECT enumlabel FROM pg_enum").fetchall() == [(evil,)]
