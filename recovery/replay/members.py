@@ -65,6 +65,17 @@ WHERE e.extname = %s AND m.castsource <> m.casttarget
 ORDER BY 1, 2
 """
 
+# A cast of a type to itself puts its modifiers into effect.
+_RESIZES = """
+SELECT quote_ident(f.proname), pg_catalog.pg_get_function_arguments(f.oid),
+       pg_catalog.pg_get_function_identity_arguments(f.oid), pg_catalog.format_type(m.castsource, NULL),
+       m.castcontext::text
+{members}
+JOIN pg_catalog.pg_proc f ON f.oid = m.castfunc
+WHERE e.extname = %s AND m.castsource = m.casttarget
+ORDER BY 1, 2
+"""
+
 _OPERATORS = """
 SELECT m.oprname::text, CASE WHEN m.oprleft <> 0 THEN pg_catalog.format_type(m.oprleft, NULL) END,
        pg_catalog.format_type(m.oprright, NULL), quote_ident(p.proname)
@@ -96,6 +107,7 @@ _CATALOGS = {
     _FUNCTIONS: "pg_proc",
     _TRIGGERS: "pg_proc",
     _CASTS: "pg_cast",
+    _RESIZES: "pg_cast",
     _OPERATORS: "pg_operator",
     _CLASSES: "pg_opclass",
     _METHODS: "pg_am",
@@ -139,6 +151,7 @@ def script_of(production: psycopg.Connection[Any], extension: str) -> str:
         (_FUNCTIONS, _function),
         (_TRIGGERS, _trigger),
         (_CASTS, _cast),
+        (_RESIZES, _resize),
         (_OPERATORS, _operator),
         (_METHODS, _method),
         (_CLASSES, _class),
@@ -206,6 +219,14 @@ def _trigger(name: str) -> Iterator[str]:
 
 def _cast(source: str, target: str, context: str) -> Iterator[str]:
     yield f"CREATE CAST ({source} AS {target}) WITH INOUT {_CONTEXTS[context]}"
+
+
+def _resize(name: str, arguments: str, types: str, of: str, context: str) -> Iterator[str]:
+    yield (
+        f"CREATE OR REPLACE FUNCTION {name}({arguments}) RETURNS {of} LANGUAGE plpgsql IMMUTABLE STRICT"
+        " AS 'BEGIN RETURN $1; END'"
+    )
+    yield f"CREATE CAST ({of} AS {of}) WITH FUNCTION {name}({types}) {_CONTEXTS[context]}"
 
 
 def _operator(name: str, left: str | None, right: str, function: str) -> Iterator[str]:

@@ -9,6 +9,7 @@ from staging import Server, start
 
 from recovery.replay.background import Workshop
 from recovery.replay.scratch import ScratchServer
+from states.verdict import Decision, Verdict
 from tests.integration.test_rules import (
     APPLIED,
     DRIFTED,
@@ -162,8 +163,9 @@ def test_what_an_extension_brings_is_replayed(production: Production, name: str,
 def test_an_extension_that_reaches_beyond_the_database_is_not_created(production: Production) -> None:  # noqa: F811
     """E15, although the role could be allowed to."""
     production.failed("CREATE TABLE x (id int); CREATE EXTENSION file_fdw;")
+    production.run("CREATE TABLE x (id int)")
     evidence = production.judge()
-    assert verdict(evidence) == UNDECIDABLE
+    assert evidence.decision is Decision.OPERATOR
     assert any("reaches other servers or files" in reason for reason in evidence.reasons)
 
 
@@ -212,3 +214,59 @@ def test_what_an_extension_that_is_stood_in_for_brings_is_replayed(
     finally:
         workshop.close()
         older.drop_database(there.database)
+
+
+def test_a_finished_migration_whose_file_is_gone_leaves_it_to_a_person(production: Production) -> None:  # noqa: F811
+    """E1: what it made is not in the steps, so they prove nothing."""
+    production.run("CREATE TABLE gone (id int)")
+    production.row("20260102_gone", "0" * 64, finished=True, steps=1)
+    production.failed("ALTER TABLE t ADD COLUMN b int")
+    evidence = production.judge()
+    assert verdict(evidence) == UNDECIDABLE
+    assert any("20260102_gone" in reason for reason in evidence.reasons)
+
+
+@pytest.mark.parametrize(("table", "expected"), [("t", NOT_APPLIED), ("v", UNDECIDABLE)])
+def test_a_finished_migration_whose_file_was_edited_is_replayed_as_it_is_now(
+    production: Production,  # noqa: F811
+    table: str,
+    expected: tuple[Verdict, Decision],
+) -> None:
+    """E1: and named; where it may bear on the failed one, that is left to a person."""
+    production.finished("20260102_edited", "CREATE TABLE v (id int)")
+    production.file("20260102_edited", "CREATE TABLE v (id int); -- a remark")
+    production.failed(f"ALTER TABLE {table} ADD COLUMN b int")
+    evidence = production.judge()
+    assert verdict(evidence) == expected
+    assert any("20260102_edited" in reason for reason in evidence.reasons)
+
+
+def test_what_was_rolled_back_is_not_in_the_base(production: Production) -> None:  # noqa: F811
+    """E1: only finished migrations are, although the file of the other is there."""
+    checksum = production.file("20260102_withdrawn", "CREATE TABLE v (id int)")
+    production.row("20260102_withdrawn", checksum, finished=False, steps=0)
+    production.run("UPDATE _prisma_migrations SET rolled_back_at = now() WHERE migration_name = '20260102_withdrawn'")
+    production.failed("CREATE TABLE IF NOT EXISTS v (id int)")
+    assert verdict(production.judge()) == NOT_APPLIED
+    production.run("CREATE TABLE v (id int)")
+    assert verdict(production.judge()) == APPLIED
+
+
+@pytest.mark.parametrize("statement", ["CREATE ROLE made_by_script", "ALTER ROLE postgres SET work_mem = '1MB'"])
+def test_a_statement_on_roles_ends_the_failed_script_and_costs_the_history_nothing_else(
+    production: Production,  # noqa: F811
+    statement: str,
+) -> None:
+    """E15: it is not executed; a migration of the base is replayed without it, the failed one up to it."""
+    script = f"CREATE TABLE v (id int); {statement}; CREATE TABLE w (id int)"
+    production.run("CREATE TABLE v (id int); CREATE TABLE w (id int)")
+    production.row("20260102_roles", production.file("20260102_roles", script), finished=True, steps=1)
+    production.failed("ALTER TABLE w ADD COLUMN b int")
+    assert verdict(production.judge()) == NOT_APPLIED
+    production.run("DROP TABLE v, w; DELETE FROM _prisma_migrations WHERE finished_at IS NULL")
+    production.run("DELETE FROM _prisma_migrations WHERE migration_name = '20260102_roles'")
+    production.failed(script, "20260111_failed")
+    production.run("CREATE TABLE v (id int)")
+    evidence = production.judge("20260111_failed")
+    assert evidence.decision is Decision.OPERATOR
+    assert any("changes roles of the whole server" in reason for reason in evidence.reasons)

@@ -97,8 +97,8 @@ USES = [
     "CREATE INDEX i2 ON x USING ivfflat (e vector_l2_ops)",
     "CREATE INDEX i3 ON x USING hash (c)",
     "CREATE UNIQUE INDEX i4 ON x (lower(c::text))",
-    "CREATE VIEW v AS SELECT id, e <=> e AS distance FROM x WHERE c = 'a'",
     "ALTER TABLE x ALTER c TYPE text, ALTER id TYPE bigint",
+    "CREATE VIEW v AS SELECT id, e <=> e AS distance FROM x WHERE c = 'a'",
     "CREATE TABLE y (e vector(3) DEFAULT '[1,2,3]', c citext[])",
 ]
 
