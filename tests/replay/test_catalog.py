@@ -7,6 +7,7 @@ import pytest
 
 from recovery.postgres import catalog
 from recovery.postgres.catalog import Scope, scope_of
+from recovery.replay.embedded import SUPERUSER
 
 Connection = psycopg.Connection[Any]
 
@@ -53,7 +54,9 @@ def test_names_that_need_quotes(transaction: Connection, name: str) -> None:
     assert objects == [f"table {quoted}.{quoted}"]
     assert full[objects[0], f"column {quoted}"] == "exists"
     wanted = {*objects, f"schema {quoted}"}
-    scoped = {k: v for k, v in catalog.read(transaction, scope_of(wanted)).items() if k[1] != "privileges of postgres"}
+    scoped = {
+        k: v for k, v in catalog.read(transaction, scope_of(wanted)).items() if k[1] != f"privileges of {SUPERUSER}"
+    }
     assert scoped == {k: v for k, v in full.items() if k[0] in wanted}
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from recovery.postgres import catalog
 from recovery.postgres.catalog import scope_of
+from recovery.replay.embedded import SUPERUSER
 from recovery.replay.steps import changed_keys
 
 Connection = psycopg.Connection[Any]
@@ -485,7 +486,7 @@ CASES: list[tuple[str, str, str, str]] = [
 ]
 
 
-_OWNERS = ("privileges of postgres", "privileges of pg_database_owner")
+_OWNERS = (f"privileges of {SUPERUSER}", "privileges of pg_database_owner")
 _NEW = {f"table public.t column n{prop}" for prop in ("", " type", " nullability")}
 #: What else such a statement changes, and rightly so.
 RIPPLES: dict[str, set[str]] = {

@@ -90,6 +90,8 @@ def test_a_scoped_snapshot_of_production_leaves_its_extensions_members_out(produ
 
 #: Extensions of the scratch server itself, which serve as production's that another server lacks.
 REAL = ("vector", "citext", "ltree", "isn")
+#: Their remarks are the server's.
+EXTENSIONS = {f"extension {name}" for name in REAL}
 USES = [
     "CREATE TABLE x (id int PRIMARY KEY, e vector(1536), c citext UNIQUE, l ltree DEFAULT 'a.b', i isbn)",
     "INSERT INTO x (id, c) VALUES (1, 'a'), (2, 'B')",
@@ -118,7 +120,11 @@ def test_types_operators_and_their_indexes_are_stood_in_for() -> None:
             for statement in USES:
                 production.execute(statement.encode())
                 here.execute(statement.encode())
-            assert catalog.read(here) == catalog.read(production)
+            made, original = (
+                {key: value for key, value in catalog.read(each).items() if key[0] not in EXTENSIONS}
+                for each in (here, production)
+            )
+            assert made == original
 
 
 def test_what_production_says_runs_as_no_statement_of_its_own() -> None:
