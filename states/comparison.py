@@ -42,6 +42,9 @@ _KIND = re.compile(
     r"|collation) "
 )
 
+#: A name with its schema, without a function's arguments; a parenthesis inside quotes belongs to the name.
+_NAME = re.compile(r'(?:"(?:[^"]|"")*"|[^"(])+')
+
 
 def column_of(prop: str) -> str | None:
     """`column x` of `column x type` and of `column x`; None for properties of anything else."""
@@ -52,7 +55,8 @@ def column_of(prop: str) -> str | None:
 def qualified_name(obj: str) -> str | None:
     """`public.x` of `table public.x`; None for objects that have no schema."""
     match = _KIND.match(obj)
-    return obj[match.end() :].split("(", 1)[0] if match else None
+    name = _NAME.match(obj, match.end()) if match else None
+    return name[0] if name else None
 
 
 def is_remark(key: Key) -> bool:

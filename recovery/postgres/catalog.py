@@ -8,13 +8,14 @@ question to a person, never a wrong verdict.
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
 import psycopg
 from psycopg import pq
 
+from recovery.replay.names import quoted
 from states.facts import Key
 
 #: Settings that change how PostgreSQL writes names and constants down; with few digits, different numbers look equal.
@@ -151,6 +152,25 @@ def _unquoted(identifier: str) -> str:
     return identifier[1:-1].replace('""', '"') if identifier.startswith('"') else identifier
 
 
+_OBJECT = re.compile(rf"([a-z ]+? ){_IDENTIFIER}(?:(\.){_IDENTIFIER})?(?=\(|\Z)")
+_PROPERTY = re.compile(rf"((?:column|constraint|trigger|policy|rule|privileges of) ){_IDENTIFIER}(?= |\Z)")
+#: The version whose keywords `quoted` knows.
+_GRAMMAR = 18
+
+
+@lru_cache(maxsize=1 << 16)
+def _written_alike(text: str, pattern: re.Pattern[str]) -> str:
+    """An object or property with its names quoted as the grammar quotes them.
+
+    A server goes by its own keywords: `json` is a column's name on version 16, and `"json"` on 17.
+    """
+    match = pattern.match(text)
+    if match is None:
+        return text
+    parts = (part if place % 2 == 0 else quoted(_unquoted(part)) for place, part in enumerate(match.groups()) if part)
+    return "".join(parts) + text[match.end() :]
+
+
 def scope_of(objects: Iterable[str]) -> Scope:
     """The scope that reads these objects, named as a snapshot names them (`table public.x`)."""
     qualified: set[tuple[str, str]] = set()
@@ -247,6 +267,11 @@ def read(connection: psycopg.Connection[Any], scope: Scope | None = None) -> dic
             query = _query(connection.info.server_version, scoped=scope is not None)
             cursor.execute(query.encode(), parameters)
             snapshot = {(obj, prop): value for obj, prop, value in cursor}
+            if connection.info.server_version // 10_000 != _GRAMMAR:
+                snapshot = {
+                    (_written_alike(obj, _OBJECT), _written_alike(prop, _PROPERTY)): value
+                    for (obj, prop), value in snapshot.items()
+                }
             if not own:
                 cursor.execute(_PIN, (list(before), list(before.values())))
         finally:

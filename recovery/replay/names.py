@@ -114,7 +114,9 @@ def names_of(node: str, body: Any) -> frozenset[Name]:
         names.add(_qualified(strings(body.funcname)))
     if node in ("drop_stmt", "comment_stmt"):
         for item in of(body, "List"):
-            names.add(_qualified(strings(item.items)))
+            parts = strings(item.items)
+            names.add(_qualified(parts))
+            names.add(_qualified(parts[:-1]))  # a trigger's, policy's, rule's or column's table
         for item in getattr(body, "objects", ()):
             if item.WhichOneof("node") == "string":
                 names.add(Name(None, item.string.sval))

@@ -27,7 +27,10 @@ def _is_pure_cast(expression: Any, column: str) -> bool:
 
 #: Words in a DO block that can change rows, or call what does; "ON DELETE CASCADE" is none of them.
 _WRITES = re.compile(
-    r"\b(insert|update|delete|merge|truncate|copy|execute|perform|call|select|setval|nextval|refresh)\b|:=",
+    r"\b(insert|update|delete|merge|truncate|copy|execute|perform|call|select|setval|nextval|refresh)\b|:="
+    # Rows that DDL writes, and expressions that can call a function.
+    r"|\busing\b(?!\s+(btree|hash|gin|gist|spgist|brin|index)\b)|\b(default|identity|(big|small)?serial[248]?|restart|explain|raise|assert|while|for|return|case)\b"
+    r"|\bas\s+(table|values)\b|\b(els)?if\b(?!\s+(not\s+)?exists\b)|\w\s*=\s*[\w\"]+\s*[.(]",
     re.IGNORECASE,
 )
 _REFERENTIAL = re.compile(r"\bon\s+(delete|update)\b|\bif\s+(not\s+)?exists\s*\(\s*select\b", re.IGNORECASE)
@@ -62,6 +65,10 @@ def written_rows(node: str, body: Any, later: list[tuple[str, Any]], created: se
         return "it can commit on its way, so that what is seen of it doesn't show that it ended"  # RULES E12
     if node == "do_stmt" and _WRITES.search(_REFERENTIAL.sub("", _body_of(body))):
         return "a DO block that may write rows: only its DDL can be seen"
+    if node in ("explain_stmt", "execute_stmt"):
+        return "what it runs can write rows"
+    if node == "alter_seq_stmt" and _restarts(body.options):
+        return "where a sequence goes on can't be seen"
     if node == "select_stmt" and body.HasField("into_clause"):
         return "SELECT INTO writes rows"
     if node == "select_stmt" and not inert:
@@ -75,9 +82,15 @@ def written_rows(node: str, body: Any, later: list[tuple[str, Any]], created: se
         if action == "AT_AlterColumnType" and definition.HasField("raw_default"):
             if not _is_pure_cast(definition.raw_default, command.name):
                 return f"column {command.name} is computed by USING"
+        elif action == "AT_SetIdentity" and _restarts(getattr(command, "def").list.items):
+            return "where a sequence goes on can't be seen"
         elif action == "AT_AddColumn" and (reason := _added_rows(definition, body.relation, [(node, body), *later])):
             return reason
     return ""
+
+
+def _restarts(options: Any) -> bool:
+    return any(option.def_elem.defname == "restart" for option in options)
 
 
 def _added_rows(definition: Any, relation: Any, later: list[tuple[str, Any]]) -> str:

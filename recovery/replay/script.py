@@ -155,6 +155,21 @@ _OPAQUE = {"do_stmt", "call_stmt", "execute_stmt", "explain_stmt", "prepare_stmt
 #: These can commit on their way (RULES E12).
 _OWN_TRANSACTIONS = {"do_stmt", "call_stmt", "vacuum_stmt", "reindex_stmt", "cluster_stmt"}
 
+
+def _opaque(node: str, body: Any) -> bool:
+    if node in _OPAQUE or (node == "select_stmt" and not _inert(node, body)):
+        return True
+    # What hangs on the thing that is dropped goes with it; a schema's and "all tables" are not named at all.
+    if node == "drop_stmt":
+        cascades = enum_name(body, "behavior") == "DROP_CASCADE"
+        return cascades or enum_name(body, "remove_type") == "OBJECT_SCHEMA"
+    if node == "alter_table_stmt":
+        return any(enum_name(item.alter_table_cmd, "behavior") == "DROP_CASCADE" for item in body.cmds)
+    if node == "rename_stmt":
+        return enum_name(body, "rename_type") == "OBJECT_SCHEMA"
+    return node == "grant_stmt" and enum_name(body, "targtype") == "ACL_TARGET_ALL_IN_SCHEMA"
+
+
 #: DROP … IF EXISTS of these: an object of that name which only production has is found by its name. Of others
 #: (triggers, policies, rules, schemas, publications, casts …) it is not, so that skipping one proves nothing.
 _FOUND_BY_NAME = {
@@ -228,6 +243,12 @@ def _conditions(body: Any) -> list[bool]:
     return [any(getattr(body, word) for word in words if word in fields)]
 
 
+def _sets_path(node: str, body: Any) -> bool:
+    if node == "variable_set_stmt":
+        return body.name == "search_path"
+    return node == "select_stmt" and "set_config" in functions(body)
+
+
 def _unqualified(node: str, body: Any) -> bool:
     return any(name.schema is None for name in names_of(node, body))
 
@@ -249,12 +270,12 @@ def parse(text: str) -> tuple[Parsed, ...]:
     encoded = text.encode()
     nodes = [(raw.stmt.WhichOneof("node"), getattr(raw.stmt, raw.stmt.WhichOneof("node"))) for raw in tree.stmts]
     created: set[Name] = set()
-    sets_path = any(node == "variable_set_stmt" and body.name == "search_path" for node, body in nodes)
+    sets_path = any(_sets_path(node, body) for node, body in nodes)
     parsed = []
     for position, (raw, (node, body)) in enumerate(zip(tree.stmts, nodes, strict=True)):
         end = raw.stmt_location + raw.stmt_len if raw.stmt_len else len(encoded)
         sql = encoded[raw.stmt_location : end].decode().strip()
-        if node == "create_stmt" and not body.if_not_exists:
+        if node == "create_stmt" and not body.if_not_exists and (body.relation.schemaname or not sets_path):
             created.add(relation(body.relation))
         inert = _inert(node, body)
         rows = written_rows(node, body, nodes[position + 1 :], created, inert=bool(inert))
@@ -264,7 +285,7 @@ def parse(text: str) -> tuple[Parsed, ...]:
                 sql=sql,
                 node=node,
                 actions=len(body.cmds if node == "alter_table_stmt" else body.objects if node == "drop_stmt" else "1"),
-                opaque=node in _OPAQUE or (node == "select_stmt" and not inert),
+                opaque=_opaque(node, body),
                 skippable=_skippable(node, body) and not (sets_path and _unqualified(node, body)),
                 additive=_additive(node, body) and not rows,
                 schema_only=bool(inert) or (node in _SCHEMA_ONLY and not rows),

@@ -76,9 +76,8 @@ def _walk(connection: psycopg.Connection[Any], parsed: Sequence[Parsed]) -> _Run
         skips = sum(1 for message in messages if _SKIPPED.search(message))
         if statement.skippable and skips >= statement.actions:
             skipped.add(statement.index)
-        path = (
-            tuple(dict.fromkeys((*path, *_search_path(connection)))) if statement.node == "variable_set_stmt" else path
-        )
+        if statement.inert:  # SET, or a SELECT of set_config
+            path = tuple(dict.fromkeys((*path, *_search_path(connection))))
         # What changes nothing by its nature needs no look; a transaction's end is looked at, for ON COMMIT.
         same = statement.inert and not statement.control
         snapshots.append(snapshots[-1] if same else catalog.read(connection))
