@@ -1,10 +1,5 @@
 """Rules that keep a verdict from being wrong, each staged on a real server."""
 
-import hashlib
-from collections.abc import Callable, Iterator
-from contextlib import nullcontext
-from dataclasses import dataclass, field
-from itertools import count
 from pathlib import Path
 
 import psycopg
@@ -12,108 +7,21 @@ import pytest
 from staging import Server
 
 from recovery.errors import RecoveryError
-from recovery.evidence import Investigator
-from recovery.postgres.url import parse
-from recovery.prisma.migrations import read
 from recovery.replay import scratch
-from recovery.replay.background import Workshop
 from recovery.replay.scratch import ScratchServer
-from recovery.scripts import Scripts
-from recovery.target import Target
-from states.verdict import Decision, Evidence, Verdict
+from states.verdict import Decision, Verdict
+from tests.integration.rules.production import (
+    APPLIED,
+    DRIFTED,
+    FAILED,
+    NOT_APPLIED,
+    UNDECIDABLE,
+    WAIT,
+    Production,
+    verdict,
+)
 
 PRISMA_LOCK = 72707369
-LEDGER = """
-CREATE TABLE _prisma_migrations (
-    id varchar(36) PRIMARY KEY NOT NULL, checksum varchar(64) NOT NULL, finished_at timestamptz,
-    migration_name varchar(255) NOT NULL, logs text, rolled_back_at timestamptz,
-    started_at timestamptz NOT NULL DEFAULT now(), applied_steps_count integer NOT NULL DEFAULT 0
-)
-"""
-FAILED = "20260110_failed"
-LOGS = "Database error code: 42P07"
-_numbers = count(1)
-
-
-@dataclass
-class Production:
-    """A database with a ledger written by hand, and the folder of its migrations."""
-
-    server: Server
-    folder: Path
-    workshop: Workshop
-    database: str = field(default_factory=lambda: f"rules_{next(_numbers)}")
-    minutes: Iterator[int] = field(default_factory=lambda: count(1))
-
-    def run(self, script: str) -> None:
-        """Runs a script on production, in a session that ends at once."""
-        with self.server.connect(self.database) as connection:
-            connection.execute(script.encode())
-
-    def file(self, name: str, script: str) -> str:
-        """Puts a migration into the folder; its checksum."""
-        path = self.folder / name / "migration.sql"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(script)
-        return hashlib.sha256(script.encode()).hexdigest()
-
-    def row(self, name: str, checksum: str, *, finished: bool, steps: int, logs: str | None = None) -> None:
-        """Writes a row of the ledger, a minute after the last one."""
-        at = f"2026-01-01 00:{next(self.minutes):02}:00+00"
-        with self.server.connect(self.database) as connection:
-            connection.execute(
-                "INSERT INTO _prisma_migrations (id, checksum, migration_name, started_at, finished_at,"
-                " applied_steps_count, logs) VALUES (gen_random_uuid(), %s, %s, %s, %s, %s, %s)",
-                (checksum, name, at, at if finished else None, steps, logs),
-            )
-
-    def finished(self, name: str, script: str, steps: int = 1) -> None:
-        """A migration that was deployed, now."""
-        self.run(script)
-        self.row(name, self.file(name, script), finished=True, steps=steps)
-
-    def failed(self, script: str, name: str = FAILED, *, steps: int = 0, logs: str | None = LOGS) -> None:
-        """A migration that failed; what it left in the schema is up to the test."""
-        self.row(name, self.file(name, script), finished=False, steps=steps, logs=logs)
-
-    def judge(self, name: str = FAILED, sleep: Callable[[float], None] = lambda _: None) -> Evidence:
-        """The evidence; no time passes between two looks at a held lock."""
-        target = Target(parse(self.server.url(self.database)), "the test")
-        try:
-            scripts = Scripts(self.folder, read(self.folder), None)
-            return Investigator(target, scripts, self.workshop, sleep).classify(name).evidence
-        finally:
-            target.close()
-
-
-@pytest.fixture(scope="module")
-def scratch_server() -> Iterator[ScratchServer]:
-    with scratch.embedded() as running:
-        yield running
-
-
-@pytest.fixture
-def production(server: Server, scratch_server: ScratchServer, tmp_path: Path) -> Iterator[Production]:
-    """With one finished migration: a table t with a row, and a sequence s."""
-    workshop = Workshop(lambda: nullcontext(scratch_server), "public")
-    one = Production(server, tmp_path / "migrations", workshop)
-    server.create_database(one.database)
-    one.run(LEDGER)
-    one.finished("20260101_first", "CREATE TABLE t (id int PRIMARY KEY, a int); CREATE SEQUENCE s;")
-    one.run("INSERT INTO t VALUES (1, 1)")
-    yield one
-    workshop.close()
-
-
-def verdict(evidence: Evidence) -> tuple[Verdict, Decision]:
-    return evidence.verdict, evidence.decision
-
-
-APPLIED = (Verdict.APPLIED, Decision.MARK_APPLIED)
-NOT_APPLIED = (Verdict.NOT_APPLIED, Decision.MARK_ROLLED_BACK)
-UNDECIDABLE = (Verdict.UNDECIDABLE, Decision.OPERATOR)
-DRIFTED = (Verdict.DRIFTED, Decision.OPERATOR)
-WAIT = (Verdict.IN_PROGRESS, Decision.WAIT)
 
 
 def test_the_base_is_in_the_order_in_which_it_finished(production: Production) -> None:
