@@ -29,11 +29,14 @@ def _is_pure_cast(expression: Any, column: str) -> bool:
 _WRITES = re.compile(
     r"\b(insert|update|delete|merge|truncate|copy|execute|perform|call|select|setval|nextval|refresh)\b|:="
     # Rows that DDL writes, and expressions that can call a function.
-    r"|\busing\b(?!\s+(btree|hash|gin|gist|spgist|brin|index)\b)|\b(default|identity|(big|small)?serial[248]?|restart|explain|raise|assert|while|for|return|case)\b"
-    r"|\bas\s+(table|values)\b|\b(els)?if\b(?!\s+(not\s+)?exists\b)|\w\s*=\s*[\w\"]+\s*[.(]",
+    r"|\b(default|identity|(big|small)?serial[248]?|restart|explain|raise|assert|while|for|return|case)\b"
+    r"|\busing\b(?!\s+(btree|hash|gin|gist|spgist|brin|index)\b)"
+    r"|\bas\s+(table|values)\b|\b(els)?if\b(?!\s*;|\s+(not\s+)?exists\b(?!\s*\())|\w\s*=\s*[\w\"]+\s*[.(]",
     re.IGNORECASE,
 )
-_REFERENTIAL = re.compile(r"\bon\s+(delete|update)\b|\bif\s+(not\s+)?exists\s*\(\s*select\b", re.IGNORECASE)
+_REFERENTIAL = re.compile(
+    r"\bon\s+(delete|update)\b|\bif\s+(not\s+)?exists\s*\(\s*select\b(?=[^()]*\)\s*then\b)", re.IGNORECASE
+)
 _COMMITS = re.compile(r"\b(commit|call)\b", re.IGNORECASE)
 
 

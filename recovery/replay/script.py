@@ -245,7 +245,7 @@ def _conditions(body: Any) -> list[bool]:
 
 def _sets_path(node: str, body: Any) -> bool:
     if node == "variable_set_stmt":
-        return body.name == "search_path"
+        return bool(body.name == "search_path")
     return node == "select_stmt" and "set_config" in functions(body)
 
 
