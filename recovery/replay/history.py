@@ -13,14 +13,14 @@ from psycopg import sql
 from recovery.postgres import catalog
 from recovery.replay import steps
 from recovery.replay.scratch import STATEMENT_TIMEOUT_SECONDS, ScratchServer
-from recovery.replay.script import Parsed, ScriptError, parse
+from recovery.replay.script import GAP, Parsed, ScriptError, parse
 from states.facts import Key, Note, Replay
 
 #: Scripts that hold one of these words are parsed first, for statements that must not run here (RULES E15).
 _SUSPICIOUS = re.compile(
-    r"\b(create|alter|drop|import)\s+(role|user|group|database|tablespace|subscription|server|foreign)\b"
-    r"|\balter\s+(system|default\s+privileges)\b|\bowned\s+by\s+\w+\s*(,|;|to\b)|\b(reassign|drop)\s+owned\b|\bset\s+tablespace\b"
-    r"|\b(copy|load|checkpoint)\s|dblink|postgres_fdw|file_fdw|lo_import|lo_export|\bpg_(file|read|write|ls|reload"
+    rf"\b(create|alter|drop|import){GAP}(role|user|group|database|tablespace|subscription|server|foreign)\b"
+    rf"|\balter{GAP}(system|default{GAP}privileges)\b|\bowned\s+by\s+\w+\s*(,|;|to\b)|\b(reassign|drop){GAP}owned\b|\bset{GAP}tablespace\b"
+    r"|\b(copy|load|checkpoint)\b|dblink|postgres_fdw|file_fdw|lo_import|lo_export|\bpg_(file|read|write|ls|reload"
     r"|terminate|execute|rotate|stat_file)",
     re.IGNORECASE,
 )

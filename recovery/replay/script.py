@@ -100,14 +100,19 @@ _FORBIDDEN_NODES = {
     "load_stmt": "loads a library into the server",
     "check_point_stmt": "works on the whole server",
 }
+#: Between two words of a statement: blanks and comments.
+GAP = r"(?:\s|/\*[\s\S]*\*/|--[^\n]*\n)+"
 _FORBIDDEN_WORDS = re.compile(
     r"\b(dblink\w*|postgres_fdw\w*|file_fdw\w*|lo_import|lo_export|pg_read_\w*file|pg_write_\w*file|pg_file_\w+"
     r"|pg_ls_\w+|pg_stat_file|pg_execute_server_program|pg_reload_conf|pg_terminate_backend|pg_rotate_logfile"
-    r"|alter\s+system|(create|alter|drop)\s+(role|user|group|database|tablespace|subscription|server)\b"
+    rf"|alter{GAP}system|(create|alter|drop){GAP}(role|user|group|database|tablespace|subscription|server)\b"
     r"|copy\s[^;]*\bprogram\b"
     r"|copy\s*(\([^;]*\)|[\w.\"%]+(\s*\([^;)]*\))?)\s*\b(from|to)\s+(e?'|%|\$))",
     re.IGNORECASE,
 )
+
+#: Inside a body, where a script has no file to name but on the server: COPY from or to a program or a string.
+_COPIES = re.compile(rf"\bcopy\b[\s\S]*\b(from|to)(?:{GAP})?(program\b|e?'|u&'|\$|%)", re.IGNORECASE)
 
 #: The only functions a SELECT may call and still change nothing.
 _INERT_FUNCTIONS = {"set_config", "version", "current_setting"}
@@ -130,6 +135,9 @@ def _inert(node: str, body: Any) -> str:
     return ""
 
 
+_BODIES = ("do_stmt", "create_function_stmt")
+
+
 def _forbidden(node: str, body: Any, sql: str) -> str:
     if reason := _FORBIDDEN_NODES.get(node):
         return reason
@@ -144,7 +152,7 @@ def _forbidden(node: str, body: Any, sql: str) -> str:
         return "loads an extension that reaches other servers or files"
     # Bodies of DO and of functions are text to the parser, so words decide there; a false alarm costs a
     # question to a person, a miss would run on a server that may be somebody's.
-    if match := _FORBIDDEN_WORDS.search(sql):
+    if match := _FORBIDDEN_WORDS.search(sql) or (_COPIES.search(sql) if node in _BODIES else None):
         return f"uses {match[0].split()[0].lower()}, which reaches beyond the database"
     return ""
 
