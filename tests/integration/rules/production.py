@@ -109,6 +109,11 @@ class Production:
         self.run(script)
         self.row(name, self.file(name, script), finished=True, steps=steps)
 
+    def before(self, script: str) -> None:
+        """A further migration that was deployed before the failed one; empty for none."""
+        if script:
+            self.finished("20260102_before", script)
+
     def failed(
         self,
         script: str,
