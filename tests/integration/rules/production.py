@@ -81,9 +81,10 @@ class Production:
 
     def commit(self) -> None:
         """Commits the folder as it is now to a git repository, made by the first commit."""
+        root = self.folder.parent
         identity = ("-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "core.autocrlf=false")
         for arguments in (("init", "-q"), ("add", "-A"), ("commit", "-q", "-m", "change")):
-            subprocess.run(["git", *identity, "-C", self.folder, *arguments], check=True, capture_output=True)
+            subprocess.run(["git", *identity, "-C", root, *arguments], check=True, capture_output=True)
 
     def row(
         self,

@@ -91,7 +91,8 @@ ROWS = [
     pytest.param(
         "ALTER TABLE t ADD n serial",
         "CREATE SEQUENCE t_n_seq AS int; ALTER TABLE t ADD n int; UPDATE t SET n = 9;"
-        " ALTER TABLE t ALTER n SET NOT NULL; ALTER TABLE t ALTER n SET DEFAULT nextval('t_n_seq'); ALTER SEQUENCE t_n_seq OWNED BY t.n",
+        " ALTER TABLE t ALTER n SET NOT NULL; ALTER TABLE t ALTER n SET DEFAULT nextval('t_n_seq');"
+        " ALTER SEQUENCE t_n_seq OWNED BY t.n",
         id="serial",
     ),
     pytest.param(

@@ -1,0 +1,116 @@
+"""Where production stands in the script, and what hides behind conditions (RULES E6, E9, E11)."""
+
+import pytest
+
+from tests.integration.rules.production import APPLIED, NOT_APPLIED, PARTIAL, UNDECIDABLE, Production, verdict
+
+#: A conditional script that has nothing to do in the scratch database, and what production has instead.
+#: First what was there before.
+CONDITIONAL = [
+    pytest.param("", "DROP TABLE IF EXISTS x", "CREATE TABLE x (id int)", id="drop table"),
+    pytest.param("", "DROP INDEX IF EXISTS x", "CREATE INDEX x ON t (a)", id="drop index"),
+    pytest.param("", "DROP SEQUENCE IF EXISTS x", "CREATE SEQUENCE x", id="drop sequence"),
+    pytest.param("", "DROP VIEW IF EXISTS x", "CREATE VIEW x AS SELECT 1 AS one", id="drop view"),
+    pytest.param("", "DROP TYPE IF EXISTS x", "CREATE TYPE x AS ENUM ('a')", id="drop type"),
+    pytest.param("", "DROP DOMAIN IF EXISTS x", "CREATE DOMAIN x AS int", id="drop domain"),
+    pytest.param(
+        "", "DROP FUNCTION IF EXISTS x()", "CREATE FUNCTION x() RETURNS int LANGUAGE sql AS 'SELECT 1'", id="function"
+    ),
+    pytest.param(
+        "", "DROP MATERIALIZED VIEW IF EXISTS x", "CREATE MATERIALIZED VIEW x AS SELECT 1 AS one", id="drop matview"
+    ),
+    pytest.param("", "DROP STATISTICS IF EXISTS x", "CREATE STATISTICS x ON id, a FROM t", id="drop statistics"),
+    pytest.param("", "ALTER TABLE t DROP COLUMN IF EXISTS x", "ALTER TABLE t ADD x int", id="drop column"),
+    pytest.param(
+        "",
+        "ALTER TABLE t DROP CONSTRAINT IF EXISTS x",
+        "ALTER TABLE t ADD CONSTRAINT x CHECK (a > 0)",
+        id="drop constraint",
+    ),
+    pytest.param("", "ALTER TABLE IF EXISTS x RENAME TO y", "CREATE TABLE x (id int)", id="rename if exists"),
+    pytest.param("", "ALTER TABLE t ADD COLUMN IF NOT EXISTS a int", "ALTER TABLE t DROP a", id="add column"),
+    pytest.param(
+        "CREATE TABLE x (id int)", "CREATE TABLE IF NOT EXISTS x (id int)", "DROP TABLE x", id="create table, gone"
+    ),
+    pytest.param(
+        "CREATE TABLE x (id int)",
+        "CREATE TABLE IF NOT EXISTS x (id int)",
+        "ALTER TABLE x ALTER id TYPE text",
+        id="other",
+    ),
+    pytest.param("CREATE INDEX x ON t (a)", "CREATE INDEX IF NOT EXISTS x ON t (a)", "DROP INDEX x", id="create index"),
+    pytest.param("CREATE SEQUENCE x", "CREATE SEQUENCE IF NOT EXISTS x", "DROP SEQUENCE x", id="create sequence"),
+    pytest.param("CREATE SCHEMA x", "CREATE SCHEMA IF NOT EXISTS x", "DROP SCHEMA x", id="create schema"),
+    pytest.param(
+        "CREATE EXTENSION citext", "CREATE EXTENSION IF NOT EXISTS citext", "DROP EXTENSION citext", id="extension"
+    ),
+    pytest.param(
+        "CREATE TYPE x AS ENUM ('a', 'b')",
+        "ALTER TYPE x ADD VALUE IF NOT EXISTS 'b'",
+        "DROP TYPE x; CREATE TYPE x AS ENUM ('a')",
+        id="enum value",
+    ),
+]
+
+
+@pytest.mark.parametrize(("before", "conditional", "otherwise"), CONDITIONAL)
+def test_a_condition_that_had_nothing_to_do_hides_no_difference(
+    production: Production, before: str, conditional: str, otherwise: str
+) -> None:
+    """E9: skipped in the scratch database, it has work to do in production, which the table beside it doesn't show."""
+    production.before(before)
+    production.failed(f"CREATE TABLE beside (id int); {conditional};")
+    production.run("CREATE TABLE beside (id int)")
+    assert verdict(production.judge()) == APPLIED
+    production.run(otherwise)
+    assert verdict(production.judge()) != APPLIED
+
+
+def test_inert_means_that_nothing_is_open(production: Production) -> None:
+    """E6: every step is equal, and an UPDATE among them may have run."""
+    production.failed("CREATE TABLE IF NOT EXISTS t (id int); UPDATE t SET a = 2;")
+    assert verdict(production.judge()) == UNDECIDABLE
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "ALTER TABLE t RENAME a TO b; ALTER TABLE t RENAME b TO a;",
+        "DROP TABLE t; CREATE TABLE t (id int PRIMARY KEY, a int);",
+        "DROP SEQUENCE s; CREATE SEQUENCE s;",
+        "ALTER TABLE t ADD b int; ALTER TABLE t DROP b;",
+    ],
+)
+def test_a_script_that_ends_where_it_began_is_undecidable_there(production: Production, script: str) -> None:
+    """E6: something lies between two equal steps, and production stands at one of them."""
+    production.failed(script)
+    assert verdict(production.judge()) == UNDECIDABLE
+
+
+def test_between_two_equal_steps_it_is_partial(production: Production) -> None:
+    """E6: there it can be told."""
+    production.failed("ALTER TABLE t DROP a; ALTER TABLE t ADD a int;")
+    production.run("ALTER TABLE t DROP a")
+    evidence = production.judge()
+    assert verdict(evidence) == PARTIAL
+    assert evidence.progress.steps_in_place == (1, 1)
+
+
+def test_steps_that_look_alike_are_a_range_that_names_its_open_statements(production: Production) -> None:
+    """E11: after the first statement, or after the UPDATE that follows it; the schema can't tell which."""
+    production.failed("ALTER TABLE t ADD b int; UPDATE t SET b = 1; SET lock_timeout = 0; ALTER TABLE t ADD c int;")
+    production.run("ALTER TABLE t ADD b int")
+    evidence = production.judge()
+    assert verdict(evidence) == PARTIAL
+    assert evidence.progress.steps_in_place == (1, 3)
+    assert [s.state for s in evidence.statements] == ["in_place", "open", "inert", "absent"]
+    assert any("Statement 2 is open" in reason for reason in evidence.reasons)
+    assert any("1 to 3 of 4" in reason for reason in evidence.reasons)
+
+
+def test_nothing_in_place_is_a_range_too(production: Production) -> None:
+    """E11: what is inert may have run before the first change."""
+    production.failed("SET lock_timeout = 0; SELECT 1; ALTER TABLE t ADD b int;")
+    evidence = production.judge()
+    assert verdict(evidence) == NOT_APPLIED
+    assert evidence.progress.steps_in_place == (0, 2)
