@@ -143,10 +143,13 @@ def test_the_count_comes_before_every_other_rule(production: Production) -> None
 
 
 @pytest.mark.parametrize("there", [False, True], ids=["gone again", "in place"])
-def test_a_dead_attempt_of_a_finished_migration_is_never_marked_applied(production: Production, *, there: bool) -> None:
+@pytest.mark.parametrize("steps", [0, 1], ids=["stamped", "deployed"])
+def test_a_dead_attempt_of_a_finished_migration_is_never_marked_applied(
+    production: Production, steps: int, *, there: bool
+) -> None:
     """F7: `--applied` is refused there (P3008); in place the dead attempt is withdrawn, else a person is asked."""
     production.failed(RAN)
-    production.finished(FAILED, RAN)
+    production.finished(FAILED, RAN, steps=steps)
     if not there:
         production.run("ALTER TABLE t DROP b, DROP c")
     found = production.judge()

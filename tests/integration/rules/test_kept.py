@@ -1,5 +1,6 @@
 """Replays kept between runs (RULES E16), as the evidence uses them; the key's parts are in tests/replay."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -34,15 +35,19 @@ def test_a_second_look_makes_nothing_anew(production: Production, kept: Path) ->
     assert [each.stat().st_mtime_ns for each in kept.iterdir()] == [made]
 
 
-@pytest.mark.parametrize("damage", [b"", b"x" * 100], ids=["empty", "other bytes"])
-def test_a_damaged_entry_decides_nothing(production: Production, kept: Path, damage: bytes) -> None:
+@pytest.mark.parametrize(
+    "damage",
+    [lambda _: b"", lambda _: b"x" * 100, lambda whole: whole.replace(b"public.z", b"public.y")],
+    ids=["empty", "other bytes", "another table"],
+)
+def test_a_damaged_entry_decides_nothing(production: Production, kept: Path, damage: Callable[[bytes], bytes]) -> None:
     """E16: it is made anew, and replaced."""
     production.failed(SCRIPT)
     production.run("CREATE TABLE z (id int)")
     assert verdict(production.judge()) == APPLIED
     (entry,) = kept.iterdir()
     whole = entry.read_bytes()
-    entry.write_bytes(damage)
+    entry.write_bytes(damage(whole))
     assert verdict(production.judge()) == APPLIED
     assert entry.read_bytes() == whole
 

@@ -118,7 +118,7 @@ def test_a_role_without_privileges_sees_the_schema(production: Production) -> No
     assert production.judge().decision.value == "operator"
 
 
-VIEW = "CREATE VIEW v AS SELECT x.a, count(*) AS n FROM t x JOIN t USING (id) WHERE x.a > 1 GROUP BY x.a"
+VIEW = "CREATE VIEW v AS SELECT t.id, t.a FROM t WHERE t.a > 1"
 
 
 def test_a_view_is_compared_as_one_server_writes_it(old: Production) -> None:
