@@ -1,19 +1,11 @@
 """RULES E7: when is a statement that no schema shows known not to have run?"""
-# ruff: noqa: F811
 
 from collections.abc import Callable
 
 import pytest
 
 from states.verdict import Decision, Evidence
-from tests.integration.test_rules import (  # noqa: F401 - fixtures
-    NOT_APPLIED,
-    UNDECIDABLE,
-    Production,
-    production,
-    scratch_server,
-    verdict,
-)
+from tests.integration.rules.production import NOT_APPLIED, UNDECIDABLE, Production, verdict
 
 ADD, FILL = "ALTER TABLE t ADD COLUMN b int;", "UPDATE t SET a = 2;"
 NATIVE = (
