@@ -222,7 +222,7 @@ class Engine:
             self._emit(events.EvidenceFound(evidence))
         facts = ClassifyFacts(evidence, _ran_to_its_end(classified), self._memory.approvals.get(name))
         effect = classification.resolution(facts)
-        if effect is not None and not facts.approved:
+        if effect is not None and not facts.approved and not classification.fails_again(facts):
             done = _already(effect, classified.rows)
             agreed = done or self._policy.consents(
                 Question(evidence.verdict, effect, self._world.command(effect), evidence)

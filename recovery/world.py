@@ -10,6 +10,7 @@ from pathlib import Path
 from recovery.errors import BusyError
 from recovery.evidence import Classified, Investigator
 from recovery.handover import HandOver
+from recovery.obstacles import tested
 from recovery.pending import Compared, PendingInvestigator
 from recovery.platform.git import Repository
 from recovery.ports import Inspection, Performed
@@ -85,9 +86,11 @@ class Observer:
         return Investigator(self.target, self.scripts(), self.workshop, self.sleep)
 
     def classify(self, name: str) -> Classified:
-        """The evidence on a failed migration."""
+        """The evidence on a failed migration, and what would make it fail again."""
         with answering(self.target.url):
-            return self.investigator().classify(name)
+            scripts = self.scripts()
+            found = Investigator(self.target, scripts, self.workshop, self.sleep).classify(name)
+            return tested(found, scripts, self.target)
 
     def compare(self, inspected: Inspection) -> Compared:
         """The pending migrations beside production."""

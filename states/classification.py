@@ -64,11 +64,26 @@ def resolution(facts: ClassifyFacts) -> Resolution | None:
     return None
 
 
+def fails_again(facts: ClassifyFacts) -> bool:
+    """The script would be run again, and what production holds would make it fail."""
+    return bool(facts.evidence.obstacles) and isinstance(resolution(facts), MarkRolledBack)
+
+
 def decide(facts: ClassifyFacts) -> Answer:
-    """Goes on only with a decision, or an approval of this very evidence, and with consent."""
+    """Goes on only with a decision, or an approval of this very evidence, and with consent.
+
+    A script that would fail again is not run again, whoever agreed to it.
+    """
     evidence = facts.evidence
     name = evidence.migration
     effect = resolution(facts)
+    if fails_again(facts):
+        found = "; ".join(f"statement {each.statement}: {each.fact}" for each in evidence.obstacles)
+        return Refusal(
+            "classify.cause_holds",
+            f"{name} would fail again. {found[0].upper()}{found[1:]}. Nothing was changed.",
+            _ways(evidence),
+        )
     if effect is not None and (facts.consented or facts.approved):
         by = "a person approved this evidence" if facts.approved else "the evidence decides"
         way = "applied" if isinstance(effect, MarkApplied) else "rolled back"
@@ -94,6 +109,22 @@ def decide(facts: ClassifyFacts) -> Answer:
         f"{name} is {evidence.verdict}: {' '.join(evidence.reasons)}{void} Nothing was changed.",
         _remedy(evidence),
     )
+
+
+#: What to do about an obstacle; where nothing is said here, rows stand in the way.
+_WAYS = {
+    "missing_extension": "Install on the server what this looks for",
+    "privileges": "Grant what this shows is missing, or deploy as the owner",
+}
+
+
+def _ways(evidence: Evidence) -> str:
+    """Each obstacle's remedy with its query, on lines of its own."""
+    ways = (
+        f"{_WAYS.get(each.kind, 'Clean up what this lists')}, or correct the script:\n{each.query}"
+        for each in evidence.obstacles
+    )
+    return "\n".join((*ways, "Then run again."))
 
 
 def _remedy(evidence: Evidence) -> str:

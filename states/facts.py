@@ -56,6 +56,25 @@ class Cause:
 
 
 @dataclass(frozen=True, slots=True)
+class Obstacle:
+    """What would make a script fail that is run now, because of what production holds.
+
+    Attributes:
+        statement: the number of the statement that would fail.
+        kind: the word of the cause for it, as `duplicates`.
+        count: how many rows or values stand in the way, 1000 for that many or more; None where it is no matter of rows.
+        fact: what is true, as a sentence without its full stop.
+        query: SQL that only reads, and lists what stands in the way.
+    """
+
+    statement: int
+    kind: str
+    count: int | None
+    fact: str
+    query: str
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One row of `_prisma_migrations`. Times are ISO 8601 in UTC; `started_at` is the client's clock."""
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from states.comparison import Difference, StatementState, differences, nearest, standing, statement_states
-from states.facts import Cause, Replay, Row, Runner, Subject, Trace, Visibility
+from states.facts import Cause, Obstacle, Replay, Row, Runner, Subject, Trace, Visibility
 from states.presence import in_view, surely_fails
 
 #: Raised whenever a rule changes what a verdict can be: approvals and caches of older rules are void.
@@ -62,6 +62,7 @@ class Evidence:
         forensics: when what is in production was written; it changes no verdict and no digest, like all below.
         indications: what that suggests, in sentences.
         runner: which Prisma ran it.
+        obstacles: what would make its script fail again.
     """
 
     migration: str
@@ -79,6 +80,7 @@ class Evidence:
     forensics: tuple[Trace, ...] = ()
     indications: tuple[str, ...] = ()
     runner: Runner = field(default_factory=Runner)
+    obstacles: tuple[Obstacle, ...] = ()
 
     @property
     def attempted(self) -> bool:

@@ -261,26 +261,43 @@ def _unqualified(node: str, body: Any) -> bool:
     return any(name.schema is None for name in names_of(node, body))
 
 
-def parse(text: str) -> tuple[Parsed, ...]:
-    """Splits a script into its statements.
+def tree(text: str) -> list[tuple[str, Any]]:
+    """The statements of a script as libpg_query's trees, each with its name for it.
 
     Raises:
-        ScriptError: PostgreSQL's grammar (version 18) does not accept the script.
+        ScriptError: as `parse`.
     """
+    return _nodes(_parsed(text))
+
+
+def _parsed(text: str) -> Any:
     try:
-        tree = postgast.parse(text)
+        return postgast.parse(text)
     except postgast.PgQueryError as error:
         raise ScriptError(
             "replay.syntax",
             f"The script is not SQL as PostgreSQL's parser reads it: {error}.",
             "Correct the script, or decide by hand.",
         ) from error
+
+
+def _nodes(result: Any) -> list[tuple[str, Any]]:
+    return [(raw.stmt.WhichOneof("node"), getattr(raw.stmt, raw.stmt.WhichOneof("node"))) for raw in result.stmts]
+
+
+def parse(text: str) -> tuple[Parsed, ...]:
+    """Splits a script into its statements.
+
+    Raises:
+        ScriptError: PostgreSQL's grammar (version 18) does not accept the script.
+    """
+    result = _parsed(text)
     encoded = text.encode()
-    nodes = [(raw.stmt.WhichOneof("node"), getattr(raw.stmt, raw.stmt.WhichOneof("node"))) for raw in tree.stmts]
+    nodes = _nodes(result)
     created: set[Name] = set()
     sets_path = any(_sets_path(node, body) for node, body in nodes)
     parsed = []
-    for position, (raw, (node, body)) in enumerate(zip(tree.stmts, nodes, strict=True)):
+    for position, (raw, (node, body)) in enumerate(zip(result.stmts, nodes, strict=True)):
         end = raw.stmt_location + raw.stmt_len if raw.stmt_len else len(encoded)
         sql = encoded[raw.stmt_location : end].decode().strip()
         if node == "create_stmt" and not body.if_not_exists and (body.relation.schemaname or not sets_path):

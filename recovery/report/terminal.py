@@ -168,6 +168,9 @@ class Terminal:
             self._lines(_statement(statement, len(str(len(evidence.statements))), self._console.width))
             if statement.state == "open" and evidence.decision is Decision.OPERATOR:
                 self._query(statement.look)
+        for obstacle in evidence.obstacles:
+            self._print(f"  [bold red]It would fail again:[/] statement {obstacle.statement}: {escape(obstacle.fact)}")
+            self._print(escape(obstacle.query), whole=True)
         if evidence.differences:
             self._print("  [bold]What differs:[/]")
             self._lines(_differences((MigrationDifference(evidence.migration, evidence.differences),)))
