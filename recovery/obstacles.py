@@ -13,7 +13,8 @@ import psycopg
 
 from recovery.evidence import Classified
 from recovery.questions import Answer, ask
-from recovery.replay.probes import Probe, probes
+from recovery.replay.foresight import probes
+from recovery.replay.probes import Probe
 from recovery.scripts import Scripts
 from recovery.target import Target
 from states.classification import NEVER_APPROVED

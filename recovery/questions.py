@@ -1,11 +1,12 @@
 """Each kind of probe as SQL: what it needs to be about, what it looks for, and how the answer is said."""
 
 from dataclasses import dataclass
-from typing import Any, LiteralString
+from typing import Any
 
 import psycopg
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
+from recovery.postgres.lookups import Column, Lookups
 from recovery.replay.expressions import Expression, column
 from recovery.replay.names import Name, quoted
 from recovery.replay.probes import (
@@ -22,32 +23,6 @@ from recovery.replay.probes import (
 
 #: Rows and values are counted up to here.
 MOST = 1000
-#: `pg_input_is_valid` came with it.
-_INPUT_IS_VALID = 160_000
-
-#: A table whose rows are its own: no partitions, no children.
-_TABLE = """
-SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = %s AND c.relname = %s AND c.relkind = 'r' AND NOT c.relhassubclass
-"""
-_COLUMNS = """
-SELECT a.attname, t.typtype, t.oid::regtype::text, a.attcollation, t.typnamespace = 'pg_catalog'::regnamespace, t.oid
-FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
-WHERE a.attrelid = %s AND a.attnum > 0 AND NOT a.attisdropped
-"""
-#: Functions that with so many arguments can only be PostgreSQL's own and immutable; operators none of whose forms is
-#: volatile; types that a cast makes values of without more ado.
-_SOUND = """
-SELECT (SELECT bool_and(coalesce((SELECT bool_and(p.pronamespace = 'pg_catalog'::regnamespace AND p.provolatile = 'i')
-                                  FROM pg_catalog.pg_proc p WHERE p.proname = f.name
-                                  AND (p.pronargs = f.taking OR p.pronargdefaults > 0 OR p.provariadic <> 0)), false))
-        FROM unnest(%s::text[], %s::int[]) f (name, taking)) IS NOT FALSE
-   AND NOT EXISTS (SELECT FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_proc p ON p.oid = o.oprcode
-                   WHERE o.oprname = ANY(%s) AND p.provolatile = 'v')
-   AND (SELECT bool_and(coalesce(ty.typtype = 'e'
-                OR (ty.typtype = 'b' AND ty.typnamespace = 'pg_catalog'::regnamespace), false))
-        FROM unnest(%s::text[]) t LEFT JOIN pg_catalog.pg_type ty ON ty.oid = to_regtype(t)) IS NOT FALSE
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,23 +35,13 @@ class Answer:
     query: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Column:
-    name: str
-    typtype: str
-    type: str
-    collation: int
-    builtin: bool
-    oid: int
-
-
 def ask(connection: psycopg.Connection[Any], probe: Probe) -> Answer | None:
     """What stands in the way of a statement; None if nothing does, or if production isn't what the probe is about.
 
     Raises:
         psycopg.Error: production could not be asked.
     """
-    asking = _Asking(connection)
+    asking = _Asking(connection, Lookups(connection))
     match probe:
         case Duplicates():
             return asking.duplicates(probe)
@@ -99,10 +64,11 @@ def ask(connection: psycopg.Connection[Any], probe: Probe) -> Answer | None:
 @dataclass(slots=True)
 class _Asking:
     connection: psycopg.Connection[Any]
+    lookups: Lookups
 
     def duplicates(self, probe: Duplicates) -> Answer | None:
         asked = (*probe.keys, *([probe.where] if probe.where else []))
-        if self._columns(probe.table, *asked) is None or (probe.unless and self._relation(probe.unless)):
+        if self.lookups.columns(probe.table, *asked) is None or (probe.unless and self.lookups.relation(probe.unless)):
             return None
         keys = [_sql(key.sql) for key in probe.keys]
         conditions = [SQL("({})").format(_sql(probe.where.sql))] if probe.where else []
@@ -122,7 +88,7 @@ class _Asking:
         )
 
     def nulls(self, probe: Nulls) -> Answer | None:
-        columns = self._columns(probe.table, probe.column)
+        columns = self.lookups.columns(probe.table, probe.column)
         if columns is None or columns[probe.column].typtype in "cd":  # a row of nulls is null, and is a value
             return None
         query = SQL("SELECT * FROM {} WHERE {} IS NULL").format(_table(probe.table), Identifier(probe.column))
@@ -130,12 +96,12 @@ class _Asking:
         return self._counted("nulls", query, f"there is 1 row {what}", f"there are {{}} rows {what}")
 
     def unfilled(self, probe: Unfilled) -> Answer | None:
-        columns = self._columns(probe.table)
+        columns = self.lookups.columns(probe.table)
         if columns is None:
             return None
         if probe.column in columns and (probe.conditional or not probe.dropped):
             return None
-        kind = self._one("SELECT typtype FROM pg_catalog.pg_type WHERE oid = to_regtype(%s)", probe.type)
+        kind = self.lookups.one("SELECT typtype FROM pg_catalog.pg_type WHERE oid = to_regtype(%s)", probe.type)
         if kind == "d":
             return None
         what = f"in {_name(probe.table)}, and the new column {quoted(probe.column)} has no value for them"
@@ -143,7 +109,10 @@ class _Asking:
         return self._counted("nulls", query, f"there is 1 row {what}", f"there are {{}} rows {what}")
 
     def orphans(self, probe: Orphans) -> Answer | None:
-        ours, theirs = self._columns(probe.table, *probe.columns), self._columns(probe.referenced, *probe.keys)
+        ours, theirs = (
+            self.lookups.columns(probe.table, *probe.columns),
+            self.lookups.columns(probe.referenced, *probe.keys),
+        )
         if ours is None or theirs is None:
             return None
         pairs = list(zip(probe.columns, probe.keys, strict=True))
@@ -159,14 +128,14 @@ class _Asking:
         return self._counted("foreign_key", query, f"there is 1 row {what}", f"there are {{}} rows {what}")
 
     def broken(self, probe: Broken) -> Answer | None:
-        if self._columns(probe.table, probe.condition) is None:
+        if self.lookups.columns(probe.table, probe.condition) is None:
             return None
         query = SQL("SELECT * FROM {} WHERE NOT ({})").format(_table(probe.table), _sql(probe.condition.sql))
         what = f"of {_name(probe.table)} for which ({probe.condition.sql}) is false"
         return self._counted("check", query, f"there is 1 row {what}", f"there are {{}} rows {what}")
 
     def unconvertible(self, probe: Unconvertible) -> Answer | None:
-        columns = self._columns(probe.table, probe.column)
+        columns = self.lookups.columns(probe.table, probe.column)
         if columns is None:
             return None
         held, named = columns[probe.column], Identifier(probe.column)
@@ -176,11 +145,11 @@ class _Asking:
             to = f"varchar({probe.length})"
         else:
             to = probe.type.replace('"pg_catalog".', "").replace('"', "")
-            labels = probe.labels if probe.labels is not None else self._labels(probe.type)
+            labels = probe.labels if probe.labels is not None else self.lookups.labels(probe.type)
             if labels is not None:
                 plain = plain or held.typtype == "e"
                 wrong = SQL("NOT {}::text = ANY ({}::text[])").format(named, Literal(list(labels)))
-            elif self._convertible(probe.type):
+            elif self.lookups.convertible(probe.type):
                 wrong = SQL("NOT pg_input_is_valid({}, {})").format(named, Literal(to))
             else:
                 return None
@@ -193,7 +162,7 @@ class _Asking:
         return self._counted("cast", query, f"1 value {what} is no {to}", f"{{}} values {what} are no {to}")
 
     def unavailable(self, probe: Unavailable) -> Answer | None:
-        if self._one("SELECT true FROM pg_catalog.pg_extension WHERE extname = %s", probe.name):
+        if self.lookups.one("SELECT true FROM pg_catalog.pg_extension WHERE extname = %s", probe.name):
             return None
         query = SQL("SELECT name, version FROM pg_catalog.pg_available_extension_versions WHERE name = {}").format(
             Literal(probe.name)
@@ -205,18 +174,18 @@ class _Asking:
         return self._stands("missing_extension", query, f"the server has no extension {quoted(probe.name)}{version}")
 
     def denied(self, probe: Denied) -> Answer | None:
-        who = self._one("SELECT current_user")
+        who = self.lookups.one("SELECT current_user")
         if probe.name is None:
             query = Composed([SQL("SELECT current_user, has_database_privilege(current_database(), 'CREATE')")])
             fact = f"{quoted(str(who))} may not create schemas in this database"
         elif probe.right == "create":
             schema = probe.name.name
-            if not self._one("SELECT true FROM pg_catalog.pg_namespace WHERE nspname = %s", schema):
+            if not self.lookups.one("SELECT true FROM pg_catalog.pg_namespace WHERE nspname = %s", schema):
                 return None
             query = SQL("SELECT current_user, has_schema_privilege({}, 'CREATE')").format(Literal(schema))
             fact = f"{quoted(str(who))} may not create anything in schema {quoted(schema)}"
         else:
-            if not self._relation(probe.name):
+            if not self.lookups.relation(probe.name):
                 return None
             written = Literal(f"{quoted(probe.name.schema or '')}.{quoted(probe.name.name)}")
             if probe.right == "owner":
@@ -230,54 +199,6 @@ class _Asking:
                 fact = f"{quoted(str(who))} may not make foreign keys to {_name(probe.name)}"
         row = self.connection.execute(query).fetchone()
         return None if row is None or row[1] else self._stands("privileges", query, fact)
-
-    def _one(self, query: LiteralString, *parameters: object) -> object:
-        row = self.connection.execute(query, parameters or None).fetchone()
-        return row[0] if row else None
-
-    def _relation(self, name: Name) -> bool:
-        return bool(
-            self._one(
-                "SELECT true FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-                " WHERE n.nspname = %s AND c.relname = %s",
-                name.schema,
-                name.name,
-            )
-        )
-
-    def _columns(self, table: Name, *wanted: str | Expression) -> dict[str, _Column] | None:
-        """The table's columns; None if it isn't a plain table, lacks one, or an expression is not sound."""
-        oid = self._one(_TABLE, table.schema, table.name)
-        if oid is None:
-            return None
-        columns = {row[0]: _Column(*row) for row in self.connection.execute(_COLUMNS, (oid,))}
-        for each in wanted:
-            if isinstance(each, str):
-                if each not in columns:
-                    return None
-            elif not each.columns <= columns.keys() or not self._sound(each):
-                return None
-        return columns
-
-    def _sound(self, expression: Expression) -> bool:
-        called = sorted(expression.functions)
-        lists = [name for name, _ in called], [taking for _, taking in called]
-        return bool(self._one(_SOUND, *lists, sorted(expression.operators), sorted(expression.types)))
-
-    def _labels(self, name: str) -> tuple[str, ...] | None:
-        rows = self.connection.execute(
-            "SELECT enumlabel FROM pg_catalog.pg_enum WHERE enumtypid = to_regtype(%s)", (name,)
-        ).fetchall()
-        return tuple(row[0] for row in rows) or None
-
-    def _convertible(self, name: str) -> bool:
-        return self.connection.info.server_version >= _INPUT_IS_VALID and bool(
-            self._one(
-                "SELECT typtype = 'b' AND typnamespace = 'pg_catalog'::regnamespace FROM pg_catalog.pg_type"
-                " WHERE oid = to_regtype(%s)",
-                name,
-            )
-        )
 
     def _counted(self, kind: str, query: Composed, one: str, many: str) -> Answer | None:
         """How many rows the query lists; `many` has `{}` for their number."""
@@ -319,7 +240,7 @@ _INTEGERS = ("smallint", "integer", "bigint")
 _TEXTS = ("text", "character varying")
 
 
-def _comparable(ours: _Column, theirs: _Column) -> bool:
+def _comparable(ours: Column, theirs: Column) -> bool:
     """`=` of these is what the foreign key would compare them with."""
     if ours.collation != theirs.collation:
         return False

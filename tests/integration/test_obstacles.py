@@ -116,10 +116,12 @@ WILL_FAIL = [
     ('CREATE EXTENSION "nowhere"', "missing_extension", None, "nowhere"),
     ("CREATE EXTENSION IF NOT EXISTS plpgsql_check VERSION '2'", "missing_extension", None, "plpgsql_check 2"),
     (
-        "BEGIN; CREATE TYPE \"Role_new\" AS ENUM ('ADMIN', 'USER');"
-        ' ALTER TABLE "User" ALTER COLUMN role DROP DEFAULT;'
-        ' ALTER TABLE "User" ALTER COLUMN role TYPE "Role_new" USING (role::text::"Role_new");'
-        ' ALTER TYPE "Role" RENAME TO "Role_old"; ALTER TYPE "Role_new" RENAME TO "Role"; COMMIT;',
+        (
+            "BEGIN; CREATE TYPE \"Role_new\" AS ENUM ('ADMIN', 'USER');"
+            ' ALTER TABLE "User" ALTER COLUMN role DROP DEFAULT;'
+            ' ALTER TABLE "User" ALTER COLUMN role TYPE "Role_new" USING (role::text::"Role_new");'
+            ' ALTER TYPE "Role" RENAME TO "Role_old"; ALTER TYPE "Role_new" RENAME TO "Role"; COMMIT;'
+        ),
         "cast",
         1,
         "1 value of role in public.",
@@ -172,8 +174,10 @@ WILL_SUCCEED = [
     'ALTER TABLE "User" ADD CHECK (age >= 0) NOT VALID',
     'ALTER TABLE "User" ADD CHECK (own(age) > -2)',
     "CREATE EXTENSION IF NOT EXISTS plpgsql VERSION '9.9'",
-    "CREATE TYPE n AS ENUM ('ADMIN', 'USER', 'GUEST', 'MORE');"
-    'ALTER TABLE "User" ALTER COLUMN role TYPE n USING (role::text::n)',
+    (
+        "CREATE TYPE n AS ENUM ('ADMIN', 'USER', 'GUEST', 'MORE');"
+        'ALTER TABLE "User" ALTER COLUMN role TYPE n USING (role::text::n)'
+    ),
     'ALTER TABLE "User" ALTER COLUMN code TYPE VARCHAR(2)',
     'ALTER TABLE "User" ALTER COLUMN role TYPE text USING role::text',
     # What an earlier statement mends.
@@ -183,8 +187,10 @@ WILL_SUCCEED = [
     'TRUNCATE "User"; ALTER TABLE "User" ADD COLUMN fresh int NOT NULL',
     'ALTER TABLE "User" ALTER email TYPE int USING id, ALTER email SET NOT NULL, ADD UNIQUE (email)',
     'ALTER TABLE "User" DROP COLUMN email, ADD COLUMN email int, ADD CONSTRAINT c UNIQUE (email)',
-    'ALTER TABLE "User" RENAME email TO mail; ALTER TABLE "User" RENAME nick TO email;'
-    'CREATE UNIQUE INDEX i ON "User" (email)',
+    (
+        'ALTER TABLE "User" RENAME email TO mail; ALTER TABLE "User" RENAME nick TO email;'
+        'CREATE UNIQUE INDEX i ON "User" (email)'
+    ),
     'ALTER TABLE "User" RENAME TO old; CREATE TABLE "User" (email text); CREATE UNIQUE INDEX i ON "User" (email)',
     'DROP TABLE "User"; CREATE TABLE "User" (email text); ALTER TABLE "User" ADD COLUMN b int NOT NULL',
     "CREATE TABLE hollower (a int); ALTER TABLE hollower ADD b int NOT NULL; CREATE UNIQUE INDEX i ON hollower (a)",

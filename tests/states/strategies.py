@@ -10,7 +10,7 @@ from states.classification import Approval, ClassifyFacts
 from states.comparison import Difference
 from states.deployment import DeployFacts, Failure
 from states.effects import MarkApplied, MarkRolledBack
-from states.facts import Cause, Check, History, Key, Note, Outcome, Replay, Row, Statement, Subject, Visibility
+from states.facts import Cause, Check, History, Key, Note, Obstacle, Outcome, Replay, Row, Statement, Subject, Visibility
 from states.inspection import InspectFacts
 from states.preflight import PreflightFacts
 from states.resolution import ResolveFacts
@@ -205,6 +205,7 @@ any_evidence = st.builds(
     differences=st.just(()),
     reasons=st.sampled_from(((), ("a reason.",))),
     evidence_digest=st.sampled_from(("sha256:1", "sha256:2")),
+    obstacles=st.sampled_from(((), (), (Obstacle(1, "duplicates", 2, "2 values occur more than once", "SELECT 1;"),))),
 )
 
 

@@ -14,7 +14,7 @@ from states.classification import Approval, ClassifyFacts
 from states.comparison import Difference
 from states.deployment import DeployFacts, Failure
 from states.effects import Deploy, MarkApplied, MarkRolledBack
-from states.facts import Cause, Check, History, Outcome
+from states.facts import Cause, Check, History, Obstacle, Outcome
 from states.inspection import InspectFacts
 from states.machine import DECIDES
 from states.preflight import PreflightFacts
@@ -45,6 +45,9 @@ EVIDENCE = Evidence(
     evidence_digest="sha256:1",
 )
 UNDECIDED = replace(EVIDENCE, verdict=Verdict.UNDECIDABLE, decision=Decision.OPERATOR)
+OBSTACLE = Obstacle(2, "duplicates", 3, "3 values of (a) occur more than once in public.t", "SELECT a FROM t;")
+RIGHT = Obstacle(3, "privileges", None, "app does not own public.t", "SELECT owner;")
+ABSENT = replace(EVIDENCE, verdict=Verdict.NOT_APPLIED, decision=Decision.MARK_ROLLED_BACK)
 PARTIAL = replace(EVIDENCE, verdict=Verdict.PARTIAL, decision=Decision.OPERATOR)
 WAITING = replace(EVIDENCE, verdict=Verdict.IN_PROGRESS, decision=Decision.WAIT)
 AS_APPLIED = Approval("m1", Decision.MARK_APPLIED, "sha256:1", "seen in production")
@@ -108,6 +111,24 @@ REFUSALS: list[tuple[State, Any, str, Exit]] = [
     (State.CLASSIFY, ClassifyFacts(STAMPABLE), "classify.consent", Exit.BLOCKED),
     (State.CLASSIFY, ClassifyFacts(MAY_RUN), "classify.in_progress", Exit.BUSY),
     (State.CLASSIFY, ClassifyFacts(EVIDENCE), "classify.consent", Exit.BLOCKED),
+    (
+        State.CLASSIFY,
+        ClassifyFacts(replace(ABSENT, obstacles=(OBSTACLE,)), consented=True),
+        "classify.cause_holds",
+        Exit.BLOCKED,
+    ),
+    (
+        State.CLASSIFY,
+        ClassifyFacts(replace(UNDECIDED, obstacles=(OBSTACLE,)), approval=AS_ROLLED_BACK),
+        "classify.cause_holds",
+        Exit.BLOCKED,
+    ),
+    (
+        State.CLASSIFY,
+        ClassifyFacts(replace(UNDECIDED, obstacles=(OBSTACLE,)), consented=True),
+        "classify.undecidable",
+        Exit.BLOCKED,
+    ),
     (State.CLASSIFY, ClassifyFacts(WAITING, consented=True), "classify.in_progress", Exit.BUSY),
     (State.CLASSIFY, ClassifyFacts(WAITING, approval=AS_APPLIED), "classify.in_progress", Exit.BUSY),
     (State.CLASSIFY, ClassifyFacts(UNDECIDED, consented=True), "classify.undecidable", Exit.BLOCKED),
@@ -174,6 +195,9 @@ MOVES: list[tuple[State, Any, State]] = [
     (State.CLASSIFY, ClassifyFacts(EVIDENCE, consented=True), State.RESOLVE),
     (State.CLASSIFY, ClassifyFacts(EVIDENCE, approval=AS_APPLIED), State.RESOLVE),
     (State.CLASSIFY, ClassifyFacts(UNDECIDED, approval=AS_ROLLED_BACK), State.RESOLVE),
+    # What is marked applied isn't run again.
+    (State.CLASSIFY, ClassifyFacts(replace(EVIDENCE, obstacles=(OBSTACLE,)), consented=True), State.RESOLVE),
+    (State.CLASSIFY, ClassifyFacts(replace(UNDECIDED, obstacles=(OBSTACLE,)), approval=AS_APPLIED), State.RESOLVE),
     (State.RESOLVE, RESOLVED, State.VERIFY),
     (State.RESOLVE, replace(RESOLVED, after=PENDING), State.DEPLOY),
     (State.RESOLVE, replace(RESOLVED, after=FAILED), State.INSPECT),
@@ -250,6 +274,19 @@ def test_a_script_that_ran_to_its_end_is_never_approved_as_rolled_back(known: st
     facts = ClassifyFacts(evidence, ran_to_its_end=ran, approval=AS_ROLLED_BACK, consented=True)
     assert decide(State.CLASSIFY, facts).to is State.BLOCKED
     assert decide(State.CLASSIFY, replace(facts, approval=AS_APPLIED)).to is State.RESOLVE
+
+
+def test_what_would_fail_again_is_said_with_its_statement_and_its_query() -> None:
+    """The refusal names migration, statement and count; the remedy has each query on a line of its own."""
+    answer = decide(State.CLASSIFY, ClassifyFacts(replace(ABSENT, obstacles=(OBSTACLE, RIGHT)), consented=True))
+    assert isinstance(answer, Refusal)
+    assert answer.fact == (
+        "m1 would fail again. Statement 2: 3 values of (a) occur more than once in public.t; "
+        "statement 3: app does not own public.t. Nothing was changed."
+    )
+    assert {"SELECT a FROM t;", "SELECT owner;"} < set(answer.remedy.splitlines())
+    assert "Clean up" in answer.remedy
+    assert "Grant" in answer.remedy
 
 
 def test_a_void_approval_is_mentioned() -> None:

@@ -48,6 +48,7 @@ def check_resolve(facts: Facts) -> None:
     effect = resolution(facts)
     assert effect is not None
     assert effect.migration == evidence.migration
+    assert isinstance(effect, MarkApplied) or not evidence.obstacles
     kinds = {Decision.MARK_APPLIED: MarkApplied, Decision.MARK_ROLLED_BACK: MarkRolledBack}
     if facts.consented and evidence.decision in kinds:
         assert isinstance(effect, kinds[evidence.decision])
