@@ -12,6 +12,8 @@ class Entry(NamedTuple):
         advice: what to do, for people.
         sentences: PostgreSQL's messages as patterns, each with the code that it stands for.
         transient: another try can succeed with nothing changed.
+        prose: sentences that Prisma's JavaScript engine has in place of PostgreSQL's, as patterns, each with the
+            code that it stands for; None where it stands for several.
     """
 
     kind: str
@@ -19,6 +21,7 @@ class Entry(NamedTuple):
     advice: str
     sentences: tuple[tuple[str, str], ...] = ()
     transient: bool = False
+    prose: tuple[tuple[str, str | None], ...] = ()
 
 
 _EDIT = "Once this attempt is resolved, correct the script, and deploy again."
@@ -55,6 +58,7 @@ ENTRIES = (
             (r'could not create unique index ".+"', "23505"),
             (r'duplicate key value violates unique constraint ".+"', "23505"),
         ),
+        prose=((r"Unique constraint failed: .*", "23505"),),
     ),
     Entry(
         "nulls",
@@ -62,14 +66,24 @@ ENTRIES = (
         "Existing rows hold no value there. Fill them, or give a default, then deploy again.",
         (
             (r'column ".+" of relation ".+" contains null values', "23502"),
+            (r'column ".+" of table ".+" contains null values', "23502"),
             (r'null value in column ".+" .*violates not-null constraint', "23502"),
+            (r"domain .+ does not allow null values", "23502"),
         ),
+        prose=((r"Null constraint failed: .*", "23502"),),
     ),
     Entry(
         "foreign_key",
-        ("23503",),
+        ("23503", "23001"),
         "Existing rows refer to rows that are not there. Clean them up, then deploy again.",
-        ((r'(?:insert or )?update (?:or delete )?on table ".+" violates foreign key constraint ".+"', "23503"),),
+        (
+            (r'(?:insert or )?update (?:or delete )?on table ".+" violates foreign key constraint ".+"', "23503"),
+            (r'update or delete on table ".+" violates RESTRICT setting of foreign key constraint ".+"', "23001"),
+        ),
+        prose=(
+            (r"Foreign key constraint failed: .*", "23503"),
+            (r".*\bunknown variant `RestrictViolation`.*", "23001"),
+        ),
     ),
     Entry(
         "check",
@@ -77,18 +91,63 @@ ENTRIES = (
         "Existing rows break the new rule. Clean them up, then deploy again.",
         (
             (r'check constraint ".+" (?:of relation ".+" )?is violated by some row', "23514"),
-            (r'new row for relation ".+" violates check constraint ".+"', "23514"),
+            (r'new row for relation ".+" violates (?:check|partition) constraint(?: ".+")?', "23514"),
+            (r'(?:updated )?partition constraint .*of relation ".+" is violated by some row', "23514"),
+            (r'updated partition constraint for default partition ".+" would be violated by some row', "23514"),
+            (r'no partition of relation ".+" found for row', "23514"),
+            (r'value for domain .+ violates check constraint ".+"', "23514"),
+            (r'column ".+" of table ".+" contains values that violate the new constraint', "23514"),
+        ),
+    ),
+    Entry(
+        "exclusion",
+        ("23P01",),
+        "Existing rows exclude each other under the new rule. Clean them up, then deploy again.",
+        (
+            (r'could not create exclusion constraint ".+"', "23P01"),
+            (r'conflicting key value violates exclusion constraint ".+"', "23P01"),
         ),
     ),
     Entry(
         "cast",
-        ("22P02", "42804", "22001", "22003", "22007", "42846"),
+        ("22P02", "42804", "22001", "22003", "22007", "22008", "42846"),
         "A value, or a column's type, cannot be converted by itself: give a USING. " + _EDIT,
         (
-            (r"invalid input syntax for type .+", "22P02"),
+            (r"invalid input syntax for type (?:date|time|timestamp|interval)\b.*", "22007"),
+            (r"invalid input syntax for type (?!date|time|timestamp|interval).+", "22P02"),
             (r"invalid input value for enum .+", "22P02"),
-            (r'(?:default for )?column ".+" cannot be cast automatically to type .+', "42804"),
+            (
+                r'(?:default|generation expression)?(?: for )?column ".+" cannot be cast automatically to type .+',
+                "42804",
+            ),
+            (r'column ".+" is of type .+ but expression is of type .+', "42804"),
+            (r'foreign key constraint ".+" cannot be implemented', "42804"),
             (r"value too long for type .+", "22001"),
+            (r"(?:smallint|integer|bigint) out of range", "22003"),
+            (r"value .+ is out of range for type .+", "22003"),
+            (r"numeric field overflow", "22003"),
+            (r"(?:date/time field value|date|timestamp|interval) out of range.*", "22008"),
+            (r"cannot cast type .+ to .+", "42846"),
+        ),
+        prose=(
+            (r"The value provided for column .+ is too long\.", "22001"),
+            (r"Value out of range error\. .*", "22003"),
+            (r"Invalid input provided to query: .*", "22P02"),
+            (r".*\bunknown variant `InvalidInputValue`.*", "22P02"),
+        ),
+    ),
+    Entry(
+        "bad_value",
+        ("22", "21000"),
+        "A value does not allow what the script does with it. Correct the data or the script, then deploy again.",
+        (
+            (r"division by zero", "22012"),
+            (r"query string argument of EXECUTE is null", "22004"),
+            (r"null value not allowed .*", "22004"),
+            (r"invalid regular expression: .+", "2201B"),
+            (r"invalid byte sequence for encoding .+", "22021"),
+            (r"more than one row returned by a subquery used as an expression", "21000"),
+            (r"ON CONFLICT DO UPDATE command cannot affect row a second time", "21000"),
         ),
     ),
     Entry(
@@ -97,6 +156,14 @@ ENTRIES = (
         "Another session was in the way. " + _AGAIN,
         (("deadlock detected", "40P01"),),
         transient=True,
+    ),
+    Entry(
+        "write_conflict",
+        ("40001",),
+        "Another session changed the same rows. " + _AGAIN,
+        ((r"could not serialize access due to .+", "40001"),),
+        transient=True,
+        prose=(("Transaction write conflict", None),),  # a deadlock too
     ),
     Entry(
         "lock_timeout",
@@ -147,15 +214,20 @@ ENTRIES = (
         ("42P01", "42703", "42883", "42704", "3F000"),
         "Something that the script needs is not there. It never means that the script was applied.",
         (
-            (r'(?:relation|table|view|index|sequence) ".+" does not exist', "42P01"),
+            (r'(?:relation|table|view|materialized view|sequence) ".+" does not exist', "42P01"),
+            (r'index ".+" does not exist', "42704"),
             (r'column ".+" of relation ".+" does not exist', "42703"),
             (r"column .+ does not exist", "42703"),
             (r"(?:function|operator) .+ does not exist", "42883"),
             (r"operator does not exist: .+", "42883"),
             (r'constraint ".+" of relation ".+" does not exist', "42704"),
-            (r'(?:type|role|extension) ".+" does not exist', "42704"),
+            (r'(?:type|role|extension|collation|publication|access method) ".+" does not exist', "42704"),
+            (r'(?:trigger|policy|rule) ".+" for (?:table|relation) ".+" does not exist', "42704"),
+            (r'(?:data type .+ has no default operator class|operator class ".+" does not exist) .+', "42704"),
             (r'schema ".+" does not exist', "3F000"),
+            (r"no schema has been selected to create in", "3F000"),
         ),
+        prose=((r"No such table: .*", "42P01"), (r"Error accessing result set, column not found: .*", "42703")),
     ),
     Entry(
         "in_failed_transaction",
@@ -180,6 +252,59 @@ ENTRIES = (
         (
             (r"cannot drop .+ because other objects depend on it", "2BP01"),
             (r"cannot drop .+ because .+ (?:requires|depends on) it", "2BP01"),
+            (r'role ".+" cannot be dropped because some objects depend on it', "2BP01"),
+            (r"cannot alter type of a column used .+", "0A000"),
+        ),
+    ),
+    Entry(
+        "invalid_definition",
+        ("42P16", "42P17", "42P13", "42830", "42809", "42P10", "42611"),
+        "PostgreSQL does not allow such a definition. " + _EDIT,
+        (
+            (r'multiple primary keys for table ".+" are not allowed', "42P16"),
+            (r"cannot drop columns from view", "42P16"),
+            (r'cannot change (?:name|data type) of view column ".+" .+', "42P16"),
+            (r"functions in index (?:expression|predicate) must be marked IMMUTABLE", "42P17"),
+            (r"generation expression is not immutable", "42P17"),
+            (r"cannot change return type of existing function", "42P13"),
+            (r"return type mismatch in function declared to return .+", "42P13"),
+            (r'there is no (?:unique constraint matching given|primary key for referenced).* table ".+".*', "42830"),
+            (r"number of referencing and referenced columns for foreign key disagree", "42830"),
+            (r'".+" is not a .+', "42809"),
+            (r'ALTER action .+ cannot be performed on relation ".+"', "42809"),
+            (
+                r"there is no unique or exclusion constraint matching the ON CONFLICT specification",
+                "42P10",
+            ),
+        ),
+    ),
+    Entry(
+        "in_use",
+        ("55006",),
+        "Something still uses what the script works on, the script's own session perhaps. " + _EDIT,
+        (
+            (r"cannot .+ because it is being used by active queries in this session", "55006"),
+            (r"cannot .+ because it has pending trigger events", "55006"),
+        ),
+    ),
+    Entry(
+        "limit_exceeded",
+        ("54", "53400"),
+        "It is more than PostgreSQL takes, or more than it is set to take. " + _EDIT,
+        (
+            (r"index row (?:size|requires) .+", "54000"),
+            (r"tables can have at most [0-9]+ columns", "54011"),
+            (r"requested length too large", "54000"),
+            (r"temporary file size exceeds .+", "53400"),
+        ),
+    ),
+    Entry(
+        "out_of_memory",
+        ("53200",),
+        "The server had no memory left for it, or for its locks: give it more, then deploy again.",
+        (
+            (r"out of memory", "53200"),
+            (r"out of shared memory", "53200"),
         ),
     ),
     Entry(
@@ -204,18 +329,29 @@ ENTRIES = (
             (r'too many connections for (?:role|database) ".+"', "53300"),
         ),
         transient=True,
+        prose=((r"Too many DB connections opened.*", "53300"),),
     ),
     Entry(
         "connection_lost",
-        ("57P01", "57P02", "57P03", "08"),
+        ("57P01", "57P02", "57P03", "57P05", "25P03", "25P04", "08"),
         "The connection was lost: the script may have gone on by itself. " + _AGAIN,
         (
             ("terminating connection due to administrator command", "57P01"),
             ("terminating connection because of crash of another server process", "57P02"),
             ("the database system is (?:starting up|shutting down|in recovery mode)", "57P03"),
+            ("terminating connection due to idle-session timeout", "57P05"),
+            ("terminating connection due to idle-in-transaction timeout", "25P03"),
+            ("terminating connection due to transaction timeout", "25P04"),
+            ("server closed the connection unexpectedly", "08006"),
         ),
         transient=True,
+        prose=(
+            (r"Connection terminated(?: unexpectedly| due to connection timeout)?", None),
+            (r"Server has closed the connection\.", None),
+            (r"Database not reachable: .*", None),
+        ),
     ),
+    Entry("raised", ("P0001",), "The script itself, or a function that it calls, raised this error. " + _EDIT),
     Entry("not_supported", ("0A000",), "PostgreSQL cannot do that as it is written. " + _EDIT),
     Entry("unknown", (), "The ledger does not tell why: see the server's log."),
 )

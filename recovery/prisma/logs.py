@@ -1,6 +1,6 @@
 """Why a migration failed, from the ledger's `logs`. It explains; it never proves that nothing was done.
 
-Prisma's native engine writes PostgreSQL's code, its JavaScript engine PostgreSQL's sentence alone:
+Prisma's native engine writes PostgreSQL's code, its JavaScript engine PostgreSQL's sentence alone, or one of its own:
 the code is then inferred where the sentence leaves no doubt (in English; else the cause is unknown).
 """
 
@@ -12,6 +12,8 @@ from states.facts import Cause
 _BY_KIND = {entry.kind: entry for entry in ENTRIES}
 _SENTENCES = tuple((re.compile(sentence), code, entry) for entry in ENTRIES for sentence, code in entry.sentences)
 
+_PROSE = tuple((re.compile(sentence), code, entry) for entry in ENTRIES for sentence, code in entry.prose)
+
 # At the start of a line: a statement quoted in the log can hold the same words.
 _CODE = re.compile(r"^Database error code: ([0-9A-Z]{5})\s*$", re.MULTILINE)
 _DEBUG_CODE = re.compile(r"\bcode: SqlState\(E([0-9A-Z]{5})\)")
@@ -22,6 +24,8 @@ _PARSED = re.compile(r"\bparsed_severity: Some\((\w+)\)")
 _SAID = re.compile(r"^(?:Database error: )?(?:Error querying the database: )?(ERROR|FATAL|PANIC): +(.+)$", re.MULTILINE)
 #: After these nobody knows what was done: the connection, or the server, went away.
 _LOST = ("connection_lost", "too_many_connections", "in_failed_transaction")
+# The JavaScript engine's own sentence stands below this line, or is the first.
+_EXTERNAL = re.compile(r"\A(?:external connector error\n)?(.+)")
 _NOT_EMPTY = re.compile(r"\bP3005\b")
 
 
@@ -37,6 +41,10 @@ def cause(logs: str | None) -> Cause:
         return _cause(code, same[0] if same else _by_code(code))
     if len(read) == 1:
         return _cause(*read.pop())
+    if not said and (own := _EXTERNAL.match(text)):
+        for pattern, known, entry in _PROSE:
+            if pattern.fullmatch(own[1]):
+                return _cause(known, entry)
     return _cause(None, _BY_KIND["schema_not_empty" if _NOT_EMPTY.search(text) else "unknown"])
 
 

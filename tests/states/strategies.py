@@ -10,7 +10,20 @@ from states.classification import Approval, ClassifyFacts
 from states.comparison import Difference
 from states.deployment import DeployFacts, Failure
 from states.effects import MarkApplied, MarkRolledBack
-from states.facts import Cause, Check, History, Key, Note, Obstacle, Outcome, Replay, Row, Statement, Subject, Visibility
+from states.facts import (
+    Cause,
+    Check,
+    History,
+    Key,
+    Note,
+    Obstacle,
+    Outcome,
+    Replay,
+    Row,
+    Statement,
+    Subject,
+    Visibility,
+)
 from states.inspection import InspectFacts
 from states.preflight import PreflightFacts
 from states.resolution import ResolveFacts

@@ -54,6 +54,22 @@ KNOWN = [
     ("53100", "disk_full", False, 'could not extend file "base/1/2": No space left on device'),
     ("25006", "read_only", False, "cannot execute CREATE TABLE in a read-only transaction"),
     ("57P01", "connection_lost", True, "terminating connection due to administrator command"),
+    ("57P05", "connection_lost", True, "terminating connection due to idle-session timeout"),
+    ("25P03", "connection_lost", True, "terminating connection due to idle-in-transaction timeout"),
+    ("40001", "write_conflict", True, "could not serialize access due to concurrent update"),
+    ("53200", "out_of_memory", False, "out of shared memory"),
+    ("53200", "out_of_memory", False, "out of memory"),
+    ("23514", "check", False, 'no partition of relation "x" found for row'),
+    ("23514", "check", False, 'new row for relation "x" violates partition constraint'),
+    (
+        "23001",
+        "foreign_key",
+        False,
+        'update or delete on table "x" violates RESTRICT setting of foreign key constraint "c"',
+    ),
+    ("54000", "limit_exceeded", False, 'index row size 2712 exceeds btree version 4 maximum 2704 for index "i"'),
+    ("22021", "bad_value", False, 'invalid byte sequence for encoding "UTF8": 0x00'),
+    ("0A000", "dependent_objects", False, "cannot alter type of a column used by a view or rule"),
     ("53300", "too_many_connections", True, "sorry, too many clients already"),
 ]
 
@@ -68,9 +84,53 @@ def test_both_engines_give_the_same_cause(code: str, kind: str, said: str, *, tr
     assert advice(expected)
 
 
+EXTERNAL = """external connector error
+{said}
+   0: sql_schema_connector::apply_migration::apply_script
+           with migration_name="20260217000000_add_tokens"
+             at schema-engine/connectors/sql-schema-connector/src/apply_migration.rs:113
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "transient", "said"),
+    [
+        ("23505", "duplicates", False, "Unique constraint failed: i"),
+        ("23502", "nulls", False, "Null constraint failed: "),
+        ("23503", "foreign_key", False, "Foreign key constraint failed: t_id_fkey"),
+        ("22001", "cast", False, "The value provided for column Unavailable is too long."),
+        ("22003", "cast", False, "Value out of range error. integer out of range"),
+        ("42P01", "missing_object", False, "No such table: no"),
+        ("42703", "missing_object", False, "Error accessing result set, column not found: zz of relation t"),
+        ("53300", "too_many_connections", True, "Too many DB connections opened"),
+        (None, "write_conflict", True, "Transaction write conflict"),
+        (None, "connection_lost", True, "Connection terminated unexpectedly"),
+        (
+            "22P02",
+            "cast",
+            False,
+            "Error in the underlying connector (WASM_ERROR): Error: unknown variant `InvalidInputValue`, expected …",
+        ),
+    ],
+)
+def test_what_the_javascript_engine_says_in_its_own_words(
+    code: str | None, kind: str, said: str, *, transient: bool
+) -> None:
+    """Where it has a word of its own for PostgreSQL's error, that word is read, and only where the engine says it."""
+    assert cause(EXTERNAL.format(said=said)) == Cause(code, kind, transient)
+    assert cause(SCRIPTED.format(said=f'syntax error at or near "x"\n{said}')).kind == "syntax"
+    assert cause(f"something else\n{said}").kind == "unknown"
+
+
 @pytest.mark.parametrize(
     ("code", "kind", "transient"),
-    [("08006", "connection_lost", True), ("0A000", "not_supported", False), ("XX000", "unknown", False)],
+    [
+        ("08006", "connection_lost", True),
+        ("0A000", "not_supported", False),
+        ("22011", "bad_value", False),
+        ("P0001", "raised", False),
+        ("XX000", "unknown", False),
+    ],
 )
 def test_a_code_is_enough(code: str, kind: str, *, transient: bool) -> None:
     """A code tells the kind where the sentence tells nothing."""
