@@ -162,7 +162,8 @@ class _Asking:
         return self._counted("cast", query, f"1 value {what} is no {to}", f"{{}} values {what} are no {to}")
 
     def unavailable(self, probe: Unavailable) -> Answer | None:
-        if self.lookups.one("SELECT true FROM pg_catalog.pg_extension WHERE extname = %s", probe.name):
+        # pg_tle serves extensions of its own, which the server's list does not have.
+        if self.lookups.one("SELECT true FROM pg_catalog.pg_extension WHERE extname IN (%s, 'pg_tle')", probe.name):
             return None
         query = SQL("SELECT name, version FROM pg_catalog.pg_available_extension_versions WHERE name = {}").format(
             Literal(probe.name)

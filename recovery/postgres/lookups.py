@@ -97,9 +97,11 @@ class Lookups:
         return bool(self.one(_SOUND, *lists, sorted(expression.operators), sorted(expression.types)))
 
     def labels(self, name: str) -> tuple[str, ...] | None:
-        """An enum's; None if the type is none, or not there."""
+        """An enum's; None if the type is none, is not there, or has casts of its own."""
         rows = self.connection.execute(
-            "SELECT enumlabel FROM pg_catalog.pg_enum WHERE enumtypid = to_regtype(%s)", (name,)
+            "SELECT enumlabel FROM pg_catalog.pg_enum WHERE enumtypid = to_regtype(%s)"
+            " AND NOT EXISTS (SELECT FROM pg_catalog.pg_cast WHERE casttarget = enumtypid)",
+            (name,),
         ).fetchall()
         return tuple(row[0] for row in rows) or None
 
@@ -107,8 +109,10 @@ class Lookups:
         """Whether a text is a value of that type can be asked without an error."""
         return self.connection.info.server_version >= _INPUT_IS_VALID and bool(
             self.one(
-                "SELECT typtype = 'b' AND typnamespace = 'pg_catalog'::regnamespace FROM pg_catalog.pg_type"
-                " WHERE oid = to_regtype(%s)",
+                "SELECT typtype = 'b' AND typnamespace = 'pg_catalog'::regnamespace AND NOT EXISTS ("
+                " SELECT FROM pg_catalog.pg_cast c WHERE c.casttarget = t.oid"
+                " AND c.castsource IN ('text'::regtype, 'varchar'::regtype))"
+                " FROM pg_catalog.pg_type t WHERE t.oid = to_regtype(%s)",
                 name,
             )
         )

@@ -30,6 +30,9 @@ CREATE TABLE pair (x int, y int, PRIMARY KEY (x, y));
 INSERT INTO pair VALUES (1, 1);
 CREATE TABLE hollow (id int, a int);
 CREATE FUNCTION own(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT $1';
+CREATE TYPE other AS ENUM ('GUEST');
+CREATE FUNCTION cast_other(text) RETURNS other LANGUAGE sql AS $$ SELECT 'GUEST'::other $$;
+CREATE CAST (text AS other) WITH FUNCTION cast_other(text);
 CREATE TABLE parent (id int, a int);
 CREATE TABLE child () INHERITS (parent);
 INSERT INTO child VALUES (1, 1), (1, 1);
@@ -128,7 +131,7 @@ WILL_FAIL = [
     ),
     ('ALTER TABLE "User" ALTER COLUMN email TYPE "Role" USING email::"Role"', "cast", 2, "2 values of email"),
     ('ALTER TABLE "User" ALTER COLUMN code TYPE VARCHAR(1)', "cast", 1, "varchar(1)"),
-    ('CREATE TABLE other (id int); ALTER TABLE "User" ALTER email SET NOT NULL', "nulls", 1, "email"),
+    ('CREATE TABLE fresh (id int); ALTER TABLE "User" ALTER email SET NOT NULL', "nulls", 1, "email"),
     ("SET lock_timeout = '5s'; SELECT 1; CREATE UNIQUE INDEX i ON public.\"User\" (email)", "duplicates", 1, "email"),
     ('ALTER TABLE "User" ADD COLUMN fresh int; CREATE UNIQUE INDEX i ON "User" (email)', "duplicates", 1, "email"),
 ]
@@ -180,6 +183,7 @@ WILL_SUCCEED = [
     ),
     'ALTER TABLE "User" ALTER COLUMN code TYPE VARCHAR(2)',
     'ALTER TABLE "User" ALTER COLUMN role TYPE text USING role::text',
+    'ALTER TABLE "User" ALTER COLUMN email TYPE other USING email::other',
     # What an earlier statement mends.
     'DELETE FROM "User" WHERE id = 2; CREATE UNIQUE INDEX i ON "User" (email)',
     'UPDATE "User" SET email = id::text; ALTER TABLE "User" ALTER email SET NOT NULL, ADD UNIQUE (email)',
@@ -267,6 +271,11 @@ def test_names_are_those_of_the_schema_in_the_url(postgres: Server, database: st
         ("CREATE SCHEMA IF NOT EXISTS fresh", f"GRANT CREATE ON DATABASE {{}} TO {ROLE}", "create schemas"),
         ("CREATE SCHEMA IF NOT EXISTS closed", f"GRANT CREATE ON DATABASE {{}} TO {ROLE}", "create schemas"),
         ("ALTER TABLE theirs ADD COLUMN b int", f"ALTER TABLE closed.theirs OWNER TO {ROLE}", "does not own"),
+        (
+            "ALTER TABLE theirs ADD COLUMN IF NOT EXISTS id int; ALTER TABLE theirs ADD COLUMN b int",
+            f"ALTER TABLE closed.theirs OWNER TO {ROLE}",
+            "does not own",
+        ),
         ("CREATE INDEX i ON mine (id)", f"GRANT CREATE ON SCHEMA closed TO {ROLE}", "in schema closed"),
         (
             "ALTER TABLE mine ADD FOREIGN KEY (id) REFERENCES theirs (id)",
