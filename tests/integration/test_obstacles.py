@@ -190,6 +190,8 @@ WILL_SUCCEED = [
     'DO $$ BEGIN DELETE FROM "User" WHERE id = 2; END $$; CREATE UNIQUE INDEX i ON "User" (email)',
     'TRUNCATE "User"; ALTER TABLE "User" ADD COLUMN fresh int NOT NULL',
     'ALTER TABLE "User" ALTER email TYPE int USING id, ALTER email SET NOT NULL, ADD UNIQUE (email)',
+    'ALTER TABLE "User" ALTER email TYPE int USING id; ALTER TABLE "User" ALTER email SET NOT NULL, ADD UNIQUE (email)',
+    'ALTER TABLE "User" DROP COLUMN age; ALTER TABLE "User" ADD COLUMN age int; ALTER TABLE "User" ADD CHECK (age > 0)',
     'ALTER TABLE "User" DROP COLUMN email, ADD COLUMN email int, ADD CONSTRAINT c UNIQUE (email)',
     (
         'ALTER TABLE "User" RENAME email TO mail; ALTER TABLE "User" RENAME nick TO email;'
