@@ -10,8 +10,12 @@ from recovery.errors import UsageError
 
 #: Name of the file; looked for from the working directory upwards, to the root of the git checkout.
 FILE = "prisma-recovery.toml"
+#: Names the journal where the command line does not; a URL with a password is better kept out of files.
+JOURNAL_VARIABLE = "PRISMA_RECOVERY_JOURNAL"
+#: Instead of a URL: the journal is in the production database itself.
+TARGET = "target"
 
-Automatic = Literal["applied", "not_applied", "deploy"]
+Automatic = Literal["applied", "not_applied", "deploy", "pipeline"]
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 Command = Annotated[tuple[Text, ...], msgspec.Meta(min_length=1)]
 
@@ -41,6 +45,15 @@ class Scratch(_Table, frozen=True):
 
     def __repr__(self) -> str:
         return "Scratch(url=None)" if self.url is None else "Scratch(url=***)"
+
+
+class Journal(_Table, frozen=True):
+    """`[journal]`: where the journal is kept: `target`, or a PostgreSQL URL; None for a file in the project."""
+
+    url: Text | None = None
+
+    def __repr__(self) -> str:
+        return f"Journal(url={self.url!r})" if self.url in (None, TARGET) else "Journal(url=***)"
 
 
 class Git(_Table, frozen=True):
@@ -86,6 +99,7 @@ class Config(_Table, frozen=True):
     prisma: Prisma = Prisma()
     auto: frozenset[Automatic] = frozenset()
     scratch: Scratch = Scratch()
+    journal: Journal = Journal()
     git: Git = Git()
     pipeline: Pipeline = Pipeline()
     path: Path | None = None
@@ -97,6 +111,7 @@ _TABLES: dict[str, type[_Table]] = {
     "production": Production,
     "prisma": Prisma,
     "scratch": Scratch,
+    "journal": Journal,
     "git": Git,
     "pipeline": Pipeline,
     "pipeline.steps": Step,

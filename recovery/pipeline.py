@@ -8,6 +8,7 @@ import hashlib
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from recovery import events
@@ -31,16 +32,33 @@ def unfinished(memory: Memory, steps: Sequence[Step]) -> bool:
     return memory.pipeline and any(memory.steps.get(key(step)) != 0 for step in steps)
 
 
+#: Given steps that must run once and that the journal doesn't know: why none may be begun, or None.
+Doubt = Callable[[Sequence[Step]], Refusal | None]
+
+
+def begun(journal: Journal) -> dict[str, int | None]:
+    """Exit code of each step that any run of the journal began, by its key; None while in doubt."""
+    return recall(event for each in journal.runs() for event in journal.events(each)).steps
+
+
 def outcomes(journal: Journal, run: str, steps: Sequence[Step]) -> dict[str, int | None]:
     """Exit code of each step that was begun, by its key; None while in doubt.
 
     A step is its name and its command, whichever run it was begun in. Only an idempotent one is begun anew in a new
     run: that does no harm.
     """
-    ever = recall(event for each in journal.runs() for event in journal.events(each)).steps
+    ever = begun(journal)
     here = recall(journal.events(run)).steps
     known = {key(step): here if step.idempotent else ever for step in steps}
     return {name: steps[name] for name, steps in known.items() if name in steps}
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A person's word on steps, by their names: they are to be run again, or are done."""
+
+    repeat: tuple[str, ...] = ()
+    done: tuple[str, ...] = ()
 
 
 class PipelineRunner:
@@ -62,47 +80,60 @@ class PipelineRunner:
         self._environ = environ
         self._emit = emit
         self._on_output = on_output
+        self._repeated: frozenset[str] = frozenset()
 
-    def decide(self, run: str, *, repeat: Sequence[str], done: Sequence[str]) -> None:
-        """A person's word on steps in doubt: they are to be run again, or are done.
+    def decide(self, run: str, word: Word) -> None:
+        """Records a person's word on steps in doubt.
 
         Raises:
             UsageError: no step has one of these names; nothing is recorded then.
         """
         steps = {step.name: step for step in self._steps}
-        for name in (*repeat, *done):
+        for name in (*word.repeat, *word.done):
             if name not in steps:
                 raise UsageError(
                     "pipeline.unknown_step",
                     f"No pipeline step is named {name}; known: {', '.join(steps) or 'none'}. Nothing was run.",
                     "Correct the name.",
                 )
-        for name in (*repeat, *done):
-            payload = {"step": key(steps[name]), "exit_code": 0 if name in done else None}
+        for name in (*word.repeat, *word.done):
+            payload = {"step": key(steps[name]), "exit_code": 0 if name in word.done else None}
             self._journal.append(run, Kind.STEP_DECIDED, State.PIPELINE_READY, payload)
+        self._repeated = frozenset(word.repeat)
 
-    def run(self, run: str) -> Ended:
-        """Runs what is left, in order; stops at the first step that fails or is in doubt."""
+    def run(self, run: str, doubt: Doubt) -> Ended:
+        """Runs what is left, in order; stops at the first step that fails or is in doubt.
+
+        Args:
+            run: the recovery.
+            doubt: asked once, before any step, about those that must run once and are unknown to the journal, unless
+                a person said to repeat them.
+        """
         memory = recall(self._journal.events(run))
         if memory.state is not State.PIPELINE_READY:
-            refusal = Refusal(
+            closed = Refusal(
                 "pipeline.not_ready",
                 f"The recovery stands at {memory.state}, so the gate is closed. No step was run.",
                 "Run prisma-recovery run first.",
             )
-            return Ended(run, memory.state, refusal.exit, refusal)
+            return Ended(run, memory.state, closed.exit, closed)
         if not memory.pipeline:
             self._journal.append(run, Kind.PIPELINE, State.PIPELINE_READY, {})
-        begun = outcomes(self._journal, run, self._steps)
+        known = outcomes(self._journal, run, self._steps)
+        first = [step for step in self._steps if not step.idempotent and key(step) not in known]
+        unsure = [step for step in first if step.name not in self._repeated]
+        if unsure and (refusal := doubt(unsure)):
+            self._emit(events.Refused(State.PIPELINE_READY, refusal))
+            return Ended(run, State.PIPELINE_READY, refusal.exit, refusal)
         for step in self._steps:
-            refusal_or_none = self._one(run, step, begun)
+            refusal_or_none = self._one(run, step, known)
             if refusal_or_none is not None:
                 self._emit(events.Refused(State.PIPELINE_READY, refusal_or_none))
                 return Ended(run, State.PIPELINE_READY, refusal_or_none.exit, refusal_or_none)
         return Ended(run, State.PIPELINE_READY, Exit.READY)
 
-    def _one(self, run: str, step: Step, begun: Mapping[str, int | None]) -> Refusal | None:
-        before = begun.get(key(step), "never")
+    def _one(self, run: str, step: Step, known: Mapping[str, int | None]) -> Refusal | None:
+        before = known.get(key(step), "never")
         if before == 0:
             self._emit(events.StepEnded(step.name, 0, 0.0, already_done=True))
             return None

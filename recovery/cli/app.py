@@ -32,6 +32,14 @@ Schema = Annotated[Path | None, typer.Option(help="schema.prisma or its folder; 
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", help="prisma-recovery.toml; without it looked for upwards.")
 ]
+Journal = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="Where the journal is: a PostgreSQL URL, or `target` for the production database itself; "
+        "without it PRISMA_RECOVERY_JOURNAL, else a file in the project.",
+    ),
+]
 ExpectHost = Annotated[str | None, typer.Option(help="The host that the target must have.")]
 ExpectDatabase = Annotated[str | None, typer.Option(help="The database that the target must be.")]
 ExpectCommit = Annotated[str | None, typer.Option(help="The commit, branch or tag that must be checked out.")]
@@ -121,6 +129,7 @@ def run(
     expect_database: ExpectDatabase = None,
     expect_commit: ExpectCommit = None,
     waive: Waive = None,
+    journal: Journal = None,
 ) -> None:
     """Start a recovery, or go on with the unfinished one."""
     with _errors_shown(), _server_ahead() as started:
@@ -128,7 +137,15 @@ def run(
         from recovery.cli.session import Options, Session
 
         options = Options(
-            database_url, migrations, schema, config, expect_host, expect_database, expect_commit, tuple(waive or ())
+            database_url,
+            migrations,
+            schema,
+            config,
+            expect_host,
+            expect_database,
+            expect_commit,
+            tuple(waive or ()),
+            journal,
         )
         session = Session(options, started)
         if plan:
@@ -170,13 +187,15 @@ def status(
     json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
     config: ConfigFile = None,
     schema: Schema = None,
+    journal: Journal = None,
+    database_url: DatabaseUrl = None,
 ) -> None:
     """Where do the recoveries of this project stand, and what is to be done now? Reads the journal only."""
     from recovery.cli.records import show_status
     from recovery.cli.session import Options, Session
 
     with _errors_shown():
-        show_status(Session(Options(config=config, schema=schema)), as_json=json)
+        show_status(Session(Options(database_url, schema=schema, config=config, journal=journal)), as_json=json)
 
 
 @app.command()
@@ -190,13 +209,15 @@ def approve(
     run: RunId = None,
     config: ConfigFile = None,
     schema: Schema = None,
+    journal: Journal = None,
+    database_url: DatabaseUrl = None,
 ) -> None:
     """Decide a failed migration where the evidence doesn't. Counts for exactly this evidence, at the next `run`."""
     from recovery.cli.records import record_approval
     from recovery.cli.session import Options, Session
 
     with _errors_shown():
-        session = Session(Options(config=config, schema=schema))
+        session = Session(Options(database_url, schema=schema, config=config, journal=journal))
         record_approval(session, run, migration, evidence, reason, applied=applied, rolled_back=rolled_back)
 
 
@@ -207,13 +228,15 @@ def abort(
     run: RunId = None,
     config: ConfigFile = None,
     schema: Schema = None,
+    journal: Journal = None,
+    database_url: DatabaseUrl = None,
 ) -> None:
     """Give up the unfinished recovery. Changes nothing in the database."""
     from recovery.cli.records import record_abort
     from recovery.cli.session import Options, Session
 
     with _errors_shown():
-        record_abort(Session(Options(config=config, schema=schema)), run, reason)
+        record_abort(Session(Options(database_url, schema=schema, config=config, journal=journal)), run, reason)
 
 
 @app.command()
@@ -229,14 +252,25 @@ def pipeline(
     expect_database: ExpectDatabase = None,
     expect_commit: ExpectCommit = None,
     waive: Waive = None,
+    journal: Journal = None,
 ) -> None:
     """Run the pipeline's steps behind the open gate, each at most once; goes on where it stopped."""
     from recovery.cli.recover import run_pipeline
     from recovery.cli.session import Options, Session
+    from recovery.pipeline import Word
 
     options = Options(
-        database_url, migrations, schema, config, expect_host, expect_database, expect_commit, tuple(waive or ())
+        database_url,
+        migrations,
+        schema,
+        config,
+        expect_host,
+        expect_database,
+        expect_commit,
+        tuple(waive or ()),
+        journal,
     )
     with _errors_shown():
-        code = run_pipeline(Session(options), _ask_database, repeat=tuple(repeat or ()), done=tuple(done or ()))
+        word = Word(tuple(repeat or ()), tuple(done or ()))
+        code = run_pipeline(Session(options), _ask_database, _asker(), word)
     raise typer.Exit(int(code))

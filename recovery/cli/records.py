@@ -1,4 +1,4 @@
-"""`status`, `approve`, `abort`: what needs the journal only."""
+"""`status`, `approve`, `abort`: what needs the journal only, wherever it is."""
 
 import contextlib
 from collections.abc import Iterator
@@ -9,7 +9,6 @@ from rich.markup import escape
 
 from recovery.cli.session import Session
 from recovery.errors import UsageError
-from recovery.journal.sqlite import SqliteJournal, all_targets
 from recovery.memory import Kind, Memory, recall
 from recovery.report.document import encode
 from states.classification import NEVER_APPROVED
@@ -30,13 +29,8 @@ class Standing:
 
 
 def _runs(session: Session) -> Iterator[tuple[str, str, Memory]]:
-    for target, runs in all_targets(session.home()).items():
-        journal = SqliteJournal.find(session.home(), target)
-        if journal is None:
-            continue
-        with contextlib.closing(journal):
-            for run in runs:
-                yield target, run, recall(journal.events(run))
+    for target, run, events in session.store().everything():
+        yield target, run, recall(events)
 
 
 def _next(memory: Memory) -> str:
@@ -78,7 +72,7 @@ def _unfinished(session: Session, run: str | None) -> tuple[str, str, Memory]:
     if not found:
         raise UsageError(
             "run.none",
-            f"The journal of {session.home()} has no unfinished recovery {run or ''}. Nothing was recorded.".replace(
+            f"The journal {session.store()} has no unfinished recovery {run or ''}. Nothing was recorded.".replace(
                 " .", "."
             ),
             "See prisma-recovery status.",
@@ -140,7 +134,7 @@ def record_approval(
             "Bring production to what it says, and run again, or approve it as applied.",
         )
     decision = Decision.MARK_APPLIED if applied else Decision.MARK_ROLLED_BACK
-    with contextlib.closing(SqliteJournal.open(session.home(), target)) as journal:
+    with contextlib.closing(session.store().open(target)) as journal:
         payload = {"migration": migration, "decision": decision, "evidence": evidence, "reason": reason}
         journal.append(name, Kind.APPROVED, memory.state, payload)
     print(f"Recorded in run {name}. `prisma-recovery run` acts on it, if the evidence is still the same.")  # noqa: T201
@@ -151,7 +145,7 @@ def record_abort(session: Session, run: str | None, reason: str) -> None:
     target, name, memory = _unfinished(session, run)
     machine = RecoveryMachine(memory.state)
     machine.abort(reason)
-    with contextlib.closing(SqliteJournal.open(session.home(), target)) as journal:
+    with contextlib.closing(session.store().open(target)) as journal:
         journal.append(name, Kind.MOVED, memory.state, {"from": memory.state, "to": State.ABORTED, "because": reason})
     left = "what it changed in the database stays" if memory.changed else "it had changed nothing in the database"
     print(f"Run {name} is given up; {left}. `prisma-recovery run` starts a new one.")  # noqa: T201

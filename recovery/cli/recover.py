@@ -1,7 +1,6 @@
-"""`run` and `pipeline`: the engine with the real world, a SQLite journal, and a person or a rule that consents."""
+"""`run` and `pipeline`: the engine with the real world, a journal, and a person or a rule that consents."""
 
 import contextlib
-import os
 import secrets
 import sys
 from collections.abc import Callable, Iterator
@@ -9,11 +8,13 @@ from datetime import UTC, datetime
 
 from recovery import events
 from recovery.cli.consent import Consent
+from recovery.cli.once import doubt
 from recovery.cli.session import Session
 from recovery.engine import Engine
-from recovery.journal.sqlite import SqliteJournal
-from recovery.memory import recall
-from recovery.pipeline import PipelineRunner, unfinished
+from recovery.journal import Journal
+from recovery.journal.open import Store
+from recovery.memory import Memory, recall
+from recovery.pipeline import PipelineRunner, Word, unfinished
 from recovery.plan import plan
 from recovery.ports import Ended
 from recovery.prisma.cli import PrismaCli
@@ -34,6 +35,7 @@ _WAITING = (
     "Interrupted: waiting for this command to end, since ending it would leave a failed migration behind. "
     "Interrupt again to leave it at work alone; the next run finds out what it did."
 )
+NO_WORD = Word()
 AskName = Callable[[str], str | None]
 
 
@@ -46,9 +48,10 @@ def new_run() -> str:
 def _world(session: Session, ask: AskName, emit: events.Sink) -> Iterator[tuple[Target, RealWorld]]:
     target = session.target()
     launcher = find_launcher(session.project(), session.config.prisma.command)
-    cli = PrismaCli(session.project(), launcher, os.environ)
+    environment = session.environment()
+    cli = PrismaCli(session.project(), launcher, environment)
     project = session.project()
-    proof = fingerprint(project, launcher, os.environ) if lasting(project) else None
+    proof = fingerprint(project, launcher, environment) if lasting(project) else None
     with session.workshop(target) as workshop:
         observer = Observer(target, session.folder(), workshop, session.expectation(ask))
         world = RealWorld(
@@ -65,6 +68,25 @@ def _world(session: Session, ask: AskName, emit: events.Sink) -> Iterator[tuple[
             target.close()
 
 
+def _kept(store: Store, target: str) -> bool:
+    """There is a journal to go on with; nothing is made to find that out."""
+    found = store.find(target)
+    if found is not None:
+        found.close()
+    return found is not None
+
+
+def _refused(world: RealWorld, emit: events.Sink, state: State) -> Refusal | None:
+    """Preflight by itself, told only where it refuses."""
+    checks = world.checks()
+    answer = preflight.decide(PreflightFacts(checks))
+    if not isinstance(answer, Refusal):
+        return None
+    emit(events.ChecksMade(checks))
+    emit(events.Refused(state, answer))
+    return answer
+
+
 def recover(
     session: Session, ask_name: AskName, ask: Callable[[str], str] | None, *, yes: bool, pipeline: bool, verbose: bool
 ) -> Exit:
@@ -76,57 +98,58 @@ def recover(
 
         emit = beside(emit, sys.stderr)
     with _world(session, ask_name, emit) as (target, world):
-        journal = SqliteJournal.open(session.home(), target.identity.key)
-        with contextlib.closing(journal):
+        store = session.store()
+        # A schema of ours is made in no database before it is known to be the right one.
+        if store.shared and not _kept(store, target.identity.key) and (no := _refused(world, emit, State.PREFLIGHT)):
+            return no.exit
+        with contextlib.closing(store.open(target.identity.key)) as journal:
             runs = journal.runs()
             steps = session.config.pipeline.steps
             last = recall(journal.events(runs[-1])) if runs else None
             if pipeline and last is not None and last.state is State.PIPELINE_READY and unfinished(last, steps):
-                return _steps(session, journal, world, emit, runs[-1])
+                return _steps(session, journal, world, emit, runs[-1], ask)
             policy = Consent(session.config.auto, yes=yes, ask=ask, console=console)
             ended = Engine(world, journal, policy, emit, new_run).run(str(target.url), target.source)
             emit(events.RunEnded(ended.run, ended.state, int(ended.exit_code)))
             if pipeline and ended.state is State.PIPELINE_READY:
-                return _steps(session, journal, world, emit, ended.run)
+                return _steps(session, journal, world, emit, ended.run, ask)
     return ended.exit_code
 
 
-def run_pipeline(session: Session, ask_name: AskName, *, repeat: tuple[str, ...], done: tuple[str, ...]) -> Exit:
+def run_pipeline(session: Session, ask_name: AskName, ask: Callable[[str], str] | None, word: Word) -> Exit:
     """Runs what is left of the last run's pipeline, if the gate is still open."""
     emit = Terminal(console_of_output())
-    with _world(session, ask_name, emit) as (target, world):
-        journal = SqliteJournal.open(session.home(), target.identity.key)
-        with contextlib.closing(journal):
+    with _world(session, ask_name, emit) as (target, world), contextlib.ExitStack() as stack:
+        store = session.store()
+        last: Memory | None = None
+        if _kept(store, target.identity.key):
+            journal = stack.enter_context(contextlib.closing(store.open(target.identity.key)))
             runs = journal.runs()
             last = recall(journal.events(runs[-1])) if runs else None
-            if last is None or last.state is not State.PIPELINE_READY:
-                stands = "there is no recovery of this database" if last is None else f"it stands at {last.state}"
-                refusal = Refusal(
-                    "pipeline.not_ready",
-                    f"The gate is closed: {stands}. No step was run.",
-                    "Run prisma-recovery run first.",
-                )
-                emit(events.Refused(State.PREFLIGHT if last is None else last.state, refusal))
-                return refusal.exit
-            return _steps(session, journal, world, emit, runs[-1], repeat, done)
+            if last is not None and last.state is State.PIPELINE_READY:
+                return _steps(session, journal, world, emit, runs[-1], ask, word)
+        stands = "there is no recovery of this database" if last is None else f"it stands at {last.state}"
+        refusal = Refusal(
+            "pipeline.not_ready",
+            f"The gate is closed: {stands}. No step was run.",
+            "Run prisma-recovery run first.",
+        )
+        emit(events.Refused(State.PREFLIGHT if last is None else last.state, refusal))
+        return refusal.exit
 
 
 def _steps(
     session: Session,
-    journal: SqliteJournal,
+    journal: Journal,
     world: RealWorld,
     emit: events.Sink,
     run: str,
-    repeat: tuple[str, ...] = (),
-    done: tuple[str, ...] = (),
+    ask: Callable[[str], str] | None,
+    word: Word = NO_WORD,
 ) -> Exit:
     """The gate is looked at once more: what was proven may have changed since."""
-    checks = world.checks()
-    answer = preflight.decide(PreflightFacts(checks))
-    if isinstance(answer, Refusal):
-        emit(events.ChecksMade(checks))
-        emit(events.Refused(State.PIPELINE_READY, answer))
-        return answer.exit
+    if no := _refused(world, emit, State.PIPELINE_READY):
+        return no.exit
     facts = InspectFacts(world.inspect().history)
     left = (*facts.unsettled, *facts.history.pending)
     if left:
@@ -139,17 +162,17 @@ def _steps(
         return refusal.exit
     target = world.target
     variables = session.project().url_variables if session.options.database_url else ()
-    redact = Redactor(target.url.url)
+    redact = Redactor(target.url.url, *session.store().secrets)
     runner = PipelineRunner(
         journal,
         session.config.pipeline.steps,
         session.home(),
-        os.environ | dict.fromkeys(variables, target.url.url),
+        session.environment() | dict.fromkeys(variables, target.url.url),
         emit,
         lambda line: emit(events.OutputLine(redact(line))),
     )
-    runner.decide(run, repeat=repeat, done=done)
-    ended: Ended = runner.run(run)
+    runner.decide(run, word)
+    ended: Ended = runner.run(run, doubt(session, target.identity.key, ask, console_of_output()))
     return ended.exit_code
 
 

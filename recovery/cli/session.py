@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from recovery import config as configuration
-from recovery.config import Config
+from recovery.config import JOURNAL_VARIABLE, TARGET, Config
 from recovery.errors import UsageError
+from recovery.journal.open import FileStore, PostgresStore, Store
 from recovery.postgres.url import parse
 from recovery.preflight import NAMES, Expectation
 from recovery.prisma import dotenv, project
@@ -31,6 +32,7 @@ class Options:
     expect_database: str | None = None
     expect_commit: str | None = None
     waive: tuple[str, ...] = ()
+    journal: str | None = None
 
 
 @dataclass(slots=True)
@@ -66,8 +68,29 @@ class Session:
             return (self.cwd / self.options.migrations).resolve()
         return self.project().migrations
 
+    def store(self) -> Store:
+        """Where the journal is kept: as the command line says, else the environment, else the settings, else here."""
+        where = self.options.journal or os.environ.get(JOURNAL_VARIABLE) or self.config.journal.url
+        if not where:
+            return FileStore(self.home())
+        if where == TARGET:
+            return PostgresStore(self.target().url)
+        try:
+            url = parse(where)
+        except UsageError as error:
+            raise UsageError(
+                "journal.url",
+                f"The journal is named by what is neither `{TARGET}` nor a URL that can be used. {error.fact}",
+                f"Write `{TARGET}` for the production database itself, or postgresql://USER:PASSWORD@HOST:5432/DATABASE.",
+            ) from error
+        return PostgresStore(url)
+
+    def environment(self) -> dict[str, str]:
+        """What commands that we start inherit: all but the journal's URL, which is none of their business."""
+        return {key: value for key, value in os.environ.items() if key != JOURNAL_VARIABLE}
+
     def home(self) -> Path:
-        """The folder that the journal is kept in: the project's root, or where there is none, this one."""
+        """The folder of the project that the journal's file is in: its root, or where there is none, this one."""
         try:
             return self.project().root
         except UsageError:

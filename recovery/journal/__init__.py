@@ -44,6 +44,8 @@ class Journal(Protocol):
             JournalError: `journal.conflict` if another writer has appended to `run` since this
                 object last read or wrote it; `journal.unwritable`, `journal.locked`, `journal.corrupt`.
                 The event is not recorded then, and what it announces must not be done.
+            UnreachableError: `journal.unreachable`: whether the event is recorded is not known, and what it
+                announces must not be done. Whoever reads the run next sees what is there.
             TypeError: the payload is not JSON.
         """
 
@@ -52,6 +54,7 @@ class Journal(Protocol):
 
         Raises:
             JournalError: `journal.corrupt` if a row cannot be read or is missing.
+            UnreachableError: `journal.unreachable`.
         """
 
     def runs(self) -> tuple[str, ...]:

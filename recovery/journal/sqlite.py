@@ -3,7 +3,6 @@
 import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, Self
 
@@ -11,6 +10,7 @@ import msgspec
 
 from recovery.errors import JournalError
 from recovery.journal import Event
+from recovery.journal.sealed import seal
 from recovery.journal.sqlite_file import ERRORS, connect, corrupt, create, explain, journal_file
 
 _COLUMNS = "run, seq, time, kind, state, payload, digest"
@@ -64,7 +64,7 @@ class SqliteJournal:
                 values = (run, seq, time, kind, state, encoded)
                 self._connection.execute(
                     f"INSERT INTO event (target, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - constant
-                    (self._target, *values, self._digest(*values)),
+                    (self._target, *values, seal(self._target, *values)),
                 )
                 self._connection.execute("COMMIT")
             except BaseException:
@@ -117,15 +117,12 @@ class SqliteJournal:
 
     def _read(self, row: tuple[Any, ...]) -> Event:
         run, seq, time, kind, state, payload, digest = row
-        if self._digest(run, seq, time, kind, state, payload) != digest:
+        if seal(self._target, run, seq, time, kind, state, payload) != digest:
             raise corrupt(self._path, f"event {seq} of run {run} is not as it was written")
         try:
             return Event(run, seq, time, kind, state, msgspec.json.decode(payload, type=dict[str, Any]))
         except msgspec.MsgspecError as error:
             raise corrupt(self._path, f"event {seq} of run {run} is not JSON") from error
-
-    def _digest(self, *values: object) -> str:
-        return sha256(msgspec.json.encode([self._target, *map(str, values)])).hexdigest()
 
 
 def all_targets(folder: Path) -> dict[str, tuple[str, ...]]:

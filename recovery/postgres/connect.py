@@ -86,7 +86,7 @@ def _refused_for_good(error: psycopg.OperationalError) -> bool:
     """The server, or the resolver, said no: another try brings the same answer."""
     if error.sqlstate is not None:
         return not is_transient(error)
-    return any(said in str(error) for said in _NO)
+    return any(words in str(error) for words in _NO)
 
 
 def connect(url: DatabaseUrl, *, read_only: bool, name: str = "prisma-recovery") -> psycopg.Connection[Any]:
@@ -112,7 +112,7 @@ def connect(url: DatabaseUrl, *, read_only: bool, name: str = "prisma-recovery")
     except psycopg.OperationalError as error:
         raise UnreachableError(
             "database.unreachable",
-            f"{where} does not answer: {_said(url, error)}. Nothing was changed.",
+            f"{where} does not answer: {said(url, error)}. Nothing was changed.",
             "See that the host is right and up, and run again.",
         ) from error
     raise AssertionError("the retry policy either returns or raises")
@@ -130,26 +130,27 @@ def answering(url: DatabaseUrl) -> Iterator[None]:
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
         raise UnreachableError(
             "database.lost",
-            f"{url.host}:{url.port} stopped answering: {_said(url, error)}.",
+            f"{url.host}:{url.port} stopped answering: {said(url, error)}.",
             "See that the database is up, and run again: it goes on from what is true.",
         ) from error
 
 
-def _said(url: DatabaseUrl, error: psycopg.Error) -> str:
+def said(url: DatabaseUrl, error: BaseException) -> str:
+    """The last line of what an error says, without the URL's password."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return Redactor(url.url)(lines[-1] if lines else type(error).__name__).rstrip(".")
 
 
 def _refusal(url: DatabaseUrl, error: psycopg.OperationalError) -> Exception:
-    said = _said(url, error)
-    if "Name or service" in said or "could not translate host name" in said:
+    text = said(url, error)
+    if "Name or service" in text or "could not translate host name" in text:
         return UnreachableError(
             "database.unknown_host",
-            f"The host {url.host} is not known: {said}. Nothing was changed.",
+            f"The host {url.host} is not known: {text}. Nothing was changed.",
             "Correct the host in the URL, or the network's name service, and run again.",
         )
     return PreflightError(
         "database.refused",
-        f"{url.host}:{url.port} refused user {url.user} for database {url.database}: {said}. Nothing was changed.",
+        f"{url.host}:{url.port} refused user {url.user} for database {url.database}: {text}. Nothing was changed.",
         "Correct user, password or database in the URL, and run again.",
     )

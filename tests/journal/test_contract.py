@@ -1,6 +1,6 @@
 """What every journal promises, against the fake and the real ones alike."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,19 +11,42 @@ from hypothesis import strategies as st
 
 from recovery.errors import JournalError
 from recovery.journal import Event, Journal
+from recovery.journal.postgres import PostgresJournal
 from recovery.journal.sqlite import SqliteJournal
+from recovery.postgres.url import parse
 from recovery.testing import MemoryJournal
 
 Opener = Callable[[str], Journal]
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def open_journal(request: pytest.FixtureRequest, tmp_path: Path) -> Opener:
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
+def open_journal(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opener]:
     """Opens journals of one store, by target."""
-    if request.param == "sqlite":
-        return lambda target: SqliteJournal.open(tmp_path, target)
-    store: dict[tuple[str, str], list[bytes]] = {}
-    return lambda target: MemoryJournal(target, store)
+    opened: list[Journal] = []
+    if request.param == "postgres":
+        url = parse(request.getfixturevalue("database"))
+
+        def make(target: str) -> Journal:
+            return PostgresJournal.open(url, target)
+
+    elif request.param == "sqlite":
+
+        def make(target: str) -> Journal:
+            return SqliteJournal.open(tmp_path, target)
+
+    else:
+        store: dict[tuple[str, str], list[bytes]] = {}
+
+        def make(target: str) -> Journal:
+            return MemoryJournal(target, store)
+
+    def open_one(target: str) -> Journal:
+        opened.append(make(target))
+        return opened[-1]
+
+    yield open_one
+    for journal in opened:
+        journal.close()
 
 
 def test_events_come_back_in_order_and_numbered_from_one(open_journal: Opener) -> None:
