@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import select
+import shutil
 import signal
 import struct
 import subprocess
@@ -14,7 +15,7 @@ import sys
 import termios
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -23,9 +24,11 @@ import psycopg
 from staging import Case, Incident, Server, stage, start, toolchain
 from staging.incident import FAILED, PENDING
 
+from recovery.config import JOURNAL_VARIABLE, TARGET
 from recovery.journal import Event
-from recovery.journal.sqlite import SqliteJournal, all_targets
+from recovery.journal.open import FileStore, PostgresStore, Store
 from recovery.postgres import catalog
+from recovery.postgres.url import parse
 from states.table import EDGES, State
 
 PROGRAM = Path(sys.executable).with_name("prisma-recovery")
@@ -64,7 +67,7 @@ with open(os.path.join(here, "commands"), "a") as commands:
     print(json.dumps(sys.argv[1:]), file=commands)
 if do == "look around":
     url = os.environ["DATABASE_URL"]
-    secret = urllib.parse.unquote(urllib.parse.urlsplit(url).password)
+    secret = urllib.parse.unquote(urllib.parse.urlsplit(url).password or "")
     print("as a CLI might say:", url, "with", secret, flush=True)
     with open(os.path.join(here, "seen"), "ab") as seen:
         for pid in filter(str.isdigit, os.listdir("/proc")):
@@ -267,16 +270,26 @@ class Scene:
         """As the superuser, in autocommit."""
         return self.server.connect(self.database)
 
+    def store(self) -> Store:
+        """Where its journal is: as its variables say, else in its folder."""
+        where = self.variables.get(JOURNAL_VARIABLE)
+        if not where:
+            return FileStore(self.folder)
+        return PostgresStore(parse(self.incident.database_url if where == TARGET else where))
+
     def events(self) -> list[Event]:
-        """All that the journal holds of this project, oldest first."""
-        found: list[Event] = []
-        for target, runs in all_targets(self.folder).items():
-            journal = SqliteJournal.find(self.folder, target)
-            assert journal is not None
-            for run in runs:
-                found += journal.events(run)
-            journal.close()
-        return found
+        """All that the journal holds, oldest first."""
+        return [event for _, _, events in self.store().everything() for event in events]
+
+    def elsewhere(self, folder: Path) -> "Scene":
+        """Another machine at work on the same database: a working copy and a home of its own, and the same journal."""
+        project = folder / "another" / "project"
+        ours = shutil.ignore_patterns(".prisma-recovery")
+        shutil.copytree(self.folder, project, symlinks=True, ignore=ours)
+        home = folder / "another" / "home"
+        home.mkdir()
+        incident = replace(self.incident, project=project)
+        return Scene(incident, self.server, {**self.variables, "HOME": str(home)})
 
     def effects(self, kind: str) -> list[str]:
         """The effects that were intended or observed, as `mark_applied`, `deploy`."""

@@ -5,11 +5,12 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from staging import Case, Server, stage
 
-from tests.acceptance.scene import Scene, eventually
+from tests.acceptance.scene import Scene, Terminal, eventually
 
 Make = Callable[[Case], Scene]
 
@@ -37,7 +38,8 @@ def scene(make: Make, server: Server, recovered: str) -> Scene:
     one = make("exists")
     server.drop_database(one.database)
     server.create_database(one.database, recovered)
-    text = one.configuration.read_text().partition("# What may run only")[0]
+    # Nobody but this machine runs them: said once, so that no test but its own is asked.
+    text = 'auto = ["pipeline"]\n' + one.configuration.read_text().partition("# What may run only")[0]
     (one.folder / "step.sh").write_text(STEP)
     for name in "abc":
         idempotent = "true" if name == "b" else "false"
@@ -160,3 +162,90 @@ def test_the_gate_is_looked_at_again(scene: Scene) -> None:
     assert refused.code == 3, refused
     assert "pipeline.history_changed" in refused.out
     assert done(scene) == ""
+
+
+def unsaid(scene: Scene) -> None:
+    """Nobody has said any more that only this machine runs the steps."""
+    scene.configuration.write_text(scene.configuration.read_text().replace('auto = ["pipeline"]', ""))
+
+
+def test_a_file_does_not_know_what_other_machines_ran(scene: Scene) -> None:
+    """Where nobody can be asked, no step runs if one must run once and the journal is a file, `--yes` or not."""
+    unsaid(scene)
+    for command in (("run", "--yes", "--pipeline"), ("pipeline",)):
+        refused = scene.cli(*command)
+        assert refused.code == 3, refused
+        assert "pipeline.needs_shared_journal" in refused.out
+        assert "Not idempotent: a, c." in refused.out
+        assert "--journal target" in refused.out
+        assert done(scene) == ""
+    assert scene.cli("pipeline", "--done", "a", "--repeat", "c").code == 0
+    assert done(scene) == "bc"
+
+
+def test_a_person_can_say_that_nobody_else_ran_them(scene: Scene) -> None:
+    """In a terminal it is asked once for all such steps, and before any step; a stray Return runs none."""
+    unsaid(scene)
+    assert scene.cli("run", "--yes").code == 0
+    first = Terminal(scene, "pipeline")
+    first.until("Type “pipeline”")
+    assert "About to run, once: a, c" in first.said
+    first.type("")
+    assert first.end() == 3
+    assert "pipeline.needs_shared_journal" in first.said
+    assert done(scene) == ""
+    second = Terminal(scene, "run", "--yes", "--pipeline")
+    second.until("Type “pipeline”")
+    second.type("pipeline")
+    assert second.end() == 0
+    assert done(scene) == "abc"
+    assert scene.cli("pipeline").code == 0
+    assert done(scene) == "abc"
+
+
+def test_idempotent_steps_need_no_word(scene: Scene) -> None:
+    """Where running twice does no harm, nobody is asked, whatever the journal."""
+    unsaid(scene)
+    scene.configuration.write_text(scene.configuration.read_text().replace("idempotent = false", "idempotent = true"))
+    assert scene.cli("run", "--yes", "--pipeline").code == 0
+    assert done(scene) == "abc"
+
+
+def test_a_shared_journal_needs_no_word_and_knows(scene: Scene, tmp_path: Path) -> None:
+    """With the journal in the target nobody is asked, and a second machine repeats nothing."""
+    unsaid(scene)
+    other = scene.elsewhere(tmp_path)
+    ran = scene.cli("run", "--yes", "--pipeline", "--journal", "target")
+    assert ran.code == 0, ran
+    assert done(scene) == "abc"
+    again = other.cli("pipeline", "--journal", "target")
+    assert again.code == 0, again
+    assert again.out.count("not repeated") == 3
+    assert other.cli("run", "--yes", "--pipeline", "--journal", "target").code == 0
+    assert done(other) == "b", "a new recovery runs the idempotent one, and that alone"
+
+
+def test_a_step_in_doubt_on_one_machine_is_so_on_another(scene: Scene, tmp_path: Path) -> None:
+    """Killed in the middle of a step, it is not begun by another machine either, until a person says."""
+    unsaid(scene)
+    scene.variables["PRISMA_RECOVERY_JOURNAL"] = "target"
+    other = scene.elsewhere(tmp_path)
+    killed_in(scene, "c")
+    refused = other.cli("pipeline")
+    assert refused.code == 3, refused
+    assert "pipeline.in_doubt" in refused.out
+    assert (done(scene), done(other)) == ("abc", "")
+    assert other.cli("pipeline", "--repeat", "c").code == 0
+    assert (done(scene), done(other)) == ("abc", "c")
+
+
+def test_what_a_file_knows_is_not_forgotten_for_a_shared_journal(scene: Scene) -> None:
+    """Steps that were begun before the journal was moved are not begun again, until a person says."""
+    assert scene.cli("run", "--yes", "--pipeline").code == 0
+    assert done(scene) == "abc"
+    refused = scene.cli("run", "--yes", "--pipeline", "--journal", "target")
+    assert refused.code == 3, refused
+    assert "pipeline.other_journal" in refused.out
+    assert done(scene) == "abc"
+    assert scene.cli("pipeline", "--journal", "target", "--done", "a", "--done", "c").code == 0
+    assert done(scene) == "abcb"

@@ -232,6 +232,7 @@ def test_a_newer_format_is_refused(database: str, by_hand: psycopg.Connection) -
         "CREATE TABLE prisma_recovery.event (x int)",
         "CREATE TABLE prisma_recovery.event (x int); CREATE TABLE prisma_recovery.format (y int)",
         "CREATE TABLE prisma_recovery.event (x int); CREATE TABLE prisma_recovery.format (version int)",
+        f"CREATE TABLE prisma_recovery.format AS SELECT {FORMAT} AS version",
     ],
 )
 def test_another_programs_schema_is_refused(database: str, by_hand: psycopg.Connection, theirs: str) -> None:
@@ -362,6 +363,16 @@ def test_who_comes_second_to_a_place_gets_a_conflict(database: str, by_hand: psy
     assert isinstance(error, JournalError)
     assert error.code == "journal.conflict"
     assert by_hand.execute("SELECT kind FROM prisma_recovery.event ORDER BY seq").fetchall() == [("kind",), ("kind",)]
+
+
+def test_nothing_is_written_behind_a_gap(database: str, by_hand: psycopg.Connection) -> None:
+    """Events that are gone since they were read (a restore): a conflict, and no event behind the hole."""
+    filled(database)
+    with closing(PostgresJournal.open(parse(database), "target")) as journal:
+        journal.events("run")
+        by_hand.execute("DELETE FROM prisma_recovery.event WHERE seq > 1")
+        assert refused(lambda: journal.append("run", "k", "s", {})) == "journal.conflict"
+    assert len(read(database)) == 1
 
 
 def test_the_same_event_of_another_writer_is_not_taken_for_ones_own(database: str) -> None:

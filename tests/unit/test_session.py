@@ -1,0 +1,55 @@
+"""From options, environment and settings to where the journal is."""
+
+from pathlib import Path
+
+import pytest
+
+from recovery.cli.session import Options, Session
+from recovery.config import FILE, JOURNAL_VARIABLE
+from recovery.errors import UsageError
+
+URL = "postgresql://u:hush@{}.example.com:5432/app"
+
+
+def session(folder: Path, option: str | None = None, setting: str | None = None) -> Session:
+    """A session in `folder`, with `--journal` and `[journal] url`."""
+    (folder / FILE).write_text("" if setting is None else f"[journal]\nurl = '{setting}'\n")
+    return Session(Options(URL.format("production"), journal=option), cwd=folder)
+
+
+def test_the_journal_is_a_file_unless_something_names_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The option comes before the environment, that before the settings, and a file is what is left."""
+    monkeypatch.delenv(JOURNAL_VARIABLE, raising=False)
+    store = session(tmp_path).store()
+    assert (store.shared, str(store)) == (False, str(tmp_path / ".prisma-recovery/journal.sqlite3"))
+    assert str(session(tmp_path, None, URL.format("setting")).store()).startswith("setting.example.com:5432/app")
+    monkeypatch.setenv(JOURNAL_VARIABLE, URL.format("variable"))
+    assert str(session(tmp_path, None, URL.format("setting")).store()).startswith("variable.example.com")
+    store = session(tmp_path, URL.format("option"), URL.format("setting")).store()
+    assert str(store).startswith("option.example.com")
+    assert store.shared
+
+
+def test_target_is_the_production_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`target` needs no second URL, wherever it is said."""
+    monkeypatch.setenv(JOURNAL_VARIABLE, "target")
+    for one in (session(tmp_path), session(tmp_path, "target"), session(tmp_path, "target", "target")):
+        assert str(one.store()) == "production.example.com:5432/app, schema prisma_recovery"
+
+
+@pytest.mark.parametrize("where", ["mysql://u:hush@h/app", "traget", "postgresql://u:hush@h/"])
+def test_another_word_is_refused_and_not_repeated(tmp_path: Path, where: str) -> None:
+    """What is neither `target` nor a usable URL is an error that names both, and shows no secret."""
+    with pytest.raises(UsageError) as caught:
+        session(tmp_path, where).store()
+    assert caught.value.code == "journal.url"
+    assert "`target`" in str(caught.value)
+    assert "hush" not in str(caught.value)
+
+
+def test_a_journals_url_is_shown_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the settings nor the store show its password, and children do not inherit it."""
+    monkeypatch.setenv(JOURNAL_VARIABLE, URL.format("variable"))
+    one = session(tmp_path, None, URL.format("setting"))
+    assert "hush" not in f"{one.config!r} {one.store()}"
+    assert "hush" not in str(one.environment())
