@@ -180,7 +180,8 @@ class Scene:
 
     def environment(self) -> dict[str, str]:
         """What commands in the project's folder inherit."""
-        outside = {k: v for k, v in os.environ.items() if k not in ("DIRECT_URL", "DATABASE_URL_UNPOOLED")}
+        others = ("DIRECT_URL", "DATABASE_URL_UNPOOLED", JOURNAL_VARIABLE)
+        outside = {k: v for k, v in os.environ.items() if k not in others}
         return outside | self.incident.environment() | self.variables
 
     def cli(self, *arguments: str) -> Done:

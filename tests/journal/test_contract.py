@@ -103,6 +103,17 @@ def test_the_second_of_two_writers_loses(open_journal: Opener) -> None:
     one.append("r", "goes on", "s", {})
 
 
+def test_who_only_wrote_loses_as_well(open_journal: Opener) -> None:
+    """What a writer has appended itself counts as seen by it; what somebody else put behind that does not."""
+    one, other = open_journal("t"), open_journal("t")
+    one.append("r", "k", "s", {})
+    other.append("r", "by other", "s", {})
+    with pytest.raises(JournalError) as caught:
+        one.append("r", "by one", "s", {})
+    assert caught.value.code == "journal.conflict"
+    assert [event.kind for event in other.events("r")] == ["k", "by other"]
+
+
 def test_a_loser_that_reads_again_can_append(open_journal: Opener) -> None:
     """After a conflict, reading the run brings the loser up to date."""
     one, other = open_journal("t"), open_journal("t")
