@@ -159,7 +159,7 @@ def test_a_journal_in_the_target_changes_no_evidence(make: Make, case: Case) -> 
 
 
 def test_prisma_is_not_disturbed_by_a_journal_in_the_target(make: Make) -> None:
-    """Prisma's own commands say the same as without it, before and after the recovery; it sees no drift."""
+    """Prisma's own commands say the same as without it, before and after the recovery."""
     scene = make("exists")
     scene.variables[VARIABLE] = "target"
     assert scene.cli("run").code == 3
@@ -170,10 +170,6 @@ def test_prisma_is_not_disturbed_by_a_journal_in_the_target(make: Make) -> None:
     assert (deployed.returncode, "No pending migrations" in deployed.stdout) == (0, True), deployed
     status = scene.incident.prisma("migrate", "status")
     assert (status.returncode, "up to date" in status.stdout) == (0, True), status
-    url = ("--from-url", scene.incident.database_url)
-    script = scene.incident.prisma("migrate", "diff", *url, "--to-empty", "--script").stdout
-    assert "places" in script
-    assert "prisma_recovery" not in script
 
 
 def test_without_the_journal_nothing_is_changed(make: Make, server: Server) -> None:
