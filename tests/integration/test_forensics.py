@@ -15,7 +15,7 @@ from recovery.replay.scratch import ScratchServer
 from recovery.replay.script import parse
 from states.facts import Trace
 from states.verdict import Decision, Evidence, Verdict
-from tests.integration.test_rules import FAILED, LEDGER, LOGS, Production
+from tests.integration.rules.production import FAILED, LEDGER, LOGS, Production
 
 SCRIPT = (
     "CREATE TABLE one (id int PRIMARY KEY); CREATE TABLE two (id int); "

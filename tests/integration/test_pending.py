@@ -1,5 +1,4 @@
 """Pending migrations, never attempted, beside what production has: each case staged on a real server."""
-# ruff: noqa: F811
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,17 +8,13 @@ import pytest
 
 from recovery.evidence import Classified
 from recovery.pending import Compared, PendingInvestigator
+from recovery.postgres.sessions import PRISMA_LOCK
 from recovery.postgres.url import parse
 from recovery.prisma.migrations import read
 from recovery.scripts import Scripts
 from recovery.target import Target
 from states.verdict import Decision, Verdict
-from tests.integration.test_rules import (  # noqa: F401 - fixtures
-    PRISMA_LOCK,
-    Production,
-    production,
-    scratch_server,
-)
+from tests.integration.rules.production import Production
 
 P1, P2, P3 = "20260201_one", "20260202_two", "20260203_three"
 STAMPED = (Verdict.APPLIED, Decision.MARK_APPLIED)

@@ -10,17 +10,7 @@ from staging import Server, start
 from recovery.replay.background import Workshop
 from recovery.replay.scratch import ScratchServer
 from states.verdict import Decision, Verdict
-from tests.integration.test_rules import (
-    APPLIED,
-    DRIFTED,
-    LEDGER,
-    NOT_APPLIED,
-    UNDECIDABLE,
-    Production,
-    production,  # noqa: F401 - a fixture
-    scratch_server,  # noqa: F401 - a fixture
-    verdict,
-)
+from tests.integration.rules.production import APPLIED, DRIFTED, LEDGER, NOT_APPLIED, UNDECIDABLE, Production, verdict
 
 #: The way a dump begins, and the ends that it has.
 DUMP = """
@@ -43,7 +33,7 @@ ALTER DEFAULT PRIVILEGES FOR ROLE postgres IN SCHEMA public GRANT ALL ON TABLES 
 """
 
 
-def role(production: Production, *names: str) -> None:  # noqa: F811 - not the fixture
+def role(production: Production, *names: str) -> None:
     """Makes roles on production's server, which the tests of this module share."""
     for name in names:
         production.run(
@@ -61,7 +51,7 @@ def role(production: Production, *names: str) -> None:  # noqa: F811 - not the f
         "SET ROLE app_user; RESET ROLE; CREATE TABLE g (id int);",
     ],
 )
-def test_what_a_script_gives_to_a_role_is_compared(production: Production, script: str) -> None:  # noqa: F811
+def test_what_a_script_gives_to_a_role_is_compared(production: Production, script: str) -> None:
     """The scratch server has no such role of its own; what the role may do is seen all the same (E8)."""
     role(production, "app_user")
     production.failed(script)
@@ -70,7 +60,7 @@ def test_what_a_script_gives_to_a_role_is_compared(production: Production, scrip
     assert verdict(production.judge()) == APPLIED
 
 
-def test_a_privilege_that_is_not_the_one_stated_is_a_difference(production: Production) -> None:  # noqa: F811
+def test_a_privilege_that_is_not_the_one_stated_is_a_difference(production: Production) -> None:
     """E8: a GRANT counts where the script states it."""
     role(production, "app_user")
     production.failed("CREATE TABLE g (id int); GRANT SELECT, INSERT ON g TO app_user;")
@@ -80,7 +70,7 @@ def test_a_privilege_that_is_not_the_one_stated_is_a_difference(production: Prod
     assert [d.property for d in evidence.differences] == ["privileges of app_user"]
 
 
-def test_a_role_that_production_lacks_too_made_the_script_fail(production: Production) -> None:  # noqa: F811
+def test_a_role_that_production_lacks_too_made_the_script_fail(production: Production) -> None:
     """The script is replayed to its end, and production shows nothing of it."""
     production.failed("CREATE TABLE g (id int); GRANT SELECT ON g TO nobody_made_this_one;")
     assert verdict(production.judge()) == NOT_APPLIED
@@ -88,7 +78,7 @@ def test_a_role_that_production_lacks_too_made_the_script_fail(production: Produ
     assert production.judge().verdict.value == "partial"
 
 
-def test_a_block_asks_for_a_role_as_it_does_in_production(production: Production) -> None:  # noqa: F811
+def test_a_block_asks_for_a_role_as_it_does_in_production(production: Production) -> None:
     """What depends on a role that production has happens in the scratch database too."""
     role(production, "block_reader")
     script = (
@@ -102,7 +92,7 @@ def test_a_block_asks_for_a_role_as_it_does_in_production(production: Production
     assert verdict(production.judge()) == APPLIED
 
 
-def test_default_privileges_do_not_count(production: Production) -> None:  # noqa: F811
+def test_default_privileges_do_not_count(production: Production) -> None:
     """E8: what a table's maker gives away by default is no difference, whoever made it."""
     role(production, "app_user", "somebody")
     production.finished("20260102_defaults", "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO app_user")
@@ -114,7 +104,7 @@ def test_default_privileges_do_not_count(production: Production) -> None:  # noq
     assert verdict(production.judge()) == APPLIED
 
 
-def test_a_dump_as_the_first_migration_is_replayed(production: Production) -> None:  # noqa: F811
+def test_a_dump_as_the_first_migration_is_replayed(production: Production) -> None:
     """Owners, privileges, remarks and extensions that only a superuser may make don't keep its tables away."""
     role(production, "dump_anon")
     dump = DUMP.replace("CREATE EXTENSION IF NOT EXISTS pg_stat_statements WITH SCHEMA public;", "")
@@ -146,7 +136,7 @@ EXTENSIONS = {
 
 @pytest.mark.parametrize("name", EXTENSIONS)
 @pytest.mark.parametrize("when", ["before", "within"])
-def test_what_an_extension_brings_is_replayed(production: Production, name: str, when: str) -> None:  # noqa: F811
+def test_what_an_extension_brings_is_replayed(production: Production, name: str, when: str) -> None:
     """Whether the failed migration itself creates it or one before, and whether only a superuser may."""
     create = f"CREATE EXTENSION IF NOT EXISTS {name} CASCADE;"
     script = EXTENSIONS[name]
@@ -160,7 +150,7 @@ def test_what_an_extension_brings_is_replayed(production: Production, name: str,
     assert verdict(production.judge()) == APPLIED
 
 
-def test_an_extension_that_reaches_beyond_the_database_is_not_created(production: Production) -> None:  # noqa: F811
+def test_an_extension_that_reaches_beyond_the_database_is_not_created(production: Production) -> None:
     """E15, although the role could be allowed to."""
     production.failed("CREATE TABLE x (id int); CREATE EXTENSION file_fdw;")
     production.run("CREATE TABLE x (id int)")
@@ -190,7 +180,7 @@ def older() -> Iterator[Server]:
 @pytest.mark.parametrize("when", ["before", "within"])
 def test_what_an_extension_that_is_stood_in_for_brings_is_replayed(
     older: Server,
-    scratch_server: ScratchServer,  # noqa: F811
+    scratch_server: ScratchServer,
     tmp_path: Path,
     name: str,
     when: str,
@@ -216,7 +206,7 @@ def test_what_an_extension_that_is_stood_in_for_brings_is_replayed(
         older.drop_database(there.database)
 
 
-def test_a_finished_migration_whose_file_is_gone_leaves_it_to_a_person(production: Production) -> None:  # noqa: F811
+def test_a_finished_migration_whose_file_is_gone_leaves_it_to_a_person(production: Production) -> None:
     """E1: what it made is not in the steps, so they prove nothing."""
     production.run("CREATE TABLE gone (id int)")
     production.row("20260102_gone", "0" * 64, finished=True, steps=1)
@@ -228,7 +218,7 @@ def test_a_finished_migration_whose_file_is_gone_leaves_it_to_a_person(productio
 
 @pytest.mark.parametrize(("table", "expected"), [("t", NOT_APPLIED), ("v", UNDECIDABLE)])
 def test_a_finished_migration_whose_file_was_edited_is_replayed_as_it_is_now(
-    production: Production,  # noqa: F811
+    production: Production,
     table: str,
     expected: tuple[Verdict, Decision],
 ) -> None:
@@ -241,7 +231,7 @@ def test_a_finished_migration_whose_file_was_edited_is_replayed_as_it_is_now(
     assert any("20260102_edited" in reason for reason in evidence.reasons)
 
 
-def test_what_was_rolled_back_is_not_in_the_base(production: Production) -> None:  # noqa: F811
+def test_what_was_rolled_back_is_not_in_the_base(production: Production) -> None:
     """E1: only finished migrations are, although the file of the other is there."""
     checksum = production.file("20260102_withdrawn", "CREATE TABLE v (id int)")
     production.row("20260102_withdrawn", checksum, finished=False, steps=0)
@@ -254,7 +244,7 @@ def test_what_was_rolled_back_is_not_in_the_base(production: Production) -> None
 
 @pytest.mark.parametrize("statement", ["CREATE ROLE made_by_script", "ALTER ROLE postgres SET work_mem = '1MB'"])
 def test_a_statement_on_roles_ends_the_failed_script_and_costs_the_history_nothing_else(
-    production: Production,  # noqa: F811
+    production: Production,
     statement: str,
 ) -> None:
     """E15: it is not executed; a migration of the base is replayed without it, the failed one up to it."""
