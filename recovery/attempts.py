@@ -44,7 +44,7 @@ def stops(
 
 
 def _undecided(replay: Replay) -> bool:
-    return any(s.visibility in (Visibility.OPEN, Visibility.UNREACHED) for s in replay.statements)
+    return any(s.visibility not in (Visibility.SEEN, Visibility.INERT) for s in replay.statements)
 
 
 def _by_error(row: Row, script: Script) -> Iterator[Stop]:

@@ -123,6 +123,9 @@ class Visibility(StrEnum):
 
     #: Its own step changes the catalog.
     SEEN = "seen"
+    #: Its own step changes the catalog, and it writes rows into what it makes: where that is not there, they aren't
+    #: either; where it is, nothing tells whether they are.
+    ROWS = "rows"
     #: Nothing in the catalog tells whether it ran, or whether the rows it writes are there.
     OPEN = "open"
     #: It changes nothing by its nature, or PostgreSQL itself said that it skipped it.

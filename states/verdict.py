@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -12,7 +12,7 @@ from states.facts import Cause, Obstacle, Replay, Row, Runner, Subject, Trace, V
 from states.presence import in_view, surely_fails
 
 #: Raised whenever a rule changes what a verdict can be: approvals and caches of older rules are void.
-RULES_VERSION = 3
+RULES_VERSION = 4
 
 
 class Verdict(StrEnum):
@@ -115,7 +115,7 @@ def _not_done(replay: Replay, subject: Subject) -> dict[int, str]:
     proofs = [[stop for stop in subject.stops if stop.row == row] for row in attempts]
     found: dict[int, str] = {}
     for statement in replay.statements:
-        if statement.visibility not in (Visibility.OPEN, Visibility.UNREACHED):
+        if statement.visibility in (Visibility.SEEN, Visibility.INERT):
             continue
         before = [
             [s for s in stops if s.statement < statement.index or (s.statement == statement.index and statement.atomic)]
@@ -135,8 +135,7 @@ def _one(replay: Replay, subject: Subject) -> _Finding:
     progress = Progress(where, last)
     not_done = _not_done(replay, subject)
     statements = statement_states(replay, production, at, not_done)
-    unseen = [s for s in replay.statements if s.visibility in (Visibility.OPEN, Visibility.UNREACHED)]
-    opened = [f"Statement {s.index} is open: {s.why}." for s in unseen if s.index not in not_done]
+    opened = [f"Statement {s.index} is open: {s.proof}." for s in statements if s.state == "open"]
     proven = [f"Statement {index} did not run: {why}." for index, why in not_done.items()]
 
     def found(verdict: Verdict, *reasons: str, closest: int | None = None) -> _Finding:
@@ -163,7 +162,7 @@ def _one(replay: Replay, subject: Subject) -> _Finding:
             "whether what lies between was done can't be seen.",
         )
     if 0 in at:
-        return _at_the_beginning(replay, at, not_done, (opened, proven), found)
+        return _at_the_beginning(replay, at, statements, (opened, proven), found)
     if last in at:
         if opened or proven:
             return found(
@@ -188,7 +187,7 @@ def _one(replay: Replay, subject: Subject) -> _Finding:
 def _at_the_beginning(
     replay: Replay,
     at: tuple[int, ...],
-    not_done: Mapping[int, str],
+    statements: tuple[StatementState, ...],
     said: tuple[list[str], list[str]],
     found: _Found,
 ) -> _Finding:
@@ -196,11 +195,8 @@ def _at_the_beginning(
     opened, proven = said
     traceless = len(replay.steps) - 1 in at
     # What was not reached can't have run where a step before it is absent, unless rows or a loss hide in it (E15).
-    blocking = any(
-        s.index not in not_done
-        and (s.visibility is Visibility.OPEN or (s.visibility is Visibility.UNREACHED and traceless))
-        for s in replay.statements
-    )
+    unreached = {s.index for s in replay.statements if s.visibility is Visibility.UNREACHED}
+    blocking = any(s.state == "open" and (traceless or s.index not in unreached) for s in statements)
     if blocking:
         what = (
             "The script leaves no trace in the schema."

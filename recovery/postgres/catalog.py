@@ -197,11 +197,17 @@ _PUBLICATION_COLUMNS = (
     " FROM pg_catalog.pg_attribute a WHERE a.attrelid = r.prrelid AND a.attnum = ANY (r.prattrs)) || ')'"
 )
 
+_INVALID_NOT_NULL = (
+    "(c.oid, a.attnum) IN (SELECT o.conrelid, o.conkey[1] FROM pg_catalog.pg_constraint o"
+    " WHERE o.contype = 'n' AND NOT o.convalidated)"
+)
+
 #: Expressions that not all server versions know: the first version that has it, the expression, and what stands
 #: for it before.
 _VERSIONED = {
     "compression": [(14, "nullif(a.attcompression::text, '')"), (0, "NULL")],
     "detach_pending": [(14, "CASE WHEN i.inhdetachpending THEN ' (detach pending)' ELSE '' END"), (0, "''")],
+    "invalid_not_null": [(18, _INVALID_NOT_NULL), (0, "false")],
     "nulls_not_distinct": [(15, "x.indnullsnotdistinct"), (0, "false")],
     "sql_body": [(14, "pg_catalog.pg_get_function_sqlbody(f.oid)"), (0, "NULL")],
     # Copies of a partitioned table's triggers counted as internal before.

@@ -65,7 +65,8 @@ CROSS JOIN LATERAL unnest(
     ARRAY[
         'exists',
         pg_catalog.format_type(a.atttypid, a.atttypmod),
-        CASE WHEN c.relkind IN ('v', 'm') THEN NULL WHEN a.attnotnull THEN 'not null' ELSE 'null' END,
+        CASE WHEN c.relkind IN ('v', 'm') THEN NULL WHEN NOT a.attnotnull THEN 'null'
+             WHEN {invalid_not_null} THEN 'not null, not valid' ELSE 'not null' END,
         CASE WHEN a.attgenerated = '' THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid) END,
         CASE WHEN a.attgenerated <> '' THEN
             CASE a.attgenerated WHEN 's' THEN 'stored ' ELSE 'virtual ' END
@@ -134,6 +135,8 @@ CROSS JOIN LATERAL (VALUES
     ('table', format('%I.%I', n.nspname, c.relname)),
     ('method', m.amname::text),
     ('unique', CASE WHEN x.indisunique THEN 'yes' ELSE 'no' END
+               || CASE WHEN i.oid IN (SELECT k.conindid FROM pg_catalog.pg_constraint k WHERE k.contype IN ('p', 'u', 'x'))
+                       THEN ', of a constraint' ELSE '' END
                || CASE WHEN {nulls_not_distinct} THEN ', nulls not distinct' ELSE '' END),
     ('columns', columns.keys),
     ('include', columns.included),

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from recovery.replay.names import Name, relation
-from recovery.replay.tree import enum_name, functions, strings
+from recovery.replay.tree import enum_name, functions, strings, walk
 
 #: Functions whose value is the same for every row of one statement; a default of these writes nothing a
 #: hand-made column would not have.
@@ -92,22 +92,52 @@ def written_rows(node: str, body: Any, later: list[tuple[str, Any]], created: se
     return ""
 
 
+#: Functions that give a value, and do nothing else.
+_GIVING = {
+    *_STABLE_FUNCTIONS,
+    "gen_random_uuid",
+    "uuid_generate_v1",
+    "uuid_generate_v1mc",
+    "uuid_generate_v4",
+    "uuidv4",
+    "uuidv7",
+    "random",
+    "clock_timestamp",
+    "md5",
+    "coalesce",
+}
+
+
+def into_its_own(node: str, body: Any) -> bool:
+    """It writes rows only into the table or the columns that it makes itself: where those are not, the rows aren't."""
+    if not functions(body) <= _GIVING:
+        return False
+    if node in ("create_table_as_stmt", "select_stmt"):
+        writing = {"InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt", "ExecuteStmt"}
+        into = node == "create_table_as_stmt" or body.HasField("into_clause")
+        return into and writing.isdisjoint(item.DESCRIPTOR.name for item in walk(body))
+    actions = [enum_name(item.alter_table_cmd, "subtype") for item in body.cmds] if node == "alter_table_stmt" else []
+    changes_rows = {"AT_AlterColumnType", "AT_SetIdentity", "AT_DropColumn"}
+    return "AT_AddColumn" in actions and changes_rows.isdisjoint(actions)
+
+
 def _restarts(options: Any) -> bool:
     return any(option.def_elem.defname == "restart" for option in options)
 
 
 def _added_rows(definition: Any, relation: Any, later: list[tuple[str, Any]]) -> str:
     serial = strings(definition.type_name.names)[-1:] in (("serial",), ("bigserial",), ("smallserial",))
-    default = None
+    default, demanding = None, False
     for item in definition.constraints:
         name = enum_name(item.constraint, "contype")
         if name == "CONSTR_IDENTITY":
             serial = True
         elif name == "CONSTR_DEFAULT":
             default = item.constraint.raw_expr
+        demanding = demanding or name in ("CONSTR_NOTNULL", "CONSTR_PRIMARY")
     if serial:
         return f"column {definition.colname} is numbered row by row"
-    if default is None:
+    if default is None or default.a_const.isnull:
         return ""
     if not functions(default) <= _STABLE_FUNCTIONS:
         return f"column {definition.colname} gets a volatile default row by row"
@@ -122,4 +152,5 @@ def _added_rows(definition: Any, relation: Any, later: list[tuple[str, Any]]) ->
             action = enum_name(command, "subtype")
             if command.name == definition.colname and action in ("AT_ColumnDefault", "AT_DropColumn"):
                 return f"column {definition.colname} gets a default that a later statement changes"
-    return ""
+    # Where it may be null, ADD COLUMN and SET DEFAULT one after the other make the same schema, and leave rows null.
+    return "" if demanding else f"column {definition.colname} gets a default that its rows may lack"

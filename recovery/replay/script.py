@@ -8,7 +8,7 @@ import postgast
 
 from recovery.errors import RecoveryError
 from recovery.replay.names import Name, names_of, relation
-from recovery.replay.rows import written_rows
+from recovery.replay.rows import into_its_own, written_rows
 from recovery.replay.tree import enum_name, functions, of
 
 
@@ -36,6 +36,7 @@ class Parsed:
         inert: why it changes nothing by its nature (RULES E4's allow-list), or empty.
         forbidden: why it must not run in a scratch database (RULES E15), or empty.
         rows: why it writes rows although it is DDL (RULES E5), or empty.
+        own_rows: it writes them only into what it makes, so that they are gone where that is.
         names: every object that it names.
     """
 
@@ -54,6 +55,7 @@ class Parsed:
     inert: str
     forbidden: str
     rows: str
+    own_rows: bool
     names: frozenset[Name]
 
 
@@ -321,6 +323,7 @@ def parse(text: str) -> tuple[Parsed, ...]:
                 inert=inert,
                 forbidden=_forbidden(node, body, sql),
                 rows=rows,
+                own_rows=into_its_own(node, body),
                 names=names_of(node, body),
             )
         )

@@ -155,9 +155,10 @@ def _visibility(statement: Parsed, way: _Run) -> tuple[Visibility, str]:
     if statement.index >= len(way.snapshots):
         # RULES E15: the steps before it still decide absence, but not over rows that it may have written or lost.
         return Visibility.UNREACHED if statement.additive else Visibility.OPEN, way.ended or ""
+    seen = way.snapshots[statement.index] != way.snapshots[statement.index - 1]
     if statement.rows:
-        return Visibility.OPEN, statement.rows
-    if way.snapshots[statement.index] != way.snapshots[statement.index - 1]:
+        return Visibility.ROWS if seen and statement.own_rows else Visibility.OPEN, statement.rows
+    if seen:
         return Visibility.SEEN, ""
     if statement.inert:
         return Visibility.INERT, statement.inert

@@ -321,10 +321,10 @@ CASES: list[tuple[str, str, str, str]] = [
     ("", "ALTER TABLE t SET (toast.autovacuum_enabled = false)", "table public.t", "toast options"),
     ("", "ALTER TABLE t ADD CONSTRAINT k NOT NULL a NOT VALID", "table public.t", "constraint k"),
     (
-        "ALTER TABLE t ADD CONSTRAINT k NOT NULL a NOT VALID",
-        "ALTER TABLE t VALIDATE CONSTRAINT k",
+        "ALTER TABLE t ADD CONSTRAINT demanded NOT NULL a NOT VALID",
+        "ALTER TABLE t VALIDATE CONSTRAINT demanded",
         "table public.t",
-        "constraint k",
+        "constraint demanded",
     ),
     ("", "ALTER TABLE t ADD CONSTRAINT k NOT NULL a NO INHERIT", "table public.t", "constraint k"),
     ("", "ALTER TABLE t ADD CONSTRAINT k CHECK (id > 0) NOT ENFORCED", "table public.t", "constraint k"),
@@ -490,6 +490,7 @@ _OWNERS = (f"privileges of {SUPERUSER}", "privileges of pg_database_owner")
 _NEW = {f"table public.t column n{prop}" for prop in ("", " type", " nullability")}
 #: What else such a statement changes, and rightly so.
 RIPPLES: dict[str, set[str]] = {
+    "ALTER TABLE t VALIDATE CONSTRAINT demanded": {"table public.t column a nullability"},
     "ALTER TABLE t RENAME TO u": {"index public.t_pkey table"},
     "ALTER TABLE p DETACH PARTITION q": {"table public.q partition bound"},
     "ALTER TABLE t RENAME COLUMN a TO z": {"table public.t column a"},

@@ -328,6 +328,7 @@ def test_not_forbidden(sql: str) -> None:
         "SELECT * INTO u FROM t",
         "ALTER TABLE t ADD COLUMN a uuid DEFAULT gen_random_uuid()",
         "ALTER TABLE t ADD COLUMN a float DEFAULT random()",
+        "ALTER TABLE t ADD COLUMN a int DEFAULT 1",
         "ALTER TABLE t ADD COLUMN a int DEFAULT nextval('q')",
         "ALTER TABLE t ADD COLUMN a int DEFAULT app.now()",
         "ALTER TABLE t ADD COLUMN a SERIAL",
@@ -344,11 +345,11 @@ def test_ddl_that_writes_rows(text: str) -> None:
     "text",
     [
         "ALTER TABLE t ADD COLUMN a int",
-        "ALTER TABLE t ADD COLUMN a int DEFAULT 1",
-        "ALTER TABLE t ADD COLUMN a timestamptz DEFAULT now()",
-        "ALTER TABLE t ADD COLUMN a timestamp DEFAULT CURRENT_TIMESTAMP",
-        "ALTER TABLE t ADD COLUMN a int DEFAULT 1; ALTER TABLE u ALTER COLUMN a DROP DEFAULT",
-        "ALTER TABLE t ADD COLUMN a int DEFAULT 1; ALTER TABLE t ALTER COLUMN b DROP DEFAULT",
+        "ALTER TABLE t ADD COLUMN a int NOT NULL DEFAULT 1",
+        "ALTER TABLE t ADD COLUMN a timestamptz NOT NULL DEFAULT now()",
+        "ALTER TABLE t ADD COLUMN a timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP",
+        "ALTER TABLE t ADD COLUMN a int NOT NULL DEFAULT 1; ALTER TABLE u ALTER COLUMN a DROP DEFAULT",
+        "ALTER TABLE t ADD COLUMN a int NOT NULL DEFAULT 1; ALTER TABLE t ALTER COLUMN b DROP DEFAULT",
         "ALTER TABLE t ALTER COLUMN a TYPE int USING a::int",
         "ALTER TABLE t ALTER COLUMN a TYPE e USING (a::text::e)",
         "ALTER TABLE t ALTER COLUMN a TYPE bigint",
@@ -356,6 +357,7 @@ def test_ddl_that_writes_rows(text: str) -> None:
         "CREATE TABLE u AS SELECT * FROM t WITH NO DATA",
         "CREATE TABLE u (id serial, at timestamptz DEFAULT clock_timestamp())",
         "CREATE MATERIALIZED VIEW m AS SELECT * FROM t",
+        "ALTER TABLE t ADD COLUMN a int DEFAULT NULL",
     ],
 )
 def test_ddl_that_writes_none(text: str) -> None:

@@ -10,9 +10,10 @@ from states.verdict import Verdict, judge
 from tests.replay.conftest import Replaying
 from tests.states.strategies import TARGET, UNKNOWN, row
 
-BASE = "CREATE TABLE t (id int PRIMARY KEY, a text); CREATE TYPE e AS ENUM ('p'); CREATE SEQUENCE q"
+BASE = "CREATE TABLE t (id int PRIMARY KEY, a text); CREATE TYPE e AS ENUM ('p'); CREATE SEQUENCE q;"
+BASE += "CREATE FUNCTION writes() RETURNS int LANGUAGE plpgsql AS 'BEGIN INSERT INTO t VALUES (1); RETURN 1; END'"
 COMMITTING = "CREATE PROCEDURE p() LANGUAGE plpgsql AS 'BEGIN ALTER TABLE t ADD COLUMN b int; COMMIT; END'"
-SEEN, OPEN, INERT, UNREACHED = Visibility.SEEN, Visibility.OPEN, Visibility.INERT, Visibility.UNREACHED
+SEEN, ROWS, OPEN, INERT, UNREACHED = Visibility
 
 
 def visibilities(replay: Replay) -> list[Visibility]:
@@ -26,7 +27,7 @@ def visibilities(replay: Replay) -> list[Visibility]:
         ("CREATE TABLE u (id int); CREATE INDEX i ON u (id)", [SEEN, SEEN]),
         ("CREATE TYPE f AS ENUM ('x'); ALTER TABLE t ADD COLUMN f f", [SEEN, SEEN]),
         ("ALTER TYPE e ADD VALUE 'q'", [SEEN]),
-        ("ALTER TYPE e ADD VALUE 'q'; ALTER TABLE t ADD COLUMN c e DEFAULT 'q'", [SEEN, SEEN]),
+        ("ALTER TYPE e ADD VALUE 'q'; ALTER TABLE t ADD COLUMN c e DEFAULT 'q'", [SEEN, ROWS]),
         ("CREATE INDEX CONCURRENTLY i ON t (a)", [SEEN]),
         ("CREATE INDEX CONCURRENTLY i ON t (a); ALTER TABLE t ADD COLUMN b int", [SEEN, SEEN]),
         ("LOCK TABLE t; ALTER TABLE t ADD COLUMN b int", [INERT, SEEN]),
@@ -44,9 +45,13 @@ def visibilities(replay: Replay) -> list[Visibility]:
         ("VACUUM t", [OPEN]),
         ("ALTER TABLE t ALTER COLUMN a DROP NOT NULL", [OPEN]),
         ("CREATE OR REPLACE VIEW v AS SELECT 1 AS x; CREATE OR REPLACE VIEW v AS SELECT 1 AS x", [SEEN, OPEN]),
-        ("ALTER TABLE t ADD COLUMN b int DEFAULT 1; ALTER TABLE t ALTER COLUMN b DROP DEFAULT", [OPEN, SEEN]),
-        ("ALTER TABLE t ADD COLUMN b serial", [OPEN]),
-        ("CREATE TABLE u AS SELECT * FROM t", [OPEN]),
+        ("ALTER TABLE t ADD COLUMN b int DEFAULT 1; ALTER TABLE t ALTER COLUMN b DROP DEFAULT", [ROWS, SEEN]),
+        ("ALTER TABLE t ADD COLUMN b serial", [ROWS]),
+        ("CREATE TABLE u AS SELECT * FROM t", [ROWS]),
+        ("SELECT * INTO u FROM t", [ROWS]),
+        ("CREATE TABLE u AS SELECT writes() FROM t", [OPEN]),
+        ("ALTER TABLE t ADD COLUMN b int DEFAULT writes()", [OPEN]),
+        ("ALTER TABLE t ADD COLUMN b int DEFAULT random(), ALTER COLUMN a TYPE int USING length(a)", [OPEN]),
         ("SET lock_timeout = '1s'; SELECT 1; ALTER TABLE t ADD COLUMN b int", [INERT, INERT, SEEN]),
         ("CREATE TABLE IF NOT EXISTS t (id int)", [INERT]),
         ("CREATE TABLE IF NOT EXISTS u (id int)", [SEEN]),

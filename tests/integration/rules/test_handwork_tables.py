@@ -11,6 +11,20 @@ EITHER_IS_FALSE = "mark_applied mark_rolled_back"
 #: What was there before, the failed script, what a person did by hand, and the decisions that would be false.
 CASES = [
     pytest.param(
+        "",
+        "ALTER TABLE t ALTER a SET NOT NULL",
+        "ALTER TABLE t ADD CONSTRAINT n NOT NULL a NOT VALID",
+        EITHER_IS_FALSE,
+        id="not-null-not-valid",
+    ),
+    pytest.param(
+        "",
+        "CREATE UNIQUE INDEX t_a ON t (a)",
+        "ALTER TABLE t ADD CONSTRAINT t_a UNIQUE (a)",
+        EITHER_IS_FALSE,
+        id="unique-constraint-for-index",
+    ),
+    pytest.param(
         "", "ALTER TABLE t RENAME COLUMN a TO b", "ALTER TABLE t ADD b int", EITHER_IS_FALSE, id="rename-added-kept"
     ),
     pytest.param(
@@ -218,3 +232,13 @@ def test_no_decision_on_tables_is_false(
     production.failed(script)
     production.run(handwork)
     assert production.judge().decision.value not in false.split()
+
+
+def test_a_renamed_table_brings_its_indexes_along(production: Production) -> None:
+    """E8: they are none that only production has."""
+    production.finished("20260102_unique", "CREATE UNIQUE INDEX t_a ON t (a)")
+    production.failed("ALTER TABLE t RENAME TO renamed")
+    production.run("ALTER TABLE t RENAME TO renamed")
+    assert production.judge().decision == "mark_applied"
+    production.run("CREATE UNIQUE INDEX by_hand ON renamed (id, a)")
+    assert production.judge().decision == "operator"

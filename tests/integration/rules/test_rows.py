@@ -2,6 +2,7 @@
 
 import pytest
 
+from states.verdict import Decision, Verdict
 from tests.integration.rules.production import APPLIED, NOT_APPLIED, UNDECIDABLE, Production, verdict
 
 INERT = [
@@ -88,6 +89,11 @@ ROWS = [
         id="volatile default",
     ),
     pytest.param(
+        "ALTER TABLE t ADD b int DEFAULT 5",
+        "ALTER TABLE t ADD b int; ALTER TABLE t ALTER b SET DEFAULT 5",
+        id="default",
+    ),
+    pytest.param(
         "ALTER TABLE t ADD n serial",
         "CREATE SEQUENCE t_n_seq AS int; ALTER TABLE t ADD n int; UPDATE t SET n = 9;"
         " ALTER TABLE t ALTER n SET NOT NULL; ALTER TABLE t ALTER n SET DEFAULT nextval('t_n_seq');"
@@ -111,6 +117,38 @@ def test_rows_that_schema_statements_write_are_open(production: Production, scri
     evidence = production.judge()
     assert verdict(evidence) == UNDECIDABLE
     assert evidence.progress.steps_in_place[1] == evidence.progress.steps_total
+
+
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        pytest.param(each.values[0], UNDECIDABLE if each.id == "computed using" else NOT_APPLIED, id=each.id)
+        for each in ROWS
+    ],
+)
+def test_rows_are_gone_where_what_they_were_written_into_is(
+    production: Production, script: str, expected: tuple[Verdict, Decision]
+) -> None:
+    """E5: rows in a table or column that is not there can't be written twice; a type may have been changed back."""
+    production.failed(script)
+    assert verdict(production.judge()) == expected
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "ALTER TABLE t ADD b int DEFAULT 5, ALTER a TYPE text USING a || ' items'",
+        "ALTER TABLE t ADD b int DEFAULT bump()",
+        "CREATE TABLE backup AS SELECT bump() FROM t",
+    ],
+)
+def test_rows_elsewhere_are_not_gone_with_it(production: Production, script: str) -> None:
+    """E5: what it makes may have been dropped again, and what it wrote elsewhere was not undone by that."""
+    production.finished(
+        "20260102_bump", "CREATE FUNCTION bump() RETURNS int LANGUAGE sql AS 'UPDATE t SET a = a + 1 RETURNING a'"
+    )
+    production.failed(script)
+    assert verdict(production.judge()) == UNDECIDABLE
 
 
 NO_ROWS = [
