@@ -37,7 +37,7 @@ def stops(
         replay = next((each for each in replays if each.checksum == row.checksum), None)
         if replay is None or row.applied_steps_count >= 1 or not _undecided(replay):
             continue
-        found.extend(_by_error(row, scripts[row.checksum]))
+        found.extend(refused_at(row, scripts[row.checksum].text))
         if row.failed and not row.logs:
             found.extend(_by_trace(connection, schema, row, replay, production))
     return tuple(found)
@@ -47,12 +47,13 @@ def _undecided(replay: Replay) -> bool:
     return any(s.visibility not in (Visibility.SEEN, Visibility.INERT) for s in replay.statements)
 
 
-def _by_error(row: Row, script: Script) -> Iterator[Stop]:
+def refused_at(row: Row, script: str) -> Iterator[Stop]:
+    """How far an attempt can have got, by the error in its logs; nothing where they prove nothing."""
     sentence = logs.refused(row.logs)
     if sentence is None:
         return
     try:
-        parsed = parse(script.text)
+        parsed = parse(script)
     except ScriptError:
         return
     last = last_to_raise(parsed, sentence)

@@ -72,8 +72,19 @@ class PipelineRunner:
         environ: Mapping[str, str],
         emit: events.Sink,
         on_output: Callable[[str], None],
+        execute: Callable[[Step], int] | None = None,
     ) -> None:
-        """Takes its means; `environ` is what the commands inherit."""
+        """Takes its means.
+
+        Args:
+            journal: where steps are recorded.
+            steps: the configured ones, in order.
+            cwd: folder that the commands run in.
+            environ: what they inherit.
+            emit: told what happens.
+            on_output: called with each line that they print.
+            execute: runs a step, and gives its exit code; None for a process of its own.
+        """
         self._journal = journal
         self._steps = steps
         self._cwd = cwd
@@ -81,6 +92,7 @@ class PipelineRunner:
         self._emit = emit
         self._on_output = on_output
         self._repeated: frozenset[str] = frozenset()
+        self._execute = execute or self._process
 
     def decide(self, run: str, word: Word) -> None:
         """Records a person's word on steps in doubt.
@@ -160,7 +172,7 @@ class PipelineRunner:
             )
         return None
 
-    def _execute(self, step: Step) -> int:
+    def _process(self, step: Step) -> int:
         try:
             process = subprocess.Popen(
                 step.command,

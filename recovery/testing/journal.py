@@ -1,4 +1,4 @@
-"""Fakes for tests of code that embeds this library. They keep the contracts of what they stand for."""
+"""A journal in memory."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -8,6 +8,7 @@ import msgspec
 
 from recovery.errors import JournalError
 from recovery.journal import Event
+from recovery.testing.ticks import Ticks
 
 
 class MemoryJournal:
@@ -17,6 +18,7 @@ class MemoryJournal:
         target: key of the target.
         store: events by (target, run); given to two journals, it makes them two writers of one store.
         clock: the time of an event.
+        ticks: an instant passes before an event is durable, and one after it.
     """
 
     def __init__(
@@ -24,10 +26,12 @@ class MemoryJournal:
         target: str = "target",
         store: dict[tuple[str, str], list[bytes]] | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        ticks: Ticks | None = None,
     ) -> None:
         self._target = target
         self._store = {} if store is None else store
         self._clock = clock
+        self._ticks = ticks or Ticks()
         self._last: dict[str, int] = {}
 
     def append(self, run: str, kind: str, state: str, payload: dict[str, Any]) -> Event:
@@ -42,8 +46,10 @@ class MemoryJournal:
         time = self._clock().astimezone(UTC).isoformat()
         # Encoded like a real journal does, so that a payload which is not JSON fails here as well.
         encoded = msgspec.json.encode(Event(run, before + 1, time, kind, state, payload))
+        self._ticks(f"before {kind}")
         self._store.setdefault((self._target, run), []).append(encoded)
         self._last[run] = before + 1
+        self._ticks(f"after {kind}")
         return msgspec.json.decode(encoded, type=Event)
 
     def events(self, run: str) -> tuple[Event, ...]:

@@ -1,0 +1,226 @@
+"""A production database in memory, with a ledger, and a Prisma that works on it.
+
+Scripts hold three kinds of statements: `CREATE TABLE x ()`, `DROP TABLE x` and `INSERT INTO t DEFAULT VALUES`. That is
+enough for every way in which a migration can fail, be half done, be undone and be done twice. The same scripts run
+on a real server.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from states.facts import Key, Replay, Row, Snapshot, Statement, Visibility
+
+_STATEMENT = re.compile(r"(CREATE TABLE|DROP TABLE|INSERT INTO) (\w+)( \(\)| DEFAULT VALUES)?\Z")
+_LOGS = (
+    "A migration failed to apply.\n\nMigration name: {name}\n\nDatabase error code: {code}\n\nDatabase error:\n"
+    'ERROR: {said}\n\nDbError {{ severity: "ERROR", parsed_severity: Some(Error), code: SqlState(E{code}) }}\n'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One statement: what it does (CREATE TABLE, DROP TABLE, INSERT INTO), and to which table."""
+
+    sql: str
+    verb: str
+    table: str
+
+    @property
+    def key(self) -> Key:
+        """The table in a snapshot."""
+        return (f"table public.{self.table}", "exists")
+
+
+def changes(script: str) -> tuple[Change, ...]:
+    """The statements of a script."""
+    found = []
+    for sql in filter(None, (part.strip() for part in script.split(";"))):
+        match = _STATEMENT.match(sql)
+        if match is None:
+            raise ValueError(f"no statement that is known here: {sql}")
+        found.append(Change(sql, match[1], match[2]))
+    return tuple(found)
+
+
+def checksum(script: str) -> str:
+    """As Prisma writes it into the ledger."""
+    return hashlib.sha256(script.encode()).hexdigest()
+
+
+@dataclass(slots=True)
+class MemoryDatabase:
+    """Production, and the folder of migrations of whoever works on it.
+
+    Attributes:
+        folder: script of each migration, by name; Prisma's order is that of the names.
+        tables: those that exist.
+        rows: the ledger.
+        written: a line for each row that an INSERT of a migration has written, as `20260101_a: INSERT INTO t …`.
+        causes: errors that a statement is going to raise, by its SQL, one for each time it is run.
+        statementwise: Prisma commits each statement of a script by itself.
+        recovering: a recovery holds its lock.
+    """
+
+    folder: dict[str, str] = field(default_factory=dict)
+    tables: set[str] = field(default_factory=set)
+    rows: list[Row] = field(default_factory=list)
+    written: list[str] = field(default_factory=list)
+    causes: dict[str, list[str]] = field(default_factory=dict)
+    statementwise: bool = False
+    recovering: bool = False
+    _now: int = 0
+
+    def now(self) -> str:
+        """A later time at each call."""
+        self._now += 1
+        return f"2026-01-01T00:{self._now // 60:02}:{self._now % 60:02}.000000Z"
+
+    def snapshot(self) -> dict[Key, str]:
+        """The schema."""
+        return {(f"table public.{table}", "exists"): "yes" for table in self.tables}
+
+    def begin(self, name: str, script: str | None = None) -> Row:
+        """A row as Prisma inserts it before it runs a script."""
+        text = self.folder[name] if script is None else script
+        row = Row(f"row-{len(self.rows) + 1}", name, checksum(text), self.now(), None, None, 0, None)
+        self.rows.append(row)
+        return row
+
+    def update(self, row: Row, **values: str | int | None) -> Row:
+        """Writes to a row of the ledger."""
+        position = next(at for at, each in enumerate(self.rows) if each.id == row.id)
+        self.rows[position] = replace(self.rows[position], **values)  # type: ignore[arg-type]
+        return self.rows[position]
+
+    def run(self, name: str, change: Change) -> None:
+        """Runs one statement of a migration, and commits it.
+
+        Raises:
+            RefusedError: PostgreSQL refuses it.
+        """
+        planned = self.causes.get(change.sql)
+        if planned:
+            raise RefusedError(planned.pop(0), "as planned")
+        if change.verb == "CREATE TABLE":
+            if change.table in self.tables:
+                raise RefusedError("42P07", f'relation "{change.table}" already exists')
+            self.tables.add(change.table)
+        elif change.table not in self.tables:
+            kind = "table" if change.verb == "DROP TABLE" else "relation"
+            raise RefusedError("42P01", f'{kind} "{change.table}" does not exist')
+        elif change.verb == "DROP TABLE":
+            self.tables.discard(change.table)
+        else:
+            self.written.append(f"{name}: {change.sql}")
+
+    def deployed(self, *names: str) -> None:
+        """A history that was deployed without trouble."""
+        for name in names:
+            for _ in self.deploying(name):
+                pass
+
+    def deploying(self, *names: str) -> Iterator[str]:
+        """`migrate deploy`, one write at a time: yields what was written. Ends at the first failure, as Prisma does."""
+        if any(row.failed for row in self.rows):
+            return  # P3009
+        for name in names:
+            script = self.folder[name]
+            row = self.begin(name)
+            yield f"{name}: row inserted"
+            try:
+                yield from self._script(name, script)
+            except RefusedError as error:
+                logs = _LOGS.format(name=name, code=error.code, said=error.said)
+                self.update(row, logs=logs)
+                yield f"{name}: logs written"
+                return
+            self.update(row, applied_steps_count=1)
+            yield f"{name}: steps counted"
+            self.update(row, finished_at=self.now())
+            yield f"{name}: finished"
+
+    def _script(self, name: str, script: str) -> Iterator[str]:
+        if self.statementwise:
+            for change in changes(script):
+                self.run(name, change)
+                yield f"{name}: {change.sql}"
+            return
+        before = (set(self.tables), list(self.written))
+        try:
+            for change in changes(script):
+                self.run(name, change)
+        except RefusedError:
+            self.tables, self.written = before
+            raise
+        yield f"{name}: script committed"
+
+    def marking_applied(self, name: str) -> Iterator[str]:
+        """`migrate resolve --applied`, one write at a time."""
+        mine = [row for row in self.rows if row.migration == name]
+        if any(row.finished for row in mine) or name not in self.folder:
+            return  # P3008, or P3017: it prints an error, and does nothing
+        for row in mine:
+            if row.failed:
+                self.update(row, rolled_back_at=self.now())
+                yield f"{name}: rolled back"
+        row = self.begin(name)
+        self.update(row, finished_at=row.started_at)
+        yield f"{name}: marked applied"
+
+    def marking_rolled_back(self, name: str) -> Iterator[str]:
+        """`migrate resolve --rolled-back`, one write at a time."""
+        for row in [row for row in self.rows if row.migration == name and row.failed]:
+            self.update(row, rolled_back_at=self.now())
+            yield f"{name}: marked rolled back"
+
+
+class RefusedError(Exception):
+    """PostgreSQL refuses a statement.
+
+    Attributes:
+        code: its SQLSTATE.
+        said: its sentence.
+    """
+
+    def __init__(self, code: str, said: str) -> None:
+        super().__init__(said)
+        self.code = code
+        self.said = said
+
+
+def replayed(before: Snapshot, script: str) -> Replay:
+    """The steps of a script on a schema, as a scratch server would show them."""
+    steps: list[Snapshot] = [dict(before)]
+    statements: list[Statement] = []
+    ended = None
+    parsed = changes(script)
+    for index, change in enumerate(parsed, start=1):
+        now = dict(steps[-1])
+        possible = (change.key in now) != (change.verb == "CREATE TABLE")
+        if ended is None and not possible:
+            ended = f"statement {index} fails when replayed"
+        if change.verb == "CREATE TABLE":
+            now[change.key] = "yes"
+        elif change.verb == "DROP TABLE":
+            now.pop(change.key, None)
+        seen = Visibility.OPEN if change.verb == "INSERT INTO" else Visibility.SEEN
+        why = "its effect can't be seen in the schema" if seen is Visibility.OPEN else ""
+        if ended is None:
+            steps.append(now)
+        else:
+            seen, why = Visibility.UNREACHED if change.verb == "CREATE TABLE" else Visibility.OPEN, ended
+        makes = frozenset({change.key} if change.verb == "CREATE TABLE" else ())
+        needs = frozenset(() if change.verb == "CREATE TABLE" else {change.key})
+        statements.append(Statement(index, change.sql, seen, why, makes=makes, needs=needs))
+    footprint = frozenset(change.key for change in parsed)
+    return Replay(
+        checksum=checksum(script),
+        statements=tuple(statements),
+        steps=tuple({key: step[key] for key in footprint if key in step} for step in steps),
+        footprint=footprint,
+        created=frozenset(c.key[0] for c in parsed if c.verb == "CREATE TABLE" and c.key not in before),
+        named=frozenset(f"public.{change.table}" for change in parsed),
+        ended=ended,
+    )

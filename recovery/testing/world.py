@@ -1,0 +1,196 @@
+"""The engine's world on a database in memory: the same questions and effects, and instants to die at between them."""
+
+from collections.abc import Callable, Iterator
+
+from recovery.attempts import refused_at
+from recovery.errors import BusyError
+from recovery.evidence import Classified
+from recovery.pending import Compared
+from recovery.ports import Inspection, Performed
+from recovery.prisma import logs
+from recovery.proof import Proof
+from recovery.testing.database import MemoryDatabase, changes, checksum, replayed
+from recovery.testing.ticks import Died, Ticks
+from states import effects
+from states.comparison import Difference
+from states.deployment import Failure
+from states.facts import Check, Key, Outcome, Replay, Row, Subject
+from states.inspection import side_by_side
+from states.presence import Delta, delta
+from states.verdict import digest, judge
+from states.verification import MigrationDifference
+
+_TARGET = ("memory", "production", "public")
+
+
+class MemoryWorld:
+    """A `World`. Holds the recovery's lock until `close`, or until its process dies.
+
+    Args:
+        database: production.
+        ticks: an instant passes before, between and after what a Prisma command writes.
+        orphan: where the recovery dies while a command is at work, the command goes on by itself.
+        on_command: called with each effect whose command begins.
+    """
+
+    def __init__(
+        self,
+        database: MemoryDatabase,
+        ticks: Ticks | None = None,
+        *,
+        orphan: bool = False,
+        on_command: Callable[[effects.Effect], None] = lambda _: None,
+    ) -> None:
+        if database.recovering:
+            raise BusyError(
+                "lock.recovery", "Another recovery of this database is at work. Nothing was done.", "Run again."
+            )
+        database.recovering = True
+        self._database = database
+        self._ticks = ticks or Ticks()
+        self._orphan = orphan
+        self._on_command = on_command
+
+    def close(self) -> None:
+        """Gives the lock back."""
+        self._database.recovering = False
+
+    def checks(self) -> tuple[Check, ...]:
+        """See `World.checks`."""
+        return (Check("target.identity", Outcome.HELD, "production in memory", "the test"),)
+
+    def inspect(self) -> Inspection:
+        """See `World.inspect`."""
+        rows, folder = tuple(self._database.rows), self._database.folder
+        differing = {r.migration for r in rows if r.finished and r.checksum != checksum(folder.get(r.migration, ""))}
+        failed = {row.migration: row for row in rows if row.failed}
+        failures = tuple(Failure(name, logs.cause(row.logs), row.logs) for name, row in failed.items())
+        checksums = {name: checksum(folder[name]) for name in sorted(folder)}
+        return Inspection(side_by_side(rows, sorted(folder), differing & set(folder)), rows, failures, checksums)
+
+    def classify(self, name: str) -> Classified:
+        """See `World.classify`. Each attempt is taken to have run the folder's script."""
+        rows = tuple(self._database.rows)
+        base = self._finished(name)
+        attempts = tuple(row for row in rows if row.migration == name)
+        replay = replayed(self._after(base), self._database.folder[name])
+        later = tuple(
+            each
+            for each in base
+            if each > name and not _tables(self._database.folder[each]).isdisjoint(replay.footprint)
+        )
+        script = self._database.folder[name]
+        subject = Subject(
+            name,
+            attempts,
+            (replay,),
+            replay.checksum,
+            self._seen(replay),
+            overtaken_by=later,
+            stops=tuple(stop for row in attempts for stop in refused_at(row, script)),
+        )
+        return self._judged(subject, rows, base)
+
+    def compare(self, inspection: Inspection) -> Compared:
+        """See `World.compare`."""
+        rows, base = inspection.rows, self._finished("")
+        tried = {row.migration for row in rows}
+        schema, assumed, found = self._after(base), list[Delta](), list[Classified]()
+        for name in inspection.history.pending:
+            replay = replayed(schema, self._database.folder[name])
+            subject = Subject(name, (), (replay,), replay.checksum, self._seen(replay), assumed=tuple(assumed))
+            classified = self._judged(subject, rows, base)
+            if name not in tried and classified.evidence.in_production:
+                found.append(classified)
+            assumed.append(delta(replay))
+            schema |= {key: value for key, value in assumed[-1].items() if value is not None}
+            schema = {key: value for key, value in schema.items() if assumed[-1].get(key, value) is not None}
+        return Compared(tuple(found))
+
+    def resolve(self, effect: effects.Resolution, classified: Classified) -> Performed:
+        """See `World.resolve`."""
+        name = effect.migration
+        self._ticks(f"before {effect.id}")
+        subject = classified.subject
+        attempts = tuple(row for row in self._database.rows if row.migration == name)
+        now = Subject(
+            name,
+            attempts,
+            subject.replays,
+            subject.present,
+            self._seen(*subject.replays),
+            overtaken_by=subject.overtaken_by,
+            assumed=subject.assumed,
+            stops=subject.stops,
+        )
+        if digest(now, _TARGET, classified.base) != classified.evidence.evidence_digest:
+            return Performed(unchanged="the evidence has changed since it was judged")
+        applied = isinstance(effect, effects.MarkApplied)
+        command = self._database.marking_applied if applied else self._database.marking_rolled_back
+        return self._perform(effect, command(name))
+
+    def deploy(self, effect: effects.Deploy, inspection: Inspection) -> Performed:
+        """See `World.deploy`."""
+        self._ticks(f"before {effect.id}")
+        now = self.inspect()
+        if (now.rows, now.history.pending) != (inspection.rows, effect.migrations):
+            return Performed(unchanged="the ledger has changed since it was planned")
+        if any(now.checksums[name] != inspection.checksums[name] for name in effect.migrations):
+            return Performed(unchanged="a pending migration's file has changed since it was planned")
+        return self._perform(effect, self._database.deploying(*effect.migrations))
+
+    def prove(self, rows: tuple[Row, ...], deployed: frozenset[str]) -> Proof:
+        """See `World.prove`. Every finished migration is watched."""
+        expected = self._after(self._finished(""))
+        actual = self._database.snapshot()
+        names = tuple(dict.fromkeys(row.migration for row in rows if row.finished))
+        touched = {key for name in names for key in _tables(self._database.folder.get(name, ""))}
+        wrong = sorted(key for key in touched if expected.get(key) != actual.get(key))
+        shown = tuple(Difference(*key, expected.get(key), actual.get(key)) for key in wrong)
+        differing = (MigrationDifference(names[-1], shown),) if shown else ()
+        return Proof(() if differing else tuple(sorted({*names, *deployed} & set(names))), differing)
+
+    def command(self, effect: effects.Effect) -> str:
+        """See `World.command`."""
+        return f"prisma {effect.id}"
+
+    def _perform(self, effect: effects.Effect, writes: Iterator[str]) -> Performed:
+        self._on_command(effect)
+        try:
+            for written in writes:
+                self._ticks(written)
+        except Died:
+            if self._orphan:
+                for _ in writes:
+                    pass
+            raise
+        self._ticks(f"after {effect.id}")
+        return Performed(exit_code=0)
+
+    def _finished(self, but: str) -> tuple[str, ...]:
+        done = sorted((row for row in self._database.rows if row.finished), key=lambda row: row.finished_at or "")
+        return tuple(dict.fromkeys(row.migration for row in done if row.migration != but))
+
+    def _after(self, names: tuple[str, ...]) -> dict[Key, str]:
+        tables: dict[Key, str] = {}
+        for name in names:
+            for change in changes(self._database.folder.get(name, "")):
+                if change.verb == "CREATE TABLE":
+                    tables[change.key] = "yes"
+                elif change.verb == "DROP TABLE":
+                    tables.pop(change.key, None)
+        return tables
+
+    def _seen(self, *replays: Replay) -> dict[Key, str]:
+        wanted = {key for replay in replays for key in replay.footprint}
+        return {key: value for key, value in self._database.snapshot().items() if key in wanted}
+
+    def _judged(self, subject: Subject, rows: tuple[Row, ...], base: tuple[str, ...]) -> Classified:
+        latest = next((row for row in reversed(subject.attempts) if row.failed), None)
+        pairs = tuple((name, checksum(self._database.folder.get(name, ""))) for name in base)
+        cause = logs.cause(latest.logs if latest else None)
+        return Classified(judge(subject, cause, _TARGET, pairs), subject, rows, pairs)
+
+
+def _tables(script: str) -> set[Key]:
+    return {change.key for change in changes(script)}

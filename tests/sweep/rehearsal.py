@@ -1,0 +1,192 @@
+"""A whole recovery on ports in memory, killed at given instants and run again until it has ended."""
+
+import pickle
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from recovery.config import Step
+from recovery.engine import Engine
+from recovery.journal import Journal
+from recovery.memory import Kind, recall
+from recovery.pipeline import PipelineRunner, Word, key
+from recovery.ports import Ended, Question
+from recovery.testing import Died, MemoryDatabase, MemoryJournal, MemoryWorld, Ticks
+from recovery.testing.database import Change, changes
+from states import effects
+from states.answers import Exit
+from states.table import EDGES, State
+
+Store = dict[tuple[str, str], list[bytes]]
+FAILED, LATER = "20260102_failed", "20260103_later"
+STEPS = (Step("load", ("load",)), Step("promote", ("promote",)))
+#: More runs than that mean that a recovery never ends.
+RUNS = 12
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+class Agreed:
+    """A policy that says yes."""
+
+    def consents(self, question: Question) -> bool:
+        """Yes."""
+        del question
+        return True
+
+
+def history(failed: str, *, statementwise: bool = False, later: str = "CREATE TABLE later ()") -> MemoryDatabase:
+    """One migration deployed, one that is going to be the failed one, one pending."""
+    folder = {"20260101_first": "CREATE TABLE first ()", FAILED: failed, LATER: later}
+    database = MemoryDatabase(folder, statementwise=statementwise)
+    database.deployed("20260101_first")
+    return database
+
+
+@dataclass(slots=True)
+class Rehearsal:
+    """One production, one journal, and what went on there.
+
+    Attributes:
+        person: what a person does when a run has ended without reaching its end; True if it is to be run again.
+        steps: of the pipeline behind the gate.
+        ran: names of the pipeline's steps, as often as they ran.
+        commands: each Prisma command that began, with whether its intent was in the journal by then.
+        seen: what each run's instants were.
+    """
+
+    database: MemoryDatabase
+    person: "Callable[[Rehearsal, Ended], bool]" = lambda _rehearsal, _ended: False
+    steps: tuple[Step, ...] = ()
+    store: Store = field(default_factory=dict)
+    ran: list[str] = field(default_factory=list)
+    commands: list[tuple[str, bool]] = field(default_factory=list)
+    seen: list[list[str]] = field(default_factory=list)
+    on_effect: Callable[[str], None] = lambda _effect: None
+    engine: type[Engine] = Engine
+    runner: type[PipelineRunner] = PipelineRunner
+    journals: Callable[[Store, Ticks], Journal] = lambda store, ticks: MemoryJournal("t", store, lambda: NOON, ticks)
+
+    def journal(self, ticks: Ticks | None = None) -> Journal:
+        """The journal, as a process of its own opens it."""
+        return self.journals(self.store, ticks or Ticks())
+
+    def once(
+        self,
+        die_at: int | None = None,
+        *,
+        orphan: bool = False,
+        meanwhile: Mapping[int, Callable[[], None]] | None = None,
+    ) -> Ended | None:
+        """One process; None if it died. `meanwhile`: what others do, by the instant at which they do it."""
+        ticks = Ticks(die_at, dict(meanwhile or {}))
+        self.seen.append(ticks.passed)
+        journal = self.journal(ticks)
+
+        def on_command(effect: effects.Effect) -> None:
+            events = [event for run in self.journal().runs() for event in self.journal().events(run)]
+            last = events[-1] if events else None
+            known = last is not None and (last.kind, last.payload.get("effect")) == (Kind.INTENDED, effect.id)
+            self.commands.append((effect.id, known))
+            self.on_effect(effect.id)
+
+        world = MemoryWorld(self.database, ticks, orphan=orphan, on_command=on_command)
+        try:
+            ended = self.engine(world, journal, Agreed(), lambda _: None, lambda: f"run{len(self.store)}").run("t", "s")
+            if ended.state is State.PIPELINE_READY and self.steps:
+                ended = self._pipeline(journal, ticks).run(ended.run, lambda _: None)
+        except Died:
+            return None
+        finally:
+            world.close()
+        return ended
+
+    def _pipeline(self, journal: Journal, ticks: Ticks) -> PipelineRunner:
+        return self.runner(journal, self.steps, Path(), {}, lambda _: None, lambda _: None, self._execute(ticks))
+
+    def _execute(self, ticks: Ticks) -> Callable[[Step], int]:
+        def execute(step: Step) -> int:
+            ticks(f"before step {step.name}")
+            self.ran.append(step.name)
+            ticks(f"after step {step.name}")
+            return 0
+
+        return execute
+
+    def through(self) -> Ended:
+        """Run until there is nothing more to do."""
+        for _ in range(RUNS):
+            ended = self.once()
+            assert ended is not None
+            helped = ended.exit_code is not Exit.READY and (self.person(self, ended) or self.look_for_rows(ended))
+            if not helped:
+                return ended
+        raise AssertionError(f"it does not end: {ended}")
+
+    def state(self) -> bytes:
+        """All that outlives a process: from equal states, recoveries go on alike."""
+        return pickle.dumps((self.database, self.store, self.ran, self.commands))
+
+    def look_for_rows(self, ended: Ended) -> bool:
+        """A person finds out what the schema can't show of a script that was killed: finishes it, or approves."""
+        if ended.refusal is None or ended.refusal.code not in ("classify.undecidable", "classify.partial"):
+            return False
+        events = self.journal().events(ended.run)
+        last = next(event for event in reversed(events) if event.kind == Kind.CLASSIFIED).payload
+        name = last["migration"]
+        done = [change for change in changes(self.database.folder[name]) if self.there(name, change)]
+        if not done and last["verdict"] == "partial":
+            return False
+        if done:
+            for change in changes(self.database.folder[name])[len(done) :]:
+                self.database.run(name, change)
+        if last["verdict"] == "undecidable":
+            decision = "mark_applied" if done else "mark_rolled_back"
+            payload = {"migration": name, "decision": decision, "evidence": last["digest"], "reason": "looked"}
+            self.journal().append(ended.run, Kind.APPROVED, State.BLOCKED, payload)
+        return True
+
+    def there(self, name: str, change: Change) -> bool:
+        """The statement of that migration has taken place, and was not undone."""
+        if change.verb == "INSERT INTO":
+            return f"{name}: {change.sql}" in self.database.written
+        return (change.table in self.database.tables) == (change.verb == "CREATE TABLE")
+
+    def decide_step(self, ended: Ended) -> bool:
+        """A person looks at a step in doubt: it is repeated if it had not run, else it is done."""
+        if ended.refusal is None or ended.refusal.code != "pipeline.in_doubt":
+            return False
+        doubtful = next(step for step in self.steps if step.name in ended.refusal.fact)
+        done = doubtful.name in self.ran
+        name = doubtful.name
+        runner = self._pipeline(self.journal(), Ticks())
+        runner.decide(ended.run, Word(repeat=() if done else (name,), done=(name,) if done else ()))
+        return True
+
+    def world(self) -> tuple[object, ...]:
+        """What is true in the end: schema, rows, what the ledger says of each migration, and the steps that ran.
+
+        Prisma leaves a dead row behind where it was killed itself. How often each migration finished counts.
+        """
+        rows = self.database.rows
+        last = {row.migration: "failed" if row.failed else "rolled back" for row in rows}
+        finished = {name: [row for row in rows if row.migration == name and row.finished] for name in last}
+        ledger = {name: f"finished {len(done)} times" if done else last[name] for name, done in finished.items()}
+        return (sorted(self.database.tables), sorted(self.database.written), ledger, self.ran)
+
+    def check_journal(self) -> None:
+        """Every move is an edge, each begins where the last ended, and no command began without its intent."""
+        edges = {(edge.source, edge.target) for edge in EDGES}
+        journal = self.journal()
+        for run in journal.runs():
+            at = State.PREFLIGHT
+            for event in journal.events(run):
+                if event.kind == Kind.MOVED:
+                    source, target = State(event.payload["from"]), State(event.payload["to"])
+                    assert source is at, f"{event} does not begin where the last move ended"
+                    assert (source, target) in edges, f"{event} is no edge"
+                    at = target
+            steps = [event.payload["step"] for event in journal.events(run) if event.kind == Kind.STEP_INTENDED]
+            assert set(steps) <= {key(step) for step in self.steps}
+            assert recall(journal.events(run)).state is at
+        assert all(known for _, known in self.commands), f"a command began without its intent: {self.commands}"

@@ -1,0 +1,157 @@
+"""What a recovery can meet, each small enough to be killed at every instant and every pair of instants."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from states.answers import Exit
+from states.table import State
+from tests.sweep.rehearsal import FAILED, STEPS, Rehearsal, history
+
+SCRIPT = "CREATE TABLE a (); CREATE TABLE b ()"
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """How production is made, and how an uninterrupted recovery ends."""
+
+    make: Callable[[], Rehearsal]
+    exit_code: Exit
+    state: State
+
+
+def exists() -> Rehearsal:
+    """The script ran, its row is unfinished."""
+    database = history(SCRIPT)
+    database.tables |= {"a", "b"}
+    database.begin(FAILED)
+    return Rehearsal(database)
+
+
+def counted() -> Rehearsal:
+    """The script ran, data too, and Prisma counted it."""
+    database = history(f"{SCRIPT}; INSERT INTO first DEFAULT VALUES")
+    database.tables |= {"a", "b"}
+    database.update(database.begin(FAILED), applied_steps_count=1)
+    return Rehearsal(database)
+
+
+def absent() -> Rehearsal:
+    """Nothing of it is there; a deploy brings it, and what is pending, with data."""
+    database = history(SCRIPT, later="CREATE TABLE later (); INSERT INTO later DEFAULT VALUES")
+    database.begin(FAILED)
+    return Rehearsal(database)
+
+
+def absent_statementwise() -> Rehearsal:
+    """As `absent`, by a Prisma that commits each statement by itself."""
+    rehearsal = absent()
+    rehearsal.database.statementwise = True
+    return rehearsal
+
+
+def several() -> Rehearsal:
+    """Three unfinished rows, one of them beside a finished one of its name."""
+    database = history(SCRIPT)
+    database.folder["20260102_more"] = "CREATE TABLE more ()"
+    database.tables |= {"a", "b"}
+    database.begin(FAILED)
+    database.begin("20260102_more")
+    database.begin("20260101_first")
+    return Rehearsal(database)
+
+
+def half_marked() -> Rehearsal:
+    """Somebody's `resolve --applied` died between its two writes: rolled back, and not applied."""
+    database = history(SCRIPT)
+    database.tables |= {"a", "b"}
+    database.update(database.begin(FAILED), rolled_back_at=database.now())
+    return Rehearsal(database)
+
+
+def failing_once() -> Rehearsal:
+    """The deploy meets a deadlock, is classified, and passes."""
+    rehearsal = absent()
+    rehearsal.database.causes["CREATE TABLE later ()"] = ["40P01"]
+    return rehearsal
+
+
+def failing_for_good() -> Rehearsal:
+    """The deploy fails for the same cause again."""
+    rehearsal = absent()
+    rehearsal.database.causes["CREATE TABLE later ()"] = ["23505"] * 20
+    return rehearsal
+
+
+def in_place() -> Rehearsal:
+    """Nothing failed; what is pending is in production already."""
+    database = history(SCRIPT)
+    database.tables |= {"a", "b"}
+    return Rehearsal(database)
+
+
+def partial() -> Rehearsal:
+    """Half of it is there: nobody may decide that, but a person can finish it by hand."""
+    database = history(SCRIPT)
+    database.tables |= {"a"}
+    database.begin(FAILED)
+    return Rehearsal(database)
+
+
+def drifted() -> Rehearsal:
+    """What the script drops is gone, and what it makes is there with something that it only names: nobody decides."""
+    database = history("DROP TABLE gone; CREATE TABLE a ()")
+    database.folder["20260101_second"] = "CREATE TABLE gone ()"
+    database.deployed("20260101_second")
+    database.tables |= {"a"}
+    database.begin(FAILED)
+    return Rehearsal(database)
+
+
+def approved() -> Rehearsal:
+    """A data statement leaves it open; a person has looked, and approved."""
+    database = history(f"{SCRIPT}; INSERT INTO first DEFAULT VALUES")
+    database.begin(FAILED)
+    rehearsal = Rehearsal(database)
+    blocked = rehearsal.once()
+    assert blocked is not None
+    assert rehearsal.look_for_rows(blocked)
+    rehearsal.seen.clear()
+    return rehearsal
+
+
+def pipeline() -> Rehearsal:
+    """Two steps behind the gate, neither of which may run twice."""
+    rehearsal = exists()
+    rehearsal.steps = STEPS
+    rehearsal.person = Rehearsal.decide_step
+    return rehearsal
+
+
+def nothing_wrong() -> Rehearsal:
+    """A healthy database with something pending."""
+    rehearsal = absent()
+    rehearsal.database.rows.pop()
+    return rehearsal
+
+
+_READY = (Exit.READY, State.PIPELINE_READY)
+_BLOCKED = (Exit.BLOCKED, State.BLOCKED)
+SCENARIOS = {
+    make.__name__: Scenario(make, *ends)
+    for make, ends in (
+        (exists, _READY),
+        (counted, _READY),
+        (absent, _READY),
+        (absent_statementwise, _READY),
+        (several, _READY),
+        (half_marked, _READY),
+        (failing_once, _READY),
+        (failing_for_good, _BLOCKED),
+        (in_place, _READY),
+        (partial, _READY),
+        (drifted, _BLOCKED),
+        (approved, _READY),
+        (pipeline, _READY),
+        (nothing_wrong, _READY),
+    )
+}

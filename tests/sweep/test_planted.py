@@ -1,0 +1,89 @@
+"""The sweep is worth what it catches: bugs planted on purpose, each of which some death brings to light."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from recovery.config import Step
+from recovery.engine import Engine
+from recovery.journal import Event
+from recovery.memory import Kind
+from recovery.pipeline import PipelineRunner
+from recovery.ports import Ended, Performed
+from recovery.testing import MemoryJournal, Ticks
+from states import effects
+from states.answers import Refusal
+from tests.sweep.rehearsal import NOON, Rehearsal, Store
+from tests.sweep.scenarios import SCENARIOS
+
+
+class Repeating(PipelineRunner):
+    """Runs a step in doubt again without a word."""
+
+    def _one(self, run: str, step: Step, known: Mapping[str, int | None]) -> Refusal | None:
+        return super()._one(run, step, {name: code for name, code in known.items() if code is not None})
+
+
+class Hasty(Engine):
+    """Writes the outcome of an effect before the effect, and believes it."""
+
+    def _perform(self, effect: effects.Effect, payload: dict[str, Any], act: Callable[[], Performed]) -> Performed:
+        early = {"effect": effect.id, "migration": payload.get("migration", ""), "rows": [], "shown": True}
+        self._append(Kind.OBSERVED, self._machine.current, {**early, "unchanged": ""})
+        return super()._perform(effect, payload, act)
+
+
+class Forgetful(MemoryJournal):
+    """Keeps what it is given until the next event comes: the last one is not flushed."""
+
+    def __init__(self, store: Store, ticks: Ticks) -> None:
+        super().__init__("t", store, lambda: NOON, ticks)
+        self._kept: tuple[str, str, str, dict[str, Any]] | None = None
+
+    def append(self, run: str, kind: str, state: str, payload: dict[str, Any]) -> Event:
+        """Appends what came before."""
+        before, self._kept = self._kept, (run, kind, state, payload)
+        written = super().append(*before) if before else None
+        seq = written.seq + 1 if written else len(super().events(run)) + 1
+        return Event(run, seq, "", kind, state, payload)
+
+
+def plant(rehearsal: Rehearsal, bug: type) -> Rehearsal:
+    """The rehearsal, with a part of it replaced."""
+    if issubclass(bug, Engine):
+        rehearsal.engine = bug
+    elif issubclass(bug, PipelineRunner):
+        rehearsal.runner = bug
+    else:
+        rehearsal.journals = bug
+    return rehearsal
+
+
+def survives(name: str, bug: type) -> bool:
+    """No single death shows that anything is wrong."""
+    scenario = SCENARIOS[name]
+    expected = scenario.make()
+    expected.through()
+    for at in range(1, len(expected.seen[0]) + 1):
+        rehearsal = plant(scenario.make(), bug)
+        try:
+            rehearsal.once(at)
+            ended: Ended = rehearsal.through()
+            assert (ended.exit_code, ended.state) == (scenario.exit_code, scenario.state)
+            assert rehearsal.world() == expected.world()
+            rehearsal.check_journal()
+        except AssertionError:
+            return False
+    return True
+
+
+@pytest.mark.parametrize(("name", "bug"), [("pipeline", Repeating), ("exists", Hasty), ("exists", Forgetful)])
+def test_a_planted_bug_is_caught(name: str, bug: type) -> None:
+    """Repeating without observing, an outcome before its effect, a journal that is not flushed."""
+    assert not survives(name, bug)
+
+
+def test_nothing_is_caught_where_nothing_is_planted() -> None:
+    """The same loop passes on the engine as it is."""
+    assert survives("pipeline", Engine)
