@@ -171,12 +171,14 @@ def _one(replay: Replay, subject: Subject) -> _Finding:
                 *opened,
                 *proven,
             )
-        return found(Verdict.APPLIED, f"All {last} statements of the script are in production.")
+        every = f"All {last} statements of the script are" if last > 1 else "The only statement of the script is"
+        return found(Verdict.APPLIED, f"{every} in production.")
     steps = f"{where[0]}" if where[0] == where[1] else f"{where[0]} to {where[1]}"
+    first = f"The first {steps} of {last} statements are" if steps != "1" else f"The first of {last} statements is"
     more = () if replay.complete else (replay.ended or "",)
     return found(
         Verdict.PARTIAL,
-        f"The first {steps} of {last} statements are in production, the rest is not.",
+        f"{first} in production, the rest is not.",
         *opened,
         *proven,
         *more,

@@ -256,11 +256,11 @@ def _one_line(sql: str) -> str:
 def _statement(statement: StatementState, digits: int, width: int) -> Iterator[Text | Padding]:
     """A line; its proof below where it says more than that all is as expected."""
     mark, style = _STATES[statement.state]
-    line = Text(f"  {statement.index:>{digits}} ").append(f"{mark:<11}", style).append(_one_line(statement.sql))
+    line = Text(f"  {statement.index:>{digits}} ").append(f"{mark:<12}", style).append(_one_line(statement.sql))
     line.truncate(width, overflow="ellipsis")
     yield line
     if statement.state in ("differs", "open", "inert"):
-        yield _indented(Text(statement.proof, style="dim"), digits + 14)
+        yield _indented(Text(statement.proof, style="dim"), digits + 15)
 
 
 def _differences(differing: tuple[MigrationDifference, ...]) -> Iterator[Padding]:
