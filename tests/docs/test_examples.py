@@ -8,7 +8,7 @@ done with them, in this order:
     sql script       the script that failed; once a section (`##`), for all its examples
     sql before       run on production before the attempt
     sql during       run after the attempt's row was written to the ledger; `sql during, fails` must be refused
-    text logs        what Prisma wrote into that row at the end; without it, `logs` are NULL
+    text logs        written into that row then, and what PostgreSQL said if it refused; without it, `logs` are NULL
     sql after        run after that
     console          the command, and what it prints in a terminal of 110 columns; `…` stands for anything
 
@@ -39,6 +39,7 @@ PART = re.compile(r"^(##+) (.*)$|^```(.*)\n((?s:.*?))^```$|^\*\*Decision: `(\w+)
 #: What may stand in an example, in this order.
 ORDER = ("sql before", "sql during", "sql during, fails", "text logs", "sql after", "console")
 COMMON = ("sql history", "sql rows")
+LOGS = "Database error code: {code}\n\nDatabase error:\nERROR: {said}\n"
 WHOLE = "-- The whole script."
 COLUMNS = "110"
 STYLE = re.compile("\x1b\\[[0-9;]*m")
@@ -140,8 +141,11 @@ def staged(example: Example, server: Server, project: Path) -> str:
     for info, text in example.blocks:
         whole = script if text.strip() == WHOLE else text
         if info == "sql during, fails":
-            with pytest.raises(psycopg.Error):
+            with pytest.raises(psycopg.Error) as refused:
                 run(server, database, whole)
+            error = refused.value.diag
+            logs = LOGS.format(code=error.sqlstate, said=error.message_primary)
+            assert example.all("text logs") in ([logs], []), f"what PostgreSQL said is\n{logs}"
         elif info in ("sql during", "sql after"):
             run(server, database, whole)
         elif info == "text logs":
