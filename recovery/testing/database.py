@@ -102,14 +102,14 @@ class MemoryDatabase:
         """
         planned = self.causes.get(change.sql)
         if planned:
-            raise RefusedError(planned.pop(0), "as planned")
+            raise RefusedError(code=planned.pop(0), said="as planned")
         if change.verb == "CREATE TABLE":
             if change.table in self.tables:
-                raise RefusedError("42P07", f'relation "{change.table}" already exists')
+                raise RefusedError(code="42P07", said=f'relation "{change.table}" already exists')
             self.tables.add(change.table)
         elif change.table not in self.tables:
             kind = "table" if change.verb == "DROP TABLE" else "relation"
-            raise RefusedError("42P01", f'{kind} "{change.table}" does not exist')
+            raise RefusedError(code="42P01", said=f'{kind} "{change.table}" does not exist')
         elif change.verb == "DROP TABLE":
             self.tables.discard(change.table)
         else:
@@ -184,7 +184,7 @@ class RefusedError(Exception):
         said: its sentence.
     """
 
-    def __init__(self, code: str, said: str) -> None:
+    def __init__(self, *, code: str, said: str) -> None:
         super().__init__(said)
         self.code = code
         self.said = said
