@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from recovery.config import Step
 from recovery.engine import Engine
-from recovery.journal import Journal
+from recovery.journal import Event, Journal
 from recovery.memory import Kind, recall
 from recovery.pipeline import PipelineRunner, Word, key
 from recovery.ports import Ended, Question
@@ -41,6 +42,26 @@ def history(failed: str, *, statementwise: bool = False, later: str = "CREATE TA
     database = MemoryDatabase(folder, statementwise=statementwise)
     database.deployed("20260101_first")
     return database
+
+
+class Truthful:
+    """A journal, whose reports of what was observed are held against the ledger."""
+
+    def __init__(self, journal: Journal, database: MemoryDatabase) -> None:
+        self._journal = journal
+        self._database = database
+        self.events, self.runs, self.close = journal.events, journal.runs, journal.close
+
+    def append(self, run: str, kind: str, state: str, payload: dict[str, Any]) -> Event:
+        """See `Journal.append`."""
+        if kind == Kind.OBSERVED and payload["shown"]:
+            word, _, names = payload["effect"].partition(":")
+            for name in names.split(","):
+                rows = [row for row in self._database.rows if row.migration == name]
+                assert rows, f"{name} is reported, and has no row"
+                assert not any(row.failed for row in rows), f"{name} is reported, and still failed"
+                assert word == "mark_rolled_back" or any(row.finished for row in rows), f"{name} has not finished"
+        return self._journal.append(run, kind, state, payload)
 
 
 @dataclass(slots=True)
@@ -81,7 +102,7 @@ class Rehearsal:
         """One process; None if it died. `meanwhile`: what others do, by the instant at which they do it."""
         ticks = Ticks(die_at, dict(meanwhile or {}))
         self.seen.append(ticks.passed)
-        journal = self.journal(ticks)
+        journal = Truthful(self.journal(ticks), self.database)
 
         def on_command(effect: effects.Effect) -> None:
             events = [event for run in self.journal().runs() for event in self.journal().events(run)]
