@@ -1,101 +1,183 @@
 """Stages failures of known truth on real histories, and counts how the verdicts answer them.
 
-right: the decision is the truth, or a person is asked where neither answer would be true. open: the script
-holds a statement that no schema shows, and a person is asked. undecided: a person is asked although the
-schema tells. wrong: the decision contradicts the truth.
+right: the decision is true, or a person is asked where neither would be. open: a statement leaves no trace in the
+schema, and a person is asked. undecided: a person is asked although the schema tells. wrong: the decision is
+false. crashed: there is no verdict at all.
 """
 
 import argparse
-import collections
+import dataclasses
+import json
+import multiprocessing
+import os
+import queue
 import resource
-import statistics
+import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from recovery.evidence import Investigator
-from recovery.postgres.url import parse
-from recovery.prisma.migrations import Migration
 from recovery.replay import scratch
-from recovery.replay.background import Workshop
-from recovery.scripts import Scripts
-from recovery.target import Target
-from staging.failures import Source, Staged, Stager, describe, read_history
-from staging.postgres import Server, start
-from states.verdict import Decision, Evidence
+from staging.bench_cases import Bench, Checkout, Record, record
+from staging.bench_summary import lines
+from staging.cache import fetch_package
+from staging.failures import SETTINGS, Source, Stager, commit_history, read_history
+from staging.kinds import failures
+from staging.postgres import start
 
-_DECISIONS = {"applied": Decision.MARK_APPLIED, "not_applied": Decision.MARK_ROLLED_BACK}
-
-
-def judge(staged: Staged, evidence: Evidence) -> str:
-    """How a verdict stands to the truth."""
-    decided = evidence.decision in (Decision.MARK_APPLIED, Decision.MARK_ROLLED_BACK)
-    inert = staged.truth == "applied" and evidence.decision is Decision.MARK_ROLLED_BACK and not _changes(evidence)
-    if decided and evidence.decision is not _DECISIONS.get(staged.truth):
-        return "right" if inert else "wrong"
-    if decided or staged.truth == "neither":
-        return "right"
-    if staged.kind == "a later one stamped over it":
-        return "right"  # where it touches the same objects a person must look
-    return "open" if any(statement.state == "open" for statement in evidence.statements) else "undecided"
+#: Migrations that a worker takes at a time.
+PORTION = 20
+#: Seconds between two looks at whether a worker has died.
+LOOK = 5.0
 
 
-def _changes(evidence: Evidence) -> bool:
-    """An inert script is run again by Prisma itself: both answers are true."""
-    return any(statement.state != "inert" for statement in evidence.statements)
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """What to stage.
+
+    Attributes:
+        histories: name and migrations of each.
+        every: each Nth migration is failed.
+        server: PostgreSQL's major version as production; None for the newest.
+        share: of what can be made differently by hand, one in as many is staged.
+    """
+
+    histories: tuple[tuple[str, tuple[Source, ...]], ...]
+    every: int
+    server: int | None
+    share: int = 1
+
+    def portions(self) -> Iterator[tuple[int, int, int]]:
+        """History, first migration and the one after the last: in the order in which they are taken."""
+        for number, (_, sources) in enumerate(self.histories):
+            for first in range(0, len(sources), PORTION):
+                yield number, first, min(first + PORTION, len(sources))
 
 
-def investigate(server: Server, staged: Staged, sources: list[Source], name: str, workshop: Workshop) -> Evidence:
-    """The evidence on a staged failure."""
-    folder = Path("migrations")
-    migrations = [Migration(s.name, s.checksum, folder / s.name / "migration.sql", s.text.encode()) for s in sources]
-    target = Target(parse(server.url(staged.database)), "the bench")
-    try:
-        return Investigator(target, Scripts(folder, migrations, None), workshop).classify(name).evidence
-    finally:
-        target.close()
+class Worker:
+    """A server of its own, and a database that grows with the history."""
+
+    def __init__(self, job: Job) -> None:
+        """Starts nothing yet."""
+        self._job = job
+
+    def run(self, portions: Any, results: Any) -> None:  # noqa: ANN401 - multiprocessing's queues have no public type
+        """Works on portions until none is left; each case and each remark goes into `results`."""
+        try:
+            with start(self._job.server, settings=SETTINGS) as server, tempfile.TemporaryDirectory() as work:
+                current = -1
+                workshop = None
+                while (portion := portions.get()) is not None:
+                    number, first, last = portion
+                    name, sources = self._job.histories[number]
+                    if number != current:
+                        if workshop is not None:
+                            workshop.close()
+                        current, position = number, 0
+                        workshop = Bench(scratch.embedded, "public")
+                        workshop.trunk = tuple(source.name for source in sources)
+                        stager = Stager(server, f"bench{number}")
+                        checkout = Checkout(sources, commit_history(sources, Path(work) / str(number)))
+                    while position < last:
+                        source = sources[position]
+                        if position >= first and position % self._job.every == 0:
+                            after = sources[position + 1] if position + 1 < len(sources) else None
+                            for case in failures(stager, source, after, self._job.share):
+                                results.put(record(server, name, case, checkout, workshop))
+                        if not stager.deploy(source):
+                            workshop.trunk = tuple(each for each in workshop.trunk if each != source.name)
+                            if position >= first:
+                                results.put(f"not deployable here: {name}/{source.name}")
+                        position += 1
+                if workshop is not None:
+                    workshop.close()
+        except BaseException as error:
+            results.put(f"a worker failed: {type(error).__name__}: {error}")
+            raise
+        finally:
+            results.put(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+
+
+def measure(job: Job, jobs: int) -> Iterator[Record | str | int]:
+    """Every case, as they come; remarks; and each worker's peak memory in kilobytes.
+
+    Raises:
+        RuntimeError: a worker ended before its work was done.
+    """
+    context = multiprocessing.get_context("fork")
+    portions: Any = context.Queue()
+    results: Any = context.Queue()
+    for portion in [*job.portions(), *[None] * jobs]:
+        portions.put(portion)
+    workers = [context.Process(target=Worker(job).run, args=(portions, results)) for _ in range(jobs)]
+    for worker in workers:
+        worker.start()
+    done = 0
+    while done < jobs:
+        try:
+            found = results.get(timeout=LOOK)
+        except queue.Empty:
+            if not any(worker.is_alive() for worker in workers):
+                raise RuntimeError("a worker ended before its work was done") from None
+            continue
+        done += isinstance(found, int)
+        yield found
+    for worker in workers:
+        worker.join()
+
+
+def history_of(argument: str) -> tuple[str, tuple[Source, ...]]:
+    """A history by its folder, or by the name of a PyPI package that has one.
+
+    Raises:
+        SystemExit: there is none.
+    """
+    folder = Path(argument)
+    if not folder.is_dir():
+        found = sorted(fetch_package(argument).glob("**/migrations/*/migration.sql"))
+        if not found:
+            raise SystemExit(f"{argument} is neither a folder nor a package with migrations")
+        folder = found[0].parents[1]
+    sources = read_history(folder)
+    if not sources:
+        raise SystemExit(f"{folder} holds no migrations")
+    return Path(argument).name, tuple(sources)
 
 
 def main() -> None:
     """Measures, and prints a line a kind, and each case that was wrong or undecided."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("histories", nargs="+", type=Path, help="folders of Prisma migrations")
+    parser.add_argument("histories", nargs="+", help="folders of Prisma migrations, or PyPI packages that hold one")
     parser.add_argument("--every", type=int, default=1, help="take each Nth migration")
+    parser.add_argument("--share", type=int, default=1, help="of the differences made by hand, take one in so many")
     parser.add_argument("--server", type=int, default=None, help="PostgreSQL's major version as production")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes, each with its own servers")
+    parser.add_argument("--json", type=Path, default=None, help="write all cases there")
     arguments = parser.parse_args()
-    counts: dict[str, dict[str, int]] = collections.defaultdict(lambda: collections.defaultdict(int))
-    seconds = []
-    notes = []
-    with start(arguments.server) as server:
-        for number, folder in enumerate(arguments.histories):
-            sources = read_history(folder)
-            workshop = Workshop(scratch.embedded, "public")
-            stager = Stager(server, f"bench{number}")
-            for position, source in enumerate(sources):
-                after = sources[position + 1] if position + 1 < len(sources) else None
-                if position % arguments.every == 0:
-                    for staged in stager.failures(source, after):
-                        began = time.perf_counter()
-                        evidence = investigate(server, staged, sources, source.name, workshop)
-                        seconds.append(time.perf_counter() - began)
-                        found = judge(staged, evidence)
-                        counts[staged.kind][found] += 1
-                        if found in ("wrong", "undecided"):
-                            reasons = " ".join(evidence.reasons)
-                            notes.append(
-                                f"{found}: {folder.name}/{source.name}: {staged.kind}: {evidence.verdict}: {reasons}"
-                            )
-                            notes += [f"    {d}" for d in evidence.differences[:3]]
-                if not stager.deploy(source):
-                    notes.append(f"not deployable here: {folder.name}/{source.name}")
-            workshop.close()
-    print("\n".join(describe(counts)))
-    total: collections.Counter[str] = collections.Counter()
-    for answers in counts.values():
-        total.update(answers)
-    print("\n".join(describe({"all": total})).splitlines()[1])
-    megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    print(f"{len(seconds)} verdicts, median {statistics.median(seconds):.3f} s, peak memory {megabytes} MB")
-    print("\n".join(notes))
+    job = Job(
+        tuple(history_of(each) for each in arguments.histories), arguments.every, arguments.server, arguments.share
+    )
+    began = time.monotonic()
+    records: list[Record] = []
+    remarks: list[str] = []
+    memory = 0
+    for found in measure(job, arguments.jobs):
+        if isinstance(found, Record):
+            records.append(found)
+            if found.answer in ("wrong", "crashed"):
+                print(f"{found.answer}: {found.history}/{found.migration}: {found.kind}", file=sys.stderr, flush=True)
+        elif isinstance(found, str):
+            remarks.append(found)
+        else:
+            memory = max(memory, found)
+    print("\n".join(lines(records, remarks, memory // 1024, time.monotonic() - began)))
+    if arguments.json:
+        document = {"remarks": remarks, "cases": [dataclasses.asdict(each) for each in records]}
+        arguments.json.write_text(json.dumps(document, indent=1))
+    if any(each.answer in ("wrong", "crashed") for each in records) or any("failed" in each for each in remarks):
+        raise SystemExit(1)
 
 
 if __name__ == "__main__":

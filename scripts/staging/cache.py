@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import shutil
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +17,19 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 #: Ignored by git; removing it is always safe.
 CACHE = ROOT / ".cache"
+
+
+def fetch_package(name: str) -> Path:
+    """The unpacked wheel of a PyPI package, without what it depends on."""
+
+    def unpack(folder: Path) -> None:
+        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
+        subprocess.run([*pip, "--dest", str(folder), name], check=True)
+        for wheel in folder.glob("*.whl"):
+            shutil.unpack_archive(wheel, folder, "zip")
+            wheel.unlink()
+
+    return keep(f"package-{name}", unpack)
 
 
 def keep(name: str, build: Callable[[Path], None]) -> Path:

@@ -1,23 +1,29 @@
 """Failed migrations of known truth, staged on a real server from any history of Prisma migrations.
 
 No Prisma runs here: the ledger's rows are written as Prisma writes them, and the scripts are run on the
-server as Prisma runs them, so that hundreds of failures can be staged in a minute.
+server as Prisma runs them, so that thousands of failures can be staged in minutes.
 """
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import hashlib
 import re
+import subprocess
+import tempfile
 import uuid
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 
+from recovery.platform.git import Repository
 from recovery.postgres import catalog
 from recovery.replay.script import ScriptError, parse
+from staging.truth import Known, Snapshot, Truth, measure
 
 if TYPE_CHECKING:
     from staging.postgres import Server
@@ -30,12 +36,26 @@ CREATE TABLE _prisma_migrations (
 """
 #: What a production has besides its history; none of it is any migration's business.
 DRIFT = """
+REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 CREATE SCHEMA foreign_team;
 CREATE TABLE foreign_team.audit (id bigint PRIMARY KEY, said text);
 CREATE INDEX audit_said ON foreign_team.audit (said);
 CREATE VIEW foreign_team.recent AS SELECT id FROM foreign_team.audit;
 CREATE TABLE zz_report_cache (key text PRIMARY KEY, value jsonb);
 """
+#: Databases are copied by the thousand: no checkpoint is worth its time, and nothing outlives the server.
+SETTINGS = {
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "max_wal_size": "512MB",
+    "checkpoint_timeout": "1h",
+    "autovacuum": "off",
+}
+#: A role that may do nothing; scripts that it runs fail at their first statement.
+REFUSED = "may_do_nothing"
+#: The first server that copies a database through its buffers unless it is told otherwise.
+_STRATEGY = 15_00_00
+_FIRST_TABLE = re.compile(r'\bCREATE\s+TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?((?:"[^"]+"|\w+)(?:\.(?:"[^"]+"|\w+))?)', re.I)
 
 
 @dataclass(frozen=True)
@@ -45,25 +65,46 @@ class Source:
     name: str
     text: str
 
-    @property
+    @functools.cached_property
     def checksum(self) -> str:
         """As Prisma writes it into the ledger."""
         return hashlib.sha256(self.text.encode()).hexdigest()
 
 
 @dataclass(frozen=True)
-class Staged:
+class Attempt:
+    """A row of the ledger; its script is the source's."""
+
+    source: Source
+    finished: bool = False
+    steps: int = 0
+    logs: str | None = None
+    rolled_back: bool = False
+
+
+@dataclass(frozen=True)
+class Case:
     """A failure in a database of its own.
 
     Attributes:
         kind: how it was staged.
-        truth: applied, not_applied, or neither; what a decision must not contradict.
+        truth: what a decision must not contradict, and which are due.
         database: where.
+        source: the migration as the folder has it now.
+        attempts: its rows in the ledger, oldest first.
+        in_git: the scripts as they were are to be found in git.
+        first_table: whether the first table that the script creates is there; None if it creates none.
+        note: what makes this one different from others of its kind.
     """
 
     kind: str
-    truth: str
+    truth: Truth
     database: str
+    source: Source
+    attempts: tuple[Attempt, ...]
+    in_git: bool = False
+    first_table: bool | None = None
+    note: str = ""
 
 
 def read_history(folder: Path) -> list[Source]:
@@ -72,7 +113,29 @@ def read_history(folder: Path) -> list[Source]:
     return [Source(path.parent.name, path.read_bytes().decode()) for path in scripts]
 
 
-Stage = Callable[[psycopg.Connection[Any]], bool]
+def commit_history(sources: Iterable[Source], root: Path) -> Repository:
+    """A git checkout whose only commit holds the history under `prisma/migrations`."""
+    for source in sources:
+        path = root / "prisma" / "migrations" / source.name / "migration.sql"
+        path.parent.mkdir(parents=True)
+        path.write_bytes(source.text.encode())
+    git = ["git", "-C", str(root), "-c", "user.name=bench", "-c", "user.email=bench@localhost"]
+    for command in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "History"]):
+        subprocess.run([*git, *command], check=True, stdout=subprocess.DEVNULL)
+    return Repository(root)
+
+
+@dataclass
+class Scene:
+    """A migration on the way to be failed: what it does, and the databases before and after it."""
+
+    known: Known
+    source: Source
+    after: Source | None
+    start: str
+    end: str
+    end_schema: dict[tuple[str, str], str]
+    error_at_end: psycopg.Error | None = field(default=None)
 
 
 class Stager:
@@ -81,221 +144,217 @@ class Stager:
     def __init__(self, server: Server, prefix: str) -> None:
         """Makes the production that everything is copied from: its ledger, and some drift."""
         self._server = server
-        self._base = f"{prefix}_base"
         self._prefix = prefix
         self._number = 0
-        server.drop_database(self._base)
-        server.create_database(self._base)
-        with server.connect(self._base) as connection:
+        self._scene: Scene | None = None
+        self._schema: dict[tuple[str, str], str] | None = None
+        self._sessions: dict[str, psycopg.Connection[Any]] = {}
+        with server.connect() as connection:
+            self._strategy = " STRATEGY FILE_COPY" if connection.info.server_version >= _STRATEGY else ""
+            connection.execute(
+                f"DO $$ BEGIN CREATE ROLE {REFUSED} LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$".encode()
+            )
+        self.base = self._fresh("template1")
+        with server.connect(self.base) as connection:
             connection.execute(LEDGER)
             connection.execute(DRIFT)
 
+    def _fresh(self, template: str) -> str:
+        self._number += 1
+        name = f"{self._prefix}_{self._number}"
+        self._leave(template)
+        with self.connect("postgres") as connection:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}{self._strategy}".encode())
+        return name
+
+    def _drop(self, database: str) -> None:
+        self._leave(database)
+        with self.connect("postgres") as connection:
+            connection.execute(f"DROP DATABASE {database} WITH (FORCE)".encode())
+
+    def _leave(self, database: str) -> None:
+        session = self._sessions.pop(database, None)
+        if session is not None:
+            session.close()
+
+    @contextlib.contextmanager
+    def connect(self, database: str, user: str = "postgres") -> Iterator[psycopg.Connection[Any]]:
+        """A session as the superuser, or as a role that may do nothing.
+
+        The superuser's stays open and idle until the database is copied or dropped; what it said last tells nothing.
+        """
+        if user != "postgres":
+            with psycopg.connect(self._server.url(database, user), autocommit=True) as connection:
+                yield connection
+            return
+        session = self._sessions.get(database)
+        if session is None or session.closed:
+            session = self._sessions[database] = self._server.connect(database)
+            session.prepare_threshold = None
+        yield session
+        if session.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+            session.execute("ROLLBACK")
+        session.execute("DISCARD ALL")
+
+    def close(self) -> None:
+        """Ends its sessions."""
+        for database in list(self._sessions):
+            self._leave(database)
+
+    @contextlib.contextmanager
+    def copy(self, database: str) -> Iterator[str]:
+        """A database of its own, equal to another, dropped at the end."""
+        name = self._fresh(database)
+        try:
+            yield name
+        finally:
+            self._drop(name)
+
     def deploy(self, source: Source) -> bool:
         """Applies a migration to the base for good; False, and nothing done, where this server can't run it."""
-        with self._server.connect(self._base) as connection:
-            if not _run(connection, source.text):
-                return False
-            write_row(connection, source, finished=True, steps=1)
+        scene, self._scene = self._scene, None
+        if scene is not None and scene.source is source:
+            self._drop(self.base)
+            self.base, self._schema = scene.end, scene.end_schema
+        else:
+            self._schema = None
+            with self.connect(self.base) as connection:
+                if run(connection, source.text) is not None:
+                    return False
+        with self.connect(self.base) as connection:
+            _write(connection, Attempt(source, finished=True, steps=1))
         return True
 
-    def failures(self, source: Source, after: Source | None) -> Iterator[Staged]:
-        """Every failure that can be staged of a migration; each is dropped when the next is asked for.
-
-        Args:
-            source: the migration, whose history is deployed.
-            after: the one after it, to be stamped over it; None for the last.
-        """
+    def scene(self, source: Source, after: Source | None) -> Scene | None:
+        """A migration run on a copy of the base; None where this server can't run it, or nobody can read it."""
         try:
-            statements = [p.sql for p in parse(source.text)]
+            parsed = parse(source.text)
         except ScriptError:
-            return
-        steps = _states(self._server, self._base, self._prefix, source.text, statements)
-        if steps is None:
-            return
-        kinds: list[tuple[str, str, Stage]] = [
-            ("nothing in", "not_applied", lambda c: write_row(c, source)),
-            ("all in, steps 0", "applied", lambda c: _run(c, source.text) and write_row(c, source)),
-            ("all in, steps 1", "applied", lambda c: _run(c, source.text) and write_row(c, source, steps=1)),
-            ("made by hand, exactly", "applied", lambda c: _run(c, source.text) and _failed_again(c, source)),
-        ]
-        if steps[0] != steps[-1]:
-            kinds.append(("undone by hand", "not_applied", lambda c: write_row(c, source, logs="ERROR: undone")))
-            middle = [j for j in range(1, len(statements)) if steps[j] not in (steps[0], steps[-1])]
-            kinds += [_half(source, statements[:j]) for j in sorted({middle[0], middle[-1]} if middle else ())]
-            made = {key: value for key, value in steps[-1].items() if steps[0].get(key) != value}
-            kinds += [_otherwise(source, what, change) for what, change in differences(made, steps[-1])]
-        if after is not None:
-            kinds.append(
-                (
-                    "a later one stamped over it",
-                    "not_applied",
-                    lambda c: write_row(c, source) and write_row(c, after, finished=True),
-                )
-            )
-        for kind, truth, stage in kinds:
-            self._number += 1
-            name = f"{self._prefix}_{self._number}"
-            self._server.create_database(name, self._base)
-            try:
-                with self._server.connect(name) as connection:
-                    done = stage(connection)
-                    if done and kind.startswith(("one difference", "first statements")):
-                        now = catalog.read(connection)
-                        done = now not in (steps[0], steps[-1])
-                if done:
-                    yield Staged(kind, truth, name)
-            finally:
-                self._server.drop_database(name)
+            return None
+        if self._schema is None:
+            self._schema = self.read(self.base)
+        end = self._fresh(self.base)
+        with self.connect(end) as connection:
+            if run(connection, source.text) is not None:
+                done = False
+            else:
+                done = True
+                end_schema = catalog.read(connection)
+        if not done:
+            self._drop(end)
+            return None
+        with self.copy(self.base) as name, self.connect(name) as connection, self.connect(end) as at_end:
+            known = measure(connection, at_end, parsed, changed(self._schema, end_schema))
+        self._scene = Scene(known, source, after, self.base, end, end_schema)
+        self._scene.error_at_end = self.error(end, source.text)
+        return self._scene
+
+    def read(self, database: str, scope: catalog.Scope | None = None) -> dict[tuple[str, str], str]:
+        """The schema of a database, or of some of its objects."""
+        with self.connect(database) as connection:
+            return catalog.read(connection, scope)
+
+    def error(self, database: str, text: str, user: str = "postgres") -> psycopg.Error | None:
+        """What PostgreSQL says when the script is run there as a whole; the database stays as it is."""
+        if re.search(r"\b(begin|commit|concurrently|rollback)\b", text, re.IGNORECASE):
+            with self.copy(database) as name, self.connect(name, user) as connection:
+                return run(connection, text)
+        with self.connect(database, user) as connection:
+            connection.execute("BEGIN")
+            found = run(connection, text)
+            connection.execute("ROLLBACK")
+            return found
+
+    def case(  # noqa: PLR0913 - a case is what its parts are
+        self,
+        kind: str,
+        database: str,
+        truth: Truth,
+        *attempts: Attempt,
+        folder: Source | None = None,
+        in_git: bool = False,
+        note: str = "",
+    ) -> Iterator[Case]:
+        """One case: its rows are there while it is looked at, and gone when the next is asked for."""
+        source = folder or attempts[0].source
+        with self.connect(database) as connection:
+            ids = [_write(connection, attempt) for attempt in attempts]
+            table = _FIRST_TABLE.search(source.text)
+            there = None
+            if table:
+                row = connection.execute("SELECT to_regclass(%s) IS NOT NULL", (table[1],)).fetchone()
+                there = bool(row and row[0])
+        yield Case(kind, truth, database, source, attempts, in_git, there, note)
+        with self.connect(database) as connection:
+            connection.execute("DELETE FROM _prisma_migrations WHERE id = ANY(%s)", (ids,))
 
 
-def write_row(
-    connection: psycopg.Connection[Any],
-    source: Source,
-    *,
-    finished: bool = False,
-    steps: int = 0,
-    logs: str | None = None,
-    rolled_back: bool = False,
-) -> bool:
-    """A row as Prisma leaves it."""
+def _write(connection: psycopg.Connection[Any], attempt: Attempt) -> str:
+    """A row as Prisma leaves it; its id."""
+    found = str(uuid.uuid4())
     connection.execute(
-        "INSERT INTO _prisma_migrations VALUES (%s, %s, CASE WHEN %s THEN clock_timestamp() END, %s, %s,"
+        "INSERT INTO public._prisma_migrations VALUES (%s, %s, CASE WHEN %s THEN clock_timestamp() END, %s, %s,"
         " CASE WHEN %s THEN clock_timestamp() END, clock_timestamp(), %s)",
-        (str(uuid.uuid4()), source.checksum, finished, source.name, logs, rolled_back, steps),
+        (
+            found,
+            attempt.source.checksum,
+            attempt.finished,
+            attempt.source.name,
+            attempt.logs,
+            attempt.rolled_back,
+            attempt.steps,
+        ),
     )
-    return True
+    return found
 
 
-def _half(source: Source, statements: list[str]) -> tuple[str, str, Stage]:
-    return "first statements only", "neither", lambda c: _piecewise(c, statements) and _failed_again(c, source)
-
-
-def _otherwise(source: Source, what: str, change: str) -> tuple[str, str, Stage]:
-    def stage(connection: psycopg.Connection[Any]) -> bool:
-        done = _run(connection, source.text) and _run(connection, change)
-        return done and write_row(connection, source, logs='ERROR: relation "x" already exists')
-
-    return f"one difference: {what}", "neither", stage
-
-
-def _failed_again(connection: psycopg.Connection[Any], source: Source) -> bool:
-    """The script is run there for real, and its row holds what PostgreSQL says."""
-    try:
-        connection.execute(source.text.encode())
-    except psycopg.Error as error:
-        connection.execute("ROLLBACK")
-        return write_row(connection, source, logs=f"ERROR: {error.diag.message_primary}")
-    return False  # it can be run twice, so no conflict stops it
-
-
-def _run(connection: psycopg.Connection[Any], text: str) -> bool:
+def run(connection: psycopg.Connection[Any], text: str) -> psycopg.Error | None:
+    """Runs a script as one query, as Prisma did up to 7.3; the error if it failed."""
     try:
         connection.execute(text.encode())
-    except psycopg.Error:
-        connection.execute("ROLLBACK")
-        return False
-    if connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
-        connection.execute("ROLLBACK")
-    connection.execute("SET search_path = public")
-    return True
-
-
-def _piecewise(connection: psycopg.Connection[Any], statements: list[str]) -> bool:
-    for statement in statements:
-        try:
-            connection.execute(statement.encode())
-        except psycopg.Error:
+    except psycopg.Error as error:
+        if connection.info.transaction_status != psycopg.pq.TransactionStatus.INTRANS:
             connection.execute("ROLLBACK")
-            return False
-    if connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
-        connection.execute("COMMIT")
-    connection.execute("SET search_path = public")
-    return True
+        return error
+    return None
 
 
-def _states(
-    server: Server, base: str, prefix: str, text: str, statements: list[str]
-) -> list[dict[tuple[str, str], str]] | None:
-    """The schema before, after each statement where they can be run one by one, and after the whole script."""
-    name = f"{prefix}_steps"
-    server.drop_database(name)
-    server.create_database(name, base)
-    try:
-        with server.connect(name) as connection:
-            found = [catalog.read(connection)]
-            for statement in statements:
-                if not _piecewise_one(connection, statement):
-                    break
-                found.append(catalog.read(connection))
-        server.drop_database(name)
-        server.create_database(name, base)
-        with server.connect(name) as connection:
-            if not _run(connection, text):
-                return None
-            end = catalog.read(connection)
-        found += [found[-1]] * (len(statements) + 1 - len(found))
-        return [*found[:-1], end]
-    finally:
-        server.drop_database(name)
+def piecewise(connection: psycopg.Connection[Any], statements: Iterable[str]) -> tuple[int, psycopg.Error | None]:
+    """Runs statements one by one, as Prisma does since 7.4; how many ran, and the error of the one that failed."""
+    done = 0
+    for statement in statements:
+        error = run(connection, statement)
+        if error is not None:
+            return done, error
+        done += 1
+    return done, None
 
 
-def _piecewise_one(connection: psycopg.Connection[Any], statement: str) -> bool:
-    try:
-        connection.execute(statement.encode())
-    except psycopg.Error:
-        connection.execute("ROLLBACK")
-        return False
-    return True
+def native_logs(source: Source, error: psycopg.Error | None) -> str | None:
+    """The ledger's `logs` as Prisma's native engine writes them."""
+    if error is None:
+        return None
+    said = error.diag
+    return (
+        "A migration failed to apply. New migrations cannot be applied before the error is recovered from.\n\n"
+        f"Migration name: {source.name}\n\nDatabase error code: {error.sqlstate}\n\n"
+        f"Database error:\nERROR: {said.message_primary}\n\n"
+        f'DbError {{ severity: "ERROR", parsed_severity: Some(Error), code: SqlState(E{error.sqlstate}), '
+        f'message: "{_escaped(said.message_primary)}", detail: None, hint: None, position: None, where_: None, '
+        f'schema: None, table: None, column: None, datatype: None, constraint: None, file: Some("{said.source_file}"), '
+        f'line: Some({said.source_line}), routine: Some("{said.source_function}") }}\n'
+    )
 
 
-def differences(made: dict[tuple[str, str], str], end: dict[tuple[str, str], str]) -> Iterator[tuple[str, str]]:
-    """One change by hand for each way in which somebody's own version of the script could differ from it."""
-    seen: set[str] = set()
-    for obj, prop in sorted(made):
-        for what, change in _changes(obj, prop, end):
-            if what not in seen:
-                seen.add(what)
-                yield what, change
+def prose_logs(error: psycopg.Error | None) -> str | None:
+    """The same as the JavaScript engine writes it."""
+    return None if error is None else f"Error querying the database: ERROR: {error.diag.message_primary}"
 
 
-def _changes(obj: str, prop: str, end: dict[tuple[str, str], str]) -> Iterator[tuple[str, str]]:
-    kind, _, name = obj.partition(" ")
-    match (kind, *words_of(prop)):
-        case ("table", "column", column):
-            yield from _column_changes(name, column, lambda word: end.get((obj, f"column {column} {word}")))
-        case ("table", "constraint", constraint):
-            yield "a constraint missing", f"ALTER TABLE {name} DROP CONSTRAINT {constraint} CASCADE"
-        case ("table", "exists"):
-            yield "a constraint more", f"ALTER TABLE {name} ADD CONSTRAINT by_hand CHECK (true)"
-        case ("index", "exists"):
-            yield "an index missing", f"DROP INDEX {name}"
-            keys, table, bare = end.get((obj, "columns"), ""), end.get((obj, "table")), name.split(".")[-1]
-            if "," not in keys and "(" not in keys:
-                yield "another index", f"DROP INDEX {name}; CREATE INDEX {bare} ON {table} ({keys}) WHERE false"
-        case ("type", "labels"):
-            yield "a label more", f"ALTER TYPE {name} ADD VALUE 'by hand'"
+def _escaped(text: str | None) -> str:
+    return (text or "").replace("\\", "\\\\").replace('"', '\\"')
 
 
-def _column_changes(table: str, column: str, property_of: Callable[[str], str | None]) -> Iterator[tuple[str, str]]:
-    alter = f"ALTER TABLE {table} ALTER COLUMN {column}"
-    yield "a column missing", f"ALTER TABLE {table} DROP COLUMN {column} CASCADE"
-    if property_of("type") in ("text", "integer", "boolean"):
-        yield "another type", f"{alter} DROP DEFAULT; {alter} TYPE varchar(77) USING {column}::text"
-    yield "another nullability", f"{alter} {'DROP' if property_of('nullability') == 'not null' else 'SET'} NOT NULL"
-    if property_of("default") is not None:
-        yield "another default", f"{alter} DROP DEFAULT"
-    elif property_of("type") == "text":
-        yield "a default more", f"{alter} SET DEFAULT 'by hand'"
-
-
-def words_of(prop: str) -> list[str]:
-    """`column "a b" type` as its words: a quoted name is one."""
-    return re.findall(r'"(?:[^"]|"")*"|\S+', prop)
-
-
-def describe(counts: dict[str, dict[str, int]]) -> Iterator[str]:
-    """A table of verdicts by kind, as lines."""
-    yield f"{'kind':<34} {'right':>6} {'open':>6} {'undecided':>10} {'wrong':>6}"
-    for kind, found in sorted(counts.items()):
-        row = [found.get(word, 0) for word in ("right", "open", "undecided", "wrong")]
-        yield f"{kind:<34} {row[0]:>6} {row[1]:>6} {row[2]:>10} {row[3]:>6}"
+def changed(before: Snapshot, after: Snapshot) -> set[str]:
+    """Objects in which two schemas differ."""
+    return {key[0] for key in before.keys() | after.keys() if before.get(key) != after.get(key)}

@@ -1,0 +1,193 @@
+"""Verdicts on staged cases: how each stands to the truth, beside what simpler rules would have decided."""
+
+from __future__ import annotations
+
+import copy
+import time
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from recovery.evidence import Investigator
+from recovery.postgres.url import parse
+from recovery.prisma.migrations import Migration
+from recovery.replay.background import Workshop
+from recovery.scripts import Scripts
+from recovery.target import Target
+from staging.truth import APPLIED, BOTH, ROLLED_BACK
+
+if TYPE_CHECKING:
+    from recovery.platform.git import Repository
+    from recovery.replay.history import HistoryReplay, Script
+    from staging.failures import Case, Source
+    from staging.postgres import Server
+    from states.verdict import Evidence
+
+#: How a verdict stands to the truth, best first.
+ANSWERS = ("right", "open", "undecided", "wrong", "crashed")
+#: What is compared with: each takes what it looks at, and says a decision, or nothing (a person must look).
+RULES = ("prisma-recovery", "the runbook", "the error's text", "the ledger's row")
+
+
+@dataclass
+class Record:
+    """A case and what was answered.
+
+    Attributes:
+        answer: one of ANSWERS.
+        rules: the same for each of RULES.
+        decidable: no statement of it is open.
+    """
+
+    history: str
+    migration: str
+    kind: str
+    note: str
+    right: list[str]
+    wrong: list[str]
+    verdict: str
+    decision: str
+    answer: str
+    decidable: bool
+    seconds: float
+    reasons: list[str] = field(default_factory=list)
+    differences: list[str] = field(default_factory=list)
+    rules: dict[str, str] = field(default_factory=dict)
+
+
+class Bench(Workshop):
+    """A workshop that knows how the history goes on, and copies its replay where a case departs from it.
+
+    The cases of a history share most of their base. Without this, one with a later migration stamped over it
+    would have the whole history replayed again.
+    """
+
+    trunk: tuple[str, ...] = ()
+    _branch: HistoryReplay | None = None
+
+    def history(self, scripts: list[Script]) -> HistoryReplay:
+        """The replay of these scripts."""
+        grown = self._history
+        names = tuple(script.migration for script in scripts)
+        if grown is None or names == self.trunk[: len(names)] or grown.applied != scripts[: len(grown.applied)]:
+            return super().history(scripts)
+        if self._branch is None or self._branch.applied != scripts[: len(self._branch.applied)]:
+            if self._branch is not None:
+                self._branch.close()
+            self._branch = branch = copy.copy(grown)
+            grown._close()  # noqa: SLF001 - nobody else has a use for copies of a replay
+            branch._connection = None  # noqa: SLF001
+            branch._database = self.server.create(grown._database)  # noqa: SLF001
+            branch.applied, branch.skipped = list(grown.applied), list(grown.skipped)
+        self._branch.extend(scripts[len(self._branch.applied) :])
+        return self._branch
+
+    def _stop(self) -> None:
+        if self._branch is not None:
+            self._branch.release()
+        super()._stop()
+
+
+class Checkout:
+    """The folder of a history, and a repository with its scripts; each script's checksum is worked out once."""
+
+    def __init__(self, sources: Sequence[Source], repository: Repository | None = None) -> None:
+        """Takes the migrations as they were deployed."""
+        self._repository = repository
+        self._folder = (repository.root if repository else Path()) / "prisma" / "migrations"
+        self._migrations = {source.name: self._migration(source) for source in sources}
+        self._checksums = {source.name: source.checksum for source in sources}
+        self._scripts = self._made(None)
+
+    def _migration(self, source: Source) -> Migration:
+        path = self._folder / source.name / "migration.sql"
+        return Migration(source.name, source.checksum, path, source.text.encode())
+
+    def _made(self, repository: Repository | None) -> Scripts:
+        return Scripts(self._folder, tuple(self._migrations.values()), repository)
+
+    def scripts(self, case: Case) -> Scripts:
+        """As the case has them: one file may have been edited since."""
+        source = case.source
+        if self._checksums[source.name] == source.checksum:
+            return self._scripts
+        edited = copy.copy(self._scripts)
+        edited._repository = self._repository if case.in_git else None  # noqa: SLF001 - all but one file is as it was
+        edited.migrations = self._scripts.migrations | {source.name: self._migration(source)}
+        edited._found = {key: found for key, found in self._scripts._found.items() if key[0] != source.name}  # noqa: SLF001
+        return edited
+
+
+def investigate(server: Server, case: Case, checkout: Checkout, workshop: Workshop) -> Evidence:
+    """The evidence on a staged failure."""
+    target = Target(parse(server.url(case.database)), "the bench")
+    try:
+        return Investigator(target, checkout.scripts(case), workshop).classify(case.source.name).evidence
+    finally:
+        target.close()
+
+
+def judge(case: Case, evidence: Evidence) -> str:
+    """How a verdict stands to the truth: right, open, undecided or wrong."""
+    answer = answer_of(case, evidence.decision)
+    if answer == "undecided" and not _decidable(evidence):
+        return "open"
+    return answer
+
+
+def answer_of(case: Case, decision: str) -> str:
+    """How a decision stands to the truth; undecided: it is none, and one was due."""
+    if decision in case.truth.wrong:
+        return "wrong"
+    return "right" if decision in BOTH or not case.truth.right else "undecided"
+
+
+def _decidable(evidence: Evidence) -> bool:
+    return not any(statement.state == "open" for statement in evidence.statements)
+
+
+def by_simpler_rules(case: Case) -> dict[str, str]:
+    """What the runbook, the error's text, and the ledger's row alone would have decided."""
+    last = case.attempts[-1]
+    table = {True: APPLIED, False: ROLLED_BACK, None: "operator"}[case.first_table]
+    text = APPLIED if "already exists" in (last.logs or "") else ROLLED_BACK
+    ledger = APPLIED if last.steps >= 1 else "operator"
+    return {rule: answer_of(case, decision) for rule, decision in zip(RULES[1:], (table, text, ledger), strict=True)}
+
+
+def record(server: Server, history: str, case: Case, checkout: Checkout, workshop: Workshop) -> Record:
+    """A case, investigated; whatever goes wrong is an answer too."""
+    began = time.perf_counter()
+    made = Record(
+        history=history,
+        migration=case.source.name,
+        kind=case.kind,
+        note=case.note,
+        right=sorted(case.truth.right),
+        wrong=sorted(case.truth.wrong),
+        verdict="",
+        decision="",
+        answer="crashed",
+        decidable=True,
+        seconds=0.0,
+    )
+    try:
+        evidence = investigate(server, case, checkout, workshop)
+    except Exception as error:  # noqa: BLE001 - a crash is counted, whatever it is
+        made.reasons = [f"{type(error).__name__}: {error}", *traceback.format_exc().splitlines()[-12:]]
+        made.rules = dict.fromkeys(RULES, "crashed")
+        return made
+    finally:
+        made.seconds = time.perf_counter() - began
+    made.verdict, made.decision = str(evidence.verdict), str(evidence.decision)
+    made.answer = judge(case, evidence)
+    made.decidable = _decidable(evidence)
+    made.rules = {RULES[0]: answer_of(case, evidence.decision), **by_simpler_rules(case)}
+    if made.answer in ("wrong", "undecided"):
+        made.reasons = list(evidence.reasons)
+        made.differences = [
+            f"{d.object}: {d.property}: expected {d.expected}, actual {d.actual}" for d in evidence.differences[:4]
+        ]
+    return made

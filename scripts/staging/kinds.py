@@ -1,0 +1,326 @@
+"""The kinds of failures that are staged of a migration, each with what is true of it."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from staging.failures import REFUSED, Attempt, Case, Scene, Source, Stager, native_logs, piecewise, prose_logs, run
+from staging.handwork import bring
+from staging.mistakes import differences, harmless
+from staging.truth import APPLIED, BOTH, NEITHER, PERSON, ROLLED_BACK, Truth
+
+_EDIT = '\nCREATE TABLE "public"."edited_since" ("id" INTEGER NOT NULL);\n'
+_NO_ROWS: frozenset[int] = frozenset()
+#: A script's own objects: what a later migration works on is told by these.
+_WORKED_ON = re.compile(
+    r"\b(?:TABLE|VIEW|TYPE|ON|REFERENCES|INTO|UPDATE|FROM|JOIN|INDEX|FUNCTION)\s+(?:IF\s+(?:NOT\s+)?EXISTS\s+)?(?:ONLY\s+)?"
+    r'(?:"?\w+"?\.)?("[^"]+"|\w+)',
+    re.IGNORECASE,
+)
+
+
+def failures(stager: Stager, source: Source, after: Source | None, share: int = 1) -> Iterator[Case]:
+    """Every failure that can be staged of a migration whose history is deployed; nothing where it can't run here.
+
+    Args:
+        stager: holds the history.
+        source: the migration.
+        after: the one after it, to be stamped over it; None for the last.
+        share: of what can be made differently by hand, one in as many; which ones changes with the migration.
+    """
+    scene = stager.scene(source, after)
+    if scene is None:
+        return
+    for kinds in KINDS:
+        yield from kinds(stager, scene)
+    for kinds in BY_HAND:
+        yield from kinds(stager, scene, share)
+
+
+def _nothing_in(stager: Stager, scene: Scene) -> Iterator[Case]:
+    """The database is as before; only rows are written."""
+    source, known = scene.source, scene.known
+    truth = known.truth(known.start, _NO_ROWS)
+    yield from stager.case("nothing in, no logs", scene.start, truth, Attempt(source))
+    refused = native_logs(source, stager.error(scene.start, source.text, REFUSED))
+    if refused:
+        yield from stager.case("nothing in, refused", scene.start, truth, Attempt(source, logs=refused))
+        twice = Attempt(source, logs=refused, rolled_back=True), Attempt(source, logs=refused)
+        yield from stager.case("nothing in, two attempts", scene.start, truth, *twice)
+    yield from stager.case("nothing in, rolled back only", scene.start, truth, Attempt(source, rolled_back=True))
+    edited = replace(source, text=source.text + _EDIT)
+    yield from stager.case("edited, the old one lost, nothing in", scene.start, PERSON, Attempt(source), folder=edited)
+    lenient = truth if ROLLED_BACK in truth.right else PERSON
+    found = Truth(lenient.right - {APPLIED}, lenient.wrong | {APPLIED})
+    yield from stager.case(
+        "edited, the old one in git, nothing in", scene.start, found, Attempt(source), folder=edited, in_git=True
+    )
+
+
+def _all_in(stager: Stager, scene: Scene) -> Iterator[Case]:
+    """The script was run; only rows are written."""
+    source, known, end = scene.source, scene.known, scene.end
+    truth = known.truth(known.end, known.everything)
+    yield from stager.case("all in, steps 0", end, truth, Attempt(source))
+    counted = Truth(frozenset({APPLIED}), frozenset({ROLLED_BACK}))
+    yield from stager.case("all in, steps 1", end, counted, Attempt(source, steps=1))
+    misled = Attempt(source, logs="Error: External error id#0")
+    yield from stager.case("all in, logs of a false alarm", end, truth, misled)
+    again = native_logs(source, scene.error_at_end)
+    if again:
+        by_hand = known.truth(known.end, known.everything)
+        yield from stager.case("made by hand, exactly", end, by_hand, Attempt(source, logs=again))
+        twice = Attempt(source, rolled_back=True), Attempt(source, logs=again)
+        yield from stager.case("all in by the first of two attempts", end, truth, *twice)
+    yield from stager.case("all in, rolled back only", end, truth, Attempt(source, rolled_back=True))
+    dead = Truth(frozenset({ROLLED_BACK}), frozenset({APPLIED}))
+    yield from stager.case(
+        "all in, finished beside a dead attempt", end, dead, Attempt(source, finished=True, steps=1), Attempt(source)
+    )
+    yield from _edited(stager, scene, truth)
+
+
+def _edited(stager: Stager, scene: Scene, truth: Truth) -> Iterator[Case]:
+    source, known, end = scene.source, scene.known, scene.end
+    row = Attempt(source)
+    longer = replace(source, text=source.text + _EDIT)
+    yield from stager.case("edited, the old one lost, all in", end, PERSON, row, folder=longer)
+    inert = ROLLED_BACK in truth.right
+    half = Truth(NEITHER, frozenset({APPLIED}) if inert else BOTH)
+    yield from stager.case("edited, the old one in git, all in", end, half, row, folder=longer, in_git=True)
+    if len(known.statements) > 1 and not known.controls:
+        shorter = replace(source, text=";\n".join(known.statements[:-1]) + ";\n")
+        lenient = Truth(NEITHER, BOTH - {APPLIED} - truth.right)
+        yield from stager.case("edited shorter, in git, all in", end, lenient, row, folder=shorter, in_git=True)
+    with stager.copy(end) as name:
+        with stager.connect(name) as connection:
+            run(connection, _EDIT)
+        both = Truth(truth.right & {APPLIED}, truth.wrong)
+        yield from stager.case("edited, in git, both in", name, both, row, folder=longer, in_git=True)
+
+
+def _halves(stager: Stager, scene: Scene) -> Iterator[Case]:
+    """The first statements were run; then the script as a whole, and the row holds what PostgreSQL said."""
+    source, known = scene.source, scene.known
+    found = [
+        j
+        for j in range(1, len(known.statements))
+        if known.steps[j] not in (known.start, known.end) or known.data & set(range(1, j + 1))
+    ]
+    for j in sorted({found[0], found[len(found) // 2], found[-1]}) if found else ():
+        with stager.copy(scene.start) as name:
+            with stager.connect(name) as connection:
+                done, _ = piecewise(connection, known.statements[:j])
+                if connection.info.transaction_status.name != "IDLE":
+                    connection.execute("COMMIT")
+            if done < j:
+                continue
+            truth = known.truth(stager.read(name, known.scope), frozenset(range(1, j + 1)))
+            note = f"{j} of {len(known.statements)}"
+            error = stager.error(name, source.text)
+            yield from stager.case("first statements, no logs", name, truth, Attempt(source), note=note)
+            if error is not None:
+                row = Attempt(source, logs=native_logs(source, error))
+                yield from stager.case("first statements, run again", name, truth, row, note=note)
+                first = Attempt(source, rolled_back=True)
+                yield from stager.case("first statements of a rolled-back attempt", name, truth, first, row, note=note)
+
+
+def _in_the_way(stager: Stager, scene: Scene) -> Iterator[Case]:
+    """Something of that name was there; the script really fails at it, whole or statement by statement."""
+    source, known = scene.source, scene.known
+    if known.controls:
+        return
+    found = [(j, *way) for j, statement in enumerate(known.statements) if (way := _obstacle(statement))]
+    after_data = [one for one in found if known.data & set(range(1, one[0] + 1))]
+    later = [one for one in found if one[0] > 0]
+    chosen = {one[0]: one for one in (*found[:1], *later[:1], *later[-1:], *after_data[:1])}
+    for j, put, remove in chosen.values():
+        with stager.copy(scene.start) as name:
+            with stager.connect(name) as connection:
+                if run(connection, put) is not None:
+                    continue
+                whole = run(connection, source.text)
+            if whole is None:
+                continue
+            row = Attempt(source, logs=native_logs(source, whole))
+            note = f"at {j + 1} of {len(known.statements)}"
+            there = Truth(NEITHER, frozenset({APPLIED}))
+            yield from stager.case("in the way, run as one", name, there, row, note=note)
+            with stager.connect(name) as connection:
+                run(connection, remove)
+            truth = known.truth(stager.read(name, known.scope), _NO_ROWS)
+            yield from stager.case("in the way and removed, run as one", name, truth, row, note=note)
+            if j == 0:
+                continue
+            with stager.connect(name) as connection:
+                run(connection, put)
+                done, error = piecewise(connection, known.statements)
+            if done != j:
+                continue
+            for said, logs in (("native", native_logs(source, error)), ("prose", prose_logs(error))):
+                rest = f"{note}, {said}"
+                yield from stager.case(
+                    "in the way, run one by one", name, PERSON, Attempt(source, logs=logs), note=rest
+                )
+            with stager.connect(name) as connection:
+                run(connection, remove)
+            truth = known.truth(stager.read(name, known.scope), frozenset(range(1, j + 1)))
+            for said, logs in (("native", native_logs(source, error)), ("prose", prose_logs(error))):
+                row = Attempt(source, logs=logs)
+                rest = f"{note}, {said}"
+                yield from stager.case("in the way and removed, one by one", name, truth, row, note=rest)
+
+
+def _obstacle(statement: str) -> tuple[str, str] | None:
+    """What to make, so that the statement fails, and how to remove it again."""
+    name = r'("[^"]+"|\w+)'
+    qualified = rf"({name}(?:\.{name})?)"
+    if found := re.search(rf"\bCREATE\s+TABLE\s+{qualified}\s*\(", statement, re.IGNORECASE):
+        return f"CREATE TABLE {found[1]} (in_the_way int)", f"DROP TABLE {found[1]}"
+    if found := re.search(rf"\bCREATE\s+(?:UNIQUE\s+)?INDEX\s+{name}\s+ON\b", statement, re.IGNORECASE):
+        return f"CREATE INDEX {found[1]} ON public.zz_report_cache (key)", f"DROP INDEX {found[1]}"
+    if found := re.search(rf"\bCREATE\s+TYPE\s+{qualified}\s+AS\s+ENUM", statement, re.IGNORECASE):
+        return f"CREATE TYPE {found[1]} AS ENUM ('in the way')", f"DROP TYPE {found[1]}"
+    alter = rf"\bALTER\s+TABLE\s+(?:ONLY\s+)?{qualified}\s+ADD\s+"
+    if found := re.search(rf"{alter}COLUMN\s+{name}\s", statement, re.IGNORECASE):
+        table, column = found[1], found[4]
+        return f"ALTER TABLE {table} ADD COLUMN {column} xml", f"ALTER TABLE {table} DROP COLUMN {column}"
+    if found := re.search(rf"{alter}CONSTRAINT\s+{name}\s", statement, re.IGNORECASE):
+        table, constraint = found[1], found[4]
+        return (
+            f"ALTER TABLE {table} ADD CONSTRAINT {constraint} CHECK (true)",
+            f"ALTER TABLE {table} DROP CONSTRAINT {constraint}",
+        )
+    return None
+
+
+def _undone(stager: Stager, scene: Scene) -> Iterator[Case]:
+    """The script was run, then its schema changes were undone by hand, statement by statement, really."""
+    source, known = scene.source, scene.known
+    if known.start == known.end:
+        return
+    refused = native_logs(source, stager.error(scene.start, source.text, REFUSED))
+    with stager.copy(scene.end) as name:
+        with stager.connect(name) as connection:
+            done = bring(connection, known.scope, known.end, known.start)
+        kind = "all in, undone by hand"
+        if not done:
+            return
+        truth = known.truth(known.start, known.everything)
+        yield from stager.case(kind, name, truth, Attempt(source))
+        forbidden = Truth(NEITHER, BOTH)  # RULES E3
+        yield from stager.case(f"{kind}, steps 1", name, forbidden, Attempt(source, steps=1))
+        if refused:
+            then = Attempt(source, logs=refused)
+            first = Attempt(source, rolled_back=True)
+            yield from stager.case(f"{kind}, then refused", name, truth, first, then)
+            counted = Attempt(source, rolled_back=True, steps=1)
+            yield from stager.case(f"{kind}, steps 1, then refused", name, forbidden, counted, then)
+
+
+def _by_other_statements(stager: Stager, scene: Scene) -> Iterator[Case]:
+    """The schema was made by hand with other statements than the script's, and without its work on rows."""
+    source, known = scene.source, scene.known
+    if known.start == known.end:
+        return
+    row = Attempt(source, logs=native_logs(source, scene.error_at_end))
+    if row.logs:
+        with stager.copy(scene.start) as name:
+            with stager.connect(name) as connection:
+                done = bring(connection, known.scope, known.start, known.end)
+            if done:
+                truth = known.truth(known.end, _NO_ROWS)
+                yield from stager.case("made by hand, otherwise written", name, truth, row)
+    if not known.data or known.controls:
+        return
+    with stager.copy(scene.start) as name:
+        schema_only = [s for number, s in enumerate(known.statements, 1) if number not in known.data]
+        with stager.connect(name) as connection:
+            piecewise(connection, schema_only)
+        now = stager.read(name, known.scope)
+        if now != known.start:
+            ran = known.everything - known.data
+            truth = known.truth(now, ran)
+            for row in (Attempt(source), Attempt(source, logs=native_logs(source, stager.error(name, source.text)))):
+                yield from stager.case("made by hand, not its work on rows", name, truth, row)
+
+
+def _stamped_over(stager: Stager, scene: Scene) -> Iterator[Case]:
+    """The migration after it has a finished row, run or not run."""
+    source, known, after = scene.source, scene.known, scene.after
+    if after is None:
+        return
+    touching = not _worked_on(source.text).isdisjoint(_worked_on(after.text))
+    states = (("nothing in", scene.start, known.start, _NO_ROWS), ("all in", scene.end, known.end, known.everything))
+    for state, database, schema, done in states:
+        truth = known.truth(schema, done)
+        truth = Truth(NEITHER if touching else truth.right, truth.wrong)
+        stamp = Attempt(after, finished=True)
+        yield from stager.case(f"{state}, a later one stamped over it", database, truth, Attempt(source), stamp)
+        with stager.copy(database) as name:
+            with stager.connect(name) as connection:
+                if run(connection, after.text) is not None:
+                    continue
+            if touching and known.start != known.end:
+                wrong = frozenset({APPLIED} if database == scene.start else {ROLLED_BACK})
+                truth = Truth(NEITHER, wrong)
+            ran = Attempt(after, finished=True, steps=1)
+            yield from stager.case(f"{state}, a later one run over it", name, truth, Attempt(source), ran)
+
+
+def _worked_on(text: str) -> set[str]:
+    return {name.strip('"') for name in _WORKED_ON.findall(text)}
+
+
+def _taken(source: Source, what: str, share: int) -> bool:
+    return zlib.crc32(f"{source.name} {what}".encode()) % share == 0
+
+
+def _one_difference(stager: Stager, scene: Scene, share: int) -> Iterator[Case]:
+    """Somebody's own version of the script: made by hand, and one thing is not the same."""
+    source, known = scene.source, scene.known
+    logs = native_logs(source, scene.error_at_end)
+    for what, change in differences(known.start, known.end):
+        if not _taken(source, what, share):
+            continue
+        with stager.copy(scene.end) as name:
+            with stager.connect(name) as connection:
+                if run(connection, change) is not None:
+                    continue
+            now = stager.read(name, known.scope)
+            truth = known.truth(known.start, _NO_ROWS) if now == known.start else PERSON
+            if truth is PERSON and known.start == {k: v for k, v in now.items() if k in known.start or k in known.end}:
+                truth = Truth(NEITHER, frozenset({APPLIED}))  # it is not there; there is something else besides
+            yield from stager.case(f"one difference: {what}", name, truth, Attempt(source, logs=logs), note=change)
+
+
+def _besides(stager: Stager, scene: Scene, share: int) -> Iterator[Case]:
+    """Made by hand, with something besides that is nobody's business."""
+    source, known = scene.source, scene.known
+    logs = native_logs(source, scene.error_at_end)
+    for what, change in harmless(known.start, known.end):
+        if not _taken(source, what, share):
+            continue
+        with stager.copy(scene.end) as name:
+            with stager.connect(name) as connection:
+                if run(connection, change) is not None:
+                    continue
+            truth = known.truth(known.end, known.everything)
+            yield from stager.case(f"besides: {what}", name, truth, Attempt(source, logs=logs), note=change)
+
+
+Kinds = Callable[[Stager, Scene], Iterator[Case]]
+KINDS: tuple[Kinds, ...] = (
+    _nothing_in,
+    _all_in,
+    _halves,
+    _in_the_way,
+    _undone,
+    _by_other_statements,
+    _stamped_over,
+)
+BY_HAND: tuple[Callable[[Stager, Scene, int], Iterator[Case]], ...] = (_one_difference, _besides)

@@ -1,0 +1,184 @@
+"""What is true of a staged failure, known from how it was made and measured on the server; no verdict is asked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from recovery.postgres import catalog
+from recovery.replay.script import Parsed
+
+Snapshot = Mapping[tuple[str, str], str]
+#: `mark_applied`, `mark_rolled_back`.
+Decisions = frozenset[str]
+APPLIED = "mark_applied"
+ROLLED_BACK = "mark_rolled_back"
+BOTH: Decisions = frozenset((APPLIED, ROLLED_BACK))
+NEITHER: Decisions = frozenset()
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Attributes:
+    right: decisions that are true; empty where only a person can be asked.
+    wrong: decisions that are false.
+    """
+
+    right: Decisions
+    wrong: Decisions
+
+
+#: Nothing but a question to a person is right.
+PERSON = Truth(NEITHER, BOTH)
+
+#: Statements of these kinds change the schema and nothing else. All others count as work on rows.
+_SCHEMA = {
+    "create_stmt",
+    "index_stmt",
+    "alter_table_stmt",
+    "drop_stmt",
+    "rename_stmt",
+    "create_enum_stmt",
+    "alter_enum_stmt",
+    "create_schema_stmt",
+    "create_extension_stmt",
+    "alter_extension_stmt",
+    "view_stmt",
+    "create_function_stmt",
+    "alter_function_stmt",
+    "create_trig_stmt",
+    "comment_stmt",
+    "create_seq_stmt",
+    "create_policy_stmt",
+    "alter_policy_stmt",
+    "grant_stmt",
+    "alter_default_privileges_stmt",
+    "alter_object_schema_stmt",
+    "alter_owner_stmt",
+    "create_domain_stmt",
+    "alter_domain_stmt",
+    "composite_type_stmt",
+    "create_range_stmt",
+    "create_stats_stmt",
+    "rule_stmt",
+}
+_NOTHING = {"transaction_stmt", "variable_set_stmt", "variable_show_stmt", "lock_stmt"}
+_BLOCK_WRITES = re.compile(
+    r"\b(insert\s+into|update\s+(?!cascade|set\b|restrict|no\b|on\b)|delete\s+from|truncate|merge\s+into|perform"
+    r"|execute|call|setval|nextval|refresh)\b",
+    re.IGNORECASE,
+)
+_CONDITIONAL = re.compile(r"\bif\s+(not\s+)?exists\b", re.IGNORECASE)
+_CONSTANT = re.compile(r"(--[^\n]*\n|\s)*select\s+[^(]*\Z|.*\bset_config\s*\(", re.IGNORECASE | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a script does.
+
+    Attributes:
+        statements: their texts.
+        steps: the schema before it and after each statement, as far as they run one by one, and after the whole.
+        data: numbers of the statements that do what no schema shows; run twice, they may do it twice.
+        rows: numbers of those whose rows the schema doesn't show, and that undoing the schema undoes.
+        controls: it begins or ends transactions itself.
+        scope: the objects that it is about.
+    """
+
+    statements: tuple[str, ...]
+    steps: tuple[Snapshot, ...]
+    data: frozenset[int]
+    rows: frozenset[int]
+    controls: bool
+    scope: catalog.Scope
+
+    @property
+    def start(self) -> Snapshot:
+        """The schema before it."""
+        return self.steps[0]
+
+    @property
+    def end(self) -> Snapshot:
+        """The schema after it."""
+        return self.steps[-1]
+
+    def truth(self, now: Snapshot, done: frozenset[int]) -> Truth:
+        """What is true where the schema is `now` and of the statements that work on rows `done` have run."""
+        right = set()
+        if now == self.end and done >= self.data | self.rows:
+            right.add(APPLIED)
+        if now == self.start and not done & self.data:
+            right.add(ROLLED_BACK)
+        return Truth(frozenset(right), BOTH - right)
+
+    @property
+    def everything(self) -> frozenset[int]:
+        """All statements have run."""
+        return frozenset(range(1, len(self.statements) + 1))
+
+
+def measure(
+    connection: psycopg.Connection[Any],
+    end: psycopg.Connection[Any],
+    parsed: Sequence[Parsed],
+    changed: set[str],
+) -> Known:
+    """Runs a script statement by statement.
+
+    Args:
+        connection: to a copy of the database before it.
+        end: to the database after it was run as one.
+        parsed: the script.
+        changed: objects that it changes.
+    """
+    names = {name for statement in parsed for name in statement.names}
+    scope = catalog.scope_of(changed) | catalog.Scope(
+        frozenset((name.schema or "public", name.name) for name in names), frozenset(name.name for name in names)
+    )
+    steps: list[Snapshot] = [catalog.read(connection, scope)]
+    for statement in parsed:
+        try:
+            connection.execute(statement.sql.encode())
+        except psycopg.Error:
+            connection.execute("ROLLBACK")
+            break
+        steps.append(catalog.read(connection, scope))
+    if connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+        connection.execute("ROLLBACK")
+    steps += [steps[-1]] * (len(parsed) + 1 - len(steps))
+    steps[-1] = catalog.read(end, scope)
+    data, rows = set(), set()
+    for statement in parsed:
+        seen = steps[statement.index] != steps[statement.index - 1]
+        if _works_on_rows(statement):
+            data.add(statement.index)
+        elif statement.rows or not (seen or statement.node in _NOTHING or _harmless(statement)):
+            rows.add(statement.index)
+    for i, earlier in enumerate(steps):
+        for j in range(i + 2, len(steps)):
+            if earlier == steps[j] and any(step != earlier for step in steps[i:j]):
+                data.update(range(i + 1, j + 1))
+    return Known(
+        tuple(statement.sql for statement in parsed),
+        tuple(steps),
+        frozenset(data),
+        frozenset(rows),
+        any(statement.control for statement in parsed),
+        scope,
+    )
+
+
+def _works_on_rows(statement: Parsed) -> bool:
+    if statement.node in _SCHEMA or statement.node in _NOTHING:
+        return False
+    if statement.node == "do_stmt":
+        return _BLOCK_WRITES.search(statement.sql) is not None
+    return not (statement.node == "select_stmt" and _CONSTANT.match(statement.sql))
+
+
+def _harmless(statement: Parsed) -> bool:
+    return _CONDITIONAL.search(statement.sql) is not None or statement.node in ("select_stmt", "do_stmt")

@@ -1,0 +1,1 @@
+CREATE INDEX CONCURRENTLY "Purchase_total_idx" ON "Purchase"("total");

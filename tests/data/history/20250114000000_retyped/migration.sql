@@ -1,0 +1,10 @@
+-- AlterTable
+ALTER TABLE "User" DROP COLUMN "age",
+ADD COLUMN     "age" TEXT;
+
+-- AlterTable
+ALTER TABLE "Purchase" ALTER COLUMN "id" SET DATA TYPE BIGINT,
+ALTER COLUMN "notes" SET NOT NULL;
+
+-- AlterTable
+ALTER TABLE "Country" ALTER COLUMN "name" SET DATA TYPE VARCHAR(120);

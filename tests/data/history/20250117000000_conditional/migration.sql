@@ -1,0 +1,8 @@
+CREATE TABLE IF NOT EXISTS "Tag" (
+    "id" TEXT NOT NULL PRIMARY KEY,
+    "label" TEXT
+);
+CREATE INDEX IF NOT EXISTS "Tag_label_idx" ON "Tag"("label");
+ALTER TABLE "Tag" ADD COLUMN IF NOT EXISTS "color" TEXT;
+DROP TABLE IF EXISTS "Nothing";
+ALTER TABLE "User" DROP CONSTRAINT IF EXISTS "User_nothing_check";

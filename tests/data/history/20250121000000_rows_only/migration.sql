@@ -1,0 +1,3 @@
+UPDATE "User" SET "plan" = 'PAID' WHERE "plan" = 'FREE';
+
+DELETE FROM "Country" WHERE "code" = 'CH';
