@@ -21,7 +21,8 @@ from staging.truth import APPLIED, BOTH, ROLLED_BACK
 if TYPE_CHECKING:
     from recovery.platform.git import Repository
     from recovery.replay.history import HistoryReplay, Script
-    from staging.failures import Case, Source
+    from staging.failures import Case
+    from staging.histories import Source
     from staging.postgres import Server
     from states.verdict import Evidence
 

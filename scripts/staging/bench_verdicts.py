@@ -6,6 +6,7 @@ false. crashed: there is no verdict at all.
 """
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import multiprocessing
@@ -15,7 +16,7 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,10 @@ from recovery.replay import scratch
 from staging.bench_cases import Bench, Checkout, Record, record
 from staging.bench_summary import lines
 from staging.cache import fetch_package
-from staging.failures import SETTINGS, Source, Stager, commit_history, read_history
+from staging.failures import SETTINGS, Stager
+from staging.histories import Source, commit_history, read_history
 from staging.kinds import failures
-from staging.postgres import start
+from staging.postgres import Server, start
 
 #: Migrations that a worker takes at a time.
 PORTION = 20
@@ -56,48 +58,75 @@ class Job:
                 yield number, first, min(first + PORTION, len(sources))
 
 
-class Worker:
-    """A server of its own, and a database that grows with the history."""
+class Staging:
+    """A history on a server: the database that grows with it, its checkout, and the workshop that replays it."""
 
-    def __init__(self, job: Job) -> None:
-        """Starts nothing yet."""
-        self._job = job
+    def __init__(self, server: Server, name: str, sources: Sequence[Source], root: Path) -> None:
+        """Begins with nothing deployed.
 
-    def run(self, portions: Any, results: Any) -> None:  # noqa: ANN401 - multiprocessing's queues have no public type
-        """Works on portions until none is left; each case and each remark goes into `results`."""
-        try:
-            with start(self._job.server, settings=SETTINGS) as server, tempfile.TemporaryDirectory() as work:
-                current = -1
-                workshop = None
-                while (portion := portions.get()) is not None:
-                    number, first, last = portion
-                    name, sources = self._job.histories[number]
-                    if number != current:
-                        if workshop is not None:
-                            workshop.close()
-                        current, position = number, 0
-                        workshop = Bench(scratch.embedded, "public")
-                        workshop.trunk = tuple(source.name for source in sources)
-                        stager = Stager(server, f"bench{number}")
-                        checkout = Checkout(sources, commit_history(sources, Path(work) / str(number)))
-                    while position < last:
-                        source = sources[position]
-                        if position >= first and position % self._job.every == 0:
-                            after = sources[position + 1] if position + 1 < len(sources) else None
-                            for case in failures(stager, source, after, self._job.share):
-                                results.put(record(server, name, case, checkout, workshop))
-                        if not stager.deploy(source):
-                            workshop.trunk = tuple(each for each in workshop.trunk if each != source.name)
-                            if position >= first:
-                                results.put(f"not deployable here: {name}/{source.name}")
-                        position += 1
-                if workshop is not None:
-                    workshop.close()
-        except BaseException as error:
-            results.put(f"a worker failed: {type(error).__name__}: {error}")
-            raise
-        finally:
-            results.put(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+        Args:
+            server: its production.
+            name: for the records.
+            sources: its migrations.
+            root: an empty folder for its checkout.
+        """
+        self._server = server
+        self._name = name
+        self._sources = sources
+        self._checkout = Checkout(sources, commit_history(sources, root))
+        self._stager = Stager(server, f"bench_{root.name}")
+        self._workshop = Bench(scratch.embedded, "public")
+        self._workshop.trunk = tuple(source.name for source in sources)
+        self._deployed = 0
+
+    def cases(self, positions: Sequence[int], share: int) -> Iterator[Record | str]:
+        """Every case of some migrations, in their order; a remark on each that can't be deployed here."""
+        for position in positions:
+            self._deploy_to(position)
+            after = self._sources[position + 1] if position + 1 < len(self._sources) else None
+            for case in failures(self._stager, self._sources[position], after, share):
+                yield record(self._server, self._name, case, self._checkout, self._workshop)
+            yield from self._deploy_to(position + 1)
+
+    def _deploy_to(self, position: int) -> list[str]:
+        remarks = []
+        for source in self._sources[self._deployed : position]:
+            if not self._stager.deploy(source):
+                self._workshop.trunk = tuple(name for name in self._workshop.trunk if name != source.name)
+                remarks.append(f"not deployable here: {self._name}/{source.name}")
+        self._deployed = position
+        return remarks
+
+    def close(self) -> None:
+        """Ends what it started."""
+        self._stager.close()
+        self._workshop.close()
+
+
+def work(job: Job, portions: Any, results: Any) -> None:  # noqa: ANN401 - multiprocessing's queues have no public type
+    """Works on portions until none is left; each case and each remark goes into `results`, its memory at the end."""
+    try:
+        with (
+            start(job.server, settings=SETTINGS) as server,
+            tempfile.TemporaryDirectory() as folder,
+            contextlib.ExitStack() as open_ones,
+        ):
+            current, staging = -1, None
+            while (portion := portions.get()) is not None:
+                number, first, last = portion
+                if number != current or staging is None:
+                    open_ones.close()
+                    current = number
+                    name, sources = job.histories[number]
+                    staging = Staging(server, name, sources, Path(folder) / str(number))
+                    open_ones.callback(staging.close)
+                for found in staging.cases([p for p in range(first, last) if p % job.every == 0], job.share):
+                    results.put(found)
+    except BaseException as error:
+        results.put(f"a worker failed: {type(error).__name__}: {error}")
+        raise
+    finally:
+        results.put(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
 def measure(job: Job, jobs: int) -> Iterator[Record | str | int]:
@@ -111,7 +140,7 @@ def measure(job: Job, jobs: int) -> Iterator[Record | str | int]:
     results: Any = context.Queue()
     for portion in [*job.portions(), *[None] * jobs]:
         portions.put(portion)
-    workers = [context.Process(target=Worker(job).run, args=(portions, results)) for _ in range(jobs)]
+    workers = [context.Process(target=work, args=(job, portions, results)) for _ in range(jobs)]
     for worker in workers:
         worker.start()
     done = 0

@@ -7,22 +7,17 @@ server as Prisma runs them, so that thousands of failures can be staged in minut
 from __future__ import annotations
 
 import contextlib
-import functools
-import hashlib
 import re
-import subprocess
-import tempfile
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from recovery.platform.git import Repository
 from recovery.postgres import catalog
 from recovery.replay.script import ScriptError, parse
+from staging.histories import Attempt, Source
 from staging.truth import Known, Snapshot, Truth, measure
 
 if TYPE_CHECKING:
@@ -55,31 +50,9 @@ SETTINGS = {
 REFUSED = "may_do_nothing"
 #: The first server that copies a database through its buffers unless it is told otherwise.
 _STRATEGY = 15_00_00
-_FIRST_TABLE = re.compile(r'\bCREATE\s+TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?((?:"[^"]+"|\w+)(?:\.(?:"[^"]+"|\w+))?)', re.I)
-
-
-@dataclass(frozen=True)
-class Source:
-    """A migration of a history."""
-
-    name: str
-    text: str
-
-    @functools.cached_property
-    def checksum(self) -> str:
-        """As Prisma writes it into the ledger."""
-        return hashlib.sha256(self.text.encode()).hexdigest()
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """A row of the ledger; its script is the source's."""
-
-    source: Source
-    finished: bool = False
-    steps: int = 0
-    logs: str | None = None
-    rolled_back: bool = False
+_FIRST_TABLE = re.compile(
+    r'\bCREATE\s+TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?((?:"[^"]+"|\w+)(?:\.(?:"[^"]+"|\w+))?)', re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -105,24 +78,6 @@ class Case:
     in_git: bool = False
     first_table: bool | None = None
     note: str = ""
-
-
-def read_history(folder: Path) -> list[Source]:
-    """The migrations of a folder, in their order."""
-    scripts = sorted(folder.glob("*/migration.sql"))
-    return [Source(path.parent.name, path.read_bytes().decode()) for path in scripts]
-
-
-def commit_history(sources: Iterable[Source], root: Path) -> Repository:
-    """A git checkout whose only commit holds the history under `prisma/migrations`."""
-    for source in sources:
-        path = root / "prisma" / "migrations" / source.name / "migration.sql"
-        path.parent.mkdir(parents=True)
-        path.write_bytes(source.text.encode())
-    git = ["git", "-C", str(root), "-c", "user.name=bench", "-c", "user.email=bench@localhost"]
-    for command in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "History"]):
-        subprocess.run([*git, *command], check=True, stdout=subprocess.DEVNULL)
-    return Repository(root)
 
 
 @dataclass
@@ -265,7 +220,7 @@ class Stager:
             connection.execute("ROLLBACK")
             return found
 
-    def case(  # noqa: PLR0913 - a case is what its parts are
+    def case(
         self,
         kind: str,
         database: str,
@@ -328,31 +283,6 @@ def piecewise(connection: psycopg.Connection[Any], statements: Iterable[str]) ->
             return done, error
         done += 1
     return done, None
-
-
-def native_logs(source: Source, error: psycopg.Error | None) -> str | None:
-    """The ledger's `logs` as Prisma's native engine writes them."""
-    if error is None:
-        return None
-    said = error.diag
-    return (
-        "A migration failed to apply. New migrations cannot be applied before the error is recovered from.\n\n"
-        f"Migration name: {source.name}\n\nDatabase error code: {error.sqlstate}\n\n"
-        f"Database error:\nERROR: {said.message_primary}\n\n"
-        f'DbError {{ severity: "ERROR", parsed_severity: Some(Error), code: SqlState(E{error.sqlstate}), '
-        f'message: "{_escaped(said.message_primary)}", detail: None, hint: None, position: None, where_: None, '
-        f'schema: None, table: None, column: None, datatype: None, constraint: None, file: Some("{said.source_file}"), '
-        f'line: Some({said.source_line}), routine: Some("{said.source_function}") }}\n'
-    )
-
-
-def prose_logs(error: psycopg.Error | None) -> str | None:
-    """The same as the JavaScript engine writes it."""
-    return None if error is None else f"Error querying the database: ERROR: {error.diag.message_primary}"
-
-
-def _escaped(text: str | None) -> str:
-    return (text or "").replace("\\", "\\\\").replace('"', '\\"')
 
 
 def changed(before: Snapshot, after: Snapshot) -> set[str]:

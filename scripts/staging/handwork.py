@@ -1,4 +1,4 @@
-"""What people do to a schema by hand: bring it to another state with statements of their own, or get one thing wrong."""
+"""Bringing a schema to another state by hand: with plain statements, other than the script's."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ def words_of(prop: str) -> list[str]:
 
 
 def kind_of(obj: str) -> tuple[str, str]:
+    """`index public.x` as its kind and its name."""
     for kind in _KINDS:
         if obj.startswith(kind + " "):
             return kind, obj[len(kind) + 1 :]
@@ -124,10 +125,11 @@ def _index(name: str, value: Callable[[str], str | None]) -> str:
     predicate = f" WHERE {value('predicate')}" if value("predicate") else ""
     include = f" INCLUDE ({value('include')})" if value("include") else ""
     bare = words_of(name.replace(".", " ", 1))[-1]
-    return f"CREATE {unique}INDEX {bare} ON {value('table')} USING {value('method')} ({value('columns')}){include}{predicate}"
+    on = f"{value('table')} USING {value('method')} ({value('columns')})"
+    return f"CREATE {unique}INDEX {bare} ON {on}{include}{predicate}"
 
 
-def _changed(kind: str, name: str, obj: str, prop: str, now: Snapshot, wanted: Snapshot) -> Iterator[str]:  # noqa: PLR0913 - one property on both sides
+def _changed(kind: str, name: str, obj: str, prop: str, now: Snapshot, wanted: Snapshot) -> Iterator[str]:
     old, new = now.get((obj, prop)), wanted.get((obj, prop))
     match (kind, *words_of(prop)):
         case ("table", "column", column):
@@ -154,12 +156,17 @@ def _changed(kind: str, name: str, obj: str, prop: str, now: Snapshot, wanted: S
         case ("view", "definition"):
             yield f"CREATE OR REPLACE VIEW {name} AS {new}"
         case ("type", "labels"):
-            last = (old or "").rpartition(", ")[2]
-            for label in (new or "").split(", "):
-                if label not in (old or "").split(", "):
-                    yield f"ALTER TYPE {name} ADD VALUE {label} AFTER {last}"
+            yield from _labels(name, (old or "").split(", "), (new or "").split(", "))
         case ("index", _) if prop != "exists":
             yield f"DROP INDEX {name}"
+
+
+def _labels(name: str, old: list[str], new: list[str]) -> Iterator[str]:
+    for position, label in enumerate(new):
+        if label not in old:
+            yield f"ALTER TYPE {name} ADD VALUE {label} " + (
+                f"AFTER {new[position - 1]}" if position else f"BEFORE {old[0]}"
+            )
 
 
 def _column_changed(alter: str, column: str, word: str, new: str | None) -> Iterator[str]:

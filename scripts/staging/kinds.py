@@ -7,8 +7,9 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from staging.failures import REFUSED, Attempt, Case, Scene, Source, Stager, native_logs, piecewise, prose_logs, run
+from staging.failures import REFUSED, Case, Scene, Stager, piecewise, run
 from staging.handwork import bring
+from staging.histories import Attempt, Source, native_logs, prose_logs
 from staging.mistakes import differences, harmless
 from staging.truth import APPLIED, BOTH, NEITHER, PERSON, ROLLED_BACK, Truth
 
@@ -36,8 +37,8 @@ def failures(stager: Stager, source: Source, after: Source | None, share: int = 
         return
     for kinds in KINDS:
         yield from kinds(stager, scene)
-    for kinds in BY_HAND:
-        yield from kinds(stager, scene, share)
+    for otherwise in BY_HAND:
+        yield from otherwise(stager, scene, share)
 
 
 def _nothing_in(stager: Stager, scene: Scene) -> Iterator[Case]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from staging.handwork import kind_of
-from staging.handwork import words_of
+from staging.handwork import kind_of, words_of
 from staging.truth import Snapshot
 
 _CASTABLE = ("text", "integer", "boolean", "bigint", "jsonb", "timestamp(3) without time zone", "double precision")
@@ -30,39 +29,56 @@ def _of_made(made: set[tuple[str, str]], start: Snapshot, end: Snapshot) -> Iter
     for obj, prop in sorted(made):
         kind, name = kind_of(obj)
         new = (obj, "exists") not in start
-        match (kind, *words_of(prop)):
-            case ("table", "exists"):
+        if kind != "table":
+            yield from _of_other(kind, name, prop, {p: value for (o, p), value in end.items() if o == obj}.get, new=new)
+            continue
+        match words_of(prop):
+            case ["exists"]:
                 yield from _table(name)
-            case ("table", "column", column):
-                yield from _column(name, column, lambda word, obj=obj, c=column: end.get((obj, f"column {c} {word}")))
-            case ("table", "column", column, word) if not new and (obj, f"column {column}") in start:
+            case ["column", column]:
+                start_of = f"column {column} "
+                words = {p.removeprefix(start_of): value for (o, p), value in end.items() if o == obj}
+                yield from _column(name, column, words.get)
+            case ["column", column, word] if not new and (obj, f"column {column}") in start:
                 yield from _altered(name, column, word, start.get((obj, prop)))
-            case ("table", "constraint", constraint):
+            case ["constraint", constraint]:
                 yield from _constraint(name, constraint, end[(obj, prop)])
-            case ("table", "trigger", trigger):
+            case ["trigger", trigger]:
                 yield "a trigger missing", f"DROP TRIGGER {trigger} ON {name}"
                 yield "a trigger disabled", f"ALTER TABLE {name} DISABLE TRIGGER {trigger}"
-            case ("table", "policy", policy):
+            case ["policy", policy]:
                 yield "a policy missing", f"DROP POLICY {policy} ON {name}"
                 yield "another policy", f"ALTER POLICY {policy} ON {name} USING (1 = 2)"
-            case ("table", "row", "security"):
+            case ["row", "security"]:
                 yield "row security off", f"ALTER TABLE {name} DISABLE ROW LEVEL SECURITY" if not new else ""
-            case ("index", "exists"):
-                yield from _index(name, lambda word, obj=obj: end.get((obj, word)))
-            case ("type", "exists") if end.get((obj, "kind")) == "enum":
-                yield from _enum(name, end.get((obj, "labels"), ""))
-            case ("type", "labels") if not new:
-                yield "a label more", f"ALTER TYPE {name} ADD VALUE 'by hand'"
-            case ("view", "exists"):
-                yield "a view missing", f"DROP VIEW {name} CASCADE"
-                yield "another view", f"DROP VIEW {name} CASCADE; CREATE VIEW {name} AS SELECT 1 AS by_hand"
-                yield "a table in a view's place", f"DROP VIEW {name} CASCADE; CREATE TABLE {name} (by_hand int)"
-            case ("function", "exists"):
-                yield "a function missing", f"DROP FUNCTION {name} CASCADE"
-                yield "another volatility", f"ALTER FUNCTION {name} LEAKPROOF"
-                yield "another function's setting", f"ALTER FUNCTION {name} SET work_mem = '77kB'"
-            case ("sequence", "exists"):
-                yield "another increment", f"ALTER SEQUENCE {name} INCREMENT BY 77"
+
+
+def _of_other(
+    kind: str, name: str, prop: str, property_of: Callable[[str], str | None], *, new: bool
+) -> Iterator[tuple[str, str]]:
+    match (kind, prop):
+        case ("index", "exists"):
+            yield from _index(name, property_of)
+        case ("type", "exists") if property_of("kind") == "enum":
+            yield from _enum(name, property_of("labels") or "")
+        case ("type", "labels") if not new:
+            yield "a label more", f"ALTER TYPE {name} ADD VALUE 'by hand'"
+        case ("view", "exists"):
+            yield "a view missing", f"DROP VIEW {name} CASCADE"
+            yield "another view", f"DROP VIEW {name} CASCADE; CREATE VIEW {name} AS SELECT 1 AS by_hand"
+            yield "a table in a view's place", f"DROP VIEW {name} CASCADE; CREATE TABLE {name} (by_hand int)"
+        case ("materialized view", "exists"):
+            yield (
+                "a view, not materialized",
+                f"DROP MATERIALIZED VIEW {name} CASCADE; CREATE VIEW {name} AS SELECT 1 AS x",
+            )
+        case ("function", "exists"):
+            yield "a function missing", f"DROP FUNCTION {name} CASCADE"
+            yield "another volatility", f"ALTER FUNCTION {name} LEAKPROOF"
+            yield "another function's setting", f"ALTER FUNCTION {name} SET work_mem = '77kB'"
+            yield "a function as its definer", f"ALTER FUNCTION {name} SECURITY DEFINER"
+        case ("sequence", "exists"):
+            yield "another increment", f"ALTER SEQUENCE {name} INCREMENT BY 77"
 
 
 def _of_gone(gone: set[tuple[str, str]], start: Snapshot, end: Snapshot) -> Iterator[tuple[str, str]]:
@@ -101,10 +117,8 @@ def _table(name: str) -> Iterator[tuple[str, str]]:
         "a unique index more",
         f"ALTER TABLE {name} ADD COLUMN by_hand int; CREATE UNIQUE INDEX by_hand ON {name} (by_hand)",
     )
-    yield (
-        "a trigger more",
-        f"CREATE TRIGGER by_hand BEFORE UPDATE ON {name} FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()",
-    )
+    each_row = "FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()"
+    yield "a trigger more", f"CREATE TRIGGER by_hand BEFORE UPDATE ON {name} {each_row}"
     yield "a rule more", f"CREATE RULE by_hand AS ON DELETE TO {name} DO INSTEAD NOTHING"
     yield "row security", f"ALTER TABLE {name} ENABLE ROW LEVEL SECURITY"
     yield "a policy more", f"CREATE POLICY by_hand ON {name} USING (false)"
@@ -152,11 +166,8 @@ def _column(table: str, column: str, property_of: Callable[[str], str | None]) -
     if property_of("generated"):
         yield "not generated", f"{alter} DROP EXPRESSION"
     elif plain and kind in ("text", "integer") and default is None:
-        yield (
-            "generated",
-            f"ALTER TABLE {table} DROP COLUMN {column} CASCADE;"
-            f" ALTER TABLE {table} ADD COLUMN {column} {kind} GENERATED ALWAYS AS (NULL::{kind}) STORED",
-        )
+        again = f"ALTER TABLE {table} DROP COLUMN {column} CASCADE; ALTER TABLE {table} ADD COLUMN {column} {kind}"
+        yield "generated", f"{again} GENERATED ALWAYS AS (NULL::{kind}) STORED"
 
 
 def _altered(table: str, column: str, word: str, before: str | None) -> Iterator[tuple[str, str]]:
@@ -198,7 +209,7 @@ def _index(name: str, property_of: Callable[[str], str | None]) -> Iterator[tupl
     where = f" WHERE {property_of('predicate')}" if property_of("predicate") else ""
     yield "an index missing", f"DROP INDEX {name}"
     yield "an index renamed", f"ALTER INDEX {name} RENAME TO {_longer(bare)}"
-    yield "an INVALID index", f"UPDATE pg_index SET indisvalid = false WHERE indexrelid = '{name}'::regclass"
+    yield "an INVALID index", f"UPDATE pg_index SET indisvalid = false WHERE indexrelid = '{name}'::regclass"  # noqa: S608 - the history's
     drop = f"DROP INDEX {name}; CREATE"
     yield "an index on another table", f"{drop} INDEX {bare} ON public.zz_report_cache (key)"
     if "(" in keys:
@@ -243,17 +254,25 @@ def _enum(name: str, labels: str) -> Iterator[tuple[str, str]]:
             "labels in another order",
             f"{swap} {each[0]} TO 'by hand'; {swap} {each[1]} TO {each[0]}; {swap} 'by hand' TO {each[1]}",
         )
-        yield (
-            "a label missing",
-            (
-                f"ALTER TYPE {name} RENAME TO by_hand; CREATE TYPE {name} AS ENUM ({', '.join(each[:-1])});"
-                " DO $$ DECLARE c record; BEGIN FOR c IN SELECT attrelid::regclass AS t, attname, d.oid AS has FROM pg_attribute a"
-                " JOIN pg_class r ON r.oid = a.attrelid AND r.relkind = 'r' LEFT JOIN pg_attrdef d ON adrelid = attrelid AND"
-                " adnum = attnum WHERE atttypid = 'by_hand'::regtype AND NOT attisdropped LOOP IF c.has IS NOT NULL THEN"
-                " RAISE 'has a default'; END IF; EXECUTE format('ALTER TABLE %s ALTER COLUMN %I TYPE "
-                f"{name.replace(chr(39), chr(39) * 2)} USING NULL', c.t, c.attname); END LOOP; END $$; DROP TYPE by_hand"
-            ),
-        )
+        yield "a label missing", _with_labels(name, each[:-1])
+
+
+def _with_labels(name: str, labels: list[str]) -> str:
+    """The enum made anew with other labels, as far as no default stands in the way."""
+    columns = (
+        "SELECT attrelid::regclass AS t, attname AS c, d.oid AS has FROM pg_attribute a"
+        " JOIN pg_class r ON r.oid = a.attrelid AND r.relkind = 'r'"
+        " LEFT JOIN pg_attrdef d ON adrelid = attrelid AND adnum = attnum"
+        " WHERE atttypid = 'by_hand'::regtype AND NOT attisdropped"
+    )
+    quoted = name.replace("'", "''")
+    return (
+        f"ALTER TYPE {name} RENAME TO by_hand; CREATE TYPE {name} AS ENUM ({', '.join(labels)});"
+        f" DO $$ DECLARE x record; BEGIN FOR x IN {columns} LOOP"
+        " IF x.has IS NOT NULL THEN RAISE 'has a default'; END IF;"
+        f" EXECUTE format('ALTER TABLE %s ALTER COLUMN %I TYPE {quoted} USING NULL', x.t, x.c);"
+        " END LOOP; END $$; DROP TYPE by_hand"
+    )
 
 
 def harmless(start: Snapshot, end: Snapshot) -> Iterator[tuple[str, str]]:

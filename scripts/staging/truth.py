@@ -23,9 +23,11 @@ NEITHER: Decisions = frozenset()
 
 @dataclass(frozen=True)
 class Truth:
-    """Attributes:
-    right: decisions that are true; empty where only a person can be asked.
-    wrong: decisions that are false.
+    """What is true of a failure.
+
+    Attributes:
+        right: decisions that are true; empty where only a person can be asked.
+        wrong: decisions that are false.
     """
 
     right: Decisions
