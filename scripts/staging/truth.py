@@ -67,6 +67,7 @@ _SCHEMA = {
     "create_range_stmt",
     "create_stats_stmt",
     "rule_stmt",
+    "create_table_as_stmt",  # its rows are gone with it
 }
 _NOTHING = {"transaction_stmt", "variable_set_stmt", "variable_show_stmt", "lock_stmt"}
 _BLOCK_WRITES = re.compile(

@@ -1,0 +1,205 @@
+"""Times `prisma-recovery inspect --json`, as a whole process, on a history whose last migration failed.
+
+Cold: nothing was replayed before, only the scratch server's data directory is prepared. Cached: the same was
+looked at before. Each round takes all in turn, so that a machine that gets slower does so for all; what counts
+are the ratios of each round, and their median.
+"""
+
+import argparse
+import os
+import shutil
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from recovery.replay.embedded import cache_folder
+from staging.bench_verdicts import history_of
+from staging.failures import SETTINGS, Stager
+from staging.histories import Attempt, Source
+from staging.postgres import Server, start
+from staging.truth import PERSON
+
+#: Unrelated tables in production, few and many.
+FEW, MANY = 10, 10_000
+#: Made in one transaction, which takes a lock on each.
+BATCH = 250
+#: Between two looks at a process's memory, in seconds.
+LOOK = 0.02
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way of being timed."""
+
+    name: str
+    url: str
+    folder: Path
+    cached: bool
+
+
+def inspect(way: Way, cache: Path) -> list[str]:
+    """The command."""
+    if not way.cached:
+        shutil.rmtree(cache / "replays", ignore_errors=True)
+    return ["prisma-recovery", "inspect", "--json", "--database-url", way.url, "--migrations", str(way.folder)]
+
+
+def _environment(cache: Path) -> dict[str, str]:
+    return os.environ | {"PRISMA_RECOVERY_CACHE": str(cache)}
+
+
+def timed(way: Way, cache: Path) -> tuple[float, float]:
+    """Seconds on the clock, and of the processor in the process itself and what it waited for.
+
+    Raises:
+        RuntimeError: it failed, or it could not tell.
+    """
+    command = inspect(way, cache)
+    began = time.perf_counter()
+    process = subprocess.Popen(command, env=_environment(cache), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    output = process.stdout.read() if process.stdout else b""
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - began
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0 or b'"verdict"' not in output:
+        raise RuntimeError(f"{' '.join(command)} failed:\n{output.decode()}")
+    return seconds, usage.ru_utime + usage.ru_stime
+
+
+def memory(way: Way, cache: Path) -> tuple[int, int]:
+    """Peak memory in megabytes: of the process, and of it and all that it started, shared pages counted once."""
+    process = subprocess.Popen(
+        inspect(way, cache), env=_environment(cache), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    own = together = 0
+    while process.poll() is None:
+        own = max(own, _kilobytes(f"/proc/{process.pid}/status", "VmHWM:"))
+        together = max(together, sum(_kilobytes(f"/proc/{pid}/smaps_rollup", "Pss:") for pid in _tree(process.pid)))
+        time.sleep(LOOK)
+    return own // 1024, together // 1024
+
+
+def _kilobytes(path: str, word: str) -> int:
+    try:
+        lines = Path(path).read_text().splitlines()
+    except OSError:
+        return 0  # it ended in between
+    return next((int(line.split()[1]) for line in lines if line.startswith(word)), 0)
+
+
+def _tree(pid: int) -> Iterator[int]:
+    yield pid
+    for thread in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            children = thread.read_text().split()
+        except OSError:
+            continue
+        for child in children:
+            yield from _tree(int(child))
+
+
+def stage(server: Server, name: str, sources: tuple[Source, ...], tables: int) -> str:
+    """The URL of a production in which all but the last migration are in, and the last one failed."""
+    stager = Stager(server, name)
+    for source in sources[:-1]:
+        stager.deploy(source)
+    with stager.connect(stager.base) as connection:
+        for first in range(0, tables, BATCH):
+            last = min(first + BATCH, tables) - 1
+            connection.execute(
+                "DO $$ BEGIN FOR i IN "
+                f"{first} .. {last} LOOP EXECUTE format('CREATE TABLE foreign_team.unrelated_%s (id int PRIMARY KEY,"
+                " name text NOT NULL, at timestamptz DEFAULT now())', i); END LOOP; END $$"
+            )
+        connection.execute("ANALYZE")
+    for _ in stager.case("failed", stager.base, PERSON, Attempt(sources[-1])):
+        stager.close()
+        return server.url(stager.base)
+    raise AssertionError("a case is always staged")
+
+
+def write(sources: tuple[Source, ...], folder: Path) -> Path:
+    """The history as a folder."""
+    for source in sources:
+        path = folder / source.name / "migration.sql"
+        path.parent.mkdir(parents=True)
+        path.write_bytes(source.text.encode())
+    return folder
+
+
+def prepare(caches: list[Path], way: Way) -> None:
+    """Cache folders that hold what is prepared once on a machine, and no replays.
+
+    Args:
+        caches: folders to make.
+        way: a command that makes what is missing.
+    """
+    subprocess.run(inspect(way, cache_folder()), check=True, stdout=subprocess.DEVNULL)
+    for cache in caches:
+        cache.mkdir(mode=0o755)
+        for prepared in cache_folder().iterdir():
+            if prepared.name.startswith(("scratch-", "server-")):
+                (cache / prepared.name).symlink_to(prepared)
+
+
+def main() -> None:
+    """Measures, and prints medians and ratios."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("history", help="a folder of Prisma migrations, or a PyPI package that holds one")
+    parser.add_argument("-n", "--rounds", type=int, default=5)
+    parser.add_argument("--server", type=int, default=None, help="PostgreSQL's major version as production")
+    arguments = parser.parse_args()
+    name, sources = history_of(arguments.history)
+    half = sources[: (len(sources) + 1) // 2]
+    with start(arguments.server, settings=SETTINGS) as server, tempfile.TemporaryDirectory() as work:
+        root = Path(work)
+        root.chmod(0o755)  # the server may run as another user
+        caches = [root / "cold", root / "cached"]
+        whole_folder, half_folder = write(sources, root / "all"), write(half, root / "half")
+        few, many = (stage(server, f"inspect_{tables}", sources, tables) for tables in (FEW, MANY))
+        some = stage(server, "inspect_half", half, FEW)
+        prepare(caches, Way("", few, whole_folder, cached=True))
+        ways = [
+            Way("cold", few, whole_folder, cached=False),
+            Way("cached", few, whole_folder, cached=True),
+            Way(f"cold, {MANY} unrelated tables", many, whole_folder, cached=False),
+            Way(f"cached, {MANY} unrelated tables", many, whole_folder, cached=True),
+            Way("cold, half of the history", some, half_folder, cached=False),
+        ]
+        seconds: dict[str, list[float]] = {way.name: [] for way in ways}
+        work_done: dict[str, list[float]] = {way.name: [] for way in ways}
+        for number in range(arguments.rounds + 1):  # the first one fills caches and is not counted
+            for way in ways:
+                clock, processor = timed(way, caches[way.cached])
+                if number:
+                    seconds[way.name].append(clock)
+                    work_done[way.name].append(processor)
+        peaks = {way.name: memory(way, caches[way.cached]) for way in ways}
+    print(
+        f"{name}: {len(sources)} migrations, the last one failed; PostgreSQL {server.version}; {os.cpu_count()} cores"
+    )
+    for way_name, measured in seconds.items():
+        own, together = peaks[way_name]
+        print(
+            f"{way_name:<34} median {statistics.median(measured):5.2f} s   min {min(measured):5.2f}"
+            f"   max {max(measured):5.2f}   processor {statistics.median(work_done[way_name]):5.2f} s"
+            f"   peak {own:4} MB, with its server {together:4} MB"
+        )
+    cold, cached, cold_many, cached_many, cold_half = seconds.values()
+    print(f"cached / cold                      {_ratio(cached, cold):.2f} x")
+    print(f"{MANY} / {FEW} unrelated tables, cold   {_ratio(cold_many, cold):.2f} x   (aim: 1)")
+    print(f"{MANY} / {FEW} unrelated tables, cached {_ratio(cached_many, cached):.2f} x   (aim: 1)")
+    parts = len(sources) / len(half)
+    print(f"all / half of the history, cold    {_ratio(cold, cold_half):.2f} x   (aim: at most {parts:.2f})")
+
+
+def _ratio(these: list[float], those: list[float]) -> float:
+    return statistics.median(a / b for a, b in zip(these, those, strict=True))
+
+
+if __name__ == "__main__":
+    main()
