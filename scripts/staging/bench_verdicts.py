@@ -13,6 +13,7 @@ import multiprocessing
 import os
 import queue
 import resource
+import signal
 import sys
 import tempfile
 import time
@@ -140,7 +141,7 @@ def measure(job: Job, jobs: int) -> Iterator[Record | str | int]:
     results: Any = context.Queue()
     for portion in [*job.portions(), *[None] * jobs]:
         portions.put(portion)
-    workers = [context.Process(target=work, args=(job, portions, results)) for _ in range(jobs)]
+    workers = [context.Process(target=work, args=(job, portions, results), daemon=True) for _ in range(jobs)]
     for worker in workers:
         worker.start()
     done = 0
@@ -192,15 +193,19 @@ def main() -> None:
     records: list[Record] = []
     remarks: list[str] = []
     memory = 0
-    for found in measure(job, arguments.jobs):
-        if isinstance(found, Record):
-            records.append(found)
-            if found.answer in ("wrong", "crashed"):
-                print(f"{found.answer}: {found.history}/{found.migration}: {found.kind}", file=sys.stderr, flush=True)
-        elif isinstance(found, str):
-            remarks.append(found)
-        else:
-            memory = max(memory, found)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        for found in measure(job, arguments.jobs):
+            if isinstance(found, Record):
+                records.append(found)
+                if found.answer in ("wrong", "crashed"):
+                    print(f"{found.answer}: {found.history}/{found.migration}: {found.kind}", file=sys.stderr)
+            elif isinstance(found, str):
+                remarks.append(found)
+            else:
+                memory = max(memory, found)
+    except KeyboardInterrupt:
+        remarks.append("interrupted: not everything was staged")
     print("\n".join(lines(records, remarks, memory // 1024, time.monotonic() - began)))
     if arguments.json:
         document = {"remarks": remarks, "cases": [dataclasses.asdict(each) for each in records]}

@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from staging.failures import REFUSED, Case, Scene, Stager, piecewise, run
-from staging.handwork import bring
+from staging.failures import REFUSED, Case, Scene, Stager, changed, piecewise, run
+from staging.handwork import bring, kind_of, words_of
 from staging.histories import Attempt, Source, native_logs, prose_logs
 from staging.mistakes import differences, harmless
 from staging.truth import APPLIED, BOTH, NEITHER, PERSON, ROLLED_BACK, Truth
 
 _EDIT = '\nCREATE TABLE "public"."edited_since" ("id" INTEGER NOT NULL);\n'
 _NO_ROWS: frozenset[int] = frozenset()
-#: A script's own objects: what a later migration works on is told by these.
-_WORKED_ON = re.compile(
-    r"\b(?:TABLE|VIEW|TYPE|ON|REFERENCES|INTO|UPDATE|FROM|JOIN|INDEX|FUNCTION)\s+(?:IF\s+(?:NOT\s+)?EXISTS\s+)?(?:ONLY\s+)?"
-    r'(?:"?\w+"?\.)?("[^"]+"|\w+)',
-    re.IGNORECASE,
-)
 
 
 def failures(stager: Stager, source: Source, after: Source | None, share: int = 1) -> Iterator[Case]:
@@ -255,7 +249,7 @@ def _stamped_over(stager: Stager, scene: Scene) -> Iterator[Case]:
     source, known, after = scene.source, scene.known, scene.after
     if after is None:
         return
-    touching = not _worked_on(source.text).isdisjoint(_worked_on(after.text))
+    touching = _touches(after.text, changed(known.start, known.end))
     states = (("nothing in", scene.start, known.start, _NO_ROWS), ("all in", scene.end, known.end, known.everything))
     for state, database, schema, done in states:
         truth = known.truth(schema, done)
@@ -273,8 +267,10 @@ def _stamped_over(stager: Stager, scene: Scene) -> Iterator[Case]:
             yield from stager.case(f"{state}, a later one run over it", name, truth, Attempt(source), ran)
 
 
-def _worked_on(text: str) -> set[str]:
-    return {name.strip('"') for name in _WORKED_ON.findall(text)}
+def _touches(text: str, objects: Iterable[str]) -> bool:
+    """Whether a script names one of the objects."""
+    names = (words_of(kind_of(obj)[1].split("(")[0].replace(".", " ", 1))[-1].strip('"') for obj in objects)
+    return any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text) for name in names)
 
 
 def _taken(source: Source, what: str, share: int) -> bool:
