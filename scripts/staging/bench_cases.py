@@ -115,7 +115,7 @@ class Checkout:
         if self._checksums[source.name] == source.checksum:
             return self._scripts
         edited = copy.copy(self._scripts)
-        edited._repository = self._repository if case.in_git else None  # noqa: SLF001 - all but one file is as it was
+        edited.repository = self._repository if case.in_git else None
         edited.migrations = self._scripts.migrations | {source.name: self._migration(source)}
         edited._found = {key: found for key, found in self._scripts._found.items() if key[0] != source.name}  # noqa: SLF001
         return edited
@@ -146,7 +146,9 @@ def answer_of(case: Case, decision: str) -> str:
 
 
 def _decidable(evidence: Evidence) -> bool:
-    return not any(statement.state == "open" for statement in evidence.statements)
+    """Nothing is open: neither whether an attempt ran a statement, nor whether a person did what no attempt did."""
+    unseen = evidence.verdict == "undecidable" and any("did not run" in reason for reason in evidence.reasons)
+    return not unseen and not any(statement.state == "open" for statement in evidence.statements)
 
 
 def by_simpler_rules(case: Case) -> dict[str, str]:

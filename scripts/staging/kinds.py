@@ -249,7 +249,7 @@ def _stamped_over(stager: Stager, scene: Scene) -> Iterator[Case]:
     source, known, after = scene.source, scene.known, scene.after
     if after is None:
         return
-    touching = _touches(after.text, changed(known.start, known.end))
+    touching = _touches(after.text, set[str]().union(*(changed(known.start, step) for step in known.steps)))
     states = (("nothing in", scene.start, known.start, _NO_ROWS), ("all in", scene.end, known.end, known.everything))
     for state, database, schema, done in states:
         truth = known.truth(schema, done)

@@ -34,7 +34,7 @@ def _of_made(made: set[tuple[str, str]], start: Snapshot, end: Snapshot) -> Iter
             continue
         match words_of(prop):
             case ["exists"]:
-                yield from _table(name)
+                yield from _table(name, unlogged=end.get((obj, "persistence")) == "unlogged")
             case ["column", column]:
                 start_of = f"column {column} "
                 words = {p.removeprefix(start_of): value for (o, p), value in end.items() if o == obj}
@@ -105,12 +105,15 @@ def _of_gone(gone: set[tuple[str, str]], start: Snapshot, end: Snapshot) -> Iter
                 yield "a dropped type again", f"CREATE TYPE {name} AS ENUM ('by hand')"
 
 
-def _table(name: str) -> Iterator[tuple[str, str]]:
+def _table(name: str, *, unlogged: bool) -> Iterator[tuple[str, str]]:
     bare = words_of(name.replace(".", " ", 1))[-1]
     yield "a table missing", f"DROP TABLE {name} CASCADE"
     yield "a table in another schema", f"ALTER TABLE {name} SET SCHEMA foreign_team"
     yield "a view in a table's place", f"DROP TABLE {name} CASCADE; CREATE VIEW {name} AS SELECT 1 AS id"
-    yield "an unlogged table", f"ALTER TABLE {name} SET UNLOGGED"
+    yield (
+        ("a logged table" if unlogged else "an unlogged table"),
+        f"ALTER TABLE {name} SET {'' if unlogged else 'UN'}LOGGED",
+    )
     yield "a constraint more", f"ALTER TABLE {name} ADD CONSTRAINT by_hand CHECK (true)"
     yield "a demanding column more", f"ALTER TABLE {name} ADD COLUMN by_hand integer NOT NULL"
     yield (
