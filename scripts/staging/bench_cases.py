@@ -112,11 +112,13 @@ class Checkout:
     def scripts(self, case: Case) -> Scripts:
         """As the case has them: one file may have been edited since."""
         source = case.source
-        if self._checksums[source.name] == source.checksum:
+        if self._checksums[source.name] == source.checksum and not case.more:
             return self._scripts
         edited = copy.copy(self._scripts)
         edited.repository = self._repository if case.in_git else None
-        edited.migrations = self._scripts.migrations | {source.name: self._migration(source)}
+        edited.migrations = self._scripts.migrations | {
+            each.name: self._migration(each) for each in (source, *case.more)
+        }
         edited._found = {key: found for key, found in self._scripts._found.items() if key[0] != source.name}  # noqa: SLF001
         return edited
 

@@ -68,6 +68,7 @@ class Case:
         in_git: the scripts as they were are to be found in git.
         first_table: whether the first table that the script creates is there; None if it creates none.
         note: what makes this one different from others of its kind.
+        more: migrations that the folder has besides those of the history.
     """
 
     kind: str
@@ -78,6 +79,7 @@ class Case:
     in_git: bool = False
     first_table: bool | None = None
     note: str = ""
+    more: tuple[Source, ...] = ()
 
 
 @dataclass
@@ -229,6 +231,7 @@ class Stager:
         folder: Source | None = None,
         in_git: bool = False,
         note: str = "",
+        more: tuple[Source, ...] = (),
     ) -> Iterator[Case]:
         """One case: its rows are there while it is looked at, and gone when the next is asked for."""
         source = folder or attempts[0].source
@@ -239,7 +242,7 @@ class Stager:
             if table:
                 row = connection.execute("SELECT to_regclass(%s) IS NOT NULL", (table[1],)).fetchone()
                 there = bool(row and row[0])
-        yield Case(kind, truth, database, source, attempts, in_git, there, note)
+        yield Case(kind, truth, database, source, attempts, in_git, there, note, more)
         with self.connect(database) as connection:
             connection.execute("DELETE FROM _prisma_migrations WHERE id = ANY(%s)", (ids,))
 

@@ -41,11 +41,15 @@ def kind_of(obj: str) -> tuple[str, str]:
     return obj.partition(" ")[0], obj.partition(" ")[2]
 
 
-def bring(connection: psycopg.Connection[Any], scope: catalog.Scope, now: Snapshot, wanted: Snapshot) -> bool:
-    """Brings some objects of a schema to another state by plain statements; whether they are there in the end.
+def bring(
+    connection: psycopg.Connection[Any], scope: catalog.Scope, now: Snapshot, wanted: Snapshot
+) -> list[str] | None:
+    """Brings some objects of a schema to another state; the plain statements that did it.
 
-    Not everything can be undone so: a dropped function, say, or an enum's value.
+    None where they are not there in the end. Not everything can be undone so: a dropped function, say, or an
+    enum's value.
     """
+    ran = []
     for _ in range(ROUNDS):
         statements = list(_steps_to(now, wanted))
         for statement in statements:
@@ -53,12 +57,14 @@ def bring(connection: psycopg.Connection[Any], scope: catalog.Scope, now: Snapsh
                 connection.execute(statement.encode())
             except psycopg.Error:
                 connection.execute("ROLLBACK")
+            else:
+                ran.append(statement)
         now = catalog.read(connection, scope)
         if now == wanted:
-            return True
+            return ran
         if not statements:
-            return False
-    return False
+            return None
+    return None
 
 
 def _steps_to(now: Snapshot, wanted: Snapshot) -> Iterator[str]:

@@ -203,7 +203,7 @@ def _undone(stager: Stager, scene: Scene) -> Iterator[Case]:
         with stager.connect(name) as connection:
             done = bring(connection, known.scope, known.end, known.start)
         kind = "all in, undone by hand"
-        if not done:
+        if done is None:
             return
         truth = known.truth(known.start, known.everything)
         yield from stager.case(kind, name, truth, Attempt(source))
@@ -215,6 +215,11 @@ def _undone(stager: Stager, scene: Scene) -> Iterator[Case]:
             yield from stager.case(f"{kind}, then refused", name, truth, first, then)
             counted = Attempt(source, rolled_back=True, steps=1)
             yield from stager.case(f"{kind}, steps 1, then refused", name, forbidden, counted, then)
+        # Run again it would bring back what the history has undone.
+        undoing = Source("99991231235959_undo", ";\n".join(done) + ";\n")
+        later = Attempt(undoing, finished=True, steps=1)
+        undone = Truth(NEITHER, frozenset({ROLLED_BACK}))
+        yield from stager.case("all in, undone by a later one", name, undone, Attempt(source), later, more=(undoing,))
 
 
 def _by_other_statements(stager: Stager, scene: Scene) -> Iterator[Case]:
@@ -227,7 +232,7 @@ def _by_other_statements(stager: Stager, scene: Scene) -> Iterator[Case]:
         with stager.copy(scene.start) as name:
             with stager.connect(name) as connection:
                 done = bring(connection, known.scope, known.start, known.end)
-            if done:
+            if done is not None:
                 truth = known.truth(known.end, _NO_ROWS)
                 yield from stager.case("made by hand, otherwise written", name, truth, row)
     if not known.data or known.controls:

@@ -140,19 +140,11 @@ def _column(table: str, column: str, property_of: Callable[[str], str | None]) -
     plain = not (property_of("identity") or property_of("generated"))
     yield "a column missing", f"ALTER TABLE {table} DROP COLUMN {column} CASCADE"
     yield "a column renamed", f"ALTER TABLE {table} RENAME COLUMN {column} TO {_longer(column)}"
-    if kind in _CASTABLE and plain:
-        yield "another type", f"{alter} DROP DEFAULT; {alter} TYPE varchar(77) USING {column}::text"
-        yield "an array", f"{alter} DROP DEFAULT; {alter} TYPE {kind}[] USING NULL"
-    if kind == "text":
-        yield "another collation", f'{alter} TYPE text COLLATE "POSIX"'
-        yield "a shorter text", f"{alter} TYPE varchar(77)"
-    if kind.startswith("timestamp(3)"):
-        yield "another precision", f"{alter} TYPE timestamp(6)"
-        yield "another time zone", f"{alter} TYPE timestamptz(3)"
-    if kind.startswith("character varying("):
-        yield "another length", f"{alter} TYPE varchar(77)"
-    if kind.startswith("numeric("):
-        yield "another scale", f"{alter} TYPE numeric"
+    if plain:
+        yield from _retyped(alter, column, kind)
+    if property_of("nullability") == "not null":
+        invalid = f"ALTER TABLE {table} ADD CONSTRAINT by_hand NOT NULL {column} NOT VALID"
+        yield "not null, not valid", f"{alter} DROP NOT NULL; {invalid}"
     yield "another nullability", f"{alter} {'DROP' if property_of('nullability') == 'not null' else 'SET'} NOT NULL"
     if default is not None:
         yield "a default missing", f"{alter} DROP DEFAULT"
@@ -171,6 +163,23 @@ def _column(table: str, column: str, property_of: Callable[[str], str | None]) -
     elif plain and kind in ("text", "integer") and default is None:
         again = f"ALTER TABLE {table} DROP COLUMN {column} CASCADE; ALTER TABLE {table} ADD COLUMN {column} {kind}"
         yield "generated", f"{again} GENERATED ALWAYS AS (NULL::{kind}) STORED"
+
+
+def _retyped(alter: str, column: str, kind: str) -> Iterator[tuple[str, str]]:
+    if kind in _CASTABLE:
+        yield "another type", f"{alter} DROP DEFAULT; {alter} TYPE varchar(77) USING {column}::text"
+        yield "an array", f"{alter} DROP DEFAULT; {alter} TYPE {kind}[] USING NULL"
+    if kind == "text":
+        yield "another collation", f'{alter} TYPE text COLLATE "POSIX"'
+        yield "a shorter text", f"{alter} TYPE varchar(77)"
+    if kind.startswith("timestamp(3)"):
+        local = kind.endswith("without time zone")
+        yield "another precision", f"{alter} TYPE timestamp{'' if local else 'tz'}(6)"
+        yield "another time zone", f"{alter} TYPE timestamp{'tz' if local else ''}(3)"
+    if kind.startswith("character varying("):
+        yield "another length", f"{alter} TYPE varchar(77)"
+    if kind.startswith("numeric("):
+        yield "another scale", f"{alter} TYPE numeric"
 
 
 def _altered(table: str, column: str, word: str, before: str | None) -> Iterator[tuple[str, str]]:
@@ -218,6 +227,8 @@ def _index(name: str, property_of: Callable[[str], str | None]) -> Iterator[tupl
     if "(" in keys:
         return
     if unique:
+        constraint = f"ALTER TABLE {table} ADD CONSTRAINT {bare} UNIQUE USING INDEX {bare}"
+        yield "a constraint in an index's place", constraint
         yield "an index not unique", f"{drop} INDEX {bare} ON {table} USING {method} ({keys}){where}"
         yield (
             "an index with nulls not distinct",

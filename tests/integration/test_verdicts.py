@@ -13,7 +13,9 @@ from staging.histories import read_history
 INCIDENT = Path(staging.__file__).parent / "project" / "prisma" / "migrations"
 HISTORY = Path(__file__).parents[1] / "data" / "history"
 #: Of what can be made differently by hand, one in as many is staged here; `scripts/bench verdicts` takes all.
-SHARE = 5
+SHARE = 4
+#: Of the migrations, one in as many is failed on a server.
+STEP = 4
 #: What must have been staged, by how its name begins.
 KINDS = {
     "nothing in, no logs",
@@ -36,18 +38,18 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize(("version", "every"), [(18, 0), (13, 1)])
+@pytest.mark.parametrize(("version", "first"), [(18, 0), (13, 2)])
 def test_no_verdict_is_wrong_and_none_is_left_to_a_person_that_the_schema_decides(
-    version: int, every: int, tmp_path: Path
+    version: int, first: int, tmp_path: Path
 ) -> None:
-    """Every way of failing that can be staged: of half of the migrations on the newest server, half on the oldest."""
+    """Every way of failing that can be staged, of other migrations on the newest server than on the oldest."""
     records: list[Record] = []
     with staging.start(version, settings=SETTINGS) as server:
         for folder in (INCIDENT, HISTORY):
             sources = read_history(folder)
             staged = Staging(server, folder.name, sources, tmp_path / folder.parent.name)
             try:
-                for found in staged.cases(range(every, len(sources), 2), SHARE):
+                for found in staged.cases(range(first, len(sources), STEP), SHARE):
                     assert isinstance(found, Record), found
                     records.append(found)
             finally:
@@ -59,4 +61,4 @@ def test_no_verdict_is_wrong_and_none_is_left_to_a_person_that_the_schema_decide
     assert len(undecided) * 50 <= len(decidable), undecided
     counts = Counter(kind for each in records for kind in KINDS if each.kind.startswith(kind))
     assert set(counts) == KINDS
-    assert len(records) > 250
+    assert len(records) > 150

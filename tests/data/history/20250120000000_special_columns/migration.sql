@@ -4,6 +4,8 @@ CREATE TABLE "Ledger Entry" (
     "double" INTEGER GENERATED ALWAYS AS ("amount" * 2) STORED,
     "it's ""quoted""" TEXT COLLATE "C",
     "during" TSRANGE,
+    "json" JSONB,
+    "system_user" TEXT,
     "select" UUID NOT NULL DEFAULT gen_random_uuid(),
     CONSTRAINT "Ledger Entry_pkey" PRIMARY KEY ("entry.id"),
     CONSTRAINT "no overlap" EXCLUDE USING gist ("during" WITH &&)
@@ -16,3 +18,7 @@ CREATE UNLOGGED TABLE "Cache" ("key" TEXT PRIMARY KEY, "value" BYTEA);
 CREATE TABLE "Event" ("at" TIMESTAMPTZ NOT NULL, "kind" TEXT NOT NULL) PARTITION BY RANGE ("at");
 
 CREATE TABLE "Event_2025" PARTITION OF "Event" FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');
+
+CREATE INDEX "json_value" ON "Ledger Entry"("amount");
+
+ALTER TABLE "User" ADD COLUMN "json_table" TEXT, ADD COLUMN "user" TEXT;

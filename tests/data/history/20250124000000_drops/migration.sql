@@ -9,7 +9,7 @@ DROP TRIGGER "User_touch" ON "User";
 DROP FUNCTION touch_user();
 
 -- AlterTable
-ALTER TABLE "User" DROP COLUMN "age", DROP COLUMN "country";
+ALTER TABLE "User" DROP COLUMN "age", DROP COLUMN "country", DROP COLUMN "json_table";
 
 -- DropTable
 DROP TABLE "billing"."User";
