@@ -115,14 +115,15 @@ def work(job: Job, portions: Any, results: Any) -> None:  # noqa: ANN401 - multi
             current, staging = -1, None
             while (portion := portions.get()) is not None:
                 number, first, last = portion
+                name, sources = job.histories[number]
                 if number != current or staging is None:
                     open_ones.close()
                     current = number
-                    name, sources = job.histories[number]
                     staging = Staging(server, name, sources, Path(folder) / str(number))
                     open_ones.callback(staging.close)
                 for found in staging.cases([p for p in range(first, last) if p % job.every == 0], job.share):
                     results.put(found)
+                print(f"{name}: {last} of {len(sources)}", file=sys.stderr, flush=True)
     except BaseException as error:
         results.put(f"a worker failed: {type(error).__name__}: {error}")
         raise
