@@ -297,6 +297,8 @@ def _one_difference(stager: Stager, scene: Scene, share: int) -> Iterator[Case]:
             truth = known.truth(known.start, _NO_ROWS) if now == known.start else PERSON
             if truth is PERSON and known.start == {k: v for k, v in now.items() if k in known.start or k in known.end}:
                 truth = Truth(NEITHER, frozenset({APPLIED}))  # it is not there; there is something else besides
+            if what.endswith(" again") and len(known.statements) == 1:
+                truth = Truth(NEITHER, frozenset({APPLIED}))  # run again it drops what was made again
             yield from stager.case(f"one difference: {what}", name, truth, Attempt(source, logs=logs), note=change)
 
 
