@@ -106,6 +106,8 @@ class Staging:
 
 def work(job: Job, portions: Any, results: Any) -> None:  # noqa: ANN401 - multiprocessing's queues have no public type
     """Works on portions until none is left; each case and each remark goes into `results`, its memory at the end."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # the parent says what was measured so far
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         with (
             start(job.server, settings=SETTINGS) as server,

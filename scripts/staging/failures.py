@@ -48,6 +48,8 @@ SETTINGS = {
 }
 #: A role that may do nothing; scripts that it runs fail at their first statement.
 REFUSED = "may_do_nothing"
+#: As many databases wait to be dropped.
+DOOMED = 6
 #: The first server that copies a database through its buffers unless it is told otherwise.
 _STRATEGY = 15_00_00
 _FIRST_TABLE = re.compile(
@@ -106,6 +108,7 @@ class Stager:
         self._scene: Scene | None = None
         self._schema: dict[tuple[str, str], str] | None = None
         self._sessions: dict[str, psycopg.Connection[Any]] = {}
+        self._doomed: list[str] = []
         with server.connect() as connection:
             self._strategy = " STRATEGY FILE_COPY" if connection.info.server_version >= _STRATEGY else ""
             connection.execute(
@@ -125,9 +128,12 @@ class Stager:
         return name
 
     def _drop(self, database: str) -> None:
+        """Drops a database later on: PostgreSQL would wait for the sessions on it that are just ending."""
         self._leave(database)
-        with self.connect("postgres") as connection:
-            connection.execute(f"DROP DATABASE {database} WITH (FORCE)".encode())
+        self._doomed.append(database)
+        if len(self._doomed) > DOOMED:
+            with self.connect("postgres") as connection:
+                connection.execute(f"DROP DATABASE {self._doomed.pop(0)} WITH (FORCE)".encode())
 
     def _leave(self, database: str) -> None:
         session = self._sessions.pop(database, None)

@@ -11,10 +11,12 @@ from staging.failures import REFUSED, Case, Scene, Stager, changed, piecewise, r
 from staging.handwork import bring, kind_of, words_of
 from staging.histories import Attempt, Source, native_logs, prose_logs
 from staging.mistakes import differences, harmless
-from staging.truth import APPLIED, BOTH, NEITHER, PERSON, ROLLED_BACK, Truth
+from staging.truth import APPLIED, BOTH, NEITHER, PERSON, ROLLED_BACK, Known, Truth
 
 _EDIT = '\nCREATE TABLE "public"."edited_since" ("id" INTEGER NOT NULL);\n'
 _NO_ROWS: frozenset[int] = frozenset()
+#: More objects than one change by hand brings back to what they were.
+UNDONE_AT_ONCE = 3
 
 
 def failures(stager: Stager, source: Source, after: Source | None, share: int = 1) -> Iterator[Case]:
@@ -293,13 +295,22 @@ def _one_difference(stager: Stager, scene: Scene, share: int) -> Iterator[Case]:
             with stager.connect(name) as connection:
                 if run(connection, change) is not None:
                     continue
-            now = stager.read(name, known.scope)
-            truth = known.truth(known.start, _NO_ROWS) if now == known.start else PERSON
-            if truth is PERSON and known.start == {k: v for k, v in now.items() if k in known.start or k in known.end}:
-                truth = Truth(NEITHER, frozenset({APPLIED}))  # it is not there; there is something else besides
-            if what.endswith(" again") and len(known.statements) == 1:
-                truth = Truth(NEITHER, frozenset({APPLIED}))  # run again it drops what was made again
+            truth = _with_a_difference(stager, name, known, what)
             yield from stager.case(f"one difference: {what}", name, truth, Attempt(source, logs=logs), note=change)
+
+
+def _with_a_difference(stager: Stager, database: str, known: Known, what: str) -> Truth:
+    """Only a person can tell, unless the difference has undone all that the script did."""
+    if what.endswith(" again") and len(known.statements) == 1:
+        return Truth(NEITHER, frozenset({APPLIED}))  # run again it drops what was made again
+    if what != "a table missing" and len(changed(known.start, known.end)) > UNDONE_AT_ONCE:
+        return PERSON
+    now = stager.read(database, known.scope)
+    if now == known.start:
+        return known.truth(now, _NO_ROWS)
+    if known.start == {key: value for key, value in now.items() if key in known.start or key in known.end}:
+        return Truth(NEITHER, frozenset({APPLIED}))  # it is not there; there is something else besides
+    return PERSON
 
 
 def _besides(stager: Stager, scene: Scene, share: int) -> Iterator[Case]:
