@@ -64,10 +64,10 @@ def _listed(records: Sequence[Record]) -> Iterator[str]:
         groups: dict[tuple[str, str], list[Record]] = collections.defaultdict(list)
         for each in records:
             if each.answer == answer:
-                groups[each.kind, " ".join(each.reasons[:1])].append(each)
+                groups[each.kind, "".join(each.reasons[:1]).split(": ")[0]].append(each)
         for (kind, reason), found in sorted(groups.items(), key=lambda item: -len(item[1])):
             yield f"{answer}: {kind} ({len(found)}): {reason}"
             for each in found if answer != "undecided" else found[:LISTED]:
                 note = f" [{each.note}]" if each.note else ""
                 yield f"    {each.history}/{each.migration}{note}: {each.verdict}, {each.decision}"
-                yield from (f"        {line}" for line in (*each.reasons[1:8], *each.differences))
+                yield from (f"        {line}" for line in (*each.reasons[:8], *each.differences))

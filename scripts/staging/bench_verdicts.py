@@ -31,7 +31,7 @@ from staging.kinds import failures
 from staging.postgres import Server, start
 
 #: Migrations that a worker takes at a time.
-PORTION = 20
+PORTION = 5
 #: Seconds between two looks at whether a worker has died.
 LOOK = 5.0
 

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import re
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from staging.failures import REFUSED, Case, Scene, Stager, changed, piecewise, run
-from staging.handwork import bring, kind_of, words_of
+from staging.handwork import kind_of, words_of
 from staging.histories import Attempt, Source, native_logs, prose_logs
-from staging.mistakes import differences, harmless
-from staging.truth import APPLIED, BOTH, NEITHER, PERSON, ROLLED_BACK, Known, Truth
+from staging.kinds_by_hand import besides, by_other_statements, one_difference, undone
+from staging.truth import APPLIED, BOTH, NEITHER, NO_ROWS, PERSON, ROLLED_BACK, Truth
 
 _EDIT = '\nCREATE TABLE "public"."edited_since" ("id" INTEGER NOT NULL);\n'
-_NO_ROWS: frozenset[int] = frozenset()
-#: More objects than one change by hand brings back to what they were.
-UNDONE_AT_ONCE = 3
 
 
 def failures(stager: Stager, source: Source, after: Source | None, share: int = 1) -> Iterator[Case]:
@@ -40,7 +36,7 @@ def failures(stager: Stager, source: Source, after: Source | None, share: int = 
 def _nothing_in(stager: Stager, scene: Scene) -> Iterator[Case]:
     """The database is as before; only rows are written."""
     source, known = scene.source, scene.known
-    truth = known.truth(known.start, _NO_ROWS)
+    truth = known.truth(known.start, NO_ROWS)
     yield from stager.case("nothing in, no logs", scene.start, truth, Attempt(source))
     refused = native_logs(source, stager.error(scene.start, source.text, REFUSED))
     if refused:
@@ -149,7 +145,7 @@ def _in_the_way(stager: Stager, scene: Scene) -> Iterator[Case]:
             yield from stager.case("in the way, run as one", name, there, row, note=note)
             with stager.connect(name) as connection:
                 run(connection, remove)
-            truth = known.truth(stager.read(name, known.scope), _NO_ROWS)
+            truth = known.truth(stager.read(name, known.scope), NO_ROWS)
             yield from stager.case("in the way and removed, run as one", name, truth, row, note=note)
             if j == 0:
                 continue
@@ -195,69 +191,13 @@ def _obstacle(statement: str) -> tuple[str, str] | None:
     return None
 
 
-def _undone(stager: Stager, scene: Scene) -> Iterator[Case]:
-    """The script was run, then its schema changes were undone by hand, statement by statement, really."""
-    source, known = scene.source, scene.known
-    if known.start == known.end:
-        return
-    refused = native_logs(source, stager.error(scene.start, source.text, REFUSED))
-    with stager.copy(scene.end) as name:
-        with stager.connect(name) as connection:
-            done = bring(connection, known.scope, known.end, known.start)
-        kind = "all in, undone by hand"
-        if done is None:
-            return
-        truth = known.truth(known.start, known.everything)
-        yield from stager.case(kind, name, truth, Attempt(source))
-        forbidden = Truth(NEITHER, BOTH)  # RULES E3
-        yield from stager.case(f"{kind}, steps 1", name, forbidden, Attempt(source, steps=1))
-        if refused:
-            then = Attempt(source, logs=refused)
-            first = Attempt(source, rolled_back=True)
-            yield from stager.case(f"{kind}, then refused", name, truth, first, then)
-            counted = Attempt(source, rolled_back=True, steps=1)
-            yield from stager.case(f"{kind}, steps 1, then refused", name, forbidden, counted, then)
-        # Run again it would bring back what the history has undone.
-        undoing = Source("99991231235959_undo", ";\n".join(done) + ";\n")
-        later = Attempt(undoing, finished=True, steps=1)
-        undone = Truth(NEITHER, frozenset({ROLLED_BACK}))
-        yield from stager.case("all in, undone by a later one", name, undone, Attempt(source), later, more=(undoing,))
-
-
-def _by_other_statements(stager: Stager, scene: Scene) -> Iterator[Case]:
-    """The schema was made by hand with other statements than the script's, and without its work on rows."""
-    source, known = scene.source, scene.known
-    if known.start == known.end:
-        return
-    row = Attempt(source, logs=native_logs(source, scene.error_at_end))
-    if row.logs:
-        with stager.copy(scene.start) as name:
-            with stager.connect(name) as connection:
-                done = bring(connection, known.scope, known.start, known.end)
-            if done is not None:
-                truth = known.truth(known.end, _NO_ROWS)
-                yield from stager.case("made by hand, otherwise written", name, truth, row)
-    if not known.data or known.controls:
-        return
-    with stager.copy(scene.start) as name:
-        schema_only = [s for number, s in enumerate(known.statements, 1) if number not in known.data]
-        with stager.connect(name) as connection:
-            piecewise(connection, schema_only)
-        now = stager.read(name, known.scope)
-        if now != known.start:
-            ran = known.everything - known.data
-            truth = known.truth(now, ran)
-            for row in (Attempt(source), Attempt(source, logs=native_logs(source, stager.error(name, source.text)))):
-                yield from stager.case("made by hand, not its work on rows", name, truth, row)
-
-
 def _stamped_over(stager: Stager, scene: Scene) -> Iterator[Case]:
     """The migration after it has a finished row, run or not run."""
     source, known, after = scene.source, scene.known, scene.after
     if after is None:
         return
     touching = _touches(after.text, set[str]().union(*(changed(known.start, step) for step in known.steps)))
-    states = (("nothing in", scene.start, known.start, _NO_ROWS), ("all in", scene.end, known.end, known.everything))
+    states = (("nothing in", scene.start, known.start, NO_ROWS), ("all in", scene.end, known.end, known.everything))
     for state, database, schema, done in states:
         truth = known.truth(schema, done)
         truth = Truth(NEITHER if touching else truth.right, truth.wrong)
@@ -280,62 +220,14 @@ def _touches(text: str, objects: Iterable[str]) -> bool:
     return any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text) for name in names)
 
 
-def _taken(source: Source, what: str, share: int) -> bool:
-    return zlib.crc32(f"{source.name} {what}".encode()) % share == 0
-
-
-def _one_difference(stager: Stager, scene: Scene, share: int) -> Iterator[Case]:
-    """Somebody's own version of the script: made by hand, and one thing is not the same."""
-    source, known = scene.source, scene.known
-    logs = native_logs(source, scene.error_at_end)
-    for what, change in differences(known.start, known.end):
-        if not _taken(source, what, share):
-            continue
-        with stager.copy(scene.end) as name:
-            with stager.connect(name) as connection:
-                if run(connection, change) is not None:
-                    continue
-            truth = _with_a_difference(stager, name, known, what)
-            yield from stager.case(f"one difference: {what}", name, truth, Attempt(source, logs=logs), note=change)
-
-
-def _with_a_difference(stager: Stager, database: str, known: Known, what: str) -> Truth:
-    """Only a person can tell, unless the difference has undone all that the script did."""
-    if what.endswith(" again") and len(known.statements) == 1:
-        return Truth(NEITHER, frozenset({APPLIED}))  # run again it drops what was made again
-    if what != "a table missing" and len(changed(known.start, known.end)) > UNDONE_AT_ONCE:
-        return PERSON
-    now = stager.read(database, known.scope)
-    if now == known.start:
-        return known.truth(now, _NO_ROWS)
-    if known.start == {key: value for key, value in now.items() if key in known.start or key in known.end}:
-        return Truth(NEITHER, frozenset({APPLIED}))  # it is not there; there is something else besides
-    return PERSON
-
-
-def _besides(stager: Stager, scene: Scene, share: int) -> Iterator[Case]:
-    """Made by hand, with something besides that is nobody's business."""
-    source, known = scene.source, scene.known
-    logs = native_logs(source, scene.error_at_end)
-    for what, change in harmless(known.start, known.end):
-        if not _taken(source, what, share):
-            continue
-        with stager.copy(scene.end) as name:
-            with stager.connect(name) as connection:
-                if run(connection, change) is not None:
-                    continue
-            truth = known.truth(known.end, known.everything)
-            yield from stager.case(f"besides: {what}", name, truth, Attempt(source, logs=logs), note=change)
-
-
 Kinds = Callable[[Stager, Scene], Iterator[Case]]
 KINDS: tuple[Kinds, ...] = (
     _nothing_in,
     _all_in,
     _halves,
     _in_the_way,
-    _undone,
-    _by_other_statements,
+    undone,
+    by_other_statements,
     _stamped_over,
 )
-BY_HAND: tuple[Callable[[Stager, Scene, int], Iterator[Case]], ...] = (_one_difference, _besides)
+BY_HAND: tuple[Callable[[Stager, Scene, int], Iterator[Case]], ...] = (one_difference, besides)

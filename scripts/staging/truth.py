@@ -34,6 +34,8 @@ class Truth:
     wrong: Decisions
 
 
+#: No statement that works on rows has run.
+NO_ROWS: frozenset[int] = frozenset()
 #: Nothing but a question to a person is right.
 PERSON = Truth(NEITHER, BOTH)
 
