@@ -13,6 +13,8 @@ from staging.truth import APPLIED, BOTH, NEITHER, NO_ROWS, PERSON, ROLLED_BACK, 
 
 #: More objects than one change by hand brings back to what they were.
 UNDONE_AT_ONCE = 3
+#: But for these, which take indexes and constraints along.
+WHOLE_TABLES = ("a table missing", "a table in another schema")
 
 
 def undone(stager: Stager, scene: Scene) -> Iterator[Case]:
@@ -94,7 +96,7 @@ def _with_a_difference(stager: Stager, database: str, known: Known, what: str) -
     """Only a person can tell, unless the difference has undone all that the script did."""
     if what.endswith(" again") and len(known.statements) == 1:
         return Truth(NEITHER, frozenset({APPLIED}))  # run again it drops what was made again
-    if what != "a table missing" and len(changed(known.start, known.end)) > UNDONE_AT_ONCE:
+    if what not in WHOLE_TABLES and len(changed(known.start, known.end)) > UNDONE_AT_ONCE:
         return PERSON
     now = stager.read(database, known.scope)
     if now == known.start:

@@ -13,9 +13,9 @@ from staging.histories import read_history
 INCIDENT = Path(staging.__file__).parent / "project" / "prisma" / "migrations"
 HISTORY = Path(__file__).parents[1] / "data" / "history"
 #: Of what can be made differently by hand, one in as many is staged here; `scripts/bench verdicts` takes all.
-SHARE = 4
+SHARE = 3
 #: Of the migrations, one in as many is failed on a server.
-STEP = 6
+STEP = 8
 #: What must have been staged, by how its name begins.
 KINDS = {
     "nothing in, no logs",
@@ -34,11 +34,10 @@ KINDS = {
     "edited, the old one lost",
     "edited, the old one in git",
     "one difference: ",
-    "besides: ",
 }
 
 
-@pytest.mark.parametrize(("version", "first"), [(18, 1), (13, 3)])
+@pytest.mark.parametrize(("version", "first"), [(18, 5), (13, 7)])
 def test_no_verdict_is_wrong_and_none_is_left_to_a_person_that_the_schema_decides(
     version: int, first: int, tmp_path: Path
 ) -> None:
@@ -61,4 +60,4 @@ def test_no_verdict_is_wrong_and_none_is_left_to_a_person_that_the_schema_decide
     assert len(undecided) * 50 <= len(decidable), undecided
     counts = Counter(kind for each in records for kind in KINDS if each.kind.startswith(kind))
     assert set(counts) == KINDS
-    assert len(records) > 150
+    assert len(records) > 120, len(records)
