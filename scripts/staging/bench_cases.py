@@ -135,7 +135,8 @@ def investigate(server: Server, case: Case, checkout: Checkout, workshop: Worksh
 def judge(case: Case, evidence: Evidence) -> str:
     """How a verdict stands to the truth: right, open, undecided or wrong."""
     answer = answer_of(case, evidence.decision)
-    if answer == "undecided" and not _decidable(evidence):
+    counted = any(attempt.steps and attempt.source == case.source for attempt in case.attempts)
+    if answer == "undecided" and not counted and not _decidable(evidence):
         return "open"
     return answer
 

@@ -74,11 +74,11 @@ def _steps_to(now: Snapshot, wanted: Snapshot) -> Iterator[str]:
     for obj, prop in sorted(differing):
         kind, name = kind_of(obj)
         if kind == "table" and obj in here and obj in there and prop.startswith("constraint ") and (obj, prop) in now:
-            yield f"ALTER TABLE {name} DROP CONSTRAINT {words_of(prop)[1]}"
+            yield f"ALTER TABLE {name} DROP CONSTRAINT IF EXISTS {words_of(prop)[1]}"
     for obj in sorted(here - there):
         kind, name = kind_of(obj)
         if kind in _DROPS:
-            yield f"DROP {_DROPS[kind]} {name}" + (" CASCADE" if kind in ("table", "view", "type", "schema") else "")
+            yield f"DROP {_DROPS[kind]} IF EXISTS {name}" + (" CASCADE" if kind in ("table", "view", "type", "schema") else "")
     for obj in sorted(there - here, key=_in_order):
         yield from _made(obj, lambda prop, obj=obj: wanted.get((obj, prop)), wanted)  # type: ignore[misc]
     for obj, prop in sorted(differing):
@@ -140,7 +140,7 @@ def _changed(kind: str, name: str, obj: str, prop: str, now: Snapshot, wanted: S
     match (kind, *words_of(prop)):
         case ("table", "column", column):
             if new is None:
-                yield f"ALTER TABLE {name} DROP COLUMN {column} CASCADE"
+                yield f"ALTER TABLE {name} DROP COLUMN IF EXISTS {column} CASCADE"
             else:
                 yield f"ALTER TABLE {name} ADD COLUMN {_column(column, prop, lambda p: wanted.get((obj, p)))}"
         case ("table", "column", column, word) if (obj, f"column {column}") in now and (
@@ -152,11 +152,11 @@ def _changed(kind: str, name: str, obj: str, prop: str, now: Snapshot, wanted: S
             yield f"ALTER TABLE {name} ADD CONSTRAINT {constraint} {new}"
         case ("table" | "view", "trigger", trigger):
             if old is not None:
-                yield f"DROP TRIGGER {trigger} ON {name}"
+                yield f"DROP TRIGGER IF EXISTS {trigger} ON {name}"
             if new is not None:
                 yield new
         case ("table", "policy", policy) if new is None:
-            yield f"DROP POLICY {policy} ON {name}"
+            yield f"DROP POLICY IF EXISTS {policy} ON {name}"
         case ("table", "row", "security") if new in ("enabled", "disabled"):
             yield f"ALTER TABLE {name} {'ENABLE' if new == 'enabled' else 'DISABLE'} ROW LEVEL SECURITY"
         case ("view", "definition"):
@@ -164,7 +164,7 @@ def _changed(kind: str, name: str, obj: str, prop: str, now: Snapshot, wanted: S
         case ("type", "labels"):
             yield from _labels(name, (old or "").split(", "), (new or "").split(", "))
         case ("index", _) if prop != "exists":
-            yield f"DROP INDEX {name}"
+            yield f"DROP INDEX IF EXISTS {name}"
 
 
 def _labels(name: str, old: list[str], new: list[str]) -> Iterator[str]:
