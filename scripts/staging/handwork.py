@@ -78,7 +78,8 @@ def _steps_to(now: Snapshot, wanted: Snapshot) -> Iterator[str]:
     for obj in sorted(here - there):
         kind, name = kind_of(obj)
         if kind in _DROPS:
-            yield f"DROP {_DROPS[kind]} IF EXISTS {name}" + (" CASCADE" if kind in ("table", "view", "type", "schema") else "")
+            cascade = " CASCADE" if kind in ("table", "view", "type", "schema") else ""
+            yield f"DROP {_DROPS[kind]} IF EXISTS {name}{cascade}"
     for obj in sorted(there - here, key=_in_order):
         yield from _made(obj, lambda prop, obj=obj: wanted.get((obj, prop)), wanted)  # type: ignore[misc]
     for obj, prop in sorted(differing):
