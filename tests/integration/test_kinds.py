@@ -51,8 +51,8 @@ KINDS = [
     ("", "ALTER TABLE t ADD n int GENERATED ALWAYS AS (id + 1) STORED", "ALTER TABLE t ADD n int DEFAULT 1"),
     (
         "",
-        "ALTER TABLE t ADD n timestamp(3) DEFAULT (now() AT TIME ZONE 'utc')",
-        "ALTER TABLE t ADD n timestamp(3) DEFAULT now()",
+        "ALTER TABLE t ADD n timestamp(3) NOT NULL DEFAULT (now() AT TIME ZONE 'utc')",
+        "ALTER TABLE t ADD n timestamp(3) NOT NULL DEFAULT now()",
     ),
     ("", "ALTER TABLE t ALTER a SET DEFAULT 'x'", "ALTER TABLE t ALTER a SET DEFAULT 'y'"),
     ("", "ALTER TABLE t ALTER a TYPE varchar(20)", "ALTER TABLE t ALTER a TYPE varchar(30)"),
@@ -248,7 +248,6 @@ SUPABASE = (
         "CREATE TABLE u (id int); GRANT SELECT ON u TO pg_signal_backend",
         f"{FUNCTION}; REVOKE EXECUTE ON FUNCTION f FROM PUBLIC",
         f"{FUNCTION}; GRANT EXECUTE ON FUNCTION f TO pg_signal_backend",
-        "CREATE TABLE u (id int); GRANT ALL ON u TO postgres",
     ],
 )
 def test_default_privileges_and_owners_never_count(

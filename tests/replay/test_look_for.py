@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 import staging
-from staging.failures import read_history
+from staging.histories import read_history
 
 from recovery.postgres.tables import accepts, read
 from recovery.replay.look_for import look_for, names_in, sets_path
