@@ -47,9 +47,14 @@ class Scripts:
             self._found[key] = self._find(name, checksum)
         return self._found[key]
 
+    def path(self, name: str) -> Path:
+        """Where the script of a migration is, or was."""
+        migration = self.migrations.get(name)
+        return migration.path if migration else self.folder / name / "migration.sql"
+
     def _find(self, name: str, checksum: str) -> Script | None:
         migration = self.migrations.get(name)
-        path = migration.path if migration else self.folder / name / "migration.sql"
+        path = self.path(name)
         script = variant(migration.script, checksum) if migration else None
         if script is None and self.repository is not None:
             script = self.repository.script_with_checksum(path, checksum)

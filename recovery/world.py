@@ -7,11 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from recovery.ancestry import ledger_check
 from recovery.errors import BusyError
 from recovery.evidence import Classified, Investigator
 from recovery.handover import HandOver
 from recovery.obstacles import tested
 from recovery.pending import Compared, PendingInvestigator
+from recovery.pins import Pin
 from recovery.platform.git import Repository
 from recovery.ports import Inspection, Performed
 from recovery.postgres.connect import answering
@@ -21,13 +23,13 @@ from recovery.preflight import (
     checkout_checks,
     command_checks,
     database_checks,
-    quiet_checks,
     waive,
 )
 from recovery.prisma import logs
 from recovery.prisma.cli import PrismaCli, command
 from recovery.prisma.migrations import read as read_migrations
 from recovery.proof import Proof, Prover, watched
+from recovery.quiet import quiet_checks
 from recovery.replay.background import Workshop
 from recovery.replay.history import Script
 from recovery.scripts import Scripts
@@ -56,6 +58,8 @@ class Observer:
 
     Attributes:
         folder: the migrations folder.
+        pin: what the target was when it was last confirmed.
+        platforms: further checks, made side by side with the others.
     """
 
     target: Target
@@ -63,6 +67,8 @@ class Observer:
     workshop: Workshop
     expected: Expectation
     sleep: Callable[[float], None] = time.sleep
+    pin: Callable[[], Pin | None] = lambda: None
+    platforms: Sequence[Callable[[], Check]] = ()
 
     def scripts(self) -> Scripts:
         """The folder, read anew."""
@@ -70,11 +76,18 @@ class Observer:
 
     def checks(self) -> tuple[Check, ...]:
         """Every check that reading allows."""
-        with answering(self.target.url):
-            made = database_checks(self.target, self.expected)
-            if all(check.outcome is not Outcome.REFUSED for check in made):
-                made += quiet_checks(self.target, self.sleep)
-        return waive([*made, *checkout_checks(self.folder, self.expected)], self.expected)
+        with ThreadPoolExecutor(max_workers=1 + len(self.platforms)) as beside:
+            pin = beside.submit(self.pin)
+            platforms = [beside.submit(check) for check in self.platforms]
+            with answering(self.target.url):
+                made = database_checks(self.target, self.expected, pin.result)
+                history = []
+                if all(check.outcome is not Outcome.REFUSED for check in made):
+                    made += quiet_checks(self.target, self.sleep)
+                    history.append(ledger_check(self.scripts(), self.target.rows()))
+            checkout = checkout_checks(self.folder, self.expected)
+            made += [*checkout, *history, *(check.result() for check in platforms)]
+        return waive(made, self.expected)
 
     def inspect(self) -> Inspection:
         """Ledger and folder, read anew."""

@@ -19,7 +19,8 @@ def look(session: Session, *, as_json: bool, exit_code: bool) -> Exit:
     """
     target = session.target()
     with session.workshop(target) as workshop:
-        observer = Observer(target, session.folder(), workshop, session.expectation(lambda _: None))
+        expected = session.expectation(lambda _: None)
+        observer = Observer(target, session.folder(), workshop, expected, pin=session.pin)
         inspected = observer.inspect()
         checks = observer.checks()
         names = InspectFacts(inspected.history).unsettled

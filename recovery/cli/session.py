@@ -10,6 +10,7 @@ from recovery import config as configuration
 from recovery.config import JOURNAL_VARIABLE, TARGET, Config
 from recovery.errors import UsageError
 from recovery.journal.open import FileStore, PostgresStore, Store
+from recovery.pins import Pin, pinned
 from recovery.postgres.url import parse
 from recovery.preflight import NAMES, Expectation
 from recovery.prisma import dotenv, project
@@ -84,6 +85,10 @@ class Session:
                 f"Write `{TARGET}` for the production database itself, or postgresql://USER:PASSWORD@HOST:5432/DATABASE.",
             ) from error
         return PostgresStore(url)
+
+    def pin(self) -> Pin | None:
+        """What the target was when it was last confirmed, as the journal says."""
+        return pinned(self.store(), self.target().url)
 
     def environment(self) -> dict[str, str]:
         """What commands that we start inherit: all but the journal's URL, which is none of their business."""

@@ -20,6 +20,18 @@ _REFUSED = b"dubious ownership"
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """A commit that holds a version of a script.
+
+    Attributes:
+        before_head: it is the checked out commit, or one that led to it.
+    """
+
+    commit: str
+    before_head: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Repository:
     """A git checkout.
 
@@ -81,12 +93,41 @@ class Repository:
         Raises:
             UsageError: `git.failed`.
         """
+        found = self._with_checksum(path, checksum)
+        return None if found is None else found[1]
+
+    def commit_with_checksum(self, path: Path, checksum: str) -> Found | None:
+        """The commit that brought in the version of a script that has this checksum; one before HEAD, if there is one.
+
+        None where no commit of any branch, stash or reset has it.
+
+        Raises:
+            UsageError: `git.failed`.
+        """
+        found = self._with_checksum(path, checksum)
+        if found is None:
+            return None
+        for before_head, revisions in ((True, ("HEAD",)), (False, ("--all", "--reflog"))):
+            commit = ""
+            for line in self._must(
+                *("log", *revisions, "--reverse", "--format=%H", "--raw", "--no-abbrev", "--no-renames", "-m"),
+                *(f"--find-object={found[0]}", "--", _wherever(path)),
+            ).splitlines():
+                if line.startswith(b":"):
+                    # ":mode mode before after status"; a commit that took it away has it before only.
+                    if line.split()[3].decode() == found[0]:
+                        return Found(commit, before_head)
+                elif line:
+                    commit = line.decode()
+        return None
+
+    def _with_checksum(self, path: Path, checksum: str) -> tuple[str, bytes] | None:
+        """The object that holds a version of a script, and the version with the line endings that it ran with."""
         if self.head() is None:
             return None
-        name = "".join(f"\\{letter}" if letter in "*?[]\\" else letter for letter in path.parent.name)
-        for blob in self._versions(f":(top,glob)**/{name}/{path.name}"):
+        for blob in self._versions(_wherever(path)):
             if (found := variant(self._must("cat-file", "blob", blob), checksum)) is not None:
-                return found
+                return blob, found
         return None
 
     def versions(self, paths: Sequence[Path], most: int) -> tuple[bytes, ...] | None:
@@ -127,6 +168,12 @@ class Repository:
             reason = done.stderr.decode(errors="replace").strip().splitlines()
             raise _failed(self.root, reason[-1] if reason else f"exit code {done.returncode}", arguments[0])
         return done.stdout
+
+
+def _wherever(path: Path) -> str:
+    """What git takes for a migration's script, in whichever folder its migration was."""
+    name = "".join(f"\\{letter}" if letter in "*?[]\\" else letter for letter in path.parent.name)
+    return f":(top,glob)**/{name}/{path.name}"
 
 
 def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:

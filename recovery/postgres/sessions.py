@@ -25,6 +25,8 @@ class Session:
 
     Attributes:
         query: its last statement; None where the role may not see it.
+        seconds: for how long it has been in this state, by the server's clock; 0 where the role may not see it.
+        behind: sessions that it waits for, by pid; empty if it waits for no lock.
     """
 
     pid: int
@@ -34,6 +36,8 @@ class Session:
     state: str
     since: str
     query: str | None
+    seconds: float
+    behind: tuple[int, ...]
 
     def __str__(self) -> str:
         """For people."""
@@ -45,7 +49,10 @@ _SESSION = """
 SELECT a.pid, coalesce(a.usename, '?'), coalesce(a.application_name, ''),
        coalesce(host(a.client_addr), 'local'), coalesce(a.state, 'unknown'),
        coalesce(to_char(a.state_change AT TIME ZONE 'UTC', 'HH24:MI:SS "UTC"'), '?'),
-       CASE WHEN a.query = '<insufficient privilege>' THEN NULL ELSE a.query END
+       CASE WHEN a.query = '<insufficient privilege>' THEN NULL ELSE a.query END,
+       coalesce(greatest(extract(epoch FROM clock_timestamp() - a.state_change)::float8, 0), 0),
+       CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_locks w WHERE w.pid = a.pid AND NOT w.granted)
+            THEN pg_catalog.pg_blocking_pids(a.pid) ELSE '{}' END
 FROM pg_catalog.pg_stat_activity a
 WHERE a.datname = current_database() AND a.pid <> pg_catalog.pg_backend_pid()
   AND a.backend_type = 'client backend'
@@ -54,7 +61,8 @@ WHERE a.datname = current_database() AND a.pid <> pg_catalog.pg_backend_pid()
 
 def _sessions(connection: psycopg.Connection[Any], condition: str, *parameters: object) -> tuple[Session, ...]:
     query = f"{_SESSION} AND ({condition}) ORDER BY a.pid"
-    return tuple(Session(*row) for row in connection.execute(query.encode(), parameters or None))
+    rows = connection.execute(query.encode(), parameters or None)
+    return tuple(Session(*(*row[:-1], tuple(row[-1]))) for row in rows)
 
 
 def holders(connection: psycopg.Connection[Any], key: int) -> tuple[Session, ...]:
@@ -66,6 +74,16 @@ def holders(connection: psycopg.Connection[Any], key: int) -> tuple[Session, ...
         " AND l.classid::bigint = %s AND l.objid::bigint = %s AND l.objsubid = 1)",
         key >> 32,
         key & 0xFFFFFFFF,
+    )
+
+
+def waiting(connection: psycopg.Connection[Any]) -> tuple[Session, ...]:
+    """Sessions that wait for a lock, ours left out; `behind` says for whom."""
+    return _sessions(
+        connection,
+        "a.application_name NOT LIKE %s AND EXISTS"
+        " (SELECT FROM pg_catalog.pg_locks w WHERE w.pid = a.pid AND NOT w.granted)",
+        OUR_NAME + "%",
     )
 
 

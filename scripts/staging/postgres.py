@@ -262,6 +262,47 @@ def start(
     raise ServerError(f"PostgreSQL {program.version} did not start. Its log:\n{refusal}")
 
 
+def start_replica(primary: Server) -> Server:
+    """Start a server that follows another one of the default version, and return it when it answers queries."""
+    program = _program(DEFAULT_VERSION)
+    folder = _short_folder()
+    try:
+        program = _reachable(program, folder)
+        program.give(folder)
+        _copy(primary, program, folder)
+        server = _run(program, folder, _free_port())
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    if not _accepts_connections(server):
+        server.stop()
+        raise ServerError(f"The replica did not start. Its log:\n{server.log()}")
+    return server
+
+
+def _copy(primary: Server, program: _Program, folder: Path) -> None:
+    """Copy a running server's data, set up to follow it."""
+    command = [str(program.folder / "bin" / "pg_basebackup"), "-D", str(folder / "data"), "-R", "-X", "stream"]
+    command += ["-c", "fast", "-d", f"host={primary.folder} port={primary.port} user=postgres"]
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=START_SECONDS,
+        **program.popen_arguments(folder),
+    )
+    if done.returncode != 0:
+        raise ServerError(f"pg_basebackup failed:\n{done.stdout}{done.stderr}")
+
+
+def _run(program: _Program, folder: Path, port: int, password: str | None = None) -> Server:
+    command = [str(program.folder / "bin" / "postgres"), "-D", str(folder / "data"), "-p", str(port), "-k", str(folder)]
+    command += ["-h", Server.host]
+    release = ".".join(program.version.split(".")[:2])
+    return Server(release, folder, port, password, _Watchdog(program, folder, command))
+
+
 def _launch(program: _Program, port: int, password: str | None, settings: Mapping[str, str]) -> Server:
     template = _template(program)
     folder = _short_folder()
@@ -275,18 +316,7 @@ def _launch(program: _Program, port: int, password: str | None, settings: Mappin
                 configuration.write(f"{name} = '{quoted}'\n")
         program = _reachable(program, folder)
         program.give(folder)
-        command = [
-            str(program.folder / "bin" / "postgres"),
-            "-D",
-            str(data),
-            "-p",
-            str(port),
-            "-k",
-            str(folder),
-        ]
-        command += ["-h", Server.host]
-        release = ".".join(program.version.split(".")[:2])
-        return Server(release, folder, port, password, _Watchdog(program, folder, command))
+        return _run(program, folder, port, password)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise

@@ -116,7 +116,7 @@ def test_a_role_that_may_not_read_the_ledger(scene: Scene) -> None:
     """A role without the right to read the ledger: exit code 4, and what to grant."""
     scene.sql(f"CREATE ROLE {scene.database}_guest LOGIN")
     scene.variables["DATABASE_URL"] = scene.incident.database_url.replace("postgres@", f"{scene.database}_guest@")
-    refused(scene, 4, "may not read", "grant SELECT")
+    refused(scene, 4, "preflight.target.privileges", "may not SELECT on the ledger", "GRANT SELECT, INSERT, UPDATE ON")
 
 
 def test_no_migrations_folder(scene: Scene) -> None:

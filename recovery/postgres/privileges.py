@@ -1,0 +1,92 @@
+"""May the role do what a recovery does: write the ledger, and change the tables of the schema?"""
+
+from dataclasses import dataclass
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg import sql
+
+_LEDGER = """
+SELECT current_user::text, pg_catalog.pg_get_userbyid(c.relowner)::text,
+       has_table_privilege(c.oid, 'SELECT'), has_table_privilege(c.oid, 'INSERT'), has_table_privilege(c.oid, 'UPDATE'),
+       row_security_active(c.oid), has_schema_privilege(c.relnamespace, 'CREATE')
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = %s AND c.relname = '_prisma_migrations'
+"""
+# Tables of extensions (PostGIS's spatial_ref_sys) belong to whoever installed them, and no migration changes them.
+_OWNERS = """
+SELECT pg_catalog.pg_get_userbyid(c.relowner)::text, count(*), pg_has_role(c.relowner, 'USAGE')
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = %s AND c.relname <> '_prisma_migrations' AND c.relkind IN ('r', 'p')
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
+                  WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+GROUP BY c.relowner ORDER BY count(*) DESC, 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Who owns tables of the schema, the ledger left out.
+
+    Attributes:
+        tables: how many.
+        ours: the role is this one, or has its rights as a member.
+    """
+
+    name: str
+    tables: int
+    ours: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Privileges:
+    """What the role may do.
+
+    Attributes:
+        owner: of the ledger.
+        lacking: privileges on the ledger that it has not, of SELECT, INSERT and UPDATE.
+        hidden: row level security keeps rows of the ledger from it.
+        creates: it may create tables in the schema.
+        owners: of the schema's tables, whoever owns most first.
+    """
+
+    role: str
+    owner: str
+    lacking: tuple[LiteralString, ...]
+    hidden: bool
+    creates: bool
+    owners: tuple[Owner, ...]
+
+    def __str__(self) -> str:
+        """For people."""
+        owned = ", ".join(f"{each.tables} of {each.name}" for each in self.owners) or "none"
+        return f"role {self.role}; the ledger is {self.owner}'s; tables: {owned}"
+
+
+def read(connection: psycopg.Connection[Any], schema: str) -> Privileges | None:
+    """The role's privileges; None without a ledger."""
+    row = connection.execute(_LEDGER, (schema,)).fetchone()
+    if row is None:
+        return None
+    role, owner, inserts, updates, hidden, creates = row
+    lacking: tuple[LiteralString, ...] = tuple(
+        word for word, may in (("INSERT", inserts), ("UPDATE", updates)) if not may
+    )
+    owners = tuple(Owner(*each) for each in connection.execute(_OWNERS, (schema,)))
+    return Privileges(role, owner, lacking, hidden, creates, owners)
+
+
+def grants(connection: psycopg.Connection[Any], schema: str, found: Privileges) -> tuple[str, ...]:
+    """The statements that give the role what it lacks; none if it lacks nothing."""
+    role, where = sql.Identifier(found.role), sql.Identifier(schema)
+    wanted: list[sql.Composed] = []
+    if found.lacking:
+        words = sql.SQL(", ").join(
+            [sql.SQL("INSERT") if word == "INSERT" else sql.SQL("UPDATE") for word in found.lacking]
+        )
+        wanted.append(sql.SQL("GRANT {} ON {}._prisma_migrations TO {};").format(words, where, role))
+    if not found.creates:
+        wanted.append(sql.SQL("GRANT CREATE ON SCHEMA {} TO {};").format(where, role))
+    if found.owners and not found.owners[0].ours:
+        wanted.append(sql.SQL("GRANT {} TO {};").format(sql.Identifier(found.owners[0].name), role))
+    return tuple(each.as_string(connection) for each in wanted)
