@@ -68,10 +68,9 @@ def read(connection: psycopg.Connection[Any], schema: str) -> Privileges | None:
     row = connection.execute(_LEDGER, (schema,)).fetchone()
     if row is None:
         return None
-    role, owner, inserts, updates, hidden, creates = row
-    lacking: tuple[LiteralString, ...] = tuple(
-        word for word, may in (("INSERT", inserts), ("UPDATE", updates)) if not may
-    )
+    role, owner, selects, inserts, updates, hidden, creates = row
+    may: dict[LiteralString, bool] = {"SELECT": selects, "INSERT": inserts, "UPDATE": updates}
+    lacking = tuple(word for word, granted in may.items() if not granted)
     owners = tuple(Owner(*each) for each in connection.execute(_OWNERS, (schema,)))
     return Privileges(role, owner, lacking, hidden, creates, owners)
 
@@ -81,9 +80,7 @@ def grants(connection: psycopg.Connection[Any], schema: str, found: Privileges) 
     role, where = sql.Identifier(found.role), sql.Identifier(schema)
     wanted: list[sql.Composed] = []
     if found.lacking:
-        words = sql.SQL(", ").join(
-            [sql.SQL("INSERT") if word == "INSERT" else sql.SQL("UPDATE") for word in found.lacking]
-        )
+        words = sql.SQL(", ").join([sql.SQL(word) for word in found.lacking])
         wanted.append(sql.SQL("GRANT {} ON {}._prisma_migrations TO {};").format(words, where, role))
     if not found.creates:
         wanted.append(sql.SQL("GRANT CREATE ON SCHEMA {} TO {};").format(where, role))
