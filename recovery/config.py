@@ -17,6 +17,8 @@ TARGET = "target"
 
 Automatic = Literal["applied", "not_applied", "deploy", "pipeline"]
 Text = Annotated[str, msgspec.Meta(min_length=1)]
+#: A token goes there: in the clear to this machine only.
+Api = Annotated[str, msgspec.Meta(pattern=r"^(https://[^/@\s]+|http://(127\.0\.0\.1|localhost)(:\d+)?)(/[^\s?#]*)?$")]
 Command = Annotated[tuple[Text, ...], msgspec.Meta(min_length=1)]
 
 
@@ -62,6 +64,42 @@ class Git(_Table, frozen=True):
     expect_commit: str | None = None
 
 
+class Neon(_Table, frozen=True):
+    """`[neon]`: the project that the target's host belongs to.
+
+    Attributes:
+        project: its id; None: Neon is not asked.
+        branch: id or name of the branch that is production; None: the default one.
+        token_env: the variable that holds the API key.
+        token_file: a file that holds it instead, relative to the settings.
+        api_url: of the API, for a proxy before it.
+    """
+
+    project: Text | None = None
+    branch: Text | None = None
+    token_env: Text = "NEON_API_KEY"  # noqa: S105 - a name
+    token_file: Text | None = None
+    api_url: Api = "https://console.neon.tech/api/v2"
+
+
+class Vercel(_Table, frozen=True):
+    """`[vercel]`: the project whose production deployments work on the target.
+
+    Attributes:
+        project: its id or name; None: Vercel is not asked.
+        team: id of the team that it is in; None for a personal account.
+        token_env: the variable that holds the token.
+        token_file: a file that holds it instead, relative to the settings.
+        api_url: of the API, for a proxy before it.
+    """
+
+    project: Text | None = None
+    team: Text | None = None
+    token_env: Text = "VERCEL_TOKEN"  # noqa: S105 - a name
+    token_file: Text | None = None
+    api_url: Api = "https://api.vercel.com"
+
+
 class Step(_Table, frozen=True):
     """`[[pipeline.steps]]`: a command to run behind the gate.
 
@@ -101,6 +139,8 @@ class Config(_Table, frozen=True):
     scratch: Scratch = Scratch()
     journal: Journal = Journal()
     git: Git = Git()
+    neon: Neon = Neon()
+    vercel: Vercel = Vercel()
     pipeline: Pipeline = Pipeline()
     path: Path | None = None
 
@@ -113,6 +153,8 @@ _TABLES: dict[str, type[_Table]] = {
     "scratch": Scratch,
     "journal": Journal,
     "git": Git,
+    "neon": Neon,
+    "vercel": Vercel,
     "pipeline": Pipeline,
     "pipeline.steps": Step,
 }

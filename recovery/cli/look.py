@@ -20,7 +20,9 @@ def look(session: Session, *, as_json: bool, exit_code: bool) -> Exit:
     target = session.target()
     with session.workshop(target) as workshop:
         expected = session.expectation(lambda _: None)
-        observer = Observer(target, session.folder(), workshop, expected, pin=session.pin)
+        observer = Observer(
+            target, session.folder(), workshop, expected, pin=session.pin, platforms=session.platforms()
+        )
         inspected = observer.inspect()
         checks = observer.checks()
         names = InspectFacts(inspected.history).unsettled

@@ -53,7 +53,8 @@ def _world(session: Session, ask: AskName, emit: events.Sink) -> Iterator[tuple[
     project = session.project()
     proof = fingerprint(project, launcher, environment) if lasting(project) else None
     with session.workshop(target) as workshop:
-        observer = Observer(target, session.folder(), workshop, session.expectation(ask), pin=session.pin)
+        expected, platforms = session.expectation(ask), session.platforms()
+        observer = Observer(target, session.folder(), workshop, expected, pin=session.pin, platforms=platforms)
         world = RealWorld(
             observer,
             cli,

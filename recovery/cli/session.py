@@ -4,21 +4,28 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from recovery import config as configuration
-from recovery.config import JOURNAL_VARIABLE, TARGET, Config
+from recovery.config import JOURNAL_VARIABLE, TARGET, Config, Neon, Vercel
 from recovery.errors import UsageError
 from recovery.journal.open import FileStore, PostgresStore, Store
+from recovery.outcomes import unknown
 from recovery.pins import Pin, pinned
+from recovery.platform.git import Repository
+from recovery.platform.http import Api, find_token
+from recovery.platform.neon import branch_check
+from recovery.platform.vercel import Production
 from recovery.postgres.url import parse
-from recovery.preflight import NAMES, Expectation
+from recovery.preflight import NAMES, VERCEL, Expectation
 from recovery.prisma import dotenv, project
 from recovery.prisma.project import Project
 from recovery.replay import scratch
 from recovery.replay.background import Workshop
 from recovery.replay.embedded import Embedded
 from recovery.target import Target
+from states.facts import Check
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +97,43 @@ class Session:
         """What the target was when it was last confirmed, as the journal says."""
         return pinned(self.store(), self.target().url)
 
+    def platforms(self) -> tuple[Callable[[], Check], ...]:
+        """The checks that ask a platform; none for one that is not configured."""
+        neon, vercel, checks = self.config.neon, self.config.vercel, list[Callable[[], Check]]()
+        demanded = self._expected_commit() == VERCEL
+        if neon.project is not None:
+            url = self.target().url
+            checks.append(partial(branch_check, self.neon, neon.project, url, neon.branch))
+        if vercel.project is not None:
+            production = Production(partial(self._api, "Vercel", vercel), vercel.project, vercel.team)
+            checks.append(production.deploy_check)
+            checks.append(lambda: production.commit_check(self._head(), demanded=demanded))
+        elif demanded:
+            what = "which commit production runs is not known, since [vercel] names no project"
+            remedy = "Set project under [vercel] in prisma-recovery.toml; a branch of that name is refs/heads/vercel."
+            checks.append(partial(unknown, "vercel.commit", what, "prisma-recovery.toml", remedy))
+        return tuple(checks)
+
+    def neon(self) -> Api:
+        """Neon's API.
+
+        Raises:
+            UnreachableError: `platform.token`.
+        """
+        return self._api("Neon", self.config.neon)
+
+    def _api(self, name: str, settings: Neon | Vercel) -> Api:
+        path, file = self.config.path, settings.token_file
+        where = None if file is None else (self.cwd if path is None else path.parent) / file
+        return Api(name, settings.api_url, find_token(settings.token_env, where))
+
+    def _head(self) -> str | None:
+        repository = Repository.find(self.folder())
+        return None if repository is None else repository.head()
+
+    def _expected_commit(self) -> str | None:
+        return self.options.expect_commit or self.config.git.expect_commit
+
     def environment(self) -> dict[str, str]:
         """What commands that we start inherit: all but the journal's URL, which is none of their business."""
         return {key: value for key, value in os.environ.items() if key != JOURNAL_VARIABLE}
@@ -117,7 +161,7 @@ class Session:
         return Expectation(
             host=host,
             database=database,
-            commit=self.options.expect_commit or self.config.git.expect_commit,
+            commit=self._expected_commit(),
             typed=typed,
             waived=dict(_waiver(each) for each in self.options.waive),
         )

@@ -1,0 +1,132 @@
+"""Neon: from a host to its compute endpoint and that one's branch; and a branch as a way back."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+from recovery.errors import PreflightError, RecoveryError
+from recovery.outcomes import held, refused, unknown
+from recovery.platform.http import Api
+from recovery.postgres.url import DatabaseUrl
+from states.facts import Check
+
+NAME = "neon.branch"
+_WRITES = "read_write"
+
+
+def branch_check(api: Callable[[], Api], project: str, url: DatabaseUrl, wanted: str | None) -> Check:
+    """The target's host belongs to this project, and to the branch that is production.
+
+    Args:
+        api: opens the API.
+        project: its id.
+        url: the target.
+        wanted: id or name of the branch; None: the project's default one.
+    """
+    source = f"the API of Neon, project {project}"
+    try:
+        client = api()
+        try:
+            endpoints = list(client.pages(f"{_path(project)}/endpoints", "endpoints", "cursor"))
+            branches = list(client.pages(f"{_path(project)}/branches", "branches", "cursor"))
+        finally:
+            client.close()
+    except RecoveryError as error:
+        return unknown(NAME, error.fact.rstrip("."), source, error.remedy)
+    return _judged(source, url, wanted, endpoints, branches)
+
+
+def _judged(
+    source: str, url: DatabaseUrl, wanted: str | None, endpoints: list[dict[str, Any]], branches: list[dict[str, Any]]
+) -> Check:
+    host = direct(url.host)
+    endpoint = next((each for each in endpoints if str(each.get("host", "")).lower() == host), None)
+    if endpoint is None:
+        return refused(
+            NAME,
+            f"no endpoint of the project has the host {host}",
+            source,
+            "Correct the URL, or project under [neon] in prisma-recovery.toml.",
+        )
+    branch = next((each for each in branches if each.get("id") == endpoint.get("branch_id")), None)
+    if branch is None:
+        return unknown(NAME, f"the branch of the host {host} is not among the project's", source, "Run again.")
+    pooled = f" (by its pooler; the direct host is {host})" if host != url.host.lower() else ""
+    marks = "".join(f", {word}" for word in ("default", "protected") if branch.get(word) is True)
+    state = endpoint.get("current_state", "in an unknown state")
+    seen = f"branch {branch.get('name')}{marks}, compute {state}{pooled}"
+    if wanted is not None and wanted not in (branch.get("id"), branch.get("name")):
+        remedy = "Correct the URL, or branch under [neon] in prisma-recovery.toml."
+        return refused(NAME, f"{seen}; expected the branch {wanted}", source, remedy)
+    if wanted is None and branch.get("default") is not True:
+        remedy = "Use the URL of the default branch; or name this one: branch under [neon] in prisma-recovery.toml."
+        return refused(NAME, f"{seen}; it is not the project's default branch", source, remedy)
+    if endpoint.get("type") != _WRITES:
+        return refused(NAME, f"{seen}; its endpoint is {endpoint.get('type')}", source, "Use the read-write endpoint.")
+    if endpoint.get("disabled") is True:
+        return refused(NAME, f"{seen}; its endpoint is disabled", source, "Enable it, and run again.")
+    return held(NAME, f"{seen}, read-write", source)
+
+
+def _path(project: str) -> str:
+    return f"/projects/{quote(project, safe='')}"
+
+
+def direct(host: str) -> str:
+    """The host that leads past the pooler."""
+    label, dot, rest = host.lower().partition(".")
+    return f"{label.removesuffix('-pooler')}{dot}{rest}"
+
+
+#: Ends of an operation that made what was asked for.
+_DONE = frozenset({"finished", "skipped"})
+_UNDER_WAY = frozenset({"scheduling", "running"})
+#: Making a branch takes seconds whatever its size.
+BRANCH_SECONDS = 60.0
+
+
+def make_branch(
+    api: Api,
+    project: str,
+    parent_host: str,
+    name: str,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> str:
+    """The id of a branch of this name, made from the head of the branch that a host belongs to; found if it is there.
+
+    Raises:
+        RecoveryError: `platform.*`, or `restore_point.failed` where it was not finished.
+    """
+    for branch in api.pages(f"{_path(project)}/branches", "branches", "cursor"):
+        if branch.get("name") == name and branch.get("current_state", "ready") == "ready":
+            return str(branch["id"])
+    endpoints = api.pages(f"{_path(project)}/endpoints", "endpoints", "cursor")
+    parent = next((e.get("branch_id") for e in endpoints if e.get("host") == direct(parent_host)), None)
+    if parent is None:
+        raise _failed(f"no endpoint of the project {project} has the host {direct(parent_host)}")
+    made = api.post(f"{_path(project)}/branches", {"branch": {"name": name, "parent_id": parent}})
+    new, operations = made.get("branch"), made.get("operations")
+    if not isinstance(new, dict) or not isinstance(operations, list):
+        raise _failed("Neon's answer names no branch")
+    deadline = clock() + BRANCH_SECONDS
+    for operation in operations:
+        status = operation.get("status")
+        while status in _UNDER_WAY:
+            if clock() > deadline:
+                raise _failed(f"Neon did not finish the branch {name} within {BRANCH_SECONDS:g} s")
+            sleep(0.5)
+            answer = api.get(f"{_path(project)}/operations/{operation.get('id')}").get("operation")
+            status = answer.get("status") if isinstance(answer, dict) else None
+        if status not in _DONE:
+            raise _failed(f"Neon's operation on the branch {name} ended as {status}")
+    return str(new.get("id"))
+
+
+def _failed(why: str) -> PreflightError:
+    return PreflightError(
+        "restore_point.failed",
+        f"A branch as a way back could not be made: {why}. Nothing was changed.",
+        "See the project in Neon's console, and run again; or choose another way back: --restore-point.",
+    )
