@@ -16,6 +16,7 @@ JOURNAL_VARIABLE = "PRISMA_RECOVERY_JOURNAL"
 TARGET = "target"
 
 Automatic = Literal["applied", "not_applied", "deploy", "pipeline"]
+WayBack = Literal["neon", "pg_dump", "none"]
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 #: A token goes there: in the clear to this machine only.
 Api = Annotated[str, msgspec.Meta(pattern=r"^(https://[^/@\s]+|http://(127\.0\.0\.1|localhost)(:\d+)?)(/[^\s?#]*)?$")]
@@ -100,6 +101,18 @@ class Vercel(_Table, frozen=True):
     api_url: Api = "https://api.vercel.com"
 
 
+class RestorePoint(_Table, frozen=True):
+    """`[restore_point]`: the way back that is made before the first change of a run.
+
+    Attributes:
+        kind: a branch in Neon, a dump of schema and ledger, or none.
+        pg_dump: program and first arguments; None: the embedded server's.
+    """
+
+    kind: WayBack = "none"
+    pg_dump: Command | None = None
+
+
 class Step(_Table, frozen=True):
     """`[[pipeline.steps]]`: a command to run behind the gate.
 
@@ -141,6 +154,7 @@ class Config(_Table, frozen=True):
     git: Git = Git()
     neon: Neon = Neon()
     vercel: Vercel = Vercel()
+    restore_point: RestorePoint = RestorePoint()
     pipeline: Pipeline = Pipeline()
     path: Path | None = None
 
@@ -155,6 +169,7 @@ _TABLES: dict[str, type[_Table]] = {
     "git": Git,
     "neon": Neon,
     "vercel": Vercel,
+    "restore_point": RestorePoint,
     "pipeline": Pipeline,
     "pipeline.steps": Step,
 }

@@ -13,7 +13,7 @@ from recovery.errors import BusyError, RecoveryError, UsageError
 from recovery.evidence import Classified
 from recovery.journal import Journal
 from recovery.memory import Kind, Memory, recall
-from recovery.ports import Ended, Inspection, Performed, Policy, Question, World
+from recovery.ports import Ended, Inspection, Performed, Policy, Question, WayBack, World
 from states import classification, effects
 from states.answers import Answer, Exit, Go, Refusal
 from states.classification import ClassifyFacts
@@ -34,14 +34,21 @@ class Engine:
     """One recovery of one target."""
 
     def __init__(
-        self, world: World, journal: Journal, policy: Policy, emit: events.Sink, new_run: Callable[[], str]
+        self,
+        world: World,
+        journal: Journal,
+        policy: Policy,
+        emit: events.Sink,
+        new_run: Callable[[], str],
+        way_back: WayBack | None = None,
     ) -> None:
-        """Takes its ports; `new_run` names a new run."""
+        """Takes its ports; `new_run` names a new run, `way_back` makes a restore point before its first effect."""
         self._world = world
         self._journal = journal
         self._policy = policy
         self._emit = emit
         self._new_run = new_run
+        self._way_back = way_back
         self._run = ""
         self._memory = Memory()
         self._machine = RecoveryMachine()
@@ -288,6 +295,7 @@ class Engine:
         )
 
     def _perform(self, effect: effects.Effect, payload: dict[str, Any], act: Callable[[], Performed]) -> Performed:
+        self._keep_a_way_back()
         self._append(Kind.INTENDED, self._machine.current, payload)
         self._emit(events.EffectStarted(effect.id, self._world.command(effect)))
         try:
@@ -297,6 +305,14 @@ class Engine:
             payload = {"effect": effect.id, "shown": False, "unchanged": error.fact}
             self._append(Kind.OBSERVED, self._machine.current, payload)
             raise
+
+    def _keep_a_way_back(self) -> None:
+        """Once a run, before its first effect; where it can't be made that raises, and there is no effect."""
+        if self._way_back is None or self._memory.way_back:
+            return
+        made = self._way_back(self._run)
+        self._append(Kind.WAY_BACK, self._machine.current, asdict(made))
+        self._emit(events.RestorePointMade(made.kind, made.place, made.lsn, made.time))
 
     def _observed(
         self,

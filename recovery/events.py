@@ -71,6 +71,20 @@ class PendingUncompared(Event, frozen=True):
     reason: str
 
 
+class RestorePointMade(Event, frozen=True):
+    """There is a way back from what comes: a branch in Neon, or a file.
+
+    Attributes:
+        lsn: of the write-ahead log, at or just before the state that it holds.
+        time: then, by the server's clock.
+    """
+
+    kind: str
+    place: str
+    lsn: str
+    time: str
+
+
 class EffectStarted(Event, frozen=True):
     """A Prisma command is about to run; its intent is in the journal."""
 

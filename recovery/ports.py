@@ -1,5 +1,6 @@
 """What the engine needs from outside, as small protocols, and the records that go through them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -71,6 +72,27 @@ class World(Protocol):
 
     def command(self, effect: effects.Effect) -> str:
         """The command line of an effect, for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class RestorePoint:
+    """What to go back to.
+
+    Attributes:
+        kind: neon or pg_dump.
+        place: the branch, or the file.
+        lsn: how far the write-ahead log was, at or just before the state that it holds.
+        time: then, ISO 8601 in UTC, by the server's clock.
+    """
+
+    kind: str
+    place: str
+    lsn: str
+    time: str
+
+
+#: Makes one for a run, by its name; making it twice for the same run leaves one.
+WayBack = Callable[[str], RestorePoint]
 
 
 @dataclass(frozen=True, slots=True)

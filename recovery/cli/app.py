@@ -42,9 +42,20 @@ Journal = Annotated[
 ]
 ExpectHost = Annotated[str | None, typer.Option(help="The host that the target must have.")]
 ExpectDatabase = Annotated[str | None, typer.Option(help="The database that the target must be.")]
-ExpectCommit = Annotated[str | None, typer.Option(help="The commit, branch or tag that must be checked out.")]
+ExpectCommit = Annotated[
+    str | None,
+    typer.Option(
+        help="The commit, branch or tag that must be checked out; `vercel`: the one that production runs there."
+    ),
+]
 Waive = Annotated[
     list[str] | None, typer.Option(metavar="NAME=REASON", help="Take on one check of preflight by name; repeatable.")
+]
+RestorePoint = Annotated[
+    str | None,
+    typer.Option(
+        metavar="KIND", help="The way back to make before the first change: neon, pg_dump or none, the default."
+    ),
 ]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Log each event to standard error, as a line of JSON.")]
 RunId = Annotated[str | None, typer.Option("--run", help="The run; without it the one that is not finished.")]
@@ -130,6 +141,7 @@ def run(
     expect_commit: ExpectCommit = None,
     waive: Waive = None,
     journal: Journal = None,
+    restore_point: RestorePoint = None,
 ) -> None:
     """Start a recovery, or go on with the unfinished one."""
     with _errors_shown(), _server_ahead() as started:
@@ -146,6 +158,7 @@ def run(
             expect_commit,
             tuple(waive or ()),
             journal,
+            restore_point,
         )
         session = Session(options, started)
         if plan:

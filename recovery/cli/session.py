@@ -11,12 +11,14 @@ from recovery import config as configuration
 from recovery.config import JOURNAL_VARIABLE, TARGET, Config, Neon, Vercel
 from recovery.errors import UsageError
 from recovery.journal.open import FileStore, PostgresStore, Store
+from recovery.journal.sqlite_file import journal_file
 from recovery.outcomes import unknown
 from recovery.pins import Pin, pinned
 from recovery.platform.git import Repository
 from recovery.platform.http import Api, find_token
 from recovery.platform.neon import branch_check
 from recovery.platform.vercel import Production
+from recovery.ports import WayBack
 from recovery.postgres.url import parse
 from recovery.preflight import NAMES, VERCEL, Expectation
 from recovery.prisma import dotenv, project
@@ -24,6 +26,7 @@ from recovery.prisma.project import Project
 from recovery.replay import scratch
 from recovery.replay.background import Workshop
 from recovery.replay.embedded import Embedded
+from recovery.restore_point import dump, neon_branch
 from recovery.target import Target
 from states.facts import Check
 
@@ -41,6 +44,7 @@ class Options:
     expect_commit: str | None = None
     waive: tuple[str, ...] = ()
     journal: str | None = None
+    restore_point: str | None = None
 
 
 @dataclass(slots=True)
@@ -113,6 +117,29 @@ class Session:
             remedy = "Set project under [vercel] in prisma-recovery.toml; a branch of that name is refs/heads/vercel."
             checks.append(partial(unknown, "vercel.commit", what, "prisma-recovery.toml", remedy))
         return tuple(checks)
+
+    def way_back(self, target: Target) -> WayBack | None:
+        """What makes the way back that the command line or the settings ask for; None for none.
+
+        Raises:
+            UsageError: `usage.restore_point`.
+        """
+        kind, neon = self.options.restore_point or self.config.restore_point.kind, self.config.neon.project
+        if kind == "pg_dump":
+            folder = journal_file(self.home()).parent
+            return dump(target, folder, self.config.restore_point.pg_dump, self.environment())
+        if kind == "neon" and neon is not None:
+            return neon_branch(target, self.neon, neon)
+        if kind == "none":
+            return None
+        raise UsageError(
+            "usage.restore_point",
+            f"There is no way back of the kind {kind}"
+            f"{', since [neon] names no project' if kind == 'neon' else ''}. Nothing was done.",
+            "Set project under [neon] in prisma-recovery.toml, or choose pg_dump or none."
+            if kind == "neon"
+            else "Choose neon, pg_dump or none.",
+        )
 
     def neon(self) -> Api:
         """Neon's API.

