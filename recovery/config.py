@@ -16,7 +16,7 @@ JOURNAL_VARIABLE = "PRISMA_RECOVERY_JOURNAL"
 TARGET = "target"
 
 Automatic = Literal["applied", "not_applied", "deploy", "pipeline"]
-WayBack = Literal["neon", "pg_dump", "none"]
+RestorePointKind = Literal["neon", "pg_dump", "none"]
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 #: A token goes there: in the clear to this machine only.
 Api = Annotated[str, msgspec.Meta(pattern=r"^(https://[^/@\s]+|http://(127\.0\.0\.1|localhost)(:\d+)?)(/[^\s?#]*)?$")]
@@ -102,14 +102,14 @@ class Vercel(_Table, frozen=True):
 
 
 class RestorePoint(_Table, frozen=True):
-    """`[restore_point]`: the way back that is made before the first change of a run.
+    """`[restore_point]`: the restore point that is made before the first change of a run.
 
     Attributes:
         kind: a branch in Neon, a dump of schema and ledger, or none.
         pg_dump: program and first arguments; None: the embedded server's.
     """
 
-    kind: WayBack = "none"
+    kind: RestorePointKind = "none"
     pg_dump: Command | None = None
 
 

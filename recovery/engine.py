@@ -13,7 +13,7 @@ from recovery.errors import BusyError, RecoveryError, UsageError
 from recovery.evidence import Classified
 from recovery.journal import Journal
 from recovery.memory import Kind, Memory, recall
-from recovery.ports import Ended, Inspection, Performed, Policy, Question, WayBack, World
+from recovery.ports import Ended, Inspection, MakeRestorePoint, Performed, Policy, Question, World
 from states import classification, effects
 from states.answers import Answer, Exit, Go, Refusal
 from states.classification import ClassifyFacts
@@ -40,15 +40,15 @@ class Engine:
         policy: Policy,
         emit: events.Sink,
         new_run: Callable[[], str],
-        way_back: WayBack | None = None,
+        restore_point: MakeRestorePoint | None = None,
     ) -> None:
-        """Takes its ports; `new_run` names a new run, `way_back` makes a restore point before its first effect."""
+        """Takes its ports; `new_run` names a new run, `restore_point` makes a restore point before its first effect."""
         self._world = world
         self._journal = journal
         self._policy = policy
         self._emit = emit
         self._new_run = new_run
-        self._way_back = way_back
+        self._restore_point = restore_point
         self._run = ""
         self._memory = Memory()
         self._machine = RecoveryMachine()
@@ -295,7 +295,7 @@ class Engine:
         )
 
     def _perform(self, effect: effects.Effect, payload: dict[str, Any], act: Callable[[], Performed]) -> Performed:
-        self._keep_a_way_back()
+        self._keep_a_restore_point()
         self._append(Kind.INTENDED, self._machine.current, payload)
         self._emit(events.EffectStarted(effect.id, self._world.command(effect)))
         try:
@@ -306,12 +306,12 @@ class Engine:
             self._append(Kind.OBSERVED, self._machine.current, payload)
             raise
 
-    def _keep_a_way_back(self) -> None:
+    def _keep_a_restore_point(self) -> None:
         """Once a run, before its first effect; where it can't be made that raises, and there is no effect."""
-        if self._way_back is None or self._memory.way_back:
+        if self._restore_point is None or self._memory.restore_point:
             return
-        made = self._way_back(self._run)
-        self._append(Kind.WAY_BACK, self._machine.current, asdict(made))
+        made = self._restore_point(self._run)
+        self._append(Kind.RESTORE_POINT, self._machine.current, asdict(made))
         self._emit(events.RestorePointMade(made.kind, made.place, made.lsn, made.time))
 
     def _observed(

@@ -72,7 +72,7 @@ class PendingUncompared(Event, frozen=True):
 
 
 class RestorePointMade(Event, frozen=True):
-    """There is a way back from what comes: a branch in Neon, or a file.
+    """There is a restore point from what comes: a branch in Neon, or a file.
 
     Attributes:
         lsn: of the write-ahead log, at or just before the state that it holds.

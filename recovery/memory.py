@@ -22,7 +22,7 @@ class Kind:
     FAILED = "migration.failed"
     INTENDED = "effect.intended"
     OBSERVED = "effect.observed"
-    WAY_BACK = "restore_point.made"
+    RESTORE_POINT = "restore_point.made"
     APPROVED = "evidence.approved"
     PIPELINE = "pipeline.requested"
     STEP_INTENDED = "step.intended"
@@ -45,7 +45,7 @@ class Memory:
         acted: an effect of this run was tried, and its outcome recorded.
         planned: checksum of each migration that a deploy of this run brought in, or may have.
         in_doubt: an effect's id whose outcome is not recorded; empty if there is none.
-        way_back: where this run's restore point is; empty if it made none.
+        restore_point: where this run's restore point is; empty if it made none.
         pipeline: the pipeline was asked for.
         steps: exit code of each pipeline step, by its key; None while in doubt.
         because: the last refusal or reason, for people.
@@ -60,7 +60,7 @@ class Memory:
     acted: bool = False
     planned: dict[str, str] = field(default_factory=dict)
     in_doubt: str = ""
-    way_back: str = ""
+    restore_point: str = ""
     pipeline: bool = False
     steps: dict[str, int | None] = field(default_factory=dict)
     because: str = ""
@@ -94,8 +94,8 @@ class Memory:
                 return replace(self, in_doubt=payload["effect"], acted=self.changed, planned=planned, settled=settled)
             case Kind.OBSERVED:
                 return self._observed(payload)
-            case Kind.WAY_BACK:
-                return replace(self, way_back=payload["place"])
+            case Kind.RESTORE_POINT:
+                return replace(self, restore_point=payload["place"])
             case Kind.PIPELINE:
                 return replace(self, pipeline=True)
             case Kind.STEP_INTENDED:

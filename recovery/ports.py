@@ -92,7 +92,7 @@ class RestorePoint:
 
 
 #: Makes one for a run, by its name; making it twice for the same run leaves one.
-WayBack = Callable[[str], RestorePoint]
+MakeRestorePoint = Callable[[str], RestorePoint]
 
 
 @dataclass(frozen=True, slots=True)

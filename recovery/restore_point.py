@@ -1,4 +1,4 @@
-"""A way back, made before the first change of a run: a branch in Neon, or a dump of the schema and the ledger."""
+"""A restore point, made before the first change of a run: a branch in Neon, or a dump of the schema and the ledger."""
 
 import os
 import subprocess
@@ -11,9 +11,10 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from recovery.errors import PreflightError, RecoveryError
 from recovery.platform.http import Api
 from recovery.platform.neon import make_branch
-from recovery.ports import RestorePoint, WayBack
-from recovery.postgres.connect import answering, said
+from recovery.ports import MakeRestorePoint, RestorePoint
+from recovery.postgres.connect import answering
 from recovery.postgres.sessions import OUR_NAME
+from recovery.secrets import Redactor
 from recovery.target import Target
 
 #: Seconds that a dump of a schema may take.
@@ -27,7 +28,7 @@ SELECT pg_current_wal_lsn()::text, to_char(clock_timestamp() AT TIME ZONE 'UTC',
 """
 
 
-def neon_branch(target: Target, api: Callable[[], Api], project: str) -> WayBack:
+def neon_branch(target: Target, api: Callable[[], Api], project: str) -> MakeRestorePoint:
     """A branch of the target's own branch, from its head."""
 
     def make(run: str) -> RestorePoint:
@@ -49,7 +50,9 @@ def neon_branch(target: Target, api: Callable[[], Api], project: str) -> WayBack
     return make
 
 
-def dump(target: Target, folder: Path, command: Sequence[str] | None, environment: Mapping[str, str]) -> WayBack:
+def dump(
+    target: Target, folder: Path, command: Sequence[str] | None, environment: Mapping[str, str]
+) -> MakeRestorePoint:
     """A file with the database's schema and the ledger's rows, of one moment; psql restores it.
 
     Args:
@@ -101,12 +104,12 @@ def _write(target: Target, program: list[str], environment: Mapping[str, str], f
                 timeout=DUMP_SECONDS,
             )
             if done.returncode != 0:
-                why = said(target.url, RuntimeError(done.stderr.decode(errors="replace")))
-                raise _failed("a dump", why or f"exit code {done.returncode}", _SEE)
+                lines = Redactor(target.url.url)(done.stderr.decode(errors="replace")).strip().splitlines()
+                raise _failed("a dump", lines[-1] if lines else f"exit code {done.returncode}", _SEE)
     return lsn, time
 
 
-_SEE = "Mend that, or name another pg_dump under [restore_point]; or choose another way back with --restore-point."
+_SEE = "Mend that, or name another pg_dump under [restore_point]; or choose another restore point with --restore-point."
 
 
 def _embedded() -> tuple[str]:

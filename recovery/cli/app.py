@@ -54,7 +54,7 @@ Waive = Annotated[
 RestorePoint = Annotated[
     str | None,
     typer.Option(
-        metavar="KIND", help="The way back to make before the first change: neon, pg_dump or none, the default."
+        metavar="KIND", help="The restore point to make before the first change: neon, pg_dump or none, the default."
     ),
 ]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Log each event to standard error, as a line of JSON.")]

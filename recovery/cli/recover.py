@@ -99,7 +99,7 @@ def recover(
 
         emit = beside(emit, sys.stderr)
     with _world(session, ask_name, emit) as (target, world):
-        store, way_back = session.store(), session.way_back(target)
+        store, restore_point = session.store(), session.restore_point(target)
         # A schema of ours is made in no database before it is known to be the right one.
         if store.shared and not _kept(store, target.identity.key) and (no := _refused(world, emit, State.PREFLIGHT)):
             return no.exit
@@ -110,7 +110,7 @@ def recover(
             if pipeline and last is not None and last.state is State.PIPELINE_READY and unfinished(last, steps):
                 return _steps(session, journal, world, emit, runs[-1], ask)
             policy = Consent(session.config.auto, yes=yes, ask=ask, console=console)
-            engine = Engine(world, journal, policy, emit, new_run, way_back)
+            engine = Engine(world, journal, policy, emit, new_run, restore_point)
             ended = engine.run(str(target.url), target.source)
             emit(events.RunEnded(ended.run, ended.state, int(ended.exit_code)))
             if pipeline and ended.state is State.PIPELINE_READY:

@@ -18,7 +18,7 @@ from recovery.platform.git import Repository
 from recovery.platform.http import Api, find_token
 from recovery.platform.neon import branch_check
 from recovery.platform.vercel import Production
-from recovery.ports import WayBack
+from recovery.ports import MakeRestorePoint
 from recovery.postgres.url import parse
 from recovery.preflight import NAMES, VERCEL, Expectation
 from recovery.prisma import dotenv, project
@@ -118,8 +118,8 @@ class Session:
             checks.append(partial(unknown, "vercel.commit", what, "prisma-recovery.toml", remedy))
         return tuple(checks)
 
-    def way_back(self, target: Target) -> WayBack | None:
-        """What makes the way back that the command line or the settings ask for; None for none.
+    def restore_point(self, target: Target) -> MakeRestorePoint | None:
+        """What makes the restore point that the command line or the settings ask for; None for none.
 
         Raises:
             UsageError: `usage.restore_point`.
@@ -134,7 +134,7 @@ class Session:
             return None
         raise UsageError(
             "usage.restore_point",
-            f"There is no way back of the kind {kind}"
+            f"There is no restore point of the kind {kind}"
             f"{', since [neon] names no project' if kind == 'neon' else ''}. Nothing was done.",
             "Set project under [neon] in prisma-recovery.toml, or choose pg_dump or none."
             if kind == "neon"

@@ -224,11 +224,11 @@ class Api:
                     if len(content) > _MOST_BYTES:
                         raise self._malformed(path, "it is too long")
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            raise _AgainError(f"no connection ({type(error).__name__})") from error
+            raise _AgainError(why=f"no connection ({type(error).__name__})") from error
         except httpx.TransportError as error:
             why = "no answer in time" if isinstance(error, httpx.TimeoutException) else type(error).__name__
             if body is None:
-                raise _AgainError(why) from error
+                raise _AgainError(why=why) from error
             raise self._unavailable(path, f"{why}; whether it was done is not known") from error
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             raise self._malformed(path, type(error).__name__) from error
@@ -239,7 +239,7 @@ class Api:
 
         status = response.status_code
         if status in (_NOT_DONE if making else _TRANSIENT):
-            raise _AgainError(f"status {status}", _seconds(response.headers.get("Retry-After")))
+            raise _AgainError(why=f"status {status}", after=_seconds(response.headers.get("Retry-After")))
         if status in _TRANSIENT:
             raise self._unavailable(path, f"status {status}; whether it was done is not known")
         try:

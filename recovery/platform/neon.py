@@ -1,4 +1,4 @@
-"""Neon: from a host to its compute endpoint and that one's branch; and a branch as a way back."""
+"""Neon: from a host to its compute endpoint and that one's branch; and a branch as a restore point."""
 
 import time
 from collections.abc import Callable
@@ -127,6 +127,6 @@ def make_branch(
 def _failed(why: str) -> PreflightError:
     return PreflightError(
         "restore_point.failed",
-        f"A branch as a way back could not be made: {why}. Nothing was changed.",
-        "See the project in Neon's console, and run again; or choose another way back: --restore-point.",
+        f"A branch as a restore point could not be made: {why}. Nothing was changed.",
+        "See the project in Neon's console, and run again; or choose another restore point: --restore-point.",
     )

@@ -85,7 +85,7 @@ class Terminal:
                 self.uncompared(event.reason)
             case events.RestorePointMade():
                 self._print(
-                    f"  way back ({event.kind}): {escape(event.place)} [dim]at {event.time}, LSN {event.lsn}[/]"
+                    f"  restore point ({event.kind}): {escape(event.place)} [dim]at {event.time}, LSN {event.lsn}[/]"
                 )
             case events.EffectStarted():
                 self._print(f"  [bold]$ {escape(event.command)}[/]", whole=True)

@@ -1,4 +1,4 @@
-"""A branch as a way back: made once, from the right one, and seen to be finished."""
+"""A branch as a restore point: made once, from the right one, and seen to be finished."""
 
 import pytest
 
@@ -55,7 +55,7 @@ def test_a_branch_is_made_once(neon: Platform) -> None:
     [("failed", 0.0, "ended as failed"), ("running", 61.0, "within 60 s"), ("odd", 0.0, "odd"), (None, 0.0, "None")],
 )
 def test_a_branch_that_is_not_finished(neon: Platform, status: str | None, clock: float, words: str) -> None:
-    """Is no way back."""
+    """Is no restore point."""
     neon.says("/projects/p-1/operations/op-1", Answer({"operation": {"status": status}}))
     with pytest.raises(PreflightError) as caught:
         make(neon, clock)

@@ -1,4 +1,4 @@
-"""A dump as a way back, with the real pg_dump; and the checks that ask platforms, with the real command line."""
+"""A dump as a restore point, with the real pg_dump; and the checks that ask platforms, with the real command line."""
 
 import json
 import os
@@ -66,13 +66,13 @@ def test_a_dump_can_be_gone_back_to(tmp_path: Path) -> None:
     assert b"s3cret" not in seen.read_bytes()
 
 
-def test_a_run_with_a_way_back(make: Make) -> None:
+def test_a_run_with_a_restore_point(make: Make) -> None:
     """It is made before the first effect, once, shown, and in the journal."""
     scene = make("exists")
     done = scene.cli("run", "--yes", "--restore-point", "pg_dump")
     assert done.code == 0, done
     assert scene.ledger() == APPLIED
-    assert "way back (pg_dump)" in done.out
+    assert "restore point (pg_dump)" in done.out
     kinds = [e.kind for e in scene.events() if e.kind in ("restore_point.made", "effect.intended")]
     assert kinds == ["restore_point.made", "effect.intended", "effect.intended"]
     (made,) = [e.payload for e in scene.events() if e.kind == "restore_point.made"]
@@ -80,7 +80,7 @@ def test_a_run_with_a_way_back(make: Make) -> None:
     assert scene.sql("SELECT relname FROM pg_class WHERE relname = 'password_reset_tokens'")
 
 
-def test_a_way_back_that_cannot_be_made(make: Make) -> None:
+def test_a_restore_point_that_cannot_be_made(make: Make) -> None:
     """Nothing is changed, and no file is left; without it the recovery goes on."""
     scene = make("exists")
     scene.configuration.write_text(
@@ -98,7 +98,7 @@ def test_a_way_back_that_cannot_be_made(make: Make) -> None:
 
 
 @pytest.mark.parametrize("kind", ["neon", "tape"])
-def test_a_way_back_of_no_known_kind(make: Make, kind: str) -> None:
+def test_a_restore_point_of_no_known_kind(make: Make, kind: str) -> None:
     """A usage error before anything else."""
     scene = make("exists")
     done = scene.cli("run", "--yes", "--restore-point", kind)
@@ -151,7 +151,7 @@ def test_platforms_are_asked(make: Make, platform: Platform) -> None:
 
 
 def test_a_deployment_is_waited_for(make: Make, platform: Platform) -> None:
-    """While Vercel builds production a run is busy; with the commit that production runs demanded, that is asked for."""
+    """While Vercel builds production a run is busy; the commit that production runs can be demanded."""
     scene = make("exists")
     connect(scene, platform, "br-1")
     building = {"uid": "dpl_2", "url": "app-2.vercel.app", "readyState": "BUILDING"}

@@ -1,4 +1,4 @@
-"""A way back is made once a run, before its first effect, and without it there is no effect."""
+"""A restore point is made once a run, before its first effect, and without it there is no effect."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,13 +14,13 @@ from tests.sweep.scenarios import absent
 
 @dataclass
 class Keeper:
-    """Makes a way back, or fails."""
+    """Makes a restore point, or fails."""
 
     fails: Exception | None = None
     made: list[str] = field(default_factory=list)
 
     def __call__(self, run: str) -> RestorePoint:
-        """See `WayBack`."""
+        """See `MakeRestorePoint`."""
         if self.fails is not None:
             raise self.fails
         self.made.append(run)
@@ -28,13 +28,13 @@ class Keeper:
 
 
 def rehearse(keeper: Keeper) -> Rehearsal:
-    """A recovery that marks a migration and then deploys, with this way back."""
+    """A recovery that marks a migration and then deploys, with this restore point."""
 
     class Keeping(Engine):
-        """With a way back."""
+        """With a restore point."""
 
         def __init__(self, *ports: Any) -> None:  # noqa: ANN401 - those of the engine
-            super().__init__(*ports, way_back=keeper)
+            super().__init__(*ports, restore_point=keeper)
 
     rehearsal = absent()
     rehearsal.engine = Keeping
@@ -43,7 +43,7 @@ def rehearse(keeper: Keeper) -> Rehearsal:
 
 def kinds(rehearsal: Rehearsal) -> list[str]:
     """What of it is in the journal, and the effects."""
-    wanted = (Kind.WAY_BACK, Kind.INTENDED)
+    wanted = (Kind.RESTORE_POINT, Kind.INTENDED)
     return [e.kind for run in rehearsal.journal().runs() for e in rehearsal.journal().events(run) if e.kind in wanted]
 
 
@@ -52,11 +52,11 @@ def test_before_the_first_effect() -> None:
     keeper = Keeper()
     rehearsal = rehearse(keeper)
     assert rehearsal.through().exit_code is Exit.READY
-    assert kinds(rehearsal) == [Kind.WAY_BACK, Kind.INTENDED, Kind.INTENDED]
+    assert kinds(rehearsal) == [Kind.RESTORE_POINT, Kind.INTENDED, Kind.INTENDED]
     assert tuple(keeper.made) == rehearsal.journal().runs()
 
 
-def test_without_a_way_back_there_is_no_effect() -> None:
+def test_without_a_restore_point_there_is_no_effect() -> None:
     """Where it can't be made the run is blocked, and nothing was changed; the next run tries again."""
     keeper = Keeper(PreflightError("restore_point.failed", "No.", "See."))
     rehearsal = rehearse(keeper)
@@ -67,7 +67,7 @@ def test_without_a_way_back_there_is_no_effect() -> None:
     assert (rehearsal.world(), kinds(rehearsal), rehearsal.commands) == (before, [], [])
     keeper.fails = None
     assert rehearsal.through().exit_code is Exit.READY
-    assert kinds(rehearsal)[0] == Kind.WAY_BACK
+    assert kinds(rehearsal)[0] == Kind.RESTORE_POINT
 
 
 def test_killed_at_every_instant() -> None:
@@ -78,9 +78,9 @@ def test_killed_at_every_instant() -> None:
         keeper = Keeper()
         rehearsal = rehearse(keeper)
         assert rehearsal.once(at) is None
-        known = kinds(rehearsal).count(Kind.WAY_BACK)
+        known = kinds(rehearsal).count(Kind.RESTORE_POINT)
         made = len(keeper.made)
         assert rehearsal.through().exit_code is Exit.READY
-        assert kinds(rehearsal)[0] == Kind.WAY_BACK
-        assert kinds(rehearsal).count(Kind.WAY_BACK) == 1
+        assert kinds(rehearsal)[0] == Kind.RESTORE_POINT
+        assert kinds(rehearsal).count(Kind.RESTORE_POINT) == 1
         assert len(keeper.made) == (made if known else made + 1)
