@@ -117,11 +117,11 @@ def test_variables_of_the_schema_are_found(root: Path) -> None:
     [
         (
             "schema.prisma",
-            'datasource db {{\n  url = "{}"\n}}\nmodel A {{ url String @default("postgres://other/x") }}',
+            'datasource db {{\n  url = "{}"\n}}\nmodel A {{ url String @default("postgres://o/x") }}',
         ),
         (
             "prisma.config.ts",
-            "export default {{ datasource: {{ url: '{}' }}, tracing: {{ url: 'postgres://other/x' }} }}",
+            "export default {{ datasource: {{ url: '{}' }}, tracing: {{ url: 'postgres://o/x' }} }}",
         ),
     ],
 )
