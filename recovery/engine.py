@@ -129,7 +129,7 @@ class Engine:
         match state:
             case State.PREFLIGHT:
                 checks = self._world.checks()
-                seen = {check.name: {"outcome": check.outcome, "seen": check.seen} for check in checks}
+                seen = {check.name: asdict(check) for check in checks}
                 self._append(Kind.CHECKED, state, seen)
                 self._emit(events.ChecksMade(checks))
                 return self._advance(PreflightFacts(checks))

@@ -21,10 +21,10 @@ def look(session: Session, *, as_json: bool, exit_code: bool) -> Exit:
     with session.workshop(target) as workshop:
         expected = session.expectation(lambda _: None)
         observer = Observer(
-            target, session.folder(), workshop, expected, pin=session.pin, platforms=session.platforms()
+            target, session.folder(), workshop, expected, pins=session.pins, platforms=session.platforms()
         )
         inspected = observer.inspect()
-        checks = observer.checks()
+        checks = observer.further_checks(session.command_check)
         names = InspectFacts(inspected.history).unsettled
         missing = set(inspected.history.missing_locally)
         failed: tuple[Evidence, ...] = tuple(observer.classify(name).evidence for name in names)

@@ -19,8 +19,7 @@ from recovery.plan import plan
 from recovery.ports import Ended
 from recovery.prisma.cli import PrismaCli
 from recovery.prisma.project import find_launcher
-from recovery.prisma.sentinel import Sentinel, fingerprint, lasting, proven
-from recovery.replay.embedded import cache_folder
+from recovery.prisma.sentinel import proven
 from recovery.report.terminal import Terminal, console_of_output
 from recovery.secrets import Redactor
 from recovery.target import Target
@@ -48,17 +47,14 @@ def new_run() -> str:
 def _world(session: Session, ask: AskName, emit: events.Sink) -> Iterator[tuple[Target, RealWorld]]:
     target = session.target()
     launcher = find_launcher(session.project(), session.config.prisma.command)
-    environment = session.environment()
-    cli = PrismaCli(session.project(), launcher, environment)
-    project = session.project()
-    proof = fingerprint(project, launcher, environment) if lasting(project) else None
+    cli = PrismaCli(session.project(), launcher, session.environment())
     with session.workshop(target) as workshop:
         expected, platforms = session.expectation(ask), session.platforms()
-        observer = Observer(target, session.folder(), workshop, expected, pin=session.pin, platforms=platforms)
+        observer = Observer(target, session.folder(), workshop, expected, pins=session.pins, platforms=platforms)
         world = RealWorld(
             observer,
             cli,
-            Sentinel(cache_folder(), proof, lambda: proven(cli)).holds,
+            session.proof(launcher, lambda: proven(cli)).holds,
             on_output=lambda line: emit(events.OutputLine(line)),
             on_interrupt=lambda: emit(events.OutputLine(_WAITING)),
         )

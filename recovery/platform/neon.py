@@ -8,7 +8,7 @@ from urllib.parse import quote
 from recovery.errors import PreflightError, RecoveryError
 from recovery.outcomes import held, refused, unknown
 from recovery.platform.http import Api
-from recovery.postgres.url import DatabaseUrl
+from recovery.postgres.url import DatabaseUrl, direct_host
 from states.facts import Check
 
 NAME = "neon.branch"
@@ -40,7 +40,7 @@ def branch_check(api: Callable[[], Api], project: str, url: DatabaseUrl, wanted:
 def _judged(
     source: str, url: DatabaseUrl, wanted: str | None, endpoints: list[dict[str, Any]], branches: list[dict[str, Any]]
 ) -> Check:
-    host = direct(url.host)
+    host = direct_host(url.host)
     endpoint = next((each for each in endpoints if str(each.get("host", "")).lower() == host), None)
     if endpoint is None:
         return refused(
@@ -73,12 +73,6 @@ def _path(project: str) -> str:
     return f"/projects/{quote(project, safe='')}"
 
 
-def direct(host: str) -> str:
-    """The host that leads past the pooler."""
-    label, dot, rest = host.lower().partition(".")
-    return f"{label.removesuffix('-pooler')}{dot}{rest}"
-
-
 #: Ends of an operation that made what was asked for.
 _DONE = frozenset({"finished", "skipped"})
 _UNDER_WAY = frozenset({"scheduling", "running"})
@@ -103,9 +97,9 @@ def make_branch(
         if branch.get("name") == name and branch.get("current_state", "ready") == "ready":
             return str(branch["id"])
     endpoints = api.pages(f"{_path(project)}/endpoints", "endpoints", "cursor")
-    parent = next((e.get("branch_id") for e in endpoints if e.get("host") == direct(parent_host)), None)
+    parent = next((e.get("branch_id") for e in endpoints if e.get("host") == direct_host(parent_host)), None)
     if parent is None:
-        raise _failed(f"no endpoint of the project {project} has the host {direct(parent_host)}")
+        raise _failed(f"no endpoint of the project {project} has the host {direct_host(parent_host)}")
     made = api.post(f"{_path(project)}/branches", {"branch": {"name": name, "parent_id": parent}})
     new, operations = made.get("branch"), made.get("operations")
     if not isinstance(new, dict) or not isinstance(operations, list):

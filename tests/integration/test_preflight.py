@@ -1,7 +1,7 @@
 """What preflight knows for a fact: real repositories, a real primary, a real replica."""
 
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from threading import Thread
 
@@ -10,12 +10,12 @@ from staging import Server, start_replica
 
 from recovery import quiet
 from recovery.errors import UnreachableError
+from recovery.expectation import Expectation
 from recovery.journal.open import FileStore
 from recovery.memory import Kind
-from recovery.pins import Pin, pinned
+from recovery.pins import Pin, pins
 from recovery.postgres.sessions import PRISMA_LOCK
 from recovery.postgres.url import parse
-from recovery.preflight import Expectation
 from recovery.target import Target
 from recovery.world import Observer
 from states.facts import Check, Outcome
@@ -42,14 +42,14 @@ def commit(production: Production) -> str:
 def look(
     production: Production,
     target: Target | None = None,
-    pin: Callable[[], Pin | None] = lambda: None,
+    pinned: Callable[[], Sequence[Pin]] = lambda: (),
     **expected: str | dict[str, str],
 ) -> dict[str, Check]:
     """The checks, by name; no time passes between two looks at a held lock."""
     target = target or production.target()
     expectation = Expectation(**{"typed": production.database, **expected})  # type: ignore[arg-type]
     try:
-        checks = Observer(target, production.folder, production.workshop, expectation, lambda _: None, pin).checks()
+        checks = Observer(target, production.folder, production.workshop, expectation, lambda _: None, pinned).checks()
     finally:
         target.close()
     return {check.name: check for check in checks}
@@ -216,7 +216,7 @@ def test_a_database_that_is_read_only(production: Production) -> None:
     """So is one that takes no writes."""
     production.run(f"ALTER DATABASE {production.database} SET default_transaction_read_only = on")
     check = look(production)["target.primary"]
-    assert (check.outcome, check.seen) == (Outcome.REFUSED, "a read-only database")
+    assert (check.outcome, check.seen) == (Outcome.REFUSED, "a read-only database: default_transaction_read_only is on")
 
 
 def test_an_orphan_with_prismas_lock(production: Production, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -293,7 +293,7 @@ def test_another_server_under_the_same_name(
     """What was confirmed once is the server, not only its name; what was not confirmed pins nothing."""
     target = production.target()
     confirm(tmp_path, target, "7000000000000000001", Outcome(outcome))
-    check = look(production, pin=lambda: pinned(FileStore(tmp_path), target.url))["target.identity"]
+    check = look(production, pinned=lambda: pins(FileStore(tmp_path)))["target.identity"]
     target.close()
     assert check.outcome == expected
     assert ("7000000000000000001" in check.seen) == (expected == "refused")
@@ -306,7 +306,7 @@ def test_the_last_confirmation_counts(production: Production, tmp_path: Path) ->
     confirm(tmp_path, target, "7000000000000000001", Outcome.HELD)
     confirm(tmp_path, target, target.identity.system_identifier or "", Outcome.WAIVED)
     confirm(tmp_path, other, "7000000000000000002", Outcome.HELD)
-    check = look(production, pin=lambda: pinned(FileStore(tmp_path), target.url))["target.identity"]
+    check = look(production, pinned=lambda: pins(FileStore(tmp_path)))["target.identity"]
     target.close()
     other.close()
     assert check.outcome is Outcome.HELD
@@ -315,8 +315,8 @@ def test_the_last_confirmation_counts(production: Production, tmp_path: Path) ->
 def test_a_journal_that_cannot_be_read(production: Production) -> None:
     """Whether it is the same server is not known then, and that is no pass."""
 
-    def unreadable() -> Pin | None:
+    def unreadable() -> Sequence[Pin]:
         raise UnreachableError("journal.unreachable", "The journal's database does not answer.", "See that it is up.")
 
-    check = look(production, pin=unreadable)["target.identity"]
+    check = look(production, pinned=unreadable)["target.identity"]
     assert (check.outcome, check.remedy) == (Outcome.UNKNOWN, "See that it is up.")
