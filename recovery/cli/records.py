@@ -19,13 +19,19 @@ from states.verdict import Decision, Verdict
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One run, as its journal has it; `target` is its system identifier, database and schema."""
+    """One run, as its journal has it.
+
+    Attributes:
+        target: its system identifier, database and schema.
+        back: how to go back to its restore point; empty if it made none.
+    """
 
     run: str
     target: str
     state: str
     because: str
     next: str
+    back: str
 
 
 def _runs(session: Session) -> Iterator[tuple[str, str, Memory]]:
@@ -46,7 +52,8 @@ def _next(memory: Memory) -> str:
 def show_status(session: Session, *, as_json: bool) -> None:
     """Prints where every run stands, the newest last."""
     standings = [
-        Standing(run, target, memory.state, memory.because, _next(memory)) for target, run, memory in _runs(session)
+        Standing(run, target, memory.state, memory.because, _next(memory), memory.back)
+        for target, run, memory in _runs(session)
     ]
     if as_json:
         print(encode({"schema_version": 1, "runs": standings}))  # noqa: T201 - the command's output
@@ -61,6 +68,8 @@ def show_status(session: Session, *, as_json: bool) -> None:
         )
         console.print(f"  {escape(each.because)}", highlight=False)
         console.print(f"  [bold]What to do:[/] {escape(each.next)}", highlight=False)
+        if each.back:
+            console.print(f"  [bold]To go back to before it:[/] {escape(each.back)}", highlight=False)
 
 
 def _unfinished(session: Session, run: str | None) -> tuple[str, str, Memory]:

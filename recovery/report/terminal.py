@@ -87,6 +87,7 @@ class Terminal:
                 self._print(
                     f"  restore point ({event.kind}): {escape(event.place)} [dim]at {event.time}, LSN {event.lsn}[/]"
                 )
+                self._print(f"  [bold]To go back:[/] {escape(event.back)}", whole=True)
             case events.EffectStarted():
                 self._print(f"  [bold]$ {escape(event.command)}[/]", whole=True)
             case events.OutputLine():

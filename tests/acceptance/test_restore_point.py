@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import stat
 import subprocess
 import sys
@@ -52,8 +53,9 @@ def test_a_dump_can_be_gone_back_to(tmp_path: Path) -> None:
         again = dump(target, tmp_path / "state", None, os.environ)("run-1")
         target.close()
         server.create_database("restored")
-        psql = [embedded("psql"), "-qX", "-v", "ON_ERROR_STOP=1", "-d", server.socket_url("restored"), "-f", made.place]
-        subprocess.run(psql, check=True, capture_output=True)
+        program, *words = shlex.split(made.back.partition(" shows ")[0].replace("EMPTY_DATABASE", "restored"))
+        where = {"PGHOST": str(server.folder), "PGPORT": str(server.port), "PGUSER": "postgres"}
+        subprocess.run([embedded(program), *words], check=True, capture_output=True, env=os.environ | where)
         with server.connect("restored") as connection:
             assert connection.execute("SELECT name FROM _prisma_migrations").fetchall() == [("first",)]
             assert connection.execute("SELECT count(*) FROM t").fetchall() == [(0,)]
@@ -73,9 +75,12 @@ def test_a_run_with_a_restore_point(make: Make) -> None:
     assert done.code == 0, done
     assert scene.ledger() == APPLIED
     assert "restore point (pg_dump)" in done.out
+    back = next(line for line in done.out.splitlines() if line.startswith("  To go back: psql "))
+    assert back.removeprefix("  To go back: ") in scene.cli("status").out
     kinds = [e.kind for e in scene.events() if e.kind in ("restore_point.made", "effect.intended")]
     assert kinds == ["restore_point.made", "effect.intended", "effect.intended"]
     (made,) = [e.payload for e in scene.events() if e.kind == "restore_point.made"]
+    assert f"-f {made['place']} " in made["back"]
     assert FAILED in Path(made["place"]).read_text()
     assert scene.sql("SELECT relname FROM pg_class WHERE relname = 'password_reset_tokens'")
 

@@ -39,7 +39,7 @@ def test_the_direct_url_comes_before_the_pooled_one(project: Project) -> None:
 
 
 def test_the_datasources_direct_url_comes_first(project: Project) -> None:
-    """What the project's files name is what Prisma reads: directUrl before all, url before DATABASE_URL; both are told."""
+    """What the project's files name is what Prisma reads: directUrl before all, url before DATABASE_URL; it is told."""
     schema, config = project.schema, project.root / "prisma.config.ts"
     named = (Named("POOLED", "url", schema), Named("PLAIN", "directUrl", schema), Named("MY_URL", "url", config))
     project = replace(project, named=named)
