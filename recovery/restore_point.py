@@ -48,7 +48,8 @@ def neon_branch(target: Target, api: Callable[[], Api], project: str) -> MakeRes
             raise _failed(f"the branch {name} in Neon", error.fact, error.remedy) from error
         back = (
             f"neonctl branches restore {branch.parent} {name} --project-id {project}"
-            f" --preserve-under-name {name}-undone (what was written since then is on the branch of that name, and no longer in production)"
+            f" --preserve-under-name {name}-undone (what was written since then is on the branch of that name then,"
+            " and no longer in production)"
         )
         return RestorePoint("neon", f"{name} ({branch.id})", lsn, time, back)
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Where Debian puts it, which is on root's PATH only.
 _PLACES = f"{os.environ.get('PATH', '')}{os.pathsep}/usr/sbin"
+# It leaves SIGQUIT as the shell set it: ignored.
+_WATCHDOG = WATCHDOG.replace("kill -QUIT", "kill -TERM")
 _SETTINGS = """
 [databases]
 * = host={host} port={backend} user=postgres
@@ -61,7 +63,7 @@ def start_pooler(
     # It refuses to run as root; the shell that removes the folder afterwards does not have to.
     other = ("-u", "nobody") if os.geteuid() == 0 else ()
     shell = subprocess.Popen(
-        ["/bin/sh", "-c", WATCHDOG, "watchdog", str(folder), program, "-q", *other, str(file)],
+        ["/bin/sh", "-c", _WATCHDOG, "watchdog", str(folder), program, "-q", *other, str(file)],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -1,7 +1,6 @@
 """What preflight knows for a fact: real repositories, a real primary, a real replica."""
 
-import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from threading import Thread
 
@@ -10,49 +9,15 @@ from staging import Server, start_replica
 
 from recovery import quiet
 from recovery.errors import UnreachableError
-from recovery.expectation import Expectation
 from recovery.journal.open import FileStore
 from recovery.memory import Kind
 from recovery.pins import Pin, pins
 from recovery.postgres.sessions import PRISMA_LOCK
 from recovery.postgres.url import parse
 from recovery.target import Target
-from recovery.world import Observer
-from states.facts import Check, Outcome
+from states.facts import Outcome
 from tests.integration.rules.production import Production
-
-NAME = "20260102_before"
-SCRIPT = "CREATE TABLE u (id int PRIMARY KEY);\nCREATE TABLE v (id int PRIMARY KEY);\n"
-EDITED = SCRIPT.replace("CREATE TABLE v", "-- edited later\nCREATE TABLE v")
-
-
-def git(folder: Path, *arguments: str) -> str:
-    identity = ("-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "core.autocrlf=false")
-    return subprocess.run(
-        ["git", *identity, "-C", folder, *arguments], check=True, capture_output=True, text=True
-    ).stdout.strip()
-
-
-def commit(production: Production) -> str:
-    """Commits the folder; the commit."""
-    production.commit()
-    return git(production.folder, "rev-parse", "HEAD")
-
-
-def look(
-    production: Production,
-    target: Target | None = None,
-    pinned: Callable[[], Sequence[Pin]] = lambda: (),
-    **expected: str | dict[str, str],
-) -> dict[str, Check]:
-    """The checks, by name; no time passes between two looks at a held lock."""
-    target = target or production.target()
-    expectation = Expectation(**{"typed": production.database, **expected})  # type: ignore[arg-type]
-    try:
-        checks = Observer(target, production.folder, production.workshop, expectation, lambda _: None, pinned).checks()
-    finally:
-        target.close()
-    return {check.name: check for check in checks}
+from tests.integration.site import EDITED, NAME, SCRIPT, commit, git, look
 
 
 def test_a_folder_that_has_all_that_was_applied(production: Production) -> None:
