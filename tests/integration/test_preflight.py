@@ -103,7 +103,8 @@ def test_a_remote_branch_can_be_demanded(production: Production, tmp_path: Path)
     git(production.folder, "branch", "-M", "main")
     git(tmp_path, "clone", "-q", str(production.folder.parent), "clone")
     upstream, production.folder = production.folder, tmp_path / "clone" / "migrations"
-    assert look(production, commit="origin/main")["git.commit"].outcome is Outcome.HELD
+    check = look(production, commit="origin/main")["git.commit"]
+    assert (check.outcome, "(origin/main as last fetched)" in check.seen) == (Outcome.HELD, True)
     Production(production.server, upstream, production.workshop).file("20260103_next", "SELECT 1;")
     git(upstream.parent, "add", "-A")
     git(upstream.parent, "commit", "-q", "-m", "next")
@@ -275,6 +276,27 @@ def test_the_last_confirmation_counts(production: Production, tmp_path: Path) ->
     target.close()
     other.close()
     assert check.outcome is Outcome.HELD
+
+
+def test_a_name_that_is_typed_says_no_host(production: Production, tmp_path: Path) -> None:
+    """Many databases are called the same: where another one was confirmed so far, this one's host has to be named."""
+    url = production.server.url(production.database)
+    other = Target(parse(url.replace("127.0.0.1", "localhost")), "the test")
+    confirm(tmp_path, other, "7000000000000000001", Outcome.HELD)
+    other.close()
+
+    def pinned() -> Sequence[Pin]:
+        return pins(FileStore(tmp_path))
+
+    check = look(production, pinned=pinned)["target.identity"]
+    assert check.outcome is Outcome.REFUSED
+    assert f"so far the database of this name was that on localhost:{production.server.port} (run run-1)" in check.seen
+    assert "--expect-host" in check.remedy
+    assert look(production, pinned=pinned, host="127.0.0.1")["target.identity"].outcome is Outcome.HELD
+    target = production.target()
+    confirm(tmp_path, target, target.identity.system_identifier or "", Outcome.HELD)
+    target.close()
+    assert look(production, pinned=pinned)["target.identity"].outcome is Outcome.HELD
 
 
 def test_a_journal_that_cannot_be_read(production: Production) -> None:
