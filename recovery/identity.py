@@ -38,10 +38,10 @@ def identity_check(target: Target, expected: Expectation, pins: Callable[[], Seq
 
 
 def _named(target: Target, expected: Expectation) -> Check:
-    identity, source = target.identity, f"the URL, which is {target.source}"
+    identity, source = target.identity, target.source
     seen = (
-        f"{identity.database} on {identity.host}, schema {identity.schema}, PostgreSQL {identity.server_version}"
-        f" ({target.source})"
+        f"{identity.database} on {identity.host}, schema {identity.schema}, PostgreSQL {identity.server_version}; "
+        f"URL from {source}"
     )
     remedy = "Correct the URL, or what [production] in prisma-recovery.toml expects."
     if expected.host is not None and expected.host != identity.host:
@@ -49,10 +49,10 @@ def _named(target: Target, expected: Expectation) -> Check:
     if expected.database is not None and expected.database != identity.database:
         return refused(NAME, f"{seen}; expected the database {expected.database}", source, remedy)
     if expected.host is not None and expected.database is not None:
-        return held(NAME, f"{seen}, as expected", source)
+        return held(NAME, f"{seen}; as expected", source)
     if expected.typed is not None:
         if expected.typed == identity.database:
-            return held(NAME, f"{seen}, as typed", source)
+            return held(NAME, f"{seen}; as typed", source)
         return refused(NAME, f"{seen}; another name was typed", source, "Run again, and type the database's name.")
     return unknown(
         NAME,

@@ -90,7 +90,7 @@ def _(site: Site) -> Check:
 def _(site: Site) -> Check:
     check = look(site.production, host="db.example.com", database=site.production.database)["target.identity"]
     assert "expected the host db.example.com" in check.seen
-    assert "(the test)" in check.seen  # where the URL comes from
+    assert "; URL from the test" in check.seen
     return check
 
 
