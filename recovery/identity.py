@@ -38,10 +38,10 @@ def identity_check(target: Target, expected: Expectation, pins: Callable[[], Seq
 
 
 def _named(target: Target, expected: Expectation) -> Check:
-    identity, source = target.identity, target.source
+    identity, source = target.identity, "the URL and the server"
     seen = (
         f"{identity.database} on {identity.host}, schema {identity.schema}, PostgreSQL {identity.server_version}; "
-        f"URL from {source}"
+        f"URL from {target.source}"
     )
     remedy = "Correct the URL, or what [production] in prisma-recovery.toml expects."
     if expected.host is not None and expected.host != identity.host:

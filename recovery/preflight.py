@@ -38,7 +38,9 @@ NAMES = (
 
 
 PRISMA = "prisma.target"
-#: Not looked at where the target is not one to work on: each by itself could be right on a wrong database.
+#: While one of these is refused, the target is none to work on.
+_BEFORE = ("target.identity", "target.primary", "target.direct", "ledger.present")
+#: Not looked at then: each by itself could be right on a wrong database.
 _AFTERWARDS = ("deploy.lock", "deploy.ddl", "git.ledger")
 
 
@@ -64,7 +66,7 @@ def database_checks(
 
 def not_looked_at(made: Sequence[Check]) -> list[Check]:
     """What is asked only of a target that can be worked on, each as unknown, with the check that stands before it."""
-    first = next((check for check in made if check.outcome is Outcome.REFUSED), None)
+    first = next((check for check in made if check.name in _BEFORE and check.outcome is Outcome.REFUSED), None)
     if first is None:
         return []
     seen, remedy = f"not looked at, because {first.name} is refused", f"Mend {first.name} first."

@@ -148,7 +148,7 @@ class Terminal:
             mark, style = _MARKS[check.outcome]
             said = Text(check.seen, overflow="fold")
             if check.outcome in (Outcome.REFUSED, Outcome.UNKNOWN):
-                said.append(f"\nfrom {check.source}", "dim").append(f"\nWhat to do: {check.remedy}")
+                said.append(f" ({check.source})", "dim").append(f"\nWhat to do: {check.remedy}")
             grid.add_row(" ", Text(mark, style=style), Text(check.name), said)
         self._console.print(grid)
 
