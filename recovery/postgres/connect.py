@@ -90,6 +90,7 @@ def _session(url: DatabaseUrl, name: str) -> psycopg.Connection[Any]:
         url.conninfo,
         autocommit=True,
         prepare_threshold=None,
+        client_encoding="UTF8",  # else a database in SQL_ASCII answers in bytes, and the environment has a say
         connect_timeout=CONNECT_TIMEOUT_SECONDS,
         application_name=name,
         **_KEEPALIVE,
