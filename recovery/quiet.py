@@ -73,7 +73,9 @@ def _ddl(target: Target) -> Check:
     if not others:
         return held("deploy.ddl", "no session is changing the schema", _SOURCE)
     behind = "".join(f"; it waits behind {_pids(others[0].behind)}" for _ in others[0].behind[:1])
-    seen = f"the schema is being changed by {others[0]}{behind}{_queue(sessions.waiting(connection), others[:1])}"
+    more = f", and by {len(others) - 1} more" if len(others) > 1 else ""
+    queue = _queue(sessions.waiting(connection), others)
+    seen = f"the schema is being changed by {others[0]}{behind}{more}{queue}"
     return refused("deploy.ddl", seen, _SOURCE, "Wait until it has ended.", busy=True)
 
 
