@@ -36,12 +36,14 @@ NAMES = (
     "recovery.alone",
 )
 
-
 PRISMA = "prisma.target"
 #: While one of these is refused, the target is none to work on.
 _BEFORE = ("target.identity", "target.primary", "target.direct", "ledger.present")
 #: Not looked at then: each by itself could be right on a wrong database.
 _AFTERWARDS = ("deploy.lock", "deploy.ddl", "git.ledger")
+
+_PRIMARY = "pg_is_in_recovery(), default_transaction_read_only"
+_PRIVILEGES = "pg_class, pg_namespace"
 
 
 def database_checks(
@@ -71,10 +73,6 @@ def not_looked_at(made: Sequence[Check]) -> list[Check]:
         return []
     seen, remedy = f"not looked at, because {first.name} is refused", f"Mend {first.name} first."
     return [unknown(name, seen, first.source, remedy) for name in _AFTERWARDS]
-
-
-_PRIMARY = "pg_is_in_recovery(), default_transaction_read_only"
-_PRIVILEGES = "pg_class, pg_namespace"
 
 
 def _primary(connection: psycopg.Connection[Any]) -> Check:
