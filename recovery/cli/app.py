@@ -69,7 +69,7 @@ def _errors_shown() -> Iterator[None]:
     try:
         yield
     except RecoveryError as error:
-        typer.echo(f"prisma-recovery: {error.fact}\n  What to do: {error.remedy}\n  ({error.code})", err=True)
+        typer.echo(error.shown, err=True)
         raise typer.Exit(int(error.exit)) from None
     except KeyboardInterrupt:
         typer.echo("\nInterrupted. Nothing is lost: `prisma-recovery run` goes on from what is true.", err=True)
