@@ -10,6 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from recovery import __version__
+from recovery.cli.extras import register
 from recovery.errors import RecoveryError
 from recovery.replay.embedded import Embedded
 from states.answers import Exit
@@ -287,3 +288,6 @@ def pipeline(
         word = Word(tuple(repeat or ()), tuple(done or ()))
         code = run_pipeline(Session(options), _ask_database, _asker(), word)
     raise typer.Exit(int(code))
+
+
+register(app, _errors_shown, _asker)

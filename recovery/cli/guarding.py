@@ -3,7 +3,6 @@
 import os
 import signal
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -64,7 +63,9 @@ def guard(command: Sequence[str], *, strict: bool) -> NoReturn:
 
 def _give(content: bytes) -> None:
     """Puts back what was read of standard input, as a file without a name."""
-    with tempfile.TemporaryFile() as file:
+    from tempfile import TemporaryFile
+
+    with TemporaryFile() as file:
         file.write(content)
         file.seek(0)
         os.dup2(file.fileno(), 0)

@@ -1,8 +1,6 @@
 """What of the disk matters to how a command line is read: scripts of package.json, and where programs lead."""
 
-import json
 import os
-import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -37,7 +35,9 @@ class Disk:
         """See `Surroundings.real`."""
         if UNKNOWN in word:
             return word
-        path = str(self._cwd / (folder or ".") / word) if "/" in word else shutil.which(word)
+        from shutil import which
+
+        path = str(self._cwd / (folder or ".") / word) if "/" in word else which(word)
         return word if path is None else os.path.realpath(path)
 
     def _packages(self) -> Iterator[Path]:
@@ -51,6 +51,8 @@ class Disk:
 
 
 def _scripts(package: Path) -> dict[str, str]:
+    import json
+
     try:
         content = json.loads(package.read_bytes().decode("utf-8-sig"))
     except (OSError, ValueError, RecursionError):
