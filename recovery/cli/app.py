@@ -70,7 +70,10 @@ def _errors_shown() -> Iterator[None]:
     try:
         yield
     except RecoveryError as error:
+        from recovery.report import github
+
         typer.echo(error.shown, err=True)
+        github.tell(error, sys.stderr)
         raise typer.Exit(int(error.exit)) from None
     except KeyboardInterrupt:
         typer.echo("\nInterrupted. Nothing is lost: `prisma-recovery run` goes on from what is true.", err=True)

@@ -45,23 +45,25 @@ def register(
     """Adds the commands to `app`, and answers a shell that asks for completions.
 
     Args:
+        app: the command line.
         errors_shown: shows the errors that are raised within it, and exits.
         asker: gives what asks a person; None where nobody can be asked.
     """
     if _COMPLETE_VARIABLE in os.environ:
-        from typer.completion import completion_init
+        from typer import completion
 
-        completion_init()
+        completion.completion_init()  # type: ignore[attr-defined]  # not exported, and the only way to its shells
     app.add_typer(_guard(errors_shown, asker), name="guard")
 
     @app.command()
     def completions(shell: Annotated[Shell, typer.Argument(help="bash, zsh or fish.")]) -> None:
         """Print the script that makes a shell complete this program's commands and options."""
-        from typer.completion import get_completion_script
+        from typer import completion
 
-        typer.echo(
-            get_completion_script(prog_name="prisma-recovery", complete_var=_COMPLETE_VARIABLE, shell=shell.value)
+        script: str = completion.get_completion_script(  # type: ignore[attr-defined]  # as above
+            prog_name="prisma-recovery", complete_var=_COMPLETE_VARIABLE, shell=shell.value
         )
+        typer.echo(script)
 
 
 def _guard(
@@ -91,9 +93,7 @@ def _guard(
             guard(command, strict=bool(ctx.obj))
 
     @group.command("install")
-    def install_(
-        *, yes: Annotated[bool, typer.Option("--yes", help="Write it without asking.")] = False
-    ) -> None:
+    def install_(*, yes: Annotated[bool, typer.Option("--yes", help="Write it without asking.")] = False) -> None:
         """Put guard before the dangerous Prisma commands in package.json's scripts; the difference is shown first."""
         from recovery.cli.installing import install
 

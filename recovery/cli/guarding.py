@@ -63,7 +63,7 @@ def guard(command: Sequence[str], *, strict: bool) -> NoReturn:
 
 def _give(content: bytes) -> None:
     """Puts back what was read of standard input, as a file without a name."""
-    from tempfile import TemporaryFile
+    from tempfile import TemporaryFile  # noqa: PLC0415 - few commands need it
 
     with TemporaryFile() as file:
         file.write(content)

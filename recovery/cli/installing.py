@@ -22,6 +22,7 @@ def install(cwd: Path, ask: Callable[[str], str] | None, say: Callable[[str], No
         cwd: the working directory, absolute.
         ask: shows a prompt and returns what was typed; None where nobody can be asked.
         say: shows a text.
+        yes: it was agreed to beforehand.
 
     Raises:
         UsageError: `guard.no_package`, `guard.package_malformed`, `guard.package_unwritable`.
@@ -72,8 +73,8 @@ def _read(path: Path) -> str:
 
 
 def _difference(before: str, after: str) -> str:
-    lines = (text.replace("\r\n", "\n").splitlines() for text in (before, after))
-    return "\n".join(difflib.unified_diff(*lines, f"a/{_NAME}", f"b/{_NAME}", lineterm=""))
+    old, new = (text.replace("\r\n", "\n").split("\n") for text in (before, after))
+    return "\n".join(difflib.unified_diff(old, new, f"a/{_NAME}", f"b/{_NAME}", lineterm=""))
 
 
 def _write(path: Path, text: str) -> None:

@@ -1,7 +1,11 @@
 """`inspect`: what is in the database, read only."""
 
+import os
+import sys
+
 from recovery.cli.session import Session
 from recovery.pending import Compared
+from recovery.report import github
 from recovery.report.document import TargetDocument, document, encode
 from recovery.report.terminal import Terminal, console_of_output
 from recovery.world import Observer
@@ -29,6 +33,8 @@ def look(session: Session, *, as_json: bool, exit_code: bool) -> Exit:
         missing = set(inspected.history.missing_locally)
         failed: tuple[Evidence, ...] = tuple(observer.classify(name).evidence for name in names)
         compared = Compared() if failed or not inspected.history.pending else observer.compare(inspected)
+    if runner := github.of(os.environ, annotations=sys.stderr if as_json else sys.stdout):
+        runner.inspected(inspected.history, checks, failed, compared)
     identity = target.identity
     described = TargetDocument(identity.host, identity.database, identity.schema, identity.server_version)
     if as_json:

@@ -21,6 +21,7 @@ from recovery.prisma.cli import PrismaCli
 from recovery.prisma.project import find_launcher
 from recovery.prisma.sentinel import Sentinel, fingerprint, lasting, proven
 from recovery.replay.embedded import cache_folder
+from recovery.report import github
 from recovery.report.terminal import Terminal, console_of_output
 from recovery.secrets import Redactor
 from recovery.target import Target
@@ -93,7 +94,7 @@ def recover(
 ) -> Exit:
     """Starts a recovery or goes on with the unfinished one, and with `pipeline` runs its steps."""
     console = console_of_output()
-    emit: events.Sink = Terminal(console)
+    emit: events.Sink = github.beside(Terminal(console))
     if verbose:
         from recovery.report.log import beside
 
@@ -120,7 +121,7 @@ def recover(
 
 def run_pipeline(session: Session, ask_name: AskName, ask: Callable[[str], str] | None, word: Word) -> Exit:
     """Runs what is left of the last run's pipeline, if the gate is still open."""
-    emit = Terminal(console_of_output())
+    emit = github.beside(Terminal(console_of_output()))
     with _world(session, ask_name, emit) as (target, world), contextlib.ExitStack() as stack:
         store = session.store()
         last: Memory | None = None

@@ -33,6 +33,7 @@ class Command:
         shown: the command in words, without values of options.
         urls: values of `--url`; with `schemas`, `configs` and `files` all that are given, since the last one counts.
         stdin: it reads SQL from standard input.
+        exact: every option stands where Prisma reads it as one.
         bare: more arguments would make it another command, as `prisma db`.
     """
 
@@ -43,6 +44,7 @@ class Command:
     configs: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     stdin: bool = False
+    exact: bool = True
     bare: bool = False
 
 
@@ -59,12 +61,12 @@ _HELP = frozenset({"--help", "-h"})
 #: Options whose value is the next word, of all commands of Prisma 3 to 7.
 _VALUED = frozenset(
     {
-        "--schema", "--config", "--url", "--file", "--name", "-n", "--applied", "--rolled-back", "--output", "-o",
+        "--schema", "--config", "--url", "--file", "--name", "-n", "--applied", "--rolled-back", "--output",
         "--shadow-database-url", "--from-url", "--to-url", "--from-schema-datamodel", "--to-schema-datamodel",
         "--from-schema-datasource", "--to-schema-datasource", "--from-schema", "--to-schema", "--from-migrations",
         "--to-migrations", "--from-local-d1", "--to-local-d1", "--local-d1", "--generator", "--port", "-p", "--hostname",
         "--browser", "-b", "--datasource-provider", "--generator-provider", "--preview-features", "--schemas",
-        "--composite-type-depth", "--telemetry-information",
+        "--composite-type-depth", "--telemetry-information", "-o",
     }
 )  # fmt: skip
 
@@ -79,23 +81,24 @@ def classify(arguments: Iterable[str]) -> Command:
     options: dict[str, list[str]] = {}
     words: list[str] = []
     rest = iter(given)
-    for token in rest:
-        if not token.startswith("-") or token == "-":
-            words.append(token)
+    for word in rest:
+        if not word.startswith("-") or word == "-":
+            words.append(word)
             continue
-        name, equals, value = token.partition("=")
+        name, equals, value = word.partition("=")
         if equals:
             options.setdefault(name, []).append(value)
         elif name in _VALUED:
             options.setdefault(name, []).extend(_next(rest))
         else:
             options.setdefault(name, [])
-    loose = [token for token in given if not token.startswith("-")]
+    loose = [word for word in given if not word.startswith("-")]
     danger = _danger(words) or _danger(loose)
-    if danger in (None, Danger.OPEN) and _DATA_LOSS & options.keys():
+    if danger in (None, Danger.OPEN, Danger.DB_EXECUTE) and any(word.partition("=")[0] in _DATA_LOSS for word in given):
         danger = Danger.DATA_LOSS
-    # What stands behind `--` is for another to read, and what only a shell knows can hold one.
-    if _HELP & set(given) and "--" not in given and not any(UNKNOWN in token for token in given):
+    # Each level of Prisma's commands takes one `--` away and reads on; what only a shell knows can hold one.
+    exact = "--" not in given[1:] and not any(UNKNOWN in word for word in given)
+    if exact and "--" not in given and _HELP & set(given):
         danger = None
     return Command(
         danger,
@@ -105,6 +108,7 @@ def classify(arguments: Iterable[str]) -> Command:
         configs=tuple(options.get("--config", ())),
         files=tuple(options.get("--file", ())),
         stdin="--stdin" in options,
+        exact=exact,
         bare=not words or (len(words) == 1 and words[0].casefold() in _GROUPS),
     )
 

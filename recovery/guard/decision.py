@@ -13,10 +13,10 @@ _REMEDIES = {
     Danger.MIGRATE_DEV: _MIGRATE,
     Danger.MIGRATE_RESET: "Reset development databases only. If a migration failed on production, run "
     "`prisma-recovery run`; to go back, restore a backup.",
-    Danger.DB_PUSH: "Make a migration of the change with `prisma migrate dev` on a development database, commit it, and "
-    "deploy it with `prisma migrate deploy`.",
-    Danger.DB_EXECUTE: "To settle a failed migration, run `prisma-recovery run`, or `prisma migrate resolve` by hand; no "
-    "row of the ledger is ever written directly. Put other changes into a migration.",
+    Danger.DB_PUSH: "Make a migration of the change with `prisma migrate dev` on a development database, commit it, "
+    "and deploy it with `prisma migrate deploy`.",
+    Danger.DB_EXECUTE: "To settle a failed migration, run `prisma-recovery run`, or `prisma migrate resolve` by hand; "
+    "no row of the ledger is ever written directly. Put other changes into a migration.",
     Danger.DATA_LOSS: "Leave the option out on production: change the schema by a migration that keeps the data.",
     Danger.OPEN: "Write the command out, so that it can be read.",
 }

@@ -9,8 +9,8 @@ ASSIGNING = frozenset({"", "env", "cross-env", "cross-env-shell", "sudo", "doas"
 #: Programs that run scripts of package.json by name.
 RUNNERS = frozenset(
     {
-        "npm", "pnpm", "yarn", "yarnpkg", "bun", "npm-run-all", "npm-run-all2", "run-s", "run-p", "concurrently", "turbo",
-        "nx", "lerna", "wireit", "nr", "ni",
+        "npm", "pnpm", "yarn", "yarnpkg", "bun", "npm-run-all", "npm-run-all2", "run-s", "run-p", "concurrently",
+        "turbo", "nx", "lerna", "wireit", "nr", "ni",
     }
 )  # fmt: skip
 #: Scripts that these words run too.
@@ -39,7 +39,21 @@ FROM_INPUT = frozenset({"xargs", "parallel"})
 KNOWN = (
     TOOLS
     | FROM_INPUT
-    | {"exec", "x", "dlx", "run", "run-script", "rum", "urn", "command", "nohup", "setsid", "time", "stdbuf", "corepack"}
+    | {
+        "exec",
+        "x",
+        "dlx",
+        "run",
+        "run-script",
+        "rum",
+        "urn",
+        "command",
+        "nohup",
+        "setsid",
+        "time",
+        "stdbuf",
+        "corepack",
+    }
 ) - {""}
 
 _FOLDER = {
@@ -64,6 +78,7 @@ _VALUED = {
     **dict.fromkeys(("sudo", "doas"), frozenset({"-u", "-g", "-C", "--user", "--group"})),
     "env": frozenset({"-u", "--unset"}),
 }
+
 
 def entering(name: str, around: Around) -> Around:
     """What a program changes by itself."""

@@ -180,7 +180,8 @@ class _Finder:
         if tool not in launchers.RUNNERS or not word:
             return []
         _, scripts = self._surroundings.scripts(around.folder)
-        wanted = re.sub(r"^(?:npm|pnpm|yarn|bun|node):", "", word.split()[0] if word.split() else "")
+        first = next(iter(word.split()), "")
+        wanted = re.sub(r"^(?:npm|pnpm|yarn|bun|node):", "", first)
         wanted = wanted.replace(UNKNOWN, "")
         names = launchers.LIFECYCLE.get(wanted, (wanted,))
         return [name for name in scripts if any(name == each or fnmatchcase(name, each) for each in names)]
@@ -189,9 +190,7 @@ class _Finder:
         """A script is called `prisma`, and a package manager takes it before the program of that name."""
         return bool(self._scripts(word, (), tool, around, look=True))
 
-    def _scripts(
-        self, word: str, rest: tuple[str, ...], tool: str, around: Around, *, look: bool = False
-    ) -> bool:
+    def _scripts(self, word: str, rest: tuple[str, ...], tool: str, around: Around, *, look: bool = False) -> bool:
         """Whether `word` names scripts of package.json; unless only to `look`, what they run is found too."""
         names = self._names(word, tool, around)
         if look or not names:

@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 #: Answers for a host name; a resolver that is slower is taken for none.
 _LOOKUP_SECONDS = 2.0
 _LOCAL = "this machine"
+_LOCAL_NAMES = ("localhost", "ip6-localhost", "0.0.0.0", "::")  # noqa: S104 - names
 _POSTGRES = frozenset({"postgres", "postgresql"})
 _NAMED = "the host of production stands in it where no host is looked for"
 _SUPABASE = re.compile(r"db\.([a-z0-9]+)\.supabase\.(?:co|com|in|net)")
@@ -143,7 +144,7 @@ def _hosts(netloc: str) -> list[str]:
 def _server(host: str) -> str:
     """One name for all names that are known to be the same server's."""
     name = unquote(host).strip().lower().rstrip(".")
-    if name.startswith("/") or name in ("localhost", "ip6-localhost", "0.0.0.0", "::", socket.gethostname().lower()):
+    if name.startswith("/") or name in (*_LOCAL_NAMES, socket.gethostname().lower()):
         return _LOCAL
     if name.endswith(".localhost") or (_is_address(name) and ipaddress.ip_address(name.strip("[]")).is_loopback):
         return _LOCAL

@@ -57,7 +57,8 @@ class _Reader:
         for url in self._command.urls:
             self._add(self._expanded(url), "--url")
         # An explicit URL is the only one, but that `migrate dev` empties a shadow database besides.
-        if not self._command.urls or self._command.danger in (Danger.MIGRATE_DEV, Danger.OPEN):
+        shadow = self._command.danger in (Danger.MIGRATE_DEV, Danger.OPEN)
+        if not self._command.urls or not self._command.exact or shadow:
             self._project()
         return Reach(tuple(dict.fromkeys(self._candidates)), tuple(dict.fromkeys(self._unclear)))
 

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
-from json.decoder import scanstring
+from itertools import pairwise
 
 from recovery.guard.parsing import find, is_assignment
 from recovery.guard.shell import Segment, UnreadableError, Word, split
@@ -72,7 +72,7 @@ def edited(package: str) -> tuple[str, tuple[str, ...]]:
     unclear = []
     parts, position = [], 0
     for name, start, end in _script_values(package):
-        old, _ = scanstring(package, start + 1)
+        old = json.loads(package[start:end])
         new = guarded(old)
         if new is None:
             unclear.append(name)
@@ -94,7 +94,7 @@ def _command(segment: Segment) -> Word | None:
 
 def _is_guarded(segment: Segment) -> bool:
     words = [word.text.rpartition("/")[2] for word in segment.words]
-    return any(pair == ("prisma-recovery", "guard") for pair in zip(words, words[1:], strict=False))
+    return any(pair == ("prisma-recovery", "guard") for pair in pairwise(words))
 
 
 def _to_guard(segment: Segment, word: Word) -> bool:
@@ -116,7 +116,7 @@ def _members(text: str, start: int) -> Iterator[tuple[str, int, int]]:
     decoder = json.JSONDecoder()
     at = _skip(text, start + 1)
     while text[at] != "}":
-        key, at = scanstring(text, at + 1)
+        key, at = decoder.raw_decode(text, at)
         begin = _skip(text, _skip(text, at) + 1)
         _, at = decoder.raw_decode(text, begin)
         yield key, begin, at

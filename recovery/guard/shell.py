@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-#: Stands in a word for what only the shell knows; `\0NAME\0` for the plain value of a variable. No argument holds a NUL.
+#: Stands in a word for what only the shell knows; `\0NAME\0` for a variable's plain value. No argument holds a NUL.
 UNKNOWN = "\0"
 _VARIABLE = re.compile(r"\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))")
 _SPECIAL = re.compile(r"\$(?:\{[^{}`$'\"\\]*\}|[@*#?$!\d-])")
