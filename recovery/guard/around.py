@@ -33,7 +33,7 @@ class Around:
         return replace(self, assigned=((name, value), *self.assigned))
 
     def reading(self, *files: str) -> "Around":
-        """The same with variables of `.env` files; without any, it is only open whether the environment's come first."""
+        """The same with variables of `.env` files; without any, it is open whether the environment's come first."""
         return replace(self, files=(*self.files, *files), layered=True)
 
     def within(self, folder: str | None) -> "Around":

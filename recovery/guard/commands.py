@@ -64,9 +64,9 @@ _VALUED = frozenset(
         "--schema", "--config", "--url", "--file", "--name", "-n", "--applied", "--rolled-back", "--output",
         "--shadow-database-url", "--from-url", "--to-url", "--from-schema-datamodel", "--to-schema-datamodel",
         "--from-schema-datasource", "--to-schema-datasource", "--from-schema", "--to-schema", "--from-migrations",
-        "--to-migrations", "--from-local-d1", "--to-local-d1", "--local-d1", "--generator", "--port", "-p", "--hostname",
-        "--browser", "-b", "--datasource-provider", "--generator-provider", "--preview-features", "--schemas",
-        "--composite-type-depth", "--telemetry-information", "-o",
+        "--to-migrations", "--from-local-d1", "--to-local-d1", "--local-d1", "--generator", "--port", "-p",
+        "--hostname", "--browser", "-b", "--datasource-provider", "--generator-provider", "--preview-features",
+        "--schemas", "--composite-type-depth", "--telemetry-information", "-o",
     }
 )  # fmt: skip
 
@@ -94,7 +94,8 @@ def classify(arguments: Iterable[str]) -> Command:
             options.setdefault(name, [])
     loose = [word for word in given if not word.startswith("-")]
     danger = _danger(words) or _danger(loose)
-    if danger in (None, Danger.OPEN, Danger.DB_EXECUTE) and any(word.partition("=")[0] in _DATA_LOSS for word in given):
+    told = any(word.partition("=")[0] in _DATA_LOSS for word in given)
+    if told and danger in (None, Danger.OPEN, Danger.DB_EXECUTE):
         danger = Danger.DATA_LOSS
     # Each level of Prisma's commands takes one `--` away and reads on; what only a shell knows can hold one.
     exact = "--" not in given[1:] and not any(UNKNOWN in word for word in given)

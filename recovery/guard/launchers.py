@@ -13,6 +13,8 @@ RUNNERS = frozenset(
         "turbo", "nx", "lerna", "wireit", "nr", "ni",
     }
 )  # fmt: skip
+#: Those that run one, and hand it all that stands behind its name.
+SINGLE = frozenset({"npm", "pnpm", "yarn", "yarnpkg", "bun"})
 #: Scripts that these words run too.
 LIFECYCLE = {
     "t": ("test",),
@@ -93,6 +95,13 @@ def entering(name: str, around: Around) -> Around:
     return around
 
 
+def tool(name: str, before: str) -> str:
+    """Whose options stand behind the word `name`: its own, or those of the program before it."""
+    if name in ("exec", "x", "dlx"):  # no scripts are meant behind these
+        return "npx"
+    return name if name in TOOLS else before
+
+
 def is_package(word: str) -> bool:
     """Whether an option's value is a package to install, and no command."""
     return word in _PACKAGE
@@ -111,7 +120,7 @@ def option(tool: str, word: str, following: str, around: Around) -> tuple[Around
         return around.reading(value), apart
     if tool == "env" and re.match(r"-(?:$|[iu]|-unset|-ignore)", name):
         return around.reading(), apart and name in _VALUED["env"]
-    if name in _WORKSPACE and tool in RUNNERS:
+    if name in _WORKSPACE and tool in RUNNERS | {"npx", "pnpx"}:
         return around.within(None), False
     return around, apart and name in _VALUED.get(tool, ())
 

@@ -27,6 +27,7 @@ _DANGEROUS_WORDS = re.compile(
 )
 #: Scripts that call each other twice grow beyond all bounds.
 _MOST_TEXTS = 500
+_MOST_DEEP = 20
 #: Shell commands after which nothing is known of the environment.
 _CHANGING = frozenset({".", "source", "eval", "unset", "alias", "trap", "set", "read", "declare", "typeset"})
 
@@ -78,6 +79,7 @@ class _Finder:
     def __init__(self, surroundings: Surroundings) -> None:
         self._surroundings = surroundings
         self._running: list[tuple[str | None, str]] = []
+        self._reading: list[str] = []
         self._texts = 0
         self.invocations: list[Invocation] = []
         self.unclear: list[str] = []
@@ -120,11 +122,13 @@ class _Finder:
                 index += taken and not (hidden or _is_text(following))
             elif is_assignment(word) and tool in launchers.ASSIGNING:
                 around = around.assigning(word)
+            elif self._scripts(word, words[index + 1 :], tool, around) and _takes_the_rest(words, index, tool):
+                return len(words), around, open_ended
             elif name in launchers.KNOWN:
-                tool = name if name in launchers.TOOLS else tool
+                tool = launchers.tool(name, tool)
                 open_ended = open_ended or name in launchers.FROM_INPUT
                 around = launchers.entering(name, around)
-            elif self._scripts(word, words[index + 1 :], tool, around) or re.fullmatch(r"\d+(?:\.\d+)?[smhd]?", word):
+            elif self._is_script(word, tool, around) or re.fullmatch(r"\d+(?:\.\d+)?[smhd]?", word):
                 pass
             elif is_prisma(self._surroundings.real(word, around.folder)):
                 break
@@ -135,10 +139,19 @@ class _Finder:
 
     def text(self, text: str, around: Around) -> None:
         """A text that a shell reads, or may read."""
-        self._texts += 1
-        if self._texts > _MOST_TEXTS:
-            self.unclear.append("its scripts call too many others")
+        if text in self._reading:  # a word of the shell that is no other when it is read again, as `$`
             return
+        self._texts += 1
+        if self._texts > _MOST_TEXTS or (len(self._reading) > _MOST_DEEP and _dangerous_words(text)):
+            self.unclear.append("its scripts or texts hold too many others")
+            return
+        if len(self._reading) > _MOST_DEEP:
+            return
+        self._reading.append(text)
+        self._read(text, around)
+        self._reading.pop()
+
+    def _read(self, text: str, around: Around) -> None:
         start = len(self.invocations)
         here = replace(around, nested=True)
         try:
@@ -183,8 +196,9 @@ class _Finder:
         first = next(iter(word.split()), "")
         wanted = re.sub(r"^(?:npm|pnpm|yarn|bun|node):", "", first)
         wanted = wanted.replace(UNKNOWN, "")
-        names = launchers.LIFECYCLE.get(wanted, (wanted,))
-        return [name for name in scripts if any(name == each or fnmatchcase(name, each) for each in names)]
+        known = launchers.LIFECYCLE.get(wanted, ())
+        others = [name for name in scripts if name == wanted or fnmatchcase(name, wanted)]
+        return [*(name for name in known if any(f"{when}{name}" in scripts for when in ("pre", "", "post"))), *others]
 
     def _is_script(self, word: str, tool: str, around: Around) -> bool:
         """A script is called `prisma`, and a package manager takes it before the program of that name."""
@@ -208,6 +222,14 @@ class _Finder:
                     self.text(text + more, inside)
                 self._running.pop()
         return True
+
+
+def _takes_the_rest(words: tuple[str, ...], index: int, tool: str) -> bool:
+    """Whether all that stands behind a script's name is the script's; in doubt not."""
+    before, name = words[index - 1], words[index].rpartition("/")[2]
+    return tool in launchers.SINGLE and (
+        before in ("run", "run-script") or (before == tool and name not in launchers.KNOWN)
+    )
 
 
 def _is_text(word: str) -> bool:

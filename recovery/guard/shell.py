@@ -57,6 +57,7 @@ class _Reader:
         self._words: list[Word] = []
         self._segments: list[Segment] = []
         self._into_file = False
+        self._quoted = False
 
     def segments(self) -> tuple[Segment, ...]:
         while self._at < len(self._text):
@@ -84,7 +85,7 @@ class _Reader:
         elif found := _OPERATOR.match(text, at):
             self._at = found.end()
             self._end_segment(found[0])
-        elif char.isspace():
+        elif char in " \t":
             self._end_word()
             self._at += 1
         elif char == "#" and self._start is None:
@@ -148,15 +149,17 @@ class _Reader:
         if self._start is None:
             self._start = self._at
         self._word.append(part)
+        self._quoted = self._quoted or self._text[self._at] in "\\'\""
 
     def _end_word(self) -> None:
         if self._start is None:
             return
         word = Word("".join(self._word), self._start)
-        self._word, self._start = [], None
+        keyword = not self._quoted and word.text.removesuffix(UNKNOWN) in _KEYWORDS
+        self._word, self._start, self._quoted = [], None, False
         if self._into_file:
             self._into_file = False
-        elif self._words or word.text.removesuffix(UNKNOWN) not in _KEYWORDS:
+        elif self._words or not keyword:
             self._words.append(word)
 
     def _end_segment(self, operator: str) -> None:
