@@ -65,7 +65,7 @@ def _read(path: Path) -> str:
     try:
         return path.read_bytes().decode()
     except OSError as error:
-        raise _unusable(path, error) from error
+        raise _unusable(path, error.strerror) from error
     except UnicodeDecodeError as error:
         raise UsageError(
             "guard.package_malformed", f"{path} is not UTF-8. Nothing was done.", "Save it as UTF-8."
@@ -79,9 +79,9 @@ def _difference(before: str, after: str) -> str:
 
 def _write(path: Path, text: str) -> None:
     """All of it or nothing: a file beside it takes its place."""
+    if not os.access(path, os.W_OK):  # a file beside it could be put there all the same
+        raise _unusable(path, "it is read only")
     try:
-        if not os.access(path, os.W_OK):  # a file beside it could be put there all the same
-            raise PermissionError(0, "it is read only")
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{_NAME}.")
         try:
             with os.fdopen(handle, "wb") as file:
@@ -95,12 +95,12 @@ def _write(path: Path, text: str) -> None:
                 Path(name).unlink()
             raise
     except OSError as error:
-        raise _unusable(path, error) from error
+        raise _unusable(path, error.strerror) from error
 
 
-def _unusable(path: Path, error: OSError) -> UsageError:
+def _unusable(path: Path, reason: str | None) -> UsageError:
     return UsageError(
         "guard.package_unwritable",
-        f"{path} cannot be read or written ({error.strerror}). Nothing was changed.",
+        f"{path} cannot be read or written ({reason}). Nothing was changed.",
         "Give this user permission to the file and its folder.",
     )

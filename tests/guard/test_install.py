@@ -78,6 +78,7 @@ def test_all_else_of_the_file_stays() -> None:
     end=st.text(alphabet=" \n\t"),
 )
 def test_any_package_stays_as_it_is_but_for_guard(
+    *,
     scripts: dict[str, str],
     indent: int | str | None,
     ascii_only: bool,
