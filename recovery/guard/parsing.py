@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from recovery.guard import launchers
 from recovery.guard.around import Around, Surroundings
 from recovery.guard.commands import Command, classify
-from recovery.guard.shell import UNKNOWN, Segment, UnreadableError, split
+from recovery.guard.shell import UNKNOWN, Segment, split
 
 _PRISMA = re.compile(
     r"(?:.*/|.*npm:)?(?:@prisma/cli|prisma2?)(?:@[^/]*)?(?:\.(?:cmd|ps1|exe|[cm]?js))?"
@@ -156,7 +156,7 @@ class _Finder:
         here = replace(around, nested=True)
         try:
             segments = split(text)
-        except UnreadableError as error:
+        except ValueError as error:
             if _dangerous_words(text):
                 self.unclear.append(f"a shell's text can't be read ({error})")
             return

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
 from recovery.guard.parsing import find, is_assignment
-from recovery.guard.shell import Segment, UnreadableError, Word, split
+from recovery.guard.shell import Segment, Word, split
 
 #: What is put before a command.
 GUARD = "prisma-recovery guard -- "
@@ -38,7 +38,7 @@ def guarded(script: str) -> str | None:
     """
     try:
         segments = split(script)
-    except UnreadableError:
+    except ValueError:
         found = find(("sh", "-c", script), _Alone())
         return None if found.unclear or found.invocations else script
     starts = []

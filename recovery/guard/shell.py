@@ -14,10 +14,6 @@ _KEYWORDS = frozenset({"if", "then", "else", "elif", "while", "until", "do", "!"
 _EXPANDING = frozenset("*?[]{}")
 
 
-class UnreadableError(ValueError):
-    """What the text runs can't be told from it; the message says why."""
-
-
 @dataclass(frozen=True, slots=True)
 class Word:
     """A word without its quotes; `start` is where it begins in the text."""
@@ -43,7 +39,7 @@ def split(text: str) -> tuple[Segment, ...]:
     """The simple commands of `text`, in their order; redirections are left out.
 
     Raises:
-        UnreadableError: a quote without its end, a command in a command, a document in the text.
+        ValueError: a quote without its end, a command in a command, a document in the text.
     """
     return _Reader(text).segments()
 
@@ -102,7 +98,7 @@ class _Reader:
             char = self._text[self._at : self._at + 1]
             following = self._text[self._at + 1 : self._at + 2]
             if not char:
-                raise UnreadableError("a quote has no end")
+                raise ValueError("a quote has no end")
             if char == '"':
                 self._at += 1
                 return
@@ -121,7 +117,7 @@ class _Reader:
         elif found := _SPECIAL.match(self._text, self._at):
             self._add(UNKNOWN * 2)
         elif self._text[self._at] == "`" or self._text[self._at + 1 : self._at + 2] in ("(", "{", "'", '"'):
-            raise UnreadableError("it runs a command inside another, or computes a word")
+            raise ValueError("it runs a command inside another, or computes a word")
         else:
             self._add("$")
             self._at += 1
@@ -130,9 +126,9 @@ class _Reader:
 
     def _redirect(self, operator: str) -> None:
         if operator == "<" and self._text.startswith("<<", self._at):
-            raise UnreadableError("it holds a document")
+            raise ValueError("it holds a document")
         if self._text[self._at + len(operator) : self._at + len(operator) + 1] == "(":
-            raise UnreadableError("it runs a command inside another")
+            raise ValueError("it runs a command inside another")
         if "".join(self._word).isdecimal():  # the number of a file, as in `2>&1`
             self._word, self._start = [], None
         self._end_word()
@@ -142,7 +138,7 @@ class _Reader:
     def _closing(self, quote: str, start: int) -> int:
         end = self._text.find(quote, start)
         if end < 0:
-            raise UnreadableError("a quote has no end")
+            raise ValueError("a quote has no end")
         return end
 
     def _add(self, part: str) -> None:
