@@ -71,8 +71,8 @@ _VALUED = frozenset(
 )  # fmt: skip
 
 
-def classify(arguments: Iterable[str]) -> Command:
-    """What `prisma ARGUMENTS` does.
+def classify(arguments: Iterable[str], *, certain: bool = True) -> Command:
+    """What `prisma ARGUMENTS` does; `certain`: they are Prisma's to the end, so `--help` among them is Prisma's too.
 
     Options are looked for wherever they stand. An option that takes the next word is read both ways, so that a
     word is never hidden behind an option that this Prisma doesn't know.
@@ -99,7 +99,7 @@ def classify(arguments: Iterable[str]) -> Command:
         danger = Danger.DATA_LOSS
     # Each level of Prisma's commands takes one `--` away and reads on; what only a shell knows can hold one.
     exact = "--" not in given[1:] and not any(UNKNOWN in word for word in given)
-    if exact and "--" not in given and _HELP & set(given):
+    if certain and exact and "--" not in given and _HELP & set(given):
         danger = None
     return Command(
         danger,

@@ -35,8 +35,7 @@ class Meeting:
         Raises:
             UsageError, JournalError: see `pinned`.
         """
-        folders = {each.around.folder or "." for each in dangerous} | {"."}
-        pins = pinned(tuple((self._cwd / folder).absolute() for folder in sorted(folders)))
+        pins = pinned(self._folders(dangerous))
         if not pins:
             shown = dangerous[0].command.shown if dangerous else "A command in this"
             warning = f"`{shown}` must never meet production, and which database that is nobody said: set [production]."
@@ -45,6 +44,15 @@ class Meeting:
             return unreadable(unclear, _said(pins)), ""
         refusals = (decide(self._facts(each, pins)) for each in dangerous)
         return next((each for each in refusals if each is not None), None), ""
+
+    def _folders(self, dangerous: Sequence[Invocation]) -> tuple[Path, ...]:
+        """Where the settings may be: here, where a command runs, and where its schema is."""
+        found = {self._cwd: None}
+        for each in dangerous:
+            folder = (self._cwd / (each.around.folder or ".")).absolute()
+            schemas = [folder / named for named in each.command.schemas if UNKNOWN not in named]
+            found |= dict.fromkeys((folder, *(above for schema in schemas for above in list(schema.parents)[:2])))
+        return tuple(found)
 
     def _facts(self, invocation: Invocation, pins: tuple[Pin, ...]) -> Facts:
         command = invocation.command

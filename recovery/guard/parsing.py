@@ -94,7 +94,8 @@ class _Finder:
         for position in range(index, len(words)):
             word = words[position]
             if position == index or is_prisma(word):
-                self.invocations.append(Invocation(classify((*words[position + 1 :], *more)), around))
+                command = classify((*words[position + 1 :], *more), certain=not around.unclear)
+                self.invocations.append(Invocation(command, around))
                 # What stands before a second one was not read as a launcher.
                 around = around.doubting("which word of the command is Prisma can't be told")
             if _is_text(word):
@@ -112,7 +113,7 @@ class _Finder:
             if is_prisma(word) and not self._is_script(word, tool, around):
                 break
             if _is_text(word):
-                self.text(word.removeprefix("-S"), around)
+                self.text(re.sub(r"^(?:--?[\w-]+=|-S)", "", word), around)
                 self._scripts(word, (), tool, around)
             elif word.startswith("-"):
                 following = words[index + 1] if index + 1 < len(words) else ""
@@ -160,8 +161,11 @@ class _Finder:
             if _dangerous_words(text):
                 self.unclear.append(f"a shell's text can't be read ({error})")
             return
-        for segment in segments:
-            here = self._segment(segment, here)
+        for index, segment in enumerate(segments):
+            after = self._segment(segment, here)
+            if after != here and not _surely(segments, index):
+                after = after.doubting("whether the shell comes to a `cd` or `export` can't be told")
+            here = after
         dangerous = any(each.command.danger for each in self.invocations[start:])
         if not dangerous and "prisma" in text.lower() and _dangerous_words(text):
             self.unclear.append("a text names Prisma and a dangerous command, and how it runs them can't be told")
@@ -169,6 +173,8 @@ class _Finder:
     def _segment(self, segment: Segment, here: Around) -> Around:
         """One command of a text; what is around those that follow."""
         words = segment.texts
+        if not words:
+            return here
         own = here
         while words and is_assignment(words[0]):
             own, words = own.assigning(words[0]), words[1:]
@@ -222,6 +228,16 @@ class _Finder:
                     self.text(text + more, inside)
                 self._running.pop()
         return True
+
+
+def _surely(segments: tuple[Segment, ...], index: int) -> bool:
+    """Whether what a segment changes holds for all that follow: in the same shell, without a condition."""
+    if any(each.keyword or each.ended_by in ("(", ")", "|", "|&", "&", "||") for each in segments):
+        return False
+    chained = all(each.ended_by in ("&&", "") for each in segments[index:])
+    alone = index == 0 or segments[index - 1].ended_by != "&&"
+    # What follows in a chain runs only if all before it succeeded; `cd` can fail.
+    return chained or (alone and segments[index].texts[:1] == ("export",))
 
 
 def _takes_the_rest(words: tuple[str, ...], index: int, tool: str) -> bool:

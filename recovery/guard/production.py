@@ -51,14 +51,20 @@ class Pin:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a URL leads: hosts and database as written, and the names of its servers. Holds no secret."""
+    """Where a URL leads. Holds no secret.
+
+    Attributes:
+        hosts: as written.
+        servers: names of the server.
+        databases: what it could be named; drivers read a path of several parts differently. None for the default one.
+    """
 
     hosts: tuple[str, ...]
     servers: frozenset[str]
-    database: str | None
+    databases: frozenset[str]
 
     def __str__(self) -> str:
-        return " on ".join(part for part in (self.database, ",".join(self.hosts)) if part)
+        return " on ".join(part for part in (" or ".join(sorted(self.databases)), ",".join(self.hosts)) if part)
 
 
 def pin(host: str | None, database: str | None, source: str) -> Pin:
@@ -69,7 +75,9 @@ def pin(host: str | None, database: str | None, source: str) -> Pin:
 def pin_of(url: str, source: str) -> Pin | None:
     """Production as a URL names it; None if that can't be read."""
     found = place(url)
-    return Pin(found.hosts[0], found.servers, found.database, source) if isinstance(found, Place) else None
+    if not isinstance(found, Place):
+        return None
+    return Pin(found.hosts[0], found.servers, next(iter(found.databases), None), source)
 
 
 def place(url: str) -> Place | str | None:
@@ -93,8 +101,9 @@ def place(url: str) -> Place | str | None:
         servers.add(f"supabase {user.rpartition('.')[2].lower()}")
     for text in query.get("options", ()):
         servers |= {f"neon {found.lower()}" for found in re.findall(r"endpoint=([\w-]+)", text.replace("-pooler", ""))}
-    named = query.get("dbname") or [parts.path.removeprefix("/")]
-    return Place(tuple(hosts) or ("localhost",), frozenset(servers), unquote(named[-1]) or None)
+    path = parts.path.removeprefix("/")
+    named = frozenset(unquote(name) for name in (*query.get("dbname", ()), path, path.partition("/")[0]) if name)
+    return Place(tuple(hosts) or ("localhost",), frozenset(servers), named)
 
 
 def compare(url: str, pinned: Pin, addresses: Addresses) -> tuple[Answer, str]:
@@ -108,7 +117,7 @@ def compare(url: str, pinned: Pin, addresses: Addresses) -> tuple[Answer, str]:
         return (Answer.UNKNOWN, _NAMED) if named else (Answer.OTHER, "no PostgreSQL")
     if isinstance(found, str):
         return Answer.UNKNOWN, found
-    if None not in (pinned.database, found.database) and pinned.database != found.database:
+    if pinned.database is not None and found.databases and pinned.database not in found.databases:
         return Answer.OTHER, str(found)
     if pinned.host is None or pinned.servers & found.servers:
         return Answer.SAME, str(found)
@@ -170,7 +179,8 @@ def look_up(host: str) -> frozenset[str] | None:
 
     def ask() -> None:
         try:
-            found.append(frozenset(str(each[4][0]) for each in socket.getaddrinfo(host, None)))
+            addresses = (str(each[4][0]) for each in socket.getaddrinfo(host, None))
+            found.append(frozenset(each.removeprefix("::ffff:") for each in addresses))
         except socket.gaierror as error:
             if error.errno == socket.EAI_NONAME:
                 found.append(frozenset())

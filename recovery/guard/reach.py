@@ -73,10 +73,13 @@ class _Reader:
             self._unclear.append("neither a schema nor prisma.config here says where the URL comes from")
         self._take([self._folder / ".env"])
         self._take(self._folder / file for each in named for file in each.files)
-        mode = self._environ.get("NODE_ENV") or "development"
+        known = {**self._environ, **dict(reversed(self._around.assigned))}
+        mode, loaded = known.get("NODE_ENV") or "development", known.get("DOTENV_CONFIG_PATH")
         self._take(self._folder / self._expanded(file).replace("{NODE_ENV}", mode) for file in self._around.files)
+        self._take([self._folder / self._expanded(loaded)] if loaded else [])
+        own = self._around.layered or bool(loaded) or any(each.layered for each in named)
         for variable in dict.fromkeys((*variables, *_USUAL)):
-            self._variable(variable, own=self._around.layered or any(each.layered for each in named))
+            self._variable(variable, own=own)
 
     def _schemas(self) -> Iterator[Named]:
         for named in self._command.schemas or (None,):
@@ -119,7 +122,7 @@ class _Reader:
         assigned = next((value for key, value in self._around.assigned if key == name), None)
         if assigned is not None:
             self._add(self._expanded(assigned), f"{name} in the command")
-        elif self._environ.get(name):
+        if self._environ.get(name) and (assigned is None or self._around.layered):
             self._add(self._environ[name], f"{name} in the environment")
         if not own and (assigned or self._environ.get(name)):
             return

@@ -26,6 +26,9 @@ _PLAIN = frozenset(
 _COMPUTING = (
     (r"process\s*\.\s*env(?!\s*(?:\?\.|\.)\s*\w|\s*(?:\?\.)?\[\s*[\"'`]\w+[\"'`]\s*\])|\benv\((?!\s*[\"'`]\w+[\"'`]\s*\))",
      "reads variables whose names can't be told"),
+    (r"\bprocess\b(?!\s*\.\s*(?:env|cwd|exit|platform|argv)\b|\s+from\b|[\"'`])|\bimport\.meta\b|\b(?:Bun|Deno)\b",
+     "reads the environment by another name"),
+    (r"(?<![\w.\"'`/])env\s*(?:\?\.|\.|\[)", "reads the environment by another name"),
     (r"\$\{|[\"'`]\s*\+|\+\s*[\"'`]|\.(?:replace|replaceAll|concat|slice|substring)\(", "puts a text together"),
     (r"\.(?:host|hostname|pathname|href|port)\s*=[^=]", "changes a URL"),
     (r"\b(?:readFile\w*|loadEnvFile|fetch|eval|Function|exec\w*|spawn\w*|atob)\s*\(|\bBuffer\b",

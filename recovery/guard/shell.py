@@ -24,10 +24,16 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One simple command: its words behind keywords such as `then`, and the operator that ends it."""
+    """One simple command.
+
+    Attributes:
+        ended_by: the operator behind it, as `&&`; empty at the end.
+        keyword: a keyword such as `then` stands before it.
+    """
 
     words: tuple[Word, ...]
     ended_by: str
+    keyword: bool
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -54,6 +60,7 @@ class _Reader:
         self._segments: list[Segment] = []
         self._into_file = False
         self._quoted = False
+        self._keyword = False
 
     def segments(self) -> tuple[Segment, ...]:
         while self._at < len(self._text):
@@ -151,16 +158,20 @@ class _Reader:
         if self._start is None:
             return
         word = Word("".join(self._word), self._start)
-        keyword = not self._quoted and word.text.removesuffix(UNKNOWN) in _KEYWORDS
+        keyword = not self._quoted and word.text.removesuffix(UNKNOWN) in _KEYWORDS and not self._words
         self._word, self._start, self._quoted = [], None, False
         if self._into_file:
             self._into_file = False
-        elif self._words or not keyword:
+        elif keyword:
+            self._keyword = True
+        else:
             self._words.append(word)
 
     def _end_segment(self, operator: str) -> None:
         self._end_word()
         self._into_file = False
         if self._words:
-            self._segments.append(Segment(tuple(self._words), operator))
-        self._words = []
+            self._segments.append(Segment(tuple(self._words), operator, self._keyword))
+        elif operator in ("(", ")"):
+            self._segments.append(Segment((), operator, self._keyword))
+        self._words, self._keyword = [], False

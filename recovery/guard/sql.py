@@ -1,6 +1,7 @@
 """Whether SQL for `db execute` is harmless to Prisma's ledger: a list of what is, and nothing else passes."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from recovery.replay.script import ScriptError, tree
@@ -43,12 +44,21 @@ _FUNCTIONS = frozenset(
 def ledger_write(sql: bytes) -> str:
     """Why SQL may write to the ledger; empty if it surely doesn't."""
     try:
-        statements = tree(sql.decode("utf-8-sig"))
+        text = sql.decode("utf-8-sig")
+        whole = _statements(text)
     except ScriptError:
         return "its SQL cannot be read by PostgreSQL's grammar"
     except UnicodeDecodeError:
         return "its SQL is not UTF-8"
-    return next((why for node, body in statements if (why := _why(node, body))), "")
+    # With a driver's adapter Prisma cuts at every semicolon, in a comment too, and what comes behind it is run.
+    for piece in text.split(";"):
+        with suppress(ScriptError):
+            whole = whole or _statements(piece)
+    return whole
+
+
+def _statements(text: str) -> str:
+    return next((why for node, body in tree(text) if (why := _why(node, body))), "")
 
 
 def _why(node: str, body: Any) -> str:

@@ -170,6 +170,11 @@ def test_a_configuration_says_where_it_goes(project: Project) -> None:
         "const url = process.env.DATABASE_URL.replace('dev', 'prod');",
         "const url = JSON.parse(readFileSync('secrets.json', 'utf8')).url;",
         "const url = require(process.env.FILE);",
+        "const e = process; const url = e.env.X;",
+        'import { env } from "node:process"; const url = env.X;',
+        'const url = process["env"].X;',
+        "const url = import.meta.env.X;",
+        "const url = Bun.env.X;",
     ],
 )
 def test_a_configuration_that_cannot_be_followed_is_refused(project: Project, code: str) -> None:
@@ -178,6 +183,27 @@ def test_a_configuration_that_cannot_be_followed_is_refused(project: Project, co
     assert project.code("prisma db push", DATABASE_URL=DEVELOPMENT) == "guard.unclear"
     assert project.code("prisma db push", DATABASE_URL=PRODUCTION) == "guard.production"
     assert project.code("prisma migrate deploy", DATABASE_URL=PRODUCTION) == ""
+
+
+def test_files_that_the_environment_names_count(project: Project) -> None:
+    """The variable of dotenv itself, and the mode that bun chooses its files by."""
+    project.write("prisma.config.ts", CONFIG.format('import "dotenv/config";', 'datasource: { url: env("MAIN_URL") }'))
+    project.write(".env", f"MAIN_URL={DEVELOPMENT}\n")
+    project.write(".env.production", f"MAIN_URL={PRODUCTION}\nDATABASE_URL={PRODUCTION}\n")
+    assert project.code("prisma db push") == ""
+    assert project.code("prisma db push", DOTENV_CONFIG_PATH=".env.production") == "guard.production"
+    assert project.code("env NODE_ENV=production bunx prisma db push") == "guard.production"
+    assert project.code("env NODE_ENV=test bunx prisma db push") == ""
+
+
+def test_the_settings_beside_a_schema_elsewhere_count(project: Project, tmp_path: Path) -> None:
+    """A project that is worked on from another folder keeps its production."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    line = ["npx", "prisma", "db", "push", "--schema", str(project.folder / "prisma" / "schema.prisma")]
+    refusal = judge(line, elsewhere, {"DATABASE_URL": PRODUCTION}, strict=False).refusal
+    assert refusal is not None
+    assert refusal.code == "guard.production"
 
 
 def test_a_project_that_says_nothing_is_refused(project: Project) -> None:

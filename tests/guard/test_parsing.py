@@ -79,6 +79,8 @@ def dangers(line: str) -> list[Danger]:
         ("npx -p prisma prisma db push", PUSH),
         ("npx --package=prisma@latest -- prisma db push", PUSH),
         ("npx --package prisma -c 'prisma db push'", PUSH),
+        ("npx --package prisma --call='prisma db push'", PUSH),
+        ("find . -exec npx prisma db push ; --help", PUSH),
         ("npx -p prisma -p x@1 -c 'cd app && prisma db push'", PUSH),
         ("npx @prisma/cli db push", PUSH),
         ("npx prisma2 db push", PUSH),
@@ -188,6 +190,23 @@ def test_what_cannot_be_read_is_told(line: str) -> None:
 @pytest.mark.parametrize(
     "line",
     [
+        "sh -c 'cd app && npx prisma db push'",
+        "sh -c 'export A=1; npx prisma db push'",
+        "sh -c 'true && cd app && npx prisma db push && echo done'",
+        "sh -c '(npx prisma db push)'",
+        "sh -c 'npx prisma db push | cat'",
+        "bash -c 'if [ -f x ]; then A=1 npx prisma db push; fi'",
+    ],
+)
+def test_what_surely_leads_there_is_clear(line: str) -> None:
+    """A shell that changes nothing unseen leaves nothing unclear."""
+    (invocation,) = (each for each in found(line).invocations if each.command.danger)
+    assert not invocation.around.unclear
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
         "prisma",
         "prisma --version",
         "prisma generate",
@@ -249,6 +268,12 @@ def test_what_a_launcher_sets_is_known() -> None:
         "sh -c 'cd $DIR && prisma db push'",
         "pnpm --filter web exec prisma db push",
         "npx prisma dotenv -e .env.production prisma db push",
+        "sh -c '(export DATABASE_URL=dev); prisma db push'",
+        "sh -c 'true || export DATABASE_URL=dev; prisma db push'",
+        "sh -c 'test -f x && export DATABASE_URL=dev; prisma db push'",
+        "sh -c 'if false; then export DATABASE_URL=dev; fi; prisma db push'",
+        "sh -c 'export DATABASE_URL=dev | cat; prisma db push'",
+        "sh -c 'cd missing; prisma db push'",
     ],
 )
 def test_what_may_lead_elsewhere_is_told(line: str) -> None:

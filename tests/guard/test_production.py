@@ -7,6 +7,7 @@ from recovery.guard.production import Answer, Pin, compare, pin, pin_of
 NAMES = {
     "db.example.com": frozenset({"192.0.2.1"}),
     "alias.example.com": frozenset({"192.0.2.1", "192.0.2.9"}),
+    "::ffff:192.0.2.1": frozenset({"192.0.2.1"}),
     "192.0.2.1": frozenset({"192.0.2.1"}),
     "192.0.2.2": frozenset({"192.0.2.2"}),
     "dev.example.com": frozenset({"192.0.2.2"}),
@@ -28,6 +29,8 @@ def answer(url: str, pinned: Pin = PLAIN) -> Answer:
         ("postgresql://u:p@db.example.com/app", PLAIN),
         ("postgres://u:p@DB.Example.COM.:6543/app?schema=other", PLAIN),
         ("postgresql://db.example.com", PLAIN),
+        ("postgresql://db.example.com/app/more", PLAIN),
+        ("postgresql://[::ffff:192.0.2.1]/app", PLAIN),
         ("postgresql://u:p@db%2Eexample.com/%61pp", PLAIN),
         ("postgresql://u:p@localhost/app?host=db.example.com", PLAIN),
         ("postgresql://u:p@localhost,db.example.com:1/app", PLAIN),

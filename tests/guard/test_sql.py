@@ -66,6 +66,7 @@ def test_what_leaves_the_ledger_alone_passes(sql: str) -> None:
         "no SQL at all",
         "SELECT 'never closed",
         "SELECT 1; DELETE FROM _prisma_migrations",
+        "-- never do this; DELETE FROM _prisma_migrations;\nSELECT 1",
     ],
 )
 def test_what_may_write_to_it_does_not(sql: str) -> None:
