@@ -79,7 +79,7 @@ class _Finder:
     def __init__(self, surroundings: Surroundings) -> None:
         self._surroundings = surroundings
         self._running: list[tuple[str | None, str]] = []
-        self._reading: list[str] = []
+        self._reading: list[tuple[str, str | None]] = []
         self._texts = 0
         self.invocations: list[Invocation] = []
         self.unclear: list[str] = []
@@ -110,11 +110,13 @@ class _Finder:
         while index < len(words):
             word = words[index]
             name = word.rpartition("/")[2]
-            if is_prisma(word) and not self._is_script(word, tool, around):
+            # A package manager takes a script called `prisma` before the program, where it looks for one.
+            if is_prisma(word) and (around.unclear or not self._is_script(word, tool, around)):
+                self._scripts(word, words[index + 1 :], tool, around)
                 break
             if _is_text(word):
                 self.text(re.sub(r"^(?:--?[\w-]+=|-S)", "", word), around)
-                self._scripts(word, (), tool, around)
+                self._scripts(word, tuple(word.split()[1:]), tool, around)
             elif word.startswith("-"):
                 following = words[index + 1] if index + 1 < len(words) else ""
                 around, taken = launchers.option(tool, word, following, around)
@@ -140,7 +142,8 @@ class _Finder:
 
     def text(self, text: str, around: Around) -> None:
         """A text that a shell reads, or may read."""
-        if text in self._reading:  # a word of the shell that is no other when it is read again, as `$`
+        reading = (text, around.folder)
+        if reading in self._reading:  # a word of the shell that is no other when it is read again, as `$`
             return
         self._texts += 1
         if self._texts > _MOST_TEXTS or (len(self._reading) > _MOST_DEEP and _dangerous_words(text)):
@@ -148,7 +151,7 @@ class _Finder:
             return
         if len(self._reading) > _MOST_DEEP:
             return
-        self._reading.append(text)
+        self._reading.append(reading)
         self._read(text, around)
         self._reading.pop()
 
@@ -207,7 +210,7 @@ class _Finder:
         return [*(name for name in known if any(f"{when}{name}" in scripts for when in ("pre", "", "post"))), *others]
 
     def _is_script(self, word: str, tool: str, around: Around) -> bool:
-        """A script is called `prisma`, and a package manager takes it before the program of that name."""
+        """Whether `word` names scripts of package.json."""
         return bool(self._scripts(word, (), tool, around, look=True))
 
     def _scripts(self, word: str, rest: tuple[str, ...], tool: str, around: Around, *, look: bool = False) -> bool:

@@ -1,7 +1,6 @@
 """Judging a command line before it runs. Imports little: a harmless command must not wait for what it doesn't need."""
 
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +55,9 @@ class _Stdin:
     def read(self) -> bytes:
         """All of it."""
         if self.content is None:
-            with os.fdopen(os.dup(sys.stdin.fileno()), "rb") as file:
-                self.content = file.read()
+            try:
+                with os.fdopen(os.dup(0), "rb") as file:
+                    self.content = file.read()
+            except OSError:  # there is none, or nothing can be read from it
+                self.content = b""
         return self.content

@@ -147,6 +147,19 @@ def test_a_package_script_is_followed(project: Project) -> None:
     assert project.code("npm --prefix app run gen") == ""
 
 
+def test_scripts_of_one_text_in_nested_packages_are_followed(project: Project) -> None:
+    """The same words in another folder are other scripts; and a script `prisma` of the root hides no program."""
+    inner = json.dumps({"scripts": {"x": "cd sub && npm run x"}})
+    for folder in ("", "sub/"):
+        project.write(f"{folder}package.json", inner)
+    project.write("sub/sub/package.json", json.dumps({"scripts": {"x": "prisma db push"}}))
+    project.schema('url = env("DATABASE_URL")', "sub/sub/prisma/schema.prisma")
+    assert project.code("npm run x", DATABASE_URL=PRODUCTION) == "guard.production"
+    project.write("package.json", json.dumps({"scripts": {"prisma": "echo"}}))
+    assert project.code("pnpm prisma db push", DATABASE_URL=PRODUCTION) == ""
+    assert project.code("pnpm --filter web prisma db push", DATABASE_URL=PRODUCTION) == "guard.production"
+
+
 def test_a_configuration_says_where_it_goes(project: Project) -> None:
     """Its variable, from the environment, and from `.env` files that it loads."""
     project.schema("")

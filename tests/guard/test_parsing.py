@@ -93,6 +93,7 @@ def dangers(line: str) -> list[Danger]:
         ("pnpm -C apps/web exec prisma db push", PUSH),
         ("pnpm -w prisma db push", PUSH),
         ("pnpm -w db:push", PUSH),
+        ("run-s 'generate -- --accept-data-loss'", Danger.DATA_LOSS),
         ("yarn prisma db push", PUSH),
         ("yarn dlx prisma db push", PUSH),
         ("yarn run -T prisma db push", PUSH),
