@@ -89,20 +89,21 @@ class _Finder:
         before = len(self.invocations), len(self.unclear)
         words = (*words, "install") if words == ("yarn",) else words
         index, around, open_ended = self._head(words, around)
-        # What stands behind it is in standard input.
-        more = (UNKNOWN * 2,) if open_ended else ()
         for position in range(index, len(words)):
             word = words[position]
             if position == index or is_prisma(word):
-                command = classify((*words[position + 1 :], *more), certain=not around.unclear)
+                command = classify(words[position + 1 :], certain=not around.unclear)
                 self.invocations.append(Invocation(command, around))
+                if open_ended:  # words are put into it that stand in standard input
+                    self.invocations.append(Invocation(classify([UNKNOWN]), around))
                 # What stands before a second one was not read as a launcher.
                 around = around.doubting("which word of the command is Prisma can't be told")
             if _is_text(word):
                 self.text(word, around)
         nothing = before == (len(self.invocations), len(self.unclear))
-        if nothing and any(UNKNOWN in word for word in words) and _dangerous_words(" ".join(words)):
-            self.unclear.append("the shell computes a word of the command")
+        line = " ".join(words)
+        if nothing and (UNKNOWN in line or "prisma" in line.lower()) and _dangerous_words(line):
+            self.unclear.append("its words are those of a dangerous command, and how it starts Prisma can't be told")
 
     def _head(self, words: tuple[str, ...], around: Around) -> tuple[int, Around, bool]:
         """Where the first word is that is Prisma, and what the words before it do."""
@@ -206,7 +207,7 @@ class _Finder:
         wanted = re.sub(r"^(?:npm|pnpm|yarn|bun|node):", "", first)
         wanted = wanted.replace(UNKNOWN, "")
         known = launchers.LIFECYCLE.get(wanted, ())
-        others = [name for name in scripts if name == wanted or fnmatchcase(name, wanted)]
+        others = [name for name in scripts if name == wanted or fnmatchcase(name, wanted) or _selects(wanted, name)]
         return [*(name for name in known if any(f"{when}{name}" in scripts for when in ("pre", "", "post"))), *others]
 
     def _is_script(self, word: str, tool: str, around: Around) -> bool:
@@ -230,6 +231,16 @@ class _Finder:
                     more = f" {shlex.join(arguments)}" if arguments and each == name else ""
                     self.text(text + more, inside)
                 self._running.pop()
+        return True
+
+
+def _selects(pattern: str, name: str) -> bool:
+    """Whether `/pattern/`, as pnpm takes it for a script's name, selects a script."""
+    if len(pattern) < len("//x") or not pattern.startswith("/") or not pattern.endswith("/"):
+        return False
+    try:
+        return re.search(pattern[1:-1], name) is not None
+    except re.error:
         return True
 
 

@@ -157,6 +157,9 @@ def dangers(line: str) -> list[Danger]:
         ("docker compose exec web npx prisma db push", PUSH),
         ("prisma-recovery guard -- npx prisma db push", PUSH),
         ("xargs npx prisma db", Danger.OPEN),
+        ("xargs -I% npx prisma db %", Danger.OPEN),
+        ("parallel prisma ::: 'db push'", Danger.OPEN),
+        ("pnpm run /push/", PUSH),
         ("sh -c 'npx prisma $WHAT'", Danger.OPEN),
         ("sh -c 'npx prisma db $WHAT'", Danger.OPEN),
         ("sh -c 'npx prisma {db,push}'", Danger.OPEN),
@@ -181,6 +184,7 @@ def test_a_dangerous_command_is_found(line: str, danger: Danger) -> None:
         "sh -c 'npx prisma db push \"'",
         "node -e \"process.argv.push('db', 'push'); require('prisma/build')\"",
         "npm run many39",
+        "npx tsx -e \"import('prisma/build/index.js')\" db push",
     ],
 )
 def test_what_cannot_be_read_is_told(line: str) -> None:
