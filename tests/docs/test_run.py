@@ -156,6 +156,25 @@ def test_commands_of_the_documents_do_what_they_say(
             assert absent is None, f"$ {command}\nprints no line\n{absent}\nin its place, but\n{ended.stdout}"
 
 
+def test_programs_of_the_documents_are_typed(tmp_path: Path) -> None:
+    """A type checker follows them into the library, finds nothing, and would find mistakes."""
+    programs = {text for d in DOCUMENTS for b in blocks(d) for name, text in b.files if name.endswith(".py")}
+    for number, text in enumerate(sorted(programs)):
+        (tmp_path / f"program{number}.py").write_text(text)
+    (tmp_path / "mistaken.py").write_text('from recovery import Recover, auto\n\nauto("aplied")\n')
+    checked = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", f"--cache-dir={ROOT / '.cache' / 'mypy'}", "."],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    found = re.findall(r"^([\w.]+):(\d+): error: .*\[([\w-]+)\]$", checked.stdout, re.MULTILINE)
+    assert len(programs) > 2
+    assert found == [("mistaken.py", "1", "attr-defined"), ("mistaken.py", "3", "arg-type")], checked.stdout
+
+
 def test_readme_leads_to_an_open_gate() -> None:
     """The README's way through ends with exit code 0 at PIPELINE_READY."""
     last = blocks(ROOT / "README.md")[-1]

@@ -3,11 +3,14 @@
 import subprocess
 import sys
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
 import recovery
-from recovery import Options, Question, Recovery, RecoveryError, auto
+from recovery import Event, Options, Question, Recovery, RecoveryError, auto
+from recovery.events import OutputLine, StepStarted
+from recovery.wiring import one_at_a_time
 from states.effects import Deploy
 
 #: What only a command that looks at a database needs; each takes longer to load than `--help` should take.
@@ -71,6 +74,23 @@ def test_the_environment_is_the_one_that_is_given(tmp_path: Path, monkeypatch: p
         Recovery(tmp_path, environment={}).inspect()
     assert caught.value.code == "url.missing"
     assert Recovery(tmp_path, Options(), environment={}).status() == ()
+
+
+def test_events_are_told_by_one_thread_at_a_time() -> None:
+    """A command's output comes from a thread of its own; it waits until the event before it was dealt with."""
+    told: list[str] = []
+
+    def tell(event: Event) -> None:
+        if event == StepStarted("first", ()):
+            beside.start()
+            beside.join(0.2)  # it would be through by then, if it had not to wait
+        told.append(event.step if isinstance(event, StepStarted) else "output")
+
+    emit = one_at_a_time(tell)
+    beside = Thread(target=emit, args=(OutputLine("a line"),))
+    emit(StepStarted("first", ()))
+    beside.join()
+    assert told == ["first", "output"]
 
 
 def test_paths_count_from_the_projects_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
