@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from recovery.errors import UsageError
 from recovery.memory import Kind, Memory, recall
@@ -94,7 +94,10 @@ def approve(
 
     Raises:
         UsageError: it could never count.
+        ValueError: there is no such answer.
     """
+    if answer not in get_args(Answer):  # a program without types must not say the opposite of what it means
+        raise ValueError(f"No answer is named {answer!r}; the answers are {', '.join(get_args(Answer))}")
     if not reason.strip():
         raise UsageError("approve.reason", "The reason is empty. Nothing was recorded.", "Say why.")
     rolled_back = answer == "rolled_back"

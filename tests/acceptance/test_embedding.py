@@ -185,6 +185,8 @@ def test_without_consent_nothing_is_changed(make: Make) -> None:
     with pytest.raises(RecoveryError) as caught:
         one.approve(FAILED, "applied", evidence="sha256:other", reason="seen")
     assert caught.value.code == "approve.other_evidence"
+    with pytest.raises(ValueError, match="rolled-back"):
+        one.approve(FAILED, "rolled-back", evidence=question.evidence.evidence_digest, reason="seen")
     approved = one.approve(FAILED, "applied", evidence=question.evidence.evidence_digest, reason="seen")
     assert (approved.run, approved.state, approved.changed) == (ended.run, State.BLOCKED, False)
     assert one.abort("it is done by hand").state is State.ABORTED
