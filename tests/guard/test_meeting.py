@@ -156,7 +156,7 @@ def test_scripts_of_one_text_in_nested_packages_are_followed(project: Project) -
     project.schema('url = env("DATABASE_URL")', "sub/sub/prisma/schema.prisma")
     assert project.code("npm run x", DATABASE_URL=PRODUCTION) == "guard.production"
     project.write("package.json", json.dumps({"scripts": {"prisma": "echo"}}))
-    assert project.code("pnpm prisma db push", DATABASE_URL=PRODUCTION) == ""
+    assert project.code("pnpm prisma db push", DATABASE_URL=PRODUCTION) == "guard.unclear"
     assert project.code("pnpm --filter web prisma db push", DATABASE_URL=PRODUCTION) == "guard.production"
 
 
