@@ -104,6 +104,11 @@ def _datasource(text: str) -> str:
     return "\n".join(_BLOCK.findall(_LINE_COMMENT.sub("", text)))
 
 
+def every_variable(text: str) -> tuple[str, ...]:
+    """Every environment variable that a configuration file names, whatever for."""
+    return tuple(dict.fromkeys(match[match.lastgroup or 0] for match in _CONFIG_VARIABLE.finditer(text)))
+
+
 def has_datasource(text: str) -> bool:
     """Whether a schema file is the one of its folder that Prisma looks beside for the migrations."""
     return _DATASOURCE.search(text) is not None
