@@ -35,7 +35,12 @@ class Overview:
 
 
 def overview(observer: Observer, command: Callable[[], Check]) -> Overview:
-    """Looks, and changes nothing. A check that is refused stops nothing. `command` makes that of the project's Prisma."""
+    """Looks, and changes nothing. A check that is refused stops nothing.
+
+    Args:
+        observer: what it sees through.
+        command: makes the check of the project's Prisma.
+    """
     inspected = observer.inspect()
     checks = observer.further_checks(command)
     names = InspectFacts(inspected.history).unsettled
