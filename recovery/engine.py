@@ -9,6 +9,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from recovery import events
+from recovery.consequences import consequence, untouched
 from recovery.errors import BusyError, RecoveryError, UsageError
 from recovery.evidence import Classified
 from recovery.journal import Journal
@@ -229,10 +230,10 @@ class Engine:
             self._emit(events.EvidenceFound(evidence))
         facts = ClassifyFacts(evidence, _ran_to_its_end(classified), self._memory.approvals.get(name))
         effect = classification.resolution(facts)
-        if effect is not None and not facts.approved and not classification.fails_again(facts):
+        if effect is not None and not classification.fails_again(facts):
             done = _already(effect, classified.rows)
-            agreed = done or self._policy.consents(
-                Question(evidence.verdict, effect, self._world.command(effect), evidence)
+            agreed = done or self._agreed(
+                Question(evidence.verdict, effect, self._world.command(effect), evidence), approved=facts.approved
             )
             facts = ClassifyFacts(evidence, facts.ran_to_its_end, facts.approval, consented=agreed)
         self._decided = None if effect is None else (effect, classified)
@@ -268,7 +269,7 @@ class Engine:
     def _deploy(self) -> Answer:
         before = self._seen()
         effect = effects.Deploy(before.history.pending)
-        if not self._policy.consents(Question("deploy", effect, self._world.command(effect))):
+        if not self._agreed(Question("deploy", effect, self._world.command(effect))):
             return self._advance(DeployFacts(effect.migrations, self._facts(), consented=False))
         planned = {name: before.checksums[name] for name in effect.migrations}
         payload = {"effect": effect.id, "planned": planned}
@@ -293,6 +294,13 @@ class Engine:
                 output=performed.output[-OUTPUT_KEPT:],
             )
         )
+
+    def _agreed(self, question: Question, *, approved: bool = False) -> bool:
+        """Says what would be changed, and then whether somebody agrees; an approval of the evidence is consent."""
+        effect, evidence = question.effect, question.evidence
+        told = consequence(effect, evidence), untouched(effect)
+        self._emit(events.EffectProposed(effect.id, question.command, *told))
+        return approved or self._policy.consents(question)
 
     def _perform(self, effect: effects.Effect, payload: dict[str, Any], act: Callable[[], Performed]) -> Performed:
         self._keep_a_restore_point()
@@ -372,7 +380,8 @@ class Engine:
             if tell:
                 self._emit(events.StateEntered(answer.to, answer.because))
             return None
-        self._append(Kind.MOVED, state, {**payload, "code": answer.code, "remedy": answer.remedy})
+        next_commands = {"commands": list(answer.commands)} if answer.commands else {}
+        self._append(Kind.MOVED, state, {**payload, "code": answer.code, "remedy": answer.remedy, **next_commands})
         if tell:
             self._emit(events.Refused(state, answer))
         return answer

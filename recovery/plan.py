@@ -1,8 +1,10 @@
 """What a recovery would do, found on the same path and by the same rules, without doing it."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from recovery import events
+from recovery.consequences import consequence, untouched
 from recovery.ports import World
 from states import classification, inspection, preflight
 from states.answers import Go, Refusal
@@ -11,7 +13,7 @@ from states.effects import Deploy, Effect, MarkRolledBack
 from states.inspection import InspectFacts
 from states.preflight import PreflightFacts
 from states.table import State
-from states.verdict import Decision
+from states.verdict import Decision, Evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +23,22 @@ class Plan:
     Attributes:
         refusal: what would stop it; None if nothing would.
         state: where it would stop.
+        evidence: what the effects rest on, by the migration's name.
     """
 
     effects: tuple[Effect, ...]
     refusal: Refusal | None
     state: State = State.PREFLIGHT
+    evidence: Mapping[str, Evidence] = field(default_factory=dict)
+
+    def proposed(self, world: World) -> tuple[events.EffectProposed, ...]:
+        """Each effect with its command, and what follows from it."""
+        return tuple(self._proposed(effect, world) for effect in self.effects)
+
+    def _proposed(self, effect: Effect, world: World) -> events.EffectProposed:
+        evidence = None if isinstance(effect, Deploy) else self.evidence.get(effect.migration)
+        told = consequence(effect, evidence), untouched(effect)
+        return events.EffectProposed(effect.id, world.command(effect), *told)
 
 
 def plan(world: World, emit: events.Sink) -> Plan:
@@ -57,16 +70,18 @@ def plan(world: World, emit: events.Sink) -> Plan:
         elif present.evidence.decision is Decision.WAIT:
             decided = classification.decide(present)
             return Plan((), decided if isinstance(decided, Refusal) else None, State.CLASSIFY)
+    known = {present.evidence.migration: present.evidence for present in facts.present}
     for name in facts.unsettled:
         emit(events.StateEntered(State.CLASSIFY, f"{name} failed"))
         classified = world.classify(name)
         emit(events.EvidenceFound(classified.evidence))
+        known[name] = classified.evidence
         ran = any(row.applied_steps_count >= 1 for row in classified.subject.attempts)
         question = ClassifyFacts(classified.evidence, ran, consented=True)
         decided = classification.decide(question)
         effect = classification.resolution(question)
         if not isinstance(decided, Go) or effect is None:
-            return Plan(tuple(effects), decided if isinstance(decided, Refusal) else None, State.CLASSIFY)
+            return Plan(tuple(effects), decided if isinstance(decided, Refusal) else None, State.CLASSIFY, known)
         effects.append(effect)
     again = {effect.migration for effect in effects if isinstance(effect, MarkRolledBack)}
     kept = {effect.migration for effect in effects if not isinstance(effect, (MarkRolledBack, Deploy))}
@@ -74,4 +89,4 @@ def plan(world: World, emit: events.Sink) -> Plan:
     coming = tuple(name for name in inspected.checksums if name in order)
     if coming:
         effects.append(Deploy(coming))
-    return Plan(tuple(effects), None)
+    return Plan(tuple(effects), None, evidence=known)

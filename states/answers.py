@@ -5,6 +5,9 @@ from enum import IntEnum
 
 from states.table import State
 
+#: The next command where nothing else is to be said.
+RUN_AGAIN = "prisma-recovery run"
+
 
 class Exit(IntEnum):
     """What a refusal means for whoever called us; the process exits with this number."""
@@ -46,12 +49,14 @@ class Refusal:
         fact: what is true, and what was therefore not done.
         remedy: what to do next.
         exit: what it means for the caller.
+        commands: the next commands, complete, to be copied; where there are several ways, one each.
     """
 
     code: str
     fact: str
     remedy: str
     exit: Exit = Exit.BLOCKED
+    commands: tuple[str, ...] = ()
 
     @property
     def to(self) -> State:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from states.answers import Answer, Exit, Go, Refusal
+from states.answers import RUN_AGAIN, Answer, Exit, Go, Refusal
 from states.facts import Check, Outcome
 from states.table import State
 
@@ -30,4 +30,5 @@ def decide(facts: PreflightFacts) -> Answer:
         f"The check {first.name} {verb}: {first.seen}.{others} Nothing was changed.",
         first.remedy or "Mend what the check saw, and run again.",
         Exit.BUSY if first.busy else Exit.PREFLIGHT,
+        (RUN_AGAIN,),
     )

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from states.answers import Answer, Exit, Go, Refusal
+from states.answers import RUN_AGAIN, Answer, Exit, Go, Refusal
 from states.comparison import Difference
 from states.inspection import InspectFacts
 from states.table import State
@@ -50,15 +50,16 @@ def decide(facts: VerifyFacts) -> Answer:
             f"The history is not complete: {left[0]} is failed or pending.",
             "Run again.",
             exit_code,
+            (RUN_AGAIN,),
         )
     if facts.wrong_checksums:
         names = ", ".join(facts.wrong_checksums)
         return Refusal(
             "verify.checksum",
             f"Deployed with another script than the one planned: {names}.",
-            "Find out who deployed it, and from which commit. If that was right, give up this recovery "
-            "(prisma-recovery abort) and run again.",
+            "Find out who deployed it, and from which commit. If that was right, give up this recovery and run again.",
             exit_code,
+            ('prisma-recovery abort --reason "…"', RUN_AGAIN),
         )
     if facts.differing:
         first = facts.differing[0]
@@ -71,6 +72,7 @@ def decide(facts: VerifyFacts) -> Answer:
             f"Production is not what {first.migration} says. {shown}.",
             "Bring production to what the migration says, and run again.",
             exit_code,
+            (RUN_AGAIN,),
         )
     if facts.unprovable:
         return Refusal(
@@ -78,5 +80,6 @@ def decide(facts: VerifyFacts) -> Answer:
             f"The schema could not be proven: {facts.unprovable[0]}",
             "Resolve what stops the replay, and run again.",
             exit_code,
+            (RUN_AGAIN,),
         )
     return Go(State.PIPELINE_READY, "schema and history agree")

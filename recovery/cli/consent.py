@@ -2,31 +2,24 @@
 
 from collections.abc import Callable, Collection
 
-from rich.console import Console
-from rich.markup import escape
-
 from recovery.ports import Question
-from states.effects import Deploy, MarkApplied, MarkRolledBack
+from states.effects import Deploy, Effect, MarkApplied, MarkRolledBack
 
-#: What an effect leads to, so that nobody agrees to it unaware.
-_APPLIED = "Prisma will count this migration as done and never run its script."
-_PENDING_APPLIED = (
-    "This migration was never attempted, but is wholly in production. "
-    "Prisma will count it as done and never run its script."
-)
-_AGAIN = "Prisma will run this migration's script from its beginning at the next deploy."
-_WITHDRAWN = "Prisma will forget the attempt that failed; the migration stays applied by its other attempt."
+#: The word to type for each effect.
+_WORDS: dict[type[Effect], str] = {Deploy: "deploy", MarkApplied: "applied", MarkRolledBack: "rolled back"}
 
 
 class Consent:
-    """A policy: what is in `auto` needs no word, `yes` says it for all, else `ask` is answered in words."""
+    """A policy: what is in `auto` needs no word, `yes` says it for all, else `ask` is answered in words.
 
-    def __init__(self, auto: Collection[str], *, yes: bool, ask: Callable[[str], str] | None, console: Console) -> None:
+    What it is about, and what follows from it, was told before: `EffectProposed`.
+    """
+
+    def __init__(self, auto: Collection[str], *, yes: bool, ask: Callable[[str], str] | None) -> None:
         """Takes who may say yes; `ask` shows a prompt and returns what was typed, None where nobody can be asked."""
         self._auto = auto
         self._yes = yes
         self._ask = ask
-        self._console = console
 
     def consents(self, question: Question) -> bool:
         """See `Policy.consents`."""
@@ -34,16 +27,5 @@ class Consent:
             return True
         if self._ask is None:
             return False
-        match question.effect:
-            case Deploy(migrations):
-                word, consequence = "deploy", f"Prisma will run these scripts on production: {', '.join(migrations)}."
-            case MarkApplied():
-                evidence = question.evidence
-                pending = evidence is not None and not evidence.attempted
-                word, consequence = "applied", _PENDING_APPLIED if pending else _APPLIED
-            case MarkRolledBack():
-                word, consequence = "rolled back", _WITHDRAWN if question.kind == "applied" else _AGAIN
-        # Not wrapped here: a command that is copied from a terminal has to be one line.
-        self._console.print(f"\n  [bold]About to run:[/] {escape(question.command)}", highlight=False, soft_wrap=True)
-        self._console.print(f"  {escape(consequence)}", highlight=False)
+        word = _WORDS[type(question.effect)]
         return self._ask(f"  Type “{word}” to go on, anything else to stop: ").strip() == word

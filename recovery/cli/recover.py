@@ -93,7 +93,8 @@ def recover(
 ) -> Exit:
     """Starts a recovery or goes on with the unfinished one, and with `pipeline` runs its steps."""
     console = console_of_output()
-    emit: events.Sink = Terminal(console)
+    terminal = Terminal(console)
+    emit: events.Sink = terminal
     if verbose:
         from recovery.report.log import beside
 
@@ -109,7 +110,7 @@ def recover(
             last = recall(journal.events(runs[-1])) if runs else None
             if pipeline and last is not None and last.state is State.PIPELINE_READY and unfinished(last, steps):
                 return _steps(session, journal, world, emit, runs[-1], ask)
-            policy = Consent(session.config.auto, yes=yes, ask=ask, console=console)
+            policy = Consent(session.config.auto, yes=yes, ask=None if ask is None else terminal.asking(ask))
             engine = Engine(world, journal, policy, emit, new_run, restore_point)
             ended = engine.run(str(target.url), target.source)
             emit(events.RunEnded(ended.run, ended.state, int(ended.exit_code)))
@@ -185,8 +186,8 @@ def show_plan(session: Session, ask_name: AskName) -> Exit:
     with _world(session, ask_name, emit) as (_, world):
         planned = plan(world, emit)
         console.print("\n[bold]Plan[/] [dim](nothing was changed)[/]")
-        for effect in planned.effects:
-            console.print(f"  would run: [bold]{world.command(effect)}[/]", highlight=False)
+        for proposed in planned.proposed(world):
+            emit.would_run("would run", proposed)
         if planned.refusal is not None:
             emit.refusal(planned.state, planned.refusal)
             return planned.refusal.exit
