@@ -380,7 +380,7 @@ class Engine:
             if tell:
                 self._emit(events.StateEntered(answer.to, answer.because))
             return None
-        next_commands = {"commands": list(answer.commands)} if answer.commands else {}
+        next_commands = {"commands": [asdict(each) for each in answer.commands]}
         self._append(Kind.MOVED, state, {**payload, "code": answer.code, "remedy": answer.remedy, **next_commands})
         if tell:
             self._emit(events.Refused(state, answer))

@@ -1,6 +1,6 @@
 """What happens in a recovery, as typed values. The library emits them; whoever embeds it renders them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 
 import msgspec
@@ -215,3 +215,12 @@ Sink = Callable[[Event], None]
 
 def nobody(_: Event) -> None:
     """A sink for whoever does not listen."""
+
+
+def lock_sink(emit: Sink) -> Callable[[float, Sequence[object]], None]:
+    """Tells `emit` for how many seconds Prisma's lock has been waited for, and who holds it."""
+
+    def told(seconds: float, holders: Sequence[object]) -> None:
+        emit(Progress(Task.LOCK, round(seconds, 1), blocked_by=tuple(map(str, holders))))
+
+    return told

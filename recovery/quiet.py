@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 
-from recovery.evidence import LOCK_PATIENCE_SECONDS
+from recovery import events
 from recovery.outcomes import held, refused
 from recovery.postgres import sessions
 from recovery.target import Target
@@ -13,13 +13,12 @@ from states.facts import Check
 ORPHAN_SECONDS = 10.0
 
 
-def quiet_checks(target: Target, sleep: Callable[[float], None] = time.sleep) -> list[Check]:
+def quiet_checks(
+    target: Target, sleep: Callable[[float], None] = time.sleep, emit: events.Sink = events.nobody
+) -> list[Check]:
     """Is nobody else deploying, or changing the schema?"""
     connection = target.reading()
-    waited = 0.0
-    while (holding := sessions.holders(connection, sessions.PRISMA_LOCK)) and waited < LOCK_PATIENCE_SECONDS:
-        sleep(0.25)
-        waited += 0.25
+    holding = sessions.patiently_held(connection, sessions.PRISMA_LOCK, sleep, events.lock_sink(emit))
     source = "pg_locks, pg_stat_activity"
     waiting = sessions.waiting(connection) if holding else ()
     if holding:

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from recovery import events
 from recovery.ancestry import ledger_check
 from recovery.errors import BusyError
 from recovery.evidence import Classified, Investigator
@@ -60,6 +61,7 @@ class Observer:
         folder: the migrations folder.
         pin: what the target was when it was last confirmed.
         platforms: further checks, made side by side with the others.
+        emit: told how far it is with what takes long; from other threads, too.
     """
 
     target: Target
@@ -69,6 +71,11 @@ class Observer:
     sleep: Callable[[float], None] = time.sleep
     pin: Callable[[], Pin | None] = lambda: None
     platforms: Sequence[Callable[[], Check]] = ()
+    emit: events.Sink = events.nobody
+
+    def __post_init__(self) -> None:
+        """The workshop tells the same listener."""
+        self.workshop.emit = self.emit
 
     def scripts(self) -> Scripts:
         """The folder, read anew."""
@@ -83,7 +90,7 @@ class Observer:
                 made = database_checks(self.target, self.expected, pin.result)
                 history = []
                 if all(check.outcome is not Outcome.REFUSED for check in made):
-                    made += quiet_checks(self.target, self.sleep)
+                    made += quiet_checks(self.target, self.sleep, self.emit)
                     history.append(ledger_check(self.scripts(), self.target.rows()))
             checkout = checkout_checks(self.folder, self.expected)
             made += [*checkout, *history, *(check.result() for check in platforms)]
@@ -149,7 +156,9 @@ class RealWorld:
                 f"Another recovery of this database is at work{who}. Nothing was done.",
                 "Wait for it to end, and run again.",
             )
-        self._handover = HandOver(self.target, cli, self._lock, on_output, on_interrupt, sleep=observer.sleep)
+        self._handover = HandOver(
+            self.target, cli, self._lock, on_output, on_interrupt, observer.emit, sleep=observer.sleep
+        )
         self._prover: Prover | None = None
 
     def close(self) -> None:

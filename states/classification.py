@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from states.answers import RUN_AGAIN, Answer, Exit, Go, Refusal
+from states.answers import RUN_AGAIN, RUN_AGREED, THEN_RUN, Answer, Command, Exit, Go, Refusal
 from states.effects import MarkApplied, MarkRolledBack, Resolution
 from states.table import State
 from states.verdict import Decision, Evidence, Verdict
@@ -94,7 +94,7 @@ def decide(facts: ClassifyFacts) -> Answer:
             "classify.consent",
             f"{name} is {evidence.verdict}, and nobody has agreed to the change yet. Nothing was changed.",
             "Run in a terminal, or with --yes, or set auto in prisma-recovery.toml.",
-            commands=(f"{RUN_AGAIN} --yes",),
+            commands=(RUN_AGREED,),
         )
     if evidence.decision is Decision.WAIT:
         return Refusal(
@@ -111,21 +111,24 @@ def decide(facts: ClassifyFacts) -> Answer:
         f"classify.{evidence.verdict}",
         f"{name} is {evidence.verdict}: {' '.join(evidence.reasons)}{void} Nothing was changed.",
         _remedy(evidence),
-        commands=(*approvals(facts), RUN_AGAIN),
+        commands=(*approvals(facts), THEN_RUN) if approvals(facts) else (RUN_AGAIN,),
     )
 
 
-def approvals(facts: ClassifyFacts) -> tuple[str, ...]:
+def approvals(facts: ClassifyFacts) -> tuple[Command, ...]:
     """The commands by which a person decides where the evidence doesn't: those that would count."""
     evidence = facts.evidence
     if evidence.decision is not Decision.OPERATOR:
         return ()
-    ways = {"applied": Decision.MARK_APPLIED, "rolled-back": Decision.MARK_ROLLED_BACK}
-    seen = evidence.evidence_digest
+    name, seen = evidence.migration, evidence.evidence_digest
+    ways = (
+        ("applied", Decision.MARK_APPLIED, "if all of it is there"),
+        ("rolled-back", Decision.MARK_ROLLED_BACK, "if nothing of it is there"),
+    )
     return tuple(
-        f'prisma-recovery approve {evidence.migration} --{way} --evidence {seen} --reason "…"'
-        for way, decision in ways.items()
-        if replace(facts, approval=Approval(evidence.migration, decision, seen, "")).approved
+        Command(f'prisma-recovery approve {name} --{way} --evidence {seen} --reason "…"', when)
+        for way, decision, when in ways
+        if replace(facts, approval=Approval(name, decision, seen, "")).approved
     )
 
 

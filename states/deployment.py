@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from states.answers import RUN_AGAIN, Answer, Exit, Go, Refusal
+from states.answers import RUN_AGAIN, RUN_AGREED, Answer, Exit, Go, Refusal
 from states.facts import Cause
 from states.inspection import InspectFacts
 from states.table import State
@@ -55,7 +55,7 @@ def decide(facts: DeployFacts) -> Answer:
             "deploy.consent",
             f"Pending: {planned or 'nothing'}. Nobody has agreed to deploy yet, so nothing was deployed.",
             "Run in a terminal, or with --yes, or set auto in prisma-recovery.toml.",
-            commands=(f"{RUN_AGAIN} --yes",),
+            commands=(RUN_AGREED,),
         )
     if facts.unchanged:
         return Refusal(

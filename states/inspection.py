@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from states.answers import RUN_AGAIN, Answer, Go, Refusal
+from states.answers import RUN_AGAIN, THEN_RUN, Answer, Go, Refusal
 from states.classification import ClassifyFacts, approvals
 from states.facts import History, Row
 from states.table import State
@@ -116,5 +116,5 @@ def _would_fail(facts: ClassifyFacts, others: int) -> Refusal:
         f"{void} Nothing was deployed.",
         "Undo by hand what is there, and run again to deploy it. Or finish it by hand, and run again to mark it "
         f"applied. Or correct the script.{decide}",
-        commands=(*approve, RUN_AGAIN),
+        commands=(*approve, THEN_RUN) if approve else (RUN_AGAIN,),
     )

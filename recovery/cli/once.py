@@ -9,7 +9,7 @@ from rich.markup import escape
 from recovery.cli.session import Session
 from recovery.config import Step
 from recovery.journal.open import FileStore, Store
-from recovery.pipeline import Doubt, begun, key
+from recovery.pipeline import Doubt, begun, key, ways
 from states.answers import Refusal
 
 _WORD = "pipeline"
@@ -61,6 +61,7 @@ def _in_the_file(session: Session, store: Store, target: str, steps: Sequence[St
                 "pipeline.other_journal",
                 f"The step {step.name} was begun by a run whose journal is {file}; the journal {store} does not know "
                 "of it. No step was run.",
-                f"See what it did; then prisma-recovery pipeline --repeat {step.name}, or --done {step.name}.",
+                "See what it did, and say so.",
+                commands=ways(step),
             )
     return None

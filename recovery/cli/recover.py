@@ -54,7 +54,9 @@ def _world(session: Session, ask: AskName, emit: events.Sink) -> Iterator[tuple[
     proof = fingerprint(project, launcher, environment) if lasting(project) else None
     with session.workshop(target) as workshop:
         expected, platforms = session.expectation(ask), session.platforms()
-        observer = Observer(target, session.folder(), workshop, expected, pin=session.pin, platforms=platforms)
+        observer = Observer(
+            target, session.folder(), workshop, expected, pin=session.pin, platforms=platforms, emit=emit
+        )
         world = RealWorld(
             observer,
             cli,

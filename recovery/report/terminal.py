@@ -208,7 +208,7 @@ class Terminal:
             self._print(f"  [bold red]It would fail again:[/] statement {obstacle.statement}: {escape(obstacle.fact)}")
             self._print(escape(obstacle.query), whole=True)
         if evidence.differences:
-            self._print("  [bold]What differs:[/]")
+            self._print("\n  [bold]What differs:[/]")
             self._lines(verdicts.differences(evidence.differences, self._console))
         if evidence.decision is Decision.OPERATOR:
             self._further(evidence)
@@ -217,11 +217,11 @@ class Terminal:
         """What helps a person to decide."""
         looks = list(verdicts.queries(evidence))
         if looks:
-            self._print("  [bold]Did the open statements run?[/] These queries only read:")
+            self._print("\n  [bold]Did the open statements run?[/] These queries only read:")
             for line in looks:
                 self._console.print(line, soft_wrap=True)
         if evidence.indications:
-            self._print(f"  [bold]An indication, no proof:[/] {escape(' '.join(evidence.indications))}")
+            self._print(f"\n  [bold]An indication, no proof:[/] {escape(' '.join(evidence.indications))}")
         if evidence.runner.source:
             self._print(f"  [dim]{escape(evidence.runner.source)}[/]")
         self._print(f"  [dim]evidence {evidence.evidence_digest}[/]", whole=True)
@@ -302,7 +302,9 @@ class Terminal:
         for line in rest:
             self._print(escape(line), whole=True)
         for command in refusal.commands:
-            self._console.print(Text(f"    {command}", style="bold"), soft_wrap=True)
+            if command.when:
+                self._print(f"  [dim]# {escape(command.when)}[/]")
+            self._console.print(Text(f"  {command.line}", style="bold"), soft_wrap=True)
 
     def _ended(self, event: events.RunEnded) -> None:
         self._activity.end()
