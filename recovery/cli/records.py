@@ -1,74 +1,38 @@
 """`status`, `approve`, `abort`: what needs the journal only, wherever it is."""
 
 import contextlib
-from collections.abc import Iterator
-from dataclasses import dataclass
-
-from rich.console import Console
-from rich.markup import escape
 
 from recovery.cli.session import Session
 from recovery.errors import UsageError
 from recovery.memory import Kind, Memory, recall
-from recovery.report.document import encode
+from recovery.report.document import AbortDocument, ApproveDocument, StatusDocument
+from recovery.report.standing import standing
+from states.answers import RUN_AGAIN
 from states.classification import NEVER_APPROVED
 from states.machine import RecoveryMachine
 from states.table import FINAL, State
 from states.verdict import Decision, Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """One run, as its journal has it; `target` is its system identifier, database and schema."""
+def status(session: Session, run: str | None) -> StatusDocument:
+    """Where every run stands, or the one of that name.
 
-    run: str
-    target: str
-    state: str
-    because: str
-    next: str
-
-
-def _runs(session: Session) -> Iterator[tuple[str, str, Memory]]:
-    for target, run, events in session.store().everything():
-        yield target, run, recall(events)
-
-
-def _next(memory: Memory) -> str:
-    if memory.state is State.PIPELINE_READY:
-        return "Nothing: the gate is open."
-    if memory.state is State.ABORTED:
-        return "Nothing: it was given up. `prisma-recovery run` starts a new one."
-    if memory.state is State.BLOCKED:
-        return memory.remedy or "Run prisma-recovery run again."
-    return "Its process ended, or is still at work. `prisma-recovery run` goes on with it, or says that it is busy."
-
-
-def show_status(session: Session, *, as_json: bool) -> None:
-    """Prints where every run stands, the newest last."""
-    standings = [
-        Standing(run, target, memory.state, memory.because, _next(memory)) for target, run, memory in _runs(session)
-    ]
-    if as_json:
-        print(encode({"schema_version": 1, "runs": standings}))  # noqa: T201 - the command's output
-        return
-    console = Console(soft_wrap=True)
-    if not standings:
-        console.print("No recovery has been started here. `prisma-recovery run` starts one.", highlight=False)
-    for each in standings:
-        _, database, schema = each.target.split("/")
-        console.print(
-            f"[bold]{each.run}[/]  {each.state}  [dim]{escape(database)}, schema {escape(schema)}[/]", highlight=False
+    Raises:
+        UsageError: `run.unknown`.
+    """
+    found = [standing(*each) for each in session.store().everything() if run in (None, each[1])]
+    if run is not None and not found:
+        raise UsageError(
+            "run.unknown",
+            f"The journal {session.store()} has no recovery {run}.",
+            "See prisma-recovery status.",
         )
-        console.print(f"  {escape(each.because)}", highlight=False)
-        console.print(f"  [bold]What to do:[/] {escape(each.next)}", highlight=False)
+    return StatusDocument(tuple(found))
 
 
 def _unfinished(session: Session, run: str | None) -> tuple[str, str, Memory]:
-    found = [
-        (target, name, memory)
-        for target, name, memory in _runs(session)
-        if memory.state not in FINAL and run in (None, name)
-    ]
+    recalled = ((target, name, recall(events)) for target, name, events in session.store().everything())
+    found = [each for each in recalled if each[2].state not in FINAL and run in (None, each[1])]
     if not found:
         raise UsageError(
             "run.none",
@@ -89,7 +53,7 @@ def _unfinished(session: Session, run: str | None) -> tuple[str, str, Memory]:
 
 def record_approval(
     session: Session, run: str | None, migration: str, evidence: str, reason: str, *, applied: bool, rolled_back: bool
-) -> None:
+) -> ApproveDocument:
     """Writes a person's decision into the journal; it counts at the next run, if the evidence is still the same.
 
     Raises:
@@ -137,15 +101,14 @@ def record_approval(
     with contextlib.closing(session.store().open(target)) as journal:
         payload = {"migration": migration, "decision": decision, "evidence": evidence, "reason": reason}
         journal.append(name, Kind.APPROVED, memory.state, payload)
-    print(f"Recorded in run {name}. `prisma-recovery run` acts on it, if the evidence is still the same.")  # noqa: T201
+    return ApproveDocument(name, migration, decision, evidence, (RUN_AGAIN,))
 
 
-def record_abort(session: Session, run: str | None, reason: str) -> None:
+def record_abort(session: Session, run: str | None, reason: str) -> AbortDocument:
     """Writes into the journal that a person gave up this recovery."""
     target, name, memory = _unfinished(session, run)
     machine = RecoveryMachine(memory.state)
     machine.abort(reason)
     with contextlib.closing(session.store().open(target)) as journal:
         journal.append(name, Kind.MOVED, memory.state, {"from": memory.state, "to": State.ABORTED, "because": reason})
-    left = "what it changed in the database stays" if memory.changed else "it had changed nothing in the database"
-    print(f"Run {name} is given up; {left}. `prisma-recovery run` starts a new one.")  # noqa: T201
+    return AbortDocument(name, memory.changed, (RUN_AGAIN,))

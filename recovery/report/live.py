@@ -7,6 +7,7 @@ from threading import RLock
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.padding import Padding
 from rich.text import Text
 
 from recovery import events
@@ -77,12 +78,15 @@ class Activity:
         with self._lock:
             if self._paused:
                 return
+            # While a command is at work the next replay goes on beside it, and is of less interest.
+            if self._progress is not None and self._progress.task is Task.COMMAND and progress.task is Task.REPLAY:
+                return
             self._progress = progress
             if self._moves:
                 self._show()
             elif self._pace.due():
-                for line in described(progress):
-                    self._console.print(Text(f"  … {line}", style="dim"), soft_wrap=True)
+                line = f"  … {self._what} {self._clock() - self._since:.0f} s: {'; '.join(described(progress))}"
+                self._console.print(Text(line, style="dim"), soft_wrap=True)
 
     def over(self) -> None:
         """What was at work has ended; what goes on is still the same."""
@@ -132,13 +136,13 @@ class Activity:
         """The line as it is at this moment."""
         what, progress, since = self._what, self._progress, self._since
         lasted = self._clock() - since
-        if not what or (lasted < PATIENCE_SECONDS and progress is None):
+        if not what or lasted < PATIENCE_SECONDS:
             return Text("")
         frame = _FRAMES[int(self._clock() * _FRAMES_A_SECOND) % len(_FRAMES)]
         lines = described(progress) if progress is not None else []
         first = f"  {frame} {what} {lasted:.0f} s" + (f" · {lines[0]}" if lines else "")
-        texts = [first, *(f"    {line}" for line in lines[1:])]
-        return Group(*(Text(text, style="dim", no_wrap=True, overflow="ellipsis") for text in texts))
+        more = (Padding(Text(line, style="dim"), (0, 0, 0, 4)) for line in lines[1:])
+        return Group(Text(first, style="dim", no_wrap=True, overflow="ellipsis"), *more)
 
 
 def described(progress: Progress) -> list[str]:
@@ -150,12 +154,12 @@ def described(progress: Progress) -> list[str]:
         case Task.LOCK:
             first = f"waiting for Prisma's migration lock for {progress.seconds:.0f} s"
         case Task.COMMAND:
-            at_work = f"{progress.migration} for {progress.seconds:.0f} s" if progress.migration else ""
-            first = " · ".join(part for part in (f"{count}deployed" if count else "", at_work) if part)
-            first = first or f"Prisma at work for {progress.seconds:.0f} s"
+            first = f"{count}deployed" if count else "Prisma at work"
+    at_work = progress.migration if progress.task is Task.COMMAND else ""
+    named = [f"{at_work} for {progress.seconds:.0f} s"] if at_work else []
     waits = [f"waits for {progress.waits_for}"] if progress.waits_for else []
     word = "held by" if progress.task is Task.LOCK else "blocked by"
-    return [first, *waits, *(f"{word} {session}" for session in progress.blocked_by)]
+    return [first, *named, *waits, *(f"{word} {session}" for session in progress.blocked_by)]
 
 
 def paced(sink: events.Sink, clock: Callable[[], float] = time.monotonic) -> events.Sink:
