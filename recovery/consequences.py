@@ -1,5 +1,7 @@
 """What an effect leads to, and what it leaves alone, in sentences: nobody is to agree to a change unaware."""
 
+from recovery.events import EffectProposed
+from recovery.prisma.cli import command_line
 from states.effects import Deploy, Effect, MarkApplied
 from states.verdict import Evidence, Verdict
 
@@ -15,8 +17,12 @@ _NOT_BY_RESOLVE = "tables, columns and rows of yours; in _prisma_migrations ever
 _NOT_BY_DEPLOY = "what these scripts do not change themselves; in _prisma_migrations every row that is there"
 
 
-def consequence(effect: Effect, evidence: Evidence | None) -> str:
-    """What the effect leads to; `evidence` is what it rests on, None for a deploy."""
+def proposed(effect: Effect, evidence: Evidence | None) -> EffectProposed:
+    """The effect, to be told before anybody agrees; `evidence` is what it rests on, None for a deploy."""
+    return EffectProposed(effect.id, command_line(effect), _consequence(effect, evidence), _untouched(effect))
+
+
+def _consequence(effect: Effect, evidence: Evidence | None) -> str:
     match effect:
         case Deploy(migrations):
             scripts = "this script" if len(migrations) == 1 else f"these {len(migrations)} scripts, in this order"
@@ -28,6 +34,5 @@ def consequence(effect: Effect, evidence: Evidence | None) -> str:
             return _WITHDRAWN if withdrawn else _AGAIN
 
 
-def untouched(effect: Effect) -> str:
-    """What the effect does not change."""
+def _untouched(effect: Effect) -> str:
     return _NOT_BY_DEPLOY if isinstance(effect, Deploy) else _NOT_BY_RESOLVE

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from recovery import events
-from recovery.consequences import consequence, untouched
 from recovery.ports import World
 from states import classification, inspection, preflight
 from states.answers import Go, Refusal
@@ -30,15 +29,6 @@ class Plan:
     refusal: Refusal | None
     state: State = State.PREFLIGHT
     evidence: Mapping[str, Evidence] = field(default_factory=dict)
-
-    def proposed(self, world: World) -> tuple[events.EffectProposed, ...]:
-        """Each effect with its command, and what follows from it."""
-        return tuple(self._proposed(effect, world) for effect in self.effects)
-
-    def _proposed(self, effect: Effect, world: World) -> events.EffectProposed:
-        evidence = None if isinstance(effect, Deploy) else self.evidence.get(effect.migration)
-        told = consequence(effect, evidence), untouched(effect)
-        return events.EffectProposed(effect.id, world.command(effect), *told)
 
 
 def plan(world: World, emit: events.Sink) -> Plan:

@@ -5,14 +5,18 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperCommand
 
 from recovery import __version__
-from recovery.errors import RecoveryError
-from recovery.replay.embedded import Embedded
-from states.answers import Exit
+
+if TYPE_CHECKING:
+    from recovery.api import Recovery
+    from recovery.cli.output import Output
+    from recovery.replay.embedded import Embedded
+    from recovery.session import Options
 
 app = typer.Typer(
     name="prisma-recovery",
@@ -24,13 +28,35 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+#: Where the options of a command stand in its help.
+_TARGET, _EXPECTED, _OUTPUT = "What it works on", "What has to hold", "Output"
+
 DatabaseUrl = Annotated[
-    str | None, typer.Option(help="The target; without it DIRECT_URL, DATABASE_URL… from the environment or .env.")
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="The target; without it DIRECT_URL, DATABASE_URL… from the environment or .env.",
+        rich_help_panel=_TARGET,
+    ),
 ]
-Migrations = Annotated[Path | None, typer.Option(help="The migrations folder; without it the project's.")]
-Schema = Annotated[Path | None, typer.Option(help="schema.prisma or its folder; without it the project's.")]
+Migrations = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="The migrations folder; without it the project's.", rich_help_panel=_TARGET),
+]
+Schema = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="PATH", help="schema.prisma or its folder; without it the project's.", rich_help_panel=_TARGET
+    ),
+]
 ConfigFile = Annotated[
-    Path | None, typer.Option("--config", help="prisma-recovery.toml; without it looked for upwards.")
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        help="prisma-recovery.toml; without it looked for upwards.",
+        rich_help_panel=_TARGET,
+    ),
 ]
 Journal = Annotated[
     str | None,
@@ -38,18 +64,30 @@ Journal = Annotated[
         metavar="URL",
         help="Where the journal is: a PostgreSQL URL, or `target` for the production database itself; "
         "without it PRISMA_RECOVERY_JOURNAL, else a file in the project.",
+        rich_help_panel=_TARGET,
     ),
 ]
-ExpectHost = Annotated[str | None, typer.Option(help="The host that the target must have.")]
-ExpectDatabase = Annotated[str | None, typer.Option(help="The database that the target must be.")]
+ExpectHost = Annotated[
+    str | None,
+    typer.Option(metavar="HOST", help="The host that the target must have.", rich_help_panel=_EXPECTED),
+]
+ExpectDatabase = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="The database that the target must be.", rich_help_panel=_EXPECTED),
+]
 ExpectCommit = Annotated[
     str | None,
     typer.Option(
-        help="The commit, branch or tag that must be checked out; `vercel`: the one that production runs there."
+        metavar="COMMIT",
+        help="The commit, branch or tag that must be checked out; `vercel`: the one that production runs there.",
+        rich_help_panel=_EXPECTED,
     ),
 ]
 Waive = Annotated[
-    list[str] | None, typer.Option(metavar="NAME=REASON", help="Take on one check of preflight by name; repeatable.")
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=REASON", help="Take on one check of preflight by name; repeatable.", rich_help_panel=_EXPECTED
+    ),
 ]
 RestorePoint = Annotated[
     str | None,
@@ -57,29 +95,124 @@ RestorePoint = Annotated[
         metavar="KIND", help="The restore point to make before the first change: neon, pg_dump or none, the default."
     ),
 ]
-Verbose = Annotated[bool, typer.Option("--verbose", help="Log each event to standard error, as a line of JSON.")]
-RunId = Annotated[str | None, typer.Option("--run", help="The run; without it the one that is not finished.")]
+AsJson = Annotated[
+    bool,
+    typer.Option(
+        "--json", help="Print one JSON document and nothing else, also where it fails.", rich_help_panel=_OUTPUT
+    ),
+]
+AsEvents = Annotated[
+    bool,
+    typer.Option(
+        "--events",
+        help="Print each event as a line of JSON when it happens, and nothing else.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+Verbose = Annotated[
+    bool,
+    typer.Option("--verbose", help="Log to standard error, output and progress too.", rich_help_panel=_OUTPUT),
+]
+LogFormat = Annotated[
+    str | None,
+    typer.Option(
+        metavar="json|text",
+        help="Log to standard error in this format; with --verbose alone text in a terminal, else json.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+RunId = Annotated[
+    str | None, typer.Option("--run", metavar="RUN", help="The run; without it the one that is not finished.")
+]
 
 
 @contextmanager
-def _errors_shown() -> Iterator[None]:
-    """Errors that a person can act on are shown as such; anything else is a bug and keeps its stack trace."""
-    # A runner that stops us says so by SIGTERM; it gets the same answer as ^C.
+def _signals() -> Iterator[None]:
+    """A runner that stops us says so by SIGTERM; it gets the same answer as ^C, also while we are being loaded."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
-    except RecoveryError as error:
-        typer.echo(f"prisma-recovery: {error.fact}\n  What to do: {error.remedy}\n  ({error.code})", err=True)
-        raise typer.Exit(int(error.exit)) from None
     except KeyboardInterrupt:
-        typer.echo("\nInterrupted. Nothing is lost: `prisma-recovery run` goes on from what is true.", err=True)
-        raise typer.Exit(int(Exit.INTERRUPTED)) from None
+        typer.echo("Interrupted. Nothing was begun.", err=True)
+        raise typer.Exit(130) from None
+
+
+@contextmanager
+def _shown(output: "Output") -> Iterator[None]:
+    """Errors that a person can act on are shown as such; anything else is a bug and keeps its stack trace."""
+    from recovery.errors import RecoveryError
+    from states.answers import RUN_AGAIN, Exit, Refusal
+
+    refusal: Refusal | None = None
+    code = int(Exit.FAILURE)
+    try:
+        output.check()
+        yield
+        code = int(Exit.READY)
+    except typer.Exit as ended:
+        code = ended.exit_code
+        raise
+    except RecoveryError as error:
+        refusal = error.refusal()
+    except KeyboardInterrupt:
+        fact = "Interrupted. Nothing is lost, and what was done is in the journal."
+        remedy = "Run again: it goes on from what is true."
+        refusal = Refusal("command.interrupted", fact, remedy, Exit.INTERRUPTED, (RUN_AGAIN,))
+    except Exception as error:
+        fact = f"A bug, or something that nobody thought of: {type(error).__name__}."
+        output.failed(Refusal("command.bug", fact, "Report it with what is on standard error.", Exit.FAILURE))
+        raise
+    finally:
+        if refusal is not None:
+            code = int(refusal.exit)
+            output.failed(refusal)
+        output.end(code)
+    if refusal is not None:
+        raise typer.Exit(code)
+
+
+#: What typer raises for a command line that it can't read; its class has no public name, and so no type.
+_Unreadable: Any = typer.BadParameter.__bases__[0]
 
 
 def run_app() -> NoReturn:
     """Runs the command line and exits."""
-    app()
-    sys.exit(0)
+    try:
+        code = app(standalone_mode=False)
+    except _Unreadable as error:
+        if {"--json", "--events"}.isdisjoint(sys.argv):
+            error.show()
+        else:
+            _unreadable(error.format_message())
+        sys.exit(error.exit_code)
+    sys.exit(code or 0)
+
+
+def _unreadable(message: str) -> None:
+    """Says to a machine that its command line can't be read."""
+    from recovery.cli.output import Output
+    from states.answers import Exit, Refusal
+
+    output = Output("", as_json="--json" in sys.argv, as_events="--json" not in sys.argv)
+    remedy = "See prisma-recovery --help, and --help of each command."
+    output.failed(Refusal("usage.command_line", f"{message} Nothing was done.", remedy, Exit.USAGE))
+    output.end(int(Exit.USAGE))
+
+
+class _Grouped(TyperCommand):
+    """A command whose help has its options in groups. Plain text: what makes it rich takes as long as all the rest."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - see `_Unreadable`
+        """Writes a section for each group, those of no group first, and `--help` last."""
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None:
+                plain = "Arguments" if parameter.param_type_name == "argument" else "Options"
+                groups.setdefault(getattr(parameter, "rich_help_panel", None) or plain, []).append(record)
+        for title, records in groups.items():
+            with formatter.section(title):
+                formatter.write_dl(records)
 
 
 def _version(value: bool) -> None:  # noqa: FBT001 - typer calls it so
@@ -105,16 +238,15 @@ def _asker() -> Callable[[str], str] | None:
     return input if _in_terminal() else None
 
 
-def _ask_database(_: str) -> str | None:
-    return input("Type the name of the production database to go on: ").strip() if _in_terminal() else None
-
-
 @contextmanager
-def _server_ahead() -> Iterator[Embedded | None]:
+def _server_ahead() -> Iterator["Embedded | None"]:
     """The scratch server, started while the rest of the program is still being loaded.
 
     Where it can't be started that is told later, by the work that needs it.
     """
+    from recovery.errors import RecoveryError
+    from recovery.replay.embedded import Embedded
+
     started: Embedded | None = None
     with suppress(RecoveryError):
         started = Embedded()
@@ -125,13 +257,24 @@ def _server_ahead() -> Iterator[Embedded | None]:
             started.stop()
 
 
-@app.command()
+def _recovery(options: "Options", output: "Output", started: "Embedded | None" = None) -> "Recovery":
+    """What a command works on: the project that it was called in."""
+    from recovery.api import Recovery
+
+    ask = output.asking(_asker())
+
+    def ask_database() -> str | None:
+        return ask("Type the name of the production database to go on: ").strip() if ask is not None else None
+
+    return Recovery(Path.cwd(), options, ask_database=ask_database, started=started)
+
+
+@app.command(cls=_Grouped)
 def run(
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Agree to every change that the evidence decides.")] = False,
     plan: Annotated[bool, typer.Option("--plan", help="Show what would be done, and change nothing.")] = False,
     pipeline: Annotated[bool, typer.Option("--pipeline", help="Then run the pipeline's steps.")] = False,
-    verbose: Verbose = False,
     database_url: DatabaseUrl = None,
     migrations: Migrations = None,
     schema: Schema = None,
@@ -142,36 +285,42 @@ def run(
     waive: Waive = None,
     journal: Journal = None,
     restore_point: RestorePoint = None,
+    json: AsJson = False,
+    events: AsEvents = False,
+    log_format: LogFormat = None,
+    verbose: Verbose = False,
 ) -> None:
     """Start a recovery, or go on with the unfinished one."""
-    with _errors_shown(), _server_ahead() as started:
+    with _signals(), _server_ahead() as started:
+        from recovery.cli.output import Output
         from recovery.cli.recover import recover, show_plan
-        from recovery.cli.session import Options, Session
+        from recovery.session import Options
 
         options = Options(
-            database_url,
-            migrations,
-            schema,
-            config,
-            expect_host,
-            expect_database,
-            expect_commit,
-            tuple(waive or ()),
-            journal,
-            restore_point,
+            database_url=database_url,
+            migrations=migrations,
+            schema=schema,
+            config=config,
+            expect_host=expect_host,
+            expect_database=expect_database,
+            expect_commit=expect_commit,
+            waive=tuple(waive or ()),
+            journal=journal,
+            restore_point=restore_point,
         )
-        session = Session(options, started)
-        if plan:
-            code = show_plan(session, _ask_database)
-        else:
-            code = recover(session, _ask_database, _asker(), yes=yes, pipeline=pipeline, verbose=verbose)
-    raise typer.Exit(int(code))
+        output = Output(
+            "plan" if plan else "run", as_json=json, as_events=events, log_format=log_format, verbose=verbose
+        )
+        with _shown(output):
+            recovery = _recovery(options, output, started)
+            if plan:
+                raise typer.Exit(int(show_plan(recovery, output)))
+            raise typer.Exit(int(recover(recovery, output, _asker(), yes=yes, pipeline=pipeline)))
 
 
-@app.command("inspect")
+@app.command("inspect", cls=_Grouped)
 def inspect_(
     *,
-    json: Annotated[bool, typer.Option("--json", help="Print as JSON: target, history, evidence, checks.")] = False,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 3 when a migration failed.")] = False,
     database_url: DatabaseUrl = None,
     migrations: Migrations = None,
@@ -181,37 +330,54 @@ def inspect_(
     expect_database: ExpectDatabase = None,
     expect_commit: ExpectCommit = None,
     waive: Waive = None,
+    json: AsJson = False,
+    log_format: LogFormat = None,
+    verbose: Verbose = False,
 ) -> None:
     """Say what is in the database, read only. Needs no Node and no Prisma project."""
-    with _errors_shown(), _server_ahead() as started:
+    with _signals(), _server_ahead() as started:
         from recovery.cli.look import look
-        from recovery.cli.session import Options, Session
+        from recovery.cli.output import Output
+        from recovery.session import Options
 
         options = Options(
-            database_url, migrations, schema, config, expect_host, expect_database, expect_commit, tuple(waive or ())
+            database_url=database_url,
+            migrations=migrations,
+            schema=schema,
+            config=config,
+            expect_host=expect_host,
+            expect_database=expect_database,
+            expect_commit=expect_commit,
+            waive=tuple(waive or ()),
         )
-        code = look(Session(options, started), as_json=json, exit_code=exit_code)
-    raise typer.Exit(int(code))
+        output = Output("inspect", as_json=json, log_format=log_format, verbose=verbose)
+        with _shown(output):
+            raise typer.Exit(int(look(_recovery(options, output, started), output, exit_code=exit_code)))
 
 
-@app.command()
+@app.command(cls=_Grouped)
 def status(
+    run: Annotated[str | None, typer.Argument(help="One run; without it all.", metavar="[RUN]")] = None,
     *,
-    json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
     config: ConfigFile = None,
     schema: Schema = None,
     journal: Journal = None,
     database_url: DatabaseUrl = None,
+    json: AsJson = False,
 ) -> None:
     """Where do the recoveries of this project stand, and what is to be done now? Reads the journal only."""
-    from recovery.cli.records import show_status
-    from recovery.cli.session import Options, Session
+    from recovery.cli.output import Output
 
-    with _errors_shown():
-        show_status(Session(Options(database_url, schema=schema, config=config, journal=journal)), as_json=json)
+    output = Output("status", as_json=json)
+    with _signals(), _shown(output):
+        from recovery.cli.records import show_status
+        from recovery.session import Options
+
+        recovery = _recovery(Options(database_url, schema=schema, config=config, journal=journal), output)
+        show_status(recovery, output, run)
 
 
-@app.command()
+@app.command(cls=_Grouped)
 def approve(
     migration: Annotated[str, typer.Argument(help="The failed migration.")],
     *,
@@ -224,17 +390,22 @@ def approve(
     schema: Schema = None,
     journal: Journal = None,
     database_url: DatabaseUrl = None,
+    json: AsJson = False,
 ) -> None:
     """Decide a failed migration where the evidence doesn't. Counts for exactly this evidence, at the next `run`."""
-    from recovery.cli.records import record_approval
-    from recovery.cli.session import Options, Session
+    from recovery.cli.output import Output
 
-    with _errors_shown():
-        session = Session(Options(database_url, schema=schema, config=config, journal=journal))
-        record_approval(session, run, migration, evidence, reason, applied=applied, rolled_back=rolled_back)
+    output = Output("approve", as_json=json)
+    with _signals(), _shown(output):
+        from recovery.cli.records import record_approval
+        from recovery.session import Options
+
+        recovery = _recovery(Options(database_url, schema=schema, config=config, journal=journal), output)
+        answer = "both" if applied and rolled_back else "applied" if applied else "rolled_back" if rolled_back else ""
+        record_approval(recovery, output, run, migration, answer, evidence=evidence, reason=reason)
 
 
-@app.command()
+@app.command(cls=_Grouped)
 def abort(
     *,
     reason: Annotated[str, typer.Option(help="Why; it goes into the journal.")] = "given up by hand",
@@ -243,16 +414,21 @@ def abort(
     schema: Schema = None,
     journal: Journal = None,
     database_url: DatabaseUrl = None,
+    json: AsJson = False,
 ) -> None:
     """Give up the unfinished recovery. Changes nothing in the database."""
-    from recovery.cli.records import record_abort
-    from recovery.cli.session import Options, Session
+    from recovery.cli.output import Output
 
-    with _errors_shown():
-        record_abort(Session(Options(database_url, schema=schema, config=config, journal=journal)), run, reason)
+    output = Output("abort", as_json=json)
+    with _signals(), _shown(output):
+        from recovery.cli.records import record_abort
+        from recovery.session import Options
+
+        recovery = _recovery(Options(database_url, schema=schema, config=config, journal=journal), output)
+        record_abort(recovery, output, run, reason)
 
 
-@app.command()
+@app.command(cls=_Grouped)
 def pipeline(
     *,
     repeat: Annotated[list[str] | None, typer.Option(help="Run this step again; repeatable.")] = None,
@@ -266,24 +442,30 @@ def pipeline(
     expect_commit: ExpectCommit = None,
     waive: Waive = None,
     journal: Journal = None,
+    json: AsJson = False,
+    events: AsEvents = False,
+    log_format: LogFormat = None,
+    verbose: Verbose = False,
 ) -> None:
     """Run the pipeline's steps behind the open gate, each at most once; goes on where it stopped."""
-    from recovery.cli.recover import run_pipeline
-    from recovery.cli.session import Options, Session
-    from recovery.pipeline import Word
+    from recovery.cli.output import Output
 
-    options = Options(
-        database_url,
-        migrations,
-        schema,
-        config,
-        expect_host,
-        expect_database,
-        expect_commit,
-        tuple(waive or ()),
-        journal,
-    )
-    with _errors_shown():
-        word = Word(tuple(repeat or ()), tuple(done or ()))
-        code = run_pipeline(Session(options), _ask_database, _asker(), word)
-    raise typer.Exit(int(code))
+    output = Output("pipeline", as_json=json, as_events=events, log_format=log_format, verbose=verbose)
+    with _signals(), _shown(output):
+        from recovery.cli.recover import run_pipeline
+        from recovery.session import Options
+
+        options = Options(
+            database_url=database_url,
+            migrations=migrations,
+            schema=schema,
+            config=config,
+            expect_host=expect_host,
+            expect_database=expect_database,
+            expect_commit=expect_commit,
+            waive=tuple(waive or ()),
+            journal=journal,
+        )
+        recovery = _recovery(options, output)
+        code = run_pipeline(recovery, output, _asker(), repeat=repeat or (), done=done or ())
+        raise typer.Exit(int(code))

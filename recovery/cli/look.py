@@ -1,59 +1,67 @@
 """`inspect`: what is in the database, read only."""
 
-from recovery.cli.session import Session
-from recovery.pending import Compared
-from recovery.report.document import TargetDocument, document, encode
-from recovery.report.terminal import Terminal, console_of_output
-from recovery.world import Observer
+from recovery import events
+from recovery.api import Recovery
+from recovery.cli.output import Output
+from recovery.consequences import proposed
+from recovery.overview import Overview
+from recovery.report.terminal import Terminal
 from states.answers import Exit
+from states.classification import ClassifyFacts, fails_again, resolution
 from states.facts import Outcome
-from states.inspection import InspectFacts
-from states.verdict import Evidence
 
 
-def look(session: Session, *, as_json: bool, exit_code: bool) -> Exit:
-    """Prints what was found. A check that is refused is shown, and stops nothing: nothing is changed here.
+def look(recovery: Recovery, output: Output, *, exit_code: bool) -> Exit:
+    """Shows what was found. A check that is refused is shown, and stops nothing: nothing is changed here.
 
     Returns:
         READY; BLOCKED with `exit_code` if a migration failed.
     """
-    target = session.target()
-    with session.workshop(target) as workshop:
-        expected = session.expectation(lambda _: None)
-        observer = Observer(
-            target, session.folder(), workshop, expected, pin=session.pin, platforms=session.platforms()
-        )
-        inspected = observer.inspect()
-        checks = observer.checks()
-        names = InspectFacts(inspected.history).unsettled
-        missing = set(inspected.history.missing_locally)
-        failed: tuple[Evidence, ...] = tuple(observer.classify(name).evidence for name in names)
-        compared = Compared() if failed or not inspected.history.pending else observer.compare(inspected)
-    identity = target.identity
-    described = TargetDocument(identity.host, identity.database, identity.schema, identity.server_version)
-    if as_json:
-        print(encode(document(described, inspected.history, failed, checks, compared)))  # noqa: T201 - the command's output
-    else:
-        console = console_of_output()
-        terminal = Terminal(console)
-        where = (
-            f"{identity.database} on {identity.host}, schema {identity.schema}, PostgreSQL {identity.server_version}"
-        )
-        console.print(f"[bold]{where}[/]", highlight=False)
-        terminal.checks(checks)
-        terminal.history(inspected.history)
-        for evidence in failed:
+    if output.in_words:
+        output.terminal.begin("looking")
+
+    def watch(event: events.Event) -> None:
+        """In words all is told at the end, the verdict first; till then only what takes long."""
+        if not output.in_words or isinstance(event, events.Progress):
+            output.emit(event)
+        else:
+            output.log(event)
+
+    seen = recovery.look(watch)
+    output.document(seen.document())
+    if output.in_words:
+        output.terminal.close()
+        _show(seen, output)
+    return Exit.BLOCKED if seen.failed and exit_code else Exit.READY
+
+
+def _show(seen: Overview, output: Output) -> None:
+    console, terminal, who = output.console, output.terminal, seen.identity
+    console.print(f"[bold]{who.database} on {who.host}, schema {who.schema}, PostgreSQL {who.server_version}[/]")
+    if not seen.failed:
+        console.print("\n  [bold green]No migration failed.[/]")
+    for evidence in seen.failed:
+        console.print()
+        terminal.evidence(evidence)
+        if evidence.migration in seen.history.missing_locally:
+            terminal.warn("It is not in the migrations folder: is this the right checkout?")
+        question = ClassifyFacts(evidence)
+        effect = resolution(question)
+        if effect is not None and not fails_again(question):
             console.print()
-            terminal.evidence(evidence)
-            if evidence.migration in missing:
-                console.print("  [yellow]It is not in the migrations folder: is this the right checkout?[/]")
-        if not failed:
-            console.print("\n  [green]No migration failed.[/]")
-        for classified in compared.found:
-            terminal.present(classified.evidence)
-        if compared.missing:
-            terminal.uncompared(compared.missing)
-        if any(check.outcome in (Outcome.REFUSED, Outcome.UNKNOWN) for check in checks):
-            console.print("  [dim]Before `run` changes anything, every check has to hold.[/]")
-    target.close()
-    return Exit.BLOCKED if failed and exit_code else Exit.READY
+            terminal.would_run("run would do", proposed(effect, evidence))
+    for classified in seen.compared.found:
+        console.print()
+        terminal.present(classified.evidence)
+    if seen.compared.missing:
+        terminal.uncompared(seen.compared.missing)
+    console.print()
+    terminal.history(seen.history)
+    console.print()
+    _checks(seen, terminal)
+
+
+def _checks(seen: Overview, terminal: Terminal) -> None:
+    terminal.checks(seen.checks)
+    if any(check.outcome in (Outcome.REFUSED, Outcome.UNKNOWN) for check in seen.checks):
+        terminal.warn("Before `run` changes anything, every check has to hold.")

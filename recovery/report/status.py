@@ -119,7 +119,7 @@ def _steps(each: Standing) -> list[str]:
 
 
 def _at(time: str) -> datetime:
-    return datetime.fromisoformat(time.replace("Z", "+00:00")).astimezone(UTC)
+    return datetime.fromisoformat(time).astimezone(UTC)
 
 
 def _clock(time: str) -> str:

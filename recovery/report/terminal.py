@@ -25,6 +25,8 @@ _MARKS = {
     Outcome.UNKNOWN: ("?", f"bold {WARNING}"),
     Outcome.WAIVED: ("~", WARNING),
 }
+#: What a refusal is called that passes by itself, or that somebody asked for; any other is BLOCKED.
+_STOPS = {Exit.BUSY: "BUSY", Exit.INTERRUPTED: "STOPPED"}
 #: Width of what is no terminal, a log above all: wide enough for names and types to stay whole.
 _LOG_WIDTH = 400
 #: How many differences are shown that are no reason to stop.
@@ -102,7 +104,7 @@ class Terminal:
             case events.Refused():
                 self.refusal(event.state, event.refusal)
             case events.Failed():
-                self.failure(event.refusal)
+                self._activity.end()  # the command says it on standard error
             case events.RunEnded():
                 self._ended(event)
             case _:
@@ -234,6 +236,10 @@ class Terminal:
         if evidence.decision in (Decision.OPERATOR, Decision.DEPLOY):
             self._print(f"    [dim]evidence {evidence.evidence_digest}[/]", whole=True)
 
+    def warn(self, sentence: str) -> None:
+        """Something to look at."""
+        self._print(f"  [{WARNING}]{escape(sentence)}[/]")
+
     def uncompared(self, reason: str) -> None:
         """Nothing is known of the pending ones; a deploy finds out."""
         self._print(f"  [{WARNING}]Pending migrations could not be compared with production.[/] {escape(reason)}")
@@ -283,16 +289,9 @@ class Terminal:
     def refusal(self, state: State, refusal: Refusal) -> None:
         """Where it stopped, what is true, and what to do."""
         self._left()
-        word = "BUSY" if refusal.exit is Exit.BUSY else "BLOCKED"
-        self._stopped(f"\n[bold red]{word}[/] in {state} [dim]({refusal.code})[/]", refusal)
-
-    def failure(self, refusal: Refusal) -> None:
-        """The same where no state was reached."""
-        self._stopped(f"\n[bold red]STOPPED[/] [dim]({refusal.code})[/]", refusal)
-
-    def _stopped(self, heading: str, refusal: Refusal) -> None:
+        word = _STOPS.get(refusal.exit, "BLOCKED")
         self._activity.end()
-        self._print(heading)
+        self._print(f"\n[bold red]{word}[/] in {state} [dim]({refusal.code})[/]")
         fact = refusal.fact
         for reason in self._shown:  # a person has just read it, with the table that belongs to it
             fact = fact.replace(f" {reason}", "")
