@@ -126,7 +126,7 @@ class Task(StrEnum):
     COMMAND = "command"
 
 
-class Progress(Event, frozen=True):
+class Progressed(Event, frozen=True):
     """Something lasts. Told again and again meanwhile, from whichever thread knows; nothing rests on it.
 
     Attributes:
@@ -221,6 +221,6 @@ def lock_sink(emit: Sink) -> Callable[[float, Sequence[object]], None]:
     """Tells `emit` for how many seconds Prisma's lock has been waited for, and who holds it."""
 
     def told(seconds: float, holders: Sequence[object]) -> None:
-        emit(Progress(Task.LOCK, round(seconds, 1), blocked_by=tuple(map(str, holders))))
+        emit(Progressed(Task.LOCK, round(seconds, 1), blocked_by=tuple(map(str, holders))))
 
     return told

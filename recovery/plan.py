@@ -1,14 +1,15 @@
 """What a recovery would do, found on the same path and by the same rules, without doing it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from recovery import events
 from recovery.ports import World
+from recovery.prisma.migrations import order
 from states import classification, inspection, preflight
 from states.answers import Go, Refusal
 from states.classification import ClassifyFacts
-from states.effects import Deploy, Effect, MarkRolledBack
+from states.effects import Deploy, Effect, MarkApplied, MarkRolledBack
 from states.inspection import InspectFacts
 from states.preflight import PreflightFacts
 from states.table import State
@@ -73,10 +74,13 @@ def plan(world: World, emit: events.Sink) -> Plan:
         if not isinstance(decided, Go) or effect is None:
             return Plan(tuple(effects), decided if isinstance(decided, Refusal) else None, State.CLASSIFY, known)
         effects.append(effect)
-    again = {effect.migration for effect in effects if isinstance(effect, MarkRolledBack)}
-    kept = {effect.migration for effect in effects if not isinstance(effect, (MarkRolledBack, Deploy))}
-    order = {*again, *inspected.history.pending} - kept
-    coming = tuple(name for name in inspected.checksums if name in order)
-    if coming:
-        effects.append(Deploy(coming))
+    effects += deploy_after(effects, inspected.history.pending)
     return Plan(tuple(effects), None, evidence=known)
+
+
+def deploy_after(effects: Sequence[Effect], pending: Sequence[str]) -> tuple[Deploy, ...]:
+    """The deploy that is left to do once these effects took place; none if nothing is pending then."""
+    again = {effect.migration for effect in effects if isinstance(effect, MarkRolledBack)}
+    kept = {effect.migration for effect in effects if isinstance(effect, MarkApplied)}
+    coming = tuple(sorted({*again, *pending} - kept, key=order))
+    return (Deploy(coming),) if coming else ()

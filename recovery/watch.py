@@ -82,12 +82,12 @@ class Watch:
         if connection is not None:
             connection.close()
 
-    def _tell(self, progress: events.Progress) -> None:
+    def _tell(self, progress: events.Progressed) -> None:
         with self._telling:
             if not self._ended.is_set():
                 self._emit(progress)
 
-    def look(self, connection: psycopg.Connection[Any]) -> events.Progress:
+    def look(self, connection: psycopg.Connection[Any]) -> events.Progressed:
         """What the command is at, this very moment."""
         waits_for, blocked_by = kept_waiting(connection, self._name)
         done: int | None = None
@@ -95,7 +95,7 @@ class Watch:
             done, at_work = ledger.under_way(connection, self._target.url.schema, self._migrations)
             if at_work != self._at_work:
                 self._at_work, self._since = at_work, self._clock()
-        return events.Progress(
+        return events.Progressed(
             events.Task.COMMAND,
             round(self._clock() - self._since, 1),
             done,

@@ -5,9 +5,11 @@ from recovery.api import Recovery
 from recovery.cli.output import Output
 from recovery.consequences import proposed
 from recovery.overview import Overview
+from recovery.plan import deploy_after
 from recovery.report.terminal import Terminal
 from states.answers import Exit
 from states.classification import ClassifyFacts, fails_again, resolution
+from states.effects import Deploy, Effect
 from states.facts import Outcome
 
 
@@ -22,7 +24,7 @@ def look(recovery: Recovery, output: Output, *, exit_code: bool) -> Exit:
 
     def watch(event: events.Event) -> None:
         """In words all is told at the end, the verdict first; till then only what takes long."""
-        if not output.in_words or isinstance(event, events.Progress):
+        if not output.in_words or isinstance(event, events.Progressed):
             output.emit(event)
         else:
             output.log(event)
@@ -45,11 +47,8 @@ def _show(seen: Overview, output: Output) -> None:
         terminal.evidence(evidence)
         if evidence.migration in seen.history.missing_locally:
             terminal.warn("It is not in the migrations folder: is this the right checkout?")
-        question = ClassifyFacts(evidence)
-        effect = resolution(question)
-        if effect is not None and not fails_again(question):
-            console.print()
-            terminal.would_run("run would do", proposed(effect, evidence))
+    if not seen.compared.found and not {each.migration for each in seen.failed} & {*seen.history.missing_locally}:
+        _would_run(seen, output)
     for classified in seen.compared.found:
         console.print()
         terminal.present(classified.evidence)
@@ -59,6 +58,20 @@ def _show(seen: Overview, output: Output) -> None:
     terminal.history(seen.history)
     console.print()
     _checks(seen, terminal)
+
+
+def _would_run(seen: Overview, output: Output) -> None:
+    """What `run` would ask to do, as far as the evidence decides."""
+    known = {evidence.migration: evidence for evidence in seen.failed}
+    questions = [ClassifyFacts(evidence) for evidence in seen.failed]
+    decided = [found for each in questions if not fails_again(each) and (found := resolution(each)) is not None]
+    effects: list[Effect] = [*decided]
+    if len(decided) == len(questions):
+        effects += deploy_after(effects, seen.history.pending)
+    for effect in effects:
+        output.console.print()
+        evidence = None if isinstance(effect, Deploy) else known[effect.migration]
+        output.terminal.would_run("`prisma-recovery run` would run", proposed(effect, evidence))
 
 
 def _checks(seen: Overview, terminal: Terminal) -> None:

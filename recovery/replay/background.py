@@ -98,7 +98,7 @@ class Workshop:
         now = time.monotonic()
         if now - self._told >= TELL_SECONDS:
             self._told = now
-            self.emit(events.Progress(events.Task.REPLAY, round(now - began, 1), done, total, migration))
+            self.emit(events.Progressed(events.Task.REPLAY, round(now - began, 1), done, total, migration))
 
     def close(self) -> None:
         """Ends the server; waits for work under way."""

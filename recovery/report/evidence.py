@@ -40,7 +40,7 @@ def sentence(evidence: Evidence) -> Text:
     good = evidence.verdict in _GOOD or evidence.decision is Decision.DEPLOY
     style = "bold green" if good else f"bold {WARNING}"
     attempted = "" if evidence.attempted else "was never attempted, and "
-    return Text(evidence.migration, style="bold").append(f" {attempted}{SENTENCES[evidence.verdict]}", style)
+    return Text.assemble((evidence.migration, "bold"), (f" {attempted}{SENTENCES[evidence.verdict]}", style))
 
 
 def reasons(evidence: Evidence) -> Iterator[str]:
@@ -100,7 +100,7 @@ def differences(found: Iterable[Difference], console: Console) -> Iterator[Rende
     """Each property that differs, with what is expected and what is there."""
     if not is_wide(console):
         for each in found:
-            yield indented(Text("✗ ", style="red").append(_property(each), style="bold"), 2)
+            yield indented(Text.assemble(("✗ ", "red"), (_property(each), "bold")), 2)
             for word, value, style in (
                 ("expected", each.expected, "green"),
                 ("in production", each.actual, "red"),
@@ -112,7 +112,7 @@ def differences(found: Iterable[Difference], console: Console) -> Iterator[Rende
         table.add_column(overflow="fold", max_width=(console.width - 8) // 3)
     table.add_row(Text(""), Text("expected", "dim"), Text("in production", "dim"))
     for each in found:
-        what = Text("✗ ", style="red").append(_property(each), style="bold")
+        what = Text.assemble(("✗ ", "red"), (_property(each), "bold"))
         table.add_row(what, _value(each.expected, "green"), _value(each.actual, "red"))
     if table.row_count > 1:
         yield Padding(table, (0, 0, 0, 2))

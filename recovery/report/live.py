@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from recovery import events
-from recovery.events import Progress, Task
+from recovery.events import Progressed, Task
 
 #: Seconds until something that lasts is first told in a log, and at most between two times.
 FIRST_SECONDS = 10.0
@@ -64,7 +64,7 @@ class Activity:
         self._paused = False
         self._what = ""
         self._since = 0.0
-        self._progress: Progress | None = None
+        self._progress: Progressed | None = None
 
     def begin(self, what: str) -> None:
         """This goes on from now on."""
@@ -73,7 +73,7 @@ class Activity:
             self._pace.begin()
             self._show()
 
-    def told(self, progress: Progress) -> None:
+    def told(self, progress: Progressed) -> None:
         """How far it is."""
         with self._lock:
             if self._paused:
@@ -145,7 +145,7 @@ class Activity:
         return Group(Text(first, style="dim", no_wrap=True, overflow="ellipsis"), *more)
 
 
-def described(progress: Progress) -> list[str]:
+def described(progress: Progressed) -> list[str]:
     """How far something is, in a line; who keeps it waiting, in a line each."""
     count = "" if progress.total is None else f"{progress.done} of {progress.total} "
     match progress.task:
@@ -167,7 +167,7 @@ def paced(sink: events.Sink, clock: Callable[[], float] = time.monotonic) -> eve
     pace = Pace(clock)
 
     def emit(event: events.Event) -> None:
-        if not isinstance(event, Progress):
+        if not isinstance(event, Progressed):
             pace.begin()
             sink(event)
         elif pace.due():

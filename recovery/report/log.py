@@ -33,7 +33,7 @@ _PASSES = (Exit.BUSY, Exit.UNREACHABLE, Exit.INTERRUPTED)
 def level(event: events.Event) -> str:
     """How much an event matters: debug, info, warning or error."""
     match event:
-        case events.OutputLine() | events.Progress():
+        case events.OutputLine() | events.Progressed():
             return "debug"
         case events.Refused(refusal=refusal) | events.Failed(refusal=refusal):
             return _of(refusal)

@@ -69,7 +69,7 @@ def _in_full(console: Console, each: Standing, now: datetime) -> None:
         grid.add_row("  why", Text(each.because))
     console.print(grid)
     what, *rest = each.next.split("\n")
-    console.print(indented(Text("What to do: ", "bold").append(what, "default"), 2))
+    console.print(indented(Text.assemble(("What to do: ", "bold"), what), 2))
     for line in rest:
         console.print(Text(line), soft_wrap=True)
     for command in each.commands:

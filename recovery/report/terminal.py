@@ -89,7 +89,7 @@ class Terminal:
             case events.OutputLine():
                 if event.line.strip():
                     self._lines([indented(Text(event.line.rstrip(), style="dim"), 4)])
-            case events.Progress():
+            case events.Progressed():
                 self._activity.told(event)
             case events.EffectEnded():
                 self._effect_ended(event)
@@ -250,7 +250,9 @@ class Terminal:
 
     def would_run(self, word: str, event: events.EffectProposed) -> None:
         """A command that is to be run, what follows from it, and what it leaves alone."""
-        self._print(f"  {word}: [bold]{escape(event.command)}[/]", whole=True)
+        room = self._console.width - len(f"  {word}: {event.command}")
+        between = " " if room >= 0 else "\n    "  # on a line of its own a command stays whole
+        self._print(f"  {word}:{between}[bold]{escape(event.command)}[/]", whole=True)
         self._print(f"    {escape(event.consequence)}")
         self._print(f"    [dim]Not touched: {escape(event.untouched)}.[/]")
 

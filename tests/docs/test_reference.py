@@ -11,7 +11,7 @@ import pytest
 
 from recovery import config
 from recovery.preflight import NAMES
-from recovery.report import terminal
+from recovery.report.evidence import SENTENCES
 from states.answers import Exit
 from states.verdict import Verdict
 
@@ -91,7 +91,7 @@ def test_every_verdict_is_explained() -> None:
 def test_verdicts_are_quoted_as_the_terminal_says_them() -> None:
     """docs/how-to/verdicts.md has the terminal's sentence for each verdict."""
     text = " ".join((DOCS / "how-to" / "verdicts.md").read_text().split())
-    for sentence in terminal._SENTENCES.values():  # noqa: SLF001 - the sentences that a person meets
+    for sentence in SENTENCES.values():
         assert f"**{sentence}**" in text
 
 
