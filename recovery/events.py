@@ -77,13 +77,13 @@ class RestorePointMade(Event, frozen=True):
 
     Attributes:
         lsn: of the write-ahead log, at or just before the state that it holds.
-        time: then, by the server's clock.
+        taken: then, ISO 8601 in UTC, by the server's clock.
     """
 
     kind: str
     place: str
     lsn: str
-    time: str
+    taken: str
 
 
 class EffectProposed(Event, frozen=True):

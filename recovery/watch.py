@@ -6,7 +6,7 @@ command takes its time. What it sees is told and decides nothing; where it can't
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, closing, suppress
 from threading import Event, Lock, Thread
 from types import TracebackType
 from typing import Any
@@ -14,7 +14,6 @@ from typing import Any
 import psycopg
 
 from recovery import events
-from recovery.errors import RecoveryError
 from recovery.postgres.sessions import OUR_NAME, kept_waiting
 from recovery.prisma import ledger
 from recovery.target import Target
@@ -70,17 +69,21 @@ class Watch:
         with self._telling:
             self._ended.set()
 
+    @property
+    def running(self) -> bool:
+        """It still looks."""
+        return self._thread.is_alive()
+
     def _run(self) -> None:
-        connection: psycopg.Connection[Any] | None = None
-        with suppress(psycopg.Error, RecoveryError):
+        # Whatever it is, a terminal that went away or a server that says no: a command must not suffer for it.
+        with suppress(Exception), ExitStack() as stack:
+            connection: psycopg.Connection[Any] | None = None
             while not self._ended.wait(self._interval):
                 if connection is None:
-                    connection = self._target.working(f"{OUR_NAME} watch")
+                    connection = stack.enter_context(closing(self._target.working(f"{OUR_NAME} watch")))
                     connection.execute(_WAITS)
                 with suppress(psycopg.errors.LockNotAvailable):
                     self._tell(self.look(connection))
-        if connection is not None:
-            connection.close()
 
     def _tell(self, progress: events.Progressed) -> None:
         with self._telling:

@@ -262,6 +262,9 @@ def _recovery(options: "Options", output: "Output", started: "Embedded | None" =
     from recovery.api import Recovery
 
     ask = output.asking(_asker())
+    # A URL may hold a password, and is not shown.
+    shared = options.journal if options.journal is not None and "://" not in options.journal else None
+    output.given(config=options.config, schema=options.schema, journal=shared)
 
     def ask_database() -> str | None:
         return ask("Type the name of the production database to go on: ").strip() if ask is not None else None

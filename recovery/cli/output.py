@@ -1,7 +1,9 @@
 """How a command shows itself: in words, as one document, or as a stream of events; and what it logs."""
 
+import shlex
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from rich.console import Console
 
@@ -37,7 +39,8 @@ class Output:
     ) -> None:
         """Takes what the command line asks for; logs go to stderr where either of the last two is given."""
         self.as_json = as_json
-        self._as_events = as_events
+        self._both = as_json and as_events
+        self._as_events = as_events and not as_json
         logging = verbose or log_format is not None
         self.console = console_of_output()
         self.terminal = Terminal(self.console, live=not (logging and sys.stderr.isatty()))
@@ -45,7 +48,7 @@ class Output:
         self._document: object = None
         self._sinks: list[events.Sink] = []
         self.log: events.Sink = events.nobody
-        if as_events:
+        if self._as_events:
             self._sinks.append(stream(sys.stdout))
         elif not as_json:
             self._sinks.append(self.terminal)
@@ -69,7 +72,7 @@ class Output:
         Raises:
             UsageError: `usage.output`.
         """
-        if self.as_json and self._as_events:
+        if self._both:
             raise UsageError(
                 "usage.output",
                 "--json prints one document, --events one for each event; nothing was done.",
@@ -85,6 +88,11 @@ class Output:
         """How to ask a person; None where nobody reads the question."""
         return self.terminal.asking(ask) if ask is not None and self.in_words else None
 
+    def given(self, **options: str | Path | None) -> None:
+        """These options of the command line belong to the next commands, too, that are shown to be copied."""
+        words = [word for name, value in options.items() if value is not None for word in (f"--{name}", str(value))]
+        self.terminal.suffix = f" {shlex.join(words)}" if words else ""
+
     def document(self, document: object) -> None:
         """This is what the command has to say, for machines."""
         self._document = document
@@ -95,7 +103,7 @@ class Output:
         self.document(ErrorDocument(refusal))
         if self.in_words:
             lines = [f"prisma-recovery: {refusal.fact}", f"  What to do: {refusal.remedy}", f"  ({refusal.code})"]
-            lines[2:2] = [f"    {command.line}" for command in refusal.commands]
+            lines[2:2] = [f"    {command.line}{self.terminal.suffix}" for command in refusal.commands]
             Console(stderr=True, highlight=False, markup=False).print("\n".join(lines), soft_wrap=True)
 
     def end(self, exit_code: int) -> None:

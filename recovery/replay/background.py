@@ -1,5 +1,6 @@
 """The scratch server, started beside everything else: it is ready when it is first needed."""
 
+import contextlib
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -98,7 +99,8 @@ class Workshop:
         now = time.monotonic()
         if now - self._told >= TELL_SECONDS:
             self._told = now
-            self.emit(events.Progressed(events.Task.REPLAY, round(now - began, 1), done, total, migration))
+            with contextlib.suppress(Exception):  # whoever listens is no reason to end a replay
+                self.emit(events.Progressed(events.Task.REPLAY, round(now - began, 1), done, total, migration))
 
     def close(self) -> None:
         """Ends the server; waits for work under way."""

@@ -65,7 +65,7 @@ class Collector:
                 ended = {"shown": event.shown, "seconds": round(event.seconds, 3), "unchanged": event.unchanged}
                 self._effect(event.effect, **ended)
             case events.RestorePointMade():
-                self._have(restore_point=RestorePoint(event.kind, event.place, event.lsn, event.time))
+                self._have(restore_point=RestorePoint(event.kind, event.place, event.lsn, event.taken))
             case events.SchemaCompared():
                 self._have(proof=ProofDocument(event.proven, event.differing, event.elsewhere))
             case events.StepEnded():

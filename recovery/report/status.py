@@ -23,13 +23,14 @@ _VERDICTS = {
 }
 
 
-def show(console: Console, document: StatusDocument, now: datetime) -> None:
+def show(console: Console, document: StatusDocument, now: datetime, suffix: str = "") -> None:
     """Prints it, the newest last.
 
     Args:
         console: where.
         document: what the journal has.
         now: to say how long ago something was.
+        suffix: options that belong to every command that is shown.
     """
     if not document.runs:
         console.print("No recovery has been started here. `prisma-recovery run` starts one.", soft_wrap=True)
@@ -41,7 +42,7 @@ def show(console: Console, document: StatusDocument, now: datetime) -> None:
     for number, each in enumerate(each for each in document.runs if each.run in whole):
         if number or earlier:
             console.print()
-        _in_full(console, each, now)
+        _in_full(console, each, now, suffix)
 
 
 def _in_lines(console: Console, runs: list[Standing], now: datetime) -> None:
@@ -51,7 +52,7 @@ def _in_lines(console: Console, runs: list[Standing], now: datetime) -> None:
     console.print(table)
 
 
-def _in_full(console: Console, each: Standing, now: datetime) -> None:
+def _in_full(console: Console, each: Standing, now: datetime, suffix: str) -> None:
     _, database, schema = each.target.split("/")
     where = f" in {each.stopped_in}" if each.stopped_in is not None else ""
     style = _STYLES.get(each.state, f"bold {WARNING}")
@@ -75,7 +76,7 @@ def _in_full(console: Console, each: Standing, now: datetime) -> None:
     for command in each.commands:
         if command.when:
             console.print(Text(f"  # {command.when}", "dim"))
-        console.print(Text(f"  {command.line}", "bold"), soft_wrap=True)
+        console.print(Text(f"  {command.line}{suffix}", "bold"), soft_wrap=True)
 
 
 def _decided(each: Standing) -> list[str]:

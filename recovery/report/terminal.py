@@ -59,6 +59,8 @@ class Terminal:
         self._headed: State | None = None
         self._shown: tuple[str, ...] = ()
         self._activity = Activity(console, clock, live=live)
+        #: Options that belong to every command that is shown to be copied.
+        self.suffix = ""
 
     def __call__(self, event: events.Event) -> None:  # noqa: C901, PLR0912 - a case an event
         """Shows one event."""
@@ -82,7 +84,7 @@ class Terminal:
                 self._proposed(event)
             case events.RestorePointMade():
                 self._print(
-                    f"  restore point ({event.kind}): {escape(event.place)} [dim]at {event.time}, LSN {event.lsn}[/]"
+                    f"  restore point ({event.kind}): {escape(event.place)} [dim]at {event.taken}, LSN {event.lsn}[/]"
                 )
             case events.EffectStarted():
                 self._print(f"  [bold]$ {escape(event.command)}[/]", whole=True)
@@ -305,7 +307,7 @@ class Terminal:
         for command in refusal.commands:
             if command.when:
                 self._print(f"  [dim]# {escape(command.when)}[/]")
-            self._console.print(Text(f"  {command.line}", style="bold"), soft_wrap=True)
+            self._console.print(Text(f"  {command.line}{self.suffix}", style="bold"), soft_wrap=True)
 
     def _ended(self, event: events.RunEnded) -> None:
         self._activity.end()
