@@ -1,6 +1,7 @@
 """What the documents say of the code is so, and nothing is left out."""
 
 import ast
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -121,6 +122,24 @@ def test_settings_that_are_shown_are_accepted(tmp_path: Path) -> None:
         file = tmp_path / f"{number}.toml"
         file.write_text(block)
         assert config.load(file, tmp_path).production == config.Production("db.example.com", "app")
+
+
+@pytest.mark.parametrize("name", documents.SCHEMAS)
+def test_every_field_of_a_schema_is_documented(name: str) -> None:
+    """json.md, and for events events.md, name each field of each record that a machine can get."""
+    text = "".join((DOCS / "reference" / page).read_text() for page in ("json.md", "events.md"))
+    parts = json.loads((DOCS / name).read_text())["$defs"].values()
+    for field in {field for part in parts for field in part.get("properties", ())}:
+        assert re.search(rf"`(\w+\.|\w+\[\]\.|\.)?{field}(\[\])?(\.\w+)?`", text), field
+
+
+def test_every_event_is_documented() -> None:
+    """events.md has a row for each event, and for no other."""
+    text = (DOCS / "reference" / "events.md").read_text().partition("**`progressed`**")[0]
+    rows = [row for row in text.splitlines() if row.startswith("| `")]
+    named = {name for row in rows for name in re.findall(r"`([\w.]+)`", row.split("|")[1])}
+    parts = json.loads((DOCS / "reference" / "events.schema.json").read_text())["$defs"].values()
+    assert named == {kind for part in parts for kind in part.get("properties", {}).get("event", {}).get("enum", ())}
 
 
 def anchors(path: Path) -> set[str]:
