@@ -179,12 +179,14 @@ def _statement_state(
     own = {k for k in replay.footprint if replay.steps[index - 1].get(k) != replay.steps[index].get(k)}
     what = _headline(own, replay.steps[index - 1], replay.steps[index])
     in_place = state("in_place", f"as replayed: {what}")
+    gone = what.removeprefix("no ")
+    absent = state("absent", f"not there: {what}" if gone == what else f"still there: {gone}")
     if statement.visibility is Visibility.ROWS:  # what it makes is there, and the rows in it may not be
         in_place = state("open", statement.why)
     if at and min(at) >= index:
         return in_place
     if at and max(at) < index:
-        return state("absent", f"not there: {what}")
+        return absent
     after, before = (
         {k for k in own if production.get(k) in {step.get(k) for step in steps}}
         for steps in (replay.steps[index:], replay.steps[:index])
@@ -192,7 +194,7 @@ def _statement_state(
     if after == own and before != own:
         return in_place
     if before == own:
-        return state("absent", f"not there: {what}")
+        return absent
     different: dict[str, list[str]] = {}
     for obj, prop in sorted(_without_consequences({key: Difference(*key, None, None) for key in own - after})):
         different.setdefault(obj, []).append(prop)
