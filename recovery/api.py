@@ -75,7 +75,7 @@ class Recovery:
             UsageError: the settings can't be read.
         """
         environ = dict(os.environ if environment is None else environment)
-        self._session = Session(options, Path(project).absolute(), environ, started)
+        self._session = Session(options, Path(project).resolve(), environ, started)
         self._ask_database = ask_database
         self._stopping = False
 

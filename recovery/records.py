@@ -1,7 +1,7 @@
 """Where runs stand, approvals, giving up: what needs the journal only, wherever it is."""
 
 import contextlib
-from typing import Literal
+from typing import Literal, get_args
 
 from recovery.errors import UsageError
 from recovery.journal import Event
@@ -52,7 +52,10 @@ def approve(
 
     Raises:
         UsageError: it could never count.
+        ValueError: there is no such answer.
     """
+    if answer not in get_args(Answer):  # a program without types must not say the opposite of what it means
+        raise ValueError(f"No answer is named {answer!r}; the answers are {', '.join(get_args(Answer))}")
     if not reason.strip():
         raise UsageError("approve.reason", "The reason is empty. Nothing was recorded.", "Say why.")
     rolled_back = answer == "rolled_back"

@@ -65,7 +65,8 @@ def working(session: Session, ask: AskName, emit: events.Sink, stop: Callable[[]
 
     def interrupted() -> None:
         stop()
-        show(_WAITING)
+        with contextlib.suppress(Exception):  # a terminal that went away must not end the wait
+            show(_WAITING)
 
     project, environment = session.project(), session.environment()
     launcher = find_launcher(project, session.config.prisma.command)

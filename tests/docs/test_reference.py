@@ -10,7 +10,8 @@ import documents
 import msgspec
 import pytest
 
-from recovery import config
+import recovery
+from recovery import Recovery, config, events
 from recovery.preflight import NAMES
 from recovery.report.evidence import SENTENCES
 from states.answers import Exit
@@ -45,7 +46,7 @@ def codes() -> set[str]:
             continue
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         first = node.args[0]
-        if name in ("AssertionError", "ValueError", "ImpossibleMoveError") or not re.fullmatch(
+        if name in ("AssertionError", "AttributeError", "ValueError", "ImpossibleMoveError") or not re.fullmatch(
             r"Refusal|\w+Error", name
         ):
             continue
@@ -140,6 +141,20 @@ def test_every_event_is_documented() -> None:
     named = {name for row in rows for name in re.findall(r"`([\w.]+)`", row.split("|")[1])}
     parts = json.loads((DOCS / "reference" / "events.schema.json").read_text())["$defs"].values()
     assert named == {kind for part in parts for kind in part.get("properties", {}).get("event", {}).get("enum", ())}
+
+
+def test_every_public_name_is_documented() -> None:
+    """docs/reference/python.md has a row for each name of `recovery.__all__`, each of Recovery's, and each event."""
+    text = (DOCS / "reference" / "python.md").read_text()
+    names, _, rest = text.partition("\n## `Recovery`")
+    methods, _, rest = rest.partition("\n## Events")
+    told = rest.partition("\n## ")[0]
+    row = re.compile(r"^\| (`.*?`) \|", re.MULTILINE)
+    assert sorted(name.strip("`") for name in row.findall(names)) == sorted(recovery.__all__)
+    public = {name for name in vars(Recovery) if not name.startswith("_")}
+    assert {re.split(r"\W", name.strip("`"))[0] for name in row.findall(methods)} == public
+    tags = {each.__struct_config__.tag for each in events.Event.__subclasses__()}
+    assert {tag.strip("`") for names in row.findall(told) for tag in names.split(", ")} == tags
 
 
 def anchors(path: Path) -> set[str]:
