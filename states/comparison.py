@@ -1,10 +1,13 @@
 """Production against the steps of a replay: which step it stands at, and what differs from one."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from states.facts import Key, Replay, Snapshot, Visibility
+
+#: How many differences a sentence holds.
+_SOME = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +18,15 @@ class Difference:
     property: str
     expected: str | None
     actual: str | None
+
+    def __str__(self) -> str:
+        """For people."""
+        return f"{self.object} {self.property}: expected {self.expected or 'absent'}, is {self.actual or 'absent'}"
+
+
+def some(found: Sequence[Difference]) -> str:
+    """The first of several, in a line; the rest is where all are shown."""
+    return "; ".join(map(str, found[:_SOME]))
 
 
 @dataclass(frozen=True, slots=True)

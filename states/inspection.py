@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from states.answers import RUN_AGAIN, THEN_RUN, Answer, Go, Refusal
 from states.classification import ClassifyFacts, approvals
+from states.comparison import some
 from states.facts import History, Row
 from states.table import State
 from states.verdict import Decision
@@ -101,11 +102,7 @@ def decide(facts: InspectFacts) -> Answer:
 def _would_fail(facts: ClassifyFacts, others: int) -> Refusal:
     evidence = facts.evidence
     name = evidence.migration
-    shown = "; ".join(
-        f"{d.object} {d.property}: expected {d.expected or 'absent'}, is {d.actual or 'absent'}"
-        for d in evidence.differences[:5]
-    )
-    differs = f" What differs: {shown}." if shown else ""
+    differs = f" What differs: {some(evidence.differences)}." if evidence.differences else ""
     more = f" Of {others} more, production has something too." if others else ""
     void = " An approval was given, and is void." if facts.approval is not None else ""
     approve = approvals(facts)

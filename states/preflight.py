@@ -23,7 +23,9 @@ def decide(facts: PreflightFacts) -> Answer:
         return Go(State.INSPECT, f"all {len(facts.checks)} checks hold")
     # What only time mends is said last: a wrong database stays wrong however long one waits.
     first = min(against, key=lambda check: check.busy)
-    others = f" {len(against) - 1} more do not hold." if len(against) > 1 else ""
+    others = (
+        "" if len(against) == 1 else " 1 more does not." if len(against) == 2 else f" {len(against) - 1} more do not."
+    )  # noqa: PLR2004 - one more
     verb = "could not be made" if first.outcome is Outcome.UNKNOWN else "does not hold"
     return Refusal(
         f"preflight.{first.name}",

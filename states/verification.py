@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from states.answers import RUN_AGAIN, THEN_RUN, Answer, Command, Exit, Go, Refusal
-from states.comparison import Difference
+from states.comparison import Difference, some
 from states.inspection import InspectFacts
 from states.table import State
 
@@ -63,13 +63,9 @@ def decide(facts: VerifyFacts) -> Answer:
         )
     if facts.differing:
         first = facts.differing[0]
-        shown = "; ".join(
-            f"{d.object} {d.property}: expected {d.expected or 'absent'}, is {d.actual or 'absent'}"
-            for d in first.differences[:5]
-        )
         return Refusal(
             "verify.differs",
-            f"Production is not what {first.migration} says. {shown}.",
+            f"Production is not what {first.migration} says. {some(first.differences)}.",
             "Bring production to what the migration says, and run again.",
             exit_code,
             (RUN_AGAIN,),

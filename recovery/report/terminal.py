@@ -1,5 +1,6 @@
 """Events as a person reads them in an incident: the verdict first, then why, then what is run."""
 
+import re
 import shutil
 import sys
 import time
@@ -15,6 +16,7 @@ from recovery.report import evidence as verdicts
 from recovery.report.evidence import WARNING, indented
 from recovery.report.live import Activity
 from states.answers import Exit, Refusal
+from states.comparison import some
 from states.facts import Check, History, Outcome
 from states.table import State
 from states.verdict import Decision, Evidence
@@ -31,6 +33,15 @@ _STOPS = {Exit.BUSY: "BUSY", Exit.INTERRUPTED: "STOPPED"}
 _LOG_WIDTH = 400
 #: How many differences are shown that are no reason to stop.
 _ELSEWHERE = 5
+
+
+#: Where a stack trace of Prisma's engine begins in what it logged: nobody can do anything about it.
+_TRACE = "\n   0: "
+
+
+def _told(evidence: Evidence) -> tuple[str, ...]:
+    """What a refusal need not say again once the evidence was shown."""
+    return (f"What differs: {some(evidence.differences)}.", *evidence.reasons)
 
 
 def console_of_output() -> Console:
@@ -202,7 +213,7 @@ class Terminal:
 
     def evidence(self, evidence: Evidence) -> None:
         """The verdict in a sentence, then why, then what differs and how to look further."""
-        self._shown = evidence.reasons
+        self._shown = _told(evidence)
         self._lines([indented(verdicts.sentence(evidence), 2)])
         self._lines(indented(Text(reason), 2) for reason in verdicts.reasons(evidence))
         if cause := verdicts.cause(evidence):
@@ -232,6 +243,7 @@ class Terminal:
 
     def present(self, evidence: Evidence) -> None:
         """A pending migration that production has something of: in how far, why, and what differs."""
+        self._shown += _told(evidence)
         self._lines([indented(verdicts.sentence(evidence), 2)])
         self._lines(indented(Text(reason), 4) for reason in evidence.reasons)
         self._lines(verdicts.differences(evidence.differences, self._console))
@@ -271,6 +283,7 @@ class Terminal:
         self._activity.over()
         for name in event.proven:
             self._print(f"  [green]✓[/] {escape(name)}: as the replay has it")
+        self._shown = tuple(f"{some(each.differences)}." for each in event.differing)
         for each in event.differing:
             self._print(f"  [red]✗[/] [bold]{escape(each.migration)}[/] differs in production:")
             self._lines(verdicts.differences(each.differences, self._console))
@@ -296,10 +309,10 @@ class Terminal:
         word = _STOPS.get(refusal.exit, "BLOCKED")
         self._activity.end()
         self._print(f"\n[bold red]{word}[/] in {state} [dim]({refusal.code})[/]")
-        fact = refusal.fact
-        for reason in self._shown:  # a person has just read it, with the table that belongs to it
-            fact = fact.replace(f" {reason}", "")
-        self._print(f"  {escape(fact.replace(': Nothing was changed.', '. Nothing was changed.'))}")
+        fact = refusal.fact.partition(_TRACE)[0]
+        for told in self._shown:  # a person has just read it, with the table that belongs to it
+            fact = fact.replace(f" {told}", "")
+        self._print(f"  {escape(re.sub(r': (?=Nothing was)', '. ', fact))}")
         what, *rest = refusal.remedy.split("\n")
         self._print(f"  [bold]What to do:[/] {escape(what)}")
         for line in rest:
