@@ -23,9 +23,8 @@ def decide(facts: PreflightFacts) -> Answer:
         return Go(State.INSPECT, f"all {len(facts.checks)} checks hold")
     # What only time mends is said last: a wrong database stays wrong however long one waits.
     first = min(against, key=lambda check: check.busy)
-    others = (
-        "" if len(against) == 1 else " 1 more does not." if len(against) == 2 else f" {len(against) - 1} more do not."
-    )  # noqa: PLR2004 - one more
+    more = len(against) - 1
+    others = f" {more} more {'does' if more == 1 else 'do'} not." if more else ""
     verb = "could not be made" if first.outcome is Outcome.UNKNOWN else "does not hold"
     return Refusal(
         f"preflight.{first.name}",
