@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperCommand
 
 from recovery import __version__
+from recovery.cli.extras import register
 
 if TYPE_CHECKING:
     from recovery.api import Recovery
@@ -135,6 +136,22 @@ def _signals() -> Iterator[None]:
     except KeyboardInterrupt:
         typer.echo("Interrupted. Nothing was begun.", err=True)
         raise typer.Exit(130) from None
+
+
+@contextmanager
+def _errors_shown() -> Iterator[None]:
+    """The errors of commands that print no document, without loading what makes one."""
+    from recovery.errors import RecoveryError
+
+    with _signals():
+        try:
+            yield
+        except RecoveryError as error:
+            from recovery.report import github
+
+            typer.echo(error.shown, err=True)
+            github.tell(error.refusal(), sys.stderr)
+            raise typer.Exit(int(error.exit)) from None
 
 
 @contextmanager
@@ -472,3 +489,6 @@ def pipeline(
         recovery = _recovery(options, output)
         code = run_pipeline(recovery, output, _asker(), repeat=repeat or (), done=done or ())
         raise typer.Exit(int(code))
+
+
+register(app, _errors_shown, _asker)

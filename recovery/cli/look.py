@@ -31,6 +31,8 @@ def look(recovery: Recovery, output: Output, *, exit_code: bool) -> Exit:
 
     seen = recovery.look(watch)
     output.document(seen.document())
+    if output.github is not None:
+        output.github.inspected(seen.history, seen.checks, seen.failed, seen.compared)
     if output.in_words:
         output.terminal.close()
         _show(seen, output)

@@ -1,5 +1,6 @@
 """How a command shows itself: in words, as one document, or as a stream of events; and what it logs."""
 
+import os
 import shlex
 import sys
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from rich.console import Console
 
 from recovery import events
 from recovery.errors import UsageError
+from recovery.report import github
 from recovery.report.collect import Collector
 from recovery.report.document import ErrorDocument, encode
 from recovery.report.stream import stream
@@ -54,6 +56,10 @@ class Output:
             self._sinks.append(self.terminal)
         elif self._collector is not None:
             self._sinks.append(self._collector)
+        #: Annotations and the job's summary, in one of GitHub's runners only.
+        self.github = github.of(os.environ, annotations=sys.stdout if self.in_words else sys.stderr)
+        if self.github is not None and command in ("run", "pipeline"):
+            self._sinks.append(self.github)
         if logging:
             from recovery.report.log import Format, to
 
@@ -101,6 +107,7 @@ class Output:
         """Something stopped the command outside of any state."""
         self.emit(events.Failed(refusal))
         self.document(ErrorDocument(refusal))
+        github.tell(refusal, sys.stderr)
         if self.in_words:
             lines = [f"prisma-recovery: {refusal.fact}", f"  What to do: {refusal.remedy}", f"  ({refusal.code})"]
             lines[2:2] = [f"    {command.line}{self.terminal.suffix}" for command in refusal.commands]

@@ -1,5 +1,6 @@
 """Events as a person reads them in an incident: the verdict first, then why, then what is run."""
 
+import contextlib
 import re
 import shutil
 import sys
@@ -135,8 +136,9 @@ class Terminal:
         """The same question, with nothing moving while it is answered."""
 
         def still(prompt: str) -> str:
-            with self._activity.paused():
+            with self._activity.paused(), contextlib.suppress(EOFError):
                 return ask(prompt)
+            return ""  # ^D is no yes
 
         return still
 
