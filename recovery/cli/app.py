@@ -5,13 +5,30 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
-from typer.core import TyperCommand
 
 from recovery import __version__
 from recovery.cli.extras import register
+from recovery.cli.frame import Grouped, run_command_line
+from recovery.cli.options import (
+    AsEvents,
+    AsJson,
+    ConfigFile,
+    DatabaseUrl,
+    ExpectCommit,
+    ExpectDatabase,
+    ExpectHost,
+    Journal,
+    LogFormat,
+    Migrations,
+    RestorePoint,
+    RunId,
+    Schema,
+    Verbose,
+    Waive,
+)
 
 if TYPE_CHECKING:
     from recovery.api import Recovery
@@ -28,103 +45,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-
-#: Where the options of a command stand in its help.
-_TARGET, _EXPECTED, _OUTPUT = "What it works on", "What has to hold", "Output"
-
-DatabaseUrl = Annotated[
-    str | None,
-    typer.Option(
-        metavar="URL",
-        help="The target; without it DIRECT_URL, DATABASE_URL… from the environment or .env.",
-        rich_help_panel=_TARGET,
-    ),
-]
-Migrations = Annotated[
-    Path | None,
-    typer.Option(metavar="DIR", help="The migrations folder; without it the project's.", rich_help_panel=_TARGET),
-]
-Schema = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="PATH", help="schema.prisma or its folder; without it the project's.", rich_help_panel=_TARGET
-    ),
-]
-ConfigFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--config",
-        metavar="FILE",
-        help="prisma-recovery.toml; without it looked for upwards.",
-        rich_help_panel=_TARGET,
-    ),
-]
-Journal = Annotated[
-    str | None,
-    typer.Option(
-        metavar="URL",
-        help="Where the journal is: a PostgreSQL URL, or `target` for the production database itself; "
-        "without it PRISMA_RECOVERY_JOURNAL, else a file in the project.",
-        rich_help_panel=_TARGET,
-    ),
-]
-ExpectHost = Annotated[
-    str | None,
-    typer.Option(metavar="HOST", help="The host that the target must have.", rich_help_panel=_EXPECTED),
-]
-ExpectDatabase = Annotated[
-    str | None,
-    typer.Option(metavar="NAME", help="The database that the target must be.", rich_help_panel=_EXPECTED),
-]
-ExpectCommit = Annotated[
-    str | None,
-    typer.Option(
-        metavar="COMMIT",
-        help="The commit, branch or tag that must be checked out; `vercel`: the one that production runs there.",
-        rich_help_panel=_EXPECTED,
-    ),
-]
-Waive = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="NAME=REASON", help="Take on one check of preflight by name; repeatable.", rich_help_panel=_EXPECTED
-    ),
-]
-RestorePoint = Annotated[
-    str | None,
-    typer.Option(
-        metavar="KIND", help="The restore point to make before the first change: neon, pg_dump or none, the default."
-    ),
-]
-AsJson = Annotated[
-    bool,
-    typer.Option(
-        "--json", help="Print one JSON document and nothing else, also where it fails.", rich_help_panel=_OUTPUT
-    ),
-]
-AsEvents = Annotated[
-    bool,
-    typer.Option(
-        "--events",
-        help="Print each event as a line of JSON when it happens, and nothing else.",
-        rich_help_panel=_OUTPUT,
-    ),
-]
-Verbose = Annotated[
-    bool,
-    typer.Option("--verbose", help="Log to standard error, output and progress too.", rich_help_panel=_OUTPUT),
-]
-LogFormat = Annotated[
-    str | None,
-    typer.Option(
-        metavar="json|text",
-        help="Log to standard error in this format; with --verbose alone text in a terminal, else json.",
-        rich_help_panel=_OUTPUT,
-    ),
-]
-RunId = Annotated[
-    str | None, typer.Option("--run", metavar="RUN", help="The run; without it the one that is not finished.")
-]
 
 
 @contextmanager
@@ -188,48 +108,9 @@ def _shown(output: "Output") -> Iterator[None]:
         raise typer.Exit(code)
 
 
-#: What typer raises for a command line that it can't read; its class has no public name, and so no type.
-_Unreadable: Any = typer.BadParameter.__bases__[0]
-
-
 def run_app() -> NoReturn:
     """Runs the command line and exits."""
-    try:
-        code = app(standalone_mode=False)
-    except _Unreadable as error:
-        if {"--json", "--events"}.isdisjoint(sys.argv):
-            error.show()
-        else:
-            _unreadable(error.format_message())
-        sys.exit(error.exit_code)
-    sys.exit(code or 0)
-
-
-def _unreadable(message: str) -> None:
-    """Says to a machine that its command line can't be read."""
-    from recovery.cli.output import Output
-    from states.answers import Exit, Refusal
-
-    output = Output("", as_json="--json" in sys.argv, as_events="--json" not in sys.argv)
-    remedy = "See prisma-recovery --help, and --help of each command."
-    output.failed(Refusal("usage.command_line", f"{message} Nothing was done.", remedy, Exit.USAGE))
-    output.end(int(Exit.USAGE))
-
-
-class _Grouped(TyperCommand):
-    """A command whose help has its options in groups. Plain text: what makes it rich takes as long as all the rest."""
-
-    def format_options(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - see `_Unreadable`
-        """Writes a section for each group, those of no group first, and `--help` last."""
-        groups: dict[str, list[tuple[str, str]]] = {}
-        for parameter in self.get_params(ctx):
-            record = parameter.get_help_record(ctx)
-            if record is not None:
-                plain = "Arguments" if parameter.param_type_name == "argument" else "Options"
-                groups.setdefault(getattr(parameter, "rich_help_panel", None) or plain, []).append(record)
-        for title, records in groups.items():
-            with formatter.section(title):
-                formatter.write_dl(records)
+    run_command_line(app)
 
 
 def _version(value: bool) -> None:  # noqa: FBT001 - typer calls it so
@@ -289,7 +170,7 @@ def _recovery(options: "Options", output: "Output", started: "Embedded | None" =
     return Recovery(Path.cwd(), options, ask_database=ask_database, started=started)
 
 
-@app.command(cls=_Grouped)
+@app.command(cls=Grouped)
 def run(
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Agree to every change that the evidence decides.")] = False,
@@ -338,7 +219,7 @@ def run(
             raise typer.Exit(int(recover(recovery, output, _asker(), yes=yes, pipeline=pipeline)))
 
 
-@app.command("inspect", cls=_Grouped)
+@app.command("inspect", cls=Grouped)
 def inspect_(
     *,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 3 when a migration failed.")] = False,
@@ -375,7 +256,7 @@ def inspect_(
             raise typer.Exit(int(look(_recovery(options, output, started), output, exit_code=exit_code)))
 
 
-@app.command(cls=_Grouped)
+@app.command(cls=Grouped, short_help="Say where each recovery stands, and what to do now.")
 def status(
     run: Annotated[str | None, typer.Argument(help="One run; without it all.", metavar="[RUN]")] = None,
     *,
@@ -397,7 +278,7 @@ def status(
         show_status(recovery, output, run)
 
 
-@app.command(cls=_Grouped)
+@app.command(cls=Grouped)
 def approve(
     migration: Annotated[str, typer.Argument(help="The failed migration.")],
     *,
@@ -425,7 +306,7 @@ def approve(
         record_approval(recovery, output, run, migration, answer, evidence=evidence, reason=reason)
 
 
-@app.command(cls=_Grouped)
+@app.command(cls=Grouped)
 def abort(
     *,
     reason: Annotated[str, typer.Option(help="Why; it goes into the journal.")] = "given up by hand",
@@ -448,7 +329,7 @@ def abort(
         record_abort(recovery, output, run, reason)
 
 
-@app.command(cls=_Grouped)
+@app.command(cls=Grouped, short_help="Run the pipeline's steps, each at most once.")
 def pipeline(
     *,
     repeat: Annotated[list[str] | None, typer.Option(help="Run this step again; repeatable.")] = None,

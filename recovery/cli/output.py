@@ -14,7 +14,7 @@ from recovery.report import github
 from recovery.report.collect import Collector
 from recovery.report.document import ErrorDocument, encode
 from recovery.report.stream import stream
-from recovery.report.terminal import Terminal, console_of_output
+from recovery.report.terminal import LOG_WIDTH, Terminal, console_of_output
 from states.answers import Refusal
 
 Ask = Callable[[str], str]
@@ -109,9 +109,13 @@ class Output:
         self.document(ErrorDocument(refusal))
         github.tell(refusal, sys.stderr)
         if self.in_words:
-            lines = [f"prisma-recovery: {refusal.fact}", f"  What to do: {refusal.remedy}", f"  ({refusal.code})"]
-            lines[2:2] = [f"    {command.line}{self.terminal.suffix}" for command in refusal.commands]
-            Console(stderr=True, highlight=False, markup=False).print("\n".join(lines), soft_wrap=True)
+            # In a terminal broken between words; in a log whole, and so are commands anywhere.
+            width = None if sys.stderr.isatty() else LOG_WIDTH
+            console = Console(stderr=True, highlight=False, markup=False, width=width)
+            console.print(f"prisma-recovery: {refusal.fact}\n  What to do: {refusal.remedy}")
+            for command in refusal.commands:
+                console.print(f"    {command.line}{self.terminal.suffix}", soft_wrap=True)
+            console.print(f"  ({refusal.code})")
 
     def end(self, exit_code: int) -> None:
         """Prints the document, if that was asked for; nothing moves any more."""

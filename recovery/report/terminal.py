@@ -31,7 +31,7 @@ _MARKS = {
 #: What a refusal is called that passes by itself, or that somebody asked for; any other is BLOCKED.
 _STOPS = {Exit.BUSY: "BUSY", Exit.INTERRUPTED: "STOPPED"}
 #: Width of what is no terminal, a log above all: wide enough for names and types to stay whole.
-_LOG_WIDTH = 400
+LOG_WIDTH = 400
 #: How many differences are shown that are no reason to stop.
 _ELSEWHERE = 5
 
@@ -47,7 +47,7 @@ def _told(evidence: Evidence) -> tuple[str, ...]:
 
 def console_of_output() -> Console:
     """A console on stdout. In a log nobody wraps lines, and whoever searches it wants names whole."""
-    width = max(shutil.get_terminal_size((100, 24)).columns, 80) if sys.stdout.isatty() else _LOG_WIDTH
+    width = max(shutil.get_terminal_size((100, 24)).columns, 80) if sys.stdout.isatty() else LOG_WIDTH
     return Console(soft_wrap=False, width=width, highlight=False)
 
 
