@@ -66,8 +66,8 @@ def test_what_is_there_is_marked_and_the_rest_deployed(make: Make) -> None:
     assert "was never attempted, and is in the database" in scene.cli("inspect").out
     planned = scene.cli("run", "--plan")
     assert planned.code == 0, planned
-    commands = re.findall("would run: (.*)", planned.out)
-    assert commands == [f"prisma migrate resolve --applied {FAILED}", "prisma migrate deploy"]
+    shown = re.findall("would run: (.*)", planned.out)
+    assert shown == [f"prisma migrate resolve --applied {FAILED}", "prisma migrate deploy"]
     assert scene.everything() == before
     done = scene.cli("run", "--yes")
     assert done.code == 0, done
