@@ -5,6 +5,7 @@ unless the step is declared idempotent or a person says so.
 """
 
 import hashlib
+import shlex
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +18,7 @@ from recovery.errors import UsageError
 from recovery.journal import Journal
 from recovery.memory import Kind, Memory, recall
 from recovery.ports import Ended
+from recovery.secrets import Redactor
 from states.answers import Exit, Refusal
 from states.table import State
 
@@ -156,7 +158,8 @@ class PipelineRunner:
                 f"The step {step.name} {what}. It was not run again.",
                 f"See what it did; then prisma-recovery pipeline --repeat {step.name}, or --done {step.name}.",
             )
-        self._journal.append(run, Kind.STEP_INTENDED, State.PIPELINE_READY, {"step": key(step), "name": step.name})
+        intent = {"step": key(step), "name": step.name, "command": Redactor()(shlex.join(step.command))}
+        self._journal.append(run, Kind.STEP_INTENDED, State.PIPELINE_READY, intent)
         self._emit(events.StepStarted(step.name, step.command))
         began = time.monotonic()
         exit_code = self._execute(step)

@@ -110,7 +110,8 @@ def recover(
             if pipeline and last is not None and last.state is State.PIPELINE_READY and unfinished(last, steps):
                 return _steps(session, journal, world, emit, runs[-1], ask)
             policy = Consent(session.config.auto, yes=yes, ask=ask, console=console)
-            engine = Engine(world, journal, policy, emit, new_run, restore_point)
+            redact = Redactor(target.url.url, *store.secrets)
+            engine = Engine(world, journal, policy, emit, new_run, restore_point, redact)
             ended = engine.run(str(target.url), target.source)
             emit(events.RunEnded(ended.run, ended.state, int(ended.exit_code)))
             if pipeline and ended.state is State.PIPELINE_READY:
