@@ -69,7 +69,7 @@ def ledger(rows: Sequence[Row], redact: Redact) -> dict[str, Any]:
 def changes(before: Sequence[Row], after: Sequence[Row], redact: Redact) -> dict[str, Any]:
     """How many rows there are now, those that are new or were written to, and the ids of those that are gone."""
     known, now = {row.id: row for row in before}, {row.id for row in after}
-    changed = [_row(row, redact) for row in after if known.get(row.id) != row]
+    changed = [{**_row(row, redact), "new": row.id not in known} for row in after if known.get(row.id) != row]
     return {"total": len(after), "changed": changed, "gone": [id_ for id_ in known if id_ not in now]}
 
 

@@ -1,0 +1,42 @@
+"""The report as one HTML page: nothing is loaded, nothing is run, everything is escaped."""
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from recovery import __version__
+from recovery.report import diagram, words
+from recovery.report.back import how_to_return
+from recovery.report.postmortem import postmortem
+from recovery.report.story import OUTCOMES, Story
+from recovery.report.summary import VERDICTS, cause, summary
+
+
+def html(story: Story) -> str:
+    """The page, complete and self-contained."""
+    environment = Environment(
+        loader=PackageLoader("recovery.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "duration": words.duration,
+        "moment": words.moment,
+        "clock": words.clock,
+        "row": words.row,
+        "differing": words.differing,
+        "cause": cause,
+    }
+    return environment.get_template("report.html.j2").render(
+        story=story,
+        summary=summary(story),
+        # It is made of the table's own words and of numbers, and escapes both.
+        diagram=Markup(diagram.svg(story.trail, legend=False)),  # noqa: S704
+        notes=postmortem(story),
+        steps_back=how_to_return(story.restore_point),
+        words=words,
+        verdicts=VERDICTS,
+        outcomes=OUTCOMES,
+        release=__version__,
+    )
