@@ -66,11 +66,27 @@ def ledger(attempt: Row, rows: Sequence[Row], marks: Marks, *, whole: bool) -> L
     )
 
 
-def refused_from(attempts: Sequence[Row], replay: Replay) -> int | None:
-    """The first statement that no attempt completed, since PostgreSQL found there what it makes; None if unknown."""
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far the attempts came, by what PostgreSQL found there already.
+
+    Attributes:
+        refused: the first statement that no attempt completed; None if unknown.
+        ran: statements that the only attempt must have run before, since they fail where their effect is there.
+    """
+
+    refused: int | None = None
+    ran: frozenset[int] = frozenset()
+
+
+def reach(attempts: Sequence[Row], replay: Replay) -> Reach:
+    """How far they came; nothing where the logs don't tell."""
     found = [_refused(row, replay) if row.checksum == replay.checksum else None for row in attempts]
     known = [index for index in found if index is not None]
-    return max(known) if known and len(known) == len(found) else None
+    if not known or len(known) < len(found):
+        return Reach()
+    before = (s.index for s in replay.statements if s.index < known[0] and not s.conditional)
+    return Reach(max(known), frozenset(before if len(known) == 1 else ()))
 
 
 def _refused(row: Row, replay: Replay) -> int | None:
@@ -100,17 +116,17 @@ def _unquoted(name: str) -> str:
     return name[1:-1].replace('""', '"') if name.startswith('"') and name.endswith('"') else name
 
 
-def attributed(written: Written, index: int | None, beside: Ledger, refused: int | None) -> tuple[str, str, str]:
+def attributed(written: Written, index: int | None, beside: Ledger, came: Reach) -> tuple[str, str, str]:
     """Whose work it looks like, how sure that is, and why.
 
     Args:
         written: the last write of an object, or a part of it.
         index: the statement of the script that makes it; None for what the script does not make so.
         beside: the ledger.
-        refused: the first statement that no attempt completed; None if unknown.
+        came: how far the attempts came.
     """
-    if index is not None and refused is not None and index >= refused:
-        return "somebody", "strong", f"PostgreSQL refused statement {refused}, so no attempt came to make this"
+    if index is not None and came.refused is not None and index >= came.refused:
+        return "somebody", "strong", f"PostgreSQL refused statement {came.refused}, so no attempt came to make this"
     if beside.whole and beside.attempt.logs:
         return "somebody", "strong", "the attempt ran as one transaction and failed, so it left nothing"
     if written.owner != beside.written.owner:
@@ -123,6 +139,8 @@ def attributed(written: Written, index: int | None, beside: Ledger, refused: int
     if number < row:
         if beside.as_inserted or (beside.earlier is not None and number < beside.earlier):
             return "somebody", "strong", "it was written before the failed attempt began"
+        if index in came.ran and not beside.whole:
+            return "attempt", "strong", f"the attempt ran it, then came to statement {came.refused} and was refused"
         return "either", "weak", "it was written before the failed row was, by the attempt or by somebody earlier"
     if not beside.as_inserted:
         return "somebody", "strong", "it was written after the failed attempt had ended"

@@ -4,12 +4,12 @@ On a quiet database somebody's hand right after a crash looks like Prisma's own 
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import psycopg
 
-from recovery.attribution import NEXT, Ledger, attributed, ledger, refused_from
+from recovery.attribution import NEXT, Ledger, Reach, attributed, ledger, reach
 from recovery.postgres import catalog
 from recovery.postgres.marks import Marks, Written, read
 from recovery.target import Target
@@ -61,12 +61,12 @@ def forensics(
     if row is None:
         return Forensics()
     beside = ledger(attempt, rows, marks, whole=whole and len(subject.attempts) == 1)
-    refused = refused_from(subject.attempts, replay)
+    came = reach(subject.attempts, replay)
     found = [(key, index, marks.objects[key]) for key, index in made.items() if key in marks.objects]
-    listed = _traces(found, beside, marks, refused)
     more = [(key, None, marks.objects[key]) for key in other if key in marks.objects and key not in made]
-    numbers = [written.transaction for _, _, written in found]
-    origin = Origin(row.owner, _pace(numbers), _traces(more, beside, marks, refused))
+    traces = _traces([*found, *more], beside, marks, came)
+    listed, numbers = traces[: len(found)], [written.transaction for _, _, written in found]
+    origin = Origin(row.owner, _pace(numbers), traces[len(found) :])
     if not listed:
         return Forensics(origin=origin)
     sentences = _sentences(listed, numbers, beside, marks)
@@ -76,10 +76,10 @@ def forensics(
 
 
 def _traces(
-    found: Sequence[tuple[Key, int | None, Written]], beside: Ledger, marks: Marks, refused: int | None
+    found: Sequence[tuple[Key, int | None, Written]], beside: Ledger, marks: Marks, came: Reach
 ) -> tuple[Trace, ...]:
     numbers = {number: n for n, number in enumerate(dict.fromkeys(each.transaction for _, _, each in found), 1)}
-    return tuple(
+    traces = [
         Trace(
             obj if part == "exists" else f"{obj} {part}".rstrip(),
             "unknown" if beside.restored else _order(written, beside.written),
@@ -87,10 +87,19 @@ def _traces(
             written.owner,
             marks.times.get(written.transaction),
             *beside.beside(written),
-            *attributed(written, index, beside, refused),
+            *attributed(written, index, beside, came),
         )
         for (obj, part), index, written in found
-    )
+    ]
+    sure = {trace.transaction: trace for trace in reversed(traces) if trace.certainty == "strong"}
+    return tuple(_with(trace, sure.get(trace.transaction, trace)) for trace in traces)
+
+
+def _with(trace: Trace, sure: Trace) -> Trace:
+    """What one transaction wrote is one's work."""
+    if trace.certainty == "strong" or sure is trace:
+        return trace
+    return replace(trace, by=sure.by, certainty="strong", why=f"the transaction that wrote {sure.object} wrote it")
 
 
 def _pace(numbers: Sequence[int]) -> str:

@@ -287,3 +287,7 @@ def pipeline(
         word = Word(tuple(repeat or ()), tuple(done or ()))
         code = run_pipeline(Session(options), _ask_database, _asker(), word)
     raise typer.Exit(int(code))
+
+
+# Their commands use what stands above, and register themselves.
+from recovery.cli import reports as reports  # noqa: E402, PLC0414

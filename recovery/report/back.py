@@ -1,6 +1,12 @@
 """How to return to a restore point, for people."""
 
+import shlex
 from collections.abc import Mapping, Sequence
+
+_HOLDS = (
+    "It holds the schema and the rows of the ledger, and no other rows. To see what has changed since, restore it into "
+    "an empty database, and compare."
+)
 
 
 def how_to_return(restore_point: Mapping[str, str]) -> Sequence[str]:
@@ -9,14 +15,14 @@ def how_to_return(restore_point: Mapping[str, str]) -> Sequence[str]:
         return ()
     place = restore_point["place"]
     if restore_point["kind"] == "neon":
+        branch = place.partition(" (")[0]
         return (
             "Stop whatever writes to the database.",
-            f"In Neon, restore the production branch from the branch {place.partition(' (')[0]}; or point the URL to it.",
-            "Rows that were written since are on the old branch only.",
+            f"In Neon, restore the production branch from the branch {branch}, or let the URL lead there.",
+            "Rows that were written since then are not on it.",
         )
     return (
-        "It holds the schema and the rows of the ledger, and no other rows. To see what was changed since, restore it "
-        "into an empty database and compare.",
-        f"createdb before && psql --dbname=before --file={place}",
-        "To undo a change in production, write a migration that does so. Never write to _prisma_migrations by hand.",
+        _HOLDS,
+        f"createdb before && psql --dbname=before --file={shlex.quote(place)}",
+        "To undo a change in production, write a migration that does. Never write to _prisma_migrations by hand.",
     )

@@ -1,7 +1,7 @@
 """The report as one HTML page: nothing is loaded, nothing is run, everything is escaped."""
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from recovery import __version__
 from recovery.report import diagram, words
@@ -9,6 +9,19 @@ from recovery.report.back import how_to_return
 from recovery.report.postmortem import postmortem
 from recovery.report.story import OUTCOMES, Story
 from recovery.report.summary import VERDICTS, cause, summary
+
+
+def prose(text: str) -> Markup:
+    """A sentence, with what stands between backticks as code."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        return escape(text)
+    return Markup("").join(Markup("<code>{}</code>").format(part) if n % 2 else part for n, part in enumerate(parts))
+
+
+def name(text: str) -> Markup:
+    """A long name, which may be broken where its words end."""
+    return Markup("_<wbr>").join(text.split("_"))
 
 
 def html(story: Story) -> str:
@@ -27,6 +40,8 @@ def html(story: Story) -> str:
         "row": words.row,
         "differing": words.differing,
         "cause": cause,
+        "prose": prose,
+        "name": name,
     }
     return environment.get_template("report.html.j2").render(
         story=story,

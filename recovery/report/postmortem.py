@@ -52,8 +52,9 @@ def _note(finding: Finding) -> Note:
     kinds = frozenset(trace["by"] for trace in traces)
     weakest = next((c for c in ("none", "weak", "strong") if any(t["certainty"] == c for t in traces)), "none")
     if not finding.attempted:
-        sentences = (_NEVER_TRIED,)
-        return Note(finding.migration, sentences, "strong", (), tuple(_prevents(frozenset({"somebody"}), finding)))
+        return Note(
+            finding.migration, (_NEVER_TRIED,), "strong", (), tuple(_prevents(frozenset({"somebody"}), finding))
+        )
     sentences = (*_why_failed(evidence), *_how(kinds, own, traces, origin, finding))
     return Note(finding.migration, sentences, weakest, traces, tuple(_prevents(kinds, finding)))
 
@@ -100,7 +101,8 @@ def _how(
         )
         return
     if kinds == {"somebody"}:
-        yield "What is there was most likely made by hand or by `prisma db push`, not by this migration."
+        who = "by hand" if origin.get("pace") == "one_transaction" else "by hand or by `prisma db push`"
+        yield f"What is there was most likely made {who}, not by this migration."
     elif kinds == {"attempt"}:
         yield "What is there looks like the failed attempt's own work."
     elif kinds == {"either"}:

@@ -248,7 +248,7 @@ def _restore_point(story: Story, payload: dict[str, Any], when: datetime) -> Non
 def _intended(story: Story, payload: dict[str, Any], when: datetime) -> None:
     text = payload.get("command") or payload["effect"]
     story.commands.append(Command(payload["effect"], text, when, ledger=payload.get("ledger", {})))
-    story.timeline.append(Entry(when, text, "its intent is recorded"))
+    story.timeline.append(Entry(when, text, OUTCOMES["in_doubt"], tone="bad"))
 
 
 def _observed(story: Story, payload: dict[str, Any], when: datetime) -> None:
@@ -261,15 +261,15 @@ def _observed(story: Story, payload: dict[str, Any], when: datetime) -> None:
     command.outcome = "not_run" if command.note else "shown" if payload["shown"] else "not_shown"
     command.seconds, command.exit_code = payload.get("seconds"), payload.get("exit_code")
     command.output, command.changes = payload.get("output", ""), payload.get("ledger", {})
-    story.timeline.append(
-        Entry(
-            when,
-            f"{command.text}: {OUTCOMES[command.outcome]}",
-            command.note,
-            command.seconds,
-            tone="good" if command.outcome == "shown" else "bad",
-        )
-    )
+    note = f": {command.note}" if command.note else ""
+    tone = "good" if command.outcome == "shown" else "bad"
+    _ended(story, Entry(command.at, command.text, f"{OUTCOMES[command.outcome]}{note}", command.seconds, tone=tone))
+
+
+def _ended(story: Story, entry: Entry) -> None:
+    """What began is told once, with its end."""
+    began = Entry(entry.at, entry.title, OUTCOMES["in_doubt"], tone="bad")
+    story.timeline[story.timeline.index(began)] = entry
 
 
 #: How a command ended, for people.
@@ -283,14 +283,14 @@ OUTCOMES = {
 
 def _step_intended(story: Story, payload: dict[str, Any], when: datetime) -> None:
     story.steps.append(Step(payload["name"], payload.get("command", ""), when))
-    story.timeline.append(Entry(when, f"Pipeline: {payload['name']}", "begins"))
+    story.timeline.append(Entry(when, f"Pipeline: {payload['name']}", OUTCOMES["in_doubt"], tone="bad"))
 
 
-def _step_observed(story: Story, payload: dict[str, Any], when: datetime) -> None:
+def _step_observed(story: Story, payload: dict[str, Any], _when: datetime) -> None:
     step = story.steps[-1]
     step.exit_code, step.seconds = payload["exit_code"], payload["seconds"]
     tone = "good" if step.exit_code == 0 else "bad"
-    story.timeline.append(Entry(when, f"Pipeline: {step.name}", f"exit code {step.exit_code}", step.seconds, tone=tone))
+    _ended(story, Entry(step.at, f"Pipeline: {step.name}", f"exit code {step.exit_code}", step.seconds, tone=tone))
 
 
 def _step_decided(story: Story, payload: dict[str, Any], when: datetime) -> None:

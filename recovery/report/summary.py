@@ -44,16 +44,16 @@ def summary(story: Story) -> Summary:
 
 
 def cause(found: dict[str, object]) -> str:
-    """A cause for people, as `object exists (42P07)`; empty where it is unknown."""
+    """A cause for people, as `object exists, 42P07`; empty where it is unknown."""
     kind = str(found.get("kind", "unknown"))
     if kind == "unknown":
         return ""
-    return kind.replace("_", " ") + (f" ({found['sqlstate']})" if found.get("sqlstate") else "")
+    return kind.replace("_", " ") + (f", {found['sqlstate']}" if found.get("sqlstate") else "")
 
 
 def _found(finding: Finding, story: Story) -> str:
     why = cause(finding.evidence.get("cause", {}))
-    first = f"{finding.migration} failed{f' for {why}' if why else ''}" if finding.attempted else finding.migration
+    first = f"{finding.migration} failed{f' ({why})' if why else ''}" if finding.attempted else finding.migration
     joint = " and " if finding.attempted else ", never attempted, "
     marked = {
         "mark_applied": "was marked applied",

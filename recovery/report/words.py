@@ -13,7 +13,7 @@ STATEMENTS = {
     "inert": "no effect",
 }
 BY = {
-    "somebody": "by hand, or by db push",
+    "somebody": "somebody else",
     "attempt": "the failed attempt",
     "either": "the attempt, or somebody before it",
     "unknown": "not known",

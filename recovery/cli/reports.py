@@ -1,0 +1,147 @@
+"""`report` and `graph`: a recovery shown to people, from its journal alone."""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from typer.core import TyperCommand
+
+from recovery.cli.app import ConfigFile, DatabaseUrl, Journal, Schema, _errors_shown, app
+from recovery.errors import UsageError
+
+if TYPE_CHECKING:
+    from recovery.cli.session import Session
+    from recovery.journal import Event
+
+#: Instead of a file: standard output.
+_OUTPUT = "-"
+_MARKDOWN = "--markdown"
+
+
+class _ReportCommand(TyperCommand):
+    """`--markdown` may stand without its file, for standard output."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
+        told = list(args)
+        for at in range(len(told) - 1, -1, -1):
+            following = told[at + 1 : at + 2]
+            if told[at] == _MARKDOWN and (not following or (following[0] != _OUTPUT and following[0].startswith("-"))):
+                told.insert(at + 1, _OUTPUT)
+        return super().parse_args(ctx, told)
+
+
+@app.command(cls=_ReportCommand)
+def report(
+    run: Annotated[str | None, typer.Argument(help="The run; without it the newest.")] = None,
+    *,
+    html: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write it as one HTML page; `-` for standard output.")
+    ] = None,
+    markdown: Annotated[
+        str | None,
+        typer.Option(metavar="[FILE]", help="Write it as Markdown; without a file, or with `-`, to standard output."),
+    ] = None,
+    config: ConfigFile = None,
+    schema: Schema = None,
+    journal: Journal = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Tell a run from its journal: what happened, where it stands, what to do, and how it came about."""
+    with _errors_shown():
+        from recovery.cli.session import Options, Session
+        from recovery.report.story import told
+
+        session = Session(Options(database_url, schema=schema, config=config, journal=journal))
+        story = told(_events(session, run))
+        if markdown is not None or html is None:
+            from recovery.report.markdown import markdown as as_markdown
+
+            _write(markdown or _OUTPUT, as_markdown(story))
+        if html is not None:
+            from recovery.report.page import html as as_html
+
+            _write(html, as_html(story))
+
+
+@app.command()
+def graph(
+    *,
+    form: Annotated[str, typer.Option("--format", metavar="FORMAT", help="mermaid, dot or svg.")] = "mermaid",
+    run: Annotated[str | None, typer.Option(help="Show the path of this run; `newest` for the newest.")] = None,
+    config: ConfigFile = None,
+    schema: Schema = None,
+    journal: Journal = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Draw the machine from its table of edges. Needs no project, unless a run is to be shown."""
+    with _errors_shown():
+        from recovery.report.diagram import FORMATS, NO_TRAIL
+
+        draw = FORMATS.get(form)
+        if draw is None:
+            raise UsageError(
+                "usage.format", f"There is no format {form}. Nothing was drawn.", f"Use {', '.join(FORMATS)}."
+            )
+        trail = NO_TRAIL
+        if run is not None:
+            from recovery.cli.session import Options, Session
+            from recovery.report.story import told
+
+            session = Session(Options(database_url, schema=schema, config=config, journal=journal))
+            trail = told(_events(session, None if run == "newest" else run)).trail
+        sys.stdout.write(draw(trail))
+
+
+def _events(session: "Session", run: str | None) -> "tuple[Event, ...]":
+    """The events of a run, by its name; of the newest one without a name."""
+    store = session.store()
+    runs = [(events[0].time, name, events) for _, name, events in store.everything() if events]
+    if not runs:
+        raise UsageError(
+            "run.missing",
+            f"The journal {store} holds no recovery, so there is nothing to report.",
+            "prisma-recovery run starts one; or name another journal with --journal.",
+        )
+    if run is None:
+        return max(runs)[2]
+    found = next((events for _, name, events in runs if name == run), None)
+    if found is None:
+        raise UsageError(
+            "run.unknown",
+            f"The journal {store} knows no run {run}; the newest is {max(runs)[1]}. Nothing was reported.",
+            "See prisma-recovery status for all of them.",
+        )
+    return found
+
+
+def _write(place: str, text: str) -> None:
+    """To standard output, or to a file that is there wholly or not at all."""
+    if place == _OUTPUT:
+        sys.stdout.write(text)
+        return
+    part = ""
+    try:
+        if Path(place).exists() and not Path(place).is_file():
+            Path(place).write_text(text, encoding="utf-8")  # a pipe or a device; a folder refuses it
+            return
+        path = Path(place).resolve()
+        handle, part = tempfile.mkstemp(prefix=f".{path.name[:50]}.", dir=path.parent)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        mask = os.umask(0)
+        os.umask(mask)
+        Path(part).chmod(0o666 & ~mask)
+        Path(part).replace(path)
+    except OSError as error:
+        if part:
+            Path(part).unlink(missing_ok=True)
+        raise UsageError(
+            "report.unwritable",
+            f"{place} can't be written ({error.strerror}), so no report was made.",
+            "Name another file, or `-` for standard output.",
+        ) from error
