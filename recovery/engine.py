@@ -212,7 +212,7 @@ class Engine:
         self._append(
             Kind.FAILED,
             self._machine.current,
-            {"migration": failure.migration, **asdict(failure.cause), "logs": failure.logs},
+            {"migration": failure.migration, **asdict(failure.cause), "logs": recorded.cut(failure.logs, self._redact)},
         )
 
     def _remember_evidence(self, classified: Classified) -> None:
@@ -386,7 +386,12 @@ class Engine:
         )
 
     def _record(self, state: State, answer: Answer, *, tell: bool = True) -> Refusal | None:
-        payload: dict[str, Any] = {"from": state, "to": answer.to, "because": answer.because, **self._noted}
+        payload: dict[str, Any] = {
+            "from": state,
+            "to": answer.to,
+            "because": self._redact(answer.because),
+            **self._noted,
+        }
         self._noted = {}
         if isinstance(answer, Go):
             self._append(Kind.MOVED, state, payload)

@@ -1,7 +1,7 @@
 """The report as Markdown, for an issue or an incident's channel. What others wrote is escaped, in tables too."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from recovery import __version__
@@ -13,7 +13,10 @@ from recovery.report.summary import VERDICTS, cause, summary
 
 #: Of an output, an error or a statement, in characters: an issue holds 65,536 in all.
 _TEXT = 1_500
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|~^=:$])")
+#: What is markup wherever it stands; an underscore, unless it is inside of a word; what would be an emoji.
+_SPECIAL = re.compile(r"([\\`*\[\]<|~$]|(?<!\w)_|_(?!\w)|&(?=#?\w+;)|:(?=[a-z][\w+-]*:))")
+#: What begins a list, a heading or a quotation.
+_BEGIN = re.compile(r"\A(\d+(?=[.)](?:\s|\Z))|(?=[-+=#>]))(.)")
 _RUNS = re.compile("`+")
 
 
@@ -30,7 +33,7 @@ def markdown(story: Story) -> str:
         *_restore_point(story),
         *_pipeline(story),
         *_postmortem(postmortem(story)),
-        f"Made by prisma\\-recovery {_text(__version__)} from the journal alone\\.",
+        f"Made by prisma-recovery {_text(__version__)} from the journal alone.",
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -38,18 +41,19 @@ def markdown(story: Story) -> str:
 def _text(value: object) -> str:
     """As a sentence's words: no markup, no link, no HTML, nobody mentioned; in one line."""
     plain = " ".join(str(value).split())
-    escaped = _SPECIAL.sub(r"\\\1", plain.replace("&", "&amp;")).replace("<", "&lt;").replace(">", "&gt;")
+    escaped = _BEGIN.sub(r"\1\\\2", _SPECIAL.sub(r"\\\1", plain))
     return escaped.replace("@", "@\u200b")
 
 
-def _prose(text: str) -> str:
+def _prose(text: str, code: Callable[[str], str] | None = None) -> str:
     """A sentence, with what stands between backticks as code."""
     parts = text.split("`")
     if len(parts) % 2 == 0:
         return _text(text)
     # A word's space at either side of code would be lost with the line's.
     spaced = [f"{' ' * part.startswith(' ')}{_text(part)}{' ' * part.endswith(' ')}" for part in parts]
-    return "".join(_code(parts[n]) if n % 2 else part for n, part in enumerate(spaced)).strip()
+    shown = code or _code
+    return "".join(shown(parts[n]) if n % 2 else part for n, part in enumerate(spaced)).strip()
 
 
 def _code(value: object) -> str:
@@ -62,20 +66,25 @@ def _code(value: object) -> str:
     return f"{fence}{pad}{plain}{pad}{fence}"
 
 
-def _cell(value: str) -> str:
-    """A table is split at every bar that has no backslash before it, inside of code too."""
-    return re.sub(r"(?<!\\)\|", r"\\|", value)
+def _cell(value: object) -> str:
+    """As code in the cell of a table, which is split at every bar that has no backslash before it, in code too."""
+    return _code(value).replace("|", "\\|")
 
 
-def _block(text: str, language: str = "text") -> str:
-    """Lines as they are."""
-    kept = text if len(text) <= _TEXT else f"… {text[-_TEXT:]}"
+def _cell_prose(text: str) -> str:
+    """A sentence in the cell of a table."""
+    return _prose(text, _cell)
+
+
+def _block(text: str, language: str = "text", *, whole: bool = False) -> str:
+    """Lines as they are; of many the end, unless all are wanted."""
+    kept = text if whole or len(text) <= _TEXT else f"… {text[-_TEXT:]}"
     fence = "`" * max(3, max((len(run) for run in _RUNS.findall(kept)), default=0) + 1)
     return f"{fence}{language}\n{kept.strip(chr(10))}\n{fence}"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    lines = [f"| {' | '.join(_cell(cell) for cell in row)} |" for row in rows]
+    lines = [f"| {' | '.join(row)} |" for row in rows]
     if lines:
         yield "\n".join([f"| {' | '.join(head)} |", f"|{'---|' * len(head)}", *lines])
 
@@ -93,7 +102,7 @@ def _head(story: Story) -> Iterator[str]:
     yield _bullets(
         [
             f"target: {_code(story.target)}",
-            f"from {_text(words.moment(story.began))} to {_text(words.moment(story.ended))} \\({_text(took)}\\)",
+            f"from {_text(words.moment(story.began))} to {_text(words.moment(story.ended))} ({_text(took)})",
             f"processes: {story.processes}",
         ]
     )
@@ -101,15 +110,19 @@ def _head(story: Story) -> Iterator[str]:
 
 def _path(story: Story) -> Iterator[str]:
     yield "## The path, and when"
-    yield _block(diagram.mermaid(story.trail), "mermaid") if story.moves else "It has not moved yet\\."
+    way = [*(source for source, _ in story.moves), story.state]
+    yield " → ".join(f"**{state}**" if n == len(way) else state for n, state in enumerate(way, 1))
+    yield "<details><summary>The machine</summary>"
+    yield _block(diagram.mermaid(story.trail), "mermaid", whole=True)
+    yield "</details>"
     yield from _table(
-        ("at \\(UTC\\)", "\\#", "what", "why", "took"),
+        ("at (UTC)", "#", "what", "why", "took"),
         (
             (
                 words.clock(entry.at),
                 str(entry.number or ""),
                 _text(entry.title),
-                _prose(entry.detail),
+                _cell_prose(entry.detail),
                 _text(words.duration(entry.seconds)),
             )
             for entry in story.timeline
@@ -124,10 +137,10 @@ def _checks(story: Story) -> Iterator[str]:
         ("check", "outcome", "seen", "what to do"),
         (
             (
-                _code(name),
+                _cell(name),
                 words.OUTCOMES[check["outcome"]],
-                _prose(check["seen"]),
-                "" if check["outcome"] == "held" else _prose(check.get("remedy", "")),
+                _cell_prose(check["seen"]),
+                "" if check["outcome"] == "held" else _cell_prose(check.get("remedy", "")),
             )
             for name, check in story.checks.items()
         ),
@@ -139,15 +152,15 @@ def _evidence(finding: Finding) -> Iterator[str]:
     yield f"## {_text(finding.migration)} {_text(VERDICTS[finding.verdict])}"
     yield _bullets(map(_prose, finding.reasons))
     why = cause(found.get("cause", {}))
-    failed = f" It failed for: {_text(why)}\\." if why else ""
-    yield f"Verdict {_code(finding.verdict)}, decision {_code(finding.decision)}\\.{failed}"
+    failed = f" It failed for: {_text(why)}." if why else ""
+    yield f"Verdict {_code(finding.verdict)}, decision {_code(finding.decision)}.{failed}"
     if finding.approval:
         decision = finding.approval["decision"].replace("_", " ")
-        yield f"**A person decided:** {_text(decision)}\\. {_text(finding.approval['reason'])}"
+        yield f"**A person decided:** {_text(decision)}. {_text(finding.approval['reason'])}"
     yield from _table(
-        ("\\#", "state", "statement", "shown by"),
+        ("#", "state", "statement", "shown by"),
         (
-            (str(s["index"]), words.STATEMENTS[s["state"]], _code(_short(s["sql"])), _prose(s["proof"]))
+            (str(s["index"]), words.STATEMENTS[s["state"]], _cell(_short(s["sql"])), _cell_prose(s["proof"]))
             for s in found.get("statements", ())
         ),
     )
@@ -170,8 +183,8 @@ def _differences(differences: Iterable[dict[str, Any]]) -> Iterator[str]:
         ("object", "property", "expected", "actual"),
         (
             (
-                _code(each["object"]),
-                _code(each["property"]),
+                _cell(each["object"]),
+                _cell(each["property"]),
                 _side(each["expected"]),
                 _side(each["actual"]),
             )
@@ -181,7 +194,7 @@ def _differences(differences: Iterable[dict[str, Any]]) -> Iterator[str]:
 
 
 def _side(value: str | None) -> str:
-    return words.differing(None) if value is None else _code(_short(value))
+    return words.differing(None) if value is None else _cell(_short(value))
 
 
 def _commands(story: Story) -> Iterator[str]:
@@ -218,7 +231,7 @@ def _ledger(story: Story) -> Iterator[str]:
     yield from _table(
         ("migration", "before", "after"),
         (
-            (_code((before or after or {})["migration"]), _text(words.row(before)), _text(words.row(after)))
+            (_cell((before or after or {})["migration"]), _text(words.row(before)), _text(words.row(after)))
             for before, after in story.rows()
         ),
     )
@@ -229,7 +242,7 @@ def _restore_point(story: Story) -> Iterator[str]:
     made = story.restore_point
     if not made:
         changed = story.memory.changed
-        yield "None was asked for \\(`--restore-point`\\)\\." if changed else "None: nothing was changed\\."
+        yield "None was asked for (`--restore-point`)." if changed else "None: nothing was changed."
         return
     yield f"{_text(made['kind'])}: {_code(made['place'])}, the state at {_text(made['time'])}, LSN {_code(made['lsn'])}"
     yield "\n".join(f"{number}. {_text(step)}" for number, step in enumerate(how_to_return(made), 1))
@@ -240,13 +253,13 @@ def _pipeline(story: Story) -> Iterator[str]:
         return
     yield "## Pipeline"
     if not story.steps:
-        yield "No step was begun\\."
+        yield "No step was begun."
     yield from _table(
         ("step", "command", "outcome", "took"),
         (
             (
                 _text(step.name),
-                _code(step.text),
+                _cell(step.text),
                 "done, says a person"
                 if step.by_hand
                 else "how it ended is not recorded"
@@ -262,18 +275,18 @@ def _pipeline(story: Story) -> Iterator[str]:
 def _postmortem(notes: Sequence[Note]) -> Iterator[str]:
     if notes:
         yield "## Postmortem note"
-        yield "From traces in the catalog\\. They indicate, and prove nothing\\."
+        yield "From traces in the catalog. They indicate, and prove nothing."
     for note in notes:
         yield f"### {_text(note.migration)}"
-        yield f"**How it likely came about** \\({words.CERTAINTY[note.certainty]}\\)"
+        yield f"**How it likely came about** ({words.CERTAINTY[note.certainty]})"
         yield from map(_prose, note.sentences)
         yield from _table(
             ("object", "written", "owner", "transaction", "likely by", "certainty"),
             (
                 (
-                    _code(trace["object"]),
+                    _cell(trace["object"]),
                     words.ORDER[trace["order"]],
-                    _code(trace["owner"]),
+                    _cell(trace["owner"]),
                     str(trace["transaction"]),
                     words.BY[trace["by"]],
                     f"{words.CERTAINTY[trace['certainty']]}: {_text(trace['why'])}",

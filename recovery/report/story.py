@@ -197,7 +197,7 @@ def _moved(story: Story, payload: dict[str, Any], when: datetime, seconds: float
 
 
 def _checked(story: Story, payload: dict[str, Any], when: datetime) -> None:
-    story.checks = payload
+    story.checks = {name: {"source": "", "remedy": "", **check} for name, check in payload.items()}
     outcomes = [check["outcome"] for check in payload.values()]
     bad = sum(outcome in ("refused", "unknown") for outcome in outcomes)
     waived = outcomes.count("waived")
