@@ -156,7 +156,7 @@ def _umask() -> int:
 @pytest.mark.parametrize("where", ["file", TARGET])
 def test_no_secret_is_in_a_report(make: Make, where: str) -> None:
     """A password that stands in the logs, in a difference and in the URL is in no report, and not in the journal."""
-    scene = make("drifted")
+    scene = make("exists")
     if where == TARGET:
         scene.variables[JOURNAL_VARIABLE] = TARGET
     # The server asks nobody for it; whoever is connected does not know that.
