@@ -164,3 +164,52 @@ def test_nothing_there_leaves_no_trace() -> None:
     (note,) = postmortem(told(recovered(production("CREATE TABLE a ()"))))
     assert (note.certainty, note.traces) == ("none", ())
     assert any("Nothing of it was in production" in sentence for sentence in note.sentences)
+
+
+def and_then(events: list[Event], kind: str, **payload: Any) -> list[Event]:  # noqa: ANN401 - JSON
+    """The events, and one more a second later."""
+    last = events[-1]
+    return [*events, msgspec.structs.replace(last, seq=last.seq + 1, kind=kind, payload=payload)]
+
+
+def test_a_persons_decision_is_shown_with_its_reason() -> None:
+    """Beside the very evidence that it was made on, and not beside another."""
+    events = recovered(production("CREATE TABLE a (); CREATE TABLE b ()", "a"))
+    (digest,) = {event.payload["digest"] for event in events if event.kind == Kind.CLASSIFIED}
+    decided = {"migration": FAILED, "decision": "mark_applied", "reason": "looked at the rows"}
+    shown = and_then(events, Kind.APPROVED, evidence=digest, **decided)
+    assert "**A person decided:** mark applied. looked at the rows" in markdown(told(shown))
+    assert "looked at the rows" in html(told(shown)).partition('id="evidence"')[2]
+    other = and_then(events, Kind.APPROVED, evidence="sha256:other", **decided)
+    assert "**A person decided:**" not in markdown(told(other))
+
+
+def test_a_step_in_doubt_is_said_first() -> None:
+    """The gate is open, and the summary names the step that did not succeed, and what to do about it."""
+    events = and_then(whole(), Kind.PIPELINE)
+    events = and_then(events, Kind.STEP_INTENDED, step="load:1", name="load", command="npm run load")
+    doubtful = summary(told(events))
+    assert "the step load of the pipeline did not succeed" in doubtful.sentence
+    assert "--repeat load" in doubtful.to_do
+    done = and_then(events, Kind.STEP_OBSERVED, step="load:1", name="load", exit_code=0, seconds=1.5)
+    assert summary(told(done)).to_do == "Nothing."
+    assert "| load | `npm run load` | exit code 0 | 1.50 s |" in markdown(told(done))
+    by_hand = and_then(events, Kind.STEP_DECIDED, step="load:1", exit_code=0)
+    assert summary(told(by_hand)).to_do == "Nothing."
+    assert "done, says a person" in markdown(told(by_hand))
+
+
+def test_a_command_that_was_not_run_says_why() -> None:
+    """Nothing happened, and the reason is there."""
+    events = whole()
+    at = next(n for n, event in enumerate(events) if event.kind == Kind.OBSERVED)
+    effect = events[at].payload["effect"]
+    not_run = {"effect": effect, "shown": False, "unchanged": "the evidence has changed since it was judged"}
+    story = told([*events[:at], msgspec.structs.replace(events[at], payload=not_run)])
+    assert story.commands[0].outcome == "not_run"
+    assert "not run: the evidence has changed since it was judged" in markdown(story)
+
+
+def test_a_kind_of_event_that_is_not_known_is_left_out() -> None:
+    """A later release may have recorded more."""
+    assert summary(told(and_then(whole(), "something.new", what="ever"))).word == "ready"
