@@ -54,7 +54,6 @@ class _Picture:
     names: Mapping[Edge, str]
     visited: Collection[State]
     current: State | None
-    numbered: bool
     lines: list[str] = field(default_factory=list)
     ways: list[str] = field(default_factory=list)
     nodes: list[str] = field(default_factory=list)
@@ -64,12 +63,11 @@ class _Picture:
         """Taken, not taken, or nobody asks."""
         return ("way" if self.names.get(edge) else "off") if self.visited else ""
 
-    def line(self, style: str, points: Sequence[Point], *, head: bool = True) -> None:
+    def line(self, style: str, points: Sequence[Point]) -> None:
         """A line through these points, its corners rounded, with an arrow's head at its end."""
         layer = self.ways if style == "way" else self.lines
         layer.append(f'<path class="line {style}" d="{_rounded(points)}"/>')
-        if head:
-            layer.append(f'<path class="head {style}" d="{_head(points)}"/>')
+        layer.append(f'<path class="head {style}" d="{_head(points)}"/>')
 
     def badge(self, edge: Edge, x: float, y: float) -> None:
         """The number of a move, on its line."""
@@ -116,7 +114,7 @@ def drawn(
         visited: states to be emphasised; empty: none, and all are drawn alike.
         current: the state to be filled.
     """
-    picture = _Picture(names, visited, current, bool(visited))
+    picture = _Picture(names, visited, current)
     within = [e for e in edges if e.source in PATH and e.target in PATH]
     lanes = _lanes([e for e in within if _at(e.target) != _at(e.source) + 1])
     left = MARGIN + LANE * (max(lanes.values(), default=0) + 1)
