@@ -13,8 +13,8 @@ from recovery.cli.app import ConfigFile, DatabaseUrl, Journal, Schema, _errors_s
 from recovery.errors import UsageError
 
 if TYPE_CHECKING:
-    from recovery.cli.session import Session
-    from recovery.journal import Event
+    from recovery.report.story import Story
+    from recovery.session import Options
 
 #: Instead of a file: standard output.
 _OUTPUT = "-"
@@ -51,11 +51,9 @@ def report(
 ) -> None:
     """Tell a run from its journal: what happened, where it stands, what to do, and how it came about."""
     with _errors_shown():
-        from recovery.cli.session import Options, Session
-        from recovery.report.story import told
+        from recovery.session import Options
 
-        session = Session(Options(database_url, schema=schema, config=config, journal=journal))
-        story = told(_events(session, run))
+        story = _story(Options(database_url, schema=schema, config=config, journal=journal), run)
         if markdown is not None or html is None:
             from recovery.report.markdown import markdown as as_markdown
 
@@ -87,34 +85,19 @@ def graph(
             )
         trail = NO_TRAIL
         if run is not None:
-            from recovery.cli.session import Options, Session
-            from recovery.report.story import told
+            from recovery.session import Options
 
-            session = Session(Options(database_url, schema=schema, config=config, journal=journal))
-            trail = told(_events(session, None if run == "newest" else run)).trail
+            options = Options(database_url, schema=schema, config=config, journal=journal)
+            trail = _story(options, None if run == "newest" else run).trail
         sys.stdout.write(draw(trail))
 
 
-def _events(session: "Session", run: str | None) -> "tuple[Event, ...]":
-    """The events of a run, by its name; of the newest one without a name."""
-    store = session.store()
-    runs = [(events[0].time, name, events) for _, name, events in store.everything() if events]
-    if not runs:
-        raise UsageError(
-            "run.missing",
-            f"The journal {store} holds no recovery, so there is nothing to report.",
-            "prisma-recovery run starts one; or name another journal with --journal.",
-        )
-    if run is None:
-        return max(runs)[2]
-    found = next((events for _, name, events in runs if name == run), None)
-    if found is None:
-        raise UsageError(
-            "run.unknown",
-            f"The journal {store} knows no run {run}; the newest is {max(runs)[1]}. Nothing was reported.",
-            "See prisma-recovery status for all of them.",
-        )
-    return found
+def _story(options: "Options", run: str | None) -> "Story":
+    from recovery.records import events_of
+    from recovery.report.story import told
+    from recovery.session import Session
+
+    return told(events_of(Session(options, Path.cwd(), dict(os.environ)), run))
 
 
 def _write(place: str, text: str) -> None:
