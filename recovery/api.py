@@ -8,6 +8,7 @@ import contextlib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 from recovery import events, records
 from recovery.config import Config
@@ -35,6 +36,8 @@ from states.preflight import PreflightFacts
 from states.table import State
 
 _NO_WORD = Word()
+#: How a report is written.
+Form = Literal["html", "markdown"]
 
 
 def _ignore(event: events.Event) -> None:
@@ -247,6 +250,24 @@ class Recovery:
             RecoveryError: it can't be read.
         """
         return records.standings(self._session)
+
+    def report(self, run: str | None = None, form: Form = "html") -> str:
+        """A run told for people, with its postmortem note. Looks at the journal only.
+
+        Args:
+            run: its name; None: the newest.
+            form: a whole HTML page that needs nothing from elsewhere, or Markdown.
+
+        Raises:
+            RecoveryError: the journal can't be read, or has no such run.
+        """
+        # What these load is needed here alone.
+        from recovery.report.markdown import markdown  # noqa: PLC0415
+        from recovery.report.page import html  # noqa: PLC0415
+        from recovery.report.story import told  # noqa: PLC0415
+
+        story = told(records.events_of(self._session, run))
+        return html(story) if form == "html" else markdown(story)
 
     def approve(
         self, migration: str, answer: Answer, *, evidence: str, reason: str, run: str | None = None

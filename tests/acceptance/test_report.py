@@ -11,6 +11,7 @@ import pytest
 from staging import Case
 from staging.incident import FAILED, PENDING
 
+from recovery import Recovery, RecoveryError
 from recovery.config import JOURNAL_VARIABLE, TARGET
 from states.answers import Exit
 from tests.acceptance.scene import PROGRAM, Done, Scene
@@ -102,6 +103,17 @@ def test_the_journal_may_be_in_the_target(make: Make, tmp_path: Path) -> None:
     assert (
         f"{FAILED} failed (object exists, 42P07) and was not in the database; it was marked rolled back" in told.stdout
     )
+
+
+def test_a_program_that_embeds_it_gets_the_same(make: Make) -> None:
+    """The page and the Markdown, as text."""
+    scene = make("drifted")
+    assert recovered(scene).code == Exit.BLOCKED
+    embedded = Recovery(scene.folder, environment=scene.environment())
+    assert embedded.report() == scene.cli("report", "--html", "-").out
+    assert embedded.report(scene.events()[0].run, "markdown") == scene.cli("report").out
+    with pytest.raises(RecoveryError, match="knows no run"):
+        embedded.report("nobody")
 
 
 def test_graph_needs_no_project_and_shows_a_runs_path(make: Make) -> None:
