@@ -11,8 +11,9 @@ from recovery.report.postmortem import Note, postmortem
 from recovery.report.story import OUTCOMES, Finding, Story
 from recovery.report.summary import VERDICTS, cause, summary
 
-#: Of an output, an error or a statement, in characters: an issue holds 65,536 in all.
-_TEXT = 1_500
+#: Of an output or an error, of a statement or a value, in characters; and rows of a table: an issue holds 65,536
+#: characters in all, and the page has the rest.
+_TEXT, _SHORT, _ROWS = 1_500, 300, 40
 #: What is markup wherever it stands; an underscore, unless it is inside of a word; what would be an emoji.
 _SPECIAL = re.compile(r"([\\`*\[\]<|~$]|(?<!\w)_|_(?!\w)|&(?=#?\w+;)|:(?=[a-z][\w+-]*:))")
 #: What begins a list, a heading or a quotation.
@@ -35,7 +36,7 @@ def markdown(story: Story) -> str:
         *_postmortem(postmortem(story)),
         f"Made by prisma-recovery {_text(__version__)} from the journal alone.",
     ]
-    return "\n\n".join(parts) + "\n"
+    return words.shown("\n\n".join(parts) + "\n")
 
 
 def _text(value: object) -> str:
@@ -86,7 +87,9 @@ def _block(text: str, language: str = "text", *, whole: bool = False) -> str:
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
     lines = [f"| {' | '.join(row)} |" for row in rows]
     if lines:
-        yield "\n".join([f"| {' | '.join(head)} |", f"|{'---|' * len(head)}", *lines])
+        yield "\n".join([f"| {' | '.join(head)} |", f"|{'---|' * len(head)}", *lines[:_ROWS]])
+    if len(lines) > _ROWS:
+        yield f"and {len(lines) - _ROWS} more"
 
 
 def _bullets(lines: Iterable[str]) -> str:
@@ -160,7 +163,7 @@ def _evidence(finding: Finding) -> Iterator[str]:
     yield from _table(
         ("#", "state", "statement", "shown by"),
         (
-            (str(s["index"]), words.STATEMENTS[s["state"]], _cell(_short(s["sql"])), _cell_prose(s["proof"]))
+            (str(s["index"]), words.STATEMENTS[s["state"]], _cell(_short(s["sql"])), _cell_prose(_short(s["proof"])))
             for s in found.get("statements", ())
         ),
     )
@@ -174,8 +177,8 @@ def _evidence(finding: Finding) -> Iterator[str]:
     yield f"Evidence {_code(finding.digest)}"
 
 
-def _short(sql: str) -> str:
-    return sql if len(sql) <= _TEXT else f"{sql[:_TEXT]} …"
+def _short(text: str) -> str:
+    return text if len(text) <= _SHORT else f"{text[:_SHORT]} …"
 
 
 def _differences(differences: Iterable[dict[str, Any]]) -> Iterator[str]:
@@ -183,8 +186,8 @@ def _differences(differences: Iterable[dict[str, Any]]) -> Iterator[str]:
         ("object", "property", "expected", "actual"),
         (
             (
-                _cell(each["object"]),
-                _cell(each["property"]),
+                _cell(_short(each["object"])),
+                _cell(_short(each["property"])),
                 _side(each["expected"]),
                 _side(each["actual"]),
             )

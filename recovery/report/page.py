@@ -43,7 +43,7 @@ def html(story: Story) -> str:
         "prose": prose,
         "name": name,
     }
-    return environment.get_template("report.html.j2").render(
+    page = environment.get_template("report.html.j2").render(
         story=story,
         summary=summary(story),
         # It is made of the table's own words and of numbers, and escapes both.
@@ -55,3 +55,4 @@ def html(story: Story) -> str:
         outcomes=OUTCOMES,
         release=__version__,
     )
+    return words.shown(page)

@@ -1,5 +1,6 @@
 """How both reports put facts into words: outcomes, durations, times, rows of the ledger."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -25,6 +26,15 @@ ORDER = {
     "same": "with the failed row",
     "unknown": "not known",
 }
+
+
+#: A terminal would obey them, and no page shows them.
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def shown(text: str) -> str:
+    """A whole report without control characters, which a program may have printed or somebody written."""
+    return _CONTROLS.sub("", text)
 
 
 def duration(seconds: float | None) -> str:

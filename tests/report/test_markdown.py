@@ -102,3 +102,11 @@ def test_it_tells_the_same_as_the_page() -> None:
     assert "**What to do:** Nothing." in text
     assert "PREFLIGHT → INSPECT → CLASSIFY → RESOLVE → DEPLOY → VERIFY → **PIPELINE_READY**" in text
     assert " ".join(NASTY.split()).partition("`")[0].split()[-1] in said(text)
+
+
+def test_it_fits_into_an_issue() -> None:
+    """A script of a thousand long statements is cut, and says so; an issue holds 65,536 characters."""
+    script = "; ".join(f"CREATE TABLE t{n}_{LONG} ()" for n in range(1000))
+    text = markdown.markdown(told(recovered(production(script, f"t0_{LONG}"))))
+    assert len(text) < 65_536
+    assert "\nand 960 more\n" in text

@@ -213,3 +213,12 @@ def test_a_command_that_was_not_run_says_why() -> None:
 def test_a_kind_of_event_that_is_not_known_is_left_out() -> None:
     """A later release may have recorded more."""
     assert summary(told(and_then(whole(), "something.new", what="ever"))).word == "ready"
+
+
+def test_no_control_character_reaches_a_terminal() -> None:
+    """A migration that Prisma printed in colours, or somebody named so, can't draw over a report."""
+    events = traced(whole(), logs="\x1b[2J\x1b[31mred\x07\x00\x9b")
+    for text in (html(told(events)), markdown(told(events))):
+        assert "[31mred" in text
+        assert not any(ord(c) < 32 and c not in "\n\t" for c in text)
+        assert not any(0x7F <= ord(c) < 0xA0 for c in text)
