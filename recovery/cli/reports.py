@@ -125,6 +125,6 @@ def _write(place: str, text: str) -> None:
             Path(part).unlink(missing_ok=True)
         raise UsageError(
             "report.unwritable",
-            f"{place} can't be written ({error.strerror}), so no report was made.",
+            f"{place} can't be written ({error.strerror}). No report was written there.",
             "Name another file, or `-` for standard output.",
         ) from error
