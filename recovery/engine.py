@@ -349,7 +349,7 @@ class Engine:
             return
         made = self._restore_point(self._run)
         self._append(Kind.RESTORE_POINT, self._machine.current, asdict(made))
-        self._emit(events.RestorePointMade(made.kind, made.place, made.lsn, made.time))
+        self._emit(events.RestorePointMade(**asdict(made)))
 
     def _observed(
         self,

@@ -4,6 +4,7 @@ The machine reads none of it back.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import msgspec
@@ -37,11 +38,11 @@ def cut(value: Any, redact: Redact) -> Any:  # noqa: ANN401 - JSON
     return value
 
 
-def checks(made: Sequence[Check], redact: Redact) -> dict[str, dict[str, str]]:
+def checks(made: Sequence[Check], redact: Redact) -> dict[str, dict[str, Any]]:
     """The checks of preflight, by their names."""
     return {
         check.name: {
-            "outcome": check.outcome,
+            **asdict(check),
             "seen": redact(check.seen),
             "source": redact(check.source),
             "remedy": redact(check.remedy),

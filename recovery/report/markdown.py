@@ -6,7 +6,6 @@ from typing import Any
 
 from recovery import __version__
 from recovery.report import diagram, words
-from recovery.report.back import how_to_return
 from recovery.report.postmortem import Note, postmortem
 from recovery.report.story import OUTCOMES, Finding, Story
 from recovery.report.summary import VERDICTS, cause, summary
@@ -248,7 +247,8 @@ def _restore_point(story: Story) -> Iterator[str]:
         yield "None was asked for (`--restore-point`)." if changed else "None: nothing was changed."
         return
     yield f"{_text(made['kind'])}: {_code(made['place'])}, the state at {_text(made['time'])}, LSN {_code(made['lsn'])}"
-    yield "\n".join(f"{number}. {_text(step)}" for number, step in enumerate(how_to_return(made), 1))
+    if story.memory.back:
+        yield f"**How to return to it:** {_prose(story.memory.back)}"
 
 
 def _pipeline(story: Story) -> Iterator[str]:

@@ -5,7 +5,6 @@ from markupsafe import Markup, escape
 
 from recovery import __version__
 from recovery.report import diagram, words
-from recovery.report.back import how_to_return
 from recovery.report.postmortem import postmortem
 from recovery.report.story import OUTCOMES, Story
 from recovery.report.summary import VERDICTS, cause, summary
@@ -49,7 +48,6 @@ def html(story: Story) -> str:
         # It is made of the table's own words and of numbers, and escapes both.
         diagram=Markup(diagram.svg(story.trail, legend=False)),  # noqa: S704
         notes=postmortem(story),
-        steps_back=how_to_return(story.restore_point),
         words=words,
         verdicts=VERDICTS,
         outcomes=OUTCOMES,

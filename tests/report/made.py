@@ -47,7 +47,7 @@ def recovered(database: MemoryDatabase, *, agrees: bool = True, restore_point: b
     """The events of a run on it, a second apart, by the real engine."""
     seconds = itertools.count()
     journal = MemoryJournal("t", clock=lambda: datetime(2026, 2, 17, 3, tzinfo=UTC) + timedelta(seconds=next(seconds)))
-    made = RestorePoint("pg_dump", "/srv/shop/restore 1.sql", "0/16B3748", "2026-02-17T03:00:00Z")
+    made = RestorePoint("pg_dump", "/srv/shop/restore 1.sql", "0/16B3748", "2026-02-17T03:00:00Z", "psql -f EMPTY")
     world = MemoryWorld(database)
     try:
         engine = Engine(
