@@ -102,7 +102,8 @@ def _error(said: str) -> str:
 
 
 def _say(title: str) -> None:
-    print(f"\n── {title} " + "─" * max(0, 100 - len(title)), flush=True)
+    width = min(shutil.get_terminal_size((100, 24)).columns, 100)
+    print(f"\n── {title} ".ljust(width + 1, "─"), flush=True)
 
 
 def _hold(project: Path, server: Server) -> None:
