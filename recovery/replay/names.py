@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-import postgast
-
+from recovery.replay.parser import postgast
 from recovery.replay.tree import enum_name, of, strings
 
 

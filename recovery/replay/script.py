@@ -4,10 +4,9 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-import postgast
-
 from recovery.errors import RecoveryError
 from recovery.replay.names import PARTS, Name, names_of, relation
+from recovery.replay.parser import postgast
 from recovery.replay.rows import filled_columns, into_its_own, written_rows
 from recovery.replay.tree import enum_name, functions, of
 
