@@ -12,8 +12,6 @@ from pathlib import Path
 from docutils import nodes
 from sphinx.application import Sphinx
 
-ROOT = Path(__file__).resolve().parents[1]
-
 project = "prisma-recovery"
 root_doc = "README"
 include_patterns = ["README.md", "CHANGELOG.md", "docs/**"]
@@ -33,7 +31,7 @@ html_use_index = False
 html_last_updated_fmt = None
 
 #: What begins a row of the reference that can be linked to: a code, a key, a check.
-_DOTTED = re.compile(r"[a-z_]+(\.[a-z_]+)+")
+_DOTTED = re.compile(r"[a-z_]+(\.[a-z_\d]+)+")
 
 
 def navigation(index: str) -> Iterator[str]:
@@ -44,17 +42,29 @@ def navigation(index: str) -> Iterator[str]:
         yield "\n".join(["```{toctree}", ":hidden:", f":caption: {section.splitlines()[0]}", "", *entries, "```", ""])
 
 
-def on_source_read(_app: Sphinx, name: str, source: list[str]) -> None:
+def on_source_read(app: Sphinx, name: str, source: list[str]) -> None:
     """The first page has the navigation."""
     if name == root_doc:
-        index = (ROOT / "docs" / "index.md").read_text()
+        index = (app.srcdir / "docs" / "index.md").read_text()
         source[0] = "\n\n".join([source[0], "```{toctree}\n:hidden:\n\ndocs/index\n```", *navigation(index)])
 
 
+def draw(document: nodes.document) -> None:
+    """The site shows the diagram's text: a script that draws it would have to come with every page."""
+    for block in document.findall(nodes.literal_block):
+        if block.get("language") == "mermaid":
+            block["language"] = "text"
+
+
 def on_doctree_read(app: Sphinx, document: nodes.document) -> None:
-    """Gives the rows of the reference that begin with a dotted name an anchor: `lock.prisma` has `#lock-prisma`."""
-    if not app.env.current_document.docname.startswith("docs/reference/"):
-        return
+    """Draws diagrams, and gives the rows of the reference their anchors."""
+    draw(document)
+    if app.env.current_document.docname.startswith("docs/reference/"):
+        anchor_rows(document)
+
+
+def anchor_rows(document: nodes.document) -> None:
+    """A row that begins with a dotted name can be linked to: that of `lock.prisma` by `#lock-prisma`."""
     for row in document.findall(nodes.row):
         first = row[0]
         literal = next(iter(first.findall(nodes.literal)), None)
