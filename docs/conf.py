@@ -30,8 +30,10 @@ html_show_sphinx = False
 html_use_index = False
 html_last_updated_fmt = None
 
+#: So many columns need no names.
+PLAIN = 2
 #: What begins a row of the reference that can be linked to: a code, a key, a check.
-_DOTTED = re.compile(r"[a-z_]+(\.[a-z_\d]+)+")
+DOTTED = re.compile(r"[a-z_]+(\.[a-z_\d]+)+")
 
 
 def navigation(index: str) -> Iterator[str]:
@@ -49,18 +51,24 @@ def on_source_read(app: Sphinx, name: str, source: list[str]) -> None:
         source[0] = "\n\n".join([source[0], "```{toctree}\n:hidden:\n\ndocs/index\n```", *navigation(index)])
 
 
-def draw(document: nodes.document) -> None:
-    """The site shows the diagram's text: a script that draws it would have to come with every page."""
-    for block in document.findall(nodes.literal_block):
-        if block.get("language") == "mermaid":
-            block["language"] = "text"
-
-
 def on_doctree_read(app: Sphinx, document: nodes.document) -> None:
-    """Draws diagrams, and gives the rows of the reference their anchors."""
-    draw(document)
+    """Makes of the documents what a host of code would, and what only a site can."""
+    for block in document.findall(nodes.literal_block):
+        if block.get("language") == "mermaid":  # what draws it is a script that would have to come with the page
+            block["language"] = "text"
+    for table in document.findall(nodes.table):
+        label_cells(table)
     if app.env.current_document.docname.startswith("docs/reference/"):
         anchor_rows(document)
+
+
+def label_cells(table: nodes.table) -> None:
+    """Each cell says its column: a phone shows cells one below the other. With two columns it is plain without that."""
+    head, *rows = table.findall(nodes.row)
+    if len(head) > PLAIN:
+        for row in rows:
+            for title, cell in zip(head[1:], row[1:], strict=True):
+                cell.insert(0, nodes.paragraph("", title.astext(), classes=["label"]))
 
 
 def anchor_rows(document: nodes.document) -> None:
@@ -70,7 +78,7 @@ def anchor_rows(document: nodes.document) -> None:
         literal = next(iter(first.findall(nodes.literal)), None)
         name = first.astext()
         anchor = nodes.make_id(name)
-        if literal is None or not _DOTTED.fullmatch(name) or anchor in document.ids:
+        if literal is None or not DOTTED.fullmatch(name) or anchor in document.ids:
             continue
         row["ids"].append(anchor)
         document.ids[anchor] = row

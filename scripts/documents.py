@@ -119,7 +119,7 @@ def expected() -> dict[Path, str]:
 
 def build(site: Path, root: Path = DOCS.parent) -> int:
     """Makes the site of README and docs/ under `root`; its exit code. Any warning, as of a broken link, is an error."""
-    strict = ("--fail-on-warning", "--keep-going", "--nitpicky", "--quiet")
+    strict = ("--fail-on-warning", "--keep-going", "--nitpicky", "--fresh-env", "--write-all", "--quiet")
     command = [sys.executable, "-m", "sphinx", *strict, "--conf-dir", str(DOCS), str(root), str(site)]
     return subprocess.run(command, check=False).returncode
 
