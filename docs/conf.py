@@ -28,7 +28,6 @@ html_copy_source = False
 html_show_copyright = False
 html_show_sphinx = False
 html_use_index = False
-html_last_updated_fmt = None
 
 #: So many columns need no names.
 PLAIN = 2
