@@ -1,6 +1,8 @@
-"""The parts of docs/ that are made from the code: the state diagram, the command line, the JSON Schema; and the site.
+"""The parts of docs/ that are made from the code: the state diagram, the command line, the JSON Schema.
 
 A generated part stands between `<!-- generated: NAME -->` and `<!-- end of NAME -->`. The tests compare.
+
+And the site that Sphinx makes of README and docs/.
 """
 
 from __future__ import annotations
