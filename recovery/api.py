@@ -113,7 +113,7 @@ class Recovery:
     def look(self) -> Overview:
         """`inspect`, as records."""
         with observing(self._session, _nobody) as observer:
-            return overview(observer)
+            return overview(observer, self._session.command_check)
 
     def plan(self, on_event: events.Sink = _ignore) -> Plan:
         """What `run` would do, found on the same path. Changes nothing, the journal included.

@@ -155,7 +155,7 @@ class Engine:
         match state:
             case State.PREFLIGHT:
                 checks = self._world.checks()
-                seen = {check.name: {"outcome": check.outcome, "seen": check.seen} for check in checks}
+                seen = {check.name: asdict(check) for check in checks}
                 self._append(Kind.CHECKED, state, seen)
                 self._emit(events.ChecksMade(checks))
                 return self._advance(PreflightFacts(checks))
@@ -339,7 +339,7 @@ class Engine:
             return
         made = self._restore_point(self._run)
         self._append(Kind.RESTORE_POINT, self._machine.current, asdict(made))
-        self._emit(events.RestorePointMade(made.kind, made.place, made.lsn, made.time))
+        self._emit(events.RestorePointMade(**asdict(made)))
 
     def _observed(
         self,

@@ -77,12 +77,14 @@ class RestorePointMade(Event, frozen=True):
     Attributes:
         lsn: of the write-ahead log, at or just before the state that it holds.
         time: then, by the server's clock.
+        back: how to go back to it.
     """
 
     kind: str
     place: str
     lsn: str
     time: str
+    back: str
 
 
 class EffectStarted(Event, frozen=True):

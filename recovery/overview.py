@@ -1,5 +1,6 @@
 """One look at a target: what is in its ledger and folder, the evidence on what failed, and the checks."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from recovery.pending import Compared
@@ -33,10 +34,15 @@ class Overview:
         return document(target, self.history, self.failed, self.checks, self.compared)
 
 
-def overview(observer: Observer) -> Overview:
-    """Looks, and changes nothing. A check that is refused stops nothing."""
+def overview(observer: Observer, command: Callable[[], Check]) -> Overview:
+    """Looks, and changes nothing. A check that is refused stops nothing.
+
+    Args:
+        observer: what it sees through.
+        command: makes the check of the project's Prisma.
+    """
     inspected = observer.inspect()
-    checks = observer.checks()
+    checks = observer.further_checks(command)
     names = InspectFacts(inspected.history).unsettled
     failed = tuple(observer.classify(name).evidence for name in names)
     compared = Compared() if failed or not inspected.history.pending else observer.compare(inspected)

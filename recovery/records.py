@@ -25,6 +25,7 @@ class Standing:
         because: why it stands there.
         next: what is to be done now.
         changed: an effect of it took place, or may have.
+        back: how to go back to its restore point; empty if it made none.
     """
 
     run: str
@@ -33,6 +34,7 @@ class Standing:
     because: str
     next: str
     changed: bool
+    back: str = ""
 
 
 #: What a person says of a migration: it is in the database, or it is not.
@@ -55,7 +57,7 @@ def _next(memory: Memory) -> str:
 
 
 def _standing(target: str, run: str, memory: Memory) -> Standing:
-    return Standing(run, target, memory.state, memory.because, _next(memory), memory.changed)
+    return Standing(run, target, memory.state, memory.because, _next(memory), memory.changed, memory.back)
 
 
 def standings(session: Session) -> tuple[Standing, ...]:

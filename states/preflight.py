@@ -21,9 +21,10 @@ def decide(facts: PreflightFacts) -> Answer:
         return Refusal("preflight.no_checks", "No check was made.", "Report this as a bug.", Exit.FAILURE)
     if not against:
         return Go(State.INSPECT, f"all {len(facts.checks)} checks hold")
-    # What only time mends is said last: a wrong database stays wrong however long one waits.
-    first = min(against, key=lambda check: check.busy)
-    others = f" {len(against) - 1} more do not hold." if len(against) > 1 else ""
+    # What only time mends is said last: a wrong database stays wrong however long one waits. What could not be made
+    # can be so because of what does not hold.
+    first = min(against, key=lambda check: (check.busy, check.outcome is Outcome.UNKNOWN))
+    others = f" {len(against) - 1} more do not hold, or could not be made." if len(against) > 1 else ""
     verb = "could not be made" if first.outcome is Outcome.UNKNOWN else "does not hold"
     return Refusal(
         f"preflight.{first.name}",

@@ -25,6 +25,8 @@ def show_status(recovery: Recovery, *, as_json: bool) -> None:
         )
         console.print(f"  {escape(each.because)}", highlight=False)
         console.print(f"  [bold]What to do:[/] {escape(each.next)}", highlight=False)
+        if each.back:
+            console.print(f"  [bold]To go back to before it:[/] {escape(each.back)}", highlight=False)
 
 
 def record_approval(

@@ -24,7 +24,7 @@ class Session:
     """Another session on this database, as `pg_stat_activity` shows it.
 
     Attributes:
-        query: its last statement; None where the role may not see it.
+        query: its last statement; None where the role may not see it, nor client, state and times.
         seconds: for how long it has been in this state, by the server's clock; 0 where the role may not see it.
         behind: sessions that it waits for, by pid; empty if it waits for no lock.
     """
@@ -42,9 +42,13 @@ class Session:
     def __str__(self) -> str:
         """For people."""
         application = f", {self.application}" if self.application else ""
-        return f"pid {self.pid} ({self.user}{application}, {self.client}, {self.state} since {self.since})"
+        seen = f"{self.client}, {self.state} since {self.since}"
+        hidden = "its client, state and statement are hidden from this role"
+        return f"pid {self.pid} ({self.user}{application}, {hidden if self.query is None else seen})"
 
 
+# Of another role's session whoever is no member of it or of pg_read_all_stats sees pid, role and application only; the
+# type of its backend is NULL then. Autovacuum has no role.
 _SESSION = """
 SELECT a.pid, coalesce(a.usename, '?'), coalesce(a.application_name, ''),
        coalesce(host(a.client_addr), 'local'), coalesce(a.state, 'unknown'),
@@ -55,7 +59,7 @@ SELECT a.pid, coalesce(a.usename, '?'), coalesce(a.application_name, ''),
             THEN pg_catalog.pg_blocking_pids(a.pid) ELSE '{}' END
 FROM pg_catalog.pg_stat_activity a
 WHERE a.datname = current_database() AND a.pid <> pg_catalog.pg_backend_pid()
-  AND a.backend_type = 'client backend'
+  AND (a.backend_type = 'client backend' OR a.backend_type IS NULL AND a.usesysid IS NOT NULL)
 """
 
 
@@ -90,16 +94,23 @@ def waiting(connection: psycopg.Connection[Any]) -> tuple[Session, ...]:
 def running_ddl(connection: psycopg.Connection[Any]) -> tuple[Session, ...]:
     """Sessions that change the schema: by what they run, or by the lock on a table that they hold.
 
-    `pg_locks` shows locks to every role, so DDL is seen also where the statement itself is not.
+    `pg_locks` shows locks to every role, so DDL is seen also where the statement itself is not. A lock on what is not
+    in `pg_class` is one on what the session is just making. DDL also locks the schemas, types and roles that it names,
+    which nothing else does.
     """
     return _sessions(
         connection,
         "a.application_name NOT LIKE %s AND ((a.state IN ('active', 'idle in transaction') AND a.query ~* %s)"
         " OR a.pid IN (SELECT l.pid FROM pg_catalog.pg_locks l"
-        "   JOIN pg_catalog.pg_class c ON c.oid = l.relation"
-        "   WHERE l.granted AND l.mode IN ('AccessExclusiveLock', 'ShareRowExclusiveLock', 'ShareLock')"
+        "   LEFT JOIN pg_catalog.pg_class c ON c.oid = l.relation"
+        "   WHERE l.granted AND l.locktype = 'relation'"
+        "     AND (l.mode IN ('AccessExclusiveLock', 'ShareRowExclusiveLock', 'ShareLock')"
+        # CREATE INDEX CONCURRENTLY, and also VACUUM: only the statement tells them apart.
+        "          OR l.mode = 'ShareUpdateExclusiveLock' AND a.backend_type IS NULL)"
         "     AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = current_database())"
-        "     AND c.relkind IN ('r', 'p', 'i', 'S', 'v', 'm')))",
+        "     AND (c.relkind IN ('r', 'p', 'i', 'S', 'v', 'm') OR c.oid IS NULL))"
+        " OR a.backend_type IS NULL AND a.pid IN (SELECT l.pid FROM pg_catalog.pg_locks l"
+        "   WHERE l.granted AND l.locktype = 'object' AND l.classid <> 'pg_catalog.pg_database'::regclass))",
         OUR_NAME + " %",
         _DDL,
     )

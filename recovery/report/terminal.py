@@ -89,6 +89,7 @@ class Terminal:
                 self._print(
                     f"  restore point ({event.kind}): {escape(event.place)} [dim]at {event.time}, LSN {event.lsn}[/]"
                 )
+                self._print(f"  [bold]To go back:[/] {escape(event.back)}", whole=True)
             case events.EffectStarted():
                 self._print(f"  [bold]$ {escape(event.command)}[/]", whole=True)
             case events.OutputLine():
@@ -142,12 +143,15 @@ class Terminal:
         self._print(f"  [dim]→ {escape(because)} ({self._clock() - self._since:.2f} s)[/]")
 
     def checks(self, checks: tuple[Check, ...]) -> None:
-        """The list in full, refusals first."""
+        """The list in full, refusals first; where one does not hold, also where that was seen, and what to do."""
         order = {Outcome.REFUSED: 0, Outcome.UNKNOWN: 1, Outcome.WAIVED: 2, Outcome.HELD: 3}
         grid = Table.grid(padding=(0, 1))
         for check in sorted(checks, key=lambda check: order[check.outcome]):
             mark, style = _MARKS[check.outcome]
-            grid.add_row(" ", Text(mark, style=style), Text(check.name), Text(check.seen, overflow="fold"))
+            said = Text(check.seen, overflow="fold")
+            if check.outcome in (Outcome.REFUSED, Outcome.UNKNOWN):
+                said.append(f" ({check.source})", "dim").append(f"\nWhat to do: {check.remedy}")
+            grid.add_row(" ", Text(mark, style=style), Text(check.name), said)
         self._console.print(grid)
 
     def history(self, history: History) -> None:

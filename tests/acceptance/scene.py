@@ -153,6 +153,10 @@ class Held:
         """Ends it and all that it started."""
         os.killpg(self.pid, signal.SIGKILL)
 
+    def close(self) -> None:
+        """Waits for no command any more."""
+        os.close(self._reader)
+
 
 @dataclass
 class Scene:

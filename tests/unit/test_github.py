@@ -112,7 +112,7 @@ def test_every_event_is_taken(tmp_path: Path) -> None:
         events.StepStarted("intake", ("npm",)),
         events.StepEnded("intake", 0, 1.0),
         events.PendingUncompared("because"),
-        events.RestorePointMade("neon", "branch", "0/1", "now"),
+        events.RestorePointMade("neon", "branch", "0/1", "now", "neonctl"),
         events.SchemaCompared((EVIL,), (), ()),
         events.StateEntered(State.DEPLOY, "because"),
     ]
