@@ -13,6 +13,7 @@ A block of ```console is run if the line before it is a comment:
 Lines that start with `$ ` are the commands. The others are what the command above them prints: each stands in the
 output, in this order, whatever the number of spaces. `…` stands for anything: alone for any lines, within a line
 for any part of it. Output lines that a block leaves out need a `…` for the reader; the test doesn't insist on it.
+In a command `sha256:…` stands for the digest that was printed last.
 """
 
 import json
@@ -42,6 +43,7 @@ BLOCK = re.compile(
     r"^<!-- (?:run: (\w+)(, lock held)?(?:, exit (\d+))?|file: ([\w.]+)) -->\n(?:```\w+\n(.*?)^```$)?",
     re.MULTILINE | re.DOTALL,
 )
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 #: `psql URL -c SQL`, for machines that have no psql.
 PSQL = """#!{python}
@@ -131,13 +133,16 @@ def prisma_lock(server: Server) -> Iterator[None]:
         yield
 
 
-def run(block: Block, folder: Path, environment: dict[str, str], tools: Path) -> None:
-    """Runs the commands of a block there, and compares what each prints, and its exit code."""
+def run(block: Block, folder: Path, environment: dict[str, str], tools: Path, digest: str) -> str:
+    """Runs the commands of a block there, and compares what each prints, and its exit code.
+
+    In a command `sha256:…` is the digest that was printed last: before by `digest`, afterwards by what is returned.
+    """
     commands = block.commands()
     path = (str(Path(sys.executable).parent), str(tools), environment["PATH"])
     for position, (command, expected) in enumerate(commands):
         ended = subprocess.run(
-            ["bash", "-c", command],
+            ["bash", "-c", command.replace("sha256:…", digest)],
             cwd=folder,
             env={**environment, "PATH": os.pathsep.join(path), "COLUMNS": "160"},
             stdin=subprocess.DEVNULL,
@@ -151,6 +156,8 @@ def run(block: Block, folder: Path, environment: dict[str, str], tools: Path) ->
         assert ended.returncode == (block.exit_code if last else 0), f"$ {command}\n{ended.stdout}"
         absent = missing_line(ended.stdout, expected)
         assert absent is None, f"$ {command}\nprints no line\n{absent}\nin its place, but\n{ended.stdout}"
+        digest = [digest, *DIGEST.findall(ended.stdout)][-1]
+    return digest
 
 
 @pytest.mark.parametrize(
@@ -160,7 +167,7 @@ def test_commands_of_the_documents_do_what_they_say(
     document: Path, server: Server, tools: Path, tmp_path: Path
 ) -> None:
     """Every marked block runs as it is written, prints what it shows, and exits as it says."""
-    incident = None
+    incident, digest = None, ""
     for number, block in enumerate(blocks(document)):
         folder, environment = ROOT, dict(os.environ)
         if block.where in get_args(Case):
@@ -172,7 +179,7 @@ def test_commands_of_the_documents_do_what_they_say(
         for name, text in block.files:
             (folder / name).write_text(text)
         with prisma_lock(server) if block.held else nullcontext():
-            run(block, folder, environment, tools)
+            digest = run(block, folder, environment, tools, digest)
 
 
 def test_programs_of_the_documents_are_typed(tmp_path: Path) -> None:
