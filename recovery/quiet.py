@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 
-from recovery.evidence import LOCK_PATIENCE_SECONDS
+from recovery import events
 from recovery.outcomes import asked, held, refused
 from recovery.postgres import sessions
 from recovery.target import Target
@@ -16,10 +16,12 @@ ORPHAN_SECONDS = 10.0
 _SOURCE = "pg_locks, pg_stat_activity"
 
 
-def quiet_checks(target: Target, sleep: Callable[[float], None] = time.sleep) -> list[Check]:
+def quiet_checks(
+    target: Target, sleep: Callable[[float], None] = time.sleep, emit: events.Sink = events.nobody
+) -> list[Check]:
     """Is nobody else deploying, or changing the schema?"""
     return [
-        asked("deploy.lock", _SOURCE, lambda: _lock(target, sleep)),
+        asked("deploy.lock", _SOURCE, lambda: _lock(target, sleep, emit)),
         asked("deploy.ddl", _SOURCE, lambda: _ddl(target)),
     ]
 
@@ -43,12 +45,9 @@ def alone_check(target: Target, ours: int | None = None) -> Check:
     return asked(name, source, look)
 
 
-def _lock(target: Target, sleep: Callable[[float], None]) -> Check:
+def _lock(target: Target, sleep: Callable[[float], None], emit: events.Sink) -> Check:
     connection = target.reading()
-    waited = 0.0
-    while (holding := sessions.holders(connection, sessions.PRISMA_LOCK)) and waited < LOCK_PATIENCE_SECONDS:
-        sleep(0.25)
-        waited += 0.25
+    holding = sessions.patiently_held(connection, sessions.PRISMA_LOCK, sleep, events.lock_sink(emit))
     if not holding:
         return held("deploy.lock", "Prisma's migration lock is free", _SOURCE)
     holder = holding[0]

@@ -36,7 +36,7 @@ def one_at_a_time(emit: events.Sink) -> events.Sink:
 
 
 @contextlib.contextmanager
-def observing(session: Session, ask: AskName) -> Iterator[Observer]:
+def observing(session: Session, ask: AskName, emit: events.Sink) -> Iterator[Observer]:
     """Production and checkout, read only, with a scratch server that is starting."""
     target = session.target()
     with contextlib.closing(target), session.workshop(target) as workshop:
@@ -47,6 +47,7 @@ def observing(session: Session, ask: AskName) -> Iterator[Observer]:
             session.expectation(ask),
             pins=session.pins,
             platforms=session.platforms(),
+            emit=emit,
         )
 
 
@@ -69,7 +70,7 @@ def working(session: Session, ask: AskName, emit: events.Sink, stop: Callable[[]
     project, environment = session.project(), session.environment()
     launcher = find_launcher(project, session.config.prisma.command)
     cli = PrismaCli(project, launcher, environment)
-    with observing(session, ask) as observer:
+    with observing(session, ask, emit) as observer:
         goes_where_sent = session.proof(launcher, lambda: proven(cli)).holds
         with contextlib.closing(RealWorld(observer, cli, goes_where_sent, show, interrupted)) as world:
             yield world

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from recovery import events
 from recovery.ancestry import NAME as ANCESTRY
 from recovery.ancestry import ledger_check
 from recovery.errors import BusyError, PreflightError
@@ -56,6 +57,7 @@ class Observer:
         folder: the migrations folder.
         pins: what was confirmed before.
         platforms: further checks, made side by side with the others.
+        emit: told how far it is with what takes long; from other threads, too.
     """
 
     target: Target
@@ -65,6 +67,11 @@ class Observer:
     sleep: Callable[[float], None] = time.sleep
     pins: Callable[[], Sequence[Pin]] = lambda: ()
     platforms: Sequence[Callable[[], Check]] = ()
+    emit: events.Sink = events.nobody
+
+    def __post_init__(self) -> None:
+        """The workshop tells the same listener."""
+        self.workshop.emit = self.emit
 
     def scripts(self) -> Scripts:
         """The folder, read anew."""
@@ -77,7 +84,10 @@ class Observer:
             platforms = [beside.submit(check) for check in self.platforms]
             with answering(self.target.url):
                 made = database_checks(self.target, self.expected, pins.result)
-                further = not_looked_at(made) or [*quiet_checks(self.target, self.sleep), self._ledger_check()]
+                further = not_looked_at(made) or [
+                    *quiet_checks(self.target, self.sleep, self.emit),
+                    self._ledger_check(),
+                ]
             made += [*further[:-1], *checkout_checks(self.folder, self.expected), further[-1]]
             made += [check.result() for check in platforms]
         return waive(made, self.expected)
@@ -162,7 +172,9 @@ class RealWorld:
                 f"Another recovery of this database is at work{who}. Nothing was done.",
                 "Wait for it to end, and run again.",
             )
-        self._handover = HandOver(self.target, cli, self._lock, on_output, on_interrupt, sleep=observer.sleep)
+        self._handover = HandOver(
+            self.target, cli, self._lock, on_output, on_interrupt, observer.emit, sleep=observer.sleep
+        )
         self._prover: Prover | None = None
 
     def close(self) -> None:

@@ -1,5 +1,6 @@
 """Who else is at work on the target: locks, DDL, and the effects of our own that may still be running."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,9 @@ import psycopg
 PRISMA_LOCK = 72707369
 #: Ours: one recovery at a time on a database. ("recovery", as eight bytes of ASCII)
 RECOVERY_LOCK = 0x7265636F76657279
+#: A held Prisma lock is looked at again this long before it counts as somebody at work (RULES E14).
+LOCK_PATIENCE_SECONDS = 15.0
+_LOOK_SECONDS = 0.25
 #: Every session of ours carries this; Prisma's sessions that we start carry EFFECT_NAME and the run.
 OUR_NAME = "prisma-recovery"
 EFFECT_NAME = "prisma-recovery effect"
@@ -119,6 +123,61 @@ def running_ddl(connection: psycopg.Connection[Any]) -> tuple[Session, ...]:
 def our_effects(connection: psycopg.Connection[Any]) -> tuple[Session, ...]:
     """Sessions of Prisma commands that a recovery started and that are still there, their starter dead or not."""
     return _sessions(connection, "a.application_name LIKE %s", EFFECT_NAME + "%")
+
+
+#: What a session waits for, in words; a row is waited for through the transaction that holds it.
+_WAITED = """
+SELECT l.mode || CASE WHEN c.oid IS NOT NULL THEN ' on ' || n.nspname || '.' || c.relname
+                      WHEN l.locktype = 'transactionid' THEN ' on the end of a transaction'
+                      ELSE ' on ' || l.locktype END,
+       pg_catalog.pg_blocking_pids(l.pid)
+FROM pg_catalog.pg_locks l
+JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
+LEFT JOIN pg_catalog.pg_class c ON c.oid = l.relation
+LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE a.application_name = %s AND a.datname = current_database() AND NOT l.granted
+LIMIT 1
+"""
+
+
+def kept_waiting(connection: psycopg.Connection[Any], application: str) -> tuple[str, tuple[str, ...]]:
+    """The lock that a session of that name waits for, and who keeps it waiting, both for people; empty if it doesn't.
+
+    Every role sees whose session it is. What the others do, and since when, only a member of `pg_read_all_stats` does.
+    """
+    row = connection.execute(_WAITED, (application,)).fetchone()
+    if row is None:
+        return "", ()
+    waited, pids = row
+    known = {session.pid: str(session) for session in _sessions(connection, "a.pid = ANY(%s)", list(pids))}
+    # One that is no client is a worker of the server's, autovacuum above all; 0 is a prepared transaction.
+    return waited, tuple(
+        known.get(pid, f"pid {pid} (no client: a worker of the server)" if pid else "a prepared transaction")
+        for pid in dict.fromkeys(pids)
+    )
+
+
+def patiently_held(
+    connection: psycopg.Connection[Any],
+    key: int,
+    sleep: Callable[[float], None],
+    told: Callable[[float, tuple[Session, ...]], None],
+) -> tuple[Session, ...]:
+    """Who still holds the lock `key` after being looked at for a while; nobody as soon as it is free.
+
+    Args:
+        connection: to the target.
+        key: of a session advisory lock.
+        sleep: waits, in seconds.
+        told: called about once a second meanwhile, with the seconds waited and the holders.
+    """
+    looks = 0
+    while (holding := holders(connection, key)) and looks * _LOOK_SECONDS < LOCK_PATIENCE_SECONDS:
+        if looks % 4 == 0:
+            told(looks * _LOOK_SECONDS, holding)
+        sleep(_LOOK_SECONDS)
+        looks += 1
+    return holding
 
 
 def at_work_on(

@@ -1,5 +1,6 @@
 """Prisma's ledger, `_prisma_migrations`: read, never written."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import psycopg
@@ -76,3 +77,14 @@ def read(connection: psycopg.Connection[Any], schema: str) -> tuple[Row, ...]:
             "Prisma 8 keeps another ledger, and this tool does not work on it.",
         ) from error
     return tuple(Row(*row) for row in found)
+
+
+def under_way(connection: psycopg.Connection[Any], schema: str, migrations: Sequence[str]) -> tuple[int, str]:
+    """How many of these migrations are finished, and which of them is begun and not finished; empty if none is."""
+    query = """
+    SELECT count(DISTINCT migration_name) FILTER (WHERE finished_at IS NOT NULL),
+           coalesce(max(migration_name) FILTER (WHERE finished_at IS NULL), '')
+    FROM {}._prisma_migrations WHERE rolled_back_at IS NULL AND migration_name = ANY(%s)
+    """
+    row = connection.execute(sql.SQL(query).format(sql.Identifier(schema)), (list(migrations),)).fetchone()
+    return (row[0], row[1]) if row else (0, "")

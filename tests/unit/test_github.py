@@ -99,7 +99,7 @@ def test_a_summary_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
 
 def test_an_error_before_a_run_has_its_own_section() -> None:
     """With what to do, and its code."""
-    text = error_summary(UsageError("url.missing", "fact <b>", "remedy"))
+    text = error_summary(UsageError("url.missing", "fact <b>", "remedy").refusal())
     assert text.startswith("## prisma-recovery: stopped")
     assert "<b>" not in text
     assert code("url.missing") in text
