@@ -126,7 +126,7 @@ def strings(value: object) -> Iterator[str]:
 
 def check(block: Block) -> None:
     """Checks a block that is neither run nor excused by what it is; fails if it is nothing that is known."""
-    texts = [block.text]
+    texts: list[str] = []
     match block.info:
         case "toml":
             tomllib.loads(block.text)  # loaded as a configuration by test_settings_that_are_shown_are_accepted
@@ -147,10 +147,9 @@ def check(block: Block) -> None:
             assert not re.search(r"^\$ ", block.text, re.MULTILINE), f"{block}: commands in a block of {kind}"
         case kind:
             pytest.fail(f"{block}: say how this block of {kind or 'nothing'} is run, or why it is not")
-    if block.info in ("yaml", "json"):
-        for text in texts:
-            for arguments in calls(text):
-                read(arguments)
+    for text in texts:
+        for arguments in calls(text):
+            read(arguments)
 
 
 def test_every_block_is_run_or_checked() -> None:
@@ -185,7 +184,7 @@ def test_a_call_in_a_sentence_is_one_that_the_command_line_takes(document: str, 
 
 
 def test_calls_that_do_not_exist_are_found() -> None:
-    """The check above tells an option, a command and a value that are not there."""
+    """What the command line would not take is told: an option, a command, a value that is lacking."""
     for wrong in ("prisma-recovery run --yess", "prisma-recovery recover", "x=1 prisma-recovery approve NAME"):
         (arguments,) = calls(wrong)
         with pytest.raises(Exception, match=r"(?i)no such|missing"):
