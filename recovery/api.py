@@ -8,6 +8,7 @@ import contextlib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 from recovery import events, records
 from recovery.config import Config
@@ -35,6 +36,8 @@ from states.preflight import PreflightFacts
 from states.table import State
 
 _NO_WORD = Word()
+#: How a report is written.
+Form = Literal["html", "markdown"]
 
 
 def _nobody() -> str | None:
@@ -150,7 +153,8 @@ class Recovery:
                 last = recall(journal.events(runs[-1])) if runs else None
                 if pipeline and last is not None and last.state is State.PIPELINE_READY and unfinished(last, steps):
                     return self._steps(journal, world, emit, runs[-1], policy)
-                engine = Engine(world, journal, policy, emit, new_run, restore_point, self._asked)
+                redact = Redactor(target.url.url, *store.secrets)
+                engine = Engine(world, journal, policy, emit, new_run, restore_point, self._asked, redact=redact)
                 ended = engine.run(str(target.url), target.source)
                 emit(events.RunEnded(ended.run, ended.state, int(ended.exit_code)))
                 if pipeline and ended.state is State.PIPELINE_READY:
@@ -247,6 +251,24 @@ class Recovery:
             RecoveryError: it can't be read.
         """
         return records.standings(self._session)
+
+    def report(self, run: str | None = None, form: Form = "html") -> str:
+        """A run told for people, with its postmortem note. Looks at the journal only.
+
+        Args:
+            run: its name; None: the newest.
+            form: a whole HTML page that needs nothing from elsewhere, or Markdown.
+
+        Raises:
+            RecoveryError: the journal can't be read, or has no such run.
+        """
+        # What these load is needed here alone.
+        from recovery.report.markdown import markdown  # noqa: PLC0415
+        from recovery.report.page import html  # noqa: PLC0415
+        from recovery.report.story import told  # noqa: PLC0415
+
+        story = told(records.events_of(self._session, run))
+        return html(story) if form == "html" else markdown(story)
 
     def approve(
         self, migration: str, answer: Answer, *, evidence: str, reason: str, run: str | None = None

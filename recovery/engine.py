@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from recovery import events
+from recovery import __version__, events, recorded
 from recovery.consequences import proposed
 from recovery.errors import BusyError, RecoveryError, StoppedError, UsageError
 from recovery.evidence import Classified
@@ -34,7 +34,7 @@ OUTPUT_KEPT = 2_000
 class Engine:
     """One recovery of one target."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - its ports
         self,
         world: World,
         journal: Journal,
@@ -43,6 +43,8 @@ class Engine:
         new_run: Callable[[], str],
         restore_point: MakeRestorePoint | None = None,
         stopping: Callable[[], bool] = lambda: False,
+        *,
+        redact: recorded.Redact = recorded.plain,
     ) -> None:
         """Takes its ports.
 
@@ -54,6 +56,7 @@ class Engine:
             new_run: names a new run.
             restore_point: makes a restore point before a run's first effect; None for none.
             stopping: whether the run was asked to stop. It does before its next state or effect, never in one.
+            redact: takes secrets out of what is recorded for the report alone.
         """
         self._world = world
         self._journal = journal
@@ -62,6 +65,7 @@ class Engine:
         self._new_run = new_run
         self._restore_point = restore_point
         self._stopping = stopping
+        self._redact = redact
         self._run = ""
         self._memory = Memory()
         self._machine = RecoveryMachine()
@@ -69,6 +73,8 @@ class Engine:
         self._present: dict[str, Classified] = {}
         self._question: ClassifyFacts | None = None
         self._decided: tuple[effects.Resolution, Classified] | None = None
+        self._before: tuple[Row, ...] = ()
+        self._noted: dict[str, Any] = {}
 
     def run(self, target: str, source: str) -> Ended:
         """Starts a recovery, or goes on with the unfinished one, until it is ready, blocked, or something raises.
@@ -113,7 +119,7 @@ class Engine:
                 )
             return
         self._run, self._memory, self._machine = self._new_run(), Memory(), RecoveryMachine()
-        self._append(Kind.STARTED, State.PREFLIGHT, {"target": target, "source": source})
+        self._append(Kind.STARTED, State.PREFLIGHT, {"target": target, "source": source, "version": __version__})
         self._emit(events.RunStarted(self._run, target, source, resumed=False))
 
     def _leave(self, state: State) -> None:
@@ -156,8 +162,7 @@ class Engine:
         match state:
             case State.PREFLIGHT:
                 checks = self._world.checks()
-                seen = {check.name: asdict(check) for check in checks}
-                self._append(Kind.CHECKED, state, seen)
+                self._append(Kind.CHECKED, state, recorded.checks(checks, self._redact))
                 self._emit(events.ChecksMade(checks))
                 return self._advance(PreflightFacts(checks))
             case State.INSPECT:
@@ -216,6 +221,8 @@ class Engine:
             if not any(failure.same_as(known) for known in self._memory.failures):
                 self._remember_failure(failure)
         self._emit(events.Inspected(inspection.history))
+        self._noted["history"] = recorded.history(inspection.history)
+        self._noted["ledger"] = recorded.ledger(inspection.rows, self._redact)
         facts = self._before_deploy()
         self._question = facts.question
         return self._advance(facts)
@@ -224,7 +231,7 @@ class Engine:
         self._append(
             Kind.FAILED,
             self._machine.current,
-            {"migration": failure.migration, **asdict(failure.cause), "logs": failure.logs},
+            {"migration": failure.migration, **asdict(failure.cause), "logs": recorded.cut(failure.logs, self._redact)},
         )
 
     def _remember_evidence(self, classified: Classified) -> None:
@@ -240,6 +247,7 @@ class Engine:
                 "reasons": list(evidence.reasons),
                 "attempted": evidence.attempted,
                 "ran_to_its_end": _ran_to_its_end(classified),
+                "evidence": recorded.evidence(evidence, self._redact),
             },
         )
 
@@ -271,7 +279,7 @@ class Engine:
         effect, classified = self._decided
         if _already(effect, classified.rows):
             # Done by hand, or by a run whose journal is lost: there is nothing to repeat, and a deploy may follow.
-            performed = Performed()
+            performed, self._before = Performed(), self._seen().rows
         else:
             payload = {
                 "effect": effect.id,
@@ -331,14 +339,16 @@ class Engine:
         self._heed()  # a person may have taken long to consent, and a restore point takes long to make
         self._keep_a_restore_point()
         self._heed()
-        self._append(Kind.INTENDED, self._machine.current, payload)
-        self._emit(events.EffectStarted(effect.id, self._world.command(effect)))
+        self._before, command = self._seen().rows, self._world.command(effect)
+        shown = {"command": command, "ledger": recorded.ledger(self._before, self._redact)}
+        self._append(Kind.INTENDED, self._machine.current, {**payload, **shown})
+        self._emit(events.EffectStarted(effect.id, command))
         try:
             return act()
         except (BusyError, UsageError) as error:
             # Raised only before the command was let go: the effect did not happen, and that is known.
-            payload = {"effect": effect.id, "shown": False, "unchanged": error.fact}
-            self._append(Kind.OBSERVED, self._machine.current, payload)
+            known = {"effect": effect.id, "shown": False, "unchanged": error.fact}
+            self._append(Kind.OBSERVED, self._machine.current, known)
             raise
 
     def _keep_a_restore_point(self) -> None:
@@ -371,6 +381,7 @@ class Engine:
                 "exit_code": performed.exit_code,
                 "seconds": round(performed.seconds, 3),
                 "output": performed.output[-OUTPUT_KEPT:],
+                "ledger": recorded.changes(self._before, self._seen().rows, self._redact),
             },
         )
         self._emit(events.EffectEnded(effect.id, shown, performed.seconds, performed.unchanged))
@@ -379,6 +390,7 @@ class Engine:
         rows = self._observe().rows
         proof = self._world.prove(rows, frozenset(self._memory.planned))
         self._emit(events.SchemaCompared(proof.proven, proof.differing, proof.elsewhere))
+        self._noted["compared"] = recorded.proof(proof, self._redact)
         finished = {row.migration: row.checksum for row in rows if row.finished and row.applied_steps_count > 0}
         wrong = tuple(
             name for name, planned in self._memory.planned.items() if name in finished and finished[name] != planned
@@ -396,7 +408,13 @@ class Engine:
         )
 
     def _record(self, state: State, answer: Answer, *, tell: bool = True) -> Refusal | None:
-        payload: dict[str, Any] = {"from": state, "to": answer.to, "because": answer.because}
+        payload: dict[str, Any] = {
+            "from": state,
+            "to": answer.to,
+            "because": self._redact(answer.because),
+            **self._noted,
+        }
+        self._noted = {}
         if isinstance(answer, Go):
             self._append(Kind.MOVED, state, payload)
             if tell:

@@ -4,58 +4,112 @@ On a quiet database somebody's hand right after a crash looks like Prisma's own 
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import psycopg
 
+from recovery.attribution import NEXT, Ledger, Reach, attributed, ledger, reach
 from recovery.postgres import catalog
 from recovery.postgres.marks import Marks, Written, read
 from recovery.target import Target
-from states.comparison import column_of
-from states.facts import Key, Replay, Row, Snapshot, Subject, Trace
+from states.comparison import Difference, column_of
+from states.facts import Key, Origin, Replay, Row, Snapshot, Subject, Trace
 from states.verdict import latest_attempt
 
-#: A statement that fails can use up a number before the next write does.
-_NEXT = 2
+
+@dataclass(frozen=True, slots=True)
+class Forensics:
+    """What was found.
+
+    Attributes:
+        traces: of what is in production of the failed script, in the script's order.
+        sentences: what they suggest.
+        origin: how it came about, and traces of what differs.
+    """
+
+    traces: tuple[Trace, ...] = ()
+    sentences: tuple[str, ...] = ()
+    origin: Origin = Origin()  # noqa: RUF009 - frozen, and empty
 
 
-def forensics(target: Target, subject: Subject, rows: Sequence[Row]) -> tuple[tuple[Trace, ...], tuple[str, ...]]:
-    """The traces of what is in production of the failed script, in the script's order; and what they suggest.
+def forensics(
+    target: Target, subject: Subject, rows: Sequence[Row], differing: Sequence[Difference] = (), *, whole: bool = False
+) -> Forensics:
+    """When what production has of a failed migration was written, and what that suggests.
 
     Args:
         target: production.
         subject: the failed migration.
         rows: the whole ledger.
+        differing: what production has otherwise than the script.
+        whole: the attempt's script is known to have run as one transaction.
     """
     replay, attempt = replay_of(subject), latest_attempt(subject)
     if replay is None or attempt is None:
-        return (), ()
-    keys = tuple(dict.fromkeys(_in_production(replay, {**subject.production, **subject.reread})))
+        return Forensics()
+    made = dict[Key, int]()
+    for index, key in _in_production(replay, {**subject.production, **subject.reread}):
+        made.setdefault(key, index)
+    other = dict.fromkeys((d.object, _part(d.property)) for d in differing if d.actual is not None)
     try:
-        scope = catalog.scope_of(obj for obj, _ in keys)
+        scope = catalog.scope_of(obj for obj, _ in (*made, *other))
         marks = read(target.reading(), target.url.schema, scope)
     except (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled, psycopg.errors.InsufficientPrivilege):
-        return (), ()
-    found = [(key, marks.objects[key]) for key in keys if key in marks.objects]
+        return Forensics()
     row = marks.rows.get(attempt.id)
-    if not found or row is None:
-        return (), ()
-    together = sum(each.transaction == row.transaction for each in marks.rows.values()) > 1
-    numbers = {number: n for n, number in enumerate(dict.fromkeys(each.transaction for _, each in found), 1)}
-    listed = tuple(
-        Trace(
-            object=obj if part == "exists" else f"{obj} {part}".rstrip(),
-            order="unknown" if together else _order(written, row),
-            transaction=numbers[written.transaction],
-            owner=written.owner,
-            committed_at=marks.times.get(written.transaction),
-        )
-        for (obj, part), written in found
-    )
-    sentences = _sentences(listed, [written.transaction for _, written in found], attempt, marks, rows)
-    if together:
+    if row is None:
+        return Forensics()
+    beside = ledger(attempt, rows, marks, whole=whole and len(subject.attempts) == 1)
+    came = reach(subject.attempts, replay)
+    found = [(key, index, marks.objects[key]) for key, index in made.items() if key in marks.objects]
+    more = [(key, None, marks.objects[key]) for key in other if key in marks.objects and key not in made]
+    traces = _traces([*found, *more], beside, marks, came)
+    listed, numbers = traces[: len(found)], [written.transaction for _, _, written in found]
+    origin = Origin(row.owner, _pace(numbers), traces[len(found) :])
+    if not listed:
+        return Forensics(origin=origin)
+    sentences = _sentences(listed, numbers, beside, marks)
+    if beside.restored:
         sentences = (*sentences, "Several rows of the ledger were written at once, as by a restore: they date nothing.")
-    return listed, sentences
+    return Forensics(listed, sentences, origin)
+
+
+def _traces(
+    found: Sequence[tuple[Key, int | None, Written]], beside: Ledger, marks: Marks, came: Reach
+) -> tuple[Trace, ...]:
+    numbers = {number: n for n, number in enumerate(dict.fromkeys(each.transaction for _, _, each in found), 1)}
+    traces = [
+        Trace(
+            obj if part == "exists" else f"{obj} {part}".rstrip(),
+            "unknown" if beside.restored else _order(written, beside.written),
+            numbers[written.transaction],
+            written.owner,
+            marks.times.get(written.transaction),
+            *beside.beside(written),
+            *attributed(written, index, beside, came),
+        )
+        for (obj, part), index, written in found
+    ]
+    sure = {trace.transaction: trace for trace in reversed(traces) if trace.certainty == "strong"}
+    return tuple(_with(trace, sure.get(trace.transaction, trace)) for trace in traces)
+
+
+def _with(trace: Trace, sure: Trace) -> Trace:
+    """What one transaction wrote is one's work."""
+    if trace.certainty == "strong" or sure is trace:
+        return trace
+    return replace(trace, by=sure.by, certainty="strong", why=f"the transaction that wrote {sure.object} wrote it")
+
+
+def _pace(numbers: Sequence[int]) -> str:
+    """In how many sittings it was made; empty for a single trace."""
+    different = sorted(set(numbers))
+    if len(numbers) < 2:  # noqa: PLR2004 - one says nothing of a pace
+        return ""
+    if len(different) == 1:
+        return "one_transaction"
+    return "consecutive" if _adjacent(different) else "scattered"
 
 
 def replay_of(subject: Subject) -> Replay | None:
@@ -64,9 +118,9 @@ def replay_of(subject: Subject) -> Replay | None:
     return next((replay for replay in reversed(subject.replays) if replay.checksum in ran), None)
 
 
-def _in_production(replay: Replay, production: Snapshot) -> Iterator[Key]:
-    """What of each step is there: the objects it makes, else the parts that it changes."""
-    for before, after in pairwise(replay.steps):
+def _in_production(replay: Replay, production: Snapshot) -> Iterator[tuple[int, Key]]:
+    """What of each step is there, with its statement: the objects it makes, else the parts that it changes."""
+    for index, (before, after) in enumerate(pairwise(replay.steps), 1):
         own = {key for key in replay.footprint if before.get(key) != after.get(key) and key in after}
         made = {obj for obj, prop in own if prop == "exists" and (obj, prop) not in before}
         with_table = any(obj.startswith("table ") for obj in made)
@@ -74,9 +128,9 @@ def _in_production(replay: Replay, production: Snapshot) -> Iterator[Key]:
             if obj in made:
                 # The indexes and sequences that come with a table are made with it.
                 if prop == "exists" and (obj, prop) in production and not _comes_along(obj, with_table=with_table):
-                    yield obj, prop
+                    yield index, (obj, prop)
             elif not made and production.get((obj, prop)) == after[obj, prop]:
-                yield obj, _part(prop)
+                yield index, (obj, _part(prop))
 
 
 def _comes_along(obj: str, *, with_table: bool) -> bool:
@@ -114,18 +168,16 @@ _PIECES = "the work of an engine that runs a script statement by statement"
 _BY_HAND = "work by hand or by `prisma db push`"
 
 
-def _sentences(
-    listed: Sequence[Trace], numbers: Sequence[int], attempt: Row, marks: Marks, rows: Sequence[Row]
-) -> tuple[str, ...]:
+def _sentences(listed: Sequence[Trace], numbers: Sequence[int], beside: Ledger, marks: Marks) -> tuple[str, ...]:
     """How they were written, when, whose they are, and what that looks like."""
-    row = marks.rows[attempt.id]
+    row = beside.written
     orders = tuple(order for order in _WHEN if any(trace.order == order for trace in listed))
     many = len(listed) > 1
     how = f" {_how(numbers)}," if many else ""
     what = f"{len(listed)} objects or parts of it are" if many else "1 object or part of it is"
     when, looks = "some at another time than the others", ""
     if len(orders) == 1:
-        when, looks = _when(orders[0], numbers, attempt, row.transaction, _earlier(attempt, rows, marks))
+        when, looks = _when(orders[0], numbers, beside)
     sentences = [f"{what} in production, made or last changed{how} {when}."]
     if len(orders) > 1:
         sentences += [f"{_WHEN[o]}: {', '.join(trace.object for trace in listed if trace.order == o)}." for o in orders]
@@ -155,34 +207,22 @@ def _how(numbers: Sequence[int]) -> str:
 
 
 def _adjacent(numbers: Sequence[int]) -> bool:
-    return all(0 < later - earlier <= _NEXT for earlier, later in pairwise(numbers))
+    return all(0 < later - earlier <= NEXT for earlier, later in pairwise(numbers))
 
 
-def _earlier(attempt: Row, rows: Sequence[Row], marks: Marks) -> int | None:
-    """The newest write to the ledger that was made before the attempt began: by a migration that ended before.
-
-    Both times are clients' clocks, so this dates the attempt only as well as they agree.
-    """
-    ended = [row for row in rows if row.finished and max(row.started_at, row.finished_at or "") < attempt.started_at]
-    known = [marks.rows[row.id] for row in ended if row.id in marks.rows]
-    last = marks.rows[attempt.id].transaction
-    return max((each.transaction for each in known if each.certain and each.transaction < last), default=None)
-
-
-def _when(order: str, numbers: Sequence[int], attempt: Row, row: int, earlier: int | None) -> tuple[str, str]:
+def _when(order: str, numbers: Sequence[int], beside: Ledger) -> tuple[str, str]:
     """When they were written, as closely as the failed row tells, and what that looks like."""
-    # Prisma writes the row again when the script failed, and when it ended; until then it is as inserted.
-    as_inserted = not attempt.logs and not attempt.applied_steps_count and attempt.failed
+    attempt, row, earlier, as_inserted = beside.attempt, beside.written.transaction, beside.earlier, beside.as_inserted
     one = len(set(numbers)) == 1
     in_a_row = one or _adjacent(numbers)
     if order == "after" and as_inserted:
-        if in_a_row and 0 < numbers[0] - row <= _NEXT:
+        if in_a_row and 0 < numbers[0] - row <= NEXT:
             return "right after the failed attempt began", _WHOLE if one else _PIECES
         in_order = sorted(numbers) == list(numbers)
         return "after the failed attempt began", f"{_WHOLE}, or somebody's since" if in_order else _BY_HAND
     if order == "before" and (as_inserted or (earlier is not None and max(numbers) < earlier)):
         return "before the failed attempt began", f"{_BY_HAND}, or an earlier attempt's"
-    if order == "before" and in_a_row and 0 < row - numbers[-1] <= _NEXT:
+    if order == "before" and in_a_row and 0 < row - numbers[-1] <= NEXT:
         looks = _WHOLE if one and attempt.applied_steps_count else f"{_PIECES}, or somebody's just before"
         return "right before the failed row was last written", looks
     otherwise = {

@@ -30,13 +30,9 @@ def indicated(evidence: Evidence, subject: Subject, rows: Sequence[Row], target:
     queried = replace(evidence, statements=_with_queries(evidence.statements, target))
     if not subject.attempts:
         return queried
-    traces, sentences = forensics(target, subject, rows)
-    return replace(
-        queried,
-        forensics=traces,
-        indications=sentences,
-        runner=runner(evidence.logs, scripts.folder, scripts.repository, partial=evidence.verdict is Verdict.PARTIAL),
-    )
+    ran = runner(evidence.logs, scripts.folder, scripts.repository, partial=evidence.verdict is Verdict.PARTIAL)
+    found = forensics(target, subject, rows, evidence.differences, whole=ran.whole is True)
+    return replace(queried, forensics=found.traces, indications=found.sentences, runner=ran, origin=found.origin)
 
 
 def _with_queries(statements: Sequence[StatementState], target: Target) -> tuple[StatementState, ...]:

@@ -18,6 +18,7 @@ from recovery.errors import UsageError
 from recovery.journal import Journal
 from recovery.memory import Kind, Memory, recall
 from recovery.ports import Ended
+from recovery.secrets import Redactor
 from states.answers import Command, Exit, Refusal
 from states.table import State
 
@@ -176,7 +177,8 @@ class PipelineRunner:
                 "See what it did, and say so.",
                 commands=ways(step),
             )
-        self._journal.append(run, Kind.STEP_INTENDED, State.PIPELINE_READY, {"step": key(step), "name": step.name})
+        intent = {"step": key(step), "name": step.name, "command": Redactor()(shlex.join(step.command))}
+        self._journal.append(run, Kind.STEP_INTENDED, State.PIPELINE_READY, intent)
         self._emit(events.StepStarted(step.name, step.command))
         began = time.monotonic()
         exit_code = self._execute(step)

@@ -23,6 +23,33 @@ def standings(session: Session) -> tuple[Standing, ...]:
     return tuple(standing(*each) for each in session.store().everything())
 
 
+def events_of(session: Session, run: str | None) -> tuple[Event, ...]:
+    """The events of a run, by its name; of the newest of all targets without one.
+
+    Raises:
+        UsageError: `run.missing` if there is none, `run.unknown` if none has that name.
+    """
+    store = session.store()
+    runs = [(events[0].time, name, events) for _, name, events in store.everything() if events]
+    if not runs:
+        raise UsageError(
+            "run.missing",
+            f"The journal {store} holds no recovery, so there is nothing to report.",
+            "prisma-recovery run starts one; or name another journal with --journal.",
+        )
+    _, newest, found = max(runs, key=lambda each: each[:2])
+    if run in (None, newest):
+        return found
+    named = next((events for _, name, events in runs if name == run), None)
+    if named is None:
+        raise UsageError(
+            "run.unknown",
+            f"The journal {store} knows no run {run}; the newest is {newest}. Nothing was reported.",
+            "See prisma-recovery status for all of them.",
+        )
+    return named
+
+
 def _unfinished(session: Session, run: str | None) -> tuple[str, str, tuple[Event, ...]]:
     found = [
         each for each in session.store().everything() if recall(each[2]).state not in FINAL and run in (None, each[1])

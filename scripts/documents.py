@@ -1,4 +1,4 @@
-"""The parts of docs/ that are made from the code: the state diagram, the command line, the JSON Schema.
+"""The parts of docs/ that are made from the code: the diagram and its picture, the command line, the JSON Schema.
 
 A generated part stands between `<!-- generated: NAME -->` and `<!-- end of NAME -->`. The tests compare.
 
@@ -19,8 +19,8 @@ import typer
 
 from recovery import events
 from recovery.cli.app import app
-from recovery.report import document
-from states.table import EDGES, PATH, State
+from recovery.report import diagram, document
+from states.table import EDGES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,15 +29,9 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 SITE = DOCS.parent / "build" / "site"
 
 
-def diagram() -> str:
-    """The table of edges as a Mermaid state diagram; the edges that every state has are drawn once."""
-    lines = ["```mermaid", "stateDiagram-v2", f"    [*] --> {PATH[0]}"]
-    common = (State.BLOCKED, State.ABORTED)
-    lines += [f"    {e.source} --> {e.target}: {e.when}" for e in EDGES if e.target not in common]
-    lines += [f"    {source} --> {State.BLOCKED}" for source in PATH]
-    lines += [f"    {e.source} --> {State.ABORTED}" for e in EDGES if e.target is State.ABORTED]
-    lines += [f"    {State.PIPELINE_READY} --> [*]", f"    {State.ABORTED} --> [*]", "```"]
-    return "\n".join(lines)
+def mermaid() -> str:
+    """The table of edges as a Mermaid state diagram."""
+    return f"```mermaid\n{diagram.mermaid()}```"
 
 
 def edges() -> str:
@@ -116,7 +110,7 @@ def _events() -> str:
 
 #: Name of each generated part, the document it stands in, and what makes it.
 PARTS: tuple[tuple[str, str, Callable[[], str]], ...] = (
-    ("diagram", "explanation/machine.md", diagram),
+    ("diagram", "explanation/machine.md", mermaid),
     ("edges", "explanation/machine.md", edges),
     ("commands", "reference/cli.md", commands),
 )
@@ -130,6 +124,7 @@ SCHEMAS: dict[str, Callable[[], str]] = {
     "reference/error.schema.json": lambda: _schema("--json of a command that failed", document.ErrorDocument),
     "reference/events.schema.json": _events,
 }
+PICTURE = "explanation/machine.svg"
 
 
 def expected() -> dict[Path, str]:
@@ -144,6 +139,7 @@ def expected() -> dict[Path, str]:
         made = f"\n{make()}\n\n"
         texts[path] = pattern.sub(lambda match, made=made: match[1] + made + match[2], text)  # type: ignore[misc]
     texts |= {DOCS / name: make() for name, make in SCHEMAS.items()}
+    texts[DOCS / PICTURE] = diagram.svg()
     return texts
 
 

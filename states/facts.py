@@ -283,6 +283,12 @@ class Trace:
         transaction: 1 for the first of the list; equal numbers are one transaction.
         owner: the role that owns it.
         committed_at: ISO 8601 in UTC, by the server's clock; None where the server does not keep that.
+        after: the migration whose row of the ledger was the last to be written before it; empty if that is not known.
+        before: the migration whose row was the first to be written after it; empty likewise.
+        by: whose work it looks like: somebody (by hand, or by `prisma db push`), attempt (a failed attempt of this
+            migration), either, or unknown.
+        certainty: of `by`: strong, weak or none.
+        why: what speaks for `by`, as a clause.
     """
 
     object: str
@@ -290,6 +296,26 @@ class Trace:
     transaction: int
     owner: str
     committed_at: str | None
+    after: str = ""
+    before: str = ""
+    by: str = "unknown"
+    certainty: str = "none"
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """How what production has of a failed migration came about, as far as traces tell. It indicates, and never proves.
+
+    Attributes:
+        ledger_owner: the role that owns the ledger, and would own what Prisma makes; empty if nothing was traced.
+        pace: one_transaction; consecutive: by transactions with none in between; scattered; empty for a single trace.
+        differing: traces of what production has otherwise than the script.
+    """
+
+    ledger_owner: str = ""
+    pace: str = ""
+    differing: tuple[Trace, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

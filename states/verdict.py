@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from states.comparison import Difference, StatementState, differences, nearest, standing, statement_states, witnessed
-from states.facts import Cause, Obstacle, Replay, Row, Runner, Subject, Trace, Visibility
+from states.facts import Cause, Obstacle, Origin, Replay, Row, Runner, Subject, Trace, Visibility
 from states.presence import in_view, surely_fails
 
 #: Raised whenever a rule changes what a verdict can be: approvals and caches of older rules are void.
@@ -63,6 +63,7 @@ class Evidence:
         indications: what that suggests, in sentences.
         runner: which Prisma ran it.
         obstacles: what would make its script fail again.
+        origin: how what is in production came about.
     """
 
     migration: str
@@ -81,6 +82,7 @@ class Evidence:
     indications: tuple[str, ...] = ()
     runner: Runner = field(default_factory=Runner)
     obstacles: tuple[Obstacle, ...] = ()
+    origin: Origin = field(default_factory=Origin)
 
     @property
     def attempted(self) -> bool:

@@ -1,6 +1,5 @@
 """The commands."""
 
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -10,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from recovery import __version__
-from recovery.cli.extras import register
-from recovery.cli.frame import Grouped, run_command_line
+from recovery.cli import extras, reports
+from recovery.cli.frame import Grouped, run_command_line, signals
 from recovery.cli.options import (
     AsEvents,
     AsJson,
@@ -45,33 +44,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-
-
-@contextmanager
-def _signals() -> Iterator[None]:
-    """A runner that stops us says so by SIGTERM; it gets the same answer as ^C, also while we are being loaded."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    except KeyboardInterrupt:
-        typer.echo("Interrupted. Nothing was begun.", err=True)
-        raise typer.Exit(130) from None
-
-
-@contextmanager
-def _errors_shown() -> Iterator[None]:
-    """The errors of commands that print no document, without loading what makes one."""
-    from recovery.errors import RecoveryError
-
-    with _signals():
-        try:
-            yield
-        except RecoveryError as error:
-            from recovery.report import github
-
-            typer.echo(error.shown, err=True)
-            github.tell(error.refusal(), sys.stderr)
-            raise typer.Exit(int(error.exit)) from None
 
 
 @contextmanager
@@ -192,7 +164,7 @@ def run(
     verbose: Verbose = False,
 ) -> None:
     """Start a recovery, or go on with the unfinished one."""
-    with _signals(), _server_ahead() as started:
+    with signals(), _server_ahead() as started:
         from recovery.cli.output import Output
         from recovery.cli.recover import recover, show_plan
         from recovery.session import Options
@@ -236,7 +208,7 @@ def inspect_(
     verbose: Verbose = False,
 ) -> None:
     """Say what is in the database, read only. Needs no Node and no Prisma project."""
-    with _signals(), _server_ahead() as started:
+    with signals(), _server_ahead() as started:
         from recovery.cli.look import look
         from recovery.cli.output import Output
         from recovery.session import Options
@@ -270,7 +242,7 @@ def status(
     from recovery.cli.output import Output
 
     output = Output("status", as_json=json)
-    with _signals(), _shown(output):
+    with signals(), _shown(output):
         from recovery.cli.records import show_status
         from recovery.session import Options
 
@@ -297,7 +269,7 @@ def approve(
     from recovery.cli.output import Output
 
     output = Output("approve", as_json=json)
-    with _signals(), _shown(output):
+    with signals(), _shown(output):
         from recovery.cli.records import record_approval
         from recovery.session import Options
 
@@ -321,7 +293,7 @@ def abort(
     from recovery.cli.output import Output
 
     output = Output("abort", as_json=json)
-    with _signals(), _shown(output):
+    with signals(), _shown(output):
         from recovery.cli.records import record_abort
         from recovery.session import Options
 
@@ -352,7 +324,7 @@ def pipeline(
     from recovery.cli.output import Output
 
     output = Output("pipeline", as_json=json, as_events=events, log_format=log_format, verbose=verbose)
-    with _signals(), _shown(output):
+    with signals(), _shown(output):
         from recovery.cli.recover import run_pipeline
         from recovery.session import Options
 
@@ -372,4 +344,5 @@ def pipeline(
         raise typer.Exit(int(code))
 
 
-register(app, _errors_shown, _asker)
+reports.register(app)
+extras.register(app, _asker)

@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
+
+from recovery.cli.frame import errors_shown
 
 #: Asks the program for completions, as the scripts of `completions` do.
 _COMPLETE_VARIABLE = "_PRISMA_RECOVERY_COMPLETE"
@@ -39,23 +40,21 @@ class _Guard(TyperGroup):
 
 def register(
     app: typer.Typer,
-    errors_shown: Callable[[], AbstractContextManager[None]],
     asker: Callable[[], Callable[[str], str] | None],
 ) -> None:
     """Adds the commands to `app`, and answers a shell that asks for completions.
 
     Args:
         app: the command line.
-        errors_shown: shows the errors that are raised within it, and exits.
         asker: gives what asks a person; None where nobody can be asked.
     """
     if _COMPLETE_VARIABLE in os.environ:
         from typer import completion
 
         completion.completion_init()  # type: ignore[attr-defined]  # not exported, and the only way to its shells
-    app.add_typer(_guard(errors_shown, asker), name="guard")
+    app.add_typer(_guard(asker), name="guard", short_help="Run a Prisma command, unless it must not meet production.")
 
-    @app.command()
+    @app.command(short_help="Print a shell's completion script.")
     def completions(shell: Annotated[Shell, typer.Argument(help="bash, zsh or fish.")]) -> None:
         """Print the script that makes a shell complete this program's commands and options."""
         from typer import completion
@@ -66,9 +65,7 @@ def register(
         typer.echo(script)
 
 
-def _guard(
-    errors_shown: Callable[[], AbstractContextManager[None]], asker: Callable[[], Callable[[str], str] | None]
-) -> typer.Typer:
+def _guard(asker: Callable[[], Callable[[str], str] | None]) -> typer.Typer:
     group = typer.Typer(cls=_Guard, no_args_is_help=True, rich_markup_mode=None)
 
     @group.callback()

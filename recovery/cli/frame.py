@@ -1,6 +1,9 @@
-"""How the command line is read, and what its help looks like."""
+"""How the command line is read, what its help looks like, and how signals and errors end it."""
 
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import typer
@@ -8,6 +11,33 @@ from typer.core import TyperCommand
 
 #: What typer raises for a command line that it can't read; its class has no public name, and so no type.
 _Unreadable: Any = typer.BadParameter.__bases__[0]
+
+
+@contextmanager
+def signals() -> Iterator[None]:
+    """A runner that stops us says so by SIGTERM; it gets the same answer as ^C, also while we are being loaded."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo("Interrupted. Nothing was begun.", err=True)
+        raise typer.Exit(130) from None
+
+
+@contextmanager
+def errors_shown() -> Iterator[None]:
+    """The errors of commands that print no document, without loading what makes one."""
+    from recovery.errors import RecoveryError
+
+    with signals():
+        try:
+            yield
+        except RecoveryError as error:
+            from recovery.report import github
+
+            typer.echo(error.shown, err=True)
+            github.tell(error.refusal(), sys.stderr)
+            raise typer.Exit(int(error.exit)) from None
 
 
 def run_command_line(app: typer.Typer) -> NoReturn:

@@ -315,3 +315,105 @@ def test_an_open_statement_has_its_query(production: Production) -> None:
     assert second.look == ""
     assert "t.b IS DISTINCT FROM" in sets.look
     assert "b = 5" in reads.look
+
+
+def refusal(name: str) -> str:
+    """What an engine writes when PostgreSQL finds a table there."""
+    return f'Database error code: 42P07\n\nDatabase error:\nERROR: relation "{name}" already exists'
+
+
+def works(evidence: Evidence) -> list[tuple[str, str]]:
+    """Whose work each trace looks like, and how sure that is."""
+    return [(trace.by, trace.certainty) for trace in evidence.forensics]
+
+
+def test_what_postgresql_refused_to_make_is_not_the_attempts(production: Production) -> None:
+    """It found the first table there: no attempt made that, nor anything behind it."""
+    production.run(SCRIPT)
+    production.failed(SCRIPT, logs=refusal("one"))
+    evidence = production.judge()
+    assert works(evidence) == [("somebody", "strong")] * 3
+    assert {trace.why for trace in evidence.forensics} == {
+        "PostgreSQL refused statement 1, so no attempt came to make this"
+    }
+    assert evidence.origin.pace == "one_transaction"
+
+
+def test_what_stands_before_the_refused_statement_is_the_attempts(production: Production) -> None:
+    """The attempt ran the first statement, which would have failed if its table had been there before."""
+    checksum = production.file(FAILED, SCRIPT)
+    production.run("CREATE TABLE two (id int)")
+    row = "INSERT INTO _prisma_migrations (id, checksum, migration_name, started_at) VALUES ('f', %s, %s, '2026-02-01')"
+    with production.server.connect(production.database) as connection:
+        connection.execute(row, (checksum, FAILED))
+        connection.execute(STATEMENTS[0].encode())
+        connection.execute("UPDATE _prisma_migrations SET logs = %s WHERE id = 'f'", (refusal("two"),))
+    evidence = production.judge()
+    assert works(evidence) == [("attempt", "strong"), ("somebody", "strong")]
+    assert [trace.transaction for trace in evidence.forensics] == [1, 2]
+
+
+def test_two_attempts_can_not_be_told_apart_by_one_refusal(production: Production) -> None:
+    """The earlier attempt may have made what the later one was refused."""
+    production.failed(SCRIPT, logs=None, rolled_back=True)
+    production.run(SCRIPT)
+    production.failed(SCRIPT, logs=refusal("one"))
+    assert works(production.judge()) == [("either", "weak")] * 3
+
+
+def test_traces_lie_between_rows_of_the_ledger(production: Production) -> None:
+    """Which migration was written last before it, and which first after it."""
+    production.run(SCRIPT)
+    production.finished("20260105_between", "CREATE TABLE between_them (id int)")
+    production.failed(SCRIPT, logs=None)
+    evidence = production.judge()
+    assert {(t.after, t.before) for t in evidence.forensics} == {("20260101_first", "20260105_between")}
+    assert works(evidence) == [("somebody", "strong")] * 3
+
+
+def test_another_owner_is_somebody(production: Production) -> None:
+    """Prisma's role would own what it makes."""
+    production.failed(SCRIPT, logs=None)
+    production.run(f"{SCRIPT} ALTER TABLE one OWNER TO pg_monitor;")
+    evidence = production.judge()
+    assert works(evidence)[0] == ("somebody", "strong")
+    assert evidence.origin.ledger_owner == "postgres"
+
+
+def test_what_came_after_an_attempt_that_was_cut_off_is_weakly_its_own(production: Production) -> None:
+    """A hand right after a crash looks the same, so nothing strong is said."""
+    production.failed(SCRIPT, logs=None)
+    one_by_one(production, STATEMENTS)
+    evidence = production.judge()
+    assert works(evidence) == [("attempt", "weak")] * 3
+    assert evidence.origin.pace == "consecutive"
+
+
+def test_piecemeal_work_is_told_from_work_in_one_go(production: Production) -> None:
+    """Other transactions came in between."""
+    for statement in STATEMENTS:
+        production.run(statement)
+        production.run("SELECT txid_current(); SELECT txid_current()")
+        production.apart("SELECT txid_current()", "SELECT txid_current()", "SELECT txid_current()")
+    production.failed(SCRIPT)
+    assert production.judge().origin.pace == "scattered"
+
+
+def test_a_restored_ledger_says_nothing_of_whose_work_it_is(production: Production) -> None:
+    """Its rows date nothing, so nobody is named."""
+    production.run(SCRIPT)
+    production.failed(SCRIPT, logs=None)
+    production.run("UPDATE _prisma_migrations SET checksum = checksum")
+    evidence = production.judge()
+    assert works(evidence) == [("unknown", "none")] * 3
+    assert {(t.after, t.before) for t in evidence.forensics} == {("", "")}
+
+
+def test_what_differs_has_a_trace_too(production: Production) -> None:
+    """A column of another type, altered by somebody later, is dated by itself."""
+    production.failed("CREATE TABLE one (id int PRIMARY KEY, b int)", logs=None)
+    production.run("CREATE TABLE one (id int PRIMARY KEY, b int)")
+    production.run("ALTER TABLE one ALTER COLUMN b TYPE text")
+    evidence = production.judge()
+    assert evidence.verdict is Verdict.DRIFTED
+    assert [(t.object, t.transaction) for t in evidence.origin.differing] == [("table public.one column b", 2)]

@@ -1,0 +1,134 @@
+"""`report` and `graph`: a recovery shown to people, from its journal alone."""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from recovery.cli.frame import Grouped, errors_shown
+from recovery.cli.options import ConfigFile, DatabaseUrl, Journal, Schema
+from recovery.errors import UsageError
+
+if TYPE_CHECKING:
+    from recovery.report.story import Story
+    from recovery.session import Options
+
+#: Instead of a file: standard output.
+_OUTPUT = "-"
+_MARKDOWN = "--markdown"
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands to `app`."""
+    app.command(cls=_ReportCommand, short_help="Tell a run, as a page or as Markdown.")(report)
+    app.command(cls=Grouped)(graph)
+
+
+class _ReportCommand(Grouped):
+    """`--markdown` may stand without its file, for standard output."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
+        told = list(args)
+        for at in range(len(told) - 1, -1, -1):
+            following = told[at + 1 : at + 2]
+            if told[at] == _MARKDOWN and (not following or (following[0] != _OUTPUT and following[0].startswith("-"))):
+                told.insert(at + 1, _OUTPUT)
+        return super().parse_args(ctx, told)
+
+
+def report(
+    run: Annotated[str | None, typer.Argument(help="The run; without it the newest.")] = None,
+    *,
+    html: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write it as one HTML page; `-` for standard output.")
+    ] = None,
+    markdown: Annotated[
+        str | None,
+        typer.Option(metavar="[FILE]", help="Write it as Markdown; without a file, or with `-`, to standard output."),
+    ] = None,
+    config: ConfigFile = None,
+    schema: Schema = None,
+    journal: Journal = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Tell a run from its journal: what happened, where it stands, what to do, and how it came about."""
+    with errors_shown():
+        from recovery.session import Options
+
+        story = _story(Options(database_url, schema=schema, config=config, journal=journal), run)
+        if markdown is not None or html is None:
+            from recovery.report.markdown import markdown as as_markdown
+
+            _write(markdown or _OUTPUT, as_markdown(story))
+        if html is not None:
+            from recovery.report.page import html as as_html
+
+            _write(html, as_html(story))
+
+
+def graph(
+    *,
+    form: Annotated[str, typer.Option("--format", metavar="FORMAT", help="mermaid, dot or svg.")] = "mermaid",
+    run: Annotated[str | None, typer.Option(help="Show the path of this run; `newest` for the newest.")] = None,
+    config: ConfigFile = None,
+    schema: Schema = None,
+    journal: Journal = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Draw the machine from its table of edges. Needs no project, unless a run is to be shown."""
+    with errors_shown():
+        from recovery.report.diagram import FORMATS, NO_TRAIL
+
+        draw = FORMATS.get(form)
+        if draw is None:
+            raise UsageError(
+                "usage.format", f"There is no format {form}. Nothing was drawn.", f"Use {', '.join(FORMATS)}."
+            )
+        trail = NO_TRAIL
+        if run is not None:
+            from recovery.session import Options
+
+            options = Options(database_url, schema=schema, config=config, journal=journal)
+            trail = _story(options, None if run == "newest" else run).trail
+        sys.stdout.write(draw(trail))
+
+
+def _story(options: "Options", run: str | None) -> "Story":
+    from recovery.records import events_of
+    from recovery.report.story import told
+    from recovery.session import Session
+
+    return told(events_of(Session(options, Path.cwd(), dict(os.environ)), run))
+
+
+def _write(place: str, text: str) -> None:
+    """To standard output, or to a file that is there wholly or not at all."""
+    if place == _OUTPUT:
+        sys.stdout.write(text)
+        return
+    part = ""
+    try:
+        if Path(place).exists() and not Path(place).is_file():
+            Path(place).write_text(text, encoding="utf-8")  # a pipe or a device; a folder refuses it
+            return
+        path = Path(place).resolve()
+        handle, part = tempfile.mkstemp(prefix=f".{path.name[:50]}.", dir=path.parent)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        mask = os.umask(0)
+        os.umask(mask)
+        Path(part).chmod(0o666 & ~mask)
+        Path(part).replace(path)
+    except OSError as error:
+        if part:
+            Path(part).unlink(missing_ok=True)
+        raise UsageError(
+            "report.unwritable",
+            f"{place} can't be written ({error.strerror}). No report was written there.",
+            "Name another file, or `-` for standard output.",
+        ) from error

@@ -1,0 +1,301 @@
+"""The report as Markdown, for an issue or an incident's channel. What others wrote is escaped, in tables too."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+from recovery import __version__
+from recovery.report import diagram, words
+from recovery.report.postmortem import Note, postmortem
+from recovery.report.story import OUTCOMES, Finding, Story
+from recovery.report.summary import VERDICTS, cause, summary
+
+#: Of an output or an error, of a statement or a value, in characters; and rows of a table: an issue holds 65,536
+#: characters in all, and the page has the rest.
+_TEXT, _SHORT, _ROWS = 1_500, 300, 40
+#: What is markup wherever it stands; an underscore, unless it is inside of a word; what would be an emoji.
+_SPECIAL = re.compile(r"([\\`*\[\]<|~$]|(?<!\w)_|_(?!\w)|&(?=#?\w+;)|:(?=[a-z][\w+-]*:))")
+#: What begins a list, a heading or a quotation.
+_BEGIN = re.compile(r"\A(\d+(?=[.)](?:\s|\Z))|(?=[-+=#>]))(.)")
+_RUNS = re.compile("`+")
+
+
+def markdown(story: Story) -> str:
+    """The whole report."""
+    parts = [
+        *_head(story),
+        *_path(story),
+        *_checks(story),
+        *(line for finding in story.findings for line in _evidence(finding)),
+        *_commands(story),
+        *_verification(story),
+        *_ledger(story),
+        *_restore_point(story),
+        *_pipeline(story),
+        *_postmortem(postmortem(story)),
+        f"Made by prisma-recovery {_text(__version__)} from the journal alone.",
+    ]
+    return words.shown("\n\n".join(parts) + "\n")
+
+
+def _text(value: object) -> str:
+    """As a sentence's words: no markup, no link, no HTML, nobody mentioned; in one line."""
+    plain = " ".join(str(value).split())
+    escaped = _BEGIN.sub(r"\1\\\2", _SPECIAL.sub(r"\\\1", plain))
+    return escaped.replace("@", "@\u200b")
+
+
+def _prose(text: str, code: Callable[[str], str] | None = None) -> str:
+    """A sentence, with what stands between backticks as code."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        return _text(text)
+    # A word's space at either side of code would be lost with the line's.
+    spaced = [f"{' ' * part.startswith(' ')}{_text(part)}{' ' * part.endswith(' ')}" for part in parts]
+    shown = code or _code
+    return "".join(shown(parts[n]) if n % 2 else part for n, part in enumerate(spaced)).strip()
+
+
+def _code(value: object) -> str:
+    """As code in a line."""
+    plain = " ".join(str(value).split())
+    if not plain:
+        return ""
+    fence = "`" * (max((len(run) for run in _RUNS.findall(plain)), default=0) + 1)
+    pad = " " if plain.startswith("`") or plain.endswith("`") else ""
+    return f"{fence}{pad}{plain}{pad}{fence}"
+
+
+def _cell(value: object) -> str:
+    """As code in the cell of a table, which is split at every bar that has no backslash before it, in code too."""
+    return _code(value).replace("|", "\\|")
+
+
+def _cell_prose(text: str) -> str:
+    """A sentence in the cell of a table."""
+    return _prose(text, _cell)
+
+
+def _block(text: str, language: str = "text", *, whole: bool = False) -> str:
+    """Lines as they are; of many the end, unless all are wanted."""
+    kept = text if whole or len(text) <= _TEXT else f"… {text[-_TEXT:]}"
+    fence = "`" * max(3, max((len(run) for run in _RUNS.findall(kept)), default=0) + 1)
+    return f"{fence}{language}\n{kept.strip(chr(10))}\n{fence}"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    if lines:
+        yield "\n".join([f"| {' | '.join(head)} |", f"|{'---|' * len(head)}", *lines[:_ROWS]])
+    if len(lines) > _ROWS:
+        yield f"and {len(lines) - _ROWS} more"
+
+
+def _bullets(lines: Iterable[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _head(story: Story) -> Iterator[str]:
+    said = summary(story)
+    yield f"# Recovery {_text(story.run)}: {said.word}"
+    yield _prose(said.sentence)
+    yield f"**What to do:** {_prose(said.to_do)}"
+    took = words.duration((story.ended - story.began).total_seconds())
+    yield _bullets(
+        [
+            f"target: {_code(story.target)}",
+            f"from {_text(words.moment(story.began))} to {_text(words.moment(story.ended))} ({_text(took)})",
+            f"processes: {story.processes}",
+        ]
+    )
+
+
+def _path(story: Story) -> Iterator[str]:
+    yield "## The path, and when"
+    way = [*(source for source, _ in story.moves), story.state]
+    yield " → ".join(f"**{state}**" if n == len(way) else state for n, state in enumerate(way, 1))
+    yield "<details><summary>The machine</summary>"
+    yield _block(diagram.mermaid(story.trail), "mermaid", whole=True)
+    yield "</details>"
+    yield from _table(
+        ("at (UTC)", "#", "what", "why", "took"),
+        (
+            (
+                words.clock(entry.at),
+                str(entry.number or ""),
+                _text(entry.title),
+                _cell_prose(entry.detail),
+                _text(words.duration(entry.seconds)),
+            )
+            for entry in story.timeline
+        ),
+    )
+
+
+def _checks(story: Story) -> Iterator[str]:
+    if story.checks:
+        yield "## Checks of preflight"
+    yield from _table(
+        ("check", "outcome", "seen", "what to do"),
+        (
+            (
+                _cell(name),
+                words.OUTCOMES[check["outcome"]],
+                _cell_prose(check["seen"]),
+                "" if check["outcome"] == "held" else _cell_prose(check.get("remedy", "")),
+            )
+            for name, check in story.checks.items()
+        ),
+    )
+
+
+def _evidence(finding: Finding) -> Iterator[str]:
+    found = finding.evidence
+    yield f"## {_text(finding.migration)} {_text(VERDICTS[finding.verdict])}"
+    yield _bullets(map(_prose, finding.reasons))
+    why = cause(found.get("cause", {}))
+    failed = f" It failed for: {_text(why)}." if why else ""
+    yield f"Verdict {_code(finding.verdict)}, decision {_code(finding.decision)}.{failed}"
+    if finding.approval:
+        decision = finding.approval["decision"].replace("_", " ")
+        yield f"**A person decided:** {_text(decision)}. {_text(finding.approval['reason'])}"
+    yield from _table(
+        ("#", "state", "statement", "shown by"),
+        (
+            (str(s["index"]), words.STATEMENTS[s["state"]], _cell(_short(s["sql"])), _cell_prose(_short(s["proof"])))
+            for s in found.get("statements", ())
+        ),
+    )
+    yield from _differences(found.get("differences", ()))
+    for obstacle in found.get("obstacles", ()):
+        yield f"**It would fail again:** statement {obstacle['statement']}: {_text(obstacle['fact'])}"
+        yield _block(obstacle["query"], "sql")
+    if found.get("logs"):
+        yield "What Prisma recorded of the failure:"
+        yield _block(found["logs"])
+    yield f"Evidence {_code(finding.digest)}"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHORT else f"{text[:_SHORT]} …"
+
+
+def _differences(differences: Iterable[dict[str, Any]]) -> Iterator[str]:
+    yield from _table(
+        ("object", "property", "expected", "actual"),
+        (
+            (
+                _cell(_short(each["object"])),
+                _cell(_short(each["property"])),
+                _side(each["expected"]),
+                _side(each["actual"]),
+            )
+            for each in differences
+        ),
+    )
+
+
+def _side(value: str | None) -> str:
+    return words.differing(None) if value is None else _cell(_short(value))
+
+
+def _commands(story: Story) -> Iterator[str]:
+    if story.commands:
+        yield "## Commands"
+    for command in story.commands:
+        note = f": {command.note}" if command.note else ""
+        took = f", {words.duration(command.seconds)}" if command.seconds is not None else ""
+        code = f", exit code {command.exit_code}" if command.exit_code is not None else ""
+        yield f"{_code(command.text)}: {_text(f'{OUTCOMES[command.outcome]}{note}{took}{code}')}"
+        if command.output.strip():
+            yield _block(command.output)
+
+
+def _verification(story: Story) -> Iterator[str]:
+    if not story.compared:
+        return
+    yield "## Verification"
+    if story.compared["proven"]:
+        yield "As the replay of all finished migrations has it, every object and column:"
+        yield _bullets(map(_code, story.compared["proven"]))
+    for reason in story.compared["unprovable"]:
+        yield f"Not provable: {_text(reason)}"
+    for each in (*story.compared["differing"], *story.compared["elsewhere"]):
+        yield f"**{_text(each['migration'])}**"
+        yield from _differences(each["differences"])
+        if each.get("more"):
+            yield f"and {each['more']} more"
+
+
+def _ledger(story: Story) -> Iterator[str]:
+    if story.rows():
+        yield "## The ledger, before and after"
+    yield from _table(
+        ("migration", "before", "after"),
+        (
+            (_cell((before or after or {})["migration"]), _text(words.row(before)), _text(words.row(after)))
+            for before, after in story.rows()
+        ),
+    )
+
+
+def _restore_point(story: Story) -> Iterator[str]:
+    yield "## Restore point"
+    made = story.restore_point
+    if not made:
+        changed = story.memory.changed
+        yield "None was asked for (`--restore-point`)." if changed else "None: nothing was changed."
+        return
+    yield f"{_text(made['kind'])}: {_code(made['place'])}, the state at {_text(made['time'])}, LSN {_code(made['lsn'])}"
+    if story.memory.back:
+        yield f"**How to return to it:** {_prose(story.memory.back)}"
+
+
+def _pipeline(story: Story) -> Iterator[str]:
+    if not story.steps and not story.memory.pipeline:
+        return
+    yield "## Pipeline"
+    if not story.steps:
+        yield "No step was begun."
+    yield from _table(
+        ("step", "command", "outcome", "took"),
+        (
+            (
+                _text(step.name),
+                _cell(step.text),
+                "done, says a person"
+                if step.by_hand
+                else "how it ended is not recorded"
+                if step.exit_code is None
+                else f"exit code {step.exit_code}",
+                _text(words.duration(step.seconds)),
+            )
+            for step in story.steps
+        ),
+    )
+
+
+def _postmortem(notes: Sequence[Note]) -> Iterator[str]:
+    if notes:
+        yield "## Postmortem note"
+        yield "From traces in the catalog. They indicate, and prove nothing."
+    for note in notes:
+        yield f"### {_text(note.migration)}"
+        yield f"**How it likely came about** ({words.CERTAINTY[note.certainty]})"
+        yield from map(_prose, note.sentences)
+        yield from _table(
+            ("object", "written", "owner", "transaction", "likely by", "certainty"),
+            (
+                (
+                    _cell(trace["object"]),
+                    words.ORDER[trace["order"]],
+                    _cell(trace["owner"]),
+                    str(trace["transaction"]),
+                    words.BY[trace["by"]],
+                    f"{words.CERTAINTY[trace['certainty']]}: {_text(trace['why'])}",
+                )
+                for trace in note.traces
+            ),
+        )
+        yield "**What prevents it**"
+        yield _bullets(map(_prose, note.prevents))

@@ -1,0 +1,56 @@
+"""The report as one HTML page: nothing is loaded, nothing is run, everything is escaped."""
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from recovery import __version__
+from recovery.report import diagram, words
+from recovery.report.postmortem import postmortem
+from recovery.report.story import OUTCOMES, Story
+from recovery.report.summary import VERDICTS, cause, summary
+
+
+def prose(text: str) -> Markup:
+    """A sentence, with what stands between backticks as code."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        return escape(text)
+    return Markup("").join(Markup("<code>{}</code>").format(part) if n % 2 else part for n, part in enumerate(parts))
+
+
+def name(text: str) -> Markup:
+    """A long name, which may be broken where its words end."""
+    return Markup("_<wbr>").join(text.split("_"))
+
+
+def html(story: Story) -> str:
+    """The page, complete and self-contained."""
+    environment = Environment(
+        loader=PackageLoader("recovery.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "duration": words.duration,
+        "moment": words.moment,
+        "clock": words.clock,
+        "row": words.row,
+        "differing": words.differing,
+        "cause": cause,
+        "prose": prose,
+        "name": name,
+    }
+    page = environment.get_template("report.html.j2").render(
+        story=story,
+        summary=summary(story),
+        # It is made of the table's own words and of numbers, and escapes both.
+        diagram=Markup(diagram.svg(story.trail, legend=False)),  # noqa: S704
+        notes=postmortem(story),
+        words=words,
+        verdicts=VERDICTS,
+        outcomes=OUTCOMES,
+        release=__version__,
+    )
+    return words.shown(page)

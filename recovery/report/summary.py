@@ -1,0 +1,102 @@
+"""The summary of a run: what happened, where it stands, what to do."""
+
+from dataclasses import dataclass
+
+from recovery.report.story import Finding, Story
+from states.table import State
+
+#: What a verdict says of a migration, in the past of the report.
+VERDICTS = {
+    "applied": "was in the database",
+    "not_applied": "was not in the database",
+    "partial": "was half in the database",
+    "drifted": "had drifted: production was neither as before it nor as after it",
+    "undecidable": "may have been in the database: the schema alone could not tell",
+    "in_progress": "may still have been running",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a person reads first.
+
+    Attributes:
+        word: ready, blocked, aborted or unfinished.
+        sentence: what happened, and where it stands.
+        to_do: what to do now.
+    """
+
+    word: str
+    sentence: str
+    to_do: str
+
+
+def summary(story: Story) -> Summary:
+    """One sentence on the run, and what to do."""
+    parts = [_found(finding, story) for finding in story.latest.values()]
+    if not parts:
+        names = dict.fromkeys(failure["migration"] for failure in story.failures)
+        parts = [f"{name} failed" for name in names] or (["no migration had failed"] if story.history else [])
+    parts += _done(story)
+    word, stands, to_do = _standing(story)
+    sentence = _joined([*parts, stands])
+    return Summary(word, f"{sentence[0].upper()}{sentence[1:]}.", to_do)
+
+
+def cause(found: dict[str, object]) -> str:
+    """A cause for people, as `object exists, 42P07`; empty where it is unknown."""
+    kind = str(found.get("kind", "unknown"))
+    if kind == "unknown":
+        return ""
+    return kind.replace("_", " ") + (f", {found['sqlstate']}" if found.get("sqlstate") else "")
+
+
+def _found(finding: Finding, story: Story) -> str:
+    why = cause(finding.evidence.get("cause", {}))
+    first = f"{finding.migration} failed{f' ({why})' if why else ''}" if finding.attempted else finding.migration
+    joint = " and " if finding.attempted else ", never attempted, "
+    marked = {
+        "mark_applied": "was marked applied",
+        "mark_rolled_back": "was marked rolled back",
+    }
+    effect = story.memory.resolved.get(finding.migration, "").partition(":")[0]
+    after = f"; it {marked[effect]}" if effect in marked else ""
+    by = " by a person's approval" if after and finding.approval else ""
+    return f"{first}{joint}{VERDICTS[finding.verdict]}{after}{by}"
+
+
+def _done(story: Story) -> list[str]:
+    deployed = len(story.memory.planned)
+    done = [f"{deployed} {'migration was' if deployed == 1 else 'migrations were'} deployed"] if deployed else []
+    compared = story.compared
+    if compared and not compared["differing"] and not compared["unprovable"] and story.state is State.PIPELINE_READY:
+        done.append("the schema was proven to be what the history says")
+    return done
+
+
+def _standing(story: Story) -> tuple[str, str, str]:
+    if story.state is State.PIPELINE_READY:
+        left = next((step for step in reversed(story.steps) if step.exit_code != 0), None)
+        later = {step.name for step in story.steps if step.exit_code == 0}
+        if left is not None and left.name not in later:
+            todo = f"See what it did; then prisma-recovery pipeline --repeat {left.name}, or --done {left.name}."
+            return "ready", f"the gate is open, and the step {left.name} of the pipeline did not succeed", todo
+        return "ready", "the gate is open", "Nothing."
+    if story.state is State.ABORTED:
+        changed = "what it changed stays" if story.memory.changed else "nothing was changed"
+        return "aborted", f"the recovery was given up, {changed}", "prisma-recovery run starts a new one."
+    if story.refusal:
+        changed = "" if story.memory.changed else ", nothing was changed"
+        code = f" ({story.refusal['code']})"
+        source = story.moves[-1][0]
+        return "blocked", f"the recovery is blocked in {source}{code}{changed}", story.refusal["remedy"]
+    in_doubt = ", and how its last command ended is not recorded" if story.memory.in_doubt else ""
+    return (
+        "unfinished",
+        f"the recovery stands at {story.state}{in_doubt}",
+        "Its process ended, or is still at work. prisma-recovery run goes on with it, or says that it is busy.",
+    )
+
+
+def _joined(parts: list[str]) -> str:
+    return "; ".join(parts)

@@ -1,0 +1,77 @@
+"""How both reports put facts into words: outcomes, durations, times, rows of the ledger."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+OUTCOMES = {"held": "holds", "refused": "refused", "unknown": "not known", "waived": "waived"}
+STATEMENTS = {
+    "in_place": "in place",
+    "absent": "absent",
+    "differs": "differs",
+    "open": "open",
+    "inert": "no effect",
+}
+BY = {
+    "somebody": "somebody else",
+    "attempt": "the failed attempt",
+    "either": "the attempt, or somebody before it",
+    "unknown": "not known",
+}
+CERTAINTY = {"strong": "strong indication", "weak": "weak indication", "none": "not known"}
+ORDER = {
+    "before": "before the failed row",
+    "after": "after the failed row",
+    "same": "with the failed row",
+    "unknown": "not known",
+}
+
+
+#: A terminal would obey them, and no page shows them.
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def shown(text: str) -> str:
+    """A whole report without control characters, which a program may have printed or somebody written."""
+    return _CONTROLS.sub("", text)
+
+
+def duration(seconds: float | None) -> str:
+    """As `0.84 s`, `3 min 12 s`, `2 h 5 min`; empty where it is not known."""
+    if seconds is None:
+        return ""
+    if seconds < 10:  # noqa: PLR2004 - below ten seconds their fractions tell something
+        return f"{seconds:.2f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def moment(at: datetime) -> str:
+    """A time in UTC, to the second."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def clock(at: datetime) -> str:
+    """Its time of day in UTC."""
+    return f"{at.astimezone(UTC):%H:%M:%S}"
+
+
+def row(values: Mapping[str, Any] | None) -> str:
+    """A row of the ledger, as what it means."""
+    if values is None:
+        return "not there"
+    steps = values["applied_steps_count"]
+    if values["rolled_back_at"]:
+        return "rolled back"
+    if values["finished_at"]:
+        return "applied" if steps else "applied (marked, not run)"
+    return "failed, but run to its end" if steps else "failed"
+
+
+def differing(value: str | None) -> str:
+    """One side of a difference."""
+    return "not there" if value is None else value

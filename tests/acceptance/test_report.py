@@ -1,0 +1,187 @@
+"""`report` and `graph` on real runs: from the journal alone, useful for a postmortem, and without a secret."""
+
+import os
+import stat
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from staging import Case
+from staging.incident import FAILED, PENDING
+
+from recovery import Recovery, RecoveryError
+from recovery.config import JOURNAL_VARIABLE, TARGET
+from states.answers import Exit
+from tests.acceptance.scene import PROGRAM, Done, Scene
+
+Make = Callable[[Case], Scene]
+PASSWORD = "h0rse battery/staple%"  # noqa: S105 - it is looked for
+
+
+def recovered(scene: Scene, *arguments: str) -> Done:
+    """A run to its end; one that is busy is run again, as it says."""
+    for _ in range(5):
+        done = scene.cli("run", "--yes", *arguments)
+        if done.code != Exit.BUSY:
+            break
+    return done
+
+
+def page(scene: Scene) -> str:
+    """The HTML report of the newest run."""
+    done = scene.cli("report", "--html", "report.html")
+    assert (done.code, done.said) == (0, "")
+    return (scene.folder / "report.html").read_text()
+
+
+def test_a_recovery_is_told_from_its_journal_alone(make: Make) -> None:
+    """All of it is in both reports, also when the database is gone and no URL is known."""
+    scene = make("exists")
+    assert recovered(scene, "--pipeline", "--restore-point", "pg_dump").code == 0
+    scene.server.drop_database(scene.database)
+    scene.variables["DATABASE_URL"] = ""
+    html, markdown = page(scene), scene.cli("report", "--markdown").out
+    for text in (html.replace("<wbr>", ""), markdown):
+        assert f"{FAILED} failed (object exists, 42P07) and was in the database; it was marked applied" in text
+        assert (
+            "2 migrations were deployed; the schema was proven to be what the history says; the gate is open." in text
+        )
+        assert f"prisma migrate resolve --applied {FAILED}" in text
+        assert "prisma migrate deploy" in text
+        assert "applied (marked, not run)" in text
+        assert all(name in text for name in PENDING)
+        assert "restore-2" in text
+        assert "npm run promote" in text
+        assert "made by hand, not by this migration" in text
+        assert "20260112101500_touch_places" in text
+        assert "Migration 20260217000000_add_password_reset_tokens marked as applied" in text
+
+
+def test_a_drifted_production_is_told(make: Make) -> None:
+    """Which property differs, who wrote it when, and what prevents it."""
+    scene = make("drifted")
+    assert recovered(scene).code == Exit.BLOCKED
+    html, markdown = page(scene).replace("<wbr>", ""), scene.cli("report").out
+    for text in (html, markdown):
+        assert "the recovery is blocked in CLASSIFY (classify.drifted), nothing was changed." in text
+        assert "timestamp with time zone" in text
+        assert "written by one transaction" in text
+        assert "PostgreSQL refused statement 1, so no attempt came to make this" in text
+        assert "the transaction that wrote table public.password_reset_tokens wrote it" in text
+        assert "Make nothing by hand on production" in text
+    assert "| `table public.password_reset_tokens` | `column used_at` | `exists` | not there |" in markdown
+
+
+def test_a_half_done_production_is_told(make: Make) -> None:
+    """What is there is known to be the attempt's: PostgreSQL refused a later statement."""
+    scene = make("partial")
+    assert recovered(scene).code == Exit.BLOCKED
+    markdown = scene.cli("report").out
+    assert "What is there looks like the failed attempt's own work." in markdown
+    assert markdown.count("the attempt ran it, then came to statement 3 and was refused") == 2
+    assert "since Prisma 7.4 each statement is committed by itself" in markdown
+
+
+def test_the_journal_may_be_in_the_target(make: Make, tmp_path: Path) -> None:
+    """Whoever can read it makes the report, without the project."""
+    scene = make("absent")
+    scene.variables[JOURNAL_VARIABLE] = TARGET
+    assert recovered(scene).code == 0
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    told = subprocess.run(
+        [PROGRAM, "report", "--journal", scene.incident.database_url],
+        cwd=elsewhere,
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert told.returncode == 0, told.stderr
+    assert (
+        f"{FAILED} failed (object exists, 42P07) and was not in the database; it was marked rolled back" in told.stdout
+    )
+
+
+def test_a_program_that_embeds_it_gets_the_same(make: Make) -> None:
+    """The page and the Markdown, as text."""
+    scene = make("drifted")
+    assert recovered(scene).code == Exit.BLOCKED
+    embedded = Recovery(scene.folder, environment=scene.environment())
+    assert embedded.report() == scene.cli("report", "--html", "-").out
+    assert embedded.report(scene.events()[0].run, "markdown") == scene.cli("report").out
+    with pytest.raises(RecoveryError, match="knows no run"):
+        embedded.report("nobody")
+
+
+def test_graph_needs_no_project_and_shows_a_runs_path(make: Make) -> None:
+    """The machine is drawn anywhere; with a run its way is on it."""
+    scene = make("drifted")
+    plain = scene.cli("graph")
+    assert plain.code == 0
+    assert plain.out.startswith("stateDiagram-v2")
+    assert scene.cli("graph", "--format", "svg").out.startswith("<svg")
+    assert scene.cli("graph", "--format", "png").code == Exit.USAGE
+    assert recovered(scene).code == Exit.BLOCKED
+    run = scene.events()[0].run
+    for name in (run, "newest"):
+        assert 'CLASSIFY -> BLOCKED [label="3", penwidth=3]' in scene.cli("graph", "--format", "dot", "--run", name).out
+
+
+def test_what_can_not_be_reported_is_said(make: Make) -> None:
+    """No run, an unknown one, a file that can't be written: a code, and nothing half-written."""
+    scene = make("drifted")
+    assert "(run.missing)" in scene.cli("report").err
+    assert recovered(scene).code == Exit.BLOCKED
+    unknown = scene.cli("report", "nobody", "--html", "report.html")
+    assert (unknown.code, "(run.unknown)" in unknown.err) == (Exit.USAGE, True)
+    assert not (scene.folder / "report.html").exists()
+    for place in ("missing/report.html", ".", "prisma"):
+        done = scene.cli("report", "--html", place)
+        assert (done.code, "(report.unwritable)" in done.err) == (Exit.USAGE, True), done
+    assert [path.name for path in scene.folder.iterdir() if path.name.startswith(".report")] == []
+
+
+def test_a_file_is_replaced_wholly_or_not_at_all(make: Make) -> None:
+    """What was there before stays until the new one is complete; a link stays a link, and a device a device."""
+    scene = make("drifted")
+    assert recovered(scene).code == Exit.BLOCKED
+    kept, link = scene.folder / "kept.html", scene.folder / "link.html"
+    kept.write_text("before")
+    link.symlink_to(kept)
+    assert scene.cli("report", "--html", "link.html", "--markdown", "/dev/null").code == 0
+    assert link.is_symlink()
+    assert kept.read_text().startswith("<!DOCTYPE html>")
+    assert kept.stat().st_mode & 0o077 == 0o666 & 0o077 & ~_umask()
+    assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
+    assert scene.cli("report", "--html", "-").out == kept.read_text()
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+@pytest.mark.parametrize("where", ["file", TARGET])
+def test_no_secret_is_in_a_report(make: Make, where: str) -> None:
+    """A password that stands in the logs, in a difference and in the URL is in no report, and not in the journal."""
+    scene = make("exists")
+    if where == TARGET:
+        scene.variables[JOURNAL_VARIABLE] = TARGET
+    # The server asks nobody for it; whoever is connected does not know that.
+    url = scene.incident.database_url.replace("postgres@", f"postgres:{quote(PASSWORD, safe='')}@", 1)
+    assert url != scene.incident.database_url
+    scene.variables["DATABASE_URL"] = url
+    # An error can quote what it was given, and so can what people make by hand.
+    scene.sql(f"UPDATE _prisma_migrations SET logs = logs || ' {PASSWORD} {url}' WHERE finished_at IS NULL")
+    scene.sql(f"ALTER TABLE password_reset_tokens ADD CONSTRAINT c CHECK (token_hash <> '{PASSWORD}')")
+    assert recovered(scene).code == Exit.BLOCKED
+    told = [scene.cli("report", "--html", "-").out, scene.cli("report").out, scene.cli("graph", "--run", "newest").out]
+    assert all(told)
+    assert "`constraint c` | not there | `CHECK ((token_hash <> '***'::text))`" in told[1]
+    recorded = [str(event.payload) for event in scene.events()]
+    for secret in (PASSWORD, quote(PASSWORD, safe=""), "battery"):
+        assert [text for text in (*told, *recorded) if secret in text] == []
