@@ -1,7 +1,6 @@
 """What an effect leads to, and what it leaves alone, in sentences: nobody is to agree to a change unaware."""
 
 from recovery.events import EffectProposed
-from recovery.prisma.cli import command_line
 from states.effects import Deploy, Effect, MarkApplied
 from states.verdict import Evidence, Verdict
 
@@ -17,9 +16,15 @@ _NOT_BY_RESOLVE = "tables, columns and rows of yours; in _prisma_migrations ever
 _NOT_BY_DEPLOY = "what these scripts do not change themselves; in _prisma_migrations every row that is there"
 
 
-def proposed(effect: Effect, evidence: Evidence | None) -> EffectProposed:
-    """The effect, to be told before anybody agrees; `evidence` is what it rests on, None for a deploy."""
-    return EffectProposed(effect.id, command_line(effect), _consequence(effect, evidence), _untouched(effect))
+def proposed(effect: Effect, command: str, evidence: Evidence | None) -> EffectProposed:
+    """The effect, to be told before anybody agrees.
+
+    Args:
+        effect: what would be done.
+        command: its command line, for people.
+        evidence: what it rests on; None for a deploy.
+    """
+    return EffectProposed(effect.id, command, _consequence(effect, evidence), _untouched(effect))
 
 
 def _consequence(effect: Effect, evidence: Evidence | None) -> str:

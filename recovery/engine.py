@@ -332,7 +332,7 @@ class Engine:
         """Says what would be changed, and then whether somebody agrees; an approval of the evidence is consent."""
         effect = question.effect
         if effect is not None:
-            self._emit(proposed(effect, question.evidence))
+            self._emit(proposed(effect, question.command, question.evidence))
         return approved or self._policy.consents(question)
 
     def _perform(self, effect: effects.Effect, payload: dict[str, Any], act: Callable[[], Performed]) -> Performed:

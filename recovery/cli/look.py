@@ -6,6 +6,7 @@ from recovery.cli.output import Output
 from recovery.consequences import proposed
 from recovery.overview import Overview
 from recovery.plan import deploy_after
+from recovery.prisma.cli import command_line
 from recovery.report.terminal import Terminal
 from states.answers import Exit
 from states.classification import ClassifyFacts, fails_again, resolution
@@ -73,7 +74,7 @@ def _would_run(seen: Overview, output: Output) -> None:
     for effect in effects:
         output.console.print()
         evidence = None if isinstance(effect, Deploy) else known[effect.migration]
-        output.terminal.would_run("`prisma-recovery run` would run", proposed(effect, evidence))
+        output.terminal.would_run("`prisma-recovery run` would run", proposed(effect, command_line(effect), evidence))
 
 
 def _checks(seen: Overview, terminal: Terminal) -> None:

@@ -8,6 +8,7 @@ from recovery.cli.consent import Consent
 from recovery.cli.output import Ask, Output
 from recovery.consequences import proposed
 from recovery.policy import auto
+from recovery.prisma.cli import command_line
 from states.answers import Exit
 from states.table import State
 
@@ -41,7 +42,7 @@ def show_plan(recovery: Recovery, output: Output) -> Exit:
         output.console.print("\n[bold]Plan[/] [dim](nothing was changed)[/]")
     for effect in planned.effects:
         evidence = planned.evidence.get(getattr(effect, "migration", ""))
-        event = proposed(effect, evidence)
+        event = proposed(effect, command_line(effect), evidence)
         if output.in_words:
             output.terminal.would_run("would run", event)
         else:

@@ -10,6 +10,7 @@ from rich.console import Console
 from recovery import events
 from recovery.consequences import proposed
 from recovery.events import EffectProposed
+from recovery.prisma.cli import command_line
 from recovery.report.terminal import Terminal
 from states.answers import Exit, Refusal
 from states.classification import ClassifyFacts, decide
@@ -89,7 +90,12 @@ def test_side_by_side_where_there_is_room() -> None:
 @pytest.mark.parametrize("width", [80, 100, 119, 120, 200])
 def test_no_line_is_wider_than_the_terminal_but_for_what_is_copied(width: int) -> None:
     """Only commands, queries and the digest may go on beyond the edge: broken by us they could not be copied."""
-    text = said(events.EvidenceFound(EVIDENCE), proposed(MarkApplied(NAME), EVIDENCE), blocked(), width=width)
+    text = said(
+        events.EvidenceFound(EVIDENCE),
+        proposed(MarkApplied(NAME), command_line(MarkApplied(NAME)), EVIDENCE),
+        blocked(),
+        width=width,
+    )
     wide = [line for line in text.splitlines() if len(line) > width]
     assert all(re.match(r" *(prisma-recovery approve|evidence sha256)", line) for line in wide), wide
 
@@ -135,7 +141,7 @@ def test_a_change_says_what_follows_and_what_is_left_alone(
     effect: MarkApplied | MarkRolledBack | Deploy, evidence: Evidence | None, consequence: str, untouched: str
 ) -> None:
     """Command, consequence and what is not touched are told together, before anybody agrees."""
-    event = proposed(effect, evidence)
+    event = proposed(effect, command_line(effect), evidence)
     assert isinstance(event, EffectProposed)
     text = said(event, width=400)
     assert f"To be run: {event.command}" in text
