@@ -1,12 +1,15 @@
 """The parts of docs/ that are made from the code: the diagram and its picture, the command line, the JSON Schema.
 
 A generated part stands between `<!-- generated: NAME -->` and `<!-- end of NAME -->`. The tests compare.
+
+And the site that Sphinx makes of README and docs/.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
+SITE = DOCS.parent / "build" / "site"
 
 
 def mermaid() -> str:
@@ -139,14 +143,24 @@ def expected() -> dict[Path, str]:
     return texts
 
 
+def build(site: Path, root: Path = DOCS.parent) -> int:
+    """Makes the site of README and docs/ under `root`; its exit code. Any warning, as of a broken link, is an error."""
+    strict = ("--fail-on-warning", "--keep-going", "--nitpicky", "--fresh-env", "--write-all", "--quiet")
+    command = [sys.executable, "-m", "sphinx", *strict, "--conf-dir", str(DOCS), str(root), str(site)]
+    return subprocess.run(command, check=False).returncode
+
+
 def main() -> int:
-    """Write what differs; with `--check` only name it, and fail if there is any."""
+    """Write what differs, and build the site; with `--check` only name what differs, and fail if there is any."""
     stale = [(path, text) for path, text in expected().items() if not path.is_file() or path.read_text() != text]
     for path, text in stale:
         print(path.relative_to(DOCS.parent))
         if "--check" not in sys.argv:
             path.write_text(text)
-    return 1 if stale and "--check" in sys.argv else 0
+    if "--check" in sys.argv:
+        return 1 if stale else 0
+    print(SITE.relative_to(DOCS.parent))
+    return build(SITE)
 
 
 if __name__ == "__main__":

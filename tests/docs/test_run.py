@@ -6,12 +6,14 @@ A block of ```console is run if the line before it is a comment:
     <!-- run: same -->              the project as the block before left it
     <!-- run: checkout -->          this checkout
     <!-- run: exists, exit 3 -->    the block's last command exits with 3; all others exit with 0
+    <!-- run: exists, lock held --> while another session holds Prisma's migration lock
     <!-- file: NAME -->             instead: the block is written there, in the project of the next block that is run;
                                     without a block behind it, the last one of that name is
 
 Lines that start with `$ ` are the commands. The others are what the command above them prints: each stands in the
 output, in this order, whatever the number of spaces. `…` stands for anything: alone for any lines, within a line
 for any part of it. Output lines that a block leaves out need a `…` for the reader; the test doesn't insist on it.
+In a command `sha256:…` stands for the digest that was printed last.
 """
 
 import os
@@ -20,6 +22,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
@@ -27,11 +30,15 @@ from typing import get_args
 import pytest
 from staging import Case, Server, stage, start
 
+from recovery.postgres.sessions import PRISMA_LOCK
+
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(
-    r"^<!-- (?:run: (\w+)(?:, exit (\d+))?|file: ([\w.]+)) -->\n(?:```\w+\n(.*?)^```$)?", re.MULTILINE | re.DOTALL
+    r"^<!-- (?:run: (\w+)(, lock held)?(?:, exit (\d+))?|file: ([\w.]+)) -->\n(?:```\w+\n(.*?)^```$)?",
+    re.MULTILINE | re.DOTALL,
 )
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 #: `psql URL -c SQL`, for machines that have no psql.
 PSQL = """#!{python}
@@ -43,12 +50,13 @@ with psycopg.connect(sys.argv[1], autocommit=True) as connection:
 
 @dataclass(frozen=True)
 class Block:
-    """A block that is run: in which project, which exit code it ends with, its text, and files to write before."""
+    """A block that is run: where, its exit code, its text, files to write before, whether Prisma's lock is held."""
 
     where: str
     exit_code: int
     text: str
     files: tuple[tuple[str, str], ...] = ()
+    held: bool = False
 
     def commands(self) -> list[tuple[str, list[str]]]:
         """Each command, with the lines that it prints."""
@@ -66,12 +74,12 @@ def blocks(document: Path) -> list[Block]:
     found: list[Block] = []
     shown: dict[str, str] = {}
     files: dict[str, str] = {}
-    for where, exit_code, name, text in BLOCK.findall(document.read_text()):
+    for where, held, exit_code, name, text in BLOCK.findall(document.read_text()):
         if name:
             shown[name] = files[name] = text or shown[name]
             continue
         assert text, f"{document}: no block behind `run: {where}`"
-        found.append(Block(where, int(exit_code or 0), text, tuple(files.items())))
+        found.append(Block(where, int(exit_code or 0), text, tuple(files.items()), bool(held)))
         files = {}
     return found
 
@@ -112,6 +120,41 @@ def missing_line(said: str, expected: list[str]) -> str | None:
     return None
 
 
+@contextmanager
+def prisma_lock(server: Server) -> Iterator[None]:
+    """Holds Prisma's migration lock, from a session that is idle."""
+    with server.connect("production") as connection:
+        connection.execute("SELECT pg_advisory_lock(%s)", [PRISMA_LOCK])
+        yield
+
+
+def run(block: Block, folder: Path, environment: dict[str, str], tools: Path, digest: str) -> str:
+    """Runs the commands of a block there, and compares what each prints, and its exit code.
+
+    In a command `sha256:…` is the digest that was printed last: before by `digest`, afterwards by what is returned.
+    """
+    commands = block.commands()
+    path = (str(Path(sys.executable).parent), str(tools), environment["PATH"])
+    for position, (command, expected) in enumerate(commands):
+        ended = subprocess.run(
+            ["bash", "-c", command.replace("sha256:…", digest)],
+            cwd=folder,
+            env={**environment, "PATH": os.pathsep.join(path), "COLUMNS": "160"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        last = position == len(commands) - 1
+        assert ended.returncode == (block.exit_code if last else 0), f"$ {command}\n{ended.stdout}"
+        absent = missing_line(ended.stdout, expected)
+        assert absent is None, f"$ {command}\nprints no line\n{absent}\nin its place, but\n{ended.stdout}"
+        digest = [digest, *DIGEST.findall(ended.stdout)][-1]
+    return digest
+
+
 @pytest.mark.parametrize(
     "document", [d for d in DOCUMENTS if blocks(d)], ids=lambda document: str(document.relative_to(ROOT))
 )
@@ -119,7 +162,7 @@ def test_commands_of_the_documents_do_what_they_say(
     document: Path, server: Server, tools: Path, tmp_path: Path
 ) -> None:
     """Every marked block runs as it is written, prints what it shows, and exits as it says."""
-    incident = None
+    incident, digest = None, ""
     for number, block in enumerate(blocks(document)):
         folder, environment = ROOT, dict(os.environ)
         if block.where in get_args(Case):
@@ -130,24 +173,8 @@ def test_commands_of_the_documents_do_what_they_say(
             folder, environment = incident.project, environment | incident.environment()
         for name, text in block.files:
             (folder / name).write_text(text)
-        commands = block.commands()
-        for position, (command, expected) in enumerate(commands):
-            path = (str(Path(sys.executable).parent), str(tools), environment["PATH"])
-            ended = subprocess.run(
-                ["bash", "-c", command],
-                cwd=folder,
-                env={**environment, "PATH": os.pathsep.join(path), "COLUMNS": "160"},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                check=False,
-                timeout=120,
-            )
-            last = position == len(commands) - 1
-            assert ended.returncode == (block.exit_code if last else 0), f"$ {command}\n{ended.stdout}"
-            absent = missing_line(ended.stdout, expected)
-            assert absent is None, f"$ {command}\nprints no line\n{absent}\nin its place, but\n{ended.stdout}"
+        with prisma_lock(server) if block.held else nullcontext():
+            digest = run(block, folder, environment, tools, digest)
 
 
 def test_programs_of_the_documents_are_typed(tmp_path: Path) -> None:
