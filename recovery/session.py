@@ -18,7 +18,7 @@ from recovery.pins import Pin, pins
 from recovery.platform.git import Repository
 from recovery.platform.http import Api, find_token
 from recovery.platform.neon import branch_check
-from recovery.platform.vercel import Production
+from recovery.platform.vercel import OWN_VARIABLE, Production
 from recovery.ports import MakeRestorePoint
 from recovery.postgres.url import parse
 from recovery.preflight import NAMES, PRISMA, command_check
@@ -130,7 +130,8 @@ class Session:
             url = self.target().url
             checks.append(partial(branch_check, self.neon, neon.project, url, neon.branch))
         if vercel.project is not None:
-            production = Production(partial(self._api, "Vercel", vercel), vercel.project, vercel.team)
+            own = self.environ.get(OWN_VARIABLE)
+            production = Production(partial(self._api, "Vercel", vercel), vercel.project, vercel.team, own)
             checks.append(production.deploy_check)
             checks.append(lambda: production.commit_check(self._head(), demanded=demanded))
         elif demanded:

@@ -9,6 +9,8 @@ from recovery.outcomes import held, refused, unknown
 from recovery.platform.http import Api
 from states.facts import Check
 
+#: In a build of Vercel's: the id of its deployment.
+OWN_VARIABLE = "VERCEL_DEPLOYMENT_ID"
 DEPLOY, COMMIT = "vercel.deploy", "vercel.commit"
 _PATH = "/v7/deployments"
 _UNDER_WAY = "BUILDING,QUEUED,INITIALIZING"
@@ -22,20 +24,30 @@ _SHORT = 12
 class Production:
     """The production deployments of one project."""
 
-    def __init__(self, api: Callable[[], Api], project: str, team: str | None) -> None:
-        """Opens nothing yet; `project` is its id or name, `team` its owner's id, None for a personal account."""
+    def __init__(self, api: Callable[[], Api], project: str, team: str | None, own: str | None = None) -> None:
+        """Opens nothing yet.
+
+        Args:
+            api: makes a client.
+            project: its id or name.
+            team: its owner's id; None for a personal account.
+            own: id of the deployment that this process is part of; None where it is of none.
+        """
         self._api = api
+        self._own = own
         self._parameters = {"projectId": project, "target": "production", **({"teamId": team} if team else {})}
         self._source = f"the API of Vercel, project {project}"
 
     def deploy_check(self) -> Check:
         """No deployment of production is under way: its build may run `prisma migrate deploy`."""
         try:
-            running = [each for each in self._deployments(_UNDER_WAY) if _state(each) not in _ENDED]
+            found = [each for each in self._deployments(_UNDER_WAY) if _state(each) not in _ENDED]
         except RecoveryError as error:
             return unknown(DEPLOY, error.fact.rstrip("."), self._source, error.remedy)
+        running = [each for each in found if self._own is None or each.get("uid") != self._own]
         if not running:
-            return held(DEPLOY, "no deployment of production is under way", self._source)
+            but = " but this one" if found else ""
+            return held(DEPLOY, f"no deployment of production{but} is under way", self._source)
         more = f" and {len(running) - 1} more" if len(running) > 1 else ""
         seen = f"{_named(running[0])} is {_state(running[0]) or 'under way'}{more}"
         remedy = "Wait until it has ended, or cancel it in Vercel; and keep new ones from starting meanwhile."

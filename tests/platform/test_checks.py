@@ -130,6 +130,18 @@ def test_a_deployment_is_under_way(platform: Platform) -> None:
     assert check.seen == "the deployment app-2.vercel.app is building"
 
 
+def test_the_build_that_asks_is_not_in_its_own_way(platform: Platform) -> None:
+    """Where a recovery runs in a build of Vercel's, that deployment is under way; another one still counts."""
+    own, other = ({"uid": uid, "readyState": "BUILDING"} for uid in ("dpl_2", "dpl_3"))
+    vercel(platform, [own], [])
+    one = Production(platform.api, "prj_1", "team_1", "dpl_2")
+    assert one.deploy_check().outcome is Outcome.HELD
+    vercel(platform, [own, other], [])
+    check = one.deploy_check()
+    assert check.outcome is Outcome.REFUSED
+    assert "dpl_3" in check.seen
+
+
 def test_the_commit_of_production(platform: Platform) -> None:
     """It is shown beside HEAD; where it was demanded it has to be the same."""
     vercel(platform, [], [LIVE])
