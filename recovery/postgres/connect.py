@@ -9,6 +9,7 @@ import psycopg
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_after_delay, wait_random_exponential
 
 from recovery.errors import PreflightError, UnreachableError
+from recovery.postgres.bounded import BoundedConnection
 from recovery.postgres.url import DatabaseUrl
 from recovery.secrets import Redactor
 
@@ -63,7 +64,7 @@ def retrying(sleep: Callable[[float], None] = time.sleep) -> Retrying:
 
 
 def _open(url: DatabaseUrl, name: str, settings: dict[str, str]) -> psycopg.Connection[Any]:
-    connection = psycopg.connect(
+    connection = BoundedConnection.connect(
         url.conninfo,
         autocommit=True,
         prepare_threshold=None,

@@ -109,7 +109,9 @@ def tasks(repeats: int, only: list[str]) -> Iterator[Task]:
     found = [Task(point.kind, point.name, point.scenario, point.die) for point in _all() for _ in range(repeats)]
     for number in range(RACES):
         together = functools.partial(races.two_recoveries, apart=bool(number % 2))
-        found.append(Task("two recoveries", f"started together {'in two checkouts' * (number % 2)}", "exists", together))
+        found.append(
+            Task("two recoveries", f"started together {'in two checkouts' * (number % 2)}", "exists", together)
+        )
     for scenario, instant, pace in itertools.islice(itertools.cycle(races.RIVALS), RACES):
         name = f"{scenario}: deployed {pace} {instant}"
         rival = functools.partial(races.rival_deploy, instant=instant, pace=pace)

@@ -96,6 +96,8 @@ _VICTIMS: dict[Gate, tuple[Victim, ...]] = {
 #: The server goes down while it is asked, between two states, and while Prisma waits for us.
 _SERVER = ("before classify", "after state.moved RESOLVE", "mark_applied locked", "mark_applied queued", "before prove")
 _LOCK = ("after effect.intended mark_applied", "mark_applied locked", "after effect.intended deploy", "deploy locked")
+#: Where ^C or SIGTERM comes: while it looks, between intent and effect, while Prisma waits for us and while it works.
+_SIGNAL = ("before classify", "after effect.intended mark_applied", "mark_applied queued", "deploy let go")
 #: Killed, and the next one too.
 _TWICE = (
     ("after effect.intended mark_applied", "after effect.intended mark_applied"),
@@ -146,6 +148,8 @@ def points() -> Iterator[Point]:
     yield Point("server down", "exists: server down within a script", "exists", _server_down_in_script)
     for instant in _LOCK:
         yield Point("lock lost", f"exists: lock lost {instant}", "exists", functools.partial(_lock_lost, instant))
+    for instant in _SIGNAL:
+        yield Point("interrupted", f"exists: interrupted {instant}", "exists", functools.partial(_interrupted, instant))
     yield Point("silence", "exists: server silent before classify", "exists", _silence)
     for first, second in _TWICE:
         name = f"exists: {first}, then {second}"
@@ -166,11 +170,10 @@ def _at_gate(gate: Gate, victim: Victim, production: Production) -> None:
     with production.gate(gate) as reached:
         process = production.start()
         reached()
-        group = production.command()
         if not victim.startswith("Prisma"):
             process.kill()
         if victim != "the recovery":
-            os.killpg(group, signal.SIGKILL)
+            production.kill_command()
         if victim.endswith("session"):
             production.end_sessions(EFFECT)
     # It lives, and has seen its command die: it goes on, is busy with what is still at work, or asks a person.
@@ -203,6 +206,15 @@ def _lock_lost(instant: str, production: Production) -> None:
     process.end().must(5)
     if production.incident.ledger() != before:
         raise BrokenError("without the lock, an effect took place")
+
+
+def _interrupted(instant: str, production: Production) -> None:
+    process = production.start(at=instant, fate="stop")
+    process.stopped()
+    process.process.send_signal(signal.SIGTERM)
+    process.go()
+    if "Nothing is lost" not in process.end().must(130).said:
+        raise BrokenError("it does not say how to go on")
 
 
 def _silence(production: Production) -> None:

@@ -183,6 +183,10 @@ class Production:
                     return os.getpgid(int(pid))
         raise BrokenError("no Prisma command is at work")
 
+    def kill_command(self) -> None:
+        """SIGKILL to the Prisma command at work, and to all that it started."""
+        os.killpg(self.command(), signal.SIGKILL)
+
     def alone(self) -> bool:
         """No session of a recovery, or of a command of one, is there."""
         return self.sql(f"SELECT FROM pg_stat_activity WHERE datname = current_database() AND {OURS}") == []
@@ -233,6 +237,6 @@ class Production:
         for each in self.started:
             each.kill()
         with contextlib.suppress(BrokenError):
-            os.killpg(self.command(), signal.SIGKILL)
+            self.kill_command()
         self.server.drop_database(self.database)
         shutil.rmtree(self.folder.parent)

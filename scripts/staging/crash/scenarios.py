@@ -84,9 +84,7 @@ class Stage:
         configuration.write_text(configuration.read_text().replace(f'"{template}"', f'"{database}"'))
         self.server.create_database(database, template)
         arguments = ("run", "--yes", *(("--pipeline",) if scenario.pipeline else ()))
-        production = Production(
-            Incident(scenario.case, project, self.server.url(database)), self.server, arguments
-        )
+        production = Production(Incident(scenario.case, project, self.server.url(database)), self.server, arguments)
         if scenario.approved:
             decide(production, production.run().must(3))
         return production
