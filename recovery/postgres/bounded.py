@@ -1,7 +1,7 @@
 """A connection on which nobody is waited for without end.
 
-The server ends a statement that takes too long, and the operating system notices a peer that is gone. Neither helps against
-one that is there and says nothing: a stopped process, a proxy whose other end is lost.
+The server ends a statement that takes too long, and the operating system notices a peer that is gone. Neither helps
+against one that is there and says nothing: a stopped process, a proxy whose other end is lost.
 """
 
 import time

@@ -1,8 +1,8 @@
-"""Kills recoveries of a real PostgreSQL with the real Prisma at every point of `staging.crash.points`, and runs them again.
+"""Kills recoveries of a real PostgreSQL with the real Prisma at each point of `staging.crash.points`, and runs them again.
 
-Each must end as an uninterrupted one does, with every effect once, and the journal a path in the table of edges. Besides,
-two recoveries are started together, and somebody deploys between evidence and effect. A line a kind; exit code 1
-if anything was broken, with the point's name.
+Each must end as an uninterrupted one does, with every effect once, and the journal a path in the table of edges.
+Besides, two recoveries are started together, and somebody deploys between evidence and effect. A line a kind; exit
+code 1 if anything was broken, with the point's name.
 """
 
 import argparse

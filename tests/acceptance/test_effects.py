@@ -50,7 +50,7 @@ def test_a_command_that_another_one_stands_before_is_ended(make: Make) -> None:
 
 
 def test_what_we_hold_open_keeps_no_index_from_being_built(make: Make) -> None:
-    """F3: CREATE INDEX CONCURRENTLY waits for every open snapshot; nothing of ours has one, nor does who comes second."""
+    """F3: CREATE INDEX CONCURRENTLY waits for every open snapshot: we have none, nor has who comes second."""
     scene = make("exists")
     pending(scene, "CREATE INDEX CONCURRENTLY users_late_idx ON users (created_at);\n")
     building = (
@@ -105,7 +105,7 @@ def test_a_file_that_changes_once_the_command_was_let_go_keeps_the_gate_closed(m
 
 
 def test_a_database_that_was_restored_begins_a_new_run(make: Make) -> None:
-    """F10: what the journal saw is not there any more. The old run is given up; what it did is done again, from evidence."""
+    """F10: what the journal saw is not there any more. The old run is given up, and a new one decides from evidence."""
     scene = make("exists")
     scene.configuration.write_text('auto = ["applied"]\n' + scene.configuration.read_text())
     assert scene.cli("run").code == 3

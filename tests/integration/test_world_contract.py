@@ -1,4 +1,4 @@
-"""What every world promises the engine, against the one in memory and the real one alike: PostgreSQL, and Prisma's CLI."""
+"""What every world promises the engine, against the one in memory and the real one alike."""
 
 import os
 import shutil

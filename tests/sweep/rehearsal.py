@@ -133,7 +133,9 @@ class Rehearsal:
 
         world = MemoryWorld(self.database, ticks, orphan=orphan, on_command=on_command)
         try:
-            ended = self.engine(world, journal, Agreed(), lambda _: None, lambda: f"run{len(self.store)}").run("t", "s")
+            ended = self.engine(
+                world, journal, Agreed(), lambda _: None, lambda: f"run{len(self.journal().runs())}"
+            ).run("t", "s")
             if ended.state is State.PIPELINE_READY and self.steps:
                 ended = self._pipeline(journal, ticks).run(ended.run, lambda _: None)
         except Died:

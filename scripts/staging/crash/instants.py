@@ -1,14 +1,15 @@
 """Runs `prisma-recovery` with its instants named; at a chosen one it dies, or stops until it is told to go on.
 
-`python -m staging.crash.instants run --yes` is `prisma-recovery run --yes`. The recovery knows nothing of it: the methods
-through which it reaches the journal, the world and Prisma are wrapped from outside, before it begins. Each of these is
-an instant:
+`python -m staging.crash.instants run --yes` is `prisma-recovery run --yes`. The recovery knows nothing of it: the
+methods through which it reaches the journal, the world and Prisma are wrapped from outside, before it begins. Each of
+these is an instant:
 
 - `before`, `within` and `after` an event: not yet appended; written and not yet committed; on the disk (with a
   journal in a file: the one in PostgreSQL has no `within`);
 - `before` and `after` a question to the world (`checks`, `inspect`, `classify`, `compare`, `prove`), a Prisma command
   (`mark_applied`, `mark_rolled_back`, `deploy`) and a step of the pipeline;
-- of a Prisma command also `locked` (Prisma's lock is ours), `started`, `queued` (it waits behind us), `let go`, `ended`.
+- of a Prisma command also `locked` (Prisma's lock is ours), `started`, `queued` (it waits behind us), `let go` and
+  `ended`.
 
 What happens again is numbered: `before inspect #2`.
 """

@@ -1,4 +1,4 @@
-"""The points at which a recovery is killed, by construction: every append to the journal, every side of every effect."""
+"""The points at which a recovery is killed: every append to the journal, every side of every effect, and more."""
 
 from __future__ import annotations
 
@@ -124,6 +124,12 @@ class Point:
 
 def points() -> Iterator[Point]:
     """All of them."""
+    yield from _instants()
+    yield from _incidents()
+
+
+def _instants() -> Iterator[Point]:
+    """Deaths of the recovery itself, at one of its own instants."""
     for event in EVENTS:
         for when in ("before", "within", "after") if event.startswith(("effect", "step")) else ("before", "after"):
             yield _at("journal", "exists", f"{when} {event}")
@@ -139,6 +145,13 @@ def points() -> Iterator[Point]:
     for scenario, effect in _COMMANDS:
         for moment in ("started", "queued", "let go"):
             yield _at("Prisma dies too", scenario, f"{effect} {moment}", "die with Prisma")
+    for first, second in _TWICE:
+        name = f"exists: {first}, then {second}"
+        yield Point("killed twice", name, "exists", functools.partial(_killed, (first, second), "die"))
+
+
+def _incidents() -> Iterator[Point]:
+    """What else can happen to it, to Prisma and to the server."""
     for gate, victims in _VICTIMS.items():
         for victim in victims:
             die = functools.partial(_at_gate, gate, victim)
@@ -151,9 +164,6 @@ def points() -> Iterator[Point]:
     for instant in _SIGNAL:
         yield Point("interrupted", f"exists: interrupted {instant}", "exists", functools.partial(_interrupted, instant))
     yield Point("silence", "exists: server silent before classify", "exists", _silence)
-    for first, second in _TWICE:
-        name = f"exists: {first}, then {second}"
-        yield Point("killed twice", name, "exists", functools.partial(_killed, (first, second), "die"))
 
 
 def _at(kind: str, scenario: str, instant: str, fate: Fate = "die") -> Point:

@@ -176,11 +176,11 @@ class Production:
         Raises:
             BrokenError: there is none.
         """
-        for pid in filter(str.isdigit, os.listdir("/proc")):
+        for process in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
-                words = Path("/proc", pid, "cmdline").read_bytes().split(b"\0")
-                if b"migrate" in words and Path("/proc", pid, "cwd").resolve() == self.folder.resolve():
-                    return os.getpgid(int(pid))
+                words = (process / "cmdline").read_bytes().split(b"\0")
+                if b"migrate" in words and (process / "cwd").resolve() == self.folder.resolve():
+                    return os.getpgid(int(process.name))
         raise BrokenError("no Prisma command is at work")
 
     def kill_command(self) -> None:
@@ -207,7 +207,7 @@ class Production:
         """Ends sessions in the server, and waits for their end."""
         self.sql(
             "SELECT pg_terminate_backend(pid, 30000) FROM pg_stat_activity"
-            f" WHERE datname = current_database() AND pid <> pg_backend_pid() AND {which}"
+            f" WHERE datname = current_database() AND pid <> pg_backend_pid() AND {which}"  # noqa: S608 - a constant
         )
 
     def crash_server(self) -> None:

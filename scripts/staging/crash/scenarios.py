@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from staging.crash.person import decide
 from staging.crash.production import Production
-from staging.incident import FAILED, PENDING, Case, Incident, stage
+from staging.incident import PENDING, Case, Incident, stage
 
 if TYPE_CHECKING:
     from staging.postgres import Server

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from recovery.journal import Event
-    from staging.crash.production import Done, Production
+    from staging.crash.production import Production
 
 #: Runs within which a recovery has to come to its end, a person's decisions included.
 RUNS = 6
