@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
-from staging.bench_crash import Outcome, Task, Worker
+from staging.bench_crash import Worker
 from staging.crash.points import points
 from staging.crash.production import EFFECT, Production, eventually
 from staging.crash.truth import check, finish
@@ -44,16 +44,10 @@ def production(worker: Worker) -> Iterator[Production]:
     made.close()
 
 
-def tried(worker: Worker, name: str) -> Outcome:
-    """That point, tried once."""
-    point = POINTS[name]
-    return worker.try_once(Task(point.kind, point.name, point.scenario, point.die))
-
-
 @pytest.mark.parametrize("name", DOZEN)
 def test_whoever_dies_the_next_run_ends_as_if_nobody_had(worker: Worker, name: str) -> None:
     """The same world as uninterrupted, every effect once, the journal a path in the table of edges."""
-    assert tried(worker, name).broken == ""
+    assert worker.try_once(POINTS[name]).broken == ""
 
 
 def test_every_append_and_every_command_is_among_the_points() -> None:

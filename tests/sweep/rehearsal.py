@@ -125,7 +125,7 @@ class Rehearsal:
         journal = Truthful(self.journal(ticks), self.database)
 
         def on_command(effect: effects.Effect) -> None:
-            events = [event for run in self.journal().runs() for event in self.journal().events(run)]
+            events = [event for run in self.journal().runs()[-1:] for event in self.journal().events(run)]
             last = events[-1] if events else None
             known = last is not None and (last.kind, last.payload.get("effect")) == (Kind.INTENDED, effect.id)
             self.commands.append((effect.id, known))
@@ -172,6 +172,10 @@ class Rehearsal:
         left = pickle.dumps((self.database, self.store, self.ran, self.commands))
         self.database.recovering = held
         return left
+
+    def copied(self) -> "Rehearsal":
+        """Another one that stands where this one does."""
+        return self.after(self.state(), [list(each) for each in self.seen])
 
     def after(self, state: bytes, seen: list[list[str]]) -> "Rehearsal":
         """The same with what a process has left, and what the instants were so far."""

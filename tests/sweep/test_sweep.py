@@ -1,6 +1,5 @@
 """Killed at every instant, and again at every instant while resuming: the end is that of an uninterrupted recovery."""
 
-import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -60,7 +59,7 @@ def check(name: str, death: Death) -> None:
 
 def killed_at(rehearsal: Rehearsal, at: int, *, orphan: bool = False) -> Death:
     """Killed at this instant; its command dies with it, or goes on alone."""
-    copied = copy.deepcopy(rehearsal)
+    copied = rehearsal.copied()
     assert copied.once(at, orphan=orphan) is None, f"it ended before instant {at}"
     return Death(copied.state(), copied.seen, copied)
 
@@ -76,7 +75,7 @@ def deaths(rehearsal: Rehearsal) -> Iterator[Death]:
     Nothing is written between an instant and the death at it, so this is what a death there leaves. Where a command
     could go on alone the process is killed indeed.
     """
-    living = copy.deepcopy(rehearsal)
+    living = rehearsal.copied()
     kept: list[bytes] = []
     living.once(look=lambda: kept.append(living.state()))
     before, instants = living.seen[:-1], living.seen[-1]

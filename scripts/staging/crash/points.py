@@ -108,18 +108,18 @@ _TWICE = (
 
 @dataclass(frozen=True)
 class Point:
-    """One way to die.
+    """One thing that can happen to a recovery.
 
     Attributes:
         kind: what such points have in common.
-        name: no other has it.
-        die: makes it happen; when it returns, nobody of whom it speaks is alive.
+        name: no other point has it.
+        happen: makes it happen, on a production of that scenario; what is left then has to be recovered.
     """
 
     kind: str
     name: str
     scenario: str
-    die: Callable[[Production], None]
+    happen: Callable[[Production], None]
 
 
 def points() -> Iterator[Point]:
@@ -154,8 +154,8 @@ def _incidents() -> Iterator[Point]:
     """What else can happen to it, to Prisma and to the server."""
     for gate, victims in _VICTIMS.items():
         for victim in victims:
-            die = functools.partial(_at_gate, gate, victim)
-            yield Point("within a command", f"exists: {victim}, before {gate}", "exists", die)
+            happen = functools.partial(_at_gate, gate, victim)
+            yield Point("within a command", f"exists: {victim}, before {gate}", "exists", happen)
     for instant in _SERVER:
         yield Point("server down", f"exists: server down {instant}", "exists", functools.partial(_server_down, instant))
     yield Point("server down", "exists: server down within a script", "exists", _server_down_in_script)

@@ -205,10 +205,8 @@ class Production:
 
     def end_sessions(self, which: str) -> None:
         """Ends sessions in the server, and waits for their end."""
-        self.sql(
-            "SELECT pg_terminate_backend(pid, 30000) FROM pg_stat_activity"
-            f" WHERE datname = current_database() AND pid <> pg_backend_pid() AND {which}"  # noqa: S608 - a constant
-        )
+        there = f"datname = current_database() AND pid <> pg_backend_pid() AND {which}"
+        self.sql(f"SELECT pg_terminate_backend(pid, 30000) FROM pg_stat_activity WHERE {there}")  # noqa: S608 - constants
 
     def crash_server(self) -> None:
         """SIGKILL to one of its processes: the server ends all others at once, and recovers from its log."""

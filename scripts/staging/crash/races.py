@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
 from threading import Thread
 from typing import TYPE_CHECKING, Literal
 
 from staging.crash import truth
+from staging.crash.points import Point
 from staging.crash.production import BrokenError
 from staging.incident import FAILED
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from staging.crash.production import Production
 
 #: The rival is through before the recovery goes on; or they go on at the same time.
 Pace = Literal["first", "beside"]
-#: Scenario, the instant at which the rival begins, and its pace: nobody waits for whoever holds Prisma's lock.
-RIVALS: tuple[tuple[str, str, Pace], ...] = (
+#: Scenario, the instant at which the rival begins, and its pace: whoever waits for Prisma's lock can't be first.
+_RIVALS: tuple[tuple[str, str, Pace], ...] = (
     ("exists", "after migration.classified", "first"),
     ("absent", "after migration.classified", "first"),
     ("exists", "after effect.intended mark_applied", "first"),
@@ -30,7 +34,21 @@ RIVALS: tuple[tuple[str, str, Pace], ...] = (
 )
 
 
-def two_recoveries(production: Production, *, apart: bool) -> None:
+def together() -> Iterator[Point]:
+    """Two recoveries of one database, in one checkout and in two."""
+    for where in ("one checkout", "two checkouts"):
+        happen = functools.partial(_two_recoveries, apart=where == "two checkouts")
+        yield Point("two recoveries", f"exists: started together in {where}", "exists", happen)
+
+
+def rivals() -> Iterator[Point]:
+    """Somebody who deploys between evidence and effect."""
+    for scenario, instant, pace in _RIVALS:
+        happen = functools.partial(_rival_deploy, instant=instant, pace=pace)
+        yield Point("rival deploy", f"{scenario}: a rival {pace}, {instant}", scenario, happen)
+
+
+def _two_recoveries(production: Production, *, apart: bool) -> None:
     """Two processes reach for the lock at the same time: one works, the other is busy, and nothing is done twice.
 
     Args:
@@ -64,7 +82,7 @@ def two_recoveries(production: Production, *, apart: bool) -> None:
             shutil.copy(other / "done", production.folder / "done")
 
 
-def rival_deploy(production: Production, instant: str, pace: Pace) -> None:
+def _rival_deploy(production: Production, instant: str, pace: Pace) -> None:
     """Somebody marks the failed migration rolled back, and deploys, between our evidence and our effect.
 
     Raises:
