@@ -1,3 +1,64 @@
-"""Recovers a production PostgreSQL whose Prisma migration failed half-way."""
+"""Recovers a production PostgreSQL whose Prisma migration failed half-way.
+
+What is in `__all__` is for programs that embed it; `docs/reference/python.md` explains each name.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from recovery.api import Recovery
+    from recovery.errors import RecoveryError
+    from recovery.events import Event
+    from recovery.plan import Plan
+    from recovery.policy import auto
+    from recovery.ports import Ended, Policy, Question
+    from recovery.records import Standing
+    from recovery.report.document import InspectDocument
+    from recovery.session import Options
+    from states.answers import Exit, Refusal
+    from states.table import State
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Ended",
+    "Event",
+    "Exit",
+    "InspectDocument",
+    "Options",
+    "Plan",
+    "Policy",
+    "Question",
+    "Recovery",
+    "RecoveryError",
+    "Refusal",
+    "Standing",
+    "State",
+    "auto",
+]
+
+#: Where each name is, for it is loaded when it is first asked for: `prisma-recovery --help` needs none of them.
+_HOMES = {
+    "Ended": "recovery.ports",
+    "Event": "recovery.events",
+    "Exit": "states.answers",
+    "InspectDocument": "recovery.report.document",
+    "Options": "recovery.session",
+    "Plan": "recovery.plan",
+    "Policy": "recovery.ports",
+    "Question": "recovery.ports",
+    "Recovery": "recovery.api",
+    "RecoveryError": "recovery.errors",
+    "Refusal": "states.answers",
+    "Standing": "recovery.records",
+    "State": "states.table",
+    "auto": "recovery.policy",
+}
+
+if not TYPE_CHECKING:  # to a type checker, a name that is not above is a mistake
+
+    def __getattr__(name: str) -> object:
+        if name not in _HOMES:
+            raise AttributeError(f"module 'recovery' has no attribute {name!r}", name=name, obj=None)
+        return getattr(import_module(_HOMES[name]), name)

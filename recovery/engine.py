@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from recovery import events
-from recovery.errors import BusyError, RecoveryError, UsageError
+from recovery.errors import BusyError, RecoveryError, StoppedError, UsageError
 from recovery.evidence import Classified
 from recovery.journal import Journal
 from recovery.memory import Kind, Memory, recall
@@ -41,14 +41,26 @@ class Engine:
         emit: events.Sink,
         new_run: Callable[[], str],
         restore_point: MakeRestorePoint | None = None,
+        stopping: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Takes its ports; `new_run` names a new run, `restore_point` makes a restore point before its first effect."""
+        """Takes its ports.
+
+        Args:
+            world: production, the project, and Prisma.
+            journal: of this target.
+            policy: who may say yes.
+            emit: told what happens.
+            new_run: names a new run.
+            restore_point: makes a restore point before a run's first effect; None for none.
+            stopping: whether the run was asked to stop. It does before its next state or effect, never in one.
+        """
         self._world = world
         self._journal = journal
         self._policy = policy
         self._emit = emit
         self._new_run = new_run
         self._restore_point = restore_point
+        self._stopping = stopping
         self._run = ""
         self._memory = Memory()
         self._machine = RecoveryMachine()
@@ -125,7 +137,21 @@ class Engine:
                 return f"The database no longer shows {name} as this run left it: it was restored or replaced."
         return ""
 
+    def _heed(self) -> None:
+        """A boundary: no command is at work, and all that was seen is in the journal.
+
+        Raises:
+            StoppedError: the run was asked to stop.
+        """
+        if self._stopping():
+            raise StoppedError(
+                "engine.stopped",
+                "The recovery was asked to stop. No command of it is at work, and what it did is in the journal.",
+                "Run prisma-recovery run again: it goes on from what is true.",
+            )
+
     def _step(self, state: State) -> Answer:
+        self._heed()
         match state:
             case State.PREFLIGHT:
                 checks = self._world.checks()
@@ -254,7 +280,7 @@ class Engine:
             performed = self._perform(effect, payload, lambda: self._world.resolve(effect, classified))
         shown = not performed.unchanged and _already(effect, self._observe().rows)
         self._observed(effect, performed, shown=shown, migration=effect.migration)
-        self._raise_if_interrupted(performed)
+        self._heed()
         return self._advance(
             ResolveFacts(
                 effect,
@@ -281,7 +307,6 @@ class Engine:
         self._observed(effect, performed, shown=shown, deployed=[name for name in deployed if name in finished])
         for failure in after.failures:
             self._remember_failure(failure)
-        self._raise_if_interrupted(performed)
         return self._advance(
             DeployFacts(
                 planned=effect.migrations,
@@ -295,7 +320,9 @@ class Engine:
         )
 
     def _perform(self, effect: effects.Effect, payload: dict[str, Any], act: Callable[[], Performed]) -> Performed:
+        self._heed()  # a person may have taken long to consent, and a restore point takes long to make
         self._keep_a_restore_point()
+        self._heed()
         self._append(Kind.INTENDED, self._machine.current, payload)
         self._emit(events.EffectStarted(effect.id, self._world.command(effect)))
         try:
@@ -339,11 +366,6 @@ class Engine:
             },
         )
         self._emit(events.EffectEnded(effect.id, shown, performed.seconds, performed.unchanged))
-
-    @staticmethod
-    def _raise_if_interrupted(performed: Performed) -> None:
-        if performed.interrupted:
-            raise KeyboardInterrupt
 
     def _verify(self) -> Answer:
         rows = self._observe().rows

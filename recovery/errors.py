@@ -50,6 +50,12 @@ class StillRunningError(RecoveryError):
     exit = Exit.BUSY
 
 
+class StoppedError(RecoveryError):
+    """The recovery was asked to stop, and has stopped where nothing is half done; it can be resumed."""
+
+    exit = Exit.INTERRUPTED
+
+
 class UnreachableError(RecoveryError):
     """The database or a platform does not answer."""
 

@@ -123,7 +123,9 @@ class Investigator:
             if rows != classified.rows or present is None or present.checksum != subject.present:
                 return ""
         try:
-            now = replace(subject, attempts=attempts, production=self._production(subject))
+            now = replace(
+                subject, attempts=attempts, production=self._production(subject), filled=self._filled(subject)
+            )
             now = replace(now, stops=self._stops(classified.scripts, now))
         except psycopg.errors.LockNotAvailable:
             return ""
@@ -184,7 +186,7 @@ class Investigator:
             overtaken_by=(*plan.unknown_later, *touching(plan.later, changed_names(replays), schema)),
         )
         try:
-            subject = replace(subject, production=self._production(subject))
+            subject = replace(subject, production=self._production(subject), filled=self._filled(subject))
             subject = replace(subject, reread=self._reread(plan, subject), unreplayed=unreplayed(plan, subject, schema))
             subject = replace(subject, stops=self._stops(plan.scripts, subject))
             return replace(subject, running=self._running(plan, subject))
@@ -211,6 +213,13 @@ class Investigator:
         for replay in subject.replays:
             scope |= catalog.scope_of(f"table {name}" for name in replay.named)
         return catalog.read(self._target.reading(), scope)
+
+    def _filled(self, subject: Subject) -> dict[Key, str]:
+        """RULES E5: of the columns whose rows the scripts fill."""
+        statements = [statement for replay in subject.replays for statement in replay.statements]
+        wanted = {key for statement in statements for key, _ in statement.fills}
+        known = catalog.read_filled(self._target.reading(), {obj for obj, _ in wanted})
+        return {key: value for key, value in known.items() if key in wanted}
 
     def _stops(self, scripts: Sequence[Script], subject: Subject) -> tuple[Stop, ...]:
         """RULES E7."""

@@ -100,7 +100,7 @@ class HandOver:
             meanwhile()
         finished = running.wait()
         self._gone(name)
-        return Performed("", finished.output, finished.exit_code, finished.seconds, finished.interrupted)
+        return Performed("", finished.output, finished.exit_code, finished.seconds)
 
     def _take(self, lock: SessionLock) -> None:
         deadline = self._clock() + LOCK_SECONDS

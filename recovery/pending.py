@@ -101,7 +101,7 @@ class PendingInvestigator(Investigator):
     def _beside(self, plan: Material, replay: Replay, rows: tuple[Row, ...], chain: _Chain) -> Classified:
         schema = self._target.url.schema
         subject = Subject(plan.name, (), (replay,), plan.present, assumed=tuple(chain.deltas))
-        subject = replace(subject, production=self._production(subject))
+        subject = replace(subject, production=self._production(subject), filled=self._filled(subject))
         subject = replace(
             subject,
             reread=self._reread(plan, subject),

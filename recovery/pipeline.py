@@ -61,6 +61,15 @@ class Word:
     done: tuple[str, ...] = ()
 
 
+def _stopped(step: Step) -> Refusal:
+    return Refusal(
+        "pipeline.stopped",
+        f"The pipeline was asked to stop before the step {step.name}, which was not run.",
+        "Run prisma-recovery pipeline: it goes on there.",
+        Exit.INTERRUPTED,
+    )
+
+
 class PipelineRunner:
     """Runs the configured steps of one run that has reached PIPELINE_READY."""
 
@@ -113,13 +122,14 @@ class PipelineRunner:
             self._journal.append(run, Kind.STEP_DECIDED, State.PIPELINE_READY, payload)
         self._repeated = frozenset(word.repeat)
 
-    def run(self, run: str, doubt: Doubt) -> Ended:
+    def run(self, run: str, doubt: Doubt, stopping: Callable[[], bool] = lambda: False) -> Ended:
         """Runs what is left, in order; stops at the first step that fails or is in doubt.
 
         Args:
             run: the recovery.
             doubt: asked once, before any step, about those that must run once and are unknown to the journal, unless
                 a person said to repeat them.
+            stopping: whether it was asked to stop; it does before the next step, never in one.
         """
         memory = recall(self._journal.events(run))
         if memory.state is not State.PIPELINE_READY:
@@ -138,7 +148,7 @@ class PipelineRunner:
             self._emit(events.Refused(State.PIPELINE_READY, refusal))
             return Ended(run, State.PIPELINE_READY, refusal.exit, refusal)
         for step in self._steps:
-            refusal_or_none = self._one(run, step, known)
+            refusal_or_none = _stopped(step) if stopping() else self._one(run, step, known)
             if refusal_or_none is not None:
                 self._emit(events.Refused(State.PIPELINE_READY, refusal_or_none))
                 return Ended(run, State.PIPELINE_READY, refusal_or_none.exit, refusal_or_none)

@@ -43,7 +43,6 @@ class Performed:
     output: str = ""
     exit_code: int | None = None
     seconds: float = 0.0
-    interrupted: bool = False
 
 
 class World(Protocol):
@@ -100,12 +99,15 @@ class Question:
     """What is to be agreed to.
 
     Attributes:
-        kind: the word for it in `auto`: applied, not_applied (the verdict that it follows from), or deploy.
-        evidence: what it rests on; None for a deploy.
+        kind: the word for it in `auto`: applied, not_applied (the verdict that it follows from), or deploy; pipeline:
+            that nobody else has run these steps, each of which must run once.
+        effect: what would be done to production; None for the pipeline.
+        command: Prisma's command, or the names of the steps.
+        evidence: what it rests on; None for a deploy and for the pipeline.
     """
 
     kind: str
-    effect: effects.Effect
+    effect: effects.Effect | None
     command: str
     evidence: Evidence | None = None
 
@@ -114,12 +116,18 @@ class Policy(Protocol):
     """Who may say yes."""
 
     def consents(self, question: Question) -> bool:
-        """Somebody agrees to this change of production."""
+        """Somebody agrees to this change of production. May take its time: no lock of Prisma's is held meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """Where a run stands when the engine lets go of it."""
+    """Where a run stands when it is let go of.
+
+    Attributes:
+        run: its name; empty where none was begun.
+        exit_code: what the command line exits with.
+        refusal: why it stopped; None where it went through.
+    """
 
     run: str
     state: State

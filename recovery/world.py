@@ -1,6 +1,5 @@
 """The real world behind the engine: one production database, one checkout, one Prisma CLI, one scratch server."""
 
-import shlex
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +25,7 @@ from recovery.preflight import (
     waive,
 )
 from recovery.prisma import logs
-from recovery.prisma.cli import PrismaCli, command
+from recovery.prisma.cli import PrismaCli, command_line
 from recovery.prisma.migrations import read as read_migrations
 from recovery.proof import Proof, Prover, watched
 from recovery.quiet import quiet_checks
@@ -179,7 +178,7 @@ class RealWorld:
 
     def command(self, effect: Effect) -> str:
         """See `World.command`."""
-        return shlex.join(("prisma", *command(effect)))
+        return command_line(effect)
 
     def resolve(self, effect: Resolution, classified: Classified) -> Performed:
         """See `World.resolve`."""

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from states.facts import Key, Replay, Snapshot, Visibility
 
@@ -41,6 +41,9 @@ _KIND = re.compile(
     r"(?:foreign table|materialized view|table|view|index|sequence|type|function|procedure|aggregate|statistics"
     r"|collation) "
 )
+
+#: Why the rows of a new column are known to be filled.
+FILLED = "its rows have the default, which PostgreSQL keeps from when the column was added"
 
 #: A name with its schema, without a function's arguments; a parenthesis inside quotes belongs to the name.
 _NAME = re.compile(r'(?:"(?:[^"]|"")*"|[^"(])+')
@@ -141,6 +144,21 @@ def standing(replay: Replay, production: Snapshot) -> tuple[int, ...]:
     return tuple(k for k in range(len(replay.steps)) if not differences(replay, k, production))
 
 
+def witnessed(replay: Replay, filled: Snapshot) -> Replay:
+    """The replay, with what is seen after all: rows that were filled when their column was added (RULES E5).
+
+    PostgreSQL keeps the default that a column was added with, until the table is rewritten. A column that was added
+    first and given its default later has none, and leaves its rows null.
+    """
+    statements = tuple(
+        replace(statement, visibility=Visibility.SEEN, why=FILLED)
+        if statement.fills and all(filled.get(key) == value for key, value in statement.fills)
+        else statement
+        for statement in replay.statements
+    )
+    return replace(replay, statements=statements)
+
+
 def nearest(replay: Replay, production: Snapshot) -> int:
     """The step to show differences from: the script's end, or its beginning where that is nearer.
 
@@ -178,7 +196,7 @@ def _statement_state(
         return state("absent", not_done[index]) if index in not_done else state("open", statement.why)
     own = {k for k in replay.footprint if replay.steps[index - 1].get(k) != replay.steps[index].get(k)}
     what = _headline(own, replay.steps[index - 1], replay.steps[index])
-    in_place = state("in_place", f"as replayed: {what}")
+    in_place = state("in_place", f"as replayed: {what}{statement.why and f'; {statement.why}'}")
     if statement.visibility is Visibility.ROWS:  # what it makes is there, and the rows in it may not be
         in_place = state("open", statement.why)
     if at and min(at) >= index:

@@ -147,6 +147,8 @@ class Statement:
         conditional: where its effect is there already, it changes nothing and does not fail.
         makes: what it is sure to fail on, where that is there already.
         needs: what it is sure to fail without.
+        fills: columns with what their rows were filled with, where PostgreSQL keeps that and the statement writes no
+            other rows: a column that production keeps the same of was added with it, rows and all.
     """
 
     index: int
@@ -157,6 +159,7 @@ class Statement:
     conditional: bool = False
     makes: frozenset[Key] = frozenset()
     needs: frozenset[Key] = frozenset()
+    fills: tuple[tuple[Key, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +249,7 @@ class Subject:
         overtaken_by: finished migrations that came after this one and touch its footprint (RULES E10).
         unreplayed: migrations before it that could not be replayed and may work on the same objects, so that
             the steps may not be what production would have seen.
+        filled: what production keeps of how the rows of columns were filled when they were added (RULES E5).
         stops: proofs that an attempt did not get past a statement (RULES E7).
         running: what is still at work on it, as sentences; empty if nothing is (RULES E14).
         assumed: what the pending migrations before it change, each one's in turn: it is compared as if they had run.
@@ -261,6 +265,7 @@ class Subject:
     unreadable: str = ""
     overtaken_by: tuple[str, ...] = ()
     unreplayed: tuple[str, ...] = ()
+    filled: Snapshot = field(default_factory=dict)
     stops: tuple[Stop, ...] = ()
     running: tuple[str, ...] = ()
     assumed: tuple[Mapping[Key, str | None], ...] = ()

@@ -7,12 +7,12 @@ from dataclasses import astuple, dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from states.comparison import Difference, StatementState, differences, nearest, standing, statement_states
+from states.comparison import Difference, StatementState, differences, nearest, standing, statement_states, witnessed
 from states.facts import Cause, Obstacle, Replay, Row, Runner, Subject, Trace, Visibility
 from states.presence import in_view, surely_fails
 
 #: Raised whenever a rule changes what a verdict can be: approvals and caches of older rules are void.
-RULES_VERSION = 4
+RULES_VERSION = 5
 
 
 class Verdict(StrEnum):
@@ -129,6 +129,7 @@ def _not_done(replay: Replay, subject: Subject) -> dict[int, str]:
 def _one(replay: Replay, subject: Subject) -> _Finding:
     """The verdict if this script is the one that ran."""
     production = in_view(subject)
+    replay = witnessed(replay, subject.filled)
     at = standing(replay, production)
     last = replay.total
     where = (min(at), max(at)) if at else (0, 0)
@@ -351,6 +352,7 @@ def digest(subject: Subject, target: Sequence[str], base: Sequence[tuple[str, st
         "production": sorted([*key, value] for key, value in subject.production.items()),
         "overtaken_by": list(subject.overtaken_by),
         "unreplayed": list(subject.unreplayed),
+        "filled": sorted([*key, value] for key, value in subject.filled.items()),
         "stops": sorted(astuple(stop) for stop in subject.stops),
         "unreadable": subject.unreadable,
     }

@@ -5,14 +5,16 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from recovery import __version__
-from recovery.errors import RecoveryError
-from recovery.replay.embedded import Embedded
-from states.answers import Exit
+
+if TYPE_CHECKING:
+    from recovery.api import Recovery
+    from recovery.replay.embedded import Embedded
+    from recovery.session import Options
 
 app = typer.Typer(
     name="prisma-recovery",
@@ -64,6 +66,9 @@ RunId = Annotated[str | None, typer.Option("--run", help="The run; without it th
 @contextmanager
 def _errors_shown() -> Iterator[None]:
     """Errors that a person can act on are shown as such; anything else is a bug and keeps its stack trace."""
+    from recovery.errors import RecoveryError
+    from states.answers import Exit
+
     # A runner that stops us says so by SIGTERM; it gets the same answer as ^C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -105,16 +110,19 @@ def _asker() -> Callable[[str], str] | None:
     return input if _in_terminal() else None
 
 
-def _ask_database(_: str) -> str | None:
+def _ask_database() -> str | None:
     return input("Type the name of the production database to go on: ").strip() if _in_terminal() else None
 
 
 @contextmanager
-def _server_ahead() -> Iterator[Embedded | None]:
+def _server_ahead() -> Iterator["Embedded | None"]:
     """The scratch server, started while the rest of the program is still being loaded.
 
     Where it can't be started that is told later, by the work that needs it.
     """
+    from recovery.errors import RecoveryError
+    from recovery.replay.embedded import Embedded
+
     started: Embedded | None = None
     with suppress(RecoveryError):
         started = Embedded()
@@ -123,6 +131,13 @@ def _server_ahead() -> Iterator[Embedded | None]:
     finally:
         if started is not None:
             started.stop()
+
+
+def _recovery(options: "Options", started: "Embedded | None" = None) -> "Recovery":
+    """What a command works on: the project that it was called in."""
+    from recovery.api import Recovery
+
+    return Recovery(Path.cwd(), options, ask_database=_ask_database, started=started)
 
 
 @app.command()
@@ -146,25 +161,24 @@ def run(
     """Start a recovery, or go on with the unfinished one."""
     with _errors_shown(), _server_ahead() as started:
         from recovery.cli.recover import recover, show_plan
-        from recovery.cli.session import Options, Session
+        from recovery.session import Options
 
         options = Options(
-            database_url,
-            migrations,
-            schema,
-            config,
-            expect_host,
-            expect_database,
-            expect_commit,
-            tuple(waive or ()),
-            journal,
-            restore_point,
+            database_url=database_url,
+            migrations=migrations,
+            schema=schema,
+            config=config,
+            expect_host=expect_host,
+            expect_database=expect_database,
+            expect_commit=expect_commit,
+            waive=tuple(waive or ()),
+            journal=journal,
+            restore_point=restore_point,
         )
-        session = Session(options, started)
+        recovery = _recovery(options, started)
         if plan:
-            code = show_plan(session, _ask_database)
-        else:
-            code = recover(session, _ask_database, _asker(), yes=yes, pipeline=pipeline, verbose=verbose)
+            raise typer.Exit(int(show_plan(recovery)))
+        code = recover(recovery, _asker(), yes=yes, pipeline=pipeline, verbose=verbose)
     raise typer.Exit(int(code))
 
 
@@ -185,12 +199,19 @@ def inspect_(
     """Say what is in the database, read only. Needs no Node and no Prisma project."""
     with _errors_shown(), _server_ahead() as started:
         from recovery.cli.look import look
-        from recovery.cli.session import Options, Session
+        from recovery.session import Options
 
         options = Options(
-            database_url, migrations, schema, config, expect_host, expect_database, expect_commit, tuple(waive or ())
+            database_url=database_url,
+            migrations=migrations,
+            schema=schema,
+            config=config,
+            expect_host=expect_host,
+            expect_database=expect_database,
+            expect_commit=expect_commit,
+            waive=tuple(waive or ()),
         )
-        code = look(Session(options, started), as_json=json, exit_code=exit_code)
+        code = look(_recovery(options, started), as_json=json, exit_code=exit_code)
     raise typer.Exit(int(code))
 
 
@@ -204,11 +225,12 @@ def status(
     database_url: DatabaseUrl = None,
 ) -> None:
     """Where do the recoveries of this project stand, and what is to be done now? Reads the journal only."""
-    from recovery.cli.records import show_status
-    from recovery.cli.session import Options, Session
-
     with _errors_shown():
-        show_status(Session(Options(database_url, schema=schema, config=config, journal=journal)), as_json=json)
+        from recovery.cli.records import show_status
+        from recovery.session import Options
+
+        recovery = _recovery(Options(database_url, schema=schema, config=config, journal=journal))
+        show_status(recovery, as_json=json)
 
 
 @app.command()
@@ -226,12 +248,12 @@ def approve(
     database_url: DatabaseUrl = None,
 ) -> None:
     """Decide a failed migration where the evidence doesn't. Counts for exactly this evidence, at the next `run`."""
-    from recovery.cli.records import record_approval
-    from recovery.cli.session import Options, Session
-
     with _errors_shown():
-        session = Session(Options(database_url, schema=schema, config=config, journal=journal))
-        record_approval(session, run, migration, evidence, reason, applied=applied, rolled_back=rolled_back)
+        from recovery.cli.records import record_approval
+        from recovery.session import Options
+
+        recovery = _recovery(Options(database_url, schema=schema, config=config, journal=journal))
+        record_approval(recovery, run, migration, evidence, reason, applied=applied, rolled_back=rolled_back)
 
 
 @app.command()
@@ -245,11 +267,12 @@ def abort(
     database_url: DatabaseUrl = None,
 ) -> None:
     """Give up the unfinished recovery. Changes nothing in the database."""
-    from recovery.cli.records import record_abort
-    from recovery.cli.session import Options, Session
-
     with _errors_shown():
-        record_abort(Session(Options(database_url, schema=schema, config=config, journal=journal)), run, reason)
+        from recovery.cli.records import record_abort
+        from recovery.session import Options
+
+        recovery = _recovery(Options(database_url, schema=schema, config=config, journal=journal))
+        record_abort(recovery, run, reason)
 
 
 @app.command()
@@ -268,22 +291,20 @@ def pipeline(
     journal: Journal = None,
 ) -> None:
     """Run the pipeline's steps behind the open gate, each at most once; goes on where it stopped."""
-    from recovery.cli.recover import run_pipeline
-    from recovery.cli.session import Options, Session
-    from recovery.pipeline import Word
-
-    options = Options(
-        database_url,
-        migrations,
-        schema,
-        config,
-        expect_host,
-        expect_database,
-        expect_commit,
-        tuple(waive or ()),
-        journal,
-    )
     with _errors_shown():
-        word = Word(tuple(repeat or ()), tuple(done or ()))
-        code = run_pipeline(Session(options), _ask_database, _asker(), word)
+        from recovery.cli.recover import run_pipeline
+        from recovery.session import Options
+
+        options = Options(
+            database_url=database_url,
+            migrations=migrations,
+            schema=schema,
+            config=config,
+            expect_host=expect_host,
+            expect_database=expect_database,
+            expect_commit=expect_commit,
+            waive=tuple(waive or ()),
+            journal=journal,
+        )
+        code = run_pipeline(_recovery(options), _asker(), repeat=repeat or (), done=done or ())
     raise typer.Exit(int(code))

@@ -1,6 +1,5 @@
 """A platform's API over HTTP: bounded in time, attempts and size, and silent about its token."""
 
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -84,7 +83,7 @@ class Token:
         return "Token(***)"
 
 
-def find_token(variable: str, file: Path | None, environment: Mapping[str, str] = os.environ) -> Token:
+def find_token(variable: str, file: Path | None, environment: Mapping[str, str]) -> Token:
     """The token from a file where one is named, else from the environment.
 
     Raises:

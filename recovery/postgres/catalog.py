@@ -254,6 +254,42 @@ def read(connection: psycopg.Connection[Any], scope: Scope | None = None) -> dic
         connection: in autocommit, or inside a transaction; its settings are as before afterwards.
         scope: the objects to read; None for all that are not the system's or an extension's.
     """
+    parameters: dict[str, list[str]] | None = None
+    if scope is not None:
+        pairs = sorted(scope.qualified)
+        parameters = {
+            "schemas": [schema for schema, _ in pairs],
+            "names": [name for _, name in pairs],
+            "plain_names": sorted(scope.plain),
+        }
+    return _pinned(connection, _query(connection.info.server_version, scoped=scope is not None), parameters)
+
+
+#: `missing`: what the rows that were there when a column was added have in it. A rewrite of the table forgets it.
+_FILLED = """
+SELECT format('table %%I.%%I', n.nspname, c.relname), format('column %%I', a.attname), a.attmissingval::text
+FROM unnest(%(schemas)s::text[], %(names)s::text[]) q(s, o)
+JOIN pg_catalog.pg_namespace n ON n.nspname = q.s
+JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = q.o AND c.relkind = 'r'
+JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+WHERE a.atthasmissing
+"""
+
+
+def read_filled(connection: psycopg.Connection[Any], tables: Iterable[str]) -> dict[Key, str]:
+    """With what the rows of columns were filled when these were added, as far as the server still knows (RULES E5).
+
+    Args:
+        connection: as for `read`.
+        tables: as a snapshot names them.
+    """
+    pairs = sorted(scope_of(tables).qualified)
+    parameters = {"schemas": [schema for schema, _ in pairs], "names": [name for _, name in pairs]}
+    return _pinned(connection, _FILLED, parameters) if pairs else {}
+
+
+def _pinned(connection: psycopg.Connection[Any], query: str, parameters: dict[str, list[str]] | None) -> dict[Key, str]:
+    """The rows of a query as a snapshot, under settings that are alike on every server."""
     own = connection.info.transaction_status == pq.TransactionStatus.IDLE
     with connection.cursor() as cursor:
         if own:
@@ -262,15 +298,6 @@ def read(connection: psycopg.Connection[Any], scope: Scope | None = None) -> dic
             # Names come out qualified, and values alike on both sides, only under pinned settings (RULES E13).
             cursor.execute(_PIN, (list(_PINNED), list(_PINNED.values())))
             before = {name: value for name, value, _ in cursor}
-            parameters: dict[str, list[str]] | None = None
-            if scope is not None:
-                pairs = sorted(scope.qualified)
-                parameters = {
-                    "schemas": [schema for schema, _ in pairs],
-                    "names": [name for _, name in pairs],
-                    "plain_names": sorted(scope.plain),
-                }
-            query = _query(connection.info.server_version, scoped=scope is not None)
             cursor.execute(query.encode(), parameters)
             snapshot = {(obj, prop): value for obj, prop, value in cursor}
             if connection.info.server_version // 10_000 != _GRAMMAR:

@@ -68,6 +68,7 @@ def _open(url: DatabaseUrl, name: str, settings: dict[str, str]) -> psycopg.Conn
         url.conninfo,
         autocommit=True,
         prepare_threshold=None,
+        client_encoding="UTF8",  # else a database in SQL_ASCII answers in bytes, and the environment has a say
         connect_timeout=CONNECT_TIMEOUT_SECONDS,
         application_name=name,
         **_KEEPALIVE,

@@ -3,6 +3,7 @@
 What it prints is for people: what a command did is read from the database, before and after it.
 """
 
+import shlex
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -50,6 +51,11 @@ def command(effect: Command, schema: Path | None = None) -> tuple[str, ...]:
         case Status():
             arguments = ("status",)
     return ("migrate", *arguments, *(() if schema is None else ("--schema", str(schema))))
+
+
+def command_line(effect: Effect) -> str:
+    """An effect's command, for people."""
+    return shlex.join(("prisma", *command(effect)))
 
 
 class PrismaCli:

@@ -27,13 +27,11 @@ class Finished:
         exit_code: negative: the signal that ended it; None: the time-out did.
         output: the end of what it printed, redacted.
         seconds: how long it took.
-        interrupted: ^C came meanwhile; it was waited for all the same.
     """
 
     exit_code: int | None
     output: str
     seconds: float
-    interrupted: bool = False
 
 
 class Running:
@@ -71,8 +69,8 @@ class Running:
         """Wait for the end; after `timeout` seconds, end the whole process group. None waits for ever.
 
         A first KeyboardInterrupt does not end the wait: the command runs in a session of its own, so ^C did
-        not reach it, and a deploy that is cut off is the very failure that is repaired here. The result
-        says that it came, once its outcome can be recorded (RULES F11).
+        not reach it, and a deploy that is cut off is the very failure that is repaired here. Whoever listens is
+        told, and may stop once the outcome is recorded (RULES F11).
 
         Raises:
             KeyboardInterrupt: a second one came. The command goes on by itself; what it does has to be observed.
@@ -97,7 +95,7 @@ class Running:
         self._reader.join(_GRACE)
         with self._lock:
             output = "".join(self._lines)[-KEPT:]
-        return Finished(None if timed_out else self._process.returncode, output, seconds, interrupted)
+        return Finished(None if timed_out else self._process.returncode, output, seconds)
 
     def kill_group(self) -> None:
         """End the CLI and its engine, which would go on writing to the database without it."""

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-import postgast
-
+from recovery.replay.parser import postgast
 from recovery.replay.tree import strings, walk
 
 #: Types that PostgreSQL finds in pg_catalog however the search path is set. Other bare names are the schema's.

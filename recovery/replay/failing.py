@@ -3,8 +3,7 @@
 import re
 from collections.abc import Sequence
 
-import postgast
-
+from recovery.replay.parser import postgast
 from recovery.replay.script import Parsed
 
 #: Only a statement that makes something of that name says these. "Does not exist" may come from anywhere: from a

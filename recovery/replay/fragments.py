@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-import postgast
-
 from recovery.postgres.tables import Table, Tables
 from recovery.replay.names import quoted
+from recovery.replay.parser import postgast
 from recovery.replay.tree import functions, of, strings
 
 # fmt: off

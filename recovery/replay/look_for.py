@@ -7,8 +7,6 @@ known to change nothing.
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import postgast
-
 from recovery.postgres.tables import Tables
 from recovery.replay.fragments import (
     NoQueryError,
@@ -28,6 +26,7 @@ from recovery.replay.fragments import (
     statement_of,
 )
 from recovery.replay.names import quoted
+from recovery.replay.parser import postgast
 from recovery.replay.tree import enum_name, functions, of, strings
 
 #: A seed of thousands of rows would make a query that nobody reads.

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-import postgast
-
+from recovery.replay.parser import postgast
 from recovery.replay.tree import enum_name, of, strings
 
 
@@ -91,6 +90,16 @@ def quoted(identifier: str) -> str:
     return '"' + identifier.replace('"', '""') + '"'
 
 
+#: What belongs to a table, and is dropped by naming both.
+PARTS = {"OBJECT_TRIGGER": "trigger", "OBJECT_POLICY": "policy", "OBJECT_RULE": "rule"}
+
+
+def _part_of_a_table(node: str, body: Any, parts: tuple[str, ...]) -> str | None:
+    """The property of its table that a DROP IF EXISTS is about; None where it is only about the table."""
+    kind = PARTS.get(enum_name(body, "remove_type")) if node == "drop_stmt" and body.missing_ok else None
+    return f"{kind} {quoted(parts[-1])}" if kind else None
+
+
 def names_of(node: str, body: Any) -> frozenset[Name]:
     """Every object that a statement names."""
     names: set[Name | None] = set(_conditional_names(node, body))
@@ -116,7 +125,7 @@ def names_of(node: str, body: Any) -> frozenset[Name]:
         for item in of(body, "List"):
             parts = strings(item.items)
             names.add(_qualified(parts))
-            names.add(_qualified(parts[:-1]))  # a trigger's, policy's, rule's or column's table
+            names.add(_qualified(parts[:-1], _part_of_a_table(node, body, parts)))
         for item in getattr(body, "objects", ()):
             if item.WhichOneof("node") == "string":
                 names.add(Name(None, item.string.sval))

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import postgast
 import psycopg
 
 from recovery.replay.embedded import HOLDER, ROLE, SUPERUSER
+from recovery.replay.parser import postgast
 from recovery.replay.tree import of
 
 #: Only texts with one of these are parsed, and searched for the names of production's roles.

@@ -92,6 +92,28 @@ def written_rows(node: str, body: Any, later: list[tuple[str, Any]], created: se
     return ""
 
 
+def filled_columns(node: str, body: Any, later: list[tuple[str, Any]]) -> frozenset[str]:
+    """Columns whose rows a statement fills with a default, and it writes no others.
+
+    PostgreSQL may keep for such a column what it was filled with, and then that tells.
+
+    Args:
+        node: libpg_query's name for the statement.
+        body: its parse tree.
+        later: the statements after it.
+    """
+    found = set[str]()
+    for item in body.cmds if node == "alter_table_stmt" else ():
+        command = item.alter_table_cmd
+        if enum_name(command, "subtype") in ("AT_AlterColumnType", "AT_SetIdentity"):
+            return frozenset()
+        definition = getattr(command, "def").column_def
+        adds = enum_name(command, "subtype") == "AT_AddColumn"
+        if adds and _added_rows(definition, body.relation, [(node, body), *later]):
+            found.add(definition.colname)
+    return frozenset(found)
+
+
 #: Functions that give a value, and do nothing else.
 _GIVING = {
     *_STABLE_FUNCTIONS,

@@ -4,11 +4,10 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-import postgast
-
 from recovery.errors import RecoveryError
-from recovery.replay.names import Name, names_of, relation
-from recovery.replay.rows import into_its_own, written_rows
+from recovery.replay.names import PARTS, Name, names_of, relation
+from recovery.replay.parser import postgast
+from recovery.replay.rows import filled_columns, into_its_own, written_rows
 from recovery.replay.tree import enum_name, functions, of
 
 
@@ -37,6 +36,7 @@ class Parsed:
         forbidden: why it must not run in a scratch database (RULES E15), or empty.
         rows: why it writes rows although it is DDL (RULES E5), or empty.
         own_rows: it writes them only into what it makes, so that they are gone where that is.
+        fills: the columns whose rows it fills with a default; none where it writes rows otherwise, too.
         names: every object that it names.
     """
 
@@ -56,6 +56,7 @@ class Parsed:
     forbidden: str
     rows: str
     own_rows: bool
+    fills: frozenset[str]
     names: frozenset[Name]
 
 
@@ -180,9 +181,10 @@ def _opaque(node: str, body: Any) -> bool:
     return node == "grant_stmt" and enum_name(body, "targtype") == "ACL_TARGET_ALL_IN_SCHEMA"
 
 
-#: DROP … IF EXISTS of these: an object of that name which only production has is found by its name. Of others
-#: (triggers, policies, rules, schemas, publications, casts …) it is not, so that skipping one proves nothing.
+#: DROP … IF EXISTS of these: an object of that name which only production has is found by its name, or as a property
+#: of its table. Of others (schemas, publications, casts …) it is not, so that skipping one proves nothing.
 _FOUND_BY_NAME = {
+    *PARTS,
     "OBJECT_TABLE",
     "OBJECT_INDEX",
     "OBJECT_SEQUENCE",
@@ -324,6 +326,7 @@ def parse(text: str) -> tuple[Parsed, ...]:
                 forbidden=_forbidden(node, body, sql),
                 rows=rows,
                 own_rows=into_its_own(node, body),
+                fills=filled_columns(node, body, nodes[position + 1 :]) if rows else frozenset(),
                 names=names_of(node, body),
             )
         )

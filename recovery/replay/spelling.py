@@ -8,8 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import postgast
-
+from recovery.replay.parser import postgast
 from recovery.replay.tree import strings, walk
 from states.facts import Key
 

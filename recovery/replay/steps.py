@@ -28,10 +28,11 @@ Connect = Callable[[], AbstractContextManager[psycopg.Connection[Any]]]
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """One way through the script: a full snapshot after each statement, and what was skipped."""
+    """One way through the script: a full snapshot after each statement, what was skipped, and what filled rows."""
 
     snapshots: list[dict[Key, str]]
     skipped: frozenset[int]
+    fills: dict[int, tuple[tuple[Key, str], ...]]
     path: tuple[str, ...]
     ended: str | None
 
@@ -53,26 +54,21 @@ def _notices(connection: psycopg.Connection[Any]) -> Iterator[list[str]]:
 def _walk(connection: psycopg.Connection[Any], parsed: Sequence[Parsed]) -> _Run:
     snapshots = [catalog.read(connection)]
     skipped: set[int] = set()
+    fills: dict[int, tuple[tuple[Key, str], ...]] = {}
+
+    def ended(why: str | None) -> _Run:
+        return _Run(snapshots, frozenset(skipped), fills, path, why)
+
     path = _search_path(connection)
     for statement in parsed:
         if statement.forbidden:
-            return _Run(
-                snapshots,
-                frozenset(skipped),
-                path,
-                f"statement {statement.index} is not executed: it {statement.forbidden}",
-            )
+            return ended(f"statement {statement.index} is not executed: it {statement.forbidden}")
         with _notices(connection) as messages:
             try:
                 connection.execute(statement.sql.encode())
             except psycopg.Error as error:
                 reason = error.diag.message_primary or str(error)
-                return _Run(
-                    snapshots,
-                    frozenset(skipped),
-                    path,
-                    f"statement {statement.index} fails when replayed: {error.sqlstate} {reason}",
-                )
+                return ended(f"statement {statement.index} fails when replayed: {error.sqlstate} {reason}")
         skips = sum(1 for message in messages if _SKIPPED.search(message))
         if statement.skippable and skips >= statement.actions:
             skipped.add(statement.index)
@@ -81,7 +77,23 @@ def _walk(connection: psycopg.Connection[Any], parsed: Sequence[Parsed]) -> _Run
         # What changes nothing by its nature needs no look; a transaction's end is looked at, for ON COMMIT.
         same = statement.inert and not statement.control
         snapshots.append(snapshots[-1] if same else catalog.read(connection))
-    return _Run(snapshots, frozenset(skipped), path, None)
+        if statement.fills:
+            fills[statement.index] = _filled(connection, statement.fills, snapshots[-2], snapshots[-1])
+    return ended(None)
+
+
+def _filled(
+    connection: psycopg.Connection[Any], columns: frozenset[str], before: Snapshot, after: Snapshot
+) -> tuple[tuple[Key, str], ...]:
+    """What a step's new columns were filled with; nothing where the server does not know it of each.
+
+    A column that was there before, under the same name, may have been filled by another statement.
+    """
+    wanted = {f"column {quoted(column)}" for column in columns}
+    new = sorted(key for key in after.keys() - before.keys() if key[1] in wanted)
+    known = catalog.read_filled(connection, {obj for obj, _ in new})
+    complete = {prop for _, prop in new} == wanted and all(key in known for key in new)
+    return tuple((key, known[key]) for key in new) if complete else ()
 
 
 def _search_path(connection: psycopg.Connection[Any]) -> tuple[str, ...]:
@@ -131,7 +143,15 @@ def _replay(parsed: Sequence[Parsed], checksum: str, way: _Run, skipped_base: tu
         makes, needs = asked[statement.index - 1] if statement.index <= len(asked) else (frozenset(), frozenset())
         statements.append(
             Statement(
-                statement.index, statement.sql, visibility, why, statement.atomic, statement.conditional, makes, needs
+                statement.index,
+                statement.sql,
+                visibility,
+                why,
+                statement.atomic,
+                statement.conditional,
+                makes,
+                needs,
+                way.fills.get(statement.index, ()),
             )
         )
     first = {obj for obj, prop in snapshots[0] if prop == "exists"}

@@ -40,6 +40,8 @@ _SENTENCES = {
     Verdict.UNDECIDABLE: "may be in the database: the schema alone can't tell",
     Verdict.IN_PROGRESS: "may still be running",
 }
+#: What a refusal is called that passes by itself, or that somebody asked for; any other is BLOCKED.
+_STOPS = {Exit.BUSY: "BUSY", Exit.INTERRUPTED: "STOPPED"}
 _GOOD = (Verdict.APPLIED, Verdict.NOT_APPLIED)
 #: Width of what is no terminal, a log above all: wide enough for names and types to stay whole.
 _LOG_WIDTH = 400
@@ -232,7 +234,7 @@ class Terminal:
 
     def refusal(self, state: State, refusal: Refusal) -> None:
         """Where it stopped, what is true, and what to do."""
-        word = "BUSY" if refusal.exit is Exit.BUSY else "BLOCKED"
+        word = _STOPS.get(refusal.exit, "BLOCKED")
         self._print(f"\n[bold red]{word}[/] in {state} [dim]({refusal.code})[/]")
         self._print(f"  {escape(refusal.fact)}")
         self._print(f"  [bold]What to do:[/] {escape(refusal.remedy)}", whole=True)

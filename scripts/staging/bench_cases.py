@@ -123,13 +123,42 @@ class Checkout:
         return edited
 
 
-def investigate(server: Server, case: Case, checkout: Checkout, workshop: Workshop) -> Evidence:
+class Targets:
+    """Open sessions on staged databases: several cases are looked at in the same one, and connecting costs as much.
+
+    Statements stay prepared in them. The tool's own sessions prepare nothing, since a pooler may be in between; what
+    they read is the same.
+    """
+
+    def __init__(self, server: Server) -> None:
+        """Opens nothing yet."""
+        self._server = server
+        self._open: dict[str, Target] = {}
+
+    def on(self, database: str) -> Target:
+        """The database as a target."""
+        target = self._open.get(database)
+        if target is None:
+            target = self._open[database] = Target(parse(self._server.url(database)), "the bench")
+            target.reading().execute("SET plan_cache_mode = force_generic_plan")
+            target.reading().prepare_threshold = 0
+        return target
+
+    def leave(self, database: str) -> None:
+        """Ends the session on a database."""
+        target = self._open.pop(database, None)
+        if target is not None:
+            target.close()
+
+    def close(self) -> None:
+        """Ends all."""
+        for database in list(self._open):
+            self.leave(database)
+
+
+def investigate(target: Target, case: Case, checkout: Checkout, workshop: Workshop) -> Evidence:
     """The evidence on a staged failure."""
-    target = Target(parse(server.url(case.database)), "the bench")
-    try:
-        return Investigator(target, checkout.scripts(case), workshop).classify(case.source.name).evidence
-    finally:
-        target.close()
+    return Investigator(target, checkout.scripts(case), workshop).classify(case.source.name).evidence
 
 
 def judge(case: Case, evidence: Evidence) -> str:
@@ -163,7 +192,7 @@ def by_simpler_rules(case: Case) -> dict[str, str]:
     return {rule: answer_of(case, decision) for rule, decision in zip(RULES[1:], (table, text, ledger), strict=True)}
 
 
-def record(server: Server, history: str, case: Case, checkout: Checkout, workshop: Workshop) -> Record:
+def record(targets: Targets, history: str, case: Case, checkout: Checkout, workshop: Workshop) -> Record:
     """A case, investigated; whatever goes wrong is an answer too."""
     began = time.perf_counter()
     made = Record(
@@ -180,7 +209,7 @@ def record(server: Server, history: str, case: Case, checkout: Checkout, worksho
         seconds=0.0,
     )
     try:
-        evidence = investigate(server, case, checkout, workshop)
+        evidence = investigate(targets.on(case.database), case, checkout, workshop)
     except Exception as error:  # noqa: BLE001 - a crash is counted, whatever it is
         made.reasons = [f"{type(error).__name__}: {error}", *traceback.format_exc().splitlines()[-12:]]
         made.rules = dict.fromkeys(RULES, "crashed")

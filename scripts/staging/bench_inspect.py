@@ -93,9 +93,13 @@ def _kilobytes(path: str, word: str) -> int:
 
 def _tree(pid: int) -> Iterator[int]:
     yield pid
-    for thread in Path(f"/proc/{pid}/task").glob("*/children"):
+    try:
+        threads = list(Path(f"/proc/{pid}/task").iterdir())
+    except OSError:
+        return  # it ended in between
+    for thread in threads:
         try:
-            children = thread.read_text().split()
+            children = (thread / "children").read_text().split()
         except OSError:
             continue
         for child in children:

@@ -28,8 +28,9 @@ def lines(records: Sequence[Record], remarks: Sequence[str], megabytes: int, sec
     )
     times = sorted(each.seconds for each in records)
     yield (
-        f"a verdict took {statistics.median(times):.3f} s (median), {times[int(len(times) * 0.95)]:.3f} s (95th"
-        f" percentile); peak memory of a process {megabytes} MB; all of it {seconds:.0f} s"
+        f"a verdict took, in an open session, {statistics.median(times):.3f} s (median),"
+        f" {times[int(len(times) * 0.95)]:.3f} s (95th percentile);"
+        f" peak memory of a process {megabytes} MB; all of it {seconds:.0f} s"
     )
     yield ""
     rules = (

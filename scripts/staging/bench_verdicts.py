@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from recovery.replay import scratch
-from staging.bench_cases import Bench, Checkout, Record, record
+from staging.bench_cases import Bench, Checkout, Record, Targets, record
 from staging.bench_summary import lines
 from staging.cache import fetch_package
 from staging.failures import SETTINGS, Stager
@@ -71,11 +71,12 @@ class Staging:
             sources: its migrations.
             root: an empty folder for its checkout.
         """
-        self._server = server
         self._name = name
         self._sources = sources
         self._checkout = Checkout(sources, commit_history(sources, root))
+        self._targets = Targets(server)
         self._stager = Stager(server, f"bench_{root.name}")
+        self._stager.leaving = self._targets.leave
         self._workshop = Bench(scratch.embedded, "public")
         self._workshop.trunk = tuple(source.name for source in sources)
         self._deployed = 0
@@ -86,7 +87,7 @@ class Staging:
             self._deploy_to(position)
             after = self._sources[position + 1] if position + 1 < len(self._sources) else None
             for case in failures(self._stager, self._sources[position], after, share):
-                yield record(self._server, self._name, case, self._checkout, self._workshop)
+                yield record(self._targets, self._name, case, self._checkout, self._workshop)
             yield from self._deploy_to(position + 1)
 
     def _deploy_to(self, position: int) -> list[str]:
@@ -100,6 +101,7 @@ class Staging:
 
     def close(self) -> None:
         """Ends what it started."""
+        self._targets.close()
         self._stager.close()
         self._workshop.close()
 

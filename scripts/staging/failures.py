@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import re
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -109,6 +109,8 @@ class Stager:
         self._schema: dict[tuple[str, str], str] | None = None
         self._sessions: dict[str, psycopg.Connection[Any]] = {}
         self._doomed: list[str] = []
+        #: Called with a database to which nobody may be connected any more: it is about to be copied or dropped.
+        self.leaving: Callable[[str], None] = lambda _: None
         with server.connect() as connection:
             self._strategy = " STRATEGY FILE_COPY" if connection.info.server_version >= _STRATEGY else ""
             connection.execute(
@@ -136,6 +138,7 @@ class Stager:
                 connection.execute(f"DROP DATABASE {self._doomed.pop(0)} WITH (FORCE)".encode())
 
     def _leave(self, database: str) -> None:
+        self.leaving(database)
         session = self._sessions.pop(database, None)
         if session is not None:
             session.close()

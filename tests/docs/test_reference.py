@@ -9,7 +9,8 @@ import documents
 import msgspec
 import pytest
 
-from recovery import config
+import recovery
+from recovery import Recovery, config, events
 from recovery.preflight import NAMES
 from recovery.report import terminal
 from states.answers import Exit
@@ -44,7 +45,7 @@ def codes() -> set[str]:
             continue
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         first = node.args[0]
-        if name in ("AssertionError", "ValueError", "ImpossibleMoveError") or not re.fullmatch(
+        if name in ("AssertionError", "AttributeError", "ValueError", "ImpossibleMoveError") or not re.fullmatch(
             r"Refusal|\w+Error", name
         ):
             continue
@@ -121,6 +122,20 @@ def test_settings_that_are_shown_are_accepted(tmp_path: Path) -> None:
         file = tmp_path / f"{number}.toml"
         file.write_text(block)
         assert config.load(file, tmp_path).production == config.Production("db.example.com", "app")
+
+
+def test_every_public_name_is_documented() -> None:
+    """docs/reference/python.md has a row for each name of `recovery.__all__`, each of Recovery's, and each event."""
+    text = (DOCS / "reference" / "python.md").read_text()
+    names, _, rest = text.partition("\n## `Recovery`")
+    methods, _, rest = rest.partition("\n## Events")
+    told = rest.partition("\n## ")[0]
+    row = re.compile(r"^\| (`.*?`) \|", re.MULTILINE)
+    assert sorted(name.strip("`") for name in row.findall(names)) == sorted(recovery.__all__)
+    public = {name for name in vars(Recovery) if not name.startswith("_")}
+    assert {re.split(r"\W", name.strip("`"))[0] for name in row.findall(methods)} == public
+    tags = {each.__struct_config__.tag for each in events.Event.__subclasses__()}
+    assert {tag.strip("`") for names in row.findall(told) for tag in names.split(", ")} == tags
 
 
 def anchors(path: Path) -> set[str]:

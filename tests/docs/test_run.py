@@ -6,6 +6,8 @@ A block of ```console is run if the line before it is a comment:
     <!-- run: same -->              the project as the block before left it
     <!-- run: checkout -->          this checkout
     <!-- run: exists, exit 3 -->    the block's last command exits with 3; all others exit with 0
+    <!-- file: NAME -->             instead: the block is written there, in the project of the next block that is run;
+                                    without a block behind it, the last one of that name is
 
 Lines that start with `$ ` are the commands. The others are what the command above them prints: each stands in the
 output, in this order, whatever the number of spaces. `…` stands for anything: alone for any lines, within a line
@@ -33,7 +35,9 @@ from states.verdict import Verdict
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-BLOCK = re.compile(r"^<!-- run: (\w+)(?:, exit (\d+))? -->\n```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(
+    r"^<!-- (?:run: (\w+)(?:, exit (\d+))?|file: ([\w.]+)) -->\n(?:```\w+\n(.*?)^```$)?", re.MULTILINE | re.DOTALL
+)
 
 #: `psql URL -c SQL`, for machines that have no psql.
 PSQL = """#!{python}
@@ -45,11 +49,12 @@ with psycopg.connect(sys.argv[1], autocommit=True) as connection:
 
 @dataclass(frozen=True)
 class Block:
-    """A block that is run: in which project, which exit code it ends with, and its text."""
+    """A block that is run: in which project, which exit code it ends with, its text, and files to write before."""
 
     where: str
     exit_code: int
     text: str
+    files: tuple[tuple[str, str], ...] = ()
 
     def commands(self) -> list[tuple[str, list[str]]]:
         """Each command, with the lines that it prints."""
@@ -64,7 +69,17 @@ class Block:
 
 def blocks(document: Path) -> list[Block]:
     """The blocks of a document that are run."""
-    return [Block(m[1], int(m[2] or 0), m[3]) for m in BLOCK.finditer(document.read_text())]
+    found: list[Block] = []
+    shown: dict[str, str] = {}
+    files: dict[str, str] = {}
+    for where, exit_code, name, text in BLOCK.findall(document.read_text()):
+        if name:
+            shown[name] = files[name] = text or shown[name]
+            continue
+        assert text, f"{document}: no block behind `run: {where}`"
+        found.append(Block(where, int(exit_code or 0), text, tuple(files.items())))
+        files = {}
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +134,8 @@ def test_commands_of_the_documents_do_what_they_say(
         if block.where != "checkout":
             assert incident is not None, f"{document}: nothing was staged before `run: {block.where}`"
             folder, environment = incident.project, environment | incident.environment()
+        for name, text in block.files:
+            (folder / name).write_text(text)
         commands = block.commands()
         for position, (command, expected) in enumerate(commands):
             path = (str(Path(sys.executable).parent), str(tools), environment["PATH"])
@@ -137,6 +154,25 @@ def test_commands_of_the_documents_do_what_they_say(
             assert ended.returncode == (block.exit_code if last else 0), f"$ {command}\n{ended.stdout}"
             absent = missing_line(ended.stdout, expected)
             assert absent is None, f"$ {command}\nprints no line\n{absent}\nin its place, but\n{ended.stdout}"
+
+
+def test_programs_of_the_documents_are_typed(tmp_path: Path) -> None:
+    """A type checker follows them into the library, finds nothing, and would find mistakes."""
+    programs = {text for d in DOCUMENTS for b in blocks(d) for name, text in b.files if name.endswith(".py")}
+    for number, text in enumerate(sorted(programs)):
+        (tmp_path / f"program{number}.py").write_text(text)
+    (tmp_path / "mistaken.py").write_text('from recovery import Recover, auto\n\nauto("aplied")\n')
+    checked = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", f"--cache-dir={ROOT / '.cache' / 'mypy'}", "."],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    found = re.findall(r"^([\w.]+):(\d+): error: .*\[([\w-]+)\]$", checked.stdout, re.MULTILINE)
+    assert len(programs) > 2
+    assert found == [("mistaken.py", "1", "attr-defined"), ("mistaken.py", "3", "arg-type")], checked.stdout
 
 
 def test_readme_leads_to_an_open_gate() -> None:

@@ -141,7 +141,7 @@ def test_the_token(tmp_path: Path) -> None:
     file.write_text(f"{TOKEN}\n")
     assert find_token("T", None, {"T": f" {TOKEN} "}).value == TOKEN
     assert find_token("T", file, {"T": "other"}).value == TOKEN
-    assert TOKEN not in repr(find_token("T", file))
+    assert TOKEN not in repr(find_token("T", file, {}))
     file.write_text(f"{TOKEN}\nand more")
     for variable, path in (("T", None), ("T", tmp_path / "none"), ("T", file)):
         with pytest.raises(UnreachableError) as caught:

@@ -1,12 +1,13 @@
 """From options, environment and settings to where the journal is."""
 
+import os
 from pathlib import Path
 
 import pytest
 
-from recovery.cli.session import Options, Session
 from recovery.config import FILE, JOURNAL_VARIABLE
 from recovery.errors import UsageError
+from recovery.session import Options, Session
 
 URL = "postgresql://u:hush@{}.example.com:5432/app"
 
@@ -14,7 +15,7 @@ URL = "postgresql://u:hush@{}.example.com:5432/app"
 def session(folder: Path, option: str | None = None, setting: str | None = None) -> Session:
     """A session in `folder`, with `--journal` and `[journal] url`."""
     (folder / FILE).write_text("" if setting is None else f"[journal]\nurl = '{setting}'\n")
-    return Session(Options(URL.format("production"), journal=option), cwd=folder)
+    return Session(Options(URL.format("production"), journal=option), folder, dict(os.environ))
 
 
 def test_the_journal_is_a_file_unless_something_names_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -153,3 +153,23 @@ def test_a_name_is_the_same_name_on_every_server(old: Production, before: str, s
     assert verdict(old.judge()) == NOT_APPLIED
     old.run(script)
     assert verdict(old.judge()) == APPLIED
+
+
+def test_a_database_without_an_encoding_is_read_as_text(
+    server: Server, scratch_server: ScratchServer, tmp_path: Path
+) -> None:
+    """E13: SQL_ASCII stores bytes, and a driver that is not told otherwise hands them out as such."""
+    workshop = Workshop(lambda: nullcontext(scratch_server), "public")
+    production = Production(server, tmp_path / "migrations", workshop)
+    with server.connect() as connection:
+        connection.execute(
+            f"CREATE DATABASE {production.database} ENCODING SQL_ASCII LOCALE 'C' TEMPLATE template0".encode()
+        )
+    production.run(LEDGER)
+    production.finished("20260101_first", "CREATE TABLE t (id int PRIMARY KEY, a int)")
+    production.failed("ALTER TABLE t ADD COLUMN \"größe\" text DEFAULT 'groß'")
+    assert verdict(production.judge()) == NOT_APPLIED
+    production.run("SET client_encoding = 'UTF8'; ALTER TABLE t ADD COLUMN \"größe\" text DEFAULT 'groß'")
+    assert verdict(production.judge()) == APPLIED
+    workshop.close()
+    server.drop_database(production.database)

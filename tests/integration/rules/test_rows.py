@@ -169,3 +169,53 @@ def test_schema_statements_that_write_none_are_not(production: Production, scrip
     production.failed(script)
     production.run(script)
     assert verdict(production.judge()) == APPLIED
+
+
+#: Rows that a new column's default fills, as scripts and people write it.
+FILLED = [
+    "ALTER TABLE t ADD b int DEFAULT 5",
+    "ALTER TABLE t ADD b int NOT NULL DEFAULT 5; ALTER TABLE t ALTER b DROP DEFAULT",
+    "ALTER TABLE t ADD b int DEFAULT 5, ADD c text[] DEFAULT ARRAY[]::text[]; ALTER TABLE t ALTER b SET DEFAULT 6",
+]
+
+
+@pytest.mark.parametrize("script", FILLED)
+def test_a_column_that_was_added_with_its_default_has_filled_rows(production: Production, script: str) -> None:
+    """E5: PostgreSQL keeps what it was added with; a rewrite of the table forgets that, and a person is asked again."""
+    production.failed(script)
+    production.run(script)
+    evidence = production.judge()
+    assert verdict(evidence) == APPLIED
+    assert "PostgreSQL keeps" in evidence.statements[0].proof
+    production.run("VACUUM FULL t")
+    again = production.judge()
+    assert verdict(again) == UNDECIDABLE
+    assert again.evidence_digest != evidence.evidence_digest
+
+
+@pytest.mark.parametrize(
+    ("script", "otherwise"),
+    [
+        ("ALTER TABLE t ADD b int DEFAULT 5", "ALTER TABLE t ADD b int DEFAULT 4; ALTER TABLE t ALTER b SET DEFAULT 5"),
+        (
+            "ALTER TABLE t ADD b int DEFAULT 5, ADD c int DEFAULT 6",
+            "ALTER TABLE t ADD b int DEFAULT 5, ADD c int; ALTER TABLE t ALTER c SET DEFAULT 6",
+        ),
+        (
+            "ALTER TABLE t ADD b int DEFAULT 5, ALTER a TYPE text USING a || ' items'",
+            "ALTER TABLE t ADD b int DEFAULT 5; ALTER TABLE t ALTER a TYPE text",
+        ),
+    ],
+)
+def test_rows_that_were_filled_otherwise_stay_open(production: Production, script: str, otherwise: str) -> None:
+    """E5: another value, another column, or rows that the same statement computes."""
+    production.failed(script)
+    production.run(otherwise)
+    assert verdict(production.judge()) == UNDECIDABLE
+
+
+def test_a_column_that_was_filled_before_the_script_proves_nothing_about_it(production: Production) -> None:
+    """E5, E6: dropped and added anew it looks as before, and running that a second time would wipe it."""
+    production.before("ALTER TABLE t ADD b int DEFAULT 5")
+    production.failed("ALTER TABLE t DROP b, ADD b int DEFAULT 5")
+    assert verdict(production.judge()) == UNDECIDABLE

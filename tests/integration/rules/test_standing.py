@@ -2,7 +2,16 @@
 
 import pytest
 
-from tests.integration.rules.production import APPLIED, NOT_APPLIED, PARTIAL, UNDECIDABLE, Production, verdict
+from states.verdict import Decision
+from tests.integration.rules.production import (
+    APPLIED,
+    DRIFTED,
+    NOT_APPLIED,
+    PARTIAL,
+    UNDECIDABLE,
+    Production,
+    verdict,
+)
 
 #: A conditional script that has nothing to do in the scratch database, and what production has instead.
 #: First what was there before.
@@ -51,6 +60,57 @@ CONDITIONAL = [
         id="enum value",
     ),
 ]
+
+
+FUNCTION = "CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'"
+REPLACED = [
+    pytest.param(
+        "DROP TRIGGER IF EXISTS x ON t",
+        "CREATE TRIGGER x BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION touch()",
+        "CREATE TRIGGER x AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION touch()",
+        id="trigger",
+    ),
+    pytest.param(
+        'DROP POLICY IF EXISTS "own rows" ON t',
+        'CREATE POLICY "own rows" ON t FOR SELECT USING (a > 0)',
+        'CREATE POLICY "own rows" ON t FOR SELECT USING (true)',
+        id="policy",
+    ),
+    pytest.param(
+        "DROP RULE IF EXISTS x ON t",
+        "CREATE RULE x AS ON DELETE TO t DO INSTEAD NOTHING",
+        "CREATE RULE x AS ON UPDATE TO t DO INSTEAD NOTHING",
+        id="rule",
+    ),
+]
+
+
+@pytest.mark.parametrize(("dropped", "made", "otherwise"), REPLACED)
+def test_what_is_dropped_of_a_table_is_compared_with_it(
+    production: Production, dropped: str, made: str, otherwise: str
+) -> None:
+    """E9: a trigger, policy or rule that a script drops first, if it is there, is seen in its table."""
+    production.before(FUNCTION)
+    production.failed(f"{dropped}; {made};")
+    assert verdict(production.judge()) == NOT_APPLIED
+    production.run(made)
+    assert verdict(production.judge()) == APPLIED
+    production.run(f"{dropped}; {otherwise}")
+    assert verdict(production.judge()) == DRIFTED
+
+
+@pytest.mark.parametrize(("dropped", "otherwise"), [(p.values[0], p.values[2]) for p in REPLACED])
+def test_what_only_production_has_of_a_table_is_no_nothing(
+    production: Production, dropped: str, otherwise: str
+) -> None:
+    """E9: the drop was skipped in the scratch database; where production has such a one, it had work to do."""
+    production.before(FUNCTION)
+    production.failed(f"CREATE TABLE z (id int); {dropped};")
+    assert verdict(production.judge()) == NOT_APPLIED
+    production.run("CREATE TABLE z (id int)")
+    assert verdict(production.judge()) == APPLIED
+    production.run(otherwise)
+    assert production.judge().decision is Decision.OPERATOR
 
 
 @pytest.mark.parametrize(("before", "conditional", "otherwise"), CONDITIONAL)

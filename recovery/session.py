@@ -1,8 +1,7 @@
-"""What the commands share: from options to a target, a project, a journal and a scratch server."""
+"""From options and settings to a target, a project, a journal and a scratch server."""
 
 import contextlib
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -30,10 +29,26 @@ from recovery.restore_point import dump, neon_branch
 from recovery.target import Target
 from states.facts import Check
 
+#: Asks a person for the name of the production database; None where nobody can be asked.
+AskName = Callable[[], str | None]
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What every command that looks at a database takes; names are those of the command line."""
+    """What one call says over the settings; None leaves it to them. Names are those of the command line.
+
+    Attributes:
+        database_url: the target; None: `DIRECT_URL`, `DATABASE_URL`… from the environment or `.env`.
+        migrations: the migrations folder; None: the project's.
+        schema: schema.prisma or its folder; None: the project's.
+        config: `prisma-recovery.toml`; None: looked for from the project's folder upwards.
+        expect_host: the host that the target must have.
+        expect_database: the database that the target must be.
+        expect_commit: what must be checked out; `vercel`: what production runs there.
+        waive: checks of preflight to take on, each as `NAME=REASON`.
+        journal: `target`, or a PostgreSQL URL; None: as the environment or the settings say, else a file.
+        restore_point: neon, pg_dump or none.
+    """
 
     database_url: str | None = None
     migrations: Path | None = None
@@ -49,15 +64,18 @@ class Options:
 
 @dataclass(slots=True)
 class Session:
-    """One invocation of the command line.
+    """What is known of one target and its project before anything is opened.
 
     Attributes:
-        started: a scratch server that was started ahead; it is not ours to stop.
+        cwd: the folder that paths count from, and that the project and its settings are looked for from; absolute.
+        environ: environment variables; the process's own are not looked at.
+        started: a scratch server that was started ahead; None: each workshop starts one.
     """
 
     options: Options
+    cwd: Path
+    environ: Mapping[str, str]
     started: Embedded | None = None
-    cwd: Path = field(default_factory=Path.cwd)
     config: Config = field(init=False)
     _project: Project | None = field(init=False, default=None)
 
@@ -81,8 +99,8 @@ class Session:
         return self.project().migrations
 
     def store(self) -> Store:
-        """Where the journal is kept: as the command line says, else the environment, else the settings, else here."""
-        where = self.options.journal or os.environ.get(JOURNAL_VARIABLE) or self.config.journal.url
+        """Where the journal is kept: as the options say, else the environment, else the settings, else here."""
+        where = self.options.journal or self.environ.get(JOURNAL_VARIABLE) or self.config.journal.url
         if not where:
             return FileStore(self.home())
         if where == TARGET:
@@ -119,7 +137,7 @@ class Session:
         return tuple(checks)
 
     def restore_point(self, target: Target) -> MakeRestorePoint | None:
-        """What makes the restore point that the command line or the settings ask for; None for none.
+        """What makes the restore point that the options or the settings ask for; None for none.
 
         Raises:
             UsageError: `usage.restore_point`.
@@ -152,7 +170,7 @@ class Session:
     def _api(self, name: str, settings: Neon | Vercel) -> Api:
         path, file = self.config.path, settings.token_file
         where = None if file is None else (self.cwd if path is None else path.parent) / file
-        return Api(name, settings.api_url, find_token(settings.token_env, where))
+        return Api(name, settings.api_url, find_token(settings.token_env, where, self.environ))
 
     def _head(self) -> str | None:
         repository = Repository.find(self.folder())
@@ -163,7 +181,7 @@ class Session:
 
     def environment(self) -> dict[str, str]:
         """What commands that we start inherit: all but the journal's URL, which is none of their business."""
-        return {key: value for key, value in os.environ.items() if key != JOURNAL_VARIABLE}
+        return {key: value for key, value in self.environ.items() if key != JOURNAL_VARIABLE}
 
     def home(self) -> Path:
         """The folder of the project that the journal's file is in: its root, or where there is none, this one."""
@@ -177,14 +195,14 @@ class Session:
         known: Project | None = None
         with contextlib.suppress(UsageError):
             known = self.project()
-        url, source = dotenv.find_url(self.options.database_url, os.environ, known)
+        url, source = dotenv.find_url(self.options.database_url, self.environ, known)
         return Target(parse(url), source)
 
-    def expectation(self, ask: Callable[[str], str | None]) -> Expectation:
+    def expectation(self, ask: AskName) -> Expectation:
         """What the target and the checkout have to be; `ask` is tried where nobody said which database."""
         host = self.options.expect_host or self.config.production.host
         database = self.options.expect_database or self.config.production.database
-        typed = None if host is not None and database is not None else ask("database")
+        typed = None if host is not None and database is not None else ask()
         return Expectation(
             host=host,
             database=database,
@@ -198,7 +216,8 @@ class Session:
         """The scratch server, starting while everything else goes on."""
         url = self.config.scratch.url
         if url is None:
-            workshop = Workshop(lambda: scratch.embedded(self.started), target.url.schema)
+            started, self.started = self.started, None  # the first workshop's, which ends it
+            workshop = Workshop(lambda: scratch.embedded(started), target.url.schema)
         else:
             conninfo, identifier = parse(url).conninfo, target.identity.system_identifier
             workshop = Workshop(lambda: scratch.at(conninfo, identifier), target.url.schema)

@@ -1,50 +1,40 @@
 """What may keep a step that must run once from being begun: that somebody else may have run it already."""
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from rich.console import Console
-from rich.markup import escape
-
-from recovery.cli.session import Session
 from recovery.config import Step
 from recovery.journal.open import FileStore, Store
 from recovery.pipeline import Doubt, begun, key
+from recovery.ports import Policy, Question
+from recovery.session import Session
 from states.answers import Refusal
 
-_WORD = "pipeline"
+_KIND = "pipeline"
 
 
-def doubt(session: Session, target: str, ask: Callable[[str], str] | None, console: Console) -> Doubt:
+def doubt(session: Session, target: str, policy: Policy) -> Doubt:
     """What keeps steps from being begun for the first time, as far as the journal knows (RULES F10).
 
-    A file knows only what was run from here, so a person or the settings must say that nobody else runs these steps;
-    `--yes` is no such word, since it agrees to what the evidence decides. A shared journal knows, but for what was run
-    from here before there was one.
+    A file knows only what was run from here, so a person or the settings must say that nobody else runs these steps. A
+    shared journal knows, but for what was run from here before there was one.
     """
     store = session.store()
     if store.shared:
         return lambda steps: _in_the_file(session, store, target, steps)
-    return lambda steps: _only_here(session, store, steps, ask, console)
+    return lambda steps: _only_here(store, steps, policy)
 
 
-def _only_here(
-    session: Session, store: Store, steps: Sequence[Step], ask: Callable[[str], str] | None, console: Console
-) -> Refusal | None:
-    if _WORD in session.config.auto:
-        return None
+def _only_here(store: Store, steps: Sequence[Step], policy: Policy) -> Refusal | None:
     names = ", ".join(step.name for step in steps)
-    if ask is not None:
-        console.print(f"\n  [bold]About to run, once:[/] {escape(names)}", highlight=False, soft_wrap=True)
-        console.print("  The journal is a file here: whether another machine has run it is not known.", highlight=False)
-        if ask(f"  Type “{_WORD}” to go on, anything else to stop: ").strip() == _WORD:
-            return None
+    if policy.consents(Question(_KIND, None, names)):
+        return None
     return Refusal(
         "pipeline.needs_shared_journal",
         f"Not idempotent: {names}. Whether another machine has run it is not known, since the journal {store} is a "
         "file. No step was run.",
         "Keep the journal where every machine sees it (--journal target); or run in a terminal, and type that nobody "
-        f'else has run it; or, where only this machine ever does, add "{_WORD}" to auto in prisma-recovery.toml.',
+        f'else has run it; or, where only this machine ever does, add "{_KIND}" to auto in prisma-recovery.toml.',
     )
 
 

@@ -1,0 +1,43 @@
+"""One look at a target: what is in its ledger and folder, the evidence on what failed, and the checks."""
+
+from dataclasses import dataclass
+
+from recovery.pending import Compared
+from recovery.report.document import InspectDocument, TargetDocument, document
+from recovery.target import Identity
+from recovery.world import Observer
+from states.facts import Check, History
+from states.inspection import InspectFacts
+from states.verdict import Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What one look found.
+
+    Attributes:
+        failed: the evidence on each migration that failed, or that a deploy would run again.
+        compared: what is pending beside production; looked at where none failed.
+    """
+
+    identity: Identity
+    history: History
+    failed: tuple[Evidence, ...]
+    checks: tuple[Check, ...]
+    compared: Compared
+
+    def document(self) -> InspectDocument:
+        """The same as `inspect --json` has it."""
+        who = self.identity
+        target = TargetDocument(who.host, who.database, who.schema, who.server_version)
+        return document(target, self.history, self.failed, self.checks, self.compared)
+
+
+def overview(observer: Observer) -> Overview:
+    """Looks, and changes nothing. A check that is refused stops nothing."""
+    inspected = observer.inspect()
+    checks = observer.checks()
+    names = InspectFacts(inspected.history).unsettled
+    failed = tuple(observer.classify(name).evidence for name in names)
+    compared = Compared() if failed or not inspected.history.pending else observer.compare(inspected)
+    return Overview(observer.target.identity, inspected.history, failed, checks, compared)
