@@ -74,6 +74,21 @@ def test_what_a_dead_command_has_left_in_the_server_is_waited_for(worker: Worker
     check(production, worker.expected("exists"))
 
 
+def test_a_command_is_not_over_while_its_session_is_at_work(worker: Worker, production: Production) -> None:
+    """RULES F5: Prisma is killed, and what it began goes on in the server. Nothing is concluded from what is seen then."""
+    with production.gate("marked applied") as reached:
+        process = production.start()
+        reached()
+        production.kill_command()
+        done = process.end()
+        assert done.code == 5, done.said
+        assert "effect.running" in done.said
+        assert [event.kind for event in production.events()][-2] == "effect.intended"
+    eventually(production.alone, "the end of its session")
+    finish(production)
+    check(production, worker.expected("exists"))
+
+
 def test_a_harness_that_sees_nothing_would_be_of_no_use(worker: Worker, production: Production) -> None:
     """What is held against the end finds a script that ran twice, and a mark that nobody announced."""
     finish(production)
