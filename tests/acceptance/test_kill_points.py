@@ -58,7 +58,7 @@ def test_every_append_and_every_command_is_among_the_points() -> None:
 
 def test_what_a_dead_command_has_left_in_the_server_is_waited_for(worker: Worker, production: Production) -> None:
     """RULES F5: its session is at work between the two writes of a mark. Nothing is decided before it is gone."""
-    with production.gate("marked applied") as reached:
+    with production.barrier("marked applied") as reached:
         process = production.start()
         reached()
         process.kill()
@@ -76,7 +76,7 @@ def test_what_a_dead_command_has_left_in_the_server_is_waited_for(worker: Worker
 
 def test_a_command_is_not_over_while_its_session_is_at_work(worker: Worker, production: Production) -> None:
     """RULES F5: Prisma is killed, and what it began goes on in the server. Nothing is concluded from what is seen then."""
-    with production.gate("marked applied") as reached:
+    with production.barrier("marked applied") as reached:
         process = production.start()
         reached()
         production.kill_command()

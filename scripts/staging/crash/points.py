@@ -82,10 +82,10 @@ OTHERS = {
 }
 _COMMANDS = (("exists", "mark_applied"), ("exists", "deploy"), ("absent", "mark_rolled_back"), ("approved", "deploy"))
 #: Where a Prisma command stands still: before that write to the ledger, or inside a script, before it makes an index.
-Gate = Literal["rolled back", "marked applied", "begun", "index", "counted", "finished"]
+Barrier = Literal["rolled back", "marked applied", "begun", "index", "counted", "finished"]
 #: Who is killed there. What the server was told to do it finishes by itself, unless the session is ended too.
 Victim = Literal["the recovery", "Prisma", "Prisma and its session", "both", "both and the session"]
-_VICTIMS: dict[Gate, tuple[Victim, ...]] = {
+_VICTIMS: dict[Barrier, tuple[Victim, ...]] = {
     "rolled back": ("the recovery", "both and the session"),
     "marked applied": ("the recovery", "Prisma", "Prisma and its session", "both", "both and the session"),
     "begun": ("the recovery", "both and the session"),
@@ -152,10 +152,10 @@ def _instants() -> Iterator[Point]:
 
 def _incidents() -> Iterator[Point]:
     """What else can happen to it, to Prisma and to the server."""
-    for gate, victims in _VICTIMS.items():
+    for barrier, victims in _VICTIMS.items():
         for victim in victims:
-            happen = functools.partial(_at_gate, gate, victim)
-            yield Point("within a command", f"exists: {victim}, before {gate}", "exists", happen)
+            happen = functools.partial(_at_barrier, barrier, victim)
+            yield Point("within a command", f"exists: {victim}, before {barrier}", "exists", happen)
     for instant in _SERVER:
         yield Point("server down", f"exists: server down {instant}", "exists", functools.partial(_server_down, instant))
     yield Point("server down", "exists: server down within a script", "exists", _server_down_in_script)
@@ -176,8 +176,8 @@ def _killed(instants: tuple[str, ...], fate: Fate, production: Production) -> No
         production.start(at=instant, fate=fate).end().must(-signal.SIGKILL)
 
 
-def _at_gate(gate: Gate, victim: Victim, production: Production) -> None:
-    with production.gate(gate) as reached:
+def _at_barrier(barrier: Barrier, victim: Victim, production: Production) -> None:
+    with production.barrier(barrier) as reached:
         process = production.start()
         reached()
         if not victim.startswith("Prisma"):
@@ -199,7 +199,7 @@ def _server_down(instant: str, production: Production) -> None:
 
 
 def _server_down_in_script(production: Production) -> None:
-    with production.gate("index") as reached:
+    with production.barrier("index") as reached:
         process = production.start()
         reached()
         production.crash_server()

@@ -31,8 +31,8 @@ SECONDS = 120.0
 OURS = "application_name LIKE 'prisma-recovery%'"
 EFFECT = "application_name LIKE 'prisma-recovery effect%'"
 LOCK = "application_name = 'prisma-recovery lock'"
-#: First key of the advisory locks that are gates; see witness.sql.
-_GATES = 7
+#: First key of the advisory locks that are barriers; see witness.sql.
+_BARRIERS = 7
 
 
 class BrokenError(Exception):
@@ -192,14 +192,14 @@ class Production:
         return self.sql(f"SELECT FROM pg_stat_activity WHERE datname = current_database() AND {OURS}") == []
 
     @contextlib.contextmanager
-    def gate(self, name: str) -> Iterator[Callable[[], None]]:
-        """Closed until the block ends; gives what waits until a command stands before it."""
+    def barrier(self, name: str) -> Iterator[Callable[[], None]]:
+        """Down until the block ends; gives what waits until a command stands before it."""
         with contextlib.closing(self.connect()) as connection:
-            connection.execute("SELECT pg_advisory_lock(%s, hashtext(%s))", (_GATES, name))
+            connection.execute("SELECT pg_advisory_lock(%s, hashtext(%s))", (_BARRIERS, name))
             waiting = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND classid = %s"
 
             def reached() -> None:
-                eventually(lambda: connection.execute(waiting, (_GATES,)).rowcount == 1, f"gate {name}")
+                eventually(lambda: connection.execute(waiting, (_BARRIERS,)).rowcount == 1, f"barrier {name}")
 
             yield reached
 

@@ -21,10 +21,6 @@ if TYPE_CHECKING:
 #: Runs within which a recovery has to come to its end, a person's decisions included.
 RUNS = 6
 _WRITES = "SELECT at, by_whom, what, migration, attempt FROM staging.writes ORDER BY number"
-_BUSY = (
-    "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database()"
-    " AND application_name LIKE 'prisma-recovery%'"
-)
 
 
 def world(production: Production) -> dict[str, Any]:
@@ -55,11 +51,11 @@ def finish(production: Production) -> None:
         BrokenError: another exit code, or no end.
     """
     for _ in range(RUNS):
-        busy = production.sql(_BUSY) == [(True,)]
+        alone = production.alone()
         done = production.run()
         if done.code == 0:
             return
-        if done.code == 5 and busy:  # noqa: PLR2004 - as the documentation has it
+        if done.code == 5 and not alone:  # noqa: PLR2004 - as the documentation has it
             eventually(production.alone, "the end of what the dead one left at work")
         elif not (done.code == 3 and decide(production, done)):  # noqa: PLR2004 - as the documentation has it
             raise BrokenError(f"run again, it ends with {done.code}:\n{done.said}")

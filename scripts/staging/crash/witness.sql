@@ -1,4 +1,4 @@
--- A witness of every write to the ledger, and gates at which a Prisma command of ours can be made to wait in the middle.
+-- A witness of every write to the ledger, and barriers at which a Prisma command of ours can be made to wait in the middle.
 CREATE SCHEMA staging;
 
 CREATE TABLE staging.writes (
@@ -10,8 +10,8 @@ CREATE TABLE staging.writes (
     attempt TEXT NOT NULL
 );
 
--- A gate is closed while somebody holds the advisory lock of its name.
-CREATE FUNCTION staging.gate(name TEXT) RETURNS VOID LANGUAGE plpgsql AS $$
+-- A barrier is down while somebody holds the advisory lock of its name.
+CREATE FUNCTION staging.barrier(name TEXT) RETURNS VOID LANGUAGE plpgsql AS $$
 BEGIN
     IF current_setting('application_name') LIKE 'prisma-recovery effect%' THEN
         PERFORM pg_advisory_xact_lock_shared(7, hashtext(name));
@@ -29,7 +29,7 @@ DECLARE
         ELSE 'logged'
     END;
 BEGIN
-    PERFORM staging.gate(what);
+    PERFORM staging.barrier(what);
     INSERT INTO staging.writes (what, migration, attempt) VALUES (what, NEW.migration_name, NEW.id);
     RETURN NEW;
 END $$;
@@ -39,7 +39,7 @@ CREATE TRIGGER staging_ledger BEFORE INSERT OR UPDATE ON "_prisma_migrations"
 
 CREATE FUNCTION staging.script() RETURNS EVENT_TRIGGER LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM staging.gate('index');
+    PERFORM staging.barrier('index');
     -- Where there is no such sequence this is NULL. A sequence counts on through the rollback.
     IF nextval(to_regclass('staging.failing')) = 1 THEN
         RAISE EXCEPTION 'deadlock detected' USING ERRCODE = '40P01';
