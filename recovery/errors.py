@@ -21,6 +21,11 @@ class RecoveryError(Exception):
         self.fact = fact
         self.remedy = remedy
 
+    @property
+    def shown(self) -> str:
+        """The error as the command line shows it."""
+        return f"prisma-recovery: {self.fact}\n  What to do: {self.remedy}\n  ({self.code})"
+
     def refusal(self) -> Refusal:
         """The same facts as a refusal, for a recovery that was already under way."""
         return Refusal(self.code, self.fact, self.remedy, self.exit)
@@ -33,9 +38,15 @@ class UsageError(RecoveryError):
 
 
 class PreflightError(RecoveryError):
-    """The target is not one this tool may work on. Nothing was changed."""
+    """The target is not one that this may work on. Nothing was changed."""
 
     exit = Exit.PREFLIGHT
+
+
+class ConsentError(RecoveryError):
+    """Nobody agreed to a change. Nothing was changed."""
+
+    exit = Exit.BLOCKED
 
 
 class BusyError(RecoveryError):

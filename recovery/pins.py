@@ -48,6 +48,21 @@ def pinned(store: Store, url: DatabaseUrl) -> Pin | None:
     return last
 
 
+def confirmed(store: Store) -> tuple[str, ...]:
+    """The URLs, without passwords, of all targets whose identity was ever confirmed. Makes nothing.
+
+    Raises:
+        JournalError, UnreachableError: the journal can't be read.
+    """
+    found: dict[str, None] = {}
+    for _, _, events in store.everything():
+        url = next((event.payload.get("target", "") for event in events if event.kind == Kind.STARTED), "")
+        checked = (event.payload.get("target.identity", {}) for event in events if event.kind == Kind.CHECKED)
+        if url and any(check.get("outcome") in _CONFIRMED for check in checked):
+            found[url] = None
+    return tuple(found)
+
+
 def _place(url: str) -> str:
     """Host, port, database and schema, without the user: another role is no other database."""
     return url.partition("://")[2].rpartition("@")[2]

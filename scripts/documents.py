@@ -19,7 +19,7 @@ from recovery.report.document import InspectDocument
 from states.table import EDGES, PATH, State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
@@ -45,11 +45,19 @@ def commands() -> str:
     """Every command with every option, as the command line itself declares them."""
     group: Any = typer.main.get_command(app)
     parts = []
-    for name, command in group.commands.items():
+    for name, command in _visible(group.commands):
         parts += [f"## `{name}`", "", _one_line(command.help), ""]
         rows = [row for parameter in command.params if (row := _row(parameter))]
         parts += ["| option | meaning |", "|---|---|", *rows, ""]
     return "\n".join(parts).rstrip()
+
+
+def _visible(commands: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    """Each command with its whole name, a group before its own."""
+    for name, command in commands.items():
+        if not command.hidden:
+            yield f"{before}{name}", command
+            yield from _visible(getattr(command, "commands", {}), f"{before}{name} ")
 
 
 def _row(parameter: Any) -> str:  # noqa: ANN401 - typer's own types differ between its releases

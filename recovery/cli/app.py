@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from recovery import __version__
+from recovery.cli.extras import register
 
 if TYPE_CHECKING:
     from recovery.api import Recovery
@@ -74,7 +75,10 @@ def _errors_shown() -> Iterator[None]:
     try:
         yield
     except RecoveryError as error:
-        typer.echo(f"prisma-recovery: {error.fact}\n  What to do: {error.remedy}\n  ({error.code})", err=True)
+        from recovery.report import github
+
+        typer.echo(error.shown, err=True)
+        github.tell(error, sys.stderr)
         raise typer.Exit(int(error.exit)) from None
     except KeyboardInterrupt:
         typer.echo("\nInterrupted. Nothing is lost: `prisma-recovery run` goes on from what is true.", err=True)
@@ -308,3 +312,6 @@ def pipeline(
         )
         code = run_pipeline(_recovery(options), _asker(), repeat=repeat or (), done=done or ())
     raise typer.Exit(int(code))
+
+
+register(app, _errors_shown, _asker)

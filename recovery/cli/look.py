@@ -1,6 +1,10 @@
 """`inspect`: what is in the database, read only."""
 
+import os
+import sys
+
 from recovery.api import Recovery
+from recovery.report import github
 from recovery.report.document import encode
 from recovery.report.terminal import Terminal, console_of_output
 from states.answers import Exit
@@ -15,6 +19,8 @@ def look(recovery: Recovery, *, as_json: bool, exit_code: bool) -> Exit:
     """
     seen = recovery.look()
     identity, failed, checks, compared = seen.identity, seen.failed, seen.checks, seen.compared
+    if runner := github.of(os.environ, annotations=sys.stderr if as_json else sys.stdout):
+        runner.inspected(seen.history, checks, failed, compared)
     if as_json:
         print(encode(seen.document()))  # noqa: T201 - the command's output
     else:

@@ -8,6 +8,7 @@ from recovery.api import Recovery
 from recovery.cli.consent import Consent
 from recovery.policy import auto
 from recovery.prisma.cli import command_line
+from recovery.report import github
 from recovery.report.terminal import Terminal, console_of_output
 from states.answers import Exit
 
@@ -17,7 +18,7 @@ Ask = Callable[[str], str]
 def recover(recovery: Recovery, ask: Ask | None, *, yes: bool, pipeline: bool, verbose: bool) -> Exit:
     """Starts a recovery or goes on with the unfinished one, and with `pipeline` runs its steps."""
     console = console_of_output()
-    emit: events.Sink = Terminal(console)
+    emit: events.Sink = github.beside(Terminal(console))
     if verbose:
         from recovery.report.log import beside
 
@@ -30,7 +31,7 @@ def run_pipeline(recovery: Recovery, ask: Ask | None, *, repeat: Sequence[str], 
     """Runs what is left of the last run's pipeline, if the gate is still open."""
     console = console_of_output()
     consent = Consent(auto(*recovery.settings.auto), yes=False, ask=ask, console=console)
-    return recovery.pipeline(consent, Terminal(console), repeat=repeat, done=done).exit_code
+    return recovery.pipeline(consent, github.beside(Terminal(console)), repeat=repeat, done=done).exit_code
 
 
 def show_plan(recovery: Recovery) -> Exit:

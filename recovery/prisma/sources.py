@@ -64,6 +64,11 @@ def config_variables(text: str) -> tuple[str, ...]:
     )
 
 
+def every_variable(text: str) -> tuple[str, ...]:
+    """Every environment variable that a configuration file names, whatever for."""
+    return tuple(dict.fromkeys(match[match.lastgroup or 0] for match in _CONFIG_VARIABLE.finditer(text)))
+
+
 def schema_variables(text: str) -> tuple[str, ...]:
     """Environment variables that a schema file reads its URLs from."""
     return tuple(_SCHEMA_URL.findall(_LINE_COMMENT.sub("", text)))

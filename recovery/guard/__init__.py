@@ -1,0 +1,1 @@
+"""Keeping Prisma commands that must never meet production away from it."""

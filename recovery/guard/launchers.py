@@ -1,0 +1,137 @@
+"""What is known of the programs that start others: package managers, shells, and what sets variables. Pure."""
+
+import re
+
+from recovery.guard.around import Around
+
+#: Programs that set variables by `NAME=value` among their arguments; "" is none at all.
+ASSIGNING = frozenset({"", "env", "cross-env", "cross-env-shell", "sudo", "doas"})
+#: Programs that run scripts of package.json by name.
+RUNNERS = frozenset(
+    {
+        "npm", "pnpm", "yarn", "yarnpkg", "bun", "npm-run-all", "npm-run-all2", "run-s", "run-p", "concurrently",
+        "turbo", "nx", "lerna", "wireit", "nr", "ni",
+    }
+)  # fmt: skip
+#: Those that run one, and hand it all that stands behind its name.
+SINGLE = frozenset({"npm", "pnpm", "yarn", "yarnpkg", "bun"})
+#: Scripts that these words run too.
+LIFECYCLE = {
+    "t": ("test",),
+    "tst": ("test",),
+    **dict.fromkeys(("i", "install", "add", "ci", "in", "it", "rebuild"), ("install", "prepare", "prepublish")),
+    **dict.fromkeys(("pack", "publish"), ("prepare", "prepublishOnly", "prepack", "pack", "publish")),
+    "version": ("version",),
+    "restart": ("stop", "restart", "start"),
+}
+_BUN = frozenset({"bun", "bunx"})
+_DOTENV = frozenset({"dotenv", "dotenvx", "dotenv-cli", "env-cmd", "dotenv-flow"})
+_CLEARING = frozenset({"sudo", "doas"})
+#: Programs whose options have a meaning here.
+TOOLS = (
+    RUNNERS
+    | ASSIGNING
+    | _BUN
+    | _DOTENV
+    | {"npx", "pnpx", "node", "nodejs", "tsx", "ts-node", "deno", "nice", "timeout", "sh", "bash", "zsh", "dash", "ksh"}
+)
+#: Programs whose command's last words come from standard input.
+FROM_INPUT = frozenset({"xargs", "parallel"})
+#: Words that change nothing in the environment that we don't know of.
+KNOWN = (
+    TOOLS
+    | FROM_INPUT
+    | {
+        "exec",
+        "x",
+        "dlx",
+        "run",
+        "run-script",
+        "rum",
+        "urn",
+        "command",
+        "nohup",
+        "setsid",
+        "time",
+        "stdbuf",
+        "corepack",
+    }
+) - {""}
+
+_FOLDER = {
+    **dict.fromkeys(("npm", "npx"), frozenset({"--prefix", "-C"})),
+    **dict.fromkeys(("pnpm", "pnpx"), frozenset({"--dir", "-C", "--prefix"})),
+    **dict.fromkeys(("yarn", "bun", "bunx", "turbo"), frozenset({"--cwd"})),
+    "env": frozenset({"--chdir", "-C"}),
+}
+#: Options that choose a package of the workspace. A value behind them is left to be taken for a script.
+_WORKSPACE = frozenset(
+    {
+        "--workspace", "-w", "--filter", "-F", "--filter-prod", "--scope", "--projects", "--workspaces", "-ws", "-r",
+        "--recursive", "--workspace-root", "-A", "--all",
+    }
+)  # fmt: skip
+_PACKAGE = frozenset({"--package", "-p"})
+#: Options whose next word is their value, and says nothing.
+_VALUED = {
+    **dict.fromkeys(("npm", "npx", "pnpm", "pnpx", "yarn", "bun", "bunx"), _PACKAGE),
+    "nice": frozenset({"-n"}),
+    "timeout": frozenset({"-s", "-k", "--signal", "--kill-after"}),
+    **dict.fromkeys(("sudo", "doas"), frozenset({"-u", "-g", "-C", "--user", "--group"})),
+    "env": frozenset({"-u", "--unset"}),
+}
+
+
+def entering(name: str, around: Around) -> Around:
+    """What a program changes by itself."""
+    if name in _CLEARING:
+        return around.reading()
+    if name in _BUN:
+        return around.reading(".env.local", ".env.{NODE_ENV}", ".env.{NODE_ENV}.local")
+    if name in _DOTENV:
+        return around.reading(".env")
+    if name in ("yarn", "yarnpkg"):
+        return around.reading(".env.yarn")
+    return around
+
+
+def tool(name: str, before: str) -> str:
+    """Whose options stand behind the word `name`: its own, or those of the program before it."""
+    if name in ("exec", "x", "dlx"):  # no scripts are meant behind these
+        return "npx"
+    return name if name in TOOLS else before
+
+
+def is_package(word: str) -> bool:
+    """Whether an option's value is a package to install, and no command."""
+    return word in _PACKAGE
+
+
+def option(tool: str, word: str, following: str, around: Around) -> tuple[Around, bool]:
+    """What an option of `tool` changes, and whether the word behind it is its value."""
+    name, equals, value = word.partition("=")
+    apart = not equals
+    value = following if apart else value
+    if name in _FOLDER.get(tool, ()):
+        return around.within(value), apart
+    if tool in _DOTENV:
+        return _dotenv(name, value, around, apart=apart)
+    if re.fullmatch(r"--env-file(?:-if-exists)?", name):
+        return around.reading(value), apart
+    if tool == "env" and re.match(r"-(?:$|[iu]|-unset|-ignore)", name):
+        return around.reading(), apart and name in _VALUED["env"]
+    if name in _WORKSPACE and tool in RUNNERS | {"npx", "pnpx"}:
+        return around.within(None), False
+    return around, apart and name in _VALUED.get(tool, ())
+
+
+def _dotenv(name: str, value: str, around: Around, *, apart: bool) -> tuple[Around, bool]:
+    if name in ("-e", "-f", "--file", "--env-file", "--path", "--env"):
+        return around.reading(*re.split(r"[,\s]+", value)), apart
+    if name == "-v":
+        return around.assigning(value), apart
+    if name == "-c":
+        named = re.fullmatch(r"[A-Za-z][\w-]*", value) is not None
+        cascade = (".env.local", *((f".env.{value}", f".env.{value}.local") if named else ()))
+        return around.reading(*cascade), apart and named
+    return around, False

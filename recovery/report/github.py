@@ -1,0 +1,280 @@
+"""What GitHub Actions shows of a command: annotations in the log, and the job's summary.
+
+Names and texts come from a repository and a database, so nothing of them may be read as a workflow command, as
+Markdown or as HTML.
+"""
+
+import os
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Literal, TextIO
+
+from recovery import events
+from recovery.errors import RecoveryError
+from recovery.pending import Compared
+from recovery.report import terminal
+from states.answers import Refusal
+from states.facts import Check, History, Outcome
+from states.table import State
+from states.verdict import Decision, Evidence
+from states.verification import MigrationDifference
+
+#: Where GitHub wants the summary of a step; set in its runners only.
+VARIABLE = "GITHUB_STEP_SUMMARY"
+#: GitHub drops a summary of more than 1 MiB.
+_MOST_BYTES = 1_000_000
+_MOST_ROWS = 50
+_MOST_CHARACTERS = 2_000
+_MOST_CODE = 300
+
+Level = Literal["error", "warning", "notice"]
+
+_DOES = {
+    Decision.MARK_APPLIED: "The evidence decides: it can be marked applied.",
+    Decision.MARK_ROLLED_BACK: "The evidence decides: it can be marked rolled back, and deploy runs it again.",
+    Decision.OPERATOR: "A person has to decide.",
+    Decision.WAIT: "Wait until it has ended, and run again.",
+    Decision.DEPLOY: "A deploy can run it.",
+}
+
+
+def annotation(level: Level, title: str, message: str) -> str:
+    """A line that GitHub shows as an annotation."""
+    value = _data(title).replace(":", "%3A").replace(",", "%2C")
+    return f"::{level} title={value}::{_data(message)}"
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def plain(text: str, most: int = _MOST_CHARACTERS) -> str:
+    """`text` in Markdown, shown as it is: in one line, no character of it with a meaning, not more than `most`."""
+    shown = text if len(text) <= most else f"{text[:most]}…"
+    line = " ".join(shown.split())
+    return re.sub(r"[^\w\s]|_", lambda match: f"&#{ord(match[0])};", line)
+
+
+def code(text: str) -> str:
+    """The same in the type of code."""
+    return f"<code>{plain(text, _MOST_CODE)}</code>"
+
+
+def summary(happened: Sequence[events.Event]) -> str:
+    """The events of a run, or what of them there was, as a section of Markdown: the outcome first."""
+    parts = [
+        _headline(happened),
+        *_history(happened),
+        *_evidence(happened),
+        *_checks(happened),
+        *_done(happened),
+        *_differing(happened),
+    ]
+    refusals = [event.refusal for event in happened if isinstance(event, events.Refused)]
+    parts += [_to_do(refusal) for refusal in refusals[-1:]]
+    return "\n\n".join(part for part in parts if part) + "\n\n"
+
+
+def error_summary(error: RecoveryError) -> str:
+    """An error that ended a command before a recovery was under way."""
+    return f"## prisma-recovery: stopped\n\n{_to_do(error.refusal())}\n\n"
+
+
+def _headline(happened: Sequence[events.Event]) -> str:
+    refused = [event for event in happened if isinstance(event, events.Refused)]
+    ended = [event for event in happened if isinstance(event, events.RunEnded)]
+    steps = [event for event in happened if isinstance(event, events.StepEnded)]
+    if refused:
+        return f"## prisma-recovery: blocked in {refused[-1].state}"
+    if ended and ended[-1].state is State.PIPELINE_READY:
+        return "## prisma-recovery: ready\n\nThe schema is proven and the gate is open."
+    if ended:
+        return f"## prisma-recovery: stopped in {ended[-1].state}, exit code {ended[-1].exit_code}"
+    if steps:
+        return f"## prisma-recovery: pipeline step {plain(steps[-1].step)}"
+    failed = any(isinstance(event, events.EvidenceFound) for event in happened)
+    return f"## prisma-recovery: {'a' if failed else 'no'} migration failed"
+
+
+def _history(happened: Iterable[events.Event]) -> Iterator[str]:
+    started = [event for event in happened if isinstance(event, events.RunStarted)]
+    histories = [event.history for event in happened if isinstance(event, events.Inspected)]
+    yield "".join(f"Run {event.run} on {code(event.target)}" for event in started[-1:])
+    for history in histories[-1:]:
+        names = f": {', '.join(map(code, history.pending[:_MOST_ROWS]))}" if history.pending else ""
+        yield f"applied {len(history.applied)}, failed {len(history.failed)}, pending {len(history.pending)}{names}"
+
+
+def _evidence(happened: Iterable[events.Event]) -> Iterator[str]:
+    found = {
+        e.evidence.migration: e.evidence for e in happened if isinstance(e, events.EvidenceFound | events.PresentFound)
+    }
+    for evidence in found.values():
+        yield f"**{code(evidence.migration)} {sentence(evidence)}.** {_DOES[evidence.decision]}"
+        yield _list(plain(reason) for reason in evidence.reasons)
+        rows = [(str(s.index), s.state.replace("_", " "), code(s.sql), plain(s.proof)) for s in evidence.statements]
+        yield _table(("", "statement is", "", "proof"), rows)
+        yield _list(f"It would fail again: {plain(obstacle.fact)}" for obstacle in evidence.obstacles)
+        yield _differences(MigrationDifference(evidence.migration, evidence.differences))
+
+
+def sentence(evidence: Evidence) -> str:
+    """The verdict, to follow the migration's name."""
+    attempted = "" if evidence.attempted else "was never attempted, and "
+    return f"{attempted}{terminal._SENTENCES[evidence.verdict]}"  # noqa: SLF001 - what the terminal says too
+
+
+def _checks(happened: Iterable[events.Event]) -> Iterator[str]:
+    made: tuple[Check, ...] = next((e.checks for e in reversed([*happened]) if isinstance(e, events.ChecksMade)), ())
+    rows = [(c.outcome.value, code(c.name), plain(c.seen)) for c in made if c.outcome is not Outcome.HELD]
+    yield _table(("check", "", "seen"), rows)
+
+
+def _done(happened: Iterable[events.Event]) -> Iterator[str]:
+    lines, command = [], ""
+    for event in happened:
+        match event:
+            case events.EffectStarted():
+                command = event.command
+            case events.EffectEnded(unchanged=""):
+                shown = "the ledger shows it" if event.shown else "**the ledger does not show it**"
+                lines.append(f"{code(command)}: {shown} ({event.seconds:.1f} s)")
+            case events.EffectEnded():
+                lines.append(f"{code(command or event.effect)}: not run, {plain(event.unchanged)}")
+            case events.RestorePointMade():
+                lines.append(f"restore point ({event.kind}): {code(event.place)}")
+            case events.StepEnded():
+                ended = "done before, not repeated" if event.already_done else f"exit code {event.exit_code}"
+                lines.append(f"pipeline step {code(event.step)}: {ended}")
+            case _:
+                continue
+    yield f"**What was done**\n\n{_list(lines)}" if lines else ""
+
+
+def _differing(happened: Iterable[events.Event]) -> Iterator[str]:
+    compared = [event for event in happened if isinstance(event, events.SchemaCompared)]
+    for each in compared[-1:]:
+        yield _list(f"{code(name)}: every object and column is as the replay has it" for name in each.proven)
+        yield from (_differences(difference) for difference in each.differing)
+
+
+def _differences(each: MigrationDifference) -> str:
+    rows = [
+        (code(d.object), plain(d.property), code(d.expected or "absent"), code(d.actual or "absent"))
+        for d in each.differences
+    ]
+    return _table(("what differs", "", "expected", "in production"), rows)
+
+
+def _to_do(refusal: Refusal) -> str:
+    return f"{plain(refusal.fact)}\n\n**What to do:** {plain(refusal.remedy)} ({code(refusal.code)})"
+
+
+def _list(lines: Iterable[str]) -> str:
+    every = [*lines]
+    more = [f"and {len(every) - _MOST_ROWS} more"] if len(every) > _MOST_ROWS else []
+    return "\n".join(f"- {line}" for line in (*every[:_MOST_ROWS], *more))
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    if not rows:
+        return ""
+    more = [[f"and {len(rows) - _MOST_ROWS} more", *[""] * (len(head) - 1)]] if len(rows) > _MOST_ROWS else []
+    lines = [head, ["---"] * len(head), *rows[:_MOST_ROWS], *more]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+class GitHub:
+    """A sink that writes annotations as things happen, and the summary once they have."""
+
+    def __init__(self, path: Path, annotations: TextIO) -> None:
+        """Takes the summary's file, which is appended to, and where annotations are printed."""
+        self._path = path
+        self._annotations = annotations
+        self._happened: list[events.Event] = []
+
+    def __call__(self, event: events.Event) -> None:
+        """Takes one event."""
+        if isinstance(event, events.OutputLine):
+            return
+        running = any(isinstance(each, events.RunStarted) for each in self._happened)
+        self._happened.append(event)
+        match event:
+            case events.EvidenceFound() | events.PresentFound():
+                decided = event.evidence.decision in (Decision.MARK_APPLIED, Decision.MARK_ROLLED_BACK, Decision.DEPLOY)
+                title = f"{event.evidence.migration} {sentence(event.evidence)}"
+                self.annotate("notice" if decided else "warning", title, " ".join(event.evidence.reasons))
+            case events.Refused():
+                self.annotate("error", event.refusal.code, f"{event.refusal.fact}\nWhat to do: {event.refusal.remedy}")
+                if not running:
+                    self.end()
+            case events.RunEnded() | events.StepEnded():
+                if isinstance(event, events.RunEnded) and event.state is State.PIPELINE_READY:
+                    self.annotate("notice", "prisma-recovery", "The schema is proven and the gate is open.")
+                self.end()
+
+    def annotate(self, level: Level, title: str, message: str) -> None:
+        """Prints an annotation."""
+        print(annotation(level, title, message), file=self._annotations, flush=True)
+
+    def end(self) -> None:
+        """Writes the summary of what happened since the last one."""
+        happened, self._happened = self._happened, []
+        self.write(summary(happened))
+
+    def inspected(
+        self, history: History, checks: tuple[Check, ...], failed: Iterable[Evidence], compared: Compared
+    ) -> None:
+        """What `inspect` found, as the same events."""
+        self(events.ChecksMade(checks))
+        self(events.Inspected(history))
+        for evidence in failed:
+            self(events.EvidenceFound(evidence))
+        for classified in compared.found:
+            self(events.PresentFound(classified.evidence))
+        self.end()
+
+    def write(self, text: str) -> None:
+        """Appends to the summary. What GitHub shows must not keep a recovery from going on, so a failure is told."""
+        content = text.encode("utf-8", "replace")
+        if len(content) > _MOST_BYTES:
+            content = content[:_MOST_BYTES].rpartition(b"\n\n")[0] + b"\n\nThe rest is in the log.\n\n"
+        try:
+            with self._path.open("ab") as file:
+                file.write(content)
+        except OSError as error:
+            self.annotate("warning", "prisma-recovery", f"The job's summary could not be written: {error.strerror}.")
+
+
+def of(environ: Mapping[str, str], *, annotations: TextIO | None = None) -> GitHub | None:
+    """The sink for a runner of GitHub's; None elsewhere.
+
+    Args:
+        environ: environment variables.
+        annotations: standard output by default; GitHub reads standard error as well.
+    """
+    path = environ.get(VARIABLE)
+    return GitHub(Path(path), annotations or sys.stdout) if path else None
+
+
+def beside(other: events.Sink) -> events.Sink:
+    """A sink that passes each event on to `other`, and to GitHub where this is one of its runners."""
+    github = of(os.environ)
+    if github is None:
+        return other
+
+    def emit(event: events.Event) -> None:
+        other(event)
+        github(event)
+
+    return emit
+
+
+def tell(error: RecoveryError, annotations: TextIO) -> None:
+    """An error that ended a command, told to GitHub where this is one of its runners."""
+    github = of(os.environ, annotations=annotations)
+    if github is not None:
+        github.annotate("error", error.code, f"{error.fact}\nWhat to do: {error.remedy}")
+        github.write(error_summary(error))
