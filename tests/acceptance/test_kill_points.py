@@ -75,7 +75,7 @@ def test_what_a_dead_command_has_left_in_the_server_is_waited_for(worker: Worker
 
 
 def test_a_command_is_not_over_while_its_session_is_at_work(worker: Worker, production: Production) -> None:
-    """RULES F5: Prisma is killed, and what it began goes on in the server. Nothing is concluded from what is seen then."""
+    """RULES F5: Prisma is killed, and what it began goes on in the server: that is no end from which to conclude."""
     with production.barrier("marked applied") as reached:
         process = production.start()
         reached()
