@@ -2,20 +2,25 @@
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import nullcontext
 from itertools import count
 from pathlib import Path
+from threading import Thread
+from types import SimpleNamespace
 from typing import Protocol
 
+import psycopg
 import pytest
 from staging import Server, toolchain
 from staging.incident import PROJECT
 
 from recovery.errors import BusyError
-from recovery.ports import World
+from recovery.ports import Performed, World
 from recovery.postgres.url import parse
 from recovery.preflight import Expectation
+from recovery.prisma import process
 from recovery.prisma.cli import PrismaCli
 from recovery.prisma.project import find, find_launcher
 from recovery.replay.background import Workshop
@@ -30,6 +35,8 @@ from tests.integration.rules.production import LEDGER, Production
 
 FIRST, FAILED, LATER = "20260101_first", "20260102_failed", "20260103_later"
 SCRIPT = "CREATE TABLE a (); CREATE TABLE b ()"
+#: What ends at all ends long before.
+SECONDS = 60
 #: Name, is it finished, is it rolled back, its steps, has it logs.
 Rows = list[tuple[str, bool, bool, int, bool]]
 _numbers = count(1)
@@ -130,6 +137,10 @@ class Real:
         self._open.append(world)
         return world
 
+    def connect(self) -> psycopg.Connection:
+        """Somebody else, in autocommit."""
+        return self._production.server.connect(self._production.database)
+
     def close(self) -> None:
         """Ends its sessions, and drops the database."""
         for each in self._open:
@@ -223,7 +234,7 @@ def test_what_is_there_is_marked_applied(staged: Staged) -> None:
     staged.begun(FAILED)
     world = staged.world()
     done = world.resolve(MarkApplied(FAILED), world.classify(FAILED))
-    assert (done.unchanged, done.exit_code, done.interrupted) == ("", 0, False)
+    assert (done.unchanged, done.exit_code) == ("", 0)
     assert rows(world) == [BEFORE, (FAILED, False, True, 0, False), (FAILED, True, False, 0, True)]
 
 
@@ -299,3 +310,26 @@ def test_a_schema_that_is_not_what_its_history_makes_of_it_is_not_proven(staged:
     world = staged.world()
     proof = world.prove(world.inspect().rows, frozenset((FAILED,)))
     assert [difference.migration for difference in proof.differing] == [FAILED]
+
+
+@pytest.mark.parametrize("staged", ["real"], indirect=True)
+def test_a_deploy_is_waited_for_however_long_it_takes(staged: Real, monkeypatch: pytest.MonkeyPatch) -> None:
+    """RULES F11: a day passes at each look at the clock, and the command is left to end by itself."""
+    days = count(step=86_400)
+    monkeypatch.setattr(process, "time", SimpleNamespace(monotonic=lambda: float(next(days))))
+    staged.file(FAILED, "DROP TABLE first")
+    world = staged.world()
+    planned = world.inspect()
+    done: list[Performed] = []
+    deploying = Thread(target=lambda: done.append(world.deploy(Deploy((FAILED, LATER)), planned)))
+    blocked = "application_name LIKE 'prisma-recovery effect%' AND wait_event_type = 'Lock' AND query LIKE 'DROP%'"
+    with staged.connect() as reader, staged.connect() as looker:
+        reader.execute("BEGIN; LOCK TABLE first IN ACCESS SHARE MODE")
+        deploying.start()
+        deadline = time.monotonic() + SECONDS
+        while looker.execute(f"SELECT FROM pg_stat_activity WHERE {blocked}").rowcount == 0:
+            assert time.monotonic() < deadline, "it never came to the script"
+        reader.execute("ROLLBACK")
+    deploying.join(SECONDS)
+    assert [each.exit_code for each in done] == [0]
+    assert rows(world)[1:] == [(FAILED, True, False, 1, False), (LATER, True, False, 1, False)]
