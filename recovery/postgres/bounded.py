@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 
-#: Seconds that an answer may take. Longer than the server lets any statement of ours run, so that it speaks first.
+#: Seconds without a byte from the server. Longer than the server lets any statement of ours run, so that it speaks first.
 ANSWER_SECONDS = 45.0
 
 
@@ -32,13 +32,15 @@ class _SilentError(Exception):
 
 
 def _limited(gen: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
-    """The same steps; they end when the time is up. What waits looks several times a second, and says so by 0."""
+    """The same steps; they end when nothing has come for that long. The wait looks several times a second, and says 0."""
     deadline = time.monotonic() + ANSWER_SECONDS
     try:
         wanted = next(gen)
         while True:
             ready = yield wanted
-            if not ready and time.monotonic() > deadline:
+            if ready:
+                deadline = time.monotonic() + ANSWER_SECONDS
+            elif time.monotonic() > deadline:
                 raise _SilentError
             wanted = gen.send(ready)
     except StopIteration as done:
