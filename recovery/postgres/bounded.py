@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 
-#: Seconds without a byte from the server. Longer than the server lets any statement of ours run, so that it speaks first.
+#: Seconds without a byte from it. Longer than the server lets any statement of ours run, so that it speaks first.
 ANSWER_SECONDS = 45.0
 
 
@@ -32,7 +32,7 @@ class _SilentError(Exception):
 
 
 def _limited(gen: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
-    """The same steps; they end when nothing has come for that long. The wait looks several times a second, and says 0."""
+    """The same steps; they end when nothing has come for that long. Whoever waits looks often, and then sends 0."""
     deadline = time.monotonic() + ANSWER_SECONDS
     try:
         wanted = next(gen)
