@@ -102,7 +102,7 @@ _SIGNAL = ("before classify", "after effect.intended mark_applied", "mark_applie
 _TWICE = (
     ("after effect.intended mark_applied", "after effect.intended mark_applied"),
     ("after mark_applied", "after effect.intended deploy"),
-    ("deploy let go", "before state.moved VERIFY"),
+    ("after deploy", "before state.moved VERIFY"),
 )
 
 
@@ -187,7 +187,7 @@ def _at_barrier(barrier: Barrier, victim: Victim, production: Production) -> Non
         if victim.endswith("session"):
             production.end_sessions(EFFECT)
     # It lives, and has seen its command die: it goes on, is busy with what is still at work, or asks a person.
-    process.end().must(-signal.SIGKILL, *((0, 3, 5) if victim.startswith("Prisma") else ()))
+    process.end().must(*((0, 3, 5) if victim.startswith("Prisma") else (-signal.SIGKILL,)))
 
 
 def _server_down(instant: str, production: Production) -> None:
