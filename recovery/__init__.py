@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from recovery.plan import Plan
     from recovery.policy import auto
     from recovery.ports import Ended, Policy, Question
-    from recovery.records import Standing
-    from recovery.report.document import InspectDocument
+    from recovery.report.document import InspectDocument, Standing
     from recovery.session import Options
     from states.answers import Exit, Refusal
     from states.table import State
@@ -51,7 +50,7 @@ _HOMES = {
     "Recovery": "recovery.api",
     "RecoveryError": "recovery.errors",
     "Refusal": "states.answers",
-    "Standing": "recovery.records",
+    "Standing": "recovery.report.document",
     "State": "states.table",
     "auto": "recovery.policy",
 }

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from recovery.outcomes import held, refused
+from recovery.outcomes import held, refused, unknown
 from recovery.scripts import Scripts
 from states.facts import Check, Row
 
@@ -30,6 +30,14 @@ def ledger_check(scripts: Scripts, rows: Sequence[Row]) -> Check:
             f'as Prisma\'s documentation describes, take it on: --waive {NAME}="squashed".',
         )
     foreign = [row for row in edited if not _before_head(scripts, row)]
+    if foreign and scripts.repository is not None and scripts.repository.shallow():
+        return unknown(
+            NAME,
+            f"applied in production with another script than the folder's: {_listed(scripts, foreign)}; but this is a "
+            "shallow clone, whose history is not all here",
+            source,
+            "Fetch the history, and run again: git fetch --unshallow (in GitHub Actions: fetch-depth: 0).",
+        )
     if foreign:
         return refused(
             NAME,

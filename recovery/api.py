@@ -21,24 +21,20 @@ from recovery.pipeline import PipelineRunner, Word, unfinished
 from recovery.plan import Plan, plan
 from recovery.policy import auto
 from recovery.ports import Ended, Policy
-from recovery.records import Answer, Standing
+from recovery.records import Answer
 from recovery.replay.embedded import Embedded
-from recovery.report.document import InspectDocument
+from recovery.report.document import InspectDocument, Standing
 from recovery.secrets import Redactor
 from recovery.session import AskName, Options, Session
 from recovery.wiring import new_run, observing, one_at_a_time, working
 from recovery.world import RealWorld
 from states import preflight
-from states.answers import Refusal
+from states.answers import RUN_AGAIN, Refusal
 from states.inspection import InspectFacts
 from states.preflight import PreflightFacts
 from states.table import State
 
 _NO_WORD = Word()
-
-
-def _ignore(event: events.Event) -> None:
-    del event
 
 
 def _nobody() -> str | None:
@@ -110,12 +106,13 @@ class Recovery:
         """
         return self.look().document()
 
-    def look(self) -> Overview:
-        """`inspect`, as records."""
-        with observing(self._session, _nobody) as observer:
-            return overview(observer)
+    def look(self, on_event: events.Sink = events.nobody) -> Overview:
+        """`inspect`, as records; `on_event` is told what is seen meanwhile."""
+        emit = one_at_a_time(on_event)
+        with observing(self._session, _nobody, emit) as observer:
+            return overview(observer, self._session.command_check, emit)
 
-    def plan(self, on_event: events.Sink = _ignore) -> Plan:
+    def plan(self, on_event: events.Sink = events.nobody) -> Plan:
         """What `run` would do, found on the same path. Changes nothing, the journal included.
 
         Raises:
@@ -125,7 +122,9 @@ class Recovery:
         with working(self._session, self._ask_database, emit, self.stop) as world:
             return plan(world, emit)
 
-    def run(self, policy: Policy | None = None, on_event: events.Sink = _ignore, *, pipeline: bool = False) -> Ended:
+    def run(
+        self, policy: Policy | None = None, on_event: events.Sink = events.nobody, *, pipeline: bool = False
+    ) -> Ended:
         """Starts a recovery, or goes on with the unfinished one, until it is ready, or stops with a refusal.
 
         Args:
@@ -161,7 +160,7 @@ class Recovery:
     def pipeline(
         self,
         policy: Policy | None = None,
-        on_event: events.Sink = _ignore,
+        on_event: events.Sink = events.nobody,
         *,
         repeat: Sequence[str] = (),
         done: Sequence[str] = (),
@@ -194,6 +193,7 @@ class Recovery:
                 "pipeline.not_ready",
                 f"The gate is closed: {stands}. No step was run.",
                 "Run prisma-recovery run first.",
+                commands=(RUN_AGAIN,),
             )
             state = State.PREFLIGHT if last is None else last.state
             emit(events.Refused(state, refusal))
@@ -219,6 +219,7 @@ class Recovery:
                 "pipeline.history_changed",
                 f"The gate was open, but {left[0]} is failed or pending now. No step was run.",
                 "Run prisma-recovery run first.",
+                commands=(RUN_AGAIN,),
             )
             emit(events.Refused(State.PIPELINE_READY, refusal))
             return Ended(run, State.PIPELINE_READY, refusal.exit, refusal)

@@ -113,6 +113,18 @@ class RestorePoint(_Table, frozen=True):
     pg_dump: Command | None = None
 
 
+class Waiver(_Table, frozen=True):
+    """`[[waive]]`: a check of preflight that may be unknown, in every run; a refusal is not covered.
+
+    Attributes:
+        check: its name.
+        reason: why; shown, and in the journal.
+    """
+
+    check: Text
+    reason: Annotated[str, msgspec.Meta(pattern=r"\S")]
+
+
 class Step(_Table, frozen=True):
     """`[[pipeline.steps]]`: a command to run behind the gate.
 
@@ -155,6 +167,7 @@ class Config(_Table, frozen=True):
     neon: Neon = Neon()
     vercel: Vercel = Vercel()
     restore_point: RestorePoint = RestorePoint()
+    waive: tuple[Waiver, ...] = ()
     pipeline: Pipeline = Pipeline()
     path: Path | None = None
 
@@ -170,6 +183,7 @@ _TABLES: dict[str, type[_Table]] = {
     "neon": Neon,
     "vercel": Vercel,
     "restore_point": RestorePoint,
+    "waive": Waiver,
     "pipeline": Pipeline,
     "pipeline.steps": Step,
 }

@@ -9,6 +9,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from recovery import events
+from recovery.consequences import proposed
 from recovery.errors import BusyError, RecoveryError, StoppedError, UsageError
 from recovery.evidence import Classified
 from recovery.journal import Journal
@@ -155,7 +156,7 @@ class Engine:
         match state:
             case State.PREFLIGHT:
                 checks = self._world.checks()
-                seen = {check.name: {"outcome": check.outcome, "seen": check.seen} for check in checks}
+                seen = {check.name: asdict(check) for check in checks}
                 self._append(Kind.CHECKED, state, seen)
                 self._emit(events.ChecksMade(checks))
                 return self._advance(PreflightFacts(checks))
@@ -255,10 +256,10 @@ class Engine:
             self._emit(events.EvidenceFound(evidence))
         facts = ClassifyFacts(evidence, _ran_to_its_end(classified), self._memory.approvals.get(name))
         effect = classification.resolution(facts)
-        if effect is not None and not facts.approved and not classification.fails_again(facts):
+        if effect is not None and not classification.fails_again(facts):
             done = _already(effect, classified.rows)
-            agreed = done or self._policy.consents(
-                Question(evidence.verdict, effect, self._world.command(effect), evidence)
+            agreed = done or self._agreed(
+                Question(evidence.verdict, effect, self._world.command(effect), evidence), approved=facts.approved
             )
             facts = ClassifyFacts(evidence, facts.ran_to_its_end, facts.approval, consented=agreed)
         self._decided = None if effect is None else (effect, classified)
@@ -294,7 +295,7 @@ class Engine:
     def _deploy(self) -> Answer:
         before = self._seen()
         effect = effects.Deploy(before.history.pending)
-        if not self._policy.consents(Question("deploy", effect, self._world.command(effect))):
+        if not self._agreed(Question("deploy", effect, self._world.command(effect))):
             return self._advance(DeployFacts(effect.migrations, self._facts(), consented=False))
         planned = {name: before.checksums[name] for name in effect.migrations}
         payload = {"effect": effect.id, "planned": planned}
@@ -319,6 +320,13 @@ class Engine:
             )
         )
 
+    def _agreed(self, question: Question, *, approved: bool = False) -> bool:
+        """Says what would be changed, and then whether somebody agrees; an approval of the evidence is consent."""
+        effect = question.effect
+        if effect is not None:
+            self._emit(proposed(effect, question.evidence))
+        return approved or self._policy.consents(question)
+
     def _perform(self, effect: effects.Effect, payload: dict[str, Any], act: Callable[[], Performed]) -> Performed:
         self._heed()  # a person may have taken long to consent, and a restore point takes long to make
         self._keep_a_restore_point()
@@ -339,7 +347,7 @@ class Engine:
             return
         made = self._restore_point(self._run)
         self._append(Kind.RESTORE_POINT, self._machine.current, asdict(made))
-        self._emit(events.RestorePointMade(made.kind, made.place, made.lsn, made.time))
+        self._emit(events.RestorePointMade(made.kind, made.place, made.lsn, made.time, made.back))
 
     def _observed(
         self,
@@ -394,7 +402,8 @@ class Engine:
             if tell:
                 self._emit(events.StateEntered(answer.to, answer.because))
             return None
-        self._append(Kind.MOVED, state, {**payload, "code": answer.code, "remedy": answer.remedy})
+        next_commands = {"commands": [asdict(each) for each in answer.commands]}
+        self._append(Kind.MOVED, state, {**payload, "code": answer.code, "remedy": answer.remedy, **next_commands})
         if tell:
             self._emit(events.Refused(state, answer))
         return answer

@@ -1,6 +1,7 @@
 """What happens in a recovery, as typed values. The library emits them; whoever embeds it renders them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from enum import StrEnum
 
 import msgspec
 
@@ -76,13 +77,31 @@ class RestorePointMade(Event, frozen=True):
 
     Attributes:
         lsn: of the write-ahead log, at or just before the state that it holds.
-        time: then, by the server's clock.
+        taken: then, ISO 8601 in UTC, by the server's clock.
+        back: how to go back to it.
     """
 
     kind: str
     place: str
     lsn: str
-    time: str
+    taken: str
+    back: str
+
+
+class EffectProposed(Event, frozen=True):
+    """What would change production next. Whether somebody agrees is not known yet.
+
+    Attributes:
+        effect: its stable id, as in `effect.started`.
+        command: as it will be run, for people.
+        consequence: what follows from it.
+        untouched: what it leaves alone.
+    """
+
+    effect: str
+    command: str
+    consequence: str
+    untouched: str
 
 
 class EffectStarted(Event, frozen=True):
@@ -96,6 +115,38 @@ class OutputLine(Event, frozen=True):
     """A line that a command printed, redacted."""
 
     line: str
+
+
+class Task(StrEnum):
+    """What can take long enough to be told about while it lasts."""
+
+    #: Running the history in the scratch database.
+    REPLAY = "replay"
+    #: Waiting until Prisma's migration lock is free.
+    LOCK = "lock"
+    #: Waiting for Prisma's command to end.
+    COMMAND = "command"
+
+
+class Progressed(Event, frozen=True):
+    """Something lasts. Told again and again meanwhile, from whichever thread knows; nothing rests on it.
+
+    Attributes:
+        done: migrations that are through; None where there is nothing to count.
+        total: of how many.
+        migration: the one at work; empty where none is.
+        seconds: how long that, or the wait, has lasted.
+        waits_for: the lock that it waits for, as `AccessExclusiveLock on public.places`; empty if it waits for none.
+        blocked_by: the sessions that keep it waiting, for people.
+    """
+
+    task: Task
+    seconds: float
+    done: int | None = None
+    total: int | None = None
+    migration: str = ""
+    waits_for: str = ""
+    blocked_by: tuple[str, ...] = ()
 
 
 class EffectEnded(Event, frozen=True):
@@ -131,7 +182,7 @@ class StepEnded(Event, frozen=True):
     """A pipeline command has ended.
 
     Attributes:
-        repeated: False; or True where an earlier run had done it, so that it was not run again.
+        already_done: an earlier run had done it, so it was not run again.
     """
 
     step: str
@@ -147,6 +198,12 @@ class Refused(Event, frozen=True):
     refusal: Refusal
 
 
+class Failed(Event, frozen=True):
+    """Something stopped the command outside of any state: its usage, above all."""
+
+    refusal: Refusal
+
+
 class RunEnded(Event, frozen=True):
     """Nothing more happens in this process."""
 
@@ -156,3 +213,16 @@ class RunEnded(Event, frozen=True):
 
 
 Sink = Callable[[Event], None]
+
+
+def nobody(_: Event) -> None:
+    """A sink for whoever does not listen."""
+
+
+def lock_sink(emit: Sink) -> Callable[[float, Sequence[object]], None]:
+    """Tells `emit` for how many seconds Prisma's lock has been waited for, and who holds it."""
+
+    def told(seconds: float, holders: Sequence[object]) -> None:
+        emit(Progressed(Task.LOCK, round(seconds, 1), blocked_by=tuple(map(str, holders))))
+
+    return told

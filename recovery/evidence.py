@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 
 import psycopg
 
+from recovery import events
 from recovery.attempts import stops
 from recovery.indications import indicated
 from recovery.postgres import catalog
-from recovery.postgres.sessions import PRISMA_LOCK, at_work_on, holders
+from recovery.postgres.sessions import PRISMA_LOCK, at_work_on, patiently_held
 from recovery.prisma import logs
 from recovery.prisma.migrations import order
 from recovery.replay.background import Workshop
@@ -25,8 +26,6 @@ from states.comparison import qualified_name
 from states.facts import Key, Note, Replay, Row, Stop, Subject
 from states.verdict import Evidence, digest, judge, latest_attempt
 
-#: A held Prisma lock is looked at again this long before it counts as somebody at work (RULES E14).
-LOCK_PATIENCE_SECONDS = 15.0
 #: RULES E13: whoever holds such a lock is at work on the schema.
 LOCKED = "Another session holds a lock that keeps the schema from being read."
 #: Ledger and footprint must read the same twice; somebody who changes them that often is at work on them.
@@ -270,13 +269,8 @@ class Investigator:
             f"{session} may still be at work on it."
             for session in at_work_on(connection, script, tuple(sorted(tables)), unlogged=unlogged)
         ]
-        waited = 0.0
-        while lock := holders(connection, PRISMA_LOCK):
-            if waited >= LOCK_PATIENCE_SECONDS:
-                found.extend(f"{session} holds Prisma's migration lock." for session in lock)
-                break
-            self._sleep(0.25)
-            waited += 0.25
+        held = patiently_held(connection, PRISMA_LOCK, self._sleep, events.lock_sink(self._workshop.emit))
+        found.extend(f"{session} holds Prisma's migration lock." for session in held)
         return tuple(found)
 
     def _judged(self, plan: Material, subject: Subject, rows: tuple[Row, ...]) -> Classified:

@@ -11,13 +11,15 @@ import secrets
 import time
 from collections.abc import Callable
 
+from recovery import events
 from recovery.errors import BusyError, StillRunningError
 from recovery.ports import Performed
-from recovery.postgres.sessions import EFFECT_NAME, PRISMA_LOCK, SessionLock, our_effects
+from recovery.postgres.sessions import EFFECT_NAME, PRISMA_LOCK, SessionLock, holders, our_effects
 from recovery.prisma.cli import PrismaCli
 from recovery.prisma.process import Running
 from recovery.target import Target
-from states.effects import Effect
+from recovery.watch import Watch
+from states.effects import Deploy, Effect
 
 #: How long Prisma's lock may stay with somebody else before we say so.
 LOCK_SECONDS = 15.0
@@ -38,7 +40,7 @@ class HandOver:
         ours: SessionLock,
         on_output: Callable[[str], None],
         on_interrupt: Callable[[], None],
-        clock: Callable[[], float] = time.monotonic,
+        emit: events.Sink = events.nobody,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """Takes its means.
@@ -49,7 +51,7 @@ class HandOver:
             ours: the recovery's own lock, which must still be held.
             on_output: called with each line that a command prints.
             on_interrupt: called when ^C comes while a command is waited for.
-            clock: seconds, monotonic.
+            emit: told how far a command is, and who holds Prisma's lock; from a thread of its own.
             sleep: waits, in seconds.
         """
         self._target = target
@@ -57,7 +59,7 @@ class HandOver:
         self._ours = ours
         self._on_output = on_output
         self._on_interrupt = on_interrupt
-        self._clock = clock
+        self._emit = emit
         self._sleep = sleep
 
     def perform(self, effect: Effect, changed: Callable[[], str], meanwhile: Callable[[], None]) -> Performed:
@@ -96,16 +98,23 @@ class HandOver:
             lock.release()
         finally:
             connection.close()
-        with contextlib.suppress(Exception):  # it only saves time; a command that was let go is waited for
-            meanwhile()
-        finished = running.wait()
+        migrations = effect.migrations if isinstance(effect, Deploy) else ()
+        with Watch(self._target, name, migrations, self._emit):
+            with contextlib.suppress(Exception):  # it only saves time; a command that was let go is waited for
+                meanwhile()
+            finished = running.wait()
         self._gone(name)
         return Performed("", finished.output, finished.exit_code, finished.seconds)
 
     def _take(self, lock: SessionLock) -> None:
-        deadline = self._clock() + LOCK_SECONDS
+        began = told = time.monotonic()
+        tell = events.lock_sink(self._emit)
         while not lock.try_take():
-            if self._clock() > deadline:
+            now = time.monotonic()
+            if now - told >= 1.0:
+                told = now
+                tell(now - began, holders(self._target.reading(), PRISMA_LOCK))
+            if now > began + LOCK_SECONDS:
                 raise BusyError(
                     "lock.prisma",
                     "Another session holds Prisma's migration lock. Nothing was done.",
@@ -115,12 +124,12 @@ class HandOver:
 
     def _queue(self, lock: SessionLock, running: Running, name: str) -> None:
         """Waits until the command's session is the first behind our lock, and nobody else is."""
-        deadline = self._clock() + QUEUE_SECONDS
+        deadline = time.monotonic() + QUEUE_SECONDS
         while running.poll() is None:
             first = lock.waiting_behind()
             if first == (name,):
                 return
-            if first or self._clock() > deadline:
+            if first or time.monotonic() > deadline:
                 who = "another session stands before it" if first else "it did not ask for the lock"
                 raise BusyError(
                     "lock.queue",
@@ -132,9 +141,9 @@ class HandOver:
 
     def _gone(self, name: str) -> None:
         """A CLI can end before its engine does; what the engine still writes is part of the effect (RULES F5)."""
-        deadline = self._clock() + LEFTOVER_SECONDS
+        deadline = time.monotonic() + LEFTOVER_SECONDS
         while any(session.application == name for session in our_effects(self._target.reading())):
-            if self._clock() > deadline:
+            if time.monotonic() > deadline:
                 raise StillRunningError(
                     "effect.running",
                     "Prisma's command has ended, but its session on the database is still at work.",

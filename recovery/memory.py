@@ -46,6 +46,7 @@ class Memory:
         planned: checksum of each migration that a deploy of this run brought in, or may have.
         in_doubt: an effect's id whose outcome is not recorded; empty if there is none.
         restore_point: where this run's restore point is; empty if it made none.
+        back: how to go back to it.
         pipeline: the pipeline was asked for.
         steps: exit code of each pipeline step, by its key; None while in doubt.
         because: the last refusal or reason, for people.
@@ -61,6 +62,7 @@ class Memory:
     planned: dict[str, str] = field(default_factory=dict)
     in_doubt: str = ""
     restore_point: str = ""
+    back: str = ""
     pipeline: bool = False
     steps: dict[str, int | None] = field(default_factory=dict)
     because: str = ""
@@ -95,7 +97,7 @@ class Memory:
             case Kind.OBSERVED:
                 return self._observed(payload)
             case Kind.RESTORE_POINT:
-                return replace(self, restore_point=payload["place"])
+                return replace(self, restore_point=payload["place"], back=payload.get("back", ""))
             case Kind.PIPELINE:
                 return replace(self, pipeline=True)
             case Kind.STEP_INTENDED:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from recovery.config import Step
 from recovery.journal.open import FileStore, Store
-from recovery.pipeline import Doubt, begun, key
+from recovery.pipeline import Doubt, begun, key, ways
 from recovery.ports import Policy, Question
 from recovery.session import Session
 from states.answers import Refusal
@@ -51,6 +51,7 @@ def _in_the_file(session: Session, store: Store, target: str, steps: Sequence[St
                 "pipeline.other_journal",
                 f"The step {step.name} was begun by a run whose journal is {file}; the journal {store} does not know "
                 "of it. No step was run.",
-                f"See what it did; then prisma-recovery pipeline --repeat {step.name}, or --done {step.name}.",
+                "See what it did, and say so.",
+                commands=ways(step),
             )
     return None

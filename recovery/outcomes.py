@@ -1,5 +1,9 @@
 """How the checks of preflight say what they saw."""
 
+from collections.abc import Callable
+
+import psycopg
+
 from states.facts import Check, Outcome
 
 
@@ -16,3 +20,18 @@ def refused(name: str, seen: str, source: str, remedy: str, *, busy: bool = Fals
 def unknown(name: str, seen: str, source: str, remedy: str) -> Check:
     """It could not be made."""
     return Check(name, Outcome.UNKNOWN, seen, source, remedy)
+
+
+def asked(name: str, source: str, look: Callable[[], Check]) -> Check:
+    """The check that `look` makes; unknown where the server refuses to tell. A lost connection is raised on."""
+    try:
+        return look()
+    except (psycopg.OperationalError, psycopg.InterfaceError):
+        raise
+    except psycopg.Error as error:
+        return unknown(
+            name,
+            f"PostgreSQL does not tell: {error.diag.message_primary or type(error).__name__}",
+            source,
+            f'Use a role that may ask this, or grant it; or take it on: --waive {name}="why".',
+        )

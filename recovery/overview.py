@@ -1,7 +1,9 @@
 """One look at a target: what is in its ledger and folder, the evidence on what failed, and the checks."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from recovery import events
 from recovery.pending import Compared
 from recovery.report.document import InspectDocument, TargetDocument, document
 from recovery.target import Identity
@@ -33,11 +35,25 @@ class Overview:
         return document(target, self.history, self.failed, self.checks, self.compared)
 
 
-def overview(observer: Observer) -> Overview:
-    """Looks, and changes nothing. A check that is refused stops nothing."""
+def overview(observer: Observer, command: Callable[[], Check], emit: events.Sink = events.nobody) -> Overview:
+    """Looks, and changes nothing. A check that is refused stops nothing.
+
+    Args:
+        observer: what it sees through.
+        command: makes the check of the project's Prisma.
+        emit: told what is seen.
+    """
     inspected = observer.inspect()
-    checks = observer.checks()
+    emit(events.Inspected(inspected.history))
+    checks = observer.further_checks(command)
+    emit(events.ChecksMade(checks))
     names = InspectFacts(inspected.history).unsettled
     failed = tuple(observer.classify(name).evidence for name in names)
     compared = Compared() if failed or not inspected.history.pending else observer.compare(inspected)
+    for evidence in failed:
+        emit(events.EvidenceFound(evidence))
+    for each in compared.found:
+        emit(events.PresentFound(each.evidence))
+    if compared.missing:
+        emit(events.PendingUncompared(compared.missing))
     return Overview(observer.target.identity, inspected.history, failed, checks, compared)

@@ -1,10 +1,9 @@
-"""The database that a recovery was confirmed on, kept: a server under the same name that is another one is noticed."""
+"""The databases that recoveries were confirmed on, kept: another one under the same name is noticed."""
 
 from dataclasses import dataclass
 
 from recovery.journal.open import Store
 from recovery.memory import Kind
-from recovery.postgres.url import DatabaseUrl
 from states.facts import Outcome
 
 _CONFIRMED = (Outcome.HELD, Outcome.WAIVED)
@@ -12,20 +11,22 @@ _CONFIRMED = (Outcome.HELD, Outcome.WAIVED)
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """The last confirmation of a target.
+    """A confirmation of a target.
 
     Attributes:
-        system_identifier: of the server's data directory then.
+        place: host, port, database and schema, as in a URL.
+        system_identifier: of the server's data directory then; None where it could not be read.
         time: when, ISO 8601 in UTC, by the clock of the machine that ran it.
     """
 
-    system_identifier: str
+    place: str
+    system_identifier: str | None
     run: str
     time: str
 
 
-def pinned(store: Store, url: DatabaseUrl) -> Pin | None:
-    """The server on which host, port, database and schema of `url` were last confirmed; None if they never were.
+def pins(store: Store) -> tuple[Pin, ...]:
+    """Every confirmation, the latest last.
 
     The journal says it: its target holds the server's identifier, its run's first event the URL, and
     `preflight.checked` whether the identity held or was taken on. Makes nothing.
@@ -33,19 +34,16 @@ def pinned(store: Store, url: DatabaseUrl) -> Pin | None:
     Raises:
         JournalError, UnreachableError: the journal can't be read.
     """
-    last: Pin | None = None
+    found = []
     for target, run, events in store.everything():
         identifier = target.split("/")[0]
-        if not identifier.isdigit():  # it could not be read then
-            continue
         started = next((event.payload.get("target", "") for event in events if event.kind == Kind.STARTED), "")
-        if _place(started) != _place(str(url)):
-            continue
         for event in events:
             outcome = event.payload.get("target.identity", {}).get("outcome") if event.kind == Kind.CHECKED else None
-            if outcome in _CONFIRMED and (last is None or event.time >= last.time):
-                last = Pin(identifier, run, event.time)
-    return last
+            if outcome in _CONFIRMED:
+                known = identifier if identifier.isdigit() else None
+                found.append(Pin(place(started), known, run, event.time))
+    return tuple(sorted(found, key=lambda pin: pin.time))
 
 
 def confirmed(store: Store) -> tuple[str, ...]:
@@ -63,6 +61,6 @@ def confirmed(store: Store) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _place(url: str) -> str:
-    """Host, port, database and schema, without the user: another role is no other database."""
+def place(url: str) -> str:
+    """Host, port, database and schema of a URL without its password; another role is no other database."""
     return url.partition("://")[2].rpartition("@")[2]

@@ -5,6 +5,7 @@ unless the step is declared idempotent or a person says so.
 """
 
 import hashlib
+import shlex
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +18,7 @@ from recovery.errors import UsageError
 from recovery.journal import Journal
 from recovery.memory import Kind, Memory, recall
 from recovery.ports import Ended
-from states.answers import Exit, Refusal
+from states.answers import Command, Exit, Refusal
 from states.table import State
 
 
@@ -51,6 +52,14 @@ def outcomes(journal: Journal, run: str, steps: Sequence[Step]) -> dict[str, int
     here = recall(journal.events(run)).steps
     known = {key(step): here if step.idempotent else ever for step in steps}
     return {name: steps[name] for name, steps in known.items() if name in steps}
+
+
+def ways(step: Step) -> tuple[Command, ...]:
+    """How a person says how a step ended."""
+    return tuple(
+        Command(shlex.join(("prisma-recovery", "pipeline", option, step.name)), when)
+        for option, when in (("--repeat", "to run it again"), ("--done", "if it is done"))
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +173,8 @@ class PipelineRunner:
             return Refusal(
                 "pipeline.in_doubt",
                 f"The step {step.name} {what}. It was not run again.",
-                f"See what it did; then prisma-recovery pipeline --repeat {step.name}, or --done {step.name}.",
+                "See what it did, and say so.",
+                commands=ways(step),
             )
         self._journal.append(run, Kind.STEP_INTENDED, State.PIPELINE_READY, {"step": key(step), "name": step.name})
         self._emit(events.StepStarted(step.name, step.command))
@@ -178,7 +188,8 @@ class PipelineRunner:
             return Refusal(
                 "pipeline.failed",
                 f"The step {step.name} failed with exit code {exit_code}; the steps after it were not run.",
-                f"Mend its cause; then prisma-recovery pipeline --repeat {step.name}, or --done {step.name}.",
+                "Mend its cause, and run it again; or say that it is done.",
+                commands=ways(step),
             )
         return None
 

@@ -1,17 +1,19 @@
 """What a recovery would do, found on the same path and by the same rules, without doing it."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from recovery import events
 from recovery.ports import World
+from recovery.prisma.migrations import order
 from states import classification, inspection, preflight
 from states.answers import Go, Refusal
 from states.classification import ClassifyFacts
-from states.effects import Deploy, Effect, MarkRolledBack
+from states.effects import Deploy, Effect, MarkApplied, MarkRolledBack
 from states.inspection import InspectFacts
 from states.preflight import PreflightFacts
 from states.table import State
-from states.verdict import Decision
+from states.verdict import Decision, Evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +23,13 @@ class Plan:
     Attributes:
         refusal: what would stop it; None if nothing would.
         state: where it would stop.
+        evidence: what the effects rest on, by the migration's name.
     """
 
     effects: tuple[Effect, ...]
     refusal: Refusal | None
     state: State = State.PREFLIGHT
+    evidence: Mapping[str, Evidence] = field(default_factory=dict)
 
 
 def plan(world: World, emit: events.Sink) -> Plan:
@@ -57,21 +61,26 @@ def plan(world: World, emit: events.Sink) -> Plan:
         elif present.evidence.decision is Decision.WAIT:
             decided = classification.decide(present)
             return Plan((), decided if isinstance(decided, Refusal) else None, State.CLASSIFY)
+    known = {present.evidence.migration: present.evidence for present in facts.present}
     for name in facts.unsettled:
         emit(events.StateEntered(State.CLASSIFY, f"{name} failed"))
         classified = world.classify(name)
         emit(events.EvidenceFound(classified.evidence))
+        known[name] = classified.evidence
         ran = any(row.applied_steps_count >= 1 for row in classified.subject.attempts)
         question = ClassifyFacts(classified.evidence, ran, consented=True)
         decided = classification.decide(question)
         effect = classification.resolution(question)
         if not isinstance(decided, Go) or effect is None:
-            return Plan(tuple(effects), decided if isinstance(decided, Refusal) else None, State.CLASSIFY)
+            return Plan(tuple(effects), decided if isinstance(decided, Refusal) else None, State.CLASSIFY, known)
         effects.append(effect)
+    effects += deploy_after(effects, inspected.history.pending)
+    return Plan(tuple(effects), None, evidence=known)
+
+
+def deploy_after(effects: Sequence[Effect], pending: Sequence[str]) -> tuple[Deploy, ...]:
+    """The deploy that is left to do once these effects took place; none if nothing is pending then."""
     again = {effect.migration for effect in effects if isinstance(effect, MarkRolledBack)}
-    kept = {effect.migration for effect in effects if not isinstance(effect, (MarkRolledBack, Deploy))}
-    order = {*again, *inspected.history.pending} - kept
-    coming = tuple(name for name in inspected.checksums if name in order)
-    if coming:
-        effects.append(Deploy(coming))
-    return Plan(tuple(effects), None)
+    kept = {effect.migration for effect in effects if isinstance(effect, MarkApplied)}
+    coming = tuple(sorted({*again, *pending} - kept, key=order))
+    return (Deploy(coming),) if coming else ()

@@ -82,12 +82,14 @@ class RestorePoint:
         place: the branch, or the file.
         lsn: how far the write-ahead log was, at or just before the state that it holds.
         time: then, ISO 8601 in UTC, by the server's clock.
+        back: how to go back to it, for people.
     """
 
     kind: str
     place: str
     lsn: str
     time: str
+    back: str
 
 
 #: Makes one for a run, by its name; making it twice for the same run leaves one.

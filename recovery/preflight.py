@@ -1,18 +1,19 @@
 """The checks of preflight: what was seen, where, and what to do if it does not hold."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
-from recovery.errors import RecoveryError
-from recovery.outcomes import held, refused, unknown
+from recovery.expectation import VERCEL, Expectation
+from recovery.identity import identity_check
+from recovery.outcomes import asked, held, refused, unknown
 from recovery.pins import Pin
 from recovery.platform.git import Repository
 from recovery.postgres import privileges
 from recovery.prisma import ledger
+from recovery.prisma.sentinel import SECONDS
 from recovery.target import Target
 from states.facts import Check, Outcome
 
@@ -35,94 +36,43 @@ NAMES = (
     "recovery.alone",
 )
 
+PRISMA = "prisma.target"
+#: While one of these is refused, the target is none to work on.
+_BEFORE = ("target.identity", "target.primary", "target.direct", "ledger.present")
+#: Not looked at then: each by itself could be right on a wrong database.
+_AFTERWARDS = ("deploy.lock", "deploy.ddl", "git.ledger")
 
-@dataclass(frozen=True, slots=True)
-class Expectation:
-    """What a person says the target and the checkout are.
-
-    Attributes:
-        host: of the target; None where not said.
-        database: its name; None where not said.
-        commit: a revision that must be checked out; None: whatever is, and shown.
-        typed: the database's name as a person typed it into the terminal; None where nobody was asked.
-        waived: reason for each check that a person took on, by the check's name.
-    """
-
-    host: str | None = None
-    database: str | None = None
-    commit: str | None = None
-    typed: str | None = None
-    waived: Mapping[str, str] | None = None
+_PRIMARY = "pg_is_in_recovery(), default_transaction_read_only"
+_PRIVILEGES = "pg_class, pg_namespace"
 
 
-#: Instead of a revision: the commit that Vercel runs as production.
-VERCEL = "vercel"
-
-
-def database_checks(target: Target, expected: Expectation, pin: Callable[[], Pin | None] = lambda: None) -> list[Check]:
+def database_checks(
+    target: Target, expected: Expectation, pins: Callable[[], Sequence[Pin]] = lambda: ()
+) -> list[Check]:
     """Is it the right database, and one that migrations can be resolved on?
 
     Args:
         target: the production database.
         expected: what a person says that it is.
-        pin: what it was when a person last confirmed it.
+        pins: what was confirmed before.
     """
     connection = target.reading()
     return [
-        _same_server(_identity(target, expected), target, pin),
-        _primary(connection),
-        _direct(target, connection),
-        _ledger(target, connection),
-        *_privileges(target, connection),
+        asked("target.identity", "the URL", lambda: identity_check(target, expected, pins)),
+        asked("target.primary", _PRIMARY, lambda: _primary(connection)),
+        asked("target.direct", "the URL", lambda: _direct(target, connection)),
+        asked("ledger.present", "pg_class", lambda: _ledger(target, connection)),
+        asked("target.privileges", _PRIVILEGES, lambda: _privileges(target, connection)),
     ]
 
 
-def _same_server(check: Check, target: Target, pin: Callable[[], Pin | None]) -> Check:
-    """The identity, refused where its names hold and lead to another server than the last time."""
-    now = target.identity.system_identifier
-    if check.outcome is Outcome.REFUSED or now is None:
-        return check
-    try:
-        then = pin()
-    except RecoveryError as error:
-        return unknown(
-            check.name, f"{check.seen}; what it was before is not known. {error.fact}", check.source, error.remedy
-        )
-    if then is None or then.system_identifier == now:
-        return check
-    return refused(
-        check.name,
-        f"{check.seen}; its system identifier is {now}, and was {then.system_identifier} in run {then.run}: the same "
-        "name leads to another server",
-        f"{check.source}, and the journal",
-        "Find out why. Where the server was replaced, or restored from a dump, confirm the new one once: "
-        f'--waive {check.name}="why".',
-    )
-
-
-def _identity(target: Target, expected: Expectation) -> Check:
-    name, source = "target.identity", target.source
-    identity = target.identity
-    seen = f"{identity.database} on {identity.host}, schema {identity.schema}, PostgreSQL {identity.server_version}"
-    remedy = "Correct the URL, or what [production] in prisma-recovery.toml expects."
-    if expected.host is not None and expected.host != identity.host:
-        return refused(name, f"{seen}; expected the host {expected.host}", source, remedy)
-    if expected.database is not None and expected.database != identity.database:
-        return refused(name, f"{seen}; expected the database {expected.database}", source, remedy)
-    if expected.host is not None and expected.database is not None:
-        return held(name, f"{seen}, as expected", source)
-    if expected.typed is not None:
-        if expected.typed == identity.database:
-            return held(name, f"{seen}, as typed", source)
-        return refused(name, f"{seen}; another name was typed", source, "Run again, and type the database's name.")
-    return Check(
-        name,
-        Outcome.UNKNOWN,
-        f"{seen}; nobody said which database this should be",
-        source,
-        "Set host and database under [production] in prisma-recovery.toml, or give --expect-host and "
-        "--expect-database, or run in a terminal.",
-    )
+def not_looked_at(made: Sequence[Check]) -> list[Check]:
+    """What is asked only of a target that can be worked on, each as unknown, with the check that stands before it."""
+    first = next((check for check in made if check.name in _BEFORE and check.outcome is Outcome.REFUSED), None)
+    if first is None:
+        return []
+    seen, remedy = f"not looked at, because {first.name} is refused", f"Mend {first.name} first."
+    return [unknown(name, seen, first.source, remedy) for name in _AFTERWARDS]
 
 
 def _primary(connection: psycopg.Connection[Any]) -> Check:
@@ -132,73 +82,82 @@ def _primary(connection: psycopg.Connection[Any]) -> Check:
         " WHERE name = 'default_transaction_read_only')"
     ).fetchone()
     in_recovery, read_only = row or (True, None)
-    source = "pg_is_in_recovery(), default_transaction_read_only"
     if in_recovery:
-        return refused("target.primary", "a replica", source, "Use the URL of the primary.")
+        return refused("target.primary", "a replica", _PRIMARY, "Use the URL of the primary.")
     if read_only == "on":
-        return refused("target.primary", "a read-only database", source, "Make it writable, or use the right URL.")
-    return held("target.primary", "a primary that takes writes", source)
+        return refused(
+            "target.primary",
+            "a read-only database: default_transaction_read_only is on",
+            _PRIMARY,
+            "Use the right URL; or find out why it is read only (a full disk, a switch-over), and make it writable.",
+        )
+    return held("target.primary", "a primary that takes writes", _PRIMARY)
 
 
 def _direct(target: Target, connection: psycopg.Connection[Any]) -> Check:
     """Session locks don't hold through a transaction pooler, so Prisma's own lock would protect nothing."""
     name = "target.direct"
-    label, _, rest = target.url.host.partition(".")
-    direct = f"{label.removesuffix('-pooler')}.{rest}" if label.endswith("-pooler") else "the host without -pooler"
-    remedy = f"Use the direct URL (directUrl, DIRECT_URL; on Neon {direct})."
     if target.url.pooled:
-        return refused(name, "the URL is a transaction pooler's", "the URL", remedy)
+        seen = f"the URL is a transaction pooler's ({target.url.host}:{target.url.port})"
+        return refused(name, seen, "the URL", target.url.past_the_pooler)
     first = connection.execute("SELECT pg_backend_pid()").fetchone()
     if first is not None and first[0] == connection.info.backend_pid:
         return held(name, "a session of its own", "the backend's pid, as announced")
-    # A proxy may give out numbers of its own. While another session is in a transaction, and so has a backend
-    # for itself, a pooled session gets a different one; a direct session keeps the one it had.
-    with target.working("prisma-recovery pooler check") as other, other.transaction():
-        other.execute("SELECT 1")
-        second = connection.execute("SELECT pg_backend_pid()").fetchone()
-    if first == second:
-        return held(name, "a session of its own, behind a proxy", "two looks at the backend's pid")
-    return refused(name, "the backend changes between two statements", "two looks at the backend's pid", remedy)
+    # Behind a transaction pooler there would be no connection (`database.pooled`).
+    return held(name, "a session of its own, behind a proxy", "the backend's pid, beside another session")
 
 
 def _ledger(target: Target, connection: psycopg.Connection[Any]) -> Check:
-    name, where = "ledger.present", f"{target.url.schema}._prisma_migrations"
-    if ledger.exists(connection, target.url.schema):
-        return held(name, f"{where} is there", "pg_class")
-    return refused(
-        name,
-        f"there is no {where}, so no migration can have failed there",
-        "pg_class",
-        "If `prisma migrate deploy` stops with P3005, baseline the database first, as Prisma's documentation "
-        "says; if the ledger is in another schema, name it in the URL (?schema=…).",
-    )
+    name, where, source = "ledger.present", f"{target.url.schema}._prisma_migrations", "pg_class"
+    if ledger.kept_by_prisma_8(connection):
+        return refused(
+            name,
+            "the database is Prisma 8's: its history is in the schema prisma_contract",
+            source,
+            "This tool knows Prisma 3 to 7 only. Use Prisma 8's own means.",
+        )
+    missing = ledger.missing_columns(connection, target.url.schema)
+    if missing is None:
+        return refused(
+            name,
+            f"there is no {where}, so no migration can have failed there",
+            source,
+            "If `prisma migrate deploy` stops with P3005, baseline the database first, as Prisma's documentation "
+            "says; if the ledger is in another schema, name it in the URL (?schema=…).",
+        )
+    if missing:
+        return refused(
+            name,
+            f"{where} has no column {', '.join(missing)}: it is not the ledger of Prisma 3 to 7",
+            source,
+            "Use the means of the Prisma that made it.",
+        )
+    return held(name, f"{where} is there", source)
 
 
-def _privileges(target: Target, connection: psycopg.Connection[Any]) -> list[Check]:
-    """Whoever deploys writes the ledger, and as a rule owns the tables; none without a ledger, which is refused."""
-    name, source, schema = "target.privileges", "pg_class, pg_namespace", target.url.schema
+def _privileges(target: Target, connection: psycopg.Connection[Any]) -> Check:
+    """Whoever deploys writes the ledger, and as a rule owns the tables."""
+    name, source, schema = "target.privileges", _PRIVILEGES, target.url.schema
     found = privileges.read(connection, schema)
     if found is None:
-        return []
+        return unknown(name, "there is no ledger to write", source, "Mend ledger.present first.")
     if found.hidden:
-        return [
-            refused(
-                name,
-                f"{found}; row level security hides rows of the ledger from it",
-                source,
-                "Use the role that runs `prisma migrate deploy`: the ledger's owner, or one with BYPASSRLS.",
-            )
-        ]
+        return refused(
+            name,
+            f"{found}; row level security hides rows of the ledger from it",
+            source,
+            "Use the role that runs `prisma migrate deploy`: the ledger's owner, or one with BYPASSRLS.",
+        )
     grants = privileges.grants(connection, schema, found)
     if not grants:
-        return [held(name, str(found), source)]
+        return held(name, str(found), source)
     lacks = [
         *(f"may not {word} on the ledger" for word in found.lacking),
         *([] if found.creates else [f"may not create in the schema {schema}"]),
         *(f"is no member of {each.name}, who owns most tables" for each in found.owners[:1] if not each.ours),
     ]
     remedy = f"Use the role that runs `prisma migrate deploy`, or let the owner run: {' '.join(grants)}"
-    return [refused(name, f"{found}; the role {', '.join(lacks)}", source, remedy)]
+    return refused(name, f"{found}; the role {', '.join(lacks)}", source, remedy)
 
 
 def checkout_checks(folder: Path, expected: Expectation) -> list[Check]:
@@ -224,7 +183,8 @@ def checkout_checks(folder: Path, expected: Expectation) -> list[Check]:
             seen = f"HEAD is {(head or 'unborn')[:12]}, expected {wanted[:12]} ({expected.commit})"
             commit = refused("git.commit", seen, source, f"Check out {expected.commit}.")
         else:
-            commit = held("git.commit", f"HEAD is {wanted[:12]}, as expected", source)
+            fetched = f" ({expected.commit} as last fetched)" if repository.remote(expected.commit) else ""
+            commit = held("git.commit", f"HEAD is {wanted[:12]}, as expected{fetched}", source)
     changed = repository.changed(folder)
     if changed:
         shown = ", ".join(changed[:3]) + (f" and {len(changed) - 3} more" if len(changed) > 3 else "")  # noqa: PLR2004 - what fits a line
@@ -234,29 +194,18 @@ def checkout_checks(folder: Path, expected: Expectation) -> list[Check]:
     return [commit, clean]
 
 
-def command_checks(proven: bool) -> list[Check]:  # noqa: FBT001 - the one fact there is
-    """Does the project's Prisma go where we send it?"""
-    source = "`prisma migrate status` with a URL that leads to a listener of ours"
+def command_check(proven: bool | None) -> Check:  # noqa: FBT001 - the one fact there is
+    """Does the project's Prisma go where we send it? None: it did not get anywhere in time."""
+    name, source = PRISMA, "`prisma migrate status` with a URL that leads to a listener of ours"
     if proven:
-        return [held("prisma.target", "the project's Prisma goes to the database that it is given", source)]
-    return [
-        refused(
-            "prisma.target",
-            "the project's Prisma did not go to the database that it was given: it may work on another one",
-            source,
-            "Let schema.prisma or prisma.config read its URL from DATABASE_URL or DIRECT_URL; or see what "
-            "`prisma migrate status` says.",
-        )
-    ]
-
-
-def waive(checks: list[Check], expected: Expectation) -> tuple[Check, ...]:
-    """Marks what a person took on by name, with the reason; a check that holds needs none."""
-    waived = expected.waived or {}
-    against = (Outcome.REFUSED, Outcome.UNKNOWN)
-    return tuple(
-        replace(check, outcome=Outcome.WAIVED, seen=f"{check.seen}; waived: {waived[check.name]}")
-        if check.name in waived and check.outcome in against
-        else check
-        for check in checks
+        return held(name, "the project's Prisma goes to the database that it is given", source)
+    if proven is None:
+        seen = f"`prisma migrate status` neither came to the listener nor ended within {SECONDS:g} s"
+        return unknown(name, seen, source, "See why `prisma migrate status` takes so long, and run again.")
+    return refused(
+        name,
+        "the project's Prisma did not go to the database that it was given: it may work on another one",
+        source,
+        "Let schema.prisma or prisma.config read its URL from DATABASE_URL or DIRECT_URL; or see what "
+        "`prisma migrate status` says.",
     )

@@ -165,10 +165,10 @@ class Prover:
             if script.migration not in watching:
                 snapshot = None
                 continue
-            replay = self.workshop.history(history[:position])
+            replay = self.workshop.history(history[:position], len(history))
             before = replay.snapshot() if snapshot is None else snapshot
             skipped = len(replay.skipped)
-            replay = self.workshop.history(history[: position + 1])
+            replay = self.workshop.history(history[: position + 1], len(history))
             snapshot = replay.snapshot()
             unprovable += [str(note) for note in replay.skipped[skipped:] if note.statement is None]
             created = {o for o, p in snapshot if p == "exists"} - {o for o, p in before if p == "exists"}

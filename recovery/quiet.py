@@ -3,8 +3,8 @@
 import time
 from collections.abc import Callable, Sequence
 
-from recovery.evidence import LOCK_PATIENCE_SECONDS
-from recovery.outcomes import held, refused
+from recovery import events
+from recovery.outcomes import asked, held, refused
 from recovery.postgres import sessions
 from recovery.target import Target
 from states.facts import Check
@@ -13,39 +13,69 @@ from states.facts import Check
 ORPHAN_SECONDS = 10.0
 
 
-def quiet_checks(target: Target, sleep: Callable[[float], None] = time.sleep) -> list[Check]:
+_SOURCE = "pg_locks, pg_stat_activity"
+
+
+def quiet_checks(
+    target: Target, sleep: Callable[[float], None] = time.sleep, emit: events.Sink = events.nobody
+) -> list[Check]:
     """Is nobody else deploying, or changing the schema?"""
+    return [
+        asked("deploy.lock", _SOURCE, lambda: _lock(target, sleep, emit)),
+        asked("deploy.ddl", _SOURCE, lambda: _ddl(target)),
+    ]
+
+
+def alone_check(target: Target, ours: int | None = None) -> Check:
+    """No other recovery of this database is at work.
+
+    Args:
+        target: the production database.
+        ours: pid of the session with which this recovery holds the lock of recoveries; None where it is only looked at.
+    """
+    name, source = "recovery.alone", f"{_SOURCE}: the lock of recoveries"
+
+    def look() -> Check:
+        holding = sessions.holders(target.reading(), sessions.RECOVERY_LOCK)
+        others = [holder for holder in holding if holder.pid != ours]
+        if others:
+            return refused(name, f"another recovery is at work: {others[0]}", source, "Wait for it to end.", busy=True)
+        return held(name, "no other recovery is at work here", source)
+
+    return asked(name, source, look)
+
+
+def _lock(target: Target, sleep: Callable[[float], None], emit: events.Sink) -> Check:
     connection = target.reading()
-    waited = 0.0
-    while (holding := sessions.holders(connection, sessions.PRISMA_LOCK)) and waited < LOCK_PATIENCE_SECONDS:
-        sleep(0.25)
-        waited += 0.25
-    source = "pg_locks, pg_stat_activity"
-    waiting = sessions.waiting(connection) if holding else ()
-    if holding:
-        holder = holding[0]
-        orphan = holder.state == "idle" and holder.seconds >= ORPHAN_SECONDS
-        alone = _orphaned(holder) if orphan else ""
-        lock = refused(
-            "deploy.lock",
-            f"Prisma's migration lock is held by {holder}{alone}{_queue(waiting, holding)}",
-            source,
+    holding = sessions.patiently_held(connection, sessions.PRISMA_LOCK, sleep, events.lock_sink(emit))
+    if not holding:
+        return held("deploy.lock", "Prisma's migration lock is free", _SOURCE)
+    holder = holding[0]
+    orphan = holder.state == "idle" and holder.seconds >= ORPHAN_SECONDS
+    alone = _orphaned(holder) if orphan else ""
+    if orphan:
+        remedy = (
             "See that no deploy is at work on any machine; then end the orphan with "
             f"SELECT pg_terminate_backend({holder.pid});"
-            if orphan
-            else "Wait for that deploy to end.",
-            busy=True,
         )
+    elif holder.query is None:
+        remedy = "Wait for that deploy to end; a role that is a member of pg_read_all_stats sees whether it is idle."
     else:
-        lock = held("deploy.lock", "Prisma's migration lock is free", source)
+        remedy = "Wait for that deploy to end."
+    seen = f"Prisma's migration lock is held by {holder}{alone}{_queue(sessions.waiting(connection), holding)}"
+    return refused("deploy.lock", seen, _SOURCE, remedy, busy=True)
+
+
+def _ddl(target: Target) -> Check:
+    connection = target.reading()
     others = (*sessions.our_effects(connection), *sessions.running_ddl(connection))
-    if others:
-        behind = "".join(f"; it waits behind {_pids(others[0].behind)}" for _ in others[0].behind[:1])
-        seen = f"the schema is being changed by {others[0]}{behind}{_queue(sessions.waiting(connection), others[:1])}"
-        ddl = refused("deploy.ddl", seen, source, "Wait until it has ended.", busy=True)
-    else:
-        ddl = held("deploy.ddl", "no session is changing the schema", source)
-    return [lock, ddl]
+    if not others:
+        return held("deploy.ddl", "no session is changing the schema", _SOURCE)
+    behind = "".join(f"; it waits behind {_pids(others[0].behind)}" for _ in others[0].behind[:1])
+    more = f", and by {len(others) - 1} more" if len(others) > 1 else ""
+    queue = _queue(sessions.waiting(connection), others)
+    seen = f"the schema is being changed by {others[0]}{behind}{more}{queue}"
+    return refused("deploy.ddl", seen, _SOURCE, "Wait until it has ended.", busy=True)
 
 
 def _orphaned(holder: sessions.Session) -> str:

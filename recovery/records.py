@@ -1,73 +1,31 @@
 """Where runs stand, approvals, giving up: what needs the journal only, wherever it is."""
 
 import contextlib
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal, get_args
 
 from recovery.errors import UsageError
-from recovery.memory import Kind, Memory, recall
+from recovery.journal import Event
+from recovery.memory import Kind, recall
+from recovery.report.document import Standing
+from recovery.report.standing import standing
 from recovery.session import Session
 from states.classification import NEVER_APPROVED
 from states.machine import RecoveryMachine
 from states.table import FINAL, State
 from states.verdict import Decision, Verdict
 
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """One run, as its journal has it.
-
-    Attributes:
-        run: its name.
-        target: system identifier, database and schema, with `/` between them.
-        state: where it stands.
-        because: why it stands there.
-        next: what is to be done now.
-        changed: an effect of it took place, or may have.
-    """
-
-    run: str
-    target: str
-    state: State
-    because: str
-    next: str
-    changed: bool
-
-
 #: What a person says of a migration: it is in the database, or it is not.
 Answer = Literal["applied", "rolled_back"]
 
 
-def _runs(session: Session) -> Iterator[tuple[str, str, Memory]]:
-    for target, run, events in session.store().everything():
-        yield target, run, recall(events)
-
-
-def _next(memory: Memory) -> str:
-    if memory.state is State.PIPELINE_READY:
-        return "Nothing: the gate is open."
-    if memory.state is State.ABORTED:
-        return "Nothing: it was given up. `prisma-recovery run` starts a new one."
-    if memory.state is State.BLOCKED:
-        return memory.remedy or "Run prisma-recovery run again."
-    return "Its process ended, or is still at work. `prisma-recovery run` goes on with it, or says that it is busy."
-
-
-def _standing(target: str, run: str, memory: Memory) -> Standing:
-    return Standing(run, target, memory.state, memory.because, _next(memory), memory.changed)
-
-
 def standings(session: Session) -> tuple[Standing, ...]:
     """Where every run of the journal stands, the newest of each target last."""
-    return tuple(_standing(target, run, memory) for target, run, memory in _runs(session))
+    return tuple(standing(*each) for each in session.store().everything())
 
 
-def _unfinished(session: Session, run: str | None) -> tuple[str, str, Memory]:
+def _unfinished(session: Session, run: str | None) -> tuple[str, str, tuple[Event, ...]]:
     found = [
-        (target, name, memory)
-        for target, name, memory in _runs(session)
-        if memory.state not in FINAL and run in (None, name)
+        each for each in session.store().everything() if recall(each[2]).state not in FINAL and run in (None, each[1])
     ]
     if not found:
         raise UsageError(
@@ -101,7 +59,8 @@ def approve(
     if not reason.strip():
         raise UsageError("approve.reason", "The reason is empty. Nothing was recorded.", "Say why.")
     rolled_back = answer == "rolled_back"
-    target, name, memory = _unfinished(session, run)
+    target, name, before = _unfinished(session, run)
+    memory = recall(before)
     known = memory.evidence.get(migration)
     if known is None:
         raise UsageError(
@@ -137,7 +96,7 @@ def approve(
     with contextlib.closing(session.store().open(target)) as journal:
         payload = {"migration": migration, "decision": decision, "evidence": evidence, "reason": reason}
         approved = journal.append(name, Kind.APPROVED, memory.state, payload)
-    return _standing(target, name, memory.after(approved))
+    return standing(target, name, (*before, approved))
 
 
 def abort(session: Session, reason: str, run: str | None = None) -> Standing:
@@ -146,10 +105,11 @@ def abort(session: Session, reason: str, run: str | None = None) -> Standing:
     Raises:
         UsageError: there is no unfinished one, or several are.
     """
-    target, name, memory = _unfinished(session, run)
+    target, name, before = _unfinished(session, run)
+    memory = recall(before)
     machine = RecoveryMachine(memory.state)
     machine.abort(reason)
     payload = {"from": memory.state, "to": State.ABORTED, "because": reason}
     with contextlib.closing(session.store().open(target)) as journal:
         moved = journal.append(name, Kind.MOVED, memory.state, payload)
-    return _standing(target, name, memory.after(moved))
+    return standing(target, name, (*before, moved))

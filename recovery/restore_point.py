@@ -1,6 +1,7 @@
 """A restore point, made before the first change of a run: a branch in Neon, or a dump of the schema and the ledger."""
 
 import os
+import shlex
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
@@ -45,7 +46,12 @@ def neon_branch(target: Target, api: Callable[[], Api], project: str) -> MakeRes
             raise
         except RecoveryError as error:
             raise _failed(f"the branch {name} in Neon", error.fact, error.remedy) from error
-        return RestorePoint("neon", f"{name} ({branch})", lsn, time)
+        back = (
+            f"neonctl branches restore {branch.parent} {name} --project-id {project}"
+            f" --preserve-under-name {name}-undone (what was written since then is on the branch of that name then,"
+            " and no longer in production)"
+        )
+        return RestorePoint("neon", f"{name} ({branch.id})", lsn, time, back)
 
     return make
 
@@ -76,7 +82,12 @@ def dump(
         except (OSError, subprocess.TimeoutExpired) as error:
             why = error.strerror if isinstance(error, OSError) else f"it took longer than {DUMP_SECONDS:g} s"
             raise _failed(f"the dump {path}", f"{why} ({program[0]})", _SEE) from error
-        return RestorePoint("pg_dump", str(path), lsn, time)
+        # The file has no rows but the ledger's, so it can't bring any back.
+        back = (
+            f"psql -X -v ON_ERROR_STOP=1 -d EMPTY_DATABASE -f {shlex.quote(str(path))} shows schema and ledger as they "
+            f"were; rows come back only from your provider's own backup, of {time} or LSN {lsn}"
+        )
+        return RestorePoint("pg_dump", str(path), lsn, time, back)
 
     return make
 

@@ -8,23 +8,26 @@ from pathlib import Path
 
 from recovery import config as configuration
 from recovery.config import JOURNAL_VARIABLE, TARGET, Config, Neon, Vercel
-from recovery.errors import UsageError
+from recovery.errors import PreflightError, UsageError
+from recovery.expectation import VERCEL, Expectation
+from recovery.identity import NAME as IDENTITY
 from recovery.journal.open import FileStore, PostgresStore, Store
 from recovery.journal.sqlite_file import journal_file
-from recovery.outcomes import unknown
-from recovery.pins import Pin, pinned
+from recovery.outcomes import refused, unknown
+from recovery.pins import Pin, pins
 from recovery.platform.git import Repository
 from recovery.platform.http import Api, find_token
 from recovery.platform.neon import branch_check
 from recovery.platform.vercel import Production
 from recovery.ports import MakeRestorePoint
 from recovery.postgres.url import parse
-from recovery.preflight import NAMES, VERCEL, Expectation
+from recovery.preflight import NAMES, PRISMA, command_check
 from recovery.prisma import dotenv, project
-from recovery.prisma.project import Project
+from recovery.prisma.project import Launcher, Project, find_launcher
+from recovery.prisma.sentinel import Sentinel, fingerprint, lasting
 from recovery.replay import scratch
 from recovery.replay.background import Workshop
-from recovery.replay.embedded import Embedded
+from recovery.replay.embedded import Embedded, cache_folder
 from recovery.restore_point import dump, neon_branch
 from recovery.target import Target
 from states.facts import Check
@@ -115,9 +118,9 @@ class Session:
             ) from error
         return PostgresStore(url)
 
-    def pin(self) -> Pin | None:
-        """What the target was when it was last confirmed, as the journal says."""
-        return pinned(self.store(), self.target().url)
+    def pins(self) -> tuple[Pin, ...]:
+        """What was confirmed before, as the journal says."""
+        return pins(self.store())
 
     def platforms(self) -> tuple[Callable[[], Check], ...]:
         """The checks that ask a platform; none for one that is not configured."""
@@ -179,6 +182,25 @@ class Session:
     def _expected_commit(self) -> str | None:
         return self.options.expect_commit or self.config.git.expect_commit
 
+    def proof(self, launcher: Launcher, prove: Callable[[], bool | None]) -> Sentinel:
+        """The proof of where the project's Prisma goes, made by `prove` where none is kept."""
+        known, environment = self.project(), self.environment()
+        key = fingerprint(known, launcher, environment) if lasting(known) else None
+        return Sentinel(cache_folder(), key, prove)
+
+    def command_check(self) -> Check:
+        """`prisma.target` without starting anything: as proven by an earlier run of this very project, or unknown."""
+        try:
+            launcher = find_launcher(self.project(), self.config.prisma.command)
+            if self.proof(launcher, lambda: None).kept:
+                return command_check(proven=True)
+        except PreflightError as error:
+            return refused(PRISMA, error.fact, "node_modules", error.remedy)
+        except UsageError:
+            pass  # without a project, or its packages, there is no Prisma to be started anyway
+        seen = "not looked at, since nothing of Prisma is started here"
+        return unknown(PRISMA, seen, "proofs of earlier runs", "`run` looks, before it changes anything.")
+
     def environment(self) -> dict[str, str]:
         """What commands that we start inherit: all but the journal's URL, which is none of their business."""
         return {key: value for key, value in self.environ.items() if key != JOURNAL_VARIABLE}
@@ -209,7 +231,21 @@ class Session:
             commit=self._expected_commit(),
             typed=typed,
             waived=dict(_waiver(each) for each in self.options.waive),
+            standing=self._standing(),
         )
+
+    def _standing(self) -> dict[str, str]:
+        """What the settings take on where it can't be made."""
+        for each in self.config.waive:
+            if each.check == IDENTITY:
+                raise self._no_waiver(each.check, "Set host and database under [production] instead.")
+            if each.check not in NAMES:
+                raise self._no_waiver(each.check, f"The checks are: {', '.join(NAMES)}.")
+        return {each.check: each.reason for each in self.config.waive}
+
+    def _no_waiver(self, check: str, remedy: str) -> UsageError:
+        fact = f"{self.config.path} holds a value that does not fit: {check} cannot be waived there. Nothing was done."
+        return UsageError("config.invalid_value", fact, remedy)
 
     @contextlib.contextmanager
     def workshop(self, target: Target) -> Iterator[Workshop]:

@@ -6,6 +6,7 @@ from typing import Any
 import psycopg
 
 from recovery.postgres.connect import connect
+from recovery.postgres.sessions import OUR_NAME
 from recovery.postgres.url import DatabaseUrl
 from recovery.prisma import ledger
 from states.facts import Row
@@ -50,17 +51,23 @@ class Target:
         self.url = url
         self.source = source
         self._reading: psycopg.Connection[Any] | None = None
+        self._kept = False
         self._identity: Identity | None = None
 
     def reading(self) -> psycopg.Connection[Any]:
         """A connection on which the server refuses any write; opened anew if the last one broke."""
         if self._reading is None or self._reading.closed or self._reading.broken:
-            self._reading = connect(self.url, read_only=True)
+            self._reading = self._connect(OUR_NAME)
         return self._reading
 
     def working(self, name: str) -> psycopg.Connection[Any]:
         """A connection of its own, for locks; it never reconnects."""
-        return connect(self.url, read_only=True, name=name)
+        return self._connect(name)
+
+    def _connect(self, name: str) -> psycopg.Connection[Any]:
+        connection = connect(self.url, read_only=True, name=name, kept=self._kept)
+        self._kept = True
+        return connection
 
     @property
     def identity(self) -> Identity:

@@ -9,8 +9,7 @@ from threading import Lock
 from recovery import events
 from recovery.prisma.cli import PrismaCli
 from recovery.prisma.project import find_launcher
-from recovery.prisma.sentinel import Sentinel, fingerprint, lasting, proven
-from recovery.replay.embedded import cache_folder
+from recovery.prisma.sentinel import proven
 from recovery.session import AskName, Session
 from recovery.world import Observer, RealWorld
 
@@ -37,7 +36,7 @@ def one_at_a_time(emit: events.Sink) -> events.Sink:
 
 
 @contextlib.contextmanager
-def observing(session: Session, ask: AskName) -> Iterator[Observer]:
+def observing(session: Session, ask: AskName, emit: events.Sink) -> Iterator[Observer]:
     """Production and checkout, read only, with a scratch server that is starting."""
     target = session.target()
     with contextlib.closing(target), session.workshop(target) as workshop:
@@ -46,8 +45,9 @@ def observing(session: Session, ask: AskName) -> Iterator[Observer]:
             session.folder(),
             workshop,
             session.expectation(ask),
-            pin=session.pin,
+            pins=session.pins,
             platforms=session.platforms(),
+            emit=emit,
         )
 
 
@@ -70,8 +70,7 @@ def working(session: Session, ask: AskName, emit: events.Sink, stop: Callable[[]
     project, environment = session.project(), session.environment()
     launcher = find_launcher(project, session.config.prisma.command)
     cli = PrismaCli(project, launcher, environment)
-    proof = fingerprint(project, launcher, environment) if lasting(project) else None
-    with observing(session, ask) as observer:
-        goes_where_sent = Sentinel(cache_folder(), proof, lambda: proven(cli)).holds
+    with observing(session, ask, emit) as observer:
+        goes_where_sent = session.proof(launcher, lambda: proven(cli)).holds
         with contextlib.closing(RealWorld(observer, cli, goes_where_sent, show, interrupted)) as world:
             yield world

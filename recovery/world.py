@@ -6,36 +6,34 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from recovery import events
+from recovery.ancestry import NAME as ANCESTRY
 from recovery.ancestry import ledger_check
-from recovery.errors import BusyError
+from recovery.errors import BusyError, PreflightError
 from recovery.evidence import Classified, Investigator
+from recovery.expectation import Expectation, waive
 from recovery.handover import HandOver
 from recovery.obstacles import tested
+from recovery.outcomes import unknown
 from recovery.pending import Compared, PendingInvestigator
 from recovery.pins import Pin
 from recovery.platform.git import Repository
 from recovery.ports import Inspection, Performed
 from recovery.postgres.connect import answering
 from recovery.postgres.sessions import OUR_NAME, RECOVERY_LOCK, SessionLock, holders
-from recovery.preflight import (
-    Expectation,
-    checkout_checks,
-    command_checks,
-    database_checks,
-    waive,
-)
+from recovery.preflight import checkout_checks, command_check, database_checks, not_looked_at
 from recovery.prisma import logs
 from recovery.prisma.cli import PrismaCli, command_line
 from recovery.prisma.migrations import read as read_migrations
 from recovery.proof import Proof, Prover, watched
-from recovery.quiet import quiet_checks
+from recovery.quiet import alone_check, quiet_checks
 from recovery.replay.background import Workshop
 from recovery.replay.history import Script
 from recovery.scripts import Scripts
 from recovery.target import Target
 from states.deployment import Failure
 from states.effects import Deploy, Effect, Resolution
-from states.facts import Check, Outcome, Row
+from states.facts import Check, Row
 
 
 def inspection(scripts: Scripts, rows: Sequence[Row]) -> Inspection:
@@ -57,8 +55,9 @@ class Observer:
 
     Attributes:
         folder: the migrations folder.
-        pin: what the target was when it was last confirmed.
+        pins: what was confirmed before.
         platforms: further checks, made side by side with the others.
+        emit: told how far it is with what takes long; from other threads, too.
     """
 
     target: Target
@@ -66,8 +65,13 @@ class Observer:
     workshop: Workshop
     expected: Expectation
     sleep: Callable[[float], None] = time.sleep
-    pin: Callable[[], Pin | None] = lambda: None
+    pins: Callable[[], Sequence[Pin]] = lambda: ()
     platforms: Sequence[Callable[[], Check]] = ()
+    emit: events.Sink = events.nobody
+
+    def __post_init__(self) -> None:
+        """The workshop tells the same listener."""
+        self.workshop.emit = self.emit
 
     def scripts(self) -> Scripts:
         """The folder, read anew."""
@@ -76,17 +80,37 @@ class Observer:
     def checks(self) -> tuple[Check, ...]:
         """Every check that reading allows."""
         with ThreadPoolExecutor(max_workers=1 + len(self.platforms)) as beside:
-            pin = beside.submit(self.pin)
+            pins = beside.submit(self.pins)
             platforms = [beside.submit(check) for check in self.platforms]
             with answering(self.target.url):
-                made = database_checks(self.target, self.expected, pin.result)
-                history = []
-                if all(check.outcome is not Outcome.REFUSED for check in made):
-                    made += quiet_checks(self.target, self.sleep)
-                    history.append(ledger_check(self.scripts(), self.target.rows()))
-            checkout = checkout_checks(self.folder, self.expected)
-            made += [*checkout, *history, *(check.result() for check in platforms)]
+                made = database_checks(self.target, self.expected, pins.result)
+                further = not_looked_at(made) or [
+                    *quiet_checks(self.target, self.sleep, self.emit),
+                    self._ledger_check(),
+                ]
+            made += [*further[:-1], *checkout_checks(self.folder, self.expected), further[-1]]
+            made += [check.result() for check in platforms]
         return waive(made, self.expected)
+
+    def _ledger_check(self) -> Check:
+        try:
+            return ledger_check(self.scripts(), self.target.rows())
+        except PreflightError as error:
+            return unknown(ANCESTRY, error.fact, "_prisma_migrations", error.remedy)
+
+    def further_checks(self, command: Callable[[], Check], ours: int | None = None) -> tuple[Check, ...]:
+        """With those of the project's Prisma and of other recoveries.
+
+        Args:
+            command: looks where the project's Prisma goes; made beside the others.
+            ours: as `alone_check` takes it.
+        """
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            proof = beside.submit(command)
+            made = self.checks()
+            with answering(self.target.url):
+                alone = alone_check(self.target, ours)
+            return (*made, *waive((proof.result(), alone), self.expected))
 
     def inspect(self) -> Inspection:
         """Ledger and folder, read anew."""
@@ -118,7 +142,7 @@ class RealWorld:
         self,
         observer: Observer,
         cli: PrismaCli,
-        goes_where_sent: Callable[[], bool],
+        goes_where_sent: Callable[[], bool | None],
         on_output: Callable[[str], None],
         on_interrupt: Callable[[], None],
     ) -> None:
@@ -127,7 +151,7 @@ class RealWorld:
         Args:
             observer: what it sees through.
             cli: the project's Prisma.
-            goes_where_sent: proves that it works on the database that it is given (RULES F2).
+            goes_where_sent: proves that it works on the database that it is given (RULES F2); None: it can't tell.
             on_output: called with each line that a command prints.
             on_interrupt: called when ^C comes while a command is waited for.
 
@@ -148,7 +172,9 @@ class RealWorld:
                 f"Another recovery of this database is at work{who}. Nothing was done.",
                 "Wait for it to end, and run again.",
             )
-        self._handover = HandOver(self.target, cli, self._lock, on_output, on_interrupt, sleep=observer.sleep)
+        self._handover = HandOver(
+            self.target, cli, self._lock, on_output, on_interrupt, observer.emit, sleep=observer.sleep
+        )
         self._prover: Prover | None = None
 
     def close(self) -> None:
@@ -157,12 +183,7 @@ class RealWorld:
 
     def checks(self) -> tuple[Check, ...]:
         """See `World.checks`."""
-        with ThreadPoolExecutor(max_workers=1) as beside:
-            proof = beside.submit(self._goes_where_sent)
-            made = self._observer.checks()
-            commands = waive(command_checks(proof.result()), self._observer.expected)
-        alone = Check("recovery.alone", Outcome.HELD, "no other recovery is at work here", "our advisory lock")
-        return (*made, *commands, alone)
+        return self._observer.further_checks(lambda: command_check(self._goes_where_sent()), self._lock.pid)
 
     def inspect(self) -> Inspection:
         """See `World.inspect`."""

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import typer
 
+from recovery import events
 from recovery.cli.app import app
-from recovery.report.document import InspectDocument
+from recovery.report import document
 from states.table import EDGES, PATH, State
 
 if TYPE_CHECKING:
@@ -76,18 +77,36 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def schema() -> str:
-    """The JSON Schema of `inspect --json`."""
-    _, components = msgspec.json.schema_components([InspectDocument], ref_template="#/$defs/{name}")
+def _schema(title: str, *kinds: type) -> str:
+    """The JSON Schema of documents that are one of `kinds`."""
+    refs, components = msgspec.json.schema_components(kinds, ref_template="#/$defs/{name}")
     for component in components.values():
         if "description" in component:  # a docstring's first line; the rest is for readers of the code
             component["description"] = component["description"].splitlines()[0]
+        if "properties" in component:  # a default is for whoever makes a record; it is written all the same
+            component["required"] = list(component["properties"])
+            for field in component["properties"].values():
+                field.pop("default", None)
     whole = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "prisma-recovery inspect --json",
-        "$ref": f"#/$defs/{InspectDocument.__name__}",
+        "title": f"prisma-recovery {title}",
+        **(refs[0] if len(refs) == 1 else {"oneOf": list(refs)}),
         "$defs": {name: components[name] for name in sorted(components)},
     }
+    return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
+
+
+def _events() -> str:
+    """The JSON Schema of a line of `run --events`: an event, with its time and its run."""
+    kinds = [kind for kind in events.Event.__subclasses__() if kind.__module__ == events.__name__]
+    whole = json.loads(_schema("run --events, a line", *kinds))
+    for kind in kinds:
+        component = whole["$defs"][kind.__name__]
+        name = component["properties"].pop("event")
+        time = {"type": "string", "format": "date-time", "description": "ISO 8601 in UTC."}
+        run = {"type": "string", "description": "Empty before a run is begun or gone on with."}
+        component["properties"] = {"event": name, "time": time, "run": run, **component["properties"]}
+        component["required"] = list(component["properties"])
     return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -97,21 +116,30 @@ PARTS: tuple[tuple[str, str, Callable[[], str]], ...] = (
     ("edges", "explanation/machine.md", edges),
     ("commands", "reference/cli.md", commands),
 )
-SCHEMA = "reference/inspect.schema.json"
+#: Each schema's file, and what makes it. Every command can print an error's document instead.
+SCHEMAS: dict[str, Callable[[], str]] = {
+    "reference/inspect.schema.json": lambda: _schema("inspect --json", document.InspectDocument),
+    "reference/run.schema.json": lambda: _schema("run --json, pipeline --json", document.RunDocument),
+    "reference/status.schema.json": lambda: _schema("status --json", document.StatusDocument),
+    "reference/approve.schema.json": lambda: _schema("approve --json", document.ApproveDocument),
+    "reference/abort.schema.json": lambda: _schema("abort --json", document.AbortDocument),
+    "reference/error.schema.json": lambda: _schema("--json of a command that failed", document.ErrorDocument),
+    "reference/events.schema.json": _events,
+}
 
 
 def expected() -> dict[Path, str]:
     """Every document that has a generated part, as it should be."""
     texts: dict[Path, str] = {}
-    for name, document, make in PARTS:
-        path = DOCS / document
+    for name, page, make in PARTS:
+        path = DOCS / page
         text = texts.get(path) or path.read_text()
         pattern = re.compile(rf"(<!-- generated: {name} -->\n).*?(<!-- end of {name} -->)", re.DOTALL)
         if len(pattern.findall(text)) != 1:
-            raise LookupError(f"{document} needs the part {name} exactly once")
+            raise LookupError(f"{page} needs the part {name} exactly once")
         made = f"\n{make()}\n\n"
         texts[path] = pattern.sub(lambda match, made=made: match[1] + made + match[2], text)  # type: ignore[misc]
-    texts[DOCS / SCHEMA] = schema()
+    texts |= {DOCS / name: make() for name, make in SCHEMAS.items()}
     return texts
 
 

@@ -38,6 +38,27 @@ class Go:
 
 
 @dataclass(frozen=True, slots=True)
+class Command:
+    """A command to copy.
+
+    Attributes:
+        line: complete, but for `…` where a person has to say something.
+        when: in which case it is the right one, as `if all of it is there`; empty where it is in any.
+    """
+
+    line: str
+    when: str = ""
+
+
+#: The next command where nothing else is to be said.
+RUN_AGAIN = Command("prisma-recovery run")
+#: The same after another one.
+THEN_RUN = Command(RUN_AGAIN.line, "then")
+#: The same where nothing but consent is missing.
+RUN_AGREED = Command(f"{RUN_AGAIN.line} --yes", "to agree to all that the evidence decides")
+
+
+@dataclass(frozen=True, slots=True)
 class Refusal:
     """The recovery stops here.
 
@@ -46,12 +67,14 @@ class Refusal:
         fact: what is true, and what was therefore not done.
         remedy: what to do next.
         exit: what it means for the caller.
+        commands: the next ones, in their order.
     """
 
     code: str
     fact: str
     remedy: str
     exit: Exit = Exit.BLOCKED
+    commands: tuple[Command, ...] = ()
 
     @property
     def to(self) -> State:

@@ -1,8 +1,8 @@
 """CLASSIFY: is the failed, or pending, migration in the database or not, and may that be acted on?"""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from states.answers import Answer, Exit, Go, Refusal
+from states.answers import RUN_AGAIN, RUN_AGREED, THEN_RUN, Answer, Command, Exit, Go, Refusal
 from states.effects import MarkApplied, MarkRolledBack, Resolution
 from states.table import State
 from states.verdict import Decision, Evidence, Verdict
@@ -83,6 +83,7 @@ def decide(facts: ClassifyFacts) -> Answer:
             "classify.cause_holds",
             f"{name} would fail again. {found[0].upper()}{found[1:]}. Nothing was changed.",
             _ways(evidence),
+            commands=(RUN_AGAIN,),
         )
     if effect is not None and (facts.consented or facts.approved):
         by = "a person approved this evidence" if facts.approved else "the evidence decides"
@@ -93,6 +94,7 @@ def decide(facts: ClassifyFacts) -> Answer:
             "classify.consent",
             f"{name} is {evidence.verdict}, and nobody has agreed to the change yet. Nothing was changed.",
             "Run in a terminal, or with --yes, or set auto in prisma-recovery.toml.",
+            commands=(RUN_AGREED,),
         )
     if evidence.decision is Decision.WAIT:
         return Refusal(
@@ -100,6 +102,7 @@ def decide(facts: ClassifyFacts) -> Answer:
             f"{name} may still be running: {' '.join(evidence.reasons)} Nothing was changed.",
             "Wait until it has ended, and run again.",
             Exit.BUSY,
+            (RUN_AGAIN,),
         )
     void = ""
     if facts.approval is not None:
@@ -108,6 +111,24 @@ def decide(facts: ClassifyFacts) -> Answer:
         f"classify.{evidence.verdict}",
         f"{name} is {evidence.verdict}: {' '.join(evidence.reasons)}{void} Nothing was changed.",
         _remedy(evidence),
+        commands=(*approvals(facts), THEN_RUN) if approvals(facts) else (RUN_AGAIN,),
+    )
+
+
+def approvals(facts: ClassifyFacts) -> tuple[Command, ...]:
+    """The commands by which a person decides where the evidence doesn't: those that would count."""
+    evidence = facts.evidence
+    if evidence.decision is not Decision.OPERATOR:
+        return ()
+    name, seen = evidence.migration, evidence.evidence_digest
+    ways = (
+        ("applied", Decision.MARK_APPLIED, "if all of it is there"),
+        ("rolled-back", Decision.MARK_ROLLED_BACK, "if nothing of it is there"),
+    )
+    return tuple(
+        Command(f'prisma-recovery approve {name} --{way} --evidence {seen} --reason "…"', when)
+        for way, decision, when in ways
+        if replace(facts, approval=Approval(name, decision, seen, "")).approved
     )
 
 
@@ -128,16 +149,14 @@ def _ways(evidence: Evidence) -> str:
 
 
 def _remedy(evidence: Evidence) -> str:
-    name, seen = evidence.migration, evidence.evidence_digest
     if evidence.verdict is Verdict.PARTIAL:
         return (
             "Bring production by hand to where the script begins (undo its first part) or ends "
             "(run the rest), and run again."
         )
-    approve = f'prisma-recovery approve {name} --applied|--rolled-back --evidence {seen} --reason "…"'
     if evidence.verdict is Verdict.DRIFTED:
         return (
-            "Mend what differs by hand, and run again. Or take it on as it is, knowing that VERIFY will refuse "
-            f"to open the gate until production is what the migration says: {approve}"
+            "Mend what differs by hand, and run again. Or decide with it in place, knowing that VERIFY will refuse "
+            "to open the gate until production is what the migration says."
         )
-    return f"Find out what the schema can't show (see the open statements), then decide: {approve}"
+    return "Find out what the schema can't show (see the open statements), then decide, and run again."

@@ -1,10 +1,13 @@
 """Production against the steps of a replay: which step it stands at, and what differs from one."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from states.facts import Key, Replay, Snapshot, Visibility
+
+#: How many differences a sentence holds.
+_SOME = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +18,15 @@ class Difference:
     property: str
     expected: str | None
     actual: str | None
+
+    def __str__(self) -> str:
+        """For people."""
+        return f"{self.object} {self.property}: expected {self.expected or 'absent'}, is {self.actual or 'absent'}"
+
+
+def some(found: Sequence[Difference]) -> str:
+    """The first of several, in a line; the rest is where all are shown."""
+    return "; ".join(map(str, found[:_SOME]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,12 +209,14 @@ def _statement_state(
     own = {k for k in replay.footprint if replay.steps[index - 1].get(k) != replay.steps[index].get(k)}
     what = _headline(own, replay.steps[index - 1], replay.steps[index])
     in_place = state("in_place", f"as replayed: {what}{statement.why and f'; {statement.why}'}")
+    gone = what.removeprefix("no ")
+    absent = state("absent", f"not there: {what}" if gone == what else f"still there: {gone}")
     if statement.visibility is Visibility.ROWS:  # what it makes is there, and the rows in it may not be
         in_place = state("open", statement.why)
     if at and min(at) >= index:
         return in_place
     if at and max(at) < index:
-        return state("absent", f"not there: {what}")
+        return absent
     after, before = (
         {k for k in own if production.get(k) in {step.get(k) for step in steps}}
         for steps in (replay.steps[index:], replay.steps[:index])
@@ -210,7 +224,7 @@ def _statement_state(
     if after == own and before != own:
         return in_place
     if before == own:
-        return state("absent", f"not there: {what}")
+        return absent
     different: dict[str, list[str]] = {}
     for obj, prop in sorted(_without_consequences({key: Difference(*key, None, None) for key in own - after})):
         different.setdefault(obj, []).append(prop)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from states.answers import Answer, Exit, Go, Refusal
+from states.answers import RUN_AGAIN, RUN_AGREED, Answer, Exit, Go, Refusal
 from states.facts import Cause
 from states.inspection import InspectFacts
 from states.table import State
@@ -55,6 +55,7 @@ def decide(facts: DeployFacts) -> Answer:
             "deploy.consent",
             f"Pending: {planned or 'nothing'}. Nobody has agreed to deploy yet, so nothing was deployed.",
             "Run in a terminal, or with --yes, or set auto in prisma-recovery.toml.",
+            commands=(RUN_AGREED,),
         )
     if facts.unchanged:
         return Refusal(
@@ -62,6 +63,7 @@ def decide(facts: DeployFacts) -> Answer:
             f"Nothing was deployed: {facts.unchanged}.",
             "Run again: it is inspected anew.",
             Exit.BUSY,
+            (RUN_AGAIN,),
         )
     repeated = [f for f in facts.failures if any(f.same_as(earlier) for earlier in facts.earlier)]
     if repeated:
@@ -72,6 +74,7 @@ def decide(facts: DeployFacts) -> Answer:
             "deploy.failed_again",
             f"{first.migration} failed again{kind}{code}. Logs: {(first.logs or facts.output or 'none').strip()}",
             "Correct its cause (the SQL, the data or the database), and run again.",
+            commands=(RUN_AGAIN,),
         )
     if facts.failures:
         return Go(State.INSPECT, f"{facts.failures[0].migration} failed: {facts.failures[0].cause.kind}")
@@ -83,5 +86,6 @@ def decide(facts: DeployFacts) -> Answer:
             "deploy.still_pending",
             f"`prisma migrate deploy` ended, but {left} is still pending. Prisma said: {facts.output or 'nothing'}",
             "See what Prisma said, and run again.",
+            commands=(RUN_AGAIN,),
         )
     return Go(State.VERIFY, f"deployed {planned}" if planned else "nothing was left to deploy")

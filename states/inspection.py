@@ -3,8 +3,9 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from states.answers import Answer, Go, Refusal
-from states.classification import NEVER_APPROVED, ClassifyFacts
+from states.answers import RUN_AGAIN, THEN_RUN, Answer, Go, Refusal
+from states.classification import ClassifyFacts, approvals
+from states.comparison import some
 from states.facts import History, Row
 from states.table import State
 from states.verdict import Decision
@@ -82,6 +83,7 @@ def decide(facts: InspectFacts) -> Answer:
             "inspect.failed_missing",
             f"The failed migration {absent[0]} is not in the migrations folder, so its script can't be judged.",
             "Check out the commit that holds it, and run again.",
+            commands=(RUN_AGAIN,),
         )
     if unsettled:
         more = f", and {len(unsettled) - 1} more" if len(unsettled) > 1 else ""
@@ -100,19 +102,16 @@ def decide(facts: InspectFacts) -> Answer:
 def _would_fail(facts: ClassifyFacts, others: int) -> Refusal:
     evidence = facts.evidence
     name = evidence.migration
-    shown = "; ".join(
-        f"{d.object} {d.property}: expected {d.expected or 'absent'}, is {d.actual or 'absent'}"
-        for d in evidence.differences[:5]
-    )
-    differs = f" What differs: {shown}." if shown else ""
+    differs = f" What differs: {some(evidence.differences)}." if evidence.differences else ""
     more = f" Of {others} more, production has something too." if others else ""
     void = " An approval was given, and is void." if facts.approval is not None else ""
-    approve = f'prisma-recovery approve {name} --applied --evidence {evidence.evidence_digest} --reason "…"'
-    decide = "" if evidence.verdict in NEVER_APPROVED else f" If all of it is there: {approve}"
+    approve = approvals(facts)
+    decide = " Or, if all of it is there, approve it as applied." if approve else ""
     return Refusal(
         "deploy.would_fail",
         f"{name} was never attempted, and production has something of it: {' '.join(evidence.reasons)}{differs}{more}"
         f"{void} Nothing was deployed.",
         "Undo by hand what is there, and run again to deploy it. Or finish it by hand, and run again to mark it "
         f"applied. Or correct the script.{decide}",
+        commands=(*approve, THEN_RUN) if approve else (RUN_AGAIN,),
     )

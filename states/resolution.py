@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from states.answers import Answer, Exit, Go, Refusal
+from states.answers import RUN_AGAIN, Answer, Exit, Go, Refusal
 from states.effects import Resolution
 from states.inspection import InspectFacts
 from states.table import State
@@ -36,6 +36,7 @@ def decide(facts: ResolveFacts) -> Answer:
             f"{name} was not marked: {facts.unchanged}. Nothing was changed.",
             "Run again: it is classified anew.",
             Exit.BUSY,
+            (RUN_AGAIN,),
         )
     if not facts.shown:
         said = f" Prisma said: {facts.output}" if facts.output else ""
@@ -43,6 +44,7 @@ def decide(facts: ResolveFacts) -> Answer:
             "resolve.not_shown",
             f"`prisma migrate resolve` ran, but the ledger does not show {name} as resolved.{said}",
             "See that the project's Prisma works on this very database, and run again.",
+            commands=(RUN_AGAIN,),
         )
     unsettled = facts.after.unsettled
     if unsettled:

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from states.answers import Answer, Exit, Go, Refusal
-from states.comparison import Difference
+from states.answers import RUN_AGAIN, THEN_RUN, Answer, Command, Exit, Go, Refusal
+from states.comparison import Difference, some
 from states.inspection import InspectFacts
 from states.table import State
 
@@ -50,27 +50,25 @@ def decide(facts: VerifyFacts) -> Answer:
             f"The history is not complete: {left[0]} is failed or pending.",
             "Run again.",
             exit_code,
+            (RUN_AGAIN,),
         )
     if facts.wrong_checksums:
         names = ", ".join(facts.wrong_checksums)
         return Refusal(
             "verify.checksum",
             f"Deployed with another script than the one planned: {names}.",
-            "Find out who deployed it, and from which commit. If that was right, give up this recovery "
-            "(prisma-recovery abort) and run again.",
+            "Find out who deployed it, and from which commit. If that was right, give up this recovery and run again.",
             exit_code,
+            (Command('prisma-recovery abort --reason "…"', "if that was right"), THEN_RUN),
         )
     if facts.differing:
         first = facts.differing[0]
-        shown = "; ".join(
-            f"{d.object} {d.property}: expected {d.expected or 'absent'}, is {d.actual or 'absent'}"
-            for d in first.differences[:5]
-        )
         return Refusal(
             "verify.differs",
-            f"Production is not what {first.migration} says. {shown}.",
+            f"Production is not what {first.migration} says. {some(first.differences)}.",
             "Bring production to what the migration says, and run again.",
             exit_code,
+            (RUN_AGAIN,),
         )
     if facts.unprovable:
         return Refusal(
@@ -78,5 +76,6 @@ def decide(facts: VerifyFacts) -> Answer:
             f"The schema could not be proven: {facts.unprovable[0]}",
             "Resolve what stops the replay, and run again.",
             exit_code,
+            (RUN_AGAIN,),
         )
     return Go(State.PIPELINE_READY, "schema and history agree")

@@ -11,9 +11,28 @@ import typer
 
 from recovery import __version__
 from recovery.cli.extras import register
+from recovery.cli.frame import Grouped, run_command_line
+from recovery.cli.options import (
+    AsEvents,
+    AsJson,
+    ConfigFile,
+    DatabaseUrl,
+    ExpectCommit,
+    ExpectDatabase,
+    ExpectHost,
+    Journal,
+    LogFormat,
+    Migrations,
+    RestorePoint,
+    RunId,
+    Schema,
+    Verbose,
+    Waive,
+)
 
 if TYPE_CHECKING:
     from recovery.api import Recovery
+    from recovery.cli.output import Output
     from recovery.replay.embedded import Embedded
     from recovery.session import Options
 
@@ -27,68 +46,71 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-DatabaseUrl = Annotated[
-    str | None, typer.Option(help="The target; without it DIRECT_URL, DATABASE_URL… from the environment or .env.")
-]
-Migrations = Annotated[Path | None, typer.Option(help="The migrations folder; without it the project's.")]
-Schema = Annotated[Path | None, typer.Option(help="schema.prisma or its folder; without it the project's.")]
-ConfigFile = Annotated[
-    Path | None, typer.Option("--config", help="prisma-recovery.toml; without it looked for upwards.")
-]
-Journal = Annotated[
-    str | None,
-    typer.Option(
-        metavar="URL",
-        help="Where the journal is: a PostgreSQL URL, or `target` for the production database itself; "
-        "without it PRISMA_RECOVERY_JOURNAL, else a file in the project.",
-    ),
-]
-ExpectHost = Annotated[str | None, typer.Option(help="The host that the target must have.")]
-ExpectDatabase = Annotated[str | None, typer.Option(help="The database that the target must be.")]
-ExpectCommit = Annotated[
-    str | None,
-    typer.Option(
-        help="The commit, branch or tag that must be checked out; `vercel`: the one that production runs there."
-    ),
-]
-Waive = Annotated[
-    list[str] | None, typer.Option(metavar="NAME=REASON", help="Take on one check of preflight by name; repeatable.")
-]
-RestorePoint = Annotated[
-    str | None,
-    typer.Option(
-        metavar="KIND", help="The restore point to make before the first change: neon, pg_dump or none, the default."
-    ),
-]
-Verbose = Annotated[bool, typer.Option("--verbose", help="Log each event to standard error, as a line of JSON.")]
-RunId = Annotated[str | None, typer.Option("--run", help="The run; without it the one that is not finished.")]
+
+@contextmanager
+def _signals() -> Iterator[None]:
+    """A runner that stops us says so by SIGTERM; it gets the same answer as ^C, also while we are being loaded."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo("Interrupted. Nothing was begun.", err=True)
+        raise typer.Exit(130) from None
 
 
 @contextmanager
 def _errors_shown() -> Iterator[None]:
+    """The errors of commands that print no document, without loading what makes one."""
+    from recovery.errors import RecoveryError
+
+    with _signals():
+        try:
+            yield
+        except RecoveryError as error:
+            from recovery.report import github
+
+            typer.echo(error.shown, err=True)
+            github.tell(error.refusal(), sys.stderr)
+            raise typer.Exit(int(error.exit)) from None
+
+
+@contextmanager
+def _shown(output: "Output") -> Iterator[None]:
     """Errors that a person can act on are shown as such; anything else is a bug and keeps its stack trace."""
     from recovery.errors import RecoveryError
-    from states.answers import Exit
+    from states.answers import RUN_AGAIN, Exit, Refusal
 
-    # A runner that stops us says so by SIGTERM; it gets the same answer as ^C.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    refusal: Refusal | None = None
+    code = int(Exit.FAILURE)
     try:
+        output.check()
         yield
+        code = int(Exit.READY)
+    except typer.Exit as ended:
+        code = ended.exit_code
+        raise
     except RecoveryError as error:
-        from recovery.report import github
-
-        typer.echo(error.shown, err=True)
-        github.tell(error, sys.stderr)
-        raise typer.Exit(int(error.exit)) from None
+        refusal = error.refusal()
     except KeyboardInterrupt:
-        typer.echo("\nInterrupted. Nothing is lost: `prisma-recovery run` goes on from what is true.", err=True)
-        raise typer.Exit(int(Exit.INTERRUPTED)) from None
+        fact = "Interrupted. Nothing is lost, and what was done is in the journal."
+        remedy = "Run again: it goes on from what is true."
+        refusal = Refusal("command.interrupted", fact, remedy, Exit.INTERRUPTED, (RUN_AGAIN,))
+    except Exception as error:
+        fact = f"A bug, or something that nobody thought of: {type(error).__name__}."
+        output.failed(Refusal("command.bug", fact, "Report it with what is on standard error.", Exit.FAILURE))
+        raise
+    finally:
+        if refusal is not None:
+            code = int(refusal.exit)
+            output.failed(refusal)
+        output.end(code)
+    if refusal is not None:
+        raise typer.Exit(code)
 
 
 def run_app() -> NoReturn:
     """Runs the command line and exits."""
-    app()
-    sys.exit(0)
+    run_command_line(app)
 
 
 def _version(value: bool) -> None:  # noqa: FBT001 - typer calls it so
@@ -114,10 +136,6 @@ def _asker() -> Callable[[str], str] | None:
     return input if _in_terminal() else None
 
 
-def _ask_database() -> str | None:
-    return input("Type the name of the production database to go on: ").strip() if _in_terminal() else None
-
-
 @contextmanager
 def _server_ahead() -> Iterator["Embedded | None"]:
     """The scratch server, started while the rest of the program is still being loaded.
@@ -137,20 +155,27 @@ def _server_ahead() -> Iterator["Embedded | None"]:
             started.stop()
 
 
-def _recovery(options: "Options", started: "Embedded | None" = None) -> "Recovery":
+def _recovery(options: "Options", output: "Output", started: "Embedded | None" = None) -> "Recovery":
     """What a command works on: the project that it was called in."""
     from recovery.api import Recovery
 
-    return Recovery(Path.cwd(), options, ask_database=_ask_database, started=started)
+    ask = output.asking(_asker())
+    # A URL may hold a password, and is not shown.
+    shared = options.journal if options.journal is not None and "://" not in options.journal else None
+    output.given(config=options.config, schema=options.schema, journal=shared)
+
+    def ask_database() -> str | None:
+        return ask("Type the name of the production database to go on: ").strip() if ask is not None else None
+
+    return Recovery(Path.cwd(), options, ask_database=ask_database, started=started)
 
 
-@app.command()
+@app.command(cls=Grouped)
 def run(
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Agree to every change that the evidence decides.")] = False,
     plan: Annotated[bool, typer.Option("--plan", help="Show what would be done, and change nothing.")] = False,
     pipeline: Annotated[bool, typer.Option("--pipeline", help="Then run the pipeline's steps.")] = False,
-    verbose: Verbose = False,
     database_url: DatabaseUrl = None,
     migrations: Migrations = None,
     schema: Schema = None,
@@ -161,9 +186,14 @@ def run(
     waive: Waive = None,
     journal: Journal = None,
     restore_point: RestorePoint = None,
+    json: AsJson = False,
+    events: AsEvents = False,
+    log_format: LogFormat = None,
+    verbose: Verbose = False,
 ) -> None:
     """Start a recovery, or go on with the unfinished one."""
-    with _errors_shown(), _server_ahead() as started:
+    with _signals(), _server_ahead() as started:
+        from recovery.cli.output import Output
         from recovery.cli.recover import recover, show_plan
         from recovery.session import Options
 
@@ -179,17 +209,19 @@ def run(
             journal=journal,
             restore_point=restore_point,
         )
-        recovery = _recovery(options, started)
-        if plan:
-            raise typer.Exit(int(show_plan(recovery)))
-        code = recover(recovery, _asker(), yes=yes, pipeline=pipeline, verbose=verbose)
-    raise typer.Exit(int(code))
+        output = Output(
+            "plan" if plan else "run", as_json=json, as_events=events, log_format=log_format, verbose=verbose
+        )
+        with _shown(output):
+            recovery = _recovery(options, output, started)
+            if plan:
+                raise typer.Exit(int(show_plan(recovery, output)))
+            raise typer.Exit(int(recover(recovery, output, _asker(), yes=yes, pipeline=pipeline)))
 
 
-@app.command("inspect")
+@app.command("inspect", cls=Grouped)
 def inspect_(
     *,
-    json: Annotated[bool, typer.Option("--json", help="Print as JSON: target, history, evidence, checks.")] = False,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 3 when a migration failed.")] = False,
     database_url: DatabaseUrl = None,
     migrations: Migrations = None,
@@ -199,10 +231,14 @@ def inspect_(
     expect_database: ExpectDatabase = None,
     expect_commit: ExpectCommit = None,
     waive: Waive = None,
+    json: AsJson = False,
+    log_format: LogFormat = None,
+    verbose: Verbose = False,
 ) -> None:
     """Say what is in the database, read only. Needs no Node and no Prisma project."""
-    with _errors_shown(), _server_ahead() as started:
+    with _signals(), _server_ahead() as started:
         from recovery.cli.look import look
+        from recovery.cli.output import Output
         from recovery.session import Options
 
         options = Options(
@@ -215,29 +251,34 @@ def inspect_(
             expect_commit=expect_commit,
             waive=tuple(waive or ()),
         )
-        code = look(_recovery(options, started), as_json=json, exit_code=exit_code)
-    raise typer.Exit(int(code))
+        output = Output("inspect", as_json=json, log_format=log_format, verbose=verbose)
+        with _shown(output):
+            raise typer.Exit(int(look(_recovery(options, output, started), output, exit_code=exit_code)))
 
 
-@app.command()
+@app.command(cls=Grouped, short_help="Say where each recovery stands, and what to do now.")
 def status(
+    run: Annotated[str | None, typer.Argument(help="One run; without it all.", metavar="[RUN]")] = None,
     *,
-    json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
     config: ConfigFile = None,
     schema: Schema = None,
     journal: Journal = None,
     database_url: DatabaseUrl = None,
+    json: AsJson = False,
 ) -> None:
     """Where do the recoveries of this project stand, and what is to be done now? Reads the journal only."""
-    with _errors_shown():
+    from recovery.cli.output import Output
+
+    output = Output("status", as_json=json)
+    with _signals(), _shown(output):
         from recovery.cli.records import show_status
         from recovery.session import Options
 
-        recovery = _recovery(Options(database_url, schema=schema, config=config, journal=journal))
-        show_status(recovery, as_json=json)
+        recovery = _recovery(Options(database_url, schema=schema, config=config, journal=journal), output)
+        show_status(recovery, output, run)
 
 
-@app.command()
+@app.command(cls=Grouped)
 def approve(
     migration: Annotated[str, typer.Argument(help="The failed migration.")],
     *,
@@ -250,17 +291,22 @@ def approve(
     schema: Schema = None,
     journal: Journal = None,
     database_url: DatabaseUrl = None,
+    json: AsJson = False,
 ) -> None:
     """Decide a failed migration where the evidence doesn't. Counts for exactly this evidence, at the next `run`."""
-    with _errors_shown():
+    from recovery.cli.output import Output
+
+    output = Output("approve", as_json=json)
+    with _signals(), _shown(output):
         from recovery.cli.records import record_approval
         from recovery.session import Options
 
-        recovery = _recovery(Options(database_url, schema=schema, config=config, journal=journal))
-        record_approval(recovery, run, migration, evidence, reason, applied=applied, rolled_back=rolled_back)
+        recovery = _recovery(Options(database_url, schema=schema, config=config, journal=journal), output)
+        answer = "both" if applied and rolled_back else "applied" if applied else "rolled_back" if rolled_back else ""
+        record_approval(recovery, output, run, migration, answer, evidence=evidence, reason=reason)
 
 
-@app.command()
+@app.command(cls=Grouped)
 def abort(
     *,
     reason: Annotated[str, typer.Option(help="Why; it goes into the journal.")] = "given up by hand",
@@ -269,17 +315,21 @@ def abort(
     schema: Schema = None,
     journal: Journal = None,
     database_url: DatabaseUrl = None,
+    json: AsJson = False,
 ) -> None:
     """Give up the unfinished recovery. Changes nothing in the database."""
-    with _errors_shown():
+    from recovery.cli.output import Output
+
+    output = Output("abort", as_json=json)
+    with _signals(), _shown(output):
         from recovery.cli.records import record_abort
         from recovery.session import Options
 
-        recovery = _recovery(Options(database_url, schema=schema, config=config, journal=journal))
-        record_abort(recovery, run, reason)
+        recovery = _recovery(Options(database_url, schema=schema, config=config, journal=journal), output)
+        record_abort(recovery, output, run, reason)
 
 
-@app.command()
+@app.command(cls=Grouped, short_help="Run the pipeline's steps, each at most once.")
 def pipeline(
     *,
     repeat: Annotated[list[str] | None, typer.Option(help="Run this step again; repeatable.")] = None,
@@ -293,9 +343,16 @@ def pipeline(
     expect_commit: ExpectCommit = None,
     waive: Waive = None,
     journal: Journal = None,
+    json: AsJson = False,
+    events: AsEvents = False,
+    log_format: LogFormat = None,
+    verbose: Verbose = False,
 ) -> None:
     """Run the pipeline's steps behind the open gate, each at most once; goes on where it stopped."""
-    with _errors_shown():
+    from recovery.cli.output import Output
+
+    output = Output("pipeline", as_json=json, as_events=events, log_format=log_format, verbose=verbose)
+    with _signals(), _shown(output):
         from recovery.cli.recover import run_pipeline
         from recovery.session import Options
 
@@ -310,8 +367,9 @@ def pipeline(
             waive=tuple(waive or ()),
             journal=journal,
         )
-        code = run_pipeline(_recovery(options), _asker(), repeat=repeat or (), done=done or ())
-    raise typer.Exit(int(code))
+        recovery = _recovery(options, output)
+        code = run_pipeline(recovery, output, _asker(), repeat=repeat or (), done=done or ())
+        raise typer.Exit(int(code))
 
 
 register(app, _errors_shown, _asker)

@@ -6,16 +6,10 @@ from rich.console import Console
 from rich.markup import escape
 
 from recovery.ports import Policy, Question
-from states.effects import Deploy, MarkApplied, MarkRolledBack
+from states.effects import Deploy, Effect, MarkApplied, MarkRolledBack
 
-#: What an effect leads to, so that nobody agrees to it unaware.
-_APPLIED = "Prisma will count this migration as done and never run its script."
-_PENDING_APPLIED = (
-    "This migration was never attempted, but is wholly in production. "
-    "Prisma will count it as done and never run its script."
-)
-_AGAIN = "Prisma will run this migration's script from its beginning at the next deploy."
-_WITHDRAWN = "Prisma will forget the attempt that failed; the migration stays applied by its other attempt."
+#: The word to type for each effect; what it leads to was told before (`EffectProposed`).
+_WORDS: dict[type[Effect], str] = {Deploy: "deploy", MarkApplied: "applied", MarkRolledBack: "rolled back"}
 _ONLY_HERE = "The journal is a file here: whether another machine has run it is not known."
 
 
@@ -38,19 +32,10 @@ class Consent:
             return True
         if self._ask is None:
             return False
-        about = "About to run"
-        match question.effect:
-            case Deploy(migrations):
-                word, consequence = "deploy", f"Prisma will run these scripts on production: {', '.join(migrations)}."
-            case MarkApplied():
-                evidence = question.evidence
-                pending = evidence is not None and not evidence.attempted
-                word, consequence = "applied", _PENDING_APPLIED if pending else _APPLIED
-            case MarkRolledBack():
-                word, consequence = "rolled back", _WITHDRAWN if question.kind == "applied" else _AGAIN
-            case None:
-                about, word, consequence = "About to run, once", question.kind, _ONLY_HERE
-        # Not wrapped here: a command that is copied from a terminal has to be one line.
-        self._console.print(f"\n  [bold]{about}:[/] {escape(question.command)}", highlight=False, soft_wrap=True)
-        self._console.print(f"  {escape(consequence)}", highlight=False)
+        if question.effect is None:
+            word = question.kind
+            self._console.print(f"\n  [bold]To be run, once:[/] {escape(question.command)}", soft_wrap=True)
+            self._console.print(f"    {_ONLY_HERE}")
+        else:
+            word = _WORDS[type(question.effect)]
         return self._ask(f"  Type “{word}” to go on, anything else to stop: ").strip() == word

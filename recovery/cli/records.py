@@ -1,51 +1,55 @@
-"""`status`, `approve`, `abort`, as text or JSON."""
+"""`status`, `approve`, `abort`, in words or as JSON."""
 
-from rich.console import Console
-from rich.markup import escape
+from datetime import UTC, datetime
+from typing import cast, get_args
 
 from recovery.api import Recovery
+from recovery.cli.output import Output
 from recovery.errors import UsageError
 from recovery.records import Answer
-from recovery.report.document import encode
+from recovery.report import status
+from recovery.report.document import AbortDocument, ApproveDocument, StatusDocument
+from states.answers import RUN_AGAIN
 
 
-def show_status(recovery: Recovery, *, as_json: bool) -> None:
-    """Prints where every run stands, the newest last."""
-    standings = recovery.status()
-    if as_json:
-        print(encode({"schema_version": 1, "runs": standings}))  # noqa: T201 - the command's output
-        return
-    console = Console(soft_wrap=True)
-    if not standings:
-        console.print("No recovery has been started here. `prisma-recovery run` starts one.", highlight=False)
-    for each in standings:
-        _, database, schema = each.target.split("/")
-        console.print(
-            f"[bold]{each.run}[/]  {each.state}  [dim]{escape(database)}, schema {escape(schema)}[/]", highlight=False
-        )
-        console.print(f"  {escape(each.because)}", highlight=False)
-        console.print(f"  [bold]What to do:[/] {escape(each.next)}", highlight=False)
+def show_status(recovery: Recovery, output: Output, run: str | None) -> None:
+    """Shows where every run stands, or the one of that name.
+
+    Raises:
+        UsageError: `run.unknown`.
+    """
+    document = StatusDocument(tuple(each for each in recovery.status() if run in (None, each.run)))
+    if run is not None and not document.runs:
+        raise UsageError("run.unknown", f"The journal has no recovery {run}.", "See prisma-recovery status.")
+    output.document(document)
+    if output.in_words:
+        status.show(output.console, document, datetime.now(UTC), output.terminal.suffix)
 
 
 def record_approval(
-    recovery: Recovery, run: str | None, migration: str, evidence: str, reason: str, *, applied: bool, rolled_back: bool
+    recovery: Recovery, output: Output, run: str | None, migration: str, answer: str, *, evidence: str, reason: str
 ) -> None:
     """Records a person's decision.
 
     Raises:
         UsageError: it could never count.
     """
-    if applied == rolled_back:
+    if answer not in get_args(Answer):
         raise UsageError(
             "approve.one", "Exactly one of --applied and --rolled-back is needed. Nothing was recorded.", "Give one."
         )
-    answer: Answer = "applied" if applied else "rolled_back"
-    run = recovery.approve(migration, answer, evidence=evidence, reason=reason, run=run).run
-    print(f"Recorded in run {run}. `prisma-recovery run` acts on it, if the evidence is still the same.")  # noqa: T201
+    run = recovery.approve(migration, cast("Answer", answer), evidence=evidence, reason=reason, run=run).run
+    output.document(ApproveDocument(run, migration, f"mark_{answer}", evidence, (RUN_AGAIN,)))
+    if output.in_words:
+        output.console.print(
+            f"Recorded in run {run}. `prisma-recovery run` acts on it, if the evidence is still the same."
+        )
 
 
-def record_abort(recovery: Recovery, run: str | None, reason: str) -> None:
+def record_abort(recovery: Recovery, output: Output, run: str | None, reason: str) -> None:
     """Records that a person gave up this recovery."""
     aborted = recovery.abort(reason, run=run)
-    left = "what it changed in the database stays" if aborted.changed else "it had changed nothing in the database"
-    print(f"Run {aborted.run} is given up; {left}. `prisma-recovery run` starts a new one.")  # noqa: T201
+    output.document(AbortDocument(aborted.run, aborted.changed, (RUN_AGAIN,)))
+    if output.in_words:
+        left = "what it changed in the database stays" if aborted.changed else "it had changed nothing in the database"
+        output.console.print(f"Run {aborted.run} is given up; {left}. `prisma-recovery run` starts a new one.")

@@ -95,7 +95,7 @@ class PostgresStore:
                 "journal.pooled",
                 f"The journal's URL ({url.host}:{url.port}) is a transaction pooler's, behind which no setting of ours "
                 "holds. Nothing was done.",
-                "Use the direct URL (on Neon the host without -pooler).",
+                url.past_the_pooler,
             )
         self._url = url
         self.secrets: tuple[str, ...] = (url.url,)

@@ -68,17 +68,34 @@ class Repository:
         done = _git(self.root, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
         return done.stdout.decode().strip() if done.returncode == 0 else None
 
+    def shallow(self) -> bool:
+        """Its history is not all here (a clone with `--depth`).
+
+        Raises:
+            UsageError: `git.failed`.
+        """
+        return self._must("rev-parse", "--is-shallow-repository").strip() != b"false"
+
+    def remote(self, revision: str) -> bool:
+        """It names a branch of a remote, as it was when it was last fetched."""
+        return _git(self.root, "rev-parse", "--verify", "--quiet", f"refs/remotes/{revision}").returncode == 0
+
     def changed(self, folder: Path) -> tuple[str, ...]:
         """Paths under `folder` that differ from the commit, or are in none; relative to the root, sorted.
+
+        Scripts that git is told to ignore are in no commit either.
 
         Raises:
             UsageError: `git.failed`: no answer must never pass for no changes.
         """
         where = os.path.relpath(folder.resolve(), self.root)
         output = self._must(
-            "status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--", f":(literal){where}"
+            *("status", "--porcelain=v1", "-z", "--untracked-files=all", "--ignored", "--no-renames"),
+            *("--", f":(literal){where}"),
         )
-        return tuple(sorted(os.fsdecode(entry[3:]) for entry in output.split(b"\0") if entry))
+        entries = [entry for entry in output.split(b"\0") if entry]
+        kept = [each for each in entries if not each.startswith(b"!!") or each.endswith(b"/migration.sql")]
+        return tuple(sorted(os.fsdecode(entry[3:]) for entry in kept))
 
     def script_with_checksum(self, path: Path, checksum: str) -> bytes | None:
         """The version of a script that has this checksum, from any branch, stash or reset commit.
@@ -136,7 +153,7 @@ class Repository:
         Raises:
             UsageError: `git.failed`.
         """
-        if self.head() is None or self._must("rev-parse", "--is-shallow-repository").strip() != b"false":
+        if self.head() is None or self.shallow():
             return None
         names = [os.path.relpath(path.resolve(), self.root) for path in paths]
         blobs = self._blobs(*(f":(top,literal){name}" for name in names))

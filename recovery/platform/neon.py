@@ -2,13 +2,15 @@
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from recovery.errors import PreflightError, RecoveryError
 from recovery.outcomes import held, refused, unknown
 from recovery.platform.http import Api
-from recovery.postgres.url import DatabaseUrl
+from recovery.postgres.url import DatabaseUrl, direct_host
 from states.facts import Check
 
 NAME = "neon.branch"
@@ -25,22 +27,27 @@ def branch_check(api: Callable[[], Api], project: str, url: DatabaseUrl, wanted:
         wanted: id or name of the branch; None: the project's default one.
     """
     source = f"the API of Neon, project {project}"
+    with ThreadPoolExecutor(max_workers=2) as beside:
+        asked = [beside.submit(_listed, api, project, key) for key in ("endpoints", "branches")]
     try:
-        client = api()
-        try:
-            endpoints = list(client.pages(f"{_path(project)}/endpoints", "endpoints", "cursor"))
-            branches = list(client.pages(f"{_path(project)}/branches", "branches", "cursor"))
-        finally:
-            client.close()
+        endpoints, branches = (each.result() for each in asked)
     except RecoveryError as error:
         return unknown(NAME, error.fact.rstrip("."), source, error.remedy)
     return _judged(source, url, wanted, endpoints, branches)
 
 
+def _listed(api: Callable[[], Api], project: str, key: str) -> list[dict[str, Any]]:
+    client = api()
+    try:
+        return list(client.pages(f"{_path(project)}/{key}", key, "cursor"))
+    finally:
+        client.close()
+
+
 def _judged(
     source: str, url: DatabaseUrl, wanted: str | None, endpoints: list[dict[str, Any]], branches: list[dict[str, Any]]
 ) -> Check:
-    host = direct(url.host)
+    host = direct_host(url.host)
     endpoint = next((each for each in endpoints if str(each.get("host", "")).lower() == host), None)
     if endpoint is None:
         return refused(
@@ -73,17 +80,23 @@ def _path(project: str) -> str:
     return f"/projects/{quote(project, safe='')}"
 
 
-def direct(host: str) -> str:
-    """The host that leads past the pooler."""
-    label, dot, rest = host.lower().partition(".")
-    return f"{label.removesuffix('-pooler')}{dot}{rest}"
-
-
 #: Ends of an operation that made what was asked for.
 _DONE = frozenset({"finished", "skipped"})
 _UNDER_WAY = frozenset({"scheduling", "running"})
 #: Making a branch takes seconds whatever its size.
 BRANCH_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A branch that was made.
+
+    Attributes:
+        parent: id of the branch whose head it was made from.
+    """
+
+    id: str
+    parent: str
 
 
 def make_branch(
@@ -93,19 +106,20 @@ def make_branch(
     name: str,
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
-) -> str:
-    """The id of a branch of this name, made from the head of the branch that a host belongs to; found if it is there.
+) -> Branch:
+    """A branch of this name, made from the head of the branch that a host belongs to; found if it is there.
 
     Raises:
         RecoveryError: `platform.*`, or `restore_point.failed` where it was not finished.
     """
-    for branch in api.pages(f"{_path(project)}/branches", "branches", "cursor"):
-        if branch.get("name") == name and branch.get("current_state", "ready") == "ready":
-            return str(branch["id"])
+    there = list(api.pages(f"{_path(project)}/branches", "branches", "cursor"))
     endpoints = api.pages(f"{_path(project)}/endpoints", "endpoints", "cursor")
-    parent = next((e.get("branch_id") for e in endpoints if e.get("host") == direct(parent_host)), None)
+    parent = next((e.get("branch_id") for e in endpoints if e.get("host") == direct_host(parent_host)), None)
     if parent is None:
-        raise _failed(f"no endpoint of the project {project} has the host {direct(parent_host)}")
+        raise _failed(f"no endpoint of the project {project} has the host {direct_host(parent_host)}")
+    for branch in there:
+        if branch.get("name") == name and branch.get("current_state", "ready") == "ready":
+            return Branch(str(branch.get("id")), str(parent))
     made = api.post(f"{_path(project)}/branches", {"branch": {"name": name, "parent_id": parent}})
     new, operations = made.get("branch"), made.get("operations")
     if not isinstance(new, dict) or not isinstance(operations, list):
@@ -121,7 +135,7 @@ def make_branch(
             status = answer.get("status") if isinstance(answer, dict) else None
         if status not in _DONE:
             raise _failed(f"Neon's operation on the branch {name} ended as {status}")
-    return str(new.get("id"))
+    return Branch(str(new.get("id")), str(parent))
 
 
 def _failed(why: str) -> PreflightError:

@@ -63,8 +63,31 @@ def retrying(sleep: Callable[[float], None] = time.sleep) -> Retrying:
     )
 
 
-def _open(url: DatabaseUrl, name: str, settings: dict[str, str]) -> psycopg.Connection[Any]:
-    connection = BoundedConnection.connect(
+#: Looks at a proxied session's backend; with every one it is less likely that a pooler gave out the same by chance.
+_LOOKS = 5
+#: A pooler with one backend makes us wait for the one that our other session holds.
+_OTHER_IDLE_MS = 2_000
+
+
+def _open(url: DatabaseUrl, name: str, settings: dict[str, str], *, kept: bool) -> psycopg.Connection[Any]:
+    connection = _session(url, name)
+    try:
+        # Set here rather than as start-up options, which poolers refuse before one can say what they are. And only on a
+        # backend that is ours: through a transaction pooler the next one to get it would find itself read only.
+        chosen = ", ".join(f"set_config('{key}', '{value}', false)" for key, value in settings.items())
+        ours = f"pg_backend_pid() = {connection.info.backend_pid}"
+        if not connection.execute(f"SELECT {chosen} WHERE {ours}".encode()).fetchone():
+            if not kept:
+                _see_that_it_is_kept(url, connection)
+            connection.execute(f"SELECT {chosen}".encode())
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _session(url: DatabaseUrl, name: str) -> psycopg.Connection[Any]:
+    return BoundedConnection.connect(
         url.conninfo,
         autocommit=True,
         prepare_threshold=None,
@@ -73,10 +96,48 @@ def _open(url: DatabaseUrl, name: str, settings: dict[str, str]) -> psycopg.Conn
         application_name=name,
         **_KEEPALIVE,
     )
-    # Set here rather than as start-up options, which poolers refuse before one can say what they are.
-    chosen = ", ".join(f"set_config('{key}', '{value}', false)" for key, value in settings.items())
-    connection.execute(f"SELECT {chosen}".encode())
-    return connection
+
+
+def _see_that_it_is_kept(url: DatabaseUrl, connection: psycopg.Connection[Any]) -> None:
+    """The server's pid is not the announced one, so there is a proxy: does each session keep its backend behind it?
+
+    While another session is in a transaction, and so has a backend for itself, a pooled session gets a different one.
+
+    Raises:
+        PreflightError: `database.pooled`.
+    """
+    if url.pooled or _changes(url, connection):
+        raise PreflightError(
+            "database.pooled",
+            f"{url.host}:{url.port} is a transaction pooler: each statement can reach another backend, and no lock of "
+            "a session holds. Nothing was read or changed.",
+            url.past_the_pooler,
+        )
+
+
+def _changes(url: DatabaseUrl, connection: psycopg.Connection[Any]) -> bool:
+    other = _session(url, "prisma-recovery pooler check")
+    try:
+        ours = {_backend(connection)}
+        for _ in range(_LOOKS):
+            try:
+                other.execute("BEGIN READ ONLY")
+            except psycopg.errors.ProtocolViolation:
+                return True  # a pooler of single statements allows no transaction
+            other.execute(f"SET LOCAL idle_in_transaction_session_timeout = {_OTHER_IDLE_MS}".encode())
+            theirs = _backend(other)
+            ours.add(_backend(connection))
+            if len(ours) > 1 or theirs in ours:
+                return True
+            other.execute("ROLLBACK")
+    finally:
+        other.close()
+    return False
+
+
+def _backend(connection: psycopg.Connection[Any]) -> int:
+    row = connection.execute("SELECT pg_backend_pid()").fetchone()
+    return int(row[0]) if row else 0
 
 
 #: Before a session exists libpq passes on no SQLSTATE, only words. Where the server speaks another language
@@ -91,12 +152,20 @@ def _refused_for_good(error: psycopg.OperationalError) -> bool:
     return any(words in str(error) for words in _NO)
 
 
-def connect(url: DatabaseUrl, *, read_only: bool, name: str = "prisma-recovery") -> psycopg.Connection[Any]:
+def connect(
+    url: DatabaseUrl, *, read_only: bool, name: str = "prisma-recovery", kept: bool = False
+) -> psycopg.Connection[Any]:
     """A connection in autocommit with bounded waits; with `read_only`, the server itself refuses any write.
+
+    Args:
+        url: where to.
+        read_only: set it so.
+        name: what `pg_stat_activity` shows.
+        kept: if there is a proxy, it is known that a session keeps its backend behind it.
 
     Raises:
         UnreachableError: `database.unreachable`, after bounded tries.
-        PreflightError: `database.refused`: wrong password, unknown database, not allowed.
+        PreflightError: `database.refused`: wrong password, unknown database, not allowed; `database.pooled`.
     """
     settings = dict(_SETTINGS)
     if read_only:
@@ -106,7 +175,7 @@ def connect(url: DatabaseUrl, *, read_only: bool, name: str = "prisma-recovery")
         for attempt in retrying():
             with attempt:
                 try:
-                    return _open(url, name, settings)
+                    return _open(url, name, settings, kept=kept)
                 except psycopg.OperationalError as error:
                     if _refused_for_good(error):
                         raise _refusal(url, error) from error

@@ -1,5 +1,6 @@
 """Who else is at work on the target: locks, DDL, and the effects of our own that may still be running."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,9 @@ import psycopg
 PRISMA_LOCK = 72707369
 #: Ours: one recovery at a time on a database. ("recovery", as eight bytes of ASCII)
 RECOVERY_LOCK = 0x7265636F76657279
+#: A held Prisma lock is looked at again this long before it counts as somebody at work (RULES E14).
+LOCK_PATIENCE_SECONDS = 15.0
+_LOOK_SECONDS = 0.25
 #: Every session of ours carries this; Prisma's sessions that we start carry EFFECT_NAME and the run.
 OUR_NAME = "prisma-recovery"
 EFFECT_NAME = "prisma-recovery effect"
@@ -24,7 +28,7 @@ class Session:
     """Another session on this database, as `pg_stat_activity` shows it.
 
     Attributes:
-        query: its last statement; None where the role may not see it.
+        query: its last statement; None where the role may not see it, nor client, state and times.
         seconds: for how long it has been in this state, by the server's clock; 0 where the role may not see it.
         behind: sessions that it waits for, by pid; empty if it waits for no lock.
     """
@@ -42,9 +46,13 @@ class Session:
     def __str__(self) -> str:
         """For people."""
         application = f", {self.application}" if self.application else ""
-        return f"pid {self.pid} ({self.user}{application}, {self.client}, {self.state} since {self.since})"
+        seen = f"{self.client}, {self.state} since {self.since}"
+        hidden = "its client, state and statement are hidden from this role"
+        return f"pid {self.pid} ({self.user}{application}, {hidden if self.query is None else seen})"
 
 
+# Of another role's session whoever is no member of it or of pg_read_all_stats sees pid, role and application only; the
+# type of its backend is NULL then. Autovacuum has no role.
 _SESSION = """
 SELECT a.pid, coalesce(a.usename, '?'), coalesce(a.application_name, ''),
        coalesce(host(a.client_addr), 'local'), coalesce(a.state, 'unknown'),
@@ -55,7 +63,7 @@ SELECT a.pid, coalesce(a.usename, '?'), coalesce(a.application_name, ''),
             THEN pg_catalog.pg_blocking_pids(a.pid) ELSE '{}' END
 FROM pg_catalog.pg_stat_activity a
 WHERE a.datname = current_database() AND a.pid <> pg_catalog.pg_backend_pid()
-  AND a.backend_type = 'client backend'
+  AND (a.backend_type = 'client backend' OR a.backend_type IS NULL AND a.usesysid IS NOT NULL)
 """
 
 
@@ -90,16 +98,23 @@ def waiting(connection: psycopg.Connection[Any]) -> tuple[Session, ...]:
 def running_ddl(connection: psycopg.Connection[Any]) -> tuple[Session, ...]:
     """Sessions that change the schema: by what they run, or by the lock on a table that they hold.
 
-    `pg_locks` shows locks to every role, so DDL is seen also where the statement itself is not.
+    `pg_locks` shows locks to every role, so DDL is seen also where the statement itself is not. A lock on what is not
+    in `pg_class` is one on what the session is just making. DDL also locks the schemas, types and roles that it names,
+    which nothing else does.
     """
     return _sessions(
         connection,
         "a.application_name NOT LIKE %s AND ((a.state IN ('active', 'idle in transaction') AND a.query ~* %s)"
         " OR a.pid IN (SELECT l.pid FROM pg_catalog.pg_locks l"
-        "   JOIN pg_catalog.pg_class c ON c.oid = l.relation"
-        "   WHERE l.granted AND l.mode IN ('AccessExclusiveLock', 'ShareRowExclusiveLock', 'ShareLock')"
+        "   LEFT JOIN pg_catalog.pg_class c ON c.oid = l.relation"
+        "   WHERE l.granted AND l.locktype = 'relation'"
+        "     AND (l.mode IN ('AccessExclusiveLock', 'ShareRowExclusiveLock', 'ShareLock')"
+        # CREATE INDEX CONCURRENTLY, and also VACUUM: only the statement tells them apart.
+        "          OR l.mode = 'ShareUpdateExclusiveLock' AND a.backend_type IS NULL)"
         "     AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = current_database())"
-        "     AND c.relkind IN ('r', 'p', 'i', 'S', 'v', 'm')))",
+        "     AND (c.relkind IN ('r', 'p', 'i', 'S', 'v', 'm') OR c.oid IS NULL))"
+        " OR a.backend_type IS NULL AND a.pid IN (SELECT l.pid FROM pg_catalog.pg_locks l"
+        "   WHERE l.granted AND l.locktype = 'object' AND l.classid <> 'pg_catalog.pg_database'::regclass))",
         OUR_NAME + " %",
         _DDL,
     )
@@ -108,6 +123,61 @@ def running_ddl(connection: psycopg.Connection[Any]) -> tuple[Session, ...]:
 def our_effects(connection: psycopg.Connection[Any]) -> tuple[Session, ...]:
     """Sessions of Prisma commands that a recovery started and that are still there, their starter dead or not."""
     return _sessions(connection, "a.application_name LIKE %s", EFFECT_NAME + "%")
+
+
+#: What a session waits for, in words; a row is waited for through the transaction that holds it.
+_WAITED = """
+SELECT l.mode || CASE WHEN c.oid IS NOT NULL THEN ' on ' || n.nspname || '.' || c.relname
+                      WHEN l.locktype = 'transactionid' THEN ' on the end of a transaction'
+                      ELSE ' on ' || l.locktype END,
+       pg_catalog.pg_blocking_pids(l.pid)
+FROM pg_catalog.pg_locks l
+JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
+LEFT JOIN pg_catalog.pg_class c ON c.oid = l.relation
+LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE a.application_name = %s AND a.datname = current_database() AND NOT l.granted
+LIMIT 1
+"""
+
+
+def kept_waiting(connection: psycopg.Connection[Any], application: str) -> tuple[str, tuple[str, ...]]:
+    """The lock that a session of that name waits for, and who keeps it waiting, both for people; empty if it doesn't.
+
+    Every role sees whose session it is. What the others do, and since when, only a member of `pg_read_all_stats` does.
+    """
+    row = connection.execute(_WAITED, (application,)).fetchone()
+    if row is None:
+        return "", ()
+    waited, pids = row
+    known = {session.pid: str(session) for session in _sessions(connection, "a.pid = ANY(%s)", list(pids))}
+    # One that is no client is a worker of the server's, autovacuum above all; 0 is a prepared transaction.
+    return waited, tuple(
+        known.get(pid, f"pid {pid} (no client: a worker of the server)" if pid else "a prepared transaction")
+        for pid in dict.fromkeys(pids)
+    )
+
+
+def patiently_held(
+    connection: psycopg.Connection[Any],
+    key: int,
+    sleep: Callable[[float], None],
+    told: Callable[[float, tuple[Session, ...]], None],
+) -> tuple[Session, ...]:
+    """Who still holds the lock `key` after being looked at for a while; nobody as soon as it is free.
+
+    Args:
+        connection: to the target.
+        key: of a session advisory lock.
+        sleep: waits, in seconds.
+        told: called about once a second meanwhile, with the seconds waited and the holders.
+    """
+    looks = 0
+    while (holding := holders(connection, key)) and looks * _LOOK_SECONDS < LOCK_PATIENCE_SECONDS:
+        if looks % 4 == 0:
+            told(looks * _LOOK_SECONDS, holding)
+        sleep(_LOOK_SECONDS)
+        looks += 1
+    return holding
 
 
 def at_work_on(

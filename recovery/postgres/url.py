@@ -51,6 +51,13 @@ class DatabaseUrl:
         user = f"{self.user}@" if self.user else ""
         return f"postgresql://{user}{self.host}:{self.port}/{self.database}?schema={self.schema}"
 
+    @property
+    def past_the_pooler(self) -> str:
+        """What to use instead, if this is a pooler's."""
+        direct = direct_host(self.host)
+        known = "on Neon the host without -pooler, on Supabase port 5432"
+        return f"Use the direct URL (directUrl, DIRECT_URL): {known if direct == self.host.lower() else direct}."
+
     def prisma_url(self, application_name: str) -> str:
         """The URL to hand to Prisma: as it was given, but for the name that its session is to be known by. Secret."""
         base, _, query = self.url.partition("?")
@@ -117,6 +124,12 @@ def parse(url: str) -> DatabaseUrl:
             **_libpq(parameters),
         ),
     )
+
+
+def direct_host(host: str) -> str:
+    """The host that leads past Neon's pooler; any other one as it is."""
+    label, dot, rest = host.lower().partition(".")
+    return f"{label.removesuffix('-pooler')}{dot}{rest}"
 
 
 def _host(parts: SplitResult) -> str:

@@ -1,5 +1,6 @@
 """Where the target's URL comes from: a flag, the environment, or a `.env` file as Prisma reads it."""
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,8 +8,8 @@ from pathlib import Path
 from recovery.errors import UsageError
 from recovery.prisma.project import Project
 
-#: Most direct first: migrations need a session, which a pooler's URL does not give.
-_ORDER = ("DIRECT_URL", "DATABASE_URL_UNPOOLED", "DATABASE_URL")
+#: Names of a direct URL by convention: migrations need a session, which a pooler's URL does not give.
+_DIRECT = ("DIRECT_URL", "DATABASE_URL_UNPOOLED")
 
 # The grammar of npm's `dotenv`, which Prisma uses: an unquoted value ends at a `#`.
 _LINE = re.compile(
@@ -24,8 +25,9 @@ def find_url(explicit: str | None, environ: Mapping[str, str], project: Project 
     """The URL of the target, and where it was found.
 
     An explicit one comes first; then the environment; then `.env` beside the schema and at the root of
-    the project. In each, the direct URL comes before the pooled one, and what only this project's
-    schema names comes last.
+    the project. In each, the variable that the project's datasource names for the direct URL comes first, then the
+    direct ones by convention, then what the datasource names, then DATABASE_URL. A URL that is written into the
+    datasource itself comes last.
 
     Args:
         explicit: the value of `--database-url`.
@@ -33,17 +35,17 @@ def find_url(explicit: str | None, environ: Mapping[str, str], project: Project 
         project: whose `.env` files are read; None if there is no project.
 
     Returns:
-        The URL, and its source for people, as "DIRECT_URL in the environment".
+        The URL, and its source for people, as "DIRECT_URL in the environment (directUrl of prisma/schema.prisma)".
 
     Raises:
         UsageError: `url.missing`; `url.ambiguous` if two `.env` files disagree; `url.unreadable`.
     """
     if explicit:
         return explicit, "--database-url"
-    names = tuple(dict.fromkeys((*_ORDER, *(project.url_variables if project else ()))))
+    names = _names(project)
     for name in names:
         if environ.get(name):
-            return environ[name], f"{name} in the environment"
+            return environ[name], f"{name} in the environment{_named_by(name, project)}"
     files = {path: _values(path, environ) for path in _files(project) if path.is_file()}
     for name in names:
         found = {path: values[name] for path, values in files.items() if values.get(name)}
@@ -54,7 +56,9 @@ def find_url(explicit: str | None, environ: Mapping[str, str], project: Project 
                 "Keep one of them, or name the target with --database-url.",
             )
         for path, url in found.items():
-            return url, f"{name} in {path}"
+            return url, f"{name} in {path}{_named_by(name, project)}"
+    if project is not None and project.written is not None:
+        return project.written[0], f"the datasource in {project.written[1]}"
     places = "".join(f", {path}{'' if path in files else ' (missing)'}" for path in _files(project))
     raise UsageError(
         "url.missing",
@@ -87,6 +91,20 @@ def _expand(value: str, raw: Mapping[str, str], environ: Mapping[str, str], insi
         return "" if name in inside else _expand(raw.get(name, ""), raw, environ, inside | {name})
 
     return _REFERENCE.sub(replacement, value)
+
+
+def _names(project: Project | None) -> tuple[str, ...]:
+    """Variables that can hold the URL, the most direct first."""
+    named = project.named if project else ()
+    direct = [each.variable for each in named if each.key == "directUrl"]
+    others = [*(each.variable for each in named), "DATABASE_URL", *(project.url_variables if project else ())]
+    return tuple(dict.fromkeys((*direct, *_DIRECT, *others)))
+
+
+def _named_by(name: str, project: Project | None) -> str:
+    """Which file of the project reads this variable."""
+    found = next((each for each in project.named if each.variable == name), None) if project else None
+    return f" ({found.key} of {os.path.relpath(found.file, project.root)})" if found and project else ""
 
 
 def _files(project: Project | None) -> tuple[Path, ...]:

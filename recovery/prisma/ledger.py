@@ -1,5 +1,6 @@
 """Prisma's ledger, `_prisma_migrations`: read, never written."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import psycopg
@@ -19,12 +20,29 @@ ORDER BY started_at, finished_at NULLS LAST, migration_name, id
 """
 
 
-def exists(connection: psycopg.Connection[Any], schema: str) -> bool:
-    """The schema holds a ledger."""
-    row = connection.execute(
-        "SELECT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-        " WHERE n.nspname = %s AND c.relname = '_prisma_migrations')",
+_COLUMNS = (
+    *("id", "checksum", "finished_at", "migration_name"),
+    *("logs", "rolled_back_at", "started_at", "applied_steps_count"),
+)
+
+
+def missing_columns(connection: psycopg.Connection[Any], schema: str) -> tuple[str, ...] | None:
+    """Columns that the ledger of Prisma 3 to 7 has and this one has not; None where there is no ledger."""
+    rows = connection.execute(
+        "SELECT a.attname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+        " LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
+        " WHERE n.nspname = %s AND c.relname = '_prisma_migrations'",
         (schema,),
+    ).fetchall()
+    there = {row[0] for row in rows}
+    return tuple(name for name in _COLUMNS if name not in there) if rows else None
+
+
+def kept_by_prisma_8(connection: psycopg.Connection[Any]) -> bool:
+    """Prisma 8 keeps the database's history: in a schema of its own, with a marker of the present state."""
+    row = connection.execute(
+        "SELECT count(*) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE n.nspname = 'prisma_contract' AND c.relname IN ('marker', 'ledger')"
     ).fetchone()
     return bool(row and row[0])
 
@@ -59,3 +77,14 @@ def read(connection: psycopg.Connection[Any], schema: str) -> tuple[Row, ...]:
             "Prisma 8 keeps another ledger, and this tool does not work on it.",
         ) from error
     return tuple(Row(*row) for row in found)
+
+
+def under_way(connection: psycopg.Connection[Any], schema: str, migrations: Sequence[str]) -> tuple[int, str]:
+    """How many of these migrations are finished, and which of them is begun and not finished; empty if none is."""
+    query = """
+    SELECT count(DISTINCT migration_name) FILTER (WHERE finished_at IS NOT NULL),
+           coalesce(max(migration_name) FILTER (WHERE finished_at IS NULL), '')
+    FROM {}._prisma_migrations WHERE rolled_back_at IS NULL AND migration_name = ANY(%s)
+    """
+    row = connection.execute(sql.SQL(query).format(sql.Identifier(schema)), (list(migrations),)).fetchone()
+    return (row[0], row[1]) if row else (0, "")

@@ -5,20 +5,22 @@ ledger of our target then does not show it.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from recovery.config import upwards
 from recovery.errors import PreflightError, UsageError
 from recovery.prisma.sources import (
+    Named,
     config_path,
     config_setting,
     config_text,
     config_variables,
     has_datasource,
+    named_variables,
     package_schema,
     package_version,
-    schema_variables,
+    written_url,
 )
 
 #: Where Prisma looks for the schema when nothing names it.
@@ -39,6 +41,8 @@ class Project:
         migrations: the migrations folder; not necessarily there.
         config: prisma.config.ts or one of its other names; None if there is none.
         url_variables: environment variables that the project could read its URL from.
+        named: those among them that its datasource names.
+        written: URL and file, where its datasource has the URL itself. Secret.
     """
 
     root: Path
@@ -46,6 +50,8 @@ class Project:
     migrations: Path
     config: Path | None
     url_variables: tuple[str, ...]
+    named: tuple[Named, ...] = ()
+    written: tuple[str, Path] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +137,10 @@ def _project(root: Path, schema: Path) -> Project:
     text = config_text(config)
     files = sorted(schema.rglob("*.prisma")) if schema.is_dir() else [schema]
     contents = {file: file.read_text(errors="replace") for file in files}
-    variables = [*_ALWAYS, *config_variables(text)]
-    for content in contents.values():
-        variables += schema_variables(content)
+    sources = {**({config: text} if config is not None else {}), **contents}
+    named = tuple(each for file, content in sources.items() for each in named_variables(content, file))
+    written = ((url, file) for file, content in sources.items() if (url := written_url(content)))
+    variables = [*_ALWAYS, *config_variables(text), *(each.variable for each in named)]
     configured = config_setting(text, "migrations", "path")
     return Project(
         root=root,
@@ -141,6 +148,8 @@ def _project(root: Path, schema: Path) -> Project:
         migrations=root / configured if configured else _beside(schema, contents),
         config=config,
         url_variables=tuple(dict.fromkeys(variables)),
+        named=named,
+        written=next(written, None),
     )
 
 

@@ -65,8 +65,8 @@ def lasting(project: Project) -> bool:
     return imported <= _HARMLESS and not _READS.search(text)
 
 
-def proven(cli: PrismaCli, clock: Callable[[], float] = time.monotonic) -> bool:
-    """Runs `prisma migrate status` against a listener of ours; True if it came there."""
+def proven(cli: PrismaCli, clock: Callable[[], float] = time.monotonic) -> bool | None:
+    """Runs `prisma migrate status` against a listener of ours; True if it came there, None if it was still at work."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(_ACCEPT_SECONDS)
         port = listener.getsockname()[1]
@@ -83,7 +83,7 @@ def proven(cli: PrismaCli, clock: Callable[[], float] = time.monotonic) -> bool:
                         return False
                 else:
                     return True
-            return False
+            return None
         finally:
             running.kill_group()
             running.wait()
@@ -92,7 +92,7 @@ def proven(cli: PrismaCli, clock: Callable[[], float] = time.monotonic) -> bool:
 class Sentinel:
     """The proof, kept between runs by what it rests on."""
 
-    def __init__(self, folder: Path, key: str | None, prove: Callable[[], bool]) -> None:
+    def __init__(self, folder: Path, key: str | None, prove: Callable[[], bool | None]) -> None:
         """Takes its means.
 
         Args:
@@ -103,14 +103,17 @@ class Sentinel:
         self._proof = None if key is None else folder / "sentinel" / key
         self._prove = prove
 
-    def holds(self) -> bool:
-        """Commands go where we send them. Only a proof is kept: a failure is tried again."""
-        if self._proof is None:
-            return self._prove()
-        if self._proof.exists():
+    @property
+    def kept(self) -> bool:
+        """It was proven earlier, and nothing that the proof rests on has changed."""
+        return self._proof is not None and self._proof.exists()
+
+    def holds(self) -> bool | None:
+        """Commands go where we send them; None: it can't be told. Only a proof is kept: a failure is tried again."""
+        if self.kept:
             return True
-        if not self._prove():
-            return False
-        self._proof.parent.mkdir(parents=True, exist_ok=True)
-        self._proof.touch()
-        return True
+        found = self._prove()
+        if found and self._proof is not None:
+            self._proof.parent.mkdir(parents=True, exist_ok=True)
+            self._proof.touch()
+        return found

@@ -5,6 +5,8 @@ Nothing is run. A pattern that misses something makes a later check refuse; it c
 
 import json
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 _EXTENSIONS = ("ts", "js", "mts", "mjs", "cts", "cjs")
@@ -14,12 +16,16 @@ _STRING = re.compile(r"""(["'`])((?:(?!\1)[^\\\n]|\\.)*)\1""")
 
 _DATASOURCE = re.compile(r"^\s*datasource\s+\w+\s*\{", re.MULTILINE)
 # Not `shadowDatabaseUrl`: Prisma refuses a shadow database that is the target itself.
-_SCHEMA_URL = re.compile(r"""^\s*(?:url|directUrl)\s*=\s*env\(\s*["']([^"']+)["']\s*\)""", re.MULTILINE)
+_SCHEMA_URL = re.compile(r"""^\s*(url|directUrl)\s*=\s*env\(\s*["']([^"']+)["']\s*\)""", re.MULTILINE)
 _CONFIG_VARIABLE = re.compile(
     r"""\benv(?:<[^>]*>)?\(\s*["'`](?P<call>\w+)["'`]\s*\)"""
     r"""|\bprocess\.env(?:\?)?\.(?P<dot>\w+)"""
     r"""|\bprocess\.env(?:\?\.)?\[\s*["'`](?P<index>\w+)["'`]\s*\]"""
 )
+_CONFIG_KEY = re.compile(r"""\b(url|directUrl)\s*:\s*(?=\S)""")
+_BLOCK = re.compile(r"\bdatasource\b[^{]*\{[^}]*")
+# What stands there instead of a variable.
+_WRITTEN = re.compile(r"""\b(url|directUrl)\s*[=:]\s*(["'`])(postgres(?:ql)?://(?:(?!\2)\S)+)\2""")
 #: Names that a URL goes by. Others (NODE_ENV, a program's path) would break the CLI if they were given one.
 _URL_NAME = re.compile(r"URL|URI|DSN|CONN|(?:DATABASE|POSTGRES|DB)$", re.IGNORECASE)
 
@@ -64,14 +70,43 @@ def config_variables(text: str) -> tuple[str, ...]:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A variable that a project's file reads its URL from.
+
+    Attributes:
+        key: where in the file: `url`, or `directUrl` for migrations.
+    """
+
+    variable: str
+    key: str
+    file: Path
+
+
+def named_variables(text: str, file: Path) -> Iterator[Named]:
+    """The variables that the datasource of a schema file, or of prisma.config, reads its URLs from."""
+    text = _datasource(text)
+    for key, variable in _SCHEMA_URL.findall(text):
+        yield Named(variable, key, file)
+    for match in _CONFIG_KEY.finditer(text):
+        if variable := _CONFIG_VARIABLE.match(text, match.end()):
+            yield Named(variable[variable.lastgroup or 0], match[1], file)
+
+
+def written_url(text: str) -> str | None:
+    """The URL itself, where a file has it instead of a variable; the direct one first. Secret."""
+    found = {key: url for key, _, url in _WRITTEN.findall(_datasource(text))}
+    return found.get("directUrl") or found.get("url")
+
+
+def _datasource(text: str) -> str:
+    """The datasource's own lines, of a schema file or of prisma.config."""
+    return "\n".join(_BLOCK.findall(_LINE_COMMENT.sub("", text)))
+
+
 def every_variable(text: str) -> tuple[str, ...]:
     """Every environment variable that a configuration file names, whatever for."""
     return tuple(dict.fromkeys(match[match.lastgroup or 0] for match in _CONFIG_VARIABLE.finditer(text)))
-
-
-def schema_variables(text: str) -> tuple[str, ...]:
-    """Environment variables that a schema file reads its URLs from."""
-    return tuple(_SCHEMA_URL.findall(_LINE_COMMENT.sub("", text)))
 
 
 def has_datasource(text: str) -> bool:

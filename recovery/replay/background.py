@@ -1,5 +1,7 @@
 """The scratch server, started beside everything else: it is ready when it is first needed."""
 
+import contextlib
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -7,12 +9,16 @@ from typing import Any, TypeVar
 
 import psycopg
 
+from recovery import events
 from recovery.replay import roles, standins
 from recovery.replay.embedded import ScratchError
 from recovery.replay.history import HistoryReplay, Script
 from recovery.replay.scratch import ScratchServer
 
 T = TypeVar("T")
+
+#: Seconds between two words on how far a replay is.
+TELL_SECONDS = 0.25
 
 
 class Workshop:
@@ -34,6 +40,9 @@ class Workshop:
         self._context: AbstractContextManager[ScratchServer] | None = None
         self._history: HistoryReplay | None = None
         self._stood_in = False
+        self._told = 0.0
+        #: Told now and then how far a replay is, from the workshop's thread.
+        self.emit: events.Sink = events.nobody
         self.standins: tuple[standins.StandIn, ...] = ()
         self.roles = roles.Roles()
         self._server: Future[ScratchServer] = self._thread.submit(self._start)
@@ -67,17 +76,31 @@ class Workshop:
         """Does `work` on the workshop's thread; its future raises ScratchError if the scratch server failed it."""
         return self._thread.submit(_told, work)
 
-    def history(self, scripts: list[Script]) -> HistoryReplay:
+    def history(self, scripts: list[Script], of: int | None = None) -> HistoryReplay:
         """The history of exactly these scripts: the last one grown, where it is the beginning of this one.
 
         Call it on the workshop's thread only.
+
+        Args:
+            scripts: in their order.
+            of: how many it will have been grown to in the end; None: these are all.
         """
         if self._history is None or self._history.applied != scripts[: len(self._history.applied)]:
             if self._history is not None:
                 self._history.close()
             self._history = HistoryReplay(self.server, self._schema)
-        self._history.extend(scripts[len(self._history.applied) :])
+        began = time.monotonic()
+        for script in scripts[len(self._history.applied) :]:
+            self._tell(len(self._history.applied), of or len(scripts), script.migration, began)
+            self._history.extend([script])
         return self._history
+
+    def _tell(self, done: int, total: int, migration: str, began: float) -> None:
+        now = time.monotonic()
+        if now - self._told >= TELL_SECONDS:
+            self._told = now
+            with contextlib.suppress(Exception):  # whoever listens is no reason to end a replay
+                self.emit(events.Progressed(events.Task.REPLAY, round(now - began, 1), done, total, migration))
 
     def close(self) -> None:
         """Ends the server; waits for work under way."""

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Literal, TextIO
 
 from recovery import events
-from recovery.errors import RecoveryError
 from recovery.pending import Compared
-from recovery.report import terminal
+from recovery.report.evidence import SENTENCES
 from states.answers import Refusal
 from states.facts import Check, History, Outcome
 from states.table import State
@@ -77,9 +76,9 @@ def summary(happened: Sequence[events.Event]) -> str:
     return "\n\n".join(part for part in parts if part) + "\n\n"
 
 
-def error_summary(error: RecoveryError) -> str:
+def error_summary(error: Refusal) -> str:
     """An error that ended a command before a recovery was under way."""
-    return f"## prisma-recovery: stopped\n\n{_to_do(error.refusal())}\n\n"
+    return f"## prisma-recovery: stopped\n\n{_to_do(error)}\n\n"
 
 
 def _headline(happened: Sequence[events.Event]) -> str:
@@ -123,7 +122,7 @@ def _evidence(happened: Iterable[events.Event]) -> Iterator[str]:
 def sentence(evidence: Evidence) -> str:
     """The verdict, to follow the migration's name."""
     attempted = "" if evidence.attempted else "was never attempted, and "
-    return f"{attempted}{terminal._SENTENCES[evidence.verdict]}"  # noqa: SLF001 - what the terminal says too
+    return f"{attempted}{SENTENCES[evidence.verdict]}"
 
 
 def _checks(happened: Iterable[events.Event]) -> Iterator[str]:
@@ -197,7 +196,7 @@ class GitHub:
 
     def __call__(self, event: events.Event) -> None:
         """Takes one event."""
-        if isinstance(event, events.OutputLine):
+        if isinstance(event, events.OutputLine | events.Progressed | events.Failed):
             return
         running = any(isinstance(each, events.RunStarted) for each in self._happened)
         self._happened.append(event)
@@ -259,20 +258,7 @@ def of(environ: Mapping[str, str], *, annotations: TextIO | None = None) -> GitH
     return GitHub(Path(path), annotations or sys.stdout) if path else None
 
 
-def beside(other: events.Sink) -> events.Sink:
-    """A sink that passes each event on to `other`, and to GitHub where this is one of its runners."""
-    github = of(os.environ)
-    if github is None:
-        return other
-
-    def emit(event: events.Event) -> None:
-        other(event)
-        github(event)
-
-    return emit
-
-
-def tell(error: RecoveryError, annotations: TextIO) -> None:
+def tell(error: Refusal, annotations: TextIO) -> None:
     """An error that ended a command, told to GitHub where this is one of its runners."""
     github = of(os.environ, annotations=annotations)
     if github is not None:

@@ -1,12 +1,56 @@
 """Events as structured logs: dotted, stable names, facts as keys."""
 
+from collections.abc import Iterator
+from enum import StrEnum
 from typing import Any, TextIO
 
 import msgspec
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor, WrappedLogger
 
 from recovery import events
+from recovery.report.live import paced
+from states.answers import Exit, Refusal
+from states.facts import Outcome
+
+#: A fact that is longer is left to the JSON, in characters.
+_PLAIN = 200
+
+
+class Format(StrEnum):
+    """How a log line is written."""
+
+    #: One JSON object.
+    JSON = "json"
+    #: Words and key=value; lists as their length.
+    TEXT = "text"
+
+
+#: Stopped by what passes by itself.
+_PASSES = (Exit.BUSY, Exit.UNREACHABLE, Exit.INTERRUPTED)
+
+
+def level(event: events.Event) -> str:
+    """How much an event matters: debug, info, warning or error."""
+    match event:
+        case events.OutputLine() | events.Progressed():
+            return "debug"
+        case events.Refused(refusal=refusal) | events.Failed(refusal=refusal):
+            return _of(refusal)
+        case events.PendingUncompared():
+            return "warning"
+        case events.ChecksMade(checks=checks) if any(check.outcome is not Outcome.HELD for check in checks):
+            return "warning"
+        case events.EffectEnded(shown=False):
+            return "warning"
+        case events.StepEnded(exit_code=code) if code:
+            return "warning"
+        case _:
+            return "info"
+
+
+def _of(refusal: Refusal) -> str:
+    return "warning" if refusal.exit in _PASSES else "error"
 
 
 def sink(logger: Any) -> events.Sink:  # noqa: ANN401 - any of structlog's loggers
@@ -15,23 +59,34 @@ def sink(logger: Any) -> events.Sink:  # noqa: ANN401 - any of structlog's logge
     def write(event: events.Event) -> None:
         facts = msgspec.to_builtins(event)
         name = facts.pop("event")
-        level = logger.warning if isinstance(event, events.Refused) else logger.info
-        level(f"prisma_recovery.{name}", **facts)
+        getattr(logger, level(event))(f"prisma_recovery.{name}", **facts)
 
     return write
 
 
-def beside(other: events.Sink, file: TextIO) -> events.Sink:
-    """A sink that passes each event on to `other`, and writes it to `file` as a line of JSON."""
-    processors: list[Processor] = [
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso"),
-        structlog.processors.JSONRenderer(),
-    ]
-    write = sink(structlog.wrap_logger(structlog.PrintLogger(file), processors=processors))
+def to(file: TextIO, form: Format, *, verbose: bool) -> events.Sink:
+    """A sink that writes to `file`, from info up; with `verbose` from debug up, progress only now and then."""
+    last: Processor = structlog.processors.JSONRenderer()
+    processors: list[Processor] = [structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso")]
+    if form is Format.TEXT:
+        last = structlog.dev.ConsoleRenderer(colors=file.isatty(), pad_event_to=0)
+        processors.append(_plainly)
+    threshold = structlog.make_filtering_bound_logger("debug" if verbose else "info")
+    logger = structlog.wrap_logger(structlog.PrintLogger(file), processors=[*processors, last], wrapper_class=threshold)
+    return paced(sink(logger))
 
-    def emit(event: events.Event) -> None:
-        other(event)
-        write(event)
 
-    return emit
+def _plainly(_: WrappedLogger, __: str, facts: EventDict) -> EventDict:
+    """What fits a line: records by their own words and numbers, lists by their length."""
+    return {key: value for name, fact in facts.items() for key, value in _plain(name, fact)}
+
+
+def _plain(name: str, fact: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - JSON
+    if isinstance(fact, dict):
+        for key, value in fact.items():
+            if not isinstance(value, (dict, list, tuple)) and len(str(value)) <= _PLAIN:
+                yield f"{name}.{key}", value
+    elif isinstance(fact, (list, tuple)):
+        yield name, len(fact)
+    else:
+        yield name, fact

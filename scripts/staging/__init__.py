@@ -5,6 +5,18 @@ Used by `scripts/demo`, the acceptance tests and the benches; never by `recovery
 
 from staging.incident import CASES, Case, Incident, stage
 from staging.node import Toolchain, toolchain
+from staging.pooler import start_pooler
 from staging.postgres import Server, start, start_replica
 
-__all__ = ["CASES", "Case", "Incident", "Server", "Toolchain", "stage", "start", "start_replica", "toolchain"]
+__all__ = [
+    "CASES",
+    "Case",
+    "Incident",
+    "Server",
+    "Toolchain",
+    "stage",
+    "start",
+    "start_pooler",
+    "start_replica",
+    "toolchain",
+]

@@ -68,12 +68,12 @@ class Bench(Workshop):
     trunk: tuple[str, ...] = ()
     _branch: HistoryReplay | None = None
 
-    def history(self, scripts: list[Script]) -> HistoryReplay:
+    def history(self, scripts: list[Script], of: int | None = None) -> HistoryReplay:
         """The replay of these scripts."""
         grown = self._history
         names = tuple(script.migration for script in scripts)
         if grown is None or names == self.trunk[: len(names)] or grown.applied != scripts[: len(grown.applied)]:
-            return super().history(scripts)
+            return super().history(scripts, of)
         if self._branch is None or self._branch.applied != scripts[: len(self._branch.applied)]:
             if self._branch is not None:
                 self._branch.close()

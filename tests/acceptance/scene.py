@@ -153,6 +153,10 @@ class Held:
         """Ends it and all that it started."""
         os.killpg(self.pid, signal.SIGKILL)
 
+    def close(self) -> None:
+        """Waits for no command any more."""
+        os.close(self._reader)
+
 
 @dataclass
 class Scene:
@@ -314,13 +318,13 @@ class Scene:
 class Terminal:
     """`prisma-recovery` in a terminal, with somebody who reads and types."""
 
-    def __init__(self, scene: Scene, *arguments: str) -> None:
+    def __init__(self, scene: Scene, *arguments: str, term: str = "dumb") -> None:
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 200, 0, 0))
         self.process = subprocess.Popen(
             [PROGRAM, *arguments],
             cwd=scene.folder,
-            env=scene.environment() | {"TERM": "dumb"},
+            env=scene.environment() | {"TERM": term},
             stdin=slave,
             stdout=slave,
             stderr=slave,

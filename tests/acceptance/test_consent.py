@@ -151,10 +151,11 @@ def test_an_approval_of_this_evidence_is_acted_on_and_proven_all_the_same(make: 
     blocked = scene.cli("run", "--yes")
     assert blocked.code == 3, blocked
     evidence = digest(scene)
-    assert f"approve {FAILED} --applied|--rolled-back --evidence {evidence}" in blocked.out
+    assert f"approve {FAILED} --applied --evidence {evidence}" in blocked.out
+    assert f"approve {FAILED} --rolled-back --evidence {evidence}" in blocked.out
     (standing,) = json.loads(scene.cli("status", "--json").out)["runs"]
     assert standing["state"] == "BLOCKED"
-    assert evidence in standing["next"]
+    assert evidence in standing["commands"][0]["line"]
     assert approve(scene, "--applied", evidence)[0] == 0
     done = scene.cli("run", "--yes")
     assert done.code == 7, done

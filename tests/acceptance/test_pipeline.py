@@ -189,7 +189,7 @@ def test_a_person_can_say_that_nobody_else_ran_them(scene: Scene) -> None:
     assert scene.cli("run", "--yes").code == 0
     first = Terminal(scene, "pipeline")
     first.until("Type “pipeline”")
-    assert "About to run, once: a, c" in first.said
+    assert "To be run, once: a, c" in first.said
     first.type("")
     assert first.end() == 3
     assert "pipeline.needs_shared_journal" in first.said

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import stat
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from staging import Case, start
 from staging.incident import FAILED
 
 from recovery.postgres.url import parse
+from recovery.preflight import NAMES
 from recovery.restore_point import dump
 from recovery.target import Target
 from tests.acceptance.scene import APPLIED, STUCK, Scene
@@ -52,8 +54,9 @@ def test_a_dump_can_be_gone_back_to(tmp_path: Path) -> None:
         again = dump(target, tmp_path / "state", None, os.environ)("run-1")
         target.close()
         server.create_database("restored")
-        psql = [embedded("psql"), "-qX", "-v", "ON_ERROR_STOP=1", "-d", server.socket_url("restored"), "-f", made.place]
-        subprocess.run(psql, check=True, capture_output=True)
+        program, *words = shlex.split(made.back.partition(" shows ")[0].replace("EMPTY_DATABASE", "restored"))
+        where = {"PGHOST": str(server.folder), "PGPORT": str(server.port), "PGUSER": "postgres"}
+        subprocess.run([embedded(program), *words], check=True, capture_output=True, env=os.environ | where)
         with server.connect("restored") as connection:
             assert connection.execute("SELECT name FROM _prisma_migrations").fetchall() == [("first",)]
             assert connection.execute("SELECT count(*) FROM t").fetchall() == [(0,)]
@@ -73,9 +76,12 @@ def test_a_run_with_a_restore_point(make: Make) -> None:
     assert done.code == 0, done
     assert scene.ledger() == APPLIED
     assert "restore point (pg_dump)" in done.out
+    back = next(line for line in done.out.splitlines() if line.startswith("  To go back: psql "))
+    assert back.removeprefix("  To go back: ") in scene.cli("status").out
     kinds = [e.kind for e in scene.events() if e.kind in ("restore_point.made", "effect.intended")]
     assert kinds == ["restore_point.made", "effect.intended", "effect.intended"]
     (made,) = [e.payload for e in scene.events() if e.kind == "restore_point.made"]
+    assert f"-f {made['place']} " in made["back"]
     assert FAILED in Path(made["place"]).read_text()
     assert scene.sql("SELECT relname FROM pg_class WHERE relname = 'password_reset_tokens'")
 
@@ -130,11 +136,14 @@ def connect(scene: Scene, platform: Platform, branch: str) -> None:
 
 
 def checks(scene: Scene) -> dict[str, str]:
-    """The outcomes that `inspect --json` tells."""
+    """The outcomes that `inspect --json` tells; each says what was seen, where, and what to do if it does not hold."""
     done = scene.cli("inspect", "--json")
     assert done.code == 0, done
     assert "s3cret" not in done.said
-    return {check["name"]: check["outcome"] for check in json.loads(done.out)["checks"]}
+    made = json.loads(done.out)["checks"]
+    assert all(check["seen"] and check["source"] for check in made)
+    assert all(check["remedy"] for check in made if check["outcome"] != "held")
+    return {check["name"]: check["outcome"] for check in made}
 
 
 def test_platforms_are_asked(make: Make, platform: Platform) -> None:
@@ -142,12 +151,34 @@ def test_platforms_are_asked(make: Make, platform: Platform) -> None:
     scene = make("exists")
     assert not {"neon.branch", "vercel.deploy", "vercel.commit"} & checks(scene).keys()
     connect(scene, platform, "br-2")
+    assert checks(scene).keys() == set(NAMES)
     assert checks(scene) | {"neon.branch": "refused", "vercel.deploy": "held", "vercel.commit": "held"} == checks(scene)
     assert {asked.token for asked in platform.asked if asked.path.startswith("/v7")} == {"Bearer vercel_s3cret"}
     done = scene.cli("run", "--yes")
     assert (done.code, "preflight.neon.branch" in done.said) == (4, True), done
+    (checked,) = [event.payload for event in scene.events() if event.kind == "preflight.checked"]
+    assert checked.keys() == set(NAMES)
+    assert set(checked["neon.branch"]) >= {"outcome", "seen", "source", "remedy"}
+    assert "it is not the project's default branch" in checked["neon.branch"]["seen"]
+    assert checked["neon.branch"]["remedy"] in done.out
     scene.variables.pop("NEON_API_KEY")
     assert checks(scene)["neon.branch"] == "unknown"
+
+
+def test_a_token_that_is_not_there(make: Make, platform: Platform) -> None:
+    """What can't be asked stops a run, unless the settings say that it may pass; then it is shown as waived."""
+    scene = make("exists")
+    connect(scene, platform, "br-1")
+    scene.variables.pop("VERCEL_TOKEN")
+    assert scene.cli("run", "--yes").code == 4
+    text = scene.configuration.read_text()
+    for name in ("vercel.deploy", "vercel.commit"):
+        text += f'[[waive]]\ncheck = "{name}"\nreason = "no token here"\n'
+    scene.configuration.write_text(text)
+    assert {checks(scene)[name] for name in ("vercel.deploy", "vercel.commit")} == {"waived"}
+    done = scene.cli("run", "--yes")
+    assert (done.code, "waived by prisma-recovery.toml: no token here" in done.out) == (0, True), done
+    assert scene.ledger() == APPLIED
 
 
 def test_a_deployment_is_waited_for(make: Make, platform: Platform) -> None:

@@ -1,6 +1,7 @@
 """What the documents say of the code is so, and nothing is left out."""
 
 import ast
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 import recovery
 from recovery import Recovery, config, events
 from recovery.preflight import NAMES
-from recovery.report import terminal
+from recovery.report.evidence import SENTENCES
 from states.answers import Exit
 from states.verdict import Verdict
 
@@ -92,7 +93,7 @@ def test_every_verdict_is_explained() -> None:
 def test_verdicts_are_quoted_as_the_terminal_says_them() -> None:
     """docs/how-to/verdicts.md has the terminal's sentence for each verdict."""
     text = " ".join((DOCS / "how-to" / "verdicts.md").read_text().split())
-    for sentence in terminal._SENTENCES.values():  # noqa: SLF001 - the sentences that a person meets
+    for sentence in SENTENCES.values():
         assert f"**{sentence}**" in text
 
 
@@ -122,6 +123,24 @@ def test_settings_that_are_shown_are_accepted(tmp_path: Path) -> None:
         file = tmp_path / f"{number}.toml"
         file.write_text(block)
         assert config.load(file, tmp_path).production == config.Production("db.example.com", "app")
+
+
+@pytest.mark.parametrize("name", documents.SCHEMAS)
+def test_every_field_of_a_schema_is_documented(name: str) -> None:
+    """json.md, and for events events.md, name each field of each record that a machine can get."""
+    text = "".join((DOCS / "reference" / page).read_text() for page in ("json.md", "events.md"))
+    parts = json.loads((DOCS / name).read_text())["$defs"].values()
+    for field in {field for part in parts for field in part.get("properties", ())}:
+        assert re.search(rf"`(\w+\.|\w+\[\]\.|\.)?{field}(\[\])?(\.\w+)?`", text), field
+
+
+def test_every_event_is_documented() -> None:
+    """events.md has a row for each event, and for no other."""
+    text = (DOCS / "reference" / "events.md").read_text().partition("**`progressed`**")[0]
+    rows = [row for row in text.splitlines() if row.startswith("| `")]
+    named = {name for row in rows for name in re.findall(r"`([\w.]+)`", row.split("|")[1])}
+    parts = json.loads((DOCS / "reference" / "events.schema.json").read_text())["$defs"].values()
+    assert named == {kind for part in parts for kind in part.get("properties", {}).get("event", {}).get("enum", ())}
 
 
 def test_every_public_name_is_documented() -> None:

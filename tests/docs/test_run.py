@@ -14,7 +14,6 @@ output, in this order, whatever the number of spaces. `…` stands for anything:
 for any part of it. Output lines that a block leaves out need a `…` for the reader; the test doesn't insist on it.
 """
 
-import json
 import os
 import re
 import shutil
@@ -23,15 +22,10 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
-import documents
-import msgspec
 import pytest
 from staging import Case, Server, stage, start
-
-from recovery.report.document import InspectDocument
-from states.verdict import Verdict
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -187,55 +181,3 @@ def test_scripts_that_are_named_are_there() -> None:
     for document in DOCUMENTS:
         for name in re.findall(r"scripts/[a-z]+\b", document.read_text()):
             assert shutil.which(str(ROOT / name)) or (ROOT / name).exists(), f"{document.name}: {name}"
-
-
-def faults(value: Any, schema: dict[str, Any], defs: dict[str, Any], where: str = "$") -> Iterator[str]:  # noqa: ANN401 - JSON
-    """Where `value` is not as the JSON Schema says; as much of JSON Schema as ours uses, and nothing unknown."""
-    if "$ref" in schema:
-        schema = defs[schema["$ref"].rpartition("/")[2]]
-    if "anyOf" in schema:
-        if all(list(faults(value, option, defs)) for option in schema["anyOf"]):
-            yield f"{where}: none of the kinds that it may be"
-        return
-    kinds = {"object": dict, "array": list, "string": str, "integer": int, "boolean": bool, "null": type(None)}
-    if "type" in schema and not isinstance(value, kinds[schema["type"]]):
-        yield f"{where}: not {schema['type']}"
-        return
-    if "enum" in schema and value not in schema["enum"]:
-        yield f"{where}: {value} is not one of {schema['enum']}"
-    if isinstance(value, dict):
-        known = schema["properties"]
-        yield from (f"{where}.{name}: missing" for name in schema.get("required", ()) if name not in value)
-        yield from (f"{where}.{name}: not in the schema" for name in value if name not in known)
-        for name in known.keys() & value.keys():
-            yield from faults(value[name], known[name], defs, f"{where}.{name}")
-    if isinstance(value, list):
-        fixed = schema.get("prefixItems", [])
-        for index, item in enumerate(value):
-            inner = fixed[index] if index < len(fixed) else schema.get("items")
-            if isinstance(inner, dict):
-                yield from faults(item, inner, defs, f"{where}[{index}]")
-
-
-def test_a_real_document_is_as_its_schema_says(server: Server, tmp_path: Path) -> None:
-    """What `inspect --json` prints of a drifted production fits the JSON Schema, field by field."""
-    server.drop_database("production")
-    incident = stage("drifted", tmp_path / "project", server)
-    printed = subprocess.run(
-        [Path(sys.executable).with_name("prisma-recovery"), "inspect", "--json"],
-        cwd=incident.project,
-        env=os.environ | incident.environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    ).stdout
-    schema = json.loads((ROOT / "docs" / documents.SCHEMA).read_text())
-    found = json.loads(printed)
-    assert list(faults(found, schema, schema["$defs"])) == []
-    assert msgspec.json.decode(printed, type=InspectDocument).failed[0].verdict is Verdict.DRIFTED
-    text = (ROOT / "docs" / "reference" / "json.md").read_text()
-    for record in (found, found["target"], found["history"], found["failed"][0], found["checks"][0]):
-        for name in record:
-            assert re.search(rf"`(\w+\.|\.)?{name}(\[\]|\.\w+)?`", text), f"json.md does not name {name}"

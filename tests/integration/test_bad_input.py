@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import psycopg
 import pytest
-from staging import Case, start
+from staging import Case, start, start_pooler
 from staging.incident import FAILED, PENDING
 
 from recovery.postgres import catalog
@@ -93,6 +93,18 @@ def test_a_pooled_url(scene: Scene) -> None:
     refused(scene, 4, "preflight.target.direct", "pooler", "DIRECT_URL")
 
 
+def test_a_transaction_pooler(scene: Scene) -> None:
+    """A real one, whose URL does not say so: exit code 4 for every command, and production can write as before."""
+    with start_pooler(scene.server, "transaction") as place:
+        url = f"postgresql://{place}/{scene.database}"
+        scene.variables["DATABASE_URL"] = url
+        refused(scene, 4, "database.pooled", "DIRECT_URL")
+        refused(scene, 4, "database.pooled", "DIRECT_URL", command=("inspect", "--json"))
+        with psycopg.connect(url, autocommit=True) as application:
+            assert application.execute("SHOW default_transaction_read_only").fetchone() == ("off",)
+    assert not (scene.folder / ".prisma-recovery").exists()
+
+
 def test_a_read_only_database(scene: Scene) -> None:
     """A database that takes no writes, as a replica: exit code 4."""
     scene.sql(f"ALTER DATABASE {scene.database} SET default_transaction_read_only = on")
@@ -162,6 +174,9 @@ def test_a_folder_without_script(scene: Scene) -> None:
         ("[production]\nhots = 'x'\n", ("config.unknown_key", "hots", "host")),
         ("auto = ['everything']\n", ("config.invalid_value", "everything")),
         ("[[pipeline.steps]]\nname = 'a'\n", ("config.invalid_value", "command")),
+        ("[[waive]]\ncheck = 'git.commit'\nreason = ' '\n", ("config.invalid_value", "reason")),
+        ("[[waive]]\ncheck = 'git.comit'\nreason = 'a'\n", ("config.invalid_value", "git.comit", "git.commit")),
+        ("[[waive]]\ncheck = 'target.identity'\nreason = 'a'\n", ("config.invalid_value", "[production]")),
     ],
 )
 def test_a_configuration_with_a_mistake(scene: Scene, text: str, words: tuple[str, ...]) -> None:

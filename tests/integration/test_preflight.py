@@ -1,7 +1,6 @@
 """What preflight knows for a fact: real repositories, a real primary, a real replica."""
 
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from threading import Thread
 
@@ -12,47 +11,13 @@ from recovery import quiet
 from recovery.errors import UnreachableError
 from recovery.journal.open import FileStore
 from recovery.memory import Kind
-from recovery.pins import Pin, pinned
+from recovery.pins import Pin, pins
 from recovery.postgres.sessions import PRISMA_LOCK
 from recovery.postgres.url import parse
-from recovery.preflight import Expectation
 from recovery.target import Target
-from recovery.world import Observer
-from states.facts import Check, Outcome
+from states.facts import Outcome
 from tests.integration.rules.production import Production
-
-NAME = "20260102_before"
-SCRIPT = "CREATE TABLE u (id int PRIMARY KEY);\nCREATE TABLE v (id int PRIMARY KEY);\n"
-EDITED = SCRIPT.replace("CREATE TABLE v", "-- edited later\nCREATE TABLE v")
-
-
-def git(folder: Path, *arguments: str) -> str:
-    identity = ("-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "core.autocrlf=false")
-    return subprocess.run(
-        ["git", *identity, "-C", folder, *arguments], check=True, capture_output=True, text=True
-    ).stdout.strip()
-
-
-def commit(production: Production) -> str:
-    """Commits the folder; the commit."""
-    production.commit()
-    return git(production.folder, "rev-parse", "HEAD")
-
-
-def look(
-    production: Production,
-    target: Target | None = None,
-    pin: Callable[[], Pin | None] = lambda: None,
-    **expected: str | dict[str, str],
-) -> dict[str, Check]:
-    """The checks, by name; no time passes between two looks at a held lock."""
-    target = target or production.target()
-    expectation = Expectation(**{"typed": production.database, **expected})  # type: ignore[arg-type]
-    try:
-        checks = Observer(target, production.folder, production.workshop, expectation, lambda _: None, pin).checks()
-    finally:
-        target.close()
-    return {check.name: check for check in checks}
+from tests.integration.site import EDITED, NAME, SCRIPT, commit, git, look
 
 
 def test_a_folder_that_has_all_that_was_applied(production: Production) -> None:
@@ -138,7 +103,8 @@ def test_a_remote_branch_can_be_demanded(production: Production, tmp_path: Path)
     git(production.folder, "branch", "-M", "main")
     git(tmp_path, "clone", "-q", str(production.folder.parent), "clone")
     upstream, production.folder = production.folder, tmp_path / "clone" / "migrations"
-    assert look(production, commit="origin/main")["git.commit"].outcome is Outcome.HELD
+    check = look(production, commit="origin/main")["git.commit"]
+    assert (check.outcome, "(origin/main as last fetched)" in check.seen) == (Outcome.HELD, True)
     Production(production.server, upstream, production.workshop).file("20260103_next", "SELECT 1;")
     git(upstream.parent, "add", "-A")
     git(upstream.parent, "commit", "-q", "-m", "next")
@@ -216,7 +182,7 @@ def test_a_database_that_is_read_only(production: Production) -> None:
     """So is one that takes no writes."""
     production.run(f"ALTER DATABASE {production.database} SET default_transaction_read_only = on")
     check = look(production)["target.primary"]
-    assert (check.outcome, check.seen) == (Outcome.REFUSED, "a read-only database")
+    assert (check.outcome, check.seen) == (Outcome.REFUSED, "a read-only database: default_transaction_read_only is on")
 
 
 def test_an_orphan_with_prismas_lock(production: Production, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -293,7 +259,7 @@ def test_another_server_under_the_same_name(
     """What was confirmed once is the server, not only its name; what was not confirmed pins nothing."""
     target = production.target()
     confirm(tmp_path, target, "7000000000000000001", Outcome(outcome))
-    check = look(production, pin=lambda: pinned(FileStore(tmp_path), target.url))["target.identity"]
+    check = look(production, pinned=lambda: pins(FileStore(tmp_path)))["target.identity"]
     target.close()
     assert check.outcome == expected
     assert ("7000000000000000001" in check.seen) == (expected == "refused")
@@ -306,17 +272,38 @@ def test_the_last_confirmation_counts(production: Production, tmp_path: Path) ->
     confirm(tmp_path, target, "7000000000000000001", Outcome.HELD)
     confirm(tmp_path, target, target.identity.system_identifier or "", Outcome.WAIVED)
     confirm(tmp_path, other, "7000000000000000002", Outcome.HELD)
-    check = look(production, pin=lambda: pinned(FileStore(tmp_path), target.url))["target.identity"]
+    check = look(production, pinned=lambda: pins(FileStore(tmp_path)))["target.identity"]
     target.close()
     other.close()
     assert check.outcome is Outcome.HELD
 
 
+def test_a_name_that_is_typed_says_no_host(production: Production, tmp_path: Path) -> None:
+    """Many databases are called the same: where another one was confirmed so far, this one's host has to be named."""
+    url = production.server.url(production.database)
+    other = Target(parse(url.replace("127.0.0.1", "localhost")), "the test")
+    confirm(tmp_path, other, "7000000000000000001", Outcome.HELD)
+    other.close()
+
+    def pinned() -> Sequence[Pin]:
+        return pins(FileStore(tmp_path))
+
+    check = look(production, pinned=pinned)["target.identity"]
+    assert check.outcome is Outcome.REFUSED
+    assert f"so far the database of this name was that on localhost:{production.server.port} (run run-1)" in check.seen
+    assert "--expect-host" in check.remedy
+    assert look(production, pinned=pinned, host="127.0.0.1")["target.identity"].outcome is Outcome.HELD
+    target = production.target()
+    confirm(tmp_path, target, target.identity.system_identifier or "", Outcome.HELD)
+    target.close()
+    assert look(production, pinned=pinned)["target.identity"].outcome is Outcome.HELD
+
+
 def test_a_journal_that_cannot_be_read(production: Production) -> None:
     """Whether it is the same server is not known then, and that is no pass."""
 
-    def unreadable() -> Pin | None:
+    def unreadable() -> Sequence[Pin]:
         raise UnreachableError("journal.unreachable", "The journal's database does not answer.", "See that it is up.")
 
-    check = look(production, pin=unreadable)["target.identity"]
+    check = look(production, pinned=unreadable)["target.identity"]
     assert (check.outcome, check.remedy) == (Outcome.UNKNOWN, "See that it is up.")

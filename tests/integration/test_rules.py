@@ -14,6 +14,7 @@ from tests.integration.rules.production import (
     APPLIED,
     DRIFTED,
     FAILED,
+    LOGS,
     NOT_APPLIED,
     UNDECIDABLE,
     WAIT,
@@ -262,6 +263,24 @@ def test_a_session_that_only_looks_is_not_waited_for(production: Production) -> 
     with production.server.connect(production.database) as other:
         other.execute("SELECT * FROM _prisma_migrations")
         assert verdict(production.judge()) == NOT_APPLIED
+
+
+@pytest.mark.parametrize(("logs", "expected"), [(None, WAIT), (LOGS, NOT_APPLIED)])
+def test_a_session_that_cannot_be_read(
+    production: Production, logs: str | None, expected: tuple[Verdict, Decision]
+) -> None:
+    """E14: what another role's session did last is hidden; while the row has no logs, it may be this script."""
+    role = f"hidden_{production.database}"
+    production.run(f"CREATE ROLE {role} LOGIN; GRANT SELECT ON _prisma_migrations TO {role}")
+    production.failed(SCRIPT, logs=logs)
+    production.user = role
+    with production.server.connect(production.database) as other:
+        other.execute("SELECT 1")
+        assert verdict(production.judge()) == expected
+    production.run(f"GRANT pg_read_all_stats TO {role}")
+    with production.server.connect(production.database) as other:
+        other.execute("SELECT 1")
+        assert verdict(production.judge()) != WAIT
 
 
 def test_prismas_lock_is_looked_at_again_before_it_counts(production: Production) -> None:

@@ -15,6 +15,9 @@ class Wire:
     Attributes:
         cut: what happens to the connection that sends the next event: it is cut before the event reaches the
             server, as soon as it has, or once the server has answered, and before the journal hears of it.
+        refusals: as many connections are closed at once before one gets through.
+        awake: nobody gets through before it is set.
+        knocked: somebody wants to.
     """
 
     def __init__(self, host: str, port: int) -> None:
@@ -22,6 +25,10 @@ class Wire:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._kept: list[socket.socket] = []
         self.cut: Cut = ""
+        self.refusals = 0
+        self.awake = threading.Event()
+        self.awake.set()
+        self.knocked = threading.Event()
         threading.Thread(target=self._accept, daemon=True).start()
 
     def __enter__(self) -> Self:
@@ -48,8 +55,15 @@ class Wire:
                 client, _ = self._listener.accept()
             except OSError:
                 return
+            if self.refusals > 0:
+                self.refusals -= 1
+                client.close()
+                continue
+            self._kept.append(client)
+            self.knocked.set()
+            self.awake.wait()
             server = socket.create_connection(self._server)
-            self._kept += [client, server]
+            self._kept.append(server)
             threading.Thread(target=self._pass, args=(client, server), daemon=True).start()
 
     def _pass(self, client: socket.socket, server: socket.socket) -> None:

@@ -50,6 +50,8 @@ class Platform:
         self.answers: dict[str, list[Answer]] = {}
         self.asked: list[Asked] = []
         self.closing = threading.Event()
+        #: As many requests have to be there before one is answered.
+        self.together: threading.Barrier | None = None
         platform = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -95,6 +97,8 @@ class Platform:
         path = parts.path.removeprefix("/api")
         query = {key: values[0] for key, values in parse_qs(parts.query).items()}
         self.asked.append(Asked(request.command or "", path, query, request.headers.get("Authorization", ""), body))
+        if self.together is not None:
+            self.together.wait(30)
         page = query.get("cursor") or query.get("until")
         key = f"{path}?{page}" if page else path
         key = f"{key} {query['state']}" if f"{key} {query.get('state')}" in self.answers else key

@@ -3,7 +3,7 @@
 import pytest
 
 from recovery.errors import PreflightError, UnreachableError
-from recovery.platform.neon import make_branch
+from recovery.platform.neon import Branch, make_branch
 from tests.platform.conftest import Answer, Platform
 
 PATH = "/projects/p-1/branches"
@@ -11,7 +11,7 @@ ENDPOINTS = [{"host": "ep-1.neon.tech", "branch_id": "br-main"}, {"host": "ep-2.
 MADE = {"branch": {"id": "br-new", "name": "back"}, "operations": [{"id": "op-1", "status": "running"}]}
 
 
-def make(platform: Platform, clock: float = 0.0) -> str:
+def make(platform: Platform, clock: float = 0.0) -> Branch:
     """A branch called `back`, of the host's branch; no time passes between two looks at it."""
     api, times = platform.api(), iter((0.0, *[clock] * 100))
     try:
@@ -38,7 +38,7 @@ def posted(platform: Platform) -> list[object]:
 
 def test_a_branch_is_made(neon: Platform) -> None:
     """From the branch that the host leads to, and waited for; a locked project is tried again."""
-    assert make(neon) == "br-new"
+    assert make(neon) == Branch("br-new", "br-main")
     assert posted(neon) == [{"branch": {"name": "back", "parent_id": "br-main"}}] * 2
     assert [asked.path for asked in neon.asked][-2:] == ["/projects/p-1/operations/op-1"] * 2
 
@@ -46,7 +46,7 @@ def test_a_branch_is_made(neon: Platform) -> None:
 def test_a_branch_is_made_once(neon: Platform) -> None:
     """Where a run died after it had it made, it is found by its name."""
     neon.says(f"GET {PATH}", Answer({"branches": [{"id": "br-back", "name": "back", "current_state": "ready"}]}))
-    assert make(neon) == "br-back"
+    assert make(neon) == Branch("br-back", "br-main")
     assert posted(neon) == []
 
 

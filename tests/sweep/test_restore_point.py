@@ -24,7 +24,7 @@ class Keeper:
         if self.fails is not None:
             raise self.fails
         self.made.append(run)
-        return RestorePoint("pg_dump", f"restore-{run}.sql", "0/1", "2026-01-01T00:00:00Z")
+        return RestorePoint("pg_dump", f"restore-{run}.sql", "0/1", "2026-01-01T00:00:00Z", "psql")
 
 
 def rehearse(keeper: Keeper) -> Rehearsal:

@@ -1,5 +1,6 @@
 """Where the URL is found, and `.env` files as Prisma reads them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from recovery.errors import UsageError
 from recovery.prisma.dotenv import find_url, parse
 from recovery.prisma.project import Project
+from recovery.prisma.sources import Named
 
 ORDER = ("DIRECT_URL", "DATABASE_URL_UNPOOLED", "DATABASE_URL")
 
@@ -34,6 +36,32 @@ def test_the_direct_url_comes_before_the_pooled_one(project: Project) -> None:
     for name in (*ORDER, "MY_URL"):
         assert find_url(None, environ, project) == (name.lower(), f"{name} in the environment")
         environ[name] = ""
+
+
+def test_the_datasources_direct_url_comes_first(project: Project) -> None:
+    """What the project's files name is what Prisma reads: directUrl before all, url before DATABASE_URL; it is told."""
+    schema, config = project.schema, project.root / "prisma.config.ts"
+    named = (Named("POOLED", "url", schema), Named("PLAIN", "directUrl", schema), Named("MY_URL", "url", config))
+    project = replace(project, named=named)
+    environ = {name: name.lower() for name in (*ORDER, "MY_URL", "POOLED", "PLAIN")}
+    expected = {
+        "PLAIN": " (directUrl of prisma/schema.prisma)",
+        "DIRECT_URL": "",
+        "DATABASE_URL_UNPOOLED": "",
+        "POOLED": " (url of prisma/schema.prisma)",
+        "MY_URL": " (url of prisma.config.ts)",
+        "DATABASE_URL": "",
+    }
+    for name, by in expected.items():
+        assert find_url(None, environ, project) == (name.lower(), f"{name} in the environment{by}")
+        del environ[name]
+
+
+def test_a_url_that_stands_in_the_datasource_comes_last(project: Project) -> None:
+    """It is the target where no variable is set, and its file is told."""
+    project = replace(project, written=("written", project.schema))
+    assert find_url(None, {}, project) == ("written", f"the datasource in {project.schema}")
+    assert find_url(None, {"DATABASE_URL": "env"}, project)[0] == "env"
 
 
 def test_the_environment_comes_before_files(project: Project) -> None:

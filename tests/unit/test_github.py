@@ -99,7 +99,7 @@ def test_a_summary_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
 
 def test_an_error_before_a_run_has_its_own_section() -> None:
     """With what to do, and its code."""
-    text = error_summary(UsageError("url.missing", "fact <b>", "remedy"))
+    text = error_summary(UsageError("url.missing", "fact <b>", "remedy").refusal())
     assert text.startswith("## prisma-recovery: stopped")
     assert "<b>" not in text
     assert code("url.missing") in text
@@ -112,7 +112,7 @@ def test_every_event_is_taken(tmp_path: Path) -> None:
         events.StepStarted("intake", ("npm",)),
         events.StepEnded("intake", 0, 1.0),
         events.PendingUncompared("because"),
-        events.RestorePointMade("neon", "branch", "0/1", "now"),
+        events.RestorePointMade("neon", "branch", "0/1", "now", "neonctl"),
         events.SchemaCompared((EVIL,), (), ()),
         events.StateEntered(State.DEPLOY, "because"),
     ]

@@ -107,7 +107,30 @@ def test_variables_of_the_schema_are_found(root: Path) -> None:
         }
         """,
     )
-    assert find(root).url_variables == ("DATABASE_URL", "DIRECT_URL", "POOLED", "UNPOOLED")
+    project = find(root)
+    assert project.url_variables == ("DATABASE_URL", "DIRECT_URL", "POOLED", "UNPOOLED")
+    assert [(each.variable, each.key) for each in project.named] == [("POOLED", "url"), ("UNPOOLED", "directUrl")]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (
+            "schema.prisma",
+            'datasource db {{\n  url = "{}"\n}}\nmodel A {{ url String @default("postgres://o/x") }}',
+        ),
+        (
+            "prisma.config.ts",
+            "export default {{ datasource: {{ url: '{}' }}, tracing: {{ url: 'postgres://o/x' }} }}",
+        ),
+    ],
+)
+def test_a_url_that_a_file_has_itself(root: Path, name: str, text: str) -> None:
+    """It is found where no variable stands, and not shown."""
+    put(root / "schema.prisma")
+    file = put(root / name, text.format("postgresql://me:hunter2@h/d"))
+    assert find(root).written == ("postgresql://me:hunter2@h/d", file)
+    assert "hunter2" not in repr(find(root))
 
 
 def test_no_schema_is_an_error(root: Path) -> None:

@@ -1,0 +1,38 @@
+"""What an effect leads to, and what it leaves alone, in sentences: nobody is to agree to a change unaware."""
+
+from recovery.events import EffectProposed
+from recovery.prisma.cli import command_line
+from states.effects import Deploy, Effect, MarkApplied
+from states.verdict import Evidence, Verdict
+
+_APPLIED = "Prisma counts this migration as done, and never runs its script."
+_PENDING_APPLIED = (
+    "This migration was never attempted, but is wholly in production. "
+    "Prisma counts it as done, and never runs its script."
+)
+_AGAIN = "Prisma withdraws the failed attempt. The next deploy runs this migration's script from its beginning."
+_WITHDRAWN = "Prisma forgets the attempt that failed; the migration stays applied by its other attempt."
+
+_NOT_BY_RESOLVE = "tables, columns and rows of yours; in _prisma_migrations every row of another migration"
+_NOT_BY_DEPLOY = "what these scripts do not change themselves; in _prisma_migrations every row that is there"
+
+
+def proposed(effect: Effect, evidence: Evidence | None) -> EffectProposed:
+    """The effect, to be told before anybody agrees; `evidence` is what it rests on, None for a deploy."""
+    return EffectProposed(effect.id, command_line(effect), _consequence(effect, evidence), _untouched(effect))
+
+
+def _consequence(effect: Effect, evidence: Evidence | None) -> str:
+    match effect:
+        case Deploy(migrations):
+            scripts = "this script" if len(migrations) == 1 else f"these {len(migrations)} scripts, in this order"
+            return f"Prisma runs {scripts}, on production: {', '.join(migrations)}."
+        case MarkApplied():
+            return _PENDING_APPLIED if evidence is not None and not evidence.attempted else _APPLIED
+        case _:
+            withdrawn = evidence is not None and evidence.verdict is Verdict.APPLIED
+            return _WITHDRAWN if withdrawn else _AGAIN
+
+
+def _untouched(effect: Effect) -> str:
+    return _NOT_BY_DEPLOY if isinstance(effect, Deploy) else _NOT_BY_RESOLVE

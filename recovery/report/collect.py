@@ -1,0 +1,110 @@
+"""Events as one document, for `run --json` and its like."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from recovery import events
+from recovery.ports import RestorePoint
+from recovery.report.document import (
+    EffectDocument,
+    MoveDocument,
+    ProofDocument,
+    RunDocument,
+    StepDocument,
+    history_document,
+)
+from states.answers import Refusal
+from states.table import State
+
+
+class Collector:
+    """A sink that keeps what a document is made of."""
+
+    def __init__(self, command: str, clock: Callable[[], float] = time.monotonic) -> None:
+        """Has nothing yet.
+
+        Args:
+            command: run, plan or pipeline.
+            clock: seconds, monotonic.
+        """
+        self._clock = clock
+        self._since = clock()
+        self._state: State | None = None
+        self._effects: dict[str, EffectDocument] = {}
+        self._evidence: dict[str, Any] = {}
+        self._present: dict[str, Any] = {}
+        self._document = RunDocument(command)
+
+    def __call__(self, event: events.Event) -> None:  # noqa: C901, PLR0912 - a case an event
+        """Takes in one event."""
+        match event:
+            case events.RunStarted():
+                self._have(run=event.run, resumed=event.resumed, target=event.target)
+            case events.ChecksMade():
+                self._state = State.PREFLIGHT
+                self._have(checks=event.checks)
+            case events.StateEntered():
+                self._left(event.because)
+                self._state = event.state
+            case events.Inspected():
+                self._have(history=history_document(event.history))
+            case events.EvidenceFound():
+                self._evidence[event.evidence.migration] = event.evidence
+            case events.PresentFound():
+                self._present[event.evidence.migration] = event.evidence
+            case events.PendingUncompared():
+                self._have(uncompared=event.reason)
+            case events.EffectProposed():
+                self._effects[event.effect] = EffectDocument.proposed(event)
+            case events.EffectStarted():
+                self._effect(event.effect, started=True)
+            case events.EffectEnded():
+                ended = {"shown": event.shown, "seconds": round(event.seconds, 3), "unchanged": event.unchanged}
+                self._effect(event.effect, **ended)
+            case events.RestorePointMade():
+                self._have(restore_point=RestorePoint(event.kind, event.place, event.lsn, event.taken, event.back))
+            case events.SchemaCompared():
+                self._have(proof=ProofDocument(event.proven, event.differing, event.elsewhere))
+            case events.StepEnded():
+                step = StepDocument(event.step, event.exit_code, round(event.seconds, 3), event.already_done)
+                self._have(steps=(*self._document.steps, step))
+            case events.Refused():
+                self._left(event.refusal.fact)
+                self._state = State.BLOCKED
+                self._have(refusal=event.refusal)
+            case events.Failed():
+                self._have(refusal=event.refusal)
+            case events.RunEnded():
+                self._state = event.state
+            case _:
+                pass  # output and progress are for whoever looks on
+
+    def _have(self, **fields: Any) -> None:  # noqa: ANN401 - the document's own fields
+        self._document = msgspec.structs.replace(self._document, **fields)
+
+    def _effect(self, effect: str, **fields: Any) -> None:  # noqa: ANN401 - the effect's own fields
+        known = self._effects.get(effect)
+        if known is not None:
+            self._effects[effect] = msgspec.structs.replace(known, **fields)
+
+    def _left(self, because: str) -> None:
+        now = self._clock()
+        if self._state is not None:
+            move = MoveDocument(self._state, because, round(now - self._since, 3))
+            self._have(path=(*self._document.path, move))
+        self._since = now
+
+    def document(self, exit_code: int, refusal: Refusal | None = None) -> RunDocument:
+        """All of it. `refusal` is what stopped the command where no event said so."""
+        self._have(
+            state=self._state,
+            exit_code=exit_code,
+            evidence=tuple(self._evidence.values()),
+            present=tuple(self._present.values()),
+            effects=tuple(self._effects.values()),
+            refusal=self._document.refusal or refusal,
+        )
+        return self._document

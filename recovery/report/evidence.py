@@ -1,0 +1,148 @@
+"""A verdict on a console: the sentence, then why, statement by statement, then what differs and how to look further."""
+
+from collections.abc import Iterable, Iterator
+
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from states.comparison import Difference, StatementState
+from states.verdict import Decision, Evidence, Verdict
+
+#: The colour of what needs a person: readable on a dark ground and on a light one, which yellow is not.
+WARNING = "dark_orange3"
+SENTENCES = {
+    Verdict.APPLIED: "is in the database",
+    Verdict.NOT_APPLIED: "is not in the database",
+    Verdict.PARTIAL: "is half in the database",
+    Verdict.DRIFTED: "has drifted: production is neither as before it nor as after it",
+    Verdict.UNDECIDABLE: "may be in the database: the schema alone can't tell",
+    Verdict.IN_PROGRESS: "may still be running",
+}
+_STATES = {
+    "in_place": ("✓ in place", "green"),
+    "absent": ("· absent", "default"),
+    "differs": ("✗ differs", "bold red"),
+    "open": ("? open", f"bold {WARNING}"),
+    "inert": ("- no effect", "dim"),
+}
+_GOOD = (Verdict.APPLIED, Verdict.NOT_APPLIED)
+#: From this width on a statement and its proof stand side by side.
+WIDE = 120
+#: What the columns of a wide table have between them, and the mark before a statement takes.
+_GAP = 2
+_MARK = 12
+
+
+def sentence(evidence: Evidence) -> Text:
+    """The verdict, in one sentence."""
+    good = evidence.verdict in _GOOD or evidence.decision is Decision.DEPLOY
+    style = "bold green" if good else f"bold {WARNING}"
+    attempted = "" if evidence.attempted else "was never attempted, and "
+    return Text.assemble((evidence.migration, "bold"), (f" {attempted}{SENTENCES[evidence.verdict]}", style))
+
+
+def reasons(evidence: Evidence) -> Iterator[str]:
+    """Why, without what the table says of each statement."""
+    told = {f"Statement {each.index} is open: {each.proof}." for each in evidence.statements}
+    told |= {f"Statement {each.index} did not run: {each.proof}." for each in evidence.statements}
+    return (reason for reason in evidence.reasons if reason not in told)
+
+
+def cause(evidence: Evidence) -> str:
+    """What it failed for; empty where that is not known."""
+    if evidence.cause.kind == "unknown":
+        return ""
+    code = f" ({evidence.cause.sqlstate})" if evidence.cause.sqlstate else ""
+    return f"It failed for: {evidence.cause.kind.replace('_', ' ')}{code}"
+
+
+def is_wide(console: Console) -> bool:
+    """There is room for columns. In a log there is none: whoever searches it wants whole lines."""
+    return console.is_terminal and console.width >= WIDE
+
+
+def statements(each: tuple[StatementState, ...], console: Console) -> Iterator[RenderableType]:
+    """Each statement: in place or not, and what proves it."""
+    digits = len(str(len(each)))
+    if not is_wide(console):
+        for statement in each:
+            yield from _in_two_lines(statement, digits, console.width)
+        return
+    room = console.width - 4 - digits - _MARK - 2 * _GAP
+    table = Table.grid(padding=(0, _GAP, 0, 0))
+    table.add_column(justify="right")
+    table.add_column(width=_MARK, no_wrap=True)
+    table.add_column(max_width=room * 11 // 20, no_wrap=True, overflow="ellipsis")
+    table.add_column(overflow="fold")
+    for statement in each:
+        mark, style = _STATES[statement.state]
+        number = Text(str(statement.index))
+        table.add_row(number, Text(mark, style), Text(_one_line(statement.sql)), Text(statement.proof, "dim"))
+    yield Padding(table, (0, 0, 0, 2))
+
+
+def _in_two_lines(statement: StatementState, digits: int, width: int) -> Iterator[RenderableType]:
+    mark, style = _STATES[statement.state]
+    line = Text(f"  {statement.index:>{digits}} ").append(f"{mark:<{_MARK}}", style).append(_one_line(statement.sql))
+    line.truncate(width, overflow="ellipsis")
+    yield line
+    yield indented(Text(statement.proof, style="dim"), digits + 3 + _MARK)
+
+
+def _one_line(sql: str) -> str:
+    lines = [line for line in sql.splitlines() if line.strip() and not line.lstrip().startswith("--")]
+    return " ".join(" ".join(lines).split())
+
+
+def differences(found: Iterable[Difference], console: Console) -> Iterator[RenderableType]:
+    """Each property that differs, with what is expected and what is there."""
+    if not is_wide(console):
+        for each in found:
+            yield indented(Text.assemble(("✗ ", "red"), (_property(each), "bold")), 2)
+            for word, value, style in (
+                ("expected", each.expected, "green"),
+                ("in production", each.actual, "red"),
+            ):
+                yield indented(Text(f"{word:<14}").append_text(_value(value, style)), 6)
+        return
+    table = Table.grid(padding=(0, _GAP, 0, 0))
+    for _ in range(3):
+        table.add_column(overflow="fold", max_width=(console.width - 8) // 3)
+    table.add_row(Text(""), Text("expected", "dim"), Text("in production", "dim"))
+    for each in found:
+        what = Text.assemble(("✗ ", "red"), (_property(each), "bold"))
+        table.add_row(what, _value(each.expected, "green"), _value(each.actual, "red"))
+    if table.row_count > 1:
+        yield Padding(table, (0, 0, 0, 2))
+
+
+def _property(difference: Difference) -> str:
+    return difference.object + ("" if difference.property == "exists" else f", {difference.property}")
+
+
+def _value(value: str | None, style: str) -> Text:
+    """`exists` and `yes` are how a snapshot says that something is there."""
+    if value is None:
+        return Text("absent", style=style)
+    return Text("there" if value in ("yes", "exists") else value, style=style)
+
+
+def queries(evidence: Evidence) -> Iterator[Text]:
+    """For each open statement how to look for its effect; whole lines, from the first column on, to be copied."""
+    for statement in evidence.statements:
+        if statement.state != "open":
+            continue
+        if not statement.look:
+            text = f"-- Statement {statement.index}: no query can be derived from its text that would show its effect."
+            yield Text(text, style="dim")
+            continue
+        yield Text(f"-- Statement {statement.index}:", style="dim")
+        for line in statement.look.splitlines():
+            yield Text(line, style="dim" if line.startswith("--") else "")
+
+
+def indented(text: Text, columns: int) -> Padding:
+    """Lines that go on below keep the indent, and nothing is padded on the right."""
+    return Padding(text, (0, 0, 0, columns), expand=False)

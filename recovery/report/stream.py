@@ -1,0 +1,39 @@
+"""Events as lines of JSON, for whoever follows a run while it goes on."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from threading import Lock
+from typing import TextIO
+
+import msgspec
+
+from recovery import events
+
+
+def now() -> str:
+    """ISO 8601 in UTC, with milliseconds."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def stream(file: TextIO, clock: Callable[[], str] = now) -> events.Sink:
+    """A sink that writes each event to `file` at once: its name, its time, its run, and its facts.
+
+    Args:
+        file: where to write.
+        clock: the time of an event.
+    """
+    run = ""
+    writing = Lock()  # progress is told by other threads
+
+    def write(event: events.Event) -> None:
+        nonlocal run
+        if isinstance(event, events.RunStarted):
+            run = event.run
+        facts = msgspec.to_builtins(event)
+        line = {"event": facts.pop("event"), "time": clock(), "run": run, **facts}
+        with writing:
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            file.flush()
+
+    return write

@@ -1,0 +1,203 @@
+"""For machines: one document and nothing else, as its published schema says; and each event when it happens."""
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import msgspec
+import pytest
+from staging import Case
+from staging.incident import FAILED, PENDING
+
+from recovery.report.document import InspectDocument
+from states.verdict import Verdict
+from tests.acceptance.scene import Done, Held, Scene
+
+Make = Callable[[Case], Scene]
+REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference"
+
+
+@cache
+def schema(name: str) -> dict[str, Any]:
+    """A published schema that lets nothing through that it does not name."""
+    whole: dict[str, Any] = json.loads((REFERENCE / f"{name}.schema.json").read_text())
+    for part in whole["$defs"].values():
+        if "properties" in part:
+            part["additionalProperties"] = False
+    return whole
+
+
+def valid(document: object, name: str) -> None:
+    """Fails with each place where `document` is not as the schema says."""
+    validator = jsonschema.Draft202012Validator(schema(name), format_checker=jsonschema.FormatChecker())
+    assert [f"{error.json_path}: {error.message}" for error in validator.iter_errors(document)] == []
+
+
+def document(done: Done, name: str) -> dict[str, Any]:
+    """All that a command printed on stdout: one document, as its schema says."""
+    found: dict[str, Any] = json.loads(done.out)
+    valid(found, name)
+    assert done.err == "", done.err
+    return found
+
+
+def refusal(done: Done, name: str = "error") -> dict[str, Any]:
+    """The refusal in a document; its exit code is the process's."""
+    found = document(done, name)["refusal"]
+    assert found["exit"] == done.code
+    assert found["fact"]
+    assert found["remedy"]
+    return found  # type: ignore[no-any-return]
+
+
+def test_a_recovery_as_documents(make: Make) -> None:
+    """Blocked, decided by a person, through to the pipeline: what each command prints is as published."""
+    scene = make("drifted")
+    inspected = document(scene.cli("inspect", "--json"), "inspect")
+    assert msgspec.convert(inspected, InspectDocument).failed[0].verdict is Verdict.DRIFTED
+    blocked = scene.cli("run", "--yes", "--json")
+    assert blocked.code == 3
+    run = document(blocked, "run")
+    assert (run["command"], run["state"], run["exit_code"]) == ("run", "BLOCKED", 3)
+    assert [move["state"] for move in run["path"]] == ["PREFLIGHT", "INSPECT", "CLASSIFY"]
+    assert run["evidence"][0]["evidence_digest"] == inspected["failed"][0]["evidence_digest"]
+    approve, other, again = run["refusal"]["commands"]
+    assert (approve["when"], other["when"], again) == (
+        "if all of it is there",
+        "if nothing of it is there",
+        {"line": "prisma-recovery run", "when": "then"},
+    )
+    (standing,) = document(scene.cli("status", "--json"), "status")["runs"]
+    assert standing["commands"] == run["refusal"]["commands"]
+    assert (standing["run"], standing["stopped_in"], standing["done"]) == (run["run"], "CLASSIFY", [])
+    arguments = approve["line"].replace('"…"', "looked").split()[1:]
+    approved = document(scene.cli(*arguments, "--json"), "approve")
+    assert (approved["run"], approved["decision"]) == (run["run"], "mark_applied")
+    ended = scene.cli("run", "--yes", "--json")
+    assert ended.code == 7
+    run = document(ended, "run")
+    assert [each["shown"] for each in run["effects"]] == [True, True]
+    assert run["proof"]["differing"][0]["migration"] == FAILED
+    assert run["refusal"]["code"] == "verify.differs"
+    assert refusal(scene.cli("pipeline", "--json"), "run")["code"] == "pipeline.not_ready"
+    given_up = document(scene.cli("abort", "--json", "--reason", "x"), "abort")
+    assert given_up == {
+        "schema_version": 1,
+        "run": run["run"],
+        "changed": True,
+        "commands": [{"line": "prisma-recovery run", "when": ""}],
+    }
+
+
+def test_a_plan_as_a_document(make: Make) -> None:
+    """`run --plan --json` has the effects that would be run, with what follows, and has run none."""
+    scene = make("absent")
+    before = scene.everything()
+    plan = document(scene.cli("run", "--plan", "--json"), "run")
+    assert (plan["command"], plan["run"], plan["refusal"]) == ("plan", "", None)
+    assert [each["command"] for each in plan["effects"]] == [
+        f"prisma migrate resolve --rolled-back {FAILED}",
+        "prisma migrate deploy",
+    ]
+    assert not any(each["started"] for each in plan["effects"])
+    assert scene.everything() == before
+
+
+def test_the_pipeline_as_a_document(make: Make) -> None:
+    """`run --pipeline --json` holds the steps with their exit codes; Prisma's and their output is nowhere on stdout."""
+    scene = make("exists")
+    text = scene.configuration.read_text()
+    scene.configuration.write_text(f'auto = ["pipeline"]\n{text}' if "auto =" not in text else text)
+    run = document(scene.cli("run", "--yes", "--pipeline", "--json", "--journal", "target"), "run")
+    assert [(step["step"], step["exit_code"]) for step in run["steps"]] == [
+        ("intake", 0),
+        ("resolve", 0),
+        ("promote", 0),
+    ]
+    assert (run["state"], run["exit_code"], run["refusal"]) == ("PIPELINE_READY", 0, None)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "name"),
+    [
+        (("inspect", "--json", "--database-url", "mysql://h/d"), 2, "error"),
+        (("inspect", "--json", "--database-url", "postgresql://u:hunter2@127.0.0.1:1/d"), 6, "error"),
+        (("run", "--json", "--database-url", "mysql://h/d"), 2, "run"),
+        (("run", "--json", "--yes", "--expect-host", "elsewhere"), 4, "run"),
+        (("run", "--json", "--events"), 2, "run"),
+        (("run", "--json", "--no-such-option"), 2, "error"),
+        (("status", "--json", "no-such-run"), 2, "error"),
+        (("approve", "x", "--json"), 2, "error"),
+        (("approve", "x", "--json", "--applied", "--evidence", "sha256:0", "--reason", "y"), 2, "error"),
+        (("abort", "--json"), 2, "error"),
+        (("pipeline", "--json", "--config", "/no/such/file.toml"), 2, "run"),
+    ],
+)
+def test_a_command_that_fails_prints_one_document_too(
+    make: Make, arguments: tuple[str, ...], code: int, name: str
+) -> None:
+    """Whatever stops it: code, fact, remedy and exit are at the same place, and no password is."""
+    done = make("exists").cli(*arguments)
+    assert refusal(done, name)["exit"] == code
+    assert "hunter2" not in done.said
+
+
+def test_events_are_lines_as_they_happen(make: Make) -> None:
+    """A line an event, as published, with name, time and run; each is there while the next thing is still at work."""
+    scene = make("exists")
+    scene.rehearse(deploy="hold")
+    held = Held(scene.rehearsed)
+    process = scene.start("run", "--yes", "--events")
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(json.loads(line))
+        if lines[-1].get("effect") == f"deploy:{','.join(PENDING)}" and lines[-1]["event"] == "effect.started":
+            break
+    held.wait()  # the command that the last line announced has not even begun
+    held.go()
+    lines += map(json.loads, process.stdout)
+    assert process.wait() == 0
+    for each in lines:
+        valid(each, "events")
+        assert datetime.fromisoformat(each["time"]).tzinfo is not None
+    names = [each["event"] for each in lines]
+    assert names[0] == "run.started"
+    assert names[-1] == "run.ended"
+    assert {each["run"] for each in lines} == {lines[0]["run"]}
+    states = [each["state"] for each in lines if each["event"] == "state.entered"]
+    assert states == ["INSPECT", "CLASSIFY", "RESOLVE", "DEPLOY", "VERIFY", "PIPELINE_READY"]
+    assert [each["shown"] for each in lines if each["event"] == "effect.ended"] == [True, True]
+    proposals = [each["effect"] for each in lines if each["event"] == "effect.proposed"]
+    assert proposals == [each["effect"] for each in lines if each["event"] == "effect.started"]
+
+
+def test_an_error_is_an_event_too(make: Make) -> None:
+    """With --events a command that can't begin says so in a line, and exits with its code."""
+    done = make("exists").cli("run", "--events", "--database-url", "mysql://h/d")
+    (line,) = map(json.loads, done.out.splitlines())
+    valid(line, "events")
+    assert line["event"] == "failed"
+    assert line["refusal"]["exit"] == done.code == 2
+
+
+def test_logs_go_to_standard_error_in_either_format(make: Make) -> None:
+    """Beside a document, or words, on stdout; in JSON a line is an object with its level."""
+    scene = make("exists")
+    done = scene.cli("inspect", "--json", "--log-format", "json")
+    valid(json.loads(done.out), "inspect")
+    logged = [json.loads(line) for line in done.err.splitlines()]
+    names = [line["event"] for line in logged]
+    assert "prisma_recovery.evidence.found" in names
+    assert {line["level"] for line in logged} <= {"info", "warning"}
+    done = scene.cli("run", "--log-format", "text")
+    assert done.code == 3
+    (line,) = [line for line in done.err.splitlines() if "prisma_recovery.refused" in line]
+    assert "refusal.code=classify.consent" in line
+    assert "classify.consent" in done.out
+    done = scene.cli("pipeline", "--verbose")
+    assert json.loads(done.err.splitlines()[-1])["level"] == "error"

@@ -1,0 +1,49 @@
+"""`--help`: in groups, and without loading what only a command needs."""
+
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from recovery.cli.app import app
+
+COMMANDS = ("run", "inspect", "status", "approve", "abort", "pipeline")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_options_stand_in_groups(command: str) -> None:
+    """What it works on, what has to hold, and output each have a heading; every option stands below one, once."""
+    said = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "80"}).output
+    headings = [line for line in said.splitlines() if line.endswith(":") and not line.startswith(" ")]
+    assert len(headings) == len(set(headings))
+    assert "What it works on:" in headings
+    assert "Output:" in headings
+    group: str | None = None
+    groups: dict[str, str | None] = {}
+    for line in said.splitlines():
+        if line in headings:
+            group = line
+        elif line.startswith("  --"):
+            option = line.split()[0]
+            assert option not in groups
+            groups[option] = group
+    assert groups["--json"] == "Output:"
+    assert groups["--schema"] == "What it works on:"
+    assert groups.get("--waive", "What has to hold:") == "What has to hold:"
+    assert max(map(len, said.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("run", "--help"), ("--version",)])
+def test_help_loads_nothing_that_only_a_command_needs(arguments: tuple[str, ...]) -> None:
+    """Neither rich, nor psycopg, nor structlog: that is what makes it answer at once."""
+    code = (
+        "import sys\nfrom recovery.cli.app import run_app\n"
+        f"sys.argv = ['prisma-recovery', *{arguments!r}]\n"
+        "try:\n    run_app()\nfinally:\n"
+        "    heavy = {'rich', 'psycopg', 'structlog', 'msgspec', 'httpx', 'postgast', 'transitions'}\n"
+        "    print(sorted(heavy & set(sys.modules)), file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stderr.splitlines()[-1] == "[]"
+    assert done.stdout
