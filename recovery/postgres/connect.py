@@ -9,6 +9,7 @@ import psycopg
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_after_delay, wait_random_exponential
 
 from recovery.errors import PreflightError, UnreachableError
+from recovery.postgres.bounded import BoundedConnection
 from recovery.postgres.url import DatabaseUrl
 from recovery.secrets import Redactor
 
@@ -86,7 +87,7 @@ def _open(url: DatabaseUrl, name: str, settings: dict[str, str], *, kept: bool) 
 
 
 def _session(url: DatabaseUrl, name: str) -> psycopg.Connection[Any]:
-    return psycopg.connect(
+    return BoundedConnection.connect(
         url.conninfo,
         autocommit=True,
         prepare_threshold=None,

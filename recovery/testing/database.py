@@ -166,7 +166,7 @@ class MemoryDatabase:
                 self.update(row, rolled_back_at=self.now())
                 yield f"{name}: rolled back"
         row = self.begin(name)
-        self.update(row, finished_at=row.started_at)
+        self.update(row, finished_at=row.started_at, logs="")
         yield f"{name}: marked applied"
 
     def marking_rolled_back(self, name: str) -> Iterator[str]:

@@ -156,6 +156,7 @@ class MemoryWorld:
 
     def _perform(self, effect: effects.Effect, writes: Iterator[str]) -> Performed:
         self._on_command(effect)
+        written = ""
         try:
             for written in writes:
                 self._ticks(written)
@@ -165,7 +166,8 @@ class MemoryWorld:
                     pass
             raise
         self._ticks(f"after {effect.id}")
-        return Performed(exit_code=0)
+        # As Prisma ends: with 1 where it wrote nothing, or the error last.
+        return Performed(exit_code=int(not written or written.endswith("logs written")))
 
     def _finished(self, but: str) -> tuple[str, ...]:
         done = sorted((row for row in self._database.rows if row.finished), key=lambda row: row.finished_at or "")

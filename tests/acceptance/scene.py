@@ -256,9 +256,10 @@ class Scene:
         ]
 
     def commit(self, message: str) -> None:
-        """Commits what was changed in the project."""
+        """Commits what was changed in the project, and what is new there."""
         who = ("-c", "user.name=staging", "-c", "user.email=staging@localhost", "-c", "commit.gpgsign=false")
-        subprocess.run(["git", *who, "commit", "--all", "--quiet", "-m", message], cwd=self.folder, check=True)
+        for words in (("add", "--all"), ("commit", "--quiet", "-m", message)):
+            subprocess.run(["git", *who, *words], cwd=self.folder, check=True)
 
     def sql(self, statement: str) -> list[tuple[Any, ...]]:
         """Runs a statement on production, by hand as it were."""

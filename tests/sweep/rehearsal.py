@@ -2,7 +2,7 @@
 
 import pickle
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,18 @@ STEPS = (Step("load", ("load",)), Step("promote", ("promote",)))
 #: More runs than that mean that a recovery never ends.
 RUNS = 12
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class Looked(Ticks):
+    """Instants at each of which somebody looks at what would outlive the process."""
+
+    look: Callable[[], None] = lambda: None
+
+    def __call__(self, what: str) -> None:
+        """An instant passes."""
+        Ticks.__call__(self, what)
+        self.look()
 
 
 class Agreed:
@@ -98,14 +110,22 @@ class Rehearsal:
         *,
         orphan: bool = False,
         meanwhile: Mapping[int, Callable[[], None]] | None = None,
+        look: Callable[[], None] = lambda: None,
     ) -> Ended | None:
-        """One process; None if it died. `meanwhile`: what others do, by the instant at which they do it."""
-        ticks = Ticks(die_at, dict(meanwhile or {}))
+        """One process; None if it died.
+
+        Args:
+            die_at: number of the fatal instant.
+            orphan: where it dies while a command is at work, the command goes on.
+            meanwhile: what others do, by the instant at which they do it.
+            look: called at each instant.
+        """
+        ticks = Looked(die_at, dict(meanwhile or {}), look=look)
         self.seen.append(ticks.passed)
         journal = Truthful(self.journal(ticks), self.database)
 
         def on_command(effect: effects.Effect) -> None:
-            events = [event for run in self.journal().runs() for event in self.journal().events(run)]
+            events = [event for run in self.journal().runs()[-1:] for event in self.journal().events(run)]
             last = events[-1] if events else None
             known = last is not None and (last.kind, last.payload.get("effect")) == (Kind.INTENDED, effect.id)
             self.commands.append((effect.id, known))
@@ -113,7 +133,9 @@ class Rehearsal:
 
         world = MemoryWorld(self.database, ticks, orphan=orphan, on_command=on_command)
         try:
-            ended = self.engine(world, journal, Agreed(), lambda _: None, lambda: f"run{len(self.store)}").run("t", "s")
+            ended = self.engine(
+                world, journal, Agreed(), lambda _: None, lambda: f"run{len(self.journal().runs())}"
+            ).run("t", "s")
             if ended.state is State.PIPELINE_READY and self.steps:
                 ended = self._pipeline(journal, ticks).run(ended.run, lambda _: None)
         except Died:
@@ -146,7 +168,19 @@ class Rehearsal:
 
     def state(self) -> bytes:
         """All that outlives a process: from equal states, recoveries go on alike."""
-        return pickle.dumps((self.database, self.store, self.ran, self.commands))
+        held, self.database.recovering = self.database.recovering, False  # a lock is gone with its process
+        left = pickle.dumps((self.database, self.store, self.ran, self.commands))
+        self.database.recovering = held
+        return left
+
+    def copied(self) -> "Rehearsal":
+        """Another one that stands where this one does."""
+        return self.after(self.state(), [list(each) for each in self.seen])
+
+    def after(self, state: bytes, seen: list[list[str]]) -> "Rehearsal":
+        """The same with what a process has left, and what the instants were so far."""
+        database, store, ran, commands = pickle.loads(state)  # noqa: S301 - our own
+        return replace(self, database=database, store=store, ran=ran, commands=commands, seen=seen)
 
     def look_for_rows(self, ended: Ended) -> bool:
         """A person finds out what the schema can't show of a script that was killed: finishes it, or approves."""

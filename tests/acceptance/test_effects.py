@@ -1,0 +1,140 @@
+"""What keeps an effect from going wrong, each rule in the sequence of events that it is there for."""
+
+from collections.abc import Callable
+from threading import Thread
+
+import psycopg
+from staging import Case
+from staging.incident import FAILED, PENDING
+
+from states.table import State
+from tests.acceptance.scene import APPLIED, MARKED_APPLIED, PRISMA_LOCK, STUCK, Held, Scene, Terminal, eventually
+
+Make = Callable[[Case], Scene]
+LATE = "20260301000000_late"
+
+
+def pending(scene: Scene, script: str) -> None:
+    """One more migration, committed."""
+    path = scene.folder / "prisma" / "migrations" / LATE / "migration.sql"
+    path.parent.mkdir()
+    path.write_text(script)
+    scene.commit("Late")
+
+
+def take_when_free(rival: psycopg.Connection) -> None:
+    """Prisma's lock, as another deploy waits for it."""
+    rival.execute(f"SELECT pg_advisory_lock({PRISMA_LOCK})")
+
+
+def test_a_command_that_another_one_stands_before_is_ended(make: Make) -> None:
+    """F1: whoever is served first could change what the evidence was about. Exit code 5, and nothing was marked."""
+    scene = make("exists")
+    scene.rehearse(resolve="hold")
+    held = Held(scene.rehearsed)
+    run = scene.start("run", "--yes")
+    held.wait()
+    with scene.connect() as rival:
+        waiting = Thread(target=take_when_free, args=(rival,))
+        waiting.start()
+        said, _ = run.communicate()
+        waiting.join()
+        assert run.returncode == 5, said
+        assert "another session stands before it" in said
+        assert scene.ledger() == STUCK
+    assert not (scene.rehearsed / "ended").exists()
+    assert scene.effects("observed") == ["mark_applied"]
+    scene.rehearse()
+    assert scene.cli("run", "--yes").code == 0
+    assert scene.ledger() == APPLIED
+
+
+def test_what_we_hold_open_keeps_no_index_from_being_built(make: Make) -> None:
+    """F3: CREATE INDEX CONCURRENTLY waits for every open snapshot: we have none, nor has who comes second."""
+    scene = make("exists")
+    pending(scene, "CREATE INDEX CONCURRENTLY users_late_idx ON users (created_at);\n")
+    building = (
+        "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'CREATE INDEX CONC%' AND wait_event_type = 'Lock'"
+    )
+    with scene.connect() as writer:
+        run = Terminal(scene, "run", "--yes", "--journal", "target")
+        run.until("$ prisma migrate deploy")
+        writer.execute("BEGIN; INSERT INTO users (id, email, password_hash) VALUES ('p', 'p', 'p')")
+        with scene.connect() as looker:
+            eventually(lambda: looker.execute(building).fetchone() == (1,))
+            second = scene.cli("run", "--yes", "--journal", "target")
+            assert second.code == 5, second
+        writer.execute("COMMIT")
+        assert run.end() == 0, run.said
+    assert scene.sql("SELECT indisvalid FROM pg_index WHERE indexrelid = 'users_late_idx'::regclass") == [(True,)]
+
+
+def test_a_deploy_that_says_it_succeeded_is_not_believed(make: Make) -> None:
+    """F6: a script that opens a transaction and never commits it: Prisma exits with 0, its row is unfinished."""
+    scene = make("exists")
+    pending(scene, "BEGIN;\nCREATE TABLE late (id INT);\n")
+    scene.rehearse()
+    done = scene.cli("run", "--yes")
+    assert done.code == 3, done
+    assert State.PIPELINE_READY not in scene.path()
+    assert scene.ledger()[-1] == (LATE, "failed", 0)
+    (observed,) = [e.payload for e in scene.events() if e.kind == "effect.observed" and e.payload["effect"] == DEPLOY]
+    assert (observed["exit_code"], observed["shown"]) == (0, False)
+
+
+DEPLOY = "deploy:" + ",".join((*PENDING, LATE))
+
+
+def test_a_file_that_changes_once_the_command_was_let_go_keeps_the_gate_closed(make: Make) -> None:
+    """F6: what Prisma has run is not what was planned. Exit code 7, and it stays closed."""
+    scene = make("exists")
+    pending(scene, "CREATE TABLE late (id INT);\n")
+    scene.rehearse(deploy="hold")
+    held = Held(scene.rehearsed)
+    run = scene.start("run", "--yes")
+    held.wait()
+    path = scene.folder / "prisma" / "migrations" / LATE / "migration.sql"
+    path.write_text("CREATE TABLE late (id INT, more INT);\n")
+    held.go()
+    said, _ = run.communicate()
+    assert run.returncode == 7, said
+    assert "verify.checksum" in said
+    assert LATE in said
+    again = scene.cli("run", "--yes", "--waive", "git.clean=to see whether it is forgotten")
+    assert again.code == 7, again
+
+
+def test_a_database_that_was_restored_begins_a_new_run(make: Make) -> None:
+    """F10: what the journal saw is not there any more. The old run is given up, and a new one decides from evidence."""
+    scene = make("exists")
+    scene.configuration.write_text('auto = ["applied"]\n' + scene.configuration.read_text())
+    assert scene.cli("run").code == 3
+    assert scene.ledger() == MARKED_APPLIED
+    scene.server.drop_database(scene.database)
+    scene.server.create_database(scene.database, "staged_exists")
+    assert scene.ledger() == STUCK
+    done = scene.cli("run", "--yes")
+    assert done.code == 0, done
+    assert "goes on" not in done.out
+    assert scene.ledger() == APPLIED
+    moves = [(e.run, e.payload["to"]) for e in scene.events() if e.kind == "state.moved"]
+    old, new = dict.fromkeys(run for run, _ in moves)
+    assert [to for run, to in moves if run == old][-1] == State.ABORTED
+    assert [to for run, to in moves if run == new][-1] == State.PIPELINE_READY
+    assert scene.effects("intended") == ["mark_applied", "mark_applied", "deploy"]
+
+
+def test_one_checkout_has_a_journal_for_each_target(make: Make) -> None:
+    """F10: a copy of production that is recovered from the same folder is another recovery."""
+    scene = make("exists")
+    copy = f"{scene.database}_copy"
+    scene.server.create_database(copy, scene.database)
+    url = ("--database-url", scene.server.url(copy), "--expect-database", copy)
+    assert scene.cli("run", "--yes", *url).code == 0
+    assert scene.ledger() == STUCK
+    done = scene.cli("run", "--yes")
+    assert done.code == 0, done
+    assert scene.ledger() == APPLIED
+    assert FAILED in done.out
+    assert len({event.run for event in scene.events()}) == 2
+    scene.server.drop_database(copy)

@@ -1,0 +1,335 @@
+"""What every world promises the engine, against the one in memory and the real one alike."""
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import nullcontext
+from itertools import count
+from pathlib import Path
+from threading import Thread
+from types import SimpleNamespace
+from typing import Protocol
+
+import psycopg
+import pytest
+from staging import Server, toolchain
+from staging.incident import PROJECT
+
+from recovery.errors import BusyError
+from recovery.ports import Performed, World
+from recovery.postgres.url import parse
+from recovery.preflight import Expectation
+from recovery.prisma import process
+from recovery.prisma.cli import PrismaCli
+from recovery.prisma.project import find, find_launcher
+from recovery.replay.background import Workshop
+from recovery.replay.scratch import ScratchServer
+from recovery.target import Target
+from recovery.testing import MemoryDatabase, MemoryWorld
+from recovery.testing.database import changes, checksum
+from recovery.world import Observer, RealWorld
+from states.effects import Deploy, MarkApplied, MarkRolledBack
+from states.verdict import Verdict
+from tests.integration.rules.production import LEDGER, Production
+
+FIRST, FAILED, LATER = "20260101_first", "20260102_failed", "20260103_later"
+SCRIPT = "CREATE TABLE a (); CREATE TABLE b ()"
+#: What ends at all ends long before.
+SECONDS = 60
+#: Name, is it finished, is it rolled back, its steps, has it logs.
+Rows = list[tuple[str, bool, bool, int, bool]]
+_numbers = count(1)
+
+
+class Staged(Protocol):
+    """A production with its folder of migrations, and worlds on it."""
+
+    def file(self, name: str, script: str) -> None:
+        """Writes a migration."""
+
+    def finished(self, name: str) -> None:
+        """It was deployed."""
+
+    def begun(self, name: str, steps: int = 0) -> None:
+        """It has an unfinished row; nothing is run."""
+
+    def run(self, script: str) -> None:
+        """By hand."""
+
+    def world(self) -> World:
+        """A world of its own; closed at the end."""
+
+
+class InMemory:
+    """As `recovery.testing` has it."""
+
+    def __init__(self) -> None:
+        self.database = MemoryDatabase()
+
+    def file(self, name: str, script: str) -> None:
+        """See `Staged`."""
+        self.database.folder[name] = script
+
+    def finished(self, name: str) -> None:
+        """See `Staged`."""
+        self.database.deployed(name)
+
+    def begun(self, name: str, steps: int = 0) -> None:
+        """See `Staged`."""
+        self.database.update(self.database.begin(name), applied_steps_count=steps)
+
+    def run(self, script: str) -> None:
+        """See `Staged`."""
+        for change in changes(script):
+            self.database.run("by hand", change)
+
+    def world(self) -> MemoryWorld:
+        """See `Staged`."""
+        return MemoryWorld(self.database)
+
+    def close(self) -> None:
+        """Nothing is left of it."""
+
+
+class Real:
+    """On a server, in a project of its own."""
+
+    def __init__(self, server: Server, workshop: Workshop, root: Path) -> None:
+        shutil.copytree(PROJECT, root, ignore=shutil.ignore_patterns("migrations", "node_modules"))
+        (root / "node_modules").symlink_to(toolchain().node_modules, target_is_directory=True)
+        self._root = root
+        self._production = Production(
+            server, root / "prisma" / "migrations", workshop, database=f"world_{next(_numbers)}"
+        )
+        server.create_database(self._production.database)
+        self._production.run(LEDGER)
+        self._scripts: dict[str, str] = {}
+        self._open: list[RealWorld | Target] = []
+
+    def file(self, name: str, script: str) -> None:
+        """See `Staged`."""
+        self._scripts[name] = script
+        self._production.file(name, script)
+
+    def finished(self, name: str) -> None:
+        """See `Staged`."""
+        self._production.finished(name, self._scripts[name])
+
+    def begun(self, name: str, steps: int = 0) -> None:
+        """See `Staged`."""
+        self._production.row(name, checksum(self._scripts[name]), finished=False, steps=steps)
+
+    def run(self, script: str) -> None:
+        """See `Staged`."""
+        self._production.run(script)
+
+    def world(self) -> RealWorld:
+        """See `Staged`."""
+        url = parse(self._production.server.url(self._production.database))
+        target, project = Target(url, "the test"), find(self._root)
+        command = [str(toolchain().node.program), str(toolchain().prisma)]
+        cli = PrismaCli(project, find_launcher(project, command), os.environ | toolchain().node.environment())
+        self._open.append(target)
+        expected = Expectation(None, None)
+        observer = Observer(target, project.migrations, self._production.workshop, expected, lambda _: None)
+        world = RealWorld(observer, cli, lambda: True, lambda _: None, lambda: None)
+        self._open.append(world)
+        return world
+
+    def connect(self) -> psycopg.Connection:
+        """Somebody else, in autocommit."""
+        return self._production.server.connect(self._production.database)
+
+    def close(self) -> None:
+        """Ends its sessions, and drops the database."""
+        for each in self._open:
+            each.close()
+        self._production.server.drop_database(self._production.database)
+
+
+@pytest.fixture(params=["memory", "real"])
+def staged(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Staged]:
+    """One migration deployed, two in the folder behind it."""
+    made: InMemory | Real
+    if request.param == "memory":
+        made, workshop = InMemory(), None
+    else:
+        scratch: ScratchServer = request.getfixturevalue("scratch_server")
+        workshop = Workshop(lambda: nullcontext(scratch), "public")
+        made = Real(request.getfixturevalue("server"), workshop, tmp_path / "project")
+    for name, script in ((FIRST, "CREATE TABLE first ()"), (FAILED, SCRIPT), (LATER, "CREATE TABLE later ()")):
+        made.file(name, script)
+    made.finished(FIRST)
+    yield made
+    made.close()
+    if workshop is not None:
+        workshop.close()
+
+
+def rows(world: World) -> Rows:
+    """The ledger but for what differs by nature: ids and times."""
+    return [
+        (row.migration, row.finished, row.rolled_back_at is not None, row.applied_steps_count, row.logs is not None)
+        for row in world.inspect().rows
+    ]
+
+
+BEFORE = (FIRST, True, False, 1, False)
+
+
+def test_one_recovery_at_a_time(staged: Staged) -> None:
+    """A second world of the same production is refused while the first is open."""
+    world = staged.world()
+    with pytest.raises(BusyError) as caught:
+        staged.world()
+    assert caught.value.code == "lock.recovery"
+    assert world.inspect().history.pending == (FAILED, LATER)
+
+
+def test_ledger_and_folder_are_read_anew(staged: Staged) -> None:
+    """What is failed and pending, and the files' checksums, as they are at each look."""
+    world = staged.world()
+    assert (world.inspect().history.failed, world.inspect().failures) == ((), ())
+    staged.begun(FAILED)
+    seen = world.inspect()
+    assert (seen.history.failed, seen.history.pending) == ((FAILED,), (LATER,))
+    assert [failure.migration for failure in seen.failures] == [FAILED]
+    assert rows(world) == [BEFORE, (FAILED, False, False, 0, False)]
+    staged.file(LATER, "CREATE TABLE other ()")
+    assert world.inspect().checksums[LATER] == checksum("CREATE TABLE other ()") != seen.checksums[LATER]
+
+
+@pytest.mark.parametrize(
+    ("there", "steps", "verdict"),
+    [
+        ("", 0, Verdict.NOT_APPLIED),
+        ("CREATE TABLE a ()", 0, Verdict.PARTIAL),
+        ("CREATE TABLE a (); CREATE TABLE b ()", 0, Verdict.APPLIED),
+        ("CREATE TABLE b ()", 0, Verdict.DRIFTED),
+        ("", 1, Verdict.DRIFTED),
+    ],
+)
+def test_a_failed_migration_is_judged_by_what_is_there(
+    staged: Staged, there: str, steps: int, verdict: Verdict
+) -> None:
+    """The same verdict from the same production."""
+    if there:
+        staged.run(there)
+    staged.begun(FAILED, steps)
+    assert staged.world().classify(FAILED).evidence.verdict is verdict
+
+
+def test_rows_that_no_schema_shows_are_open(staged: Staged) -> None:
+    """Whether a data statement ran is not decided by the schema."""
+    staged.file(FAILED, f"{SCRIPT}; INSERT INTO first DEFAULT VALUES")
+    staged.run(SCRIPT)
+    staged.begun(FAILED)
+    assert staged.world().classify(FAILED).evidence.verdict is Verdict.UNDECIDABLE
+
+
+def test_what_is_there_is_marked_applied(staged: Staged) -> None:
+    """The old attempt is rolled back, and there is a finished one without steps, with logs that are empty."""
+    staged.run(SCRIPT)
+    staged.begun(FAILED)
+    world = staged.world()
+    done = world.resolve(MarkApplied(FAILED), world.classify(FAILED))
+    assert (done.unchanged, done.exit_code) == ("", 0)
+    assert rows(world) == [BEFORE, (FAILED, False, True, 0, False), (FAILED, True, False, 0, True)]
+
+
+def test_what_is_not_there_is_marked_rolled_back_and_deployed(staged: Staged) -> None:
+    """All that is pending is run in the order of the names, each with a finished row of one step."""
+    staged.begun(FAILED)
+    world = staged.world()
+    assert world.resolve(MarkRolledBack(FAILED), world.classify(FAILED)).unchanged == ""
+    assert rows(world) == [BEFORE, (FAILED, False, True, 0, False)]
+    done = world.deploy(Deploy((FAILED, LATER)), world.inspect())
+    assert (done.unchanged, done.exit_code) == ("", 0)
+    finished = [(FAILED, True, False, 1, False), (LATER, True, False, 1, False)]
+    assert rows(world) == [BEFORE, (FAILED, False, True, 0, False), *finished]
+    proof = world.prove(world.inspect().rows, frozenset((FAILED, LATER)))
+    assert (proof.differing, proof.unprovable) == ((), ())
+    assert {FAILED, LATER} <= set(proof.proven)
+
+
+@pytest.mark.parametrize("by", ["the schema", "a row"])
+def test_nothing_is_marked_on_evidence_that_has_changed(staged: Staged, by: str) -> None:
+    """It says so, and the ledger is as it was."""
+    staged.begun(FAILED)
+    world = staged.world()
+    judged = world.classify(FAILED)
+    if by == "a row":
+        staged.begun(FAILED)
+    else:
+        staged.run("CREATE TABLE a ()")
+    before = rows(world)
+    assert "evidence has changed" in world.resolve(MarkRolledBack(FAILED), judged).unchanged
+    assert rows(world) == before
+
+
+@pytest.mark.parametrize("by", ["the file", "the ledger", "a further migration"])
+def test_nothing_is_deployed_that_was_not_planned(staged: Staged, by: str) -> None:
+    """It says so, and the ledger is as it was."""
+    world = staged.world()
+    planned = world.inspect()
+    if by == "the file":
+        staged.file(LATER, "CREATE TABLE other ()")
+    elif by == "the ledger":
+        staged.begun(FAILED)
+    else:
+        staged.file("20260104_further", "CREATE TABLE further ()")
+    before = rows(world)
+    assert "changed" in world.deploy(Deploy((FAILED, LATER)), planned).unchanged
+    assert rows(world) == before
+
+
+def test_a_deploy_ends_at_the_first_failure(staged: Staged) -> None:
+    """Its row stays unfinished, with the database's words; what comes behind it isn't begun."""
+    staged.run("CREATE TABLE b ()")
+    world = staged.world()
+    done = world.deploy(Deploy((FAILED, LATER)), world.inspect())
+    assert (done.unchanged, done.exit_code) == ("", 1)
+    assert rows(world) == [BEFORE, (FAILED, False, False, 0, True)]
+    (failure,) = world.inspect().failures
+    assert (failure.migration, failure.cause.sqlstate, failure.cause.transient) == (FAILED, "42P07", False)
+
+
+def test_what_is_pending_and_there_is_found(staged: Staged) -> None:
+    """With its verdict; what isn't there is not mentioned."""
+    staged.run(SCRIPT)
+    world = staged.world()
+    (found,) = world.compare(world.inspect()).found
+    assert (found.evidence.migration, found.evidence.verdict) == (FAILED, Verdict.APPLIED)
+
+
+def test_a_schema_that_is_not_what_its_history_makes_of_it_is_not_proven(staged: Staged) -> None:
+    """A table that a finished migration made, and that is gone."""
+    staged.finished(FAILED)
+    staged.run("DROP TABLE b")
+    world = staged.world()
+    proof = world.prove(world.inspect().rows, frozenset((FAILED,)))
+    assert [difference.migration for difference in proof.differing] == [FAILED]
+
+
+@pytest.mark.parametrize("staged", ["real"], indirect=True)
+def test_a_deploy_is_waited_for_however_long_it_takes(staged: Real, monkeypatch: pytest.MonkeyPatch) -> None:
+    """RULES F11: a day passes at each look at the clock, and the command is left to end by itself."""
+    days = count(step=86_400)
+    monkeypatch.setattr(process, "time", SimpleNamespace(monotonic=lambda: float(next(days))))
+    staged.file(FAILED, "DROP TABLE first")
+    world = staged.world()
+    planned = world.inspect()
+    done: list[Performed] = []
+    deploying = Thread(target=lambda: done.append(world.deploy(Deploy((FAILED, LATER)), planned)))
+    blocked = "application_name LIKE 'prisma-recovery effect%' AND wait_event_type = 'Lock' AND query LIKE 'DROP%'"
+    with staged.connect() as reader, staged.connect() as looker:
+        reader.execute("BEGIN; LOCK TABLE first IN ACCESS SHARE MODE")
+        deploying.start()
+        deadline = time.monotonic() + SECONDS
+        while looker.execute(f"SELECT FROM pg_stat_activity WHERE {blocked}").rowcount == 0:
+            assert time.monotonic() < deadline, "it never came to the script"
+        reader.execute("ROLLBACK")
+    deploying.join(SECONDS)
+    assert [each.exit_code for each in done] == [0]
+    assert rows(world)[1:] == [(FAILED, True, False, 1, False), (LATER, True, False, 1, False)]
