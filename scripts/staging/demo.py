@@ -35,14 +35,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/demo", description=__doc__)
     parser.add_argument("--case", choices=CASES, default="exists", help="what production looks like (default: exists)")
     parser.add_argument("--keep", action="store_true", help="leave the project and its server until Enter is pressed")
+    parser.add_argument("--stage", action="store_true", help="only stage it, and leave it until Enter is pressed")
     chosen = parser.parse_args()
     # Like Ctrl-C: so that the folder is removed. The server goes in any case.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     folder = Path(tempfile.mkdtemp(prefix="prisma-recovery-demo-"))
     try:
         with start() as server:
-            code = _rehearse(chosen.case, folder / "project", server)
-            if chosen.keep:
+            code = _rehearse(chosen.case, folder / "project", server, only_stage=chosen.stage)
+            if chosen.keep or chosen.stage:
                 _hold(folder / "project", server)
             return code
     except (ServerError, NodeMissingError) as error:
@@ -54,7 +55,7 @@ def main() -> int:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _rehearse(case: Case, project: Path, server: Server) -> int:
+def _rehearse(case: Case, project: Path, server: Server, *, only_stage: bool) -> int:
     _say(f"Staging the incident on PostgreSQL {server.version}: real server, real Prisma")
     incident = stage(case, project, server)
     print(f"project   {incident.project}")
@@ -69,6 +70,8 @@ def _rehearse(case: Case, project: Path, server: Server) -> int:
     if blocked.returncode == 0:
         print("prisma migrate deploy was to be blocked, and was not", file=sys.stderr)
         return 1
+    if only_stage:
+        return 0
     before = incident.ledger()
     _say("$ prisma-recovery run --yes --pipeline")
     ended = _recover(incident)
