@@ -18,6 +18,9 @@ TEXT_KEPT = 4_000
 #: Differences kept of a migration that is not in question.
 DIFFERENCES_KEPT = 50
 
+#: Fields that hold one of our own words: a password that is such a word must not take it away.
+OUR_WORDS = frozenset({"state", "order", "by", "certainty", "verdict", "decision", "kind", "pace"})
+
 Redact = Callable[[str], str]
 
 
@@ -32,7 +35,7 @@ def cut(value: Any, redact: Redact) -> Any:  # noqa: ANN401 - JSON
         text = redact(value)
         return text if len(text) <= TEXT_KEPT else f"{text[:TEXT_KEPT]}… ({len(text) - TEXT_KEPT} characters more)"
     if isinstance(value, dict):
-        return {key: cut(each, redact) for key, each in value.items()}
+        return {key: each if key in OUR_WORDS else cut(each, redact) for key, each in value.items()}
     if isinstance(value, (list, tuple)):
         return [cut(each, redact) for each in value]
     return value

@@ -240,6 +240,8 @@ class Session:
         for each in self.config.waive:
             if each.check == IDENTITY:
                 raise self._no_waiver(each.check, "Set host and database under [production] instead.")
+            if each.check == PRISMA:
+                raise self._no_waiver(each.check, "What it proves is needed before each first change.")
             if each.check not in NAMES:
                 raise self._no_waiver(each.check, f"The checks are: {', '.join(NAMES)}.")
         return {each.check: each.reason for each in self.config.waive}

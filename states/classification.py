@@ -128,8 +128,15 @@ def approvals(facts: ClassifyFacts) -> tuple[Command, ...]:
     return tuple(
         Command(f'prisma-recovery approve {name} --{way} --evidence {seen} --reason "…"', when)
         for way, decision, when in ways
+        if not (decision is Decision.MARK_ROLLED_BACK and _seen_in_place(evidence))
         if replace(facts, approval=Approval(name, decision, seen, "")).approved
     )
+
+
+def _seen_in_place(evidence: Evidence) -> bool:
+    """Drifted, and some of it is seen there: to say that nothing is would be false, and its script would fail on it."""
+    there = any(statement.state in ("in_place", "differs") for statement in evidence.statements)
+    return evidence.verdict is Verdict.DRIFTED and there
 
 
 #: What to do about an obstacle; where nothing is said here, rows stand in the way.

@@ -164,11 +164,19 @@ def witnessed(replay: Replay, filled: Snapshot) -> Replay:
     """
     statements = tuple(
         replace(statement, visibility=Visibility.SEEN, why=FILLED)
-        if statement.fills and all(filled.get(key) == value for key, value in statement.fills)
+        if statement.fills
+        and all(
+            filled.get(key) == value and _added_once(replay, statement.index, key) for key, value in statement.fills
+        )
         else statement
         for statement in replay.statements
     )
     return replace(replay, statements=statements)
+
+
+def _added_once(replay: Replay, index: int, key: Key) -> bool:
+    """The name is this statement's column from there to the end, and was nobody's before."""
+    return all((key in step) == (place >= index) for place, step in enumerate(replay.steps))
 
 
 def nearest(replay: Replay, production: Snapshot) -> int:

@@ -12,7 +12,7 @@ from states.facts import Cause, Obstacle, Origin, Replay, Row, Runner, Subject, 
 from states.presence import in_view, surely_fails
 
 #: Raised whenever a rule changes what a verdict can be: approvals and caches of older rules are void.
-RULES_VERSION = 5
+RULES_VERSION = 6
 
 
 class Verdict(StrEnum):

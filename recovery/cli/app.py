@@ -194,7 +194,12 @@ def run(
 @app.command("inspect", cls=Grouped)
 def inspect_(
     *,
-    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 3 when a migration failed.")] = False,
+    exit_code: Annotated[
+        bool,
+        typer.Option(
+            "--exit-code", help="Exit with 3 when a migration failed, 4 when it is another database than expected."
+        ),
+    ] = False,
     database_url: DatabaseUrl = None,
     migrations: Migrations = None,
     schema: Schema = None,

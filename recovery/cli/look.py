@@ -4,6 +4,7 @@ from recovery import events
 from recovery.api import Recovery
 from recovery.cli.output import Output
 from recovery.consequences import proposed
+from recovery.identity import NAME as IDENTITY
 from recovery.overview import Overview
 from recovery.plan import deploy_after
 from recovery.prisma.cli import command_line
@@ -18,7 +19,7 @@ def look(recovery: Recovery, output: Output, *, exit_code: bool) -> Exit:
     """Shows what was found. A check that is refused is shown, and stops nothing: nothing is changed here.
 
     Returns:
-        READY; BLOCKED with `exit_code` if a migration failed.
+        READY; with `exit_code` PREFLIGHT if this is not the database that was named, BLOCKED if a migration failed.
     """
     if output.in_words:
         output.terminal.begin("looking")
@@ -37,7 +38,12 @@ def look(recovery: Recovery, output: Output, *, exit_code: bool) -> Exit:
     if output.in_words:
         output.terminal.close()
         _show(seen, output)
-    return Exit.BLOCKED if seen.failed and exit_code else Exit.READY
+    if not exit_code:
+        return Exit.READY
+    identity = next(check for check in seen.checks if check.name == IDENTITY)
+    if identity.outcome is Outcome.REFUSED:  # what is well with another database says nothing of this one
+        return Exit.PREFLIGHT
+    return Exit.BLOCKED if seen.failed else Exit.READY
 
 
 def _show(seen: Overview, output: Output) -> None:

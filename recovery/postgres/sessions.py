@@ -63,7 +63,8 @@ SELECT a.pid, coalesce(a.usename, '?'), coalesce(a.application_name, ''),
             THEN pg_catalog.pg_blocking_pids(a.pid) ELSE '{}' END
 FROM pg_catalog.pg_stat_activity a
 WHERE a.datname = current_database() AND a.pid <> pg_catalog.pg_backend_pid()
-  AND (a.backend_type = 'client backend' OR a.backend_type IS NULL AND a.usesysid IS NOT NULL)
+  AND (a.backend_type = 'client backend' OR a.backend_type IS NULL AND a.usesysid IS NOT NULL
+       AND a.pid NOT IN (SELECT r.pid FROM pg_catalog.pg_stat_replication r))
 """
 
 

@@ -240,6 +240,17 @@ _ADDITIVE_ACTIONS = {"AT_AddColumn", "AT_AddConstraint", "AT_SetNotNull", "AT_Va
 _SCHEMA_ONLY = {*_ADDITIVE, "alter_table_stmt", "alter_enum_stmt", "drop_stmt", "rename_stmt", "view_stmt"}
 
 
+def _of_a_table(node: str, body: Any) -> bool:
+    """It is about a part of a table, which is looked up by the table's name."""
+    return node == "alter_table_stmt" or (node == "drop_stmt" and enum_name(body, "remove_type") in PARTS)
+
+
+def _moves(node: str, body: Any) -> bool:
+    """A table may have another name afterwards, and another table that name."""
+    renames = node == "rename_stmt" and enum_name(body, "rename_type") == "OBJECT_TABLE"
+    return renames or node == "alter_object_schema_stmt"
+
+
 def _additive(node: str, body: Any) -> bool:
     if node == "alter_table_stmt":
         return all(enum_name(item.alter_table_cmd, "subtype") in _ADDITIVE_ACTIONS for item in body.cmds)
@@ -300,6 +311,8 @@ def parse(text: str) -> tuple[Parsed, ...]:
     nodes = _nodes(result)
     created: set[Name] = set()
     sets_path = any(_sets_path(node, body) for node, body in nodes)
+    moves = any(_moves(node, body) for node, body in nodes)
+    opaque = any(_opaque(node, body) for node, body in nodes)
     parsed = []
     for position, (raw, (node, body)) in enumerate(zip(result.stmts, nodes, strict=True)):
         end = raw.stmt_location + raw.stmt_len if raw.stmt_len else len(encoded)
@@ -315,7 +328,9 @@ def parse(text: str) -> tuple[Parsed, ...]:
                 node=node,
                 actions=len(body.cmds if node == "alter_table_stmt" else body.objects if node == "drop_stmt" else "1"),
                 opaque=_opaque(node, body),
-                skippable=_skippable(node, body) and not (sets_path and _unqualified(node, body)),
+                skippable=_skippable(node, body)
+                and not (sets_path and _unqualified(node, body))
+                and not (moves and _of_a_table(node, body)),
                 additive=_additive(node, body) and not rows,
                 schema_only=bool(inert) or (node in _SCHEMA_ONLY and not rows),
                 atomic=node not in _OWN_TRANSACTIONS,
@@ -326,7 +341,7 @@ def parse(text: str) -> tuple[Parsed, ...]:
                 forbidden=_forbidden(node, body, sql),
                 rows=rows,
                 own_rows=into_its_own(node, body),
-                fills=filled_columns(node, body, nodes[position + 1 :]) if rows else frozenset(),
+                fills=filled_columns(node, body, nodes[position + 1 :]) if rows and not opaque else frozenset(),
                 names=names_of(node, body),
             )
         )

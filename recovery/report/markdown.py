@@ -14,7 +14,7 @@ from recovery.report.summary import VERDICTS, cause, summary
 #: characters in all, and the page has the rest.
 _TEXT, _SHORT, _ROWS = 1_500, 300, 40
 #: What is markup wherever it stands; an underscore, unless it is inside of a word; what would be an emoji.
-_SPECIAL = re.compile(r"([\\`*\[\]<|~$]|(?<!\w)_|_(?!\w)|&(?=#?\w+;)|:(?=[a-z][\w+-]*:))")
+_SPECIAL = re.compile(r"([\\`*\[\]<|~$]|(?<![^\W_])_|_(?![^\W_])|&(?=#?\w+;)|:(?=[a-z][\w+-]*:))")
 #: What begins a list, a heading or a quotation.
 _BEGIN = re.compile(r"\A(\d+(?=[.)](?:\s|\Z))|(?=[-+=#>]))(.)")
 _RUNS = re.compile("`+")
@@ -85,10 +85,12 @@ def _block(text: str, language: str = "text", *, whole: bool = False) -> str:
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
     lines = [f"| {' | '.join(row)} |" for row in rows]
+    if len(lines) > _ROWS:  # how it began and how it ended are worth more than what was between
+        half = _ROWS // 2
+        left_out = [f"({len(lines) - 2 * half} more)", *([""] * (len(head) - 1))]
+        lines = [*lines[:half], f"| {' | '.join(left_out)} |", *lines[-half:]]
     if lines:
-        yield "\n".join([f"| {' | '.join(head)} |", f"|{'---|' * len(head)}", *lines[:_ROWS]])
-    if len(lines) > _ROWS:
-        yield f"and {len(lines) - _ROWS} more"
+        yield "\n".join([f"| {' | '.join(head)} |", f"|{'---|' * len(head)}", *lines])
 
 
 def _bullets(lines: Iterable[str]) -> str:

@@ -252,7 +252,9 @@ class Terminal:
         self._shown += _told(evidence)
         self._lines([indented(verdicts.sentence(evidence), 2)])
         self._lines(indented(Text(reason), 4) for reason in evidence.reasons)
-        self._lines(verdicts.differences(evidence.differences, self._console))
+        if evidence.differences:
+            self._print("  [bold]What differs:[/]")
+            self._lines(verdicts.differences(evidence.differences, self._console))
         if evidence.decision in (Decision.OPERATOR, Decision.DEPLOY):
             self._print(f"    [dim]evidence {evidence.evidence_digest}[/]", whole=True)
 

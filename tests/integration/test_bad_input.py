@@ -99,7 +99,7 @@ def test_a_transaction_pooler(scene: Scene) -> None:
         url = f"postgresql://{place}/{scene.database}"
         scene.variables["DATABASE_URL"] = url
         refused(scene, 4, "database.pooled", "DIRECT_URL")
-        refused(scene, 4, "database.pooled", "DIRECT_URL", command=("inspect", "--json"))
+        refused(scene, 4, "database.pooled", "DIRECT_URL", command=("inspect",))
         with psycopg.connect(url, autocommit=True) as application:
             assert application.execute("SHOW default_transaction_read_only").fetchone() == ("off",)
     assert not (scene.folder / ".prisma-recovery").exists()
@@ -177,6 +177,7 @@ def test_a_folder_without_script(scene: Scene) -> None:
         ("[[waive]]\ncheck = 'git.commit'\nreason = ' '\n", ("config.invalid_value", "reason")),
         ("[[waive]]\ncheck = 'git.comit'\nreason = 'a'\n", ("config.invalid_value", "git.comit", "git.commit")),
         ("[[waive]]\ncheck = 'target.identity'\nreason = 'a'\n", ("config.invalid_value", "[production]")),
+        ("[[waive]]\ncheck = 'prisma.target'\nreason = 'a'\n", ("config.invalid_value", "prisma.target")),
     ],
 )
 def test_a_configuration_with_a_mistake(scene: Scene, text: str, words: tuple[str, ...]) -> None:

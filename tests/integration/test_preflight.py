@@ -250,6 +250,13 @@ def confirm(folder: Path, target: Target, identifier: str, outcome: Outcome) -> 
     journal.close()
 
 
+def test_what_is_taken_on_by_name_stands_in_the_way_of_no_other_check(production: Production) -> None:
+    """Another server under the same name, confirmed by its reason: who is at work there is looked at all the same."""
+    checks = look(production, host="elsewhere", waived={"target.identity": "moved"})
+    assert checks["target.identity"].outcome is Outcome.WAIVED
+    assert {checks[name].outcome for name in ("deploy.lock", "deploy.ddl")} == {Outcome.HELD}
+
+
 @pytest.mark.parametrize(
     ("outcome", "expected"), [("held", "refused"), ("waived", "refused"), ("refused", "held"), ("unknown", "held")]
 )

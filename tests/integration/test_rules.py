@@ -1,5 +1,6 @@
 """Rules that keep a verdict from being wrong, each staged on a real server."""
 
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -255,6 +256,23 @@ def test_a_session_that_may_be_at_work_on_it_is_waited_for(production: Productio
         if other.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
             other.execute("ROLLBACK")
     assert production.judge().verdict in (Verdict.APPLIED, Verdict.NOT_APPLIED)
+
+
+def test_a_replication_client_is_no_deploy(production: Production) -> None:
+    """E14: it stays for ever, and a role of few rights can't read what it does; that it replicates it may know."""
+    production.run(
+        "CREATE ROLE sees_little LOGIN; GRANT USAGE ON SCHEMA public TO sees_little;"
+        " GRANT SELECT ON ALL TABLES IN SCHEMA public TO sees_little"
+    )
+    production.failed(SCRIPT, logs=None)
+    conninfo = production.target().url.conninfo
+    production.user = "sees_little"
+    with psycopg.connect(conninfo, autocommit=True):
+        assert verdict(production.judge()) == WAIT
+    with closing(psycopg.connect(conninfo, replication="database", autocommit=True)):
+        assert production.judge().verdict in (Verdict.APPLIED, Verdict.NOT_APPLIED)
+    production.user = "postgres"
+    production.run("DROP OWNED BY sees_little; DROP ROLE sees_little")
 
 
 def test_a_session_that_only_looks_is_not_waited_for(production: Production) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -65,6 +65,7 @@ def test_each_row_of_a_table_has_as_many_cells_as_its_head() -> None:
 
 
 @given(st.text())
+@example("__0__")
 def test_any_text_is_read_back_as_it_was(text: str) -> None:
     """As words of a sentence, but for blanks, and a mark that no mention comes of an @."""
     plain = " ".join(text.split())
@@ -109,4 +110,4 @@ def test_it_fits_into_an_issue() -> None:
     script = "; ".join(f"CREATE TABLE t{n}_{LONG} ()" for n in range(1000))
     text = markdown.markdown(told(recovered(production(script, f"t0_{LONG}"))))
     assert len(text) < 65_536
-    assert "\nand 960 more\n" in text
+    assert "| (960 more) |" in text

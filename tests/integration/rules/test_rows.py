@@ -219,3 +219,45 @@ def test_a_column_that_was_filled_before_the_script_proves_nothing_about_it(prod
     production.before("ALTER TABLE t ADD b int DEFAULT 5")
     production.failed("ALTER TABLE t DROP b, ADD b int DEFAULT 5")
     assert verdict(production.judge()) == UNDECIDABLE
+
+
+#: First what was there before; a script that adds a column of the same name anew; and what was done by hand of it.
+ANEW = [
+    pytest.param(
+        "ALTER TABLE t ADD b int DEFAULT 5; UPDATE t SET b = 77",
+        "ALTER TABLE t DROP b; ALTER TABLE t ADD b int DEFAULT 5; ALTER TABLE t ALTER b DROP DEFAULT",
+        "ALTER TABLE t ALTER b DROP DEFAULT",
+        id="dropped",
+    ),
+    pytest.param(
+        "ALTER TABLE t ADD b int DEFAULT 5; ALTER TABLE t ALTER b DROP DEFAULT",
+        "ALTER TABLE t RENAME b TO c; ALTER TABLE t ADD b int DEFAULT 5; ALTER TABLE t ALTER b DROP DEFAULT",
+        "ALTER TABLE t ADD c int",
+        id="renamed before",
+    ),
+    pytest.param(
+        "",
+        "ALTER TABLE t ADD b int DEFAULT 5; ALTER TABLE t RENAME b TO c; ALTER TABLE t ADD b int DEFAULT 5",
+        "ALTER TABLE t ADD c int; ALTER TABLE t ALTER c SET DEFAULT 5; ALTER TABLE t ADD b int DEFAULT 5",
+        id="renamed between",
+    ),
+    pytest.param(
+        "CREATE TABLE n (id int PRIMARY KEY, a int)",
+        "ALTER TABLE t ADD b int DEFAULT 5; ALTER TABLE t RENAME TO o; ALTER TABLE n RENAME TO t;"
+        " ALTER TABLE t ADD b int DEFAULT 5",
+        "ALTER TABLE t ADD b int; ALTER TABLE t ALTER b SET DEFAULT 5; ALTER TABLE t RENAME TO o;"
+        " ALTER TABLE n RENAME TO t; ALTER TABLE t ADD b int DEFAULT 5",
+        id="another table",
+    ),
+]
+
+
+@pytest.mark.parametrize(("before", "script", "by_hand"), ANEW)
+def test_another_column_of_the_same_name_proves_nothing(
+    production: Production, before: str, script: str, by_hand: str
+) -> None:
+    """E5: what PostgreSQL keeps is the column's that has the name now, whichever statement added that."""
+    production.before(before)
+    production.failed(script, logs=None)
+    production.run(by_hand)
+    assert verdict(production.judge()) == UNDECIDABLE

@@ -113,6 +113,41 @@ def test_what_only_production_has_of_a_table_is_no_nothing(
     assert production.judge().decision is Decision.OPERATOR
 
 
+#: What only production has of table b, and a script that would drop it there, and gives b another's name.
+MOVED = [
+    pytest.param("CREATE POLICY x ON b USING (true)", "DROP POLICY IF EXISTS x ON b", id="policy"),
+    pytest.param(REPLACED[0].values[1].replace("ON t FOR", "ON b FOR"), "DROP TRIGGER IF EXISTS x ON b", id="trigger"),
+    pytest.param(
+        "ALTER TABLE b ADD CONSTRAINT x CHECK (id > 0)", "ALTER TABLE b DROP CONSTRAINT IF EXISTS x", id="constraint"
+    ),
+]
+
+
+@pytest.mark.parametrize(("made", "dropped"), MOVED)
+def test_what_was_dropped_under_another_name_is_not_looked_up(production: Production, made: str, dropped: str) -> None:
+    """E9: by the table's name it is not found where the table has another one now."""
+    production.before(f"{FUNCTION}; CREATE TABLE b (id int)")
+    production.run(made)
+    moved = "DROP TABLE t; ALTER TABLE b RENAME TO t"
+    production.failed(f"{dropped}; {moved}", logs=None)
+    production.run(moved)
+    assert production.judge().decision is Decision.OPERATOR
+
+
+def test_a_table_that_is_not_looked_at_shows_nothing(production: Production) -> None:
+    """E9: an extension's own table is in no snapshot, and neither is what somebody made on it."""
+    production.before(FUNCTION)
+    production.run(
+        "CREATE SCHEMA cron; CREATE TABLE cron.job (id int);"
+        " CREATE TRIGGER x BEFORE INSERT ON cron.job FOR EACH ROW EXECUTE FUNCTION public.touch();"
+        " ALTER EXTENSION plpgsql ADD TABLE cron.job"
+    )
+    production.failed("DROP TRIGGER IF EXISTS x ON cron.job; CREATE TABLE u (id int)", logs=None)
+    production.run("CREATE TABLE u (id int)")
+    assert production.judge().decision is Decision.OPERATOR
+    production.run("ALTER EXTENSION plpgsql DROP TABLE cron.job; DROP SCHEMA cron CASCADE")
+
+
 @pytest.mark.parametrize(("before", "conditional", "otherwise"), CONDITIONAL)
 def test_a_condition_that_had_nothing_to_do_hides_no_difference(
     production: Production, before: str, conditional: str, otherwise: str
