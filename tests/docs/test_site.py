@@ -1,15 +1,15 @@
 """The site that `scripts/docs` builds of README and docs."""
 
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import documents
 import pytest
 from docutils.nodes import make_id
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
+from tests.browser import chromium
 from tests.docs.test_reference import DOCUMENTS, ROOT, codes
 
 #: What a browser loads by itself; a link in the text waits for a click.
@@ -27,11 +27,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def page() -> Iterator[Page]:
     """A page of a phone's width, in a real browser."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        opened = browser.new_page(viewport={"width": 360, "height": 740})
-        yield opened
-        browser.close()
+    with chromium() as browser:
+        yield browser.new_page(viewport={"width": 360, "height": 740})
 
 
 def of(document: Path) -> str:
