@@ -156,6 +156,9 @@ def test_a_healthy_database_has_nothing_failed(make: Make) -> None:
     done = scene.cli("inspect", "--exit-code")
     assert done.code == 0, done
     assert "No migration failed" in done.out
+    elsewhere = ("inspect", "--expect-host", "db.example.com")
+    assert scene.cli(*elsewhere).code == 0
+    assert scene.cli(*elsewhere, "--exit-code").code == 4, "what is well with another database is no gate"
     assert json.loads(scene.cli("inspect", "--json").out)["failed"] == []
 
 
