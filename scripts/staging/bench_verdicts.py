@@ -45,17 +45,19 @@ class Job:
         every: each Nth migration is failed.
         server: PostgreSQL's major version as production; None for the newest.
         share: of what can be made differently by hand, one in as many is staged.
+        skip: so many migrations at the beginning of each history are only deployed.
     """
 
     histories: tuple[tuple[str, tuple[Source, ...]], ...]
     every: int
     server: int | None
     share: int = 1
+    skip: int = 0
 
     def portions(self) -> Iterator[tuple[int, int, int]]:
         """History, first migration and the one after the last: in the order in which they are taken."""
         for number, (_, sources) in enumerate(self.histories):
-            for first in range(0, len(sources), PORTION):
+            for first in range(self.skip, len(sources), PORTION):
                 yield number, first, min(first + PORTION, len(sources))
 
 
@@ -187,13 +189,13 @@ def main() -> None:
     parser.add_argument("histories", nargs="+", help="folders of Prisma migrations, or PyPI packages that hold one")
     parser.add_argument("--every", type=int, default=1, help="take each Nth migration")
     parser.add_argument("--share", type=int, default=1, help="of the differences made by hand, take one in so many")
+    parser.add_argument("--skip", type=int, default=0, help="only deploy so many migrations at the beginning")
     parser.add_argument("--server", type=int, default=None, help="PostgreSQL's major version as production")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes, each with its own servers")
     parser.add_argument("--json", type=Path, default=None, help="write all cases there")
     arguments = parser.parse_args()
-    job = Job(
-        tuple(history_of(each) for each in arguments.histories), arguments.every, arguments.server, arguments.share
-    )
+    histories = tuple(history_of(each) for each in arguments.histories)
+    job = Job(histories, arguments.every, arguments.server, arguments.share, arguments.skip)
     began = time.monotonic()
     records: list[Record] = []
     remarks: list[str] = []
