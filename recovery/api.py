@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from recovery import events, records
+from recovery.ahead import Ahead
 from recovery.config import Config
 from recovery.engine import Engine
 from recovery.journal import Journal
@@ -23,7 +24,6 @@ from recovery.plan import Plan, plan
 from recovery.policy import auto
 from recovery.ports import Ended, Policy
 from recovery.records import Answer
-from recovery.replay.embedded import Embedded
 from recovery.report.document import InspectDocument, Standing
 from recovery.secrets import Redactor
 from recovery.session import AskName, Options, Session
@@ -61,7 +61,7 @@ class Recovery:
         *,
         environment: Mapping[str, str] | None = None,
         ask_database: AskName = _nobody,
-        started: Embedded | None = None,
+        ahead: Ahead | None = None,
     ) -> None:
         """Reads the settings, and opens nothing yet.
 
@@ -72,13 +72,13 @@ class Recovery:
             environment: where the target's URL, the journal's and tokens are looked for, and what Prisma and the
                 pipeline's steps inherit; None: a copy of the process's environment as it is now.
             ask_database: asked for the name of the production database where neither options nor settings name it.
-            started: a scratch server that was started ahead, for the first call that needs one; it is ended by that.
+            ahead: what was begun ahead, for the first call that needs it; it is ended by that.
 
         Raises:
             UsageError: the settings can't be read.
         """
         environ = dict(os.environ if environment is None else environment)
-        self._session = Session(options, Path(project).resolve(), environ, started)
+        self._session = Session(options, Path(project).resolve(), environ, ahead)
         self._ask_database = ask_database
         self._stopping = False
 

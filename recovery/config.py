@@ -1,6 +1,7 @@
 """The project's settings: `prisma-recovery.toml`, as frozen records. Every key is optional."""
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -187,6 +188,11 @@ _TABLES: dict[str, type[_Table]] = {
     "pipeline": Pipeline,
     "pipeline.steps": Step,
 }
+
+
+def inherited(environ: Mapping[str, str]) -> dict[str, str]:
+    """What commands that we start inherit: all but the journal's URL, which is none of their business."""
+    return {key: value for key, value in environ.items() if key != JOURNAL_VARIABLE}
 
 
 def load(path: Path | None, cwd: Path) -> Config:

@@ -7,7 +7,8 @@ from functools import partial
 from pathlib import Path
 
 from recovery import config as configuration
-from recovery.config import JOURNAL_VARIABLE, TARGET, Config, Neon, Vercel
+from recovery.ahead import Ahead, sentinel
+from recovery.config import JOURNAL_VARIABLE, TARGET, Config, Neon, Vercel, inherited
 from recovery.errors import PreflightError, UsageError
 from recovery.expectation import VERCEL, Expectation
 from recovery.identity import NAME as IDENTITY
@@ -23,11 +24,10 @@ from recovery.ports import MakeRestorePoint
 from recovery.postgres.url import parse
 from recovery.preflight import NAMES, PRISMA, command_check
 from recovery.prisma import dotenv, project
-from recovery.prisma.project import Launcher, Project, find_launcher
-from recovery.prisma.sentinel import Sentinel, fingerprint, lasting
+from recovery.prisma.project import Project
+from recovery.prisma.sentinel import Sentinel
 from recovery.replay import scratch
 from recovery.replay.background import Workshop
-from recovery.replay.embedded import Embedded, cache_folder
 from recovery.restore_point import dump, neon_branch
 from recovery.target import Target
 from states.facts import Check
@@ -72,13 +72,13 @@ class Session:
     Attributes:
         cwd: the folder that paths count from, and that the project and its settings are looked for from; absolute.
         environ: environment variables; the process's own are not looked at.
-        started: a scratch server that was started ahead; None: each workshop starts one.
+        ahead: what was begun ahead, for the first work that needs it; None: it begins its own.
     """
 
     options: Options
     cwd: Path
     environ: Mapping[str, str]
-    started: Embedded | None = None
+    ahead: Ahead | None = None
     config: Config = field(init=False)
     _project: Project | None = field(init=False, default=None)
 
@@ -89,10 +89,7 @@ class Session:
     def project(self) -> Project:
         """The Prisma project; a command that runs Prisma needs one."""
         if self._project is None:
-            schema = self.options.schema
-            if schema is None and self.config.prisma.schema is not None and self.config.path is not None:
-                schema = self.config.path.parent / self.config.prisma.schema
-            self._project = project.find(self.cwd, schema)
+            self._project = project.find_configured(self.config, self.cwd, self.options.schema)
         return self._project
 
     def folder(self) -> Path:
@@ -183,17 +180,17 @@ class Session:
     def _expected_commit(self) -> str | None:
         return self.options.expect_commit or self.config.git.expect_commit
 
-    def proof(self, launcher: Launcher, prove: Callable[[], bool | None]) -> Sentinel:
-        """The proof of where the project's Prisma goes, made by `prove` where none is kept."""
-        known, environment = self.project(), self.environment()
-        key = fingerprint(known, launcher, environment) if lasting(known) else None
-        return Sentinel(cache_folder(), key, prove)
+    def proof(self) -> Sentinel:
+        """The proof of where the project's Prisma goes, as `ahead.sentinel` makes it."""
+        if self.ahead is not None and self.ahead.sentinel is not None:
+            begun, self.ahead.sentinel = self.ahead.sentinel, None
+            return begun
+        return sentinel(self.project(), self.config, self.environ)
 
     def command_check(self) -> Check:
         """`prisma.target` without starting anything: as proven by an earlier run of this very project, or unknown."""
         try:
-            launcher = find_launcher(self.project(), self.config.prisma.command)
-            if self.proof(launcher, lambda: None).kept:
+            if self.proof().kept:
                 return command_check(proven=True)
         except PreflightError as error:
             return refused(PRISMA, error.fact, "node_modules", error.remedy)
@@ -203,8 +200,8 @@ class Session:
         return unknown(PRISMA, seen, "proofs of earlier runs", "`run` looks, before it changes anything.")
 
     def environment(self) -> dict[str, str]:
-        """What commands that we start inherit: all but the journal's URL, which is none of their business."""
-        return {key: value for key, value in self.environ.items() if key != JOURNAL_VARIABLE}
+        """What commands that we start inherit."""
+        return inherited(self.environ)
 
     def home(self) -> Path:
         """The folder of the project that the journal's file is in: its root, or where there is none, this one."""
@@ -255,8 +252,8 @@ class Session:
         """The scratch server, starting while everything else goes on."""
         url = self.config.scratch.url
         if url is None:
-            started, self.started = self.started, None  # the first workshop's, which ends it
-            workshop = Workshop(lambda: scratch.embedded(started), target.url.schema)
+            ahead, self.ahead = self.ahead, None  # the first workshop takes the server, and ends it
+            workshop = Workshop(lambda: scratch.embedded(None if ahead is None else ahead.server), target.url.schema)
         else:
             conninfo, identifier = parse(url).conninfo, target.identity.system_identifier
             workshop = Workshop(lambda: scratch.at(conninfo, identifier), target.url.schema)

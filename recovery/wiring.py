@@ -9,7 +9,6 @@ from threading import Lock
 from recovery import events
 from recovery.prisma.cli import PrismaCli
 from recovery.prisma.project import find_launcher
-from recovery.prisma.sentinel import proven
 from recovery.session import AskName, Session
 from recovery.world import Observer, RealWorld
 
@@ -70,7 +69,10 @@ def working(session: Session, ask: AskName, emit: events.Sink, stop: Callable[[]
     project, environment = session.project(), session.environment()
     launcher = find_launcher(project, session.config.prisma.command)
     cli = PrismaCli(project, launcher, environment)
-    with observing(session, ask, emit) as observer:
-        goes_where_sent = session.proof(launcher, lambda: proven(cli)).holds
-        with contextlib.closing(RealWorld(observer, cli, goes_where_sent, show, interrupted)) as world:
+    with contextlib.closing(session.proof()) as sentinel:
+        sentinel.begin()
+        with (
+            observing(session, ask, emit) as observer,
+            contextlib.closing(RealWorld(observer, cli, sentinel.holds, show, interrupted)) as world,
+        ):
             yield world

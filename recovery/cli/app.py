@@ -1,8 +1,9 @@
 """The commands."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -30,9 +31,9 @@ from recovery.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from recovery.ahead import Ahead
     from recovery.api import Recovery
     from recovery.cli.output import Output
-    from recovery.replay.embedded import Embedded
     from recovery.session import Options
 
 app = typer.Typer(
@@ -108,26 +109,13 @@ def _asker() -> Callable[[str], str] | None:
     return input if _in_terminal() else None
 
 
-@contextmanager
-def _server_ahead() -> Iterator["Embedded | None"]:
-    """The scratch server, started while the rest of the program is still being loaded.
+def _ahead(*, schema: Path | None = None, config: Path | None = None, prisma: bool = False) -> "closing[Ahead]":
+    from recovery.ahead import Ahead
 
-    Where it can't be started that is told later, by the work that needs it.
-    """
-    from recovery.errors import RecoveryError
-    from recovery.replay.embedded import Embedded
-
-    started: Embedded | None = None
-    with suppress(RecoveryError):
-        started = Embedded()
-    try:
-        yield started
-    finally:
-        if started is not None:
-            started.stop()
+    return closing(Ahead(Path.cwd(), os.environ, schema=schema, config=config, prisma=prisma))
 
 
-def _recovery(options: "Options", output: "Output", started: "Embedded | None" = None) -> "Recovery":
+def _recovery(options: "Options", output: "Output", ahead: "Ahead | None" = None) -> "Recovery":
     """What a command works on: the project that it was called in."""
     from recovery.api import Recovery
 
@@ -139,7 +127,7 @@ def _recovery(options: "Options", output: "Output", started: "Embedded | None" =
     def ask_database() -> str | None:
         return ask("Type the name of the production database to go on: ").strip() if ask is not None else None
 
-    return Recovery(Path.cwd(), options, ask_database=ask_database, started=started)
+    return Recovery(Path.cwd(), options, ask_database=ask_database, ahead=ahead)
 
 
 @app.command(cls=Grouped)
@@ -164,7 +152,7 @@ def run(
     verbose: Verbose = False,
 ) -> None:
     """Start a recovery, or go on with the unfinished one."""
-    with signals(), _server_ahead() as started:
+    with signals(), _ahead(schema=schema, config=config, prisma=True) as ahead:
         from recovery.cli.output import Output
         from recovery.cli.recover import recover, show_plan
         from recovery.session import Options
@@ -185,7 +173,7 @@ def run(
             "plan" if plan else "run", as_json=json, as_events=events, log_format=log_format, verbose=verbose
         )
         with _shown(output):
-            recovery = _recovery(options, output, started)
+            recovery = _recovery(options, output, ahead)
             if plan:
                 raise typer.Exit(int(show_plan(recovery, output)))
             raise typer.Exit(int(recover(recovery, output, _asker(), yes=yes, pipeline=pipeline)))
@@ -213,7 +201,7 @@ def inspect_(
     verbose: Verbose = False,
 ) -> None:
     """Say what is in the database, read only. Needs no Node and no Prisma project."""
-    with signals(), _server_ahead() as started:
+    with signals(), _ahead() as ahead:
         from recovery.cli.look import look
         from recovery.cli.output import Output
         from recovery.session import Options
@@ -230,7 +218,7 @@ def inspect_(
         )
         output = Output("inspect", as_json=json, log_format=log_format, verbose=verbose)
         with _shown(output):
-            raise typer.Exit(int(look(_recovery(options, output, started), output, exit_code=exit_code)))
+            raise typer.Exit(int(look(_recovery(options, output, ahead), output, exit_code=exit_code)))
 
 
 @app.command(cls=Grouped, short_help="Say where each recovery stands, and what to do now.")

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from recovery.config import upwards
+from recovery.config import Config, upwards
 from recovery.errors import PreflightError, UsageError
 from recovery.prisma.sources import (
     Named,
@@ -93,6 +93,13 @@ def find(cwd: Path, schema: str | Path | None = None) -> Project:
             "Give this user permission to read the project.",
         ) from error
     raise _no_schema(f"neither {cwd} nor a folder above it in the same checkout has one")
+
+
+def find_configured(config: Config, cwd: Path, schema: Path | None = None) -> Project:
+    """`find`, with the schema that the settings name where a person named none."""
+    if schema is None and config.prisma.schema is not None and config.path is not None:
+        schema = config.path.parent / config.prisma.schema
+    return find(cwd, schema)
 
 
 def find_launcher(project: Project, command: Sequence[str] | None = None) -> Launcher:

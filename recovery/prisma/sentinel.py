@@ -12,7 +12,9 @@ import secrets
 import socket
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 from recovery.prisma.cli import PrismaCli, Status
 from recovery.prisma.project import Launcher, Project
@@ -65,8 +67,22 @@ def lasting(project: Project) -> bool:
     return imported <= _HARMLESS and not _READS.search(text)
 
 
-def proven(cli: PrismaCli, clock: Callable[[], float] = time.monotonic) -> bool | None:
-    """Runs `prisma migrate status` against a listener of ours; True if it came there, None if it was still at work."""
+def proven(
+    cli: PrismaCli, clock: Callable[[], float] = time.monotonic, stopped: Callable[[], bool] = lambda: False
+) -> bool | None:
+    """Runs `prisma migrate status` against a listener of ours.
+
+    Args:
+        cli: the project's.
+        clock: seconds, monotonic.
+        stopped: nobody waits for the answer any more.
+
+    Returns:
+        True if it came there; None if it was still at work, in the end.
+
+    Raises:
+        UsageError: `prisma.not_started`.
+    """
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(_ACCEPT_SECONDS)
         port = listener.getsockname()[1]
@@ -74,7 +90,7 @@ def proven(cli: PrismaCli, clock: Callable[[], float] = time.monotonic) -> bool 
         running = cli.start(Status(), url=url)
         deadline = clock() + SECONDS
         try:
-            while clock() < deadline:
+            while clock() < deadline and not stopped():
                 ended = running.poll() is not None
                 try:
                     listener.accept()[0].close()
@@ -92,28 +108,47 @@ def proven(cli: PrismaCli, clock: Callable[[], float] = time.monotonic) -> bool 
 class Sentinel:
     """The proof, kept between runs by what it rests on."""
 
-    def __init__(self, folder: Path, key: str | None, prove: Callable[[], bool | None]) -> None:
+    def __init__(self, folder: Path, key: str | None, prove: Callable[[Callable[[], bool]], bool | None]) -> None:
         """Takes its means.
 
         Args:
             folder: where proofs are kept.
             key: the fingerprint; None where a proof must not be kept.
-            prove: makes the proof.
+            prove: makes the proof; what it is given says whether it may stop.
         """
         self._proof = None if key is None else folder / "sentinel" / key
         self._prove = prove
+        self._closed = Event()
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sentinel")
+        self._ahead: Future[bool | None] | None = None
 
     @property
     def kept(self) -> bool:
         """It was proven earlier, and nothing that the proof rests on has changed."""
         return self._proof is not None and self._proof.exists()
 
+    def begin(self) -> None:
+        """Begins to make the proof where none is kept, beside whatever else goes on: a CLI takes a second to start."""
+        if not self.kept and self._ahead is None:
+            self._ahead = self._thread.submit(self._prove, self._closed.is_set)
+
     def holds(self) -> bool | None:
-        """Commands go where we send them; None: it can't be told. Only a proof is kept: a failure is tried again."""
-        if self.kept:
+        """Commands go where we send them; None: it can't be told. Only a proof is kept: a failure is tried again.
+
+        Raises:
+            UsageError: the CLI could not be started.
+        """
+        self.begin()
+        ahead, self._ahead = self._ahead, None
+        if ahead is None:
             return True
-        found = self._prove()
+        found = ahead.result()
         if found and self._proof is not None:
             self._proof.parent.mkdir(parents=True, exist_ok=True)
             self._proof.touch()
         return found
+
+    def close(self) -> None:
+        """Ends a proof that nobody waited for."""
+        self._closed.set()
+        self._thread.shutdown()

