@@ -10,6 +10,9 @@ import contextlib
 import secrets
 import time
 from collections.abc import Callable
+from typing import Any
+
+import psycopg
 
 from recovery import events
 from recovery.errors import BusyError, StillRunningError
@@ -74,9 +77,8 @@ class HandOver:
             BusyError: the command was not let go, so nothing happened.
             StillRunningError: it ended, and its session on the database did not.
         """
-        connection = self._target.working("prisma-recovery hand-over")
         name = f"{EFFECT_NAME} {secrets.token_hex(4)}"
-        try:
+        with contextlib.closing(self._target.working("prisma-recovery hand-over")) as connection:
             lock = SessionLock(connection, PRISMA_LOCK)
             self._take(lock)
             if why := changed():
@@ -95,16 +97,28 @@ class HandOver:
                 running.kill_group()
                 running.wait()
                 raise
-            lock.release()
-        finally:
-            connection.close()
+            running.patiently(lambda: self._let_go(lock, connection))
         migrations = effect.migrations if isinstance(effect, Deploy) else ()
-        with Watch(self._target, name, migrations, self._emit):
+        watch = Watch(self._target, name, migrations, self._emit)
+
+        def beside() -> None:
+            stack.enter_context(watch)
             with contextlib.suppress(Exception):  # it only saves time; a command that was let go is waited for
                 meanwhile()
+
+        # From here on it is at work: whatever is done, a first ^C does not keep us from waiting for its end.
+        with contextlib.ExitStack() as stack:
+            running.patiently(beside)
             finished = running.wait()
-        self._gone(name)
+        running.patiently(lambda: self._gone(name))
         return Performed("", finished.output, finished.exit_code, finished.seconds)
+
+    @staticmethod
+    def _let_go(lock: SessionLock, connection: psycopg.Connection[Any]) -> None:
+        """Closing the connection gives the lock back as well, so an error on it is none of the command's."""
+        with contextlib.suppress(psycopg.Error):
+            lock.release()
+        connection.close()
 
     def _take(self, lock: SessionLock) -> None:
         began = told = time.monotonic()

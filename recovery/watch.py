@@ -54,15 +54,18 @@ class Watch:
         self._interval = interval
         self._ended = Event()
         self._telling = Lock()
+        self._begun = False
         self._at_work = ""
         self._since = clock()
         # A daemon: a server that does not answer must not keep the process from ending.
         self._thread = Thread(target=self._run, name="watch", daemon=True)
 
     def __enter__(self) -> None:
-        """Begins to look."""
-        self._since = self._clock()
-        self._thread.start()
+        """Begins to look; once, however often it is entered."""
+        if not self._begun:
+            self._begun = True
+            self._since = self._clock()
+            self._thread.start()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         """Nothing is told from now on."""

@@ -48,6 +48,7 @@ class Running:
         self._redact = redact
         self._on_output = on_output
         self._on_interrupt = on_interrupt
+        self._interrupted = False
         self._started = time.monotonic()
         self._lines: deque[str] = deque()
         self._length = 0
@@ -68,15 +69,13 @@ class Running:
     def wait(self, timeout: float | None = None) -> Finished:
         """Wait for the end; after `timeout` seconds, end the whole process group. None waits for ever.
 
-        A first KeyboardInterrupt does not end the wait: the command runs in a session of its own, so ^C did
-        not reach it, and a deploy that is cut off is the very failure that is repaired here. Whoever listens is
-        told, and may stop once the outcome is recorded (RULES F11).
+        A first KeyboardInterrupt does not end the wait: see `patiently`.
 
         Raises:
             KeyboardInterrupt: a second one came. The command goes on by itself; what it does has to be observed.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
-        interrupted = timed_out = False
+        timed_out = False
         while True:
             try:
                 self._process.wait(None if deadline is None else max(0.0, deadline - time.monotonic()))
@@ -86,16 +85,34 @@ class Running:
                 deadline = None
                 self.kill_group()
             except KeyboardInterrupt:
-                if interrupted:
-                    raise
-                interrupted = True
-                if self._on_interrupt is not None:
-                    self._on_interrupt()
+                self._once()
         seconds = time.monotonic() - self._started
         self._reader.join(_GRACE)
         with self._lock:
             output = "".join(self._lines)[-KEPT:]
         return Finished(None if timed_out else self._process.returncode, output, seconds)
+
+    def patiently(self, work: Callable[[], None]) -> None:
+        """Does what belongs to the wait, and does it again where the first KeyboardInterrupt cut it off.
+
+        The command runs in a session of its own, so ^C did not reach it, and a deploy that is cut off is the very
+        failure that is repaired here. Whoever listens is told, and may stop once the outcome is recorded (RULES F11).
+
+        Raises:
+            KeyboardInterrupt: a second one came, here or in `wait`.
+        """
+        try:
+            work()
+        except KeyboardInterrupt:
+            self._once()
+            work()
+
+    def _once(self) -> None:
+        if self._interrupted:
+            raise  # noqa: PLE0704 - called where one is being handled
+        self._interrupted = True
+        if self._on_interrupt is not None:
+            self._on_interrupt()
 
     def kill_group(self) -> None:
         """End the CLI and its engine, which would go on writing to the database without it."""

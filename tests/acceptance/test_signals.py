@@ -4,13 +4,26 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from typing import Any, TypeVar
 
+import pytest
 from staging import Case
 
+from recovery import handover
+from recovery.handover import HandOver
+from recovery.postgres.sessions import RECOVERY_LOCK, SessionLock
+from recovery.postgres.url import parse
+from recovery.prisma import project
+from recovery.prisma.cli import PrismaCli
+from recovery.prisma.process import Running
+from recovery.target import Target
+from recovery.watch import Watch
+from states.effects import Effect, MarkApplied
 from tests.acceptance.scene import APPLIED, SECONDS, Scene
 
 Make = Callable[[Case], Scene]
+T = TypeVar("T")
 AT_WORK = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'prisma-recovery effect%'"
 BLOCKED = AT_WORK + " AND wait_event_type = 'Lock' AND query LIKE '%places%'"
 
@@ -74,3 +87,90 @@ def test_the_second_signal_leaves_at_once_and_the_next_run_recovers(make: Make) 
     assert again.code == 0, again
     assert scene.ledger() == APPLIED
     assert scene.effects("intended") == ["mark_applied", "deploy"]
+
+
+@contextmanager
+def handing_over(scene: Scene, interrupted: Callable[[], None]) -> Iterator[HandOver]:
+    """What hands a command over, in this very process."""
+    found = project.find(scene.folder)
+    cli = PrismaCli(found, project.find_launcher(found), scene.environment())
+    with closing(Target(parse(scene.incident.database_url), "the test")) as target, ExitStack() as stack:
+        ours = SessionLock(stack.enter_context(closing(target.working("the test"))), RECOVERY_LOCK)
+        assert ours.try_take()
+        yield HandOver(target, cli, ours, lambda _: None, interrupted)
+
+
+def cut_off(times: int, work: Callable[..., T], after: bool) -> Callable[..., T]:  # noqa: FBT001 - two places
+    """`work`, at which ^C comes so many times: before it is done, or as soon as it is."""
+    left = iter(range(times))
+
+    def doing(*arguments: object) -> T:
+        if after:
+            done = work(*arguments)
+        if next(left, None) is not None:
+            raise KeyboardInterrupt
+        return done if after else work(*arguments)
+
+    return doing
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("place", ["release", "watch", "meanwhile", "gone"])
+def test_wherever_the_first_interrupt_comes_the_command_is_waited_for(
+    make: Make, monkeypatch: pytest.MonkeyPatch, place: str, *, after: bool
+) -> None:
+    """Once it was let go: while the lock is given back, beside it, and while its session is waited for."""
+
+    def meanwhile() -> None:
+        """Nothing to be done."""
+
+    scene = make("exists")
+    told: list[str] = []
+    match place:
+        case "release":
+            monkeypatch.setattr(SessionLock, "release", cut_off(1, SessionLock.release, after))
+        case "watch":
+            monkeypatch.setattr(Watch, "__enter__", cut_off(1, Watch.__enter__, after))
+        case "gone":
+            monkeypatch.setattr(handover, "our_effects", cut_off(1, handover.our_effects, after))
+    work = cut_off(1, meanwhile, after) if place == "meanwhile" else meanwhile
+    with handing_over(scene, lambda: told.append("waiting")) as hand:
+        performed = hand.perform(MarkApplied(scene.incident.failed), lambda: "", work)
+    assert (performed.exit_code, performed.unchanged, told) == (0, "", ["waiting"])
+    assert scene.ledger()[-1] == (scene.incident.failed, "finished", 0)
+
+
+def test_the_second_interrupt_is_not_kept_back(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever leaves twice leaves; the command ends by itself."""
+
+    def start(cli: PrismaCli, effect: Effect, **how: Any) -> Running:  # noqa: ANN401 - passed on
+        begun.append(given(cli, effect, **how))
+        return begun[0]
+
+    scene = make("exists")
+    told: list[str] = []
+    begun: list[Running] = []
+    given = PrismaCli.start
+    monkeypatch.setattr(PrismaCli, "start", start)
+    with handing_over(scene, lambda: told.append("waiting")) as hand, pytest.raises(KeyboardInterrupt):
+        hand.perform(MarkApplied(scene.incident.failed), lambda: "", cut_off(2, lambda: None, after=False))
+    assert told == ["waiting"]
+    assert begun[0].wait(SECONDS).exit_code == 0
+    assert scene.ledger()[-1] == (scene.incident.failed, "finished", 0)
+
+
+def test_a_connection_that_breaks_as_the_lock_is_given_back(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lock went with it, so the command is at work, and waited for like any other."""
+    scene = make("exists")
+
+    def broken(lock: SessionLock) -> None:
+        with scene.connect() as administrator:
+            administrator.execute("SELECT pg_terminate_backend(%s, 10000)", (lock.pid,))
+        release(lock)
+
+    release = SessionLock.release
+    monkeypatch.setattr(SessionLock, "release", broken)
+    with handing_over(scene, lambda: None) as hand:
+        performed = hand.perform(MarkApplied(scene.incident.failed), lambda: "", lambda: None)
+    assert performed.exit_code == 0
+    assert scene.ledger()[-1] == (scene.incident.failed, "finished", 0)
