@@ -217,6 +217,7 @@ class Engine:
 
     def _inspect(self) -> Answer:
         inspection = self._observe()
+        self._find(inspection)
         for failure in inspection.failures:
             if not any(failure.same_as(known) for known in self._memory.failures):
                 self._remember_failure(failure)
@@ -226,6 +227,23 @@ class Engine:
         facts = self._before_deploy()
         self._question = facts.question
         return self._advance(facts)
+
+    def _find(self, seen: Inspection) -> None:
+        """Of an effect whose process died before its end was recorded, the ledger tells what became of it.
+
+        Preflight held, so it is not at work any more.
+        """
+        if not self._memory.in_doubt:
+            return
+        effect = effects.of_id(self._memory.in_doubt, tuple(self._memory.planned))
+        if isinstance(effect, effects.Deploy):
+            finished = {row.migration for row in seen.rows if row.finished}
+            shown = not seen.failures and finished.issuperset(effect.migrations)
+        else:
+            shown = _already(effect, seen.rows)
+        found = events.EffectFound(self._memory.in_doubt, self._world.command(effect), shown)
+        self._append(Kind.FOUND, self._machine.current, {"effect": found.effect, "shown": shown})
+        self._emit(found)
 
     def _remember_failure(self, failure: Failure) -> None:
         self._append(

@@ -163,6 +163,19 @@ class EffectEnded(Event, frozen=True):
     unchanged: str = ""
 
 
+class EffectFound(Event, frozen=True):
+    """What the ledger shows of a Prisma command that an earlier process began, and whose end is not recorded.
+
+    Attributes:
+        command: as it was run, for people.
+        shown: the ledger shows the effect, so it is not repeated; else it is decided anew.
+    """
+
+    effect: str
+    command: str
+    shown: bool
+
+
 class SchemaCompared(Event, frozen=True):
     """Production was compared with the replay of all finished migrations."""
 

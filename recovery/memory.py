@@ -22,6 +22,7 @@ class Kind:
     FAILED = "migration.failed"
     INTENDED = "effect.intended"
     OBSERVED = "effect.observed"
+    FOUND = "effect.found"
     RESTORE_POINT = "restore_point.made"
     APPROVED = "evidence.approved"
     PIPELINE = "pipeline.requested"
@@ -96,6 +97,9 @@ class Memory:
                 return replace(self, in_doubt=payload["effect"], acted=self.changed, planned=planned, settled=settled)
             case Kind.OBSERVED:
                 return self._observed(payload)
+            case Kind.FOUND:
+                # Who brought about what the ledger shows now can't be told, so nothing is settled by it.
+                return replace(self, in_doubt="", acted=True)
             case Kind.RESTORE_POINT:
                 return replace(self, restore_point=payload["place"], back=payload.get("back", ""))
             case Kind.PIPELINE:

@@ -44,3 +44,15 @@ class Deploy:
 
 Resolution = MarkApplied | MarkRolledBack
 Effect = Resolution | Deploy
+
+
+def of_id(identifier: str, planned: tuple[str, ...]) -> Effect:
+    """The effect of that id; `planned`, if it is a deploy, since an id can't tell a comma of a name from its own."""
+    kind, _, name = identifier.partition(":")
+    match kind:
+        case "mark_applied":
+            return MarkApplied(name)
+        case "mark_rolled_back":
+            return MarkRolledBack(name)
+        case _:
+            return Deploy(planned)

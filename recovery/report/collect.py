@@ -10,6 +10,7 @@ from recovery import events
 from recovery.ports import RestorePoint
 from recovery.report.document import (
     EffectDocument,
+    FoundDocument,
     MoveDocument,
     ProofDocument,
     RunDocument,
@@ -64,6 +65,8 @@ class Collector:
             case events.EffectEnded():
                 ended = {"shown": event.shown, "seconds": round(event.seconds, 3), "unchanged": event.unchanged}
                 self._effect(event.effect, **ended)
+            case events.EffectFound():
+                self._have(found=FoundDocument(event.effect, event.command, event.shown))
             case events.RestorePointMade():
                 self._have(restore_point=RestorePoint(event.kind, event.place, event.lsn, event.taken, event.back))
             case events.SchemaCompared():

@@ -89,6 +89,14 @@ class EffectDocument(msgspec.Struct, frozen=True):
         return cls(event.effect, event.command, event.consequence, event.untouched)
 
 
+class FoundDocument(msgspec.Struct, frozen=True):
+    """A Prisma command of an earlier process, whose end it did not record: whether the ledger shows it."""
+
+    effect: str
+    command: str
+    shown: bool
+
+
 class StepDocument(msgspec.Struct, frozen=True):
     """A step of the pipeline; `already_done`: an earlier run had done it."""
 
@@ -116,6 +124,7 @@ class RunDocument(msgspec.Struct, frozen=True):
         state: where it stands; null where no state was entered.
         evidence: on failed migrations, as in `inspect`; the latest of each.
         present: on pending ones, as in `inspect`.
+        found: what became of the command at which an earlier process died; null where there was none.
         effects: in their order; with `--plan` those that would be run.
         path: the states that were left.
         refusal: why it stopped; null if nothing stopped it.
@@ -132,6 +141,7 @@ class RunDocument(msgspec.Struct, frozen=True):
     evidence: tuple[Evidence, ...] = ()
     present: tuple[Evidence, ...] = ()
     uncompared: str = ""
+    found: FoundDocument | None = None
     effects: tuple[EffectDocument, ...] = ()
     restore_point: RestorePoint | None = None
     proof: ProofDocument | None = None

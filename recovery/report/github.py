@@ -137,6 +137,9 @@ def _done(happened: Iterable[events.Event]) -> Iterator[str]:
         match event:
             case events.EffectStarted():
                 command = event.command
+            case events.EffectFound():
+                shows = "the ledger shows it" if event.shown else "the ledger does not show it, so it was decided anew"
+                lines.append(f"{code(event.command)}, begun by a process that died: {shows}")
             case events.EffectEnded(unchanged=""):
                 shown = "the ledger shows it" if event.shown else "**the ledger does not show it**"
                 lines.append(f"{code(command)}: {shown} ({event.seconds:.1f} s)")

@@ -70,13 +70,13 @@ def _decided(memory: Memory, found: dict[str, Any]) -> Decided:
 
 
 def _done(events: Sequence[Event]) -> tuple[Done, ...]:
-    """Each effect that was begun, once: with its outcome where that is recorded."""
+    """Each effect that was begun, once: with its outcome where that is recorded, or was found by a later process."""
     done: list[Done] = []
     for event in events:
         effect = event.payload.get("effect", "")
         if event.kind == Kind.INTENDED:
             done.append(Done(effect, None, event.time))
-        elif event.kind == Kind.OBSERVED:
+        elif event.kind in (Kind.OBSERVED, Kind.FOUND):
             if done and done[-1].effect == effect and done[-1].shown is None:
                 done.pop()
             unchanged = event.payload.get("unchanged", "")

@@ -266,6 +266,13 @@ def _observed(story: Story, payload: dict[str, Any], when: datetime) -> None:
     _ended(story, Entry(command.at, command.text, f"{OUTCOMES[command.outcome]}{note}", command.seconds, tone=tone))
 
 
+def _found(story: Story, payload: dict[str, Any], _when: datetime) -> None:
+    command = story.commands[-1]
+    command.outcome = "shown" if payload["shown"] else "not_shown"
+    tone = "good" if payload["shown"] else ""
+    _ended(story, Entry(command.at, command.text, f"its process died; {OUTCOMES[command.outcome]}", tone=tone))
+
+
 def _ended(story: Story, entry: Entry) -> None:
     """What began is told once, with its end."""
     began = Entry(entry.at, entry.title, OUTCOMES["in_doubt"], tone="bad")
@@ -310,6 +317,7 @@ _TELL = {
     Kind.RESTORE_POINT: _restore_point,
     Kind.INTENDED: _intended,
     Kind.OBSERVED: _observed,
+    Kind.FOUND: _found,
     Kind.STEP_INTENDED: _step_intended,
     Kind.STEP_OBSERVED: _step_observed,
     Kind.STEP_DECIDED: _step_decided,

@@ -108,6 +108,8 @@ class Terminal:
                 self._activity.told(event)
             case events.EffectEnded():
                 self._effect_ended(event)
+            case events.EffectFound():
+                self._found(event)
             case events.SchemaCompared():
                 self._compared(event)
             case events.StepStarted():
@@ -286,6 +288,14 @@ class Terminal:
             self._print(f"  [green]✓[/] the ledger shows it [dim]({event.seconds:.1f} s)[/]")
         else:
             self._print(f"  [bold red]✗[/] the ledger does not show it [dim]({event.seconds:.1f} s)[/]")
+
+    def _found(self, event: events.EffectFound) -> None:
+        mark, end = (
+            ("[green]✓[/]", "the ledger shows it, so it is not repeated")
+            if event.shown
+            else ("[dim]·[/]", "the ledger does not show it, so it is decided anew")
+        )
+        self._print(f"  {mark} What the last process began, {escape(event.command)}: {end}")
 
     def _compared(self, event: events.SchemaCompared) -> None:
         self._activity.over()

@@ -10,7 +10,7 @@ from typing import Any
 from recovery.config import Step
 from recovery.engine import Engine
 from recovery.journal import Event, Journal
-from recovery.memory import Kind, recall
+from recovery.memory import Kind, Memory
 from recovery.pipeline import PipelineRunner, Word, key
 from recovery.ports import Ended, Question
 from recovery.testing import Died, MemoryDatabase, MemoryJournal, MemoryWorld, Ticks
@@ -66,7 +66,14 @@ class Truthful:
 
     def append(self, run: str, kind: str, state: str, payload: dict[str, Any]) -> Event:
         """See `Journal.append`."""
-        if kind == Kind.OBSERVED and payload["shown"]:
+        if kind == Kind.FOUND and not payload["shown"]:
+            word, _, names = payload["effect"].partition(":")
+            finished = {row.migration for row in self._database.rows if row.finished}
+            back = {row.migration for row in self._database.rows if row.rolled_back_at}
+            failed = {row.migration for row in self._database.rows if row.failed}
+            done = (back if word == "mark_rolled_back" else finished) - failed
+            assert not done.issuperset(names.split(",")), f"{payload['effect']} took place, and is not reported"
+        if kind in (Kind.OBSERVED, Kind.FOUND) and payload["shown"]:
             word, _, names = payload["effect"].partition(":")
             for name in names.split(","):
                 rows = [row for row in self._database.rows if row.migration == name]
@@ -230,12 +237,16 @@ class Rehearsal:
         return (sorted(self.database.tables), sorted(self.database.written), ledger, self.ran)
 
     def check_journal(self) -> None:
-        """Every move is an edge, each begins where the last ended, and no command began without its intent."""
+        """Every move is an edge, each begins where the last ended, and every command has its intent and its end."""
         edges = {(edge.source, edge.target) for edge in EDGES}
         journal = self.journal()
         for run in journal.runs():
             at = State.PREFLIGHT
+            memory = Memory()
             for event in journal.events(run):
+                if event.kind == Kind.INTENDED:
+                    assert not memory.in_doubt, f"nobody found out what became of {memory.in_doubt} before {event}"
+                memory = memory.after(event)
                 if event.kind == Kind.MOVED:
                     source, target = State(event.payload["from"]), State(event.payload["to"])
                     assert source is at, f"{event} does not begin where the last move ended"
@@ -243,5 +254,6 @@ class Rehearsal:
                     at = target
             steps = [event.payload["step"] for event in journal.events(run) if event.kind == Kind.STEP_INTENDED]
             assert set(steps) <= {key(step) for step in self.steps}
-            assert recall(journal.events(run)).state is at
+            assert memory.state is at
+            assert at is not State.PIPELINE_READY or not memory.in_doubt, "nobody found out what a command did"
         assert all(known for _, known in self.commands), f"a command began without its intent: {self.commands}"
