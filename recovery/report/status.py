@@ -96,18 +96,16 @@ def _decided(each: Standing) -> list[str]:
 def _done(each: Standing) -> list[str]:
     if not each.done:
         return ["nothing was changed"]
-    return [_effect(done, proven=each.state is State.PIPELINE_READY) for done in each.done]
+    return [_effect(done) for done in each.done]
 
 
-def _effect(done: Done, *, proven: bool) -> str:
+def _effect(done: Done) -> str:
     kind, _, names = done.effect.partition(":")
     what = {"mark_applied": "marked applied", "mark_rolled_back": "marked rolled back"}.get(kind, "deployed")
     seconds = f"{done.seconds:.1f} s, " if done.seconds is not None else ""
     told = f"{what} {escape(names.replace(',', ', '))} [dim]({seconds}{_clock(done.time)})[/]"
     if done.shown:
         return f"[green]✓[/] {told}"
-    if done.shown is None and proven:  # whatever it did was seen by the process that went on
-        return f"- {told}, cut off; what it did is in what was proven"
     if done.shown is None:
         return f"[{WARNING}]? in doubt:[/] {told}"
     why = f" ({escape(done.unchanged.rstrip('.'))})" if done.unchanged else ""

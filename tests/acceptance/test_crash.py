@@ -36,8 +36,8 @@ def alone(scene: Scene) -> bool:
     return scene.sql(AT_WORK) == [(0,)]
 
 
-def goes_on(scene: Scene, left_in: State, rows: Rows) -> None:
-    """`status` says how to go on, and one more run ends as one that nobody disturbed."""
+def goes_on(scene: Scene, left_in: State, rows: Rows) -> str:
+    """`status` says how to go on, and one more run, whose words are returned, ends as one that nobody disturbed."""
     eventually(lambda: alone(scene))
     status = scene.cli("status")
     assert status.code == 0, status
@@ -54,6 +54,7 @@ def goes_on(scene: Scene, left_in: State, rows: Rows) -> None:
     ) == [(1,)]
     (standing,) = json.loads(scene.cli("status", "--json").out)["runs"]
     assert standing["state"] == "PIPELINE_READY"
+    return done.out
 
 
 @pytest.mark.parametrize(
@@ -117,8 +118,17 @@ def test_a_run_that_is_killed_around_an_effect_is_finished_by_the_next(
         eventually((scene.rehearsed / "ended").exists)
     assert scene.ledger() == between
     assert [e.kind for e in scene.events()][-1] == "effect.intended"
-    goes_on(scene, left_in, rows)
+    said = " ".join(goes_on(scene, left_in, rows).split())
     assert [command[1] for command in scene.commands()] == commands
+    # What became of that command is told, and is in the journal's accounts.
+    took_place = rows == between or commands == ["resolve", "deploy"]
+    assert "What the last process began, prisma migrate" in said
+    assert ("shows it, so it is not repeated" in said) is took_place
+    assert ("does not show it, so it is decided anew" in said) is not took_place
+    (standing,) = json.loads(scene.cli("status", "--json").out)["runs"]
+    first = next(done for done in standing["done"] if done["seconds"] is None)
+    assert first["shown"] is took_place
+    assert ("its process died; the ledger shows it" in scene.cli("report", "--markdown").out) is took_place
 
 
 def test_a_run_killed_after_resolve_and_before_deploy_resolves_once(make: Make) -> None:
