@@ -42,16 +42,24 @@ def kind_of(obj: str) -> tuple[str, str]:
 
 
 def bring(
-    connection: psycopg.Connection[Any], scope: catalog.Scope, now: Snapshot, wanted: Snapshot
+    connection: psycopg.Connection[Any],
+    scope: catalog.Scope,
+    now: Snapshot,
+    wanted: Snapshot,
+    *,
+    default_later: bool = False,
 ) -> list[str] | None:
     """Brings some objects of a schema to another state; the plain statements that did it.
+
+    A nullable column is added with its default, which fills the rows that there are; with `default_later` it is given
+    its default by a statement of its own, which leaves them null.
 
     None where they are not there in the end. Not everything can be undone so: a dropped function, say, or an
     enum's value.
     """
     ran = []
     for _ in range(ROUNDS):
-        statements = list(_steps_to(now, wanted))
+        statements = list(_steps_to(now, wanted, default_later=default_later))
         for statement in statements:
             try:
                 connection.execute(statement.encode())
@@ -67,7 +75,7 @@ def bring(
     return None
 
 
-def _steps_to(now: Snapshot, wanted: Snapshot) -> Iterator[str]:
+def _steps_to(now: Snapshot, wanted: Snapshot, *, default_later: bool) -> Iterator[str]:
     differing = {key for key in now.keys() | wanted.keys() if now.get(key) != wanted.get(key)}
     here = {obj for obj, prop in now if prop == "exists"}
     there = {obj for obj, prop in wanted if prop == "exists"}
@@ -85,7 +93,9 @@ def _steps_to(now: Snapshot, wanted: Snapshot) -> Iterator[str]:
     for obj, prop in sorted(differing):
         kind, name = kind_of(obj)
         if obj in there and (obj in here or prop.startswith(("constraint ", "trigger ", "policy ", "row "))):
-            yield from _changed(kind, name, obj, prop, now, wanted)
+            later = default_later and (obj, prop) not in now and wanted.get((obj, f"{prop} nullability")) == "null"
+            at_first = {**wanted, (obj, f"{prop} default"): ""} if later else wanted
+            yield from _changed(kind, name, obj, prop, now, at_first)
 
 
 def _in_order(obj: str) -> tuple[int, str]:

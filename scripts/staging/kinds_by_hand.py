@@ -57,8 +57,15 @@ def by_other_statements(stager: Stager, scene: Scene) -> Iterator[Case]:
             with stager.connect(name) as connection:
                 done = bring(connection, known.scope, known.start, known.end)
             if done is not None:
-                truth = known.truth(known.end, NO_ROWS)
+                truth = known.truth(known.end, known.added_with_default)
                 yield from stager.case("made by hand, otherwise written", name, truth, row)
+        if known.added_with_default:
+            with stager.copy(scene.start) as name:
+                with stager.connect(name) as connection:
+                    done = bring(connection, known.scope, known.start, known.end, default_later=True)
+                if done is not None:
+                    truth = known.truth(known.end, NO_ROWS)
+                    yield from stager.case("made by hand, defaults given later", name, truth, row)
     if not known.data or known.controls:
         return
     with stager.copy(scene.start) as name:

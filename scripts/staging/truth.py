@@ -78,6 +78,8 @@ _BLOCK_WRITES = re.compile(
     re.IGNORECASE,
 )
 _CONDITIONAL = re.compile(r"\bif\s+(not\s+)?exists\b", re.IGNORECASE)
+_ADDS = re.compile(r"\badd\s+(column\b|\"?\w+\"?\s+\w).*\bdefault\b", re.IGNORECASE | re.DOTALL)
+_WRITES_OTHERWISE = re.compile(r"\btype\b|\busing\b|\bgenerated\b|serial\b|\w\s*\(\s*\)", re.IGNORECASE)
 _CONSTANT = re.compile(r"(--[^\n]*\n|\s)*select\s+[^(]*\Z|.*\bset_config\s*\(", re.IGNORECASE | re.DOTALL)
 
 
@@ -90,6 +92,7 @@ class Known:
         steps: the schema before it and after each statement, as far as they run one by one, and after the whole.
         data: numbers of the statements that do what no schema shows; run twice, they may do it twice.
         rows: numbers of those whose rows the schema doesn't show, and that undoing the schema undoes.
+        added_with_default: numbers of those of `rows` that do no more to rows than to add columns with their default.
         controls: it begins or ends transactions itself.
         scope: the objects that it is about.
     """
@@ -98,6 +101,7 @@ class Known:
     steps: tuple[Snapshot, ...]
     data: frozenset[int]
     rows: frozenset[int]
+    added_with_default: frozenset[int]
     controls: bool
     scope: catalog.Scope
 
@@ -172,9 +176,14 @@ def measure(
         tuple(steps),
         frozenset(data),
         frozenset(rows),
+        frozenset(number for number in rows if _adds_with_default(parsed[number - 1].sql)),
         any(statement.control for statement in parsed),
         scope,
     )
+
+
+def _adds_with_default(sql: str) -> bool:
+    return _ADDS.search(sql) is not None and _WRITES_OTHERWISE.search(sql) is None
 
 
 def _works_on_rows(statement: Parsed) -> bool:
