@@ -90,10 +90,10 @@ class Worker:
 
 
 def chosen(repeats: int, number_of_races: int, only: list[str]) -> Iterator[Point]:
-    """Each point as often as it is to be tried: all of them, or those whose kind or name holds a word of `only`."""
-    found = [point for point in points() for _ in range(repeats)]
-    found += itertools.islice(itertools.cycle(races.together()), number_of_races)
+    """The races, then all points, and again: all of them, or those whose kind or name holds a word of `only`."""
+    found = [*itertools.islice(itertools.cycle(races.together()), number_of_races)]
     found += itertools.islice(itertools.cycle(races.rivals()), number_of_races)
+    found += [point for _ in range(repeats) for point in points()]
     for point in found:
         if not only or any(word in point.kind or word in point.name for word in only):
             yield point

@@ -103,6 +103,9 @@ _TWICE = (
     ("after effect.intended mark_applied", "after effect.intended mark_applied"),
     ("after mark_applied", "after effect.intended deploy"),
     ("after deploy", "before state.moved VERIFY"),
+    ("after effect.intended mark_applied", "before effect.found mark_applied"),
+    ("after mark_applied", "after effect.found mark_applied"),
+    ("after deploy", "after effect.found deploy"),
 )
 
 
