@@ -4,28 +4,13 @@ from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from recovery import config as configuration
-from recovery.config import Config, inherited
 from recovery.errors import RecoveryError
-from recovery.prisma import project
-from recovery.prisma.cli import PrismaCli
-from recovery.prisma.project import Project, find_launcher
-from recovery.prisma.sentinel import Sentinel, fingerprint, lasting, proven
-from recovery.replay.embedded import Embedded, cache_folder
+from recovery.replay.embedded import Embedded
 
-
-def sentinel(known: Project, config: Config, environ: Mapping[str, str]) -> Sentinel:
-    """The proof of where the project's Prisma goes, not begun.
-
-    Raises:
-        PreflightError: `prisma.unsupported`.
-        UsageError: there is no Prisma to be started.
-    """
-    launcher, environment = find_launcher(known, config.prisma.command), inherited(environ)
-    cli = PrismaCli(known, launcher, environment)
-    key = fingerprint(known, launcher, environment) if lasting(known) else None
-    return Sentinel(cache_folder(), key, lambda stopped: proven(cli, stopped=stopped))
+if TYPE_CHECKING:
+    from recovery.prisma.sentinel import Sentinel
 
 
 class Ahead:
@@ -61,10 +46,7 @@ class Ahead:
         self.sentinel: Sentinel | None = None
         if prisma:
             with suppress(RecoveryError):
-                settings = configuration.load(config, cwd)
-                begun = sentinel(project.find_configured(settings, cwd, schema), settings, environ)
-                begun.begin()
-                self.sentinel = begun
+                self.sentinel = _begun(cwd, environ, schema, config)
 
     def close(self) -> None:
         """Ends what nobody has taken."""
@@ -73,3 +55,15 @@ class Ahead:
         with suppress(RecoveryError):
             self.server.result().stop()
         self._thread.shutdown()
+
+
+def _begun(cwd: Path, environ: Mapping[str, str], schema: Path | None, config: Path | None) -> "Sentinel":
+    # The server must not wait until these are loaded.
+    from recovery.config import load  # noqa: PLC0415
+    from recovery.prisma.project import find_configured  # noqa: PLC0415
+    from recovery.prisma.sentinel import sentinel  # noqa: PLC0415
+
+    settings = load(config, cwd)
+    begun = sentinel(find_configured(settings, cwd, schema), settings, environ)
+    begun.begin()
+    return begun

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from recovery import config as configuration
-from recovery.ahead import Ahead, sentinel
+from recovery.ahead import Ahead
 from recovery.config import JOURNAL_VARIABLE, TARGET, Config, Neon, Vercel, inherited
 from recovery.errors import PreflightError, UsageError
 from recovery.expectation import VERCEL, Expectation
@@ -25,7 +25,7 @@ from recovery.postgres.url import parse
 from recovery.preflight import NAMES, PRISMA, command_check
 from recovery.prisma import dotenv, project
 from recovery.prisma.project import Project
-from recovery.prisma.sentinel import Sentinel
+from recovery.prisma.sentinel import Sentinel, sentinel
 from recovery.replay import scratch
 from recovery.replay.background import Workshop
 from recovery.restore_point import dump, neon_branch

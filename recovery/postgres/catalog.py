@@ -81,11 +81,20 @@ def _named(catalog: str, oid: str) -> str:
     return f"{oid} = ANY (ARRAY(SELECT w.oid FROM wanted w WHERE w.catalog = 'pg_catalog.{catalog}'::regclass))"  # noqa: S608 - names of this module
 
 
+#: Those in the scope by their own name, or with their table.
+_INDEXES = (
+    "SELECT w.oid FROM wanted w WHERE w.catalog = 'pg_catalog.pg_class'::regclass UNION ALL"
+    " SELECT y.indexrelid FROM pg_catalog.pg_index y WHERE " + _named("pg_class", "y.indrelid")
+)
+
 _EVERYTHING = {
     "scope_schema": f"{_OURS} AND {_not_an_extensions('pg_namespace', 'n.oid')}",
     "scope_extension": "e.extname <> 'plpgsql'",
     "scope_relation": f"({_OURS} AND {_not_an_extensions('pg_class', 'c.oid')})",
-    "scope_index": "false",
+    "scope_index": f"({_OURS} AND {_not_an_extensions('pg_class', 'c.oid')})",
+    # Looked up for all at once.
+    "constraint_near_index": "true",
+    "constraint_near_column": "true",
     "scope_type": f"{_OURS} AND {_not_an_extensions('pg_type', 't.oid')}",
     "scope_function": f"{_OURS} AND {_not_an_extensions('pg_proc', 'f.oid')}",
     "scope_collation": f"{_OURS} AND {_not_an_extensions('pg_collation', 'l.oid')}",
@@ -107,7 +116,10 @@ _SCOPED = {
     "scope_schema": "n.nspname = ANY(%(plain_names)s::text[])",
     "scope_extension": "e.extname = ANY(%(plain_names)s::text[])",
     "scope_relation": _named("pg_class", "c.oid"),
-    "scope_index": _named("pg_class", "i.oid"),
+    "scope_index": f"x.indexrelid = ANY (ARRAY({_INDEXES}))",
+    # Looked up one by one, by the table's number: those of all other tables would have to be read else.
+    "constraint_near_index": "k.conrelid = x.indrelid",
+    "constraint_near_column": "o.conrelid = c.oid",
     "scope_type": _named("pg_type", "t.oid"),
     "scope_function": _named("pg_proc", "f.oid"),
     "scope_collation": _named("pg_collation", "l.oid"),
@@ -199,7 +211,7 @@ _PUBLICATION_COLUMNS = (
 
 _INVALID_NOT_NULL = (
     "(c.oid, a.attnum) IN (SELECT o.conrelid, o.conkey[1] FROM pg_catalog.pg_constraint o"
-    " WHERE o.contype = 'n' AND NOT o.convalidated)"
+    " WHERE o.contype = 'n' AND NOT o.convalidated AND {constraint_near_column})"
 )
 
 #: Expressions that not all server versions know: the first version that has it, the expression, and what stands

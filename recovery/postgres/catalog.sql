@@ -135,7 +135,8 @@ CROSS JOIN LATERAL (VALUES
     ('table', format('%I.%I', n.nspname, c.relname)),
     ('method', m.amname::text),
     ('unique', CASE WHEN x.indisunique THEN 'yes' ELSE 'no' END
-               || CASE WHEN i.oid IN (SELECT k.conindid FROM pg_catalog.pg_constraint k WHERE k.contype IN ('p', 'u', 'x'))
+               || CASE WHEN i.oid IN (SELECT k.conindid FROM pg_catalog.pg_constraint k
+                                  WHERE k.contype IN ('p', 'u', 'x') AND {constraint_near_index})
                        THEN ', of a constraint' ELSE '' END
                || CASE WHEN {nulls_not_distinct} THEN ', nulls not distinct' ELSE '' END),
     ('columns', columns.keys),
@@ -148,7 +149,7 @@ CROSS JOIN LATERAL (VALUES
     ('options', CASE WHEN i.reloptions IS NOT NULL THEN
         (SELECT string_agg(o, ', ' ORDER BY o) FROM unnest(i.reloptions) o) END)
 ) p(property, value)
-WHERE p.value IS NOT NULL AND ({scope_relation} OR {scope_index})
+WHERE p.value IS NOT NULL AND {scope_index}
 
 -- block: triggers
 SELECT format('%s %I.%I', CASE c.relkind WHEN 'v' THEN 'view' ELSE 'table' END, n.nspname, c.relname),
@@ -268,7 +269,7 @@ SELECT format('type %I.%I', n.nspname, t.typname), format('constraint %I', x.con
 FROM pg_catalog.pg_constraint x
 JOIN pg_catalog.pg_type t ON t.oid = x.contypid
 JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
-WHERE x.contype = 'c' AND {scope_type}
+WHERE x.contype = 'c' AND x.conrelid = 0 AND {scope_type}
 
 -- block: collations
 SELECT format('collation %I.%I', n.nspname, l.collname), p.property, p.value

@@ -16,8 +16,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
 
+from recovery.config import Config, inherited
 from recovery.prisma.cli import PrismaCli, Status
-from recovery.prisma.project import Launcher, Project
+from recovery.prisma.project import Launcher, Project, find_launcher
+from recovery.replay.embedded import cache_folder
 
 #: The command connects within about a second; one that hasn't by then will not.
 SECONDS = 30.0
@@ -152,3 +154,16 @@ class Sentinel:
         """Ends a proof that nobody waited for."""
         self._closed.set()
         self._thread.shutdown()
+
+
+def sentinel(known: Project, config: Config, environ: Mapping[str, str]) -> Sentinel:
+    """The proof of where the project's Prisma goes, not begun.
+
+    Raises:
+        PreflightError: `prisma.unsupported`.
+        UsageError: there is no Prisma to be started.
+    """
+    launcher, environment = find_launcher(known, config.prisma.command), inherited(environ)
+    cli = PrismaCli(known, launcher, environment)
+    key = fingerprint(known, launcher, environment) if lasting(known) else None
+    return Sentinel(cache_folder(), key, lambda stopped: proven(cli, stopped=stopped))

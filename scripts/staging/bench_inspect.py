@@ -146,7 +146,7 @@ def prepare(caches: list[Path], way: Way) -> None:
     for cache in caches:
         cache.mkdir(mode=0o755)
         for prepared in cache_folder().iterdir():
-            if prepared.name.startswith(("scratch-", "server-")):
+            if prepared.name.startswith(("scratch", "server-")):
                 (cache / prepared.name).symlink_to(prepared)
 
 
