@@ -82,9 +82,12 @@ def _named(catalog: str, oid: str) -> str:
 
 
 #: Those in the scope by their own name, or with their table.
-_INDEXES = "{own} UNION ALL SELECT y.indexrelid FROM pg_catalog.pg_index y WHERE {theirs}".format(
-    own="SELECT w.oid FROM wanted w WHERE w.catalog = 'pg_catalog.pg_class'::regclass",
-    theirs=_named("pg_class", "y.indrelid"),
+_INDEXES_OF = "SELECT y.indexrelid FROM pg_catalog.pg_index y WHERE {}"
+_INDEXES = " UNION ALL ".join(
+    (
+        "SELECT w.oid FROM wanted w WHERE w.catalog = 'pg_catalog.pg_class'::regclass",
+        _INDEXES_OF.format(_named("pg_class", "y.indrelid")),
+    )
 )
 
 _EVERYTHING = {
