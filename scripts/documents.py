@@ -19,7 +19,7 @@ import typer
 
 from recovery import events
 from recovery.cli.app import app
-from recovery.report import diagram, document
+from recovery.report import accounts, diagram, document
 from states.table import EDGES
 
 if TYPE_CHECKING:
@@ -121,6 +121,11 @@ SCHEMAS: dict[str, Callable[[], str]] = {
     "reference/status.schema.json": lambda: _schema("status --json", document.StatusDocument),
     "reference/approve.schema.json": lambda: _schema("approve --json", document.ApproveDocument),
     "reference/abort.schema.json": lambda: _schema("abort --json", document.AbortDocument),
+    "reference/report.schema.json": lambda: _schema("report --json", accounts.ReportDocument),
+    "reference/graph.schema.json": lambda: _schema("graph --json", accounts.GraphDocument),
+    "reference/guard.schema.json": lambda: _schema("guard --json", accounts.GuardDocument),
+    "reference/install.schema.json": lambda: _schema("guard install --json", accounts.InstallDocument),
+    "reference/completions.schema.json": lambda: _schema("completions --json", accounts.CompletionsDocument),
     "reference/error.schema.json": lambda: _schema("--json of a command that failed", document.ErrorDocument),
     "reference/events.schema.json": _events,
 }

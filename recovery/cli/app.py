@@ -2,8 +2,8 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -11,7 +11,7 @@ import typer
 
 from recovery import __version__
 from recovery.cli import extras, reports
-from recovery.cli.frame import Grouped, run_command_line, signals
+from recovery.cli.frame import Grouped, run_command_line, shown, signals
 from recovery.cli.options import (
     AsEvents,
     AsJson,
@@ -45,40 +45,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-
-
-@contextmanager
-def _shown(output: "Output") -> Iterator[None]:
-    """Errors that a person can act on are shown as such; anything else is a bug and keeps its stack trace."""
-    from recovery.errors import RecoveryError
-    from states.answers import RUN_AGAIN, Exit, Refusal
-
-    refusal: Refusal | None = None
-    code = int(Exit.FAILURE)
-    try:
-        output.check()
-        yield
-        code = int(Exit.READY)
-    except typer.Exit as ended:
-        code = ended.exit_code
-        raise
-    except RecoveryError as error:
-        refusal = error.refusal()
-    except KeyboardInterrupt:
-        fact = "Interrupted. Nothing is lost, and what was done is in the journal."
-        remedy = "Run again: it goes on from what is true."
-        refusal = Refusal("command.interrupted", fact, remedy, Exit.INTERRUPTED, (RUN_AGAIN,))
-    except Exception as error:
-        fact = f"A bug, or something that nobody thought of: {type(error).__name__}."
-        output.failed(Refusal("command.bug", fact, "Report it with what is on standard error.", Exit.FAILURE))
-        raise
-    finally:
-        if refusal is not None:
-            code = int(refusal.exit)
-            output.failed(refusal)
-        output.end(code)
-    if refusal is not None:
-        raise typer.Exit(code)
 
 
 def run_app() -> NoReturn:
@@ -172,7 +138,7 @@ def run(
         output = Output(
             "plan" if plan else "run", as_json=json, as_events=events, log_format=log_format, verbose=verbose
         )
-        with _shown(output):
+        with shown(output):
             recovery = _recovery(options, output, ahead)
             if plan:
                 raise typer.Exit(int(show_plan(recovery, output)))
@@ -217,7 +183,7 @@ def inspect_(
             waive=tuple(waive or ()),
         )
         output = Output("inspect", as_json=json, log_format=log_format, verbose=verbose)
-        with _shown(output):
+        with shown(output):
             raise typer.Exit(int(look(_recovery(options, output, ahead), output, exit_code=exit_code)))
 
 
@@ -235,7 +201,7 @@ def status(
     from recovery.cli.output import Output
 
     output = Output("status", as_json=json)
-    with signals(), _shown(output):
+    with signals(), shown(output):
         from recovery.cli.records import show_status
         from recovery.session import Options
 
@@ -262,7 +228,7 @@ def approve(
     from recovery.cli.output import Output
 
     output = Output("approve", as_json=json)
-    with signals(), _shown(output):
+    with signals(), shown(output):
         from recovery.cli.records import record_approval
         from recovery.session import Options
 
@@ -286,7 +252,7 @@ def abort(
     from recovery.cli.output import Output
 
     output = Output("abort", as_json=json)
-    with signals(), _shown(output):
+    with signals(), shown(output):
         from recovery.cli.records import record_abort
         from recovery.session import Options
 
@@ -317,7 +283,7 @@ def pipeline(
     from recovery.cli.output import Output
 
     output = Output("pipeline", as_json=json, as_events=events, log_format=log_format, verbose=verbose)
-    with signals(), _shown(output):
+    with signals(), shown(output):
         from recovery.cli.recover import run_pipeline
         from recovery.session import Options
 

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from recovery.cli.frame import errors_shown
+from recovery.cli.frame import documented
+from recovery.cli.options import AsJson
 
 #: Asks the program for completions, as the scripts of `completions` do.
 _COMPLETE_VARIABLE = "_PRISMA_RECOVERY_COMPLETE"
@@ -34,8 +35,8 @@ class _Guard(TyperGroup):
 
     def format_usage(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - as above
         """Both ways to call it."""
-        formatter.write_usage(ctx.command_path, "[--strict] -- COMMAND…")
-        formatter.write_usage(f"{ctx.command_path} install", "[--yes]")
+        formatter.write_usage(ctx.command_path, "[--strict] [--json] -- COMMAND…")
+        formatter.write_usage(f"{ctx.command_path} install", "[--yes] [--json]")
 
 
 def register(
@@ -55,14 +56,22 @@ def register(
     app.add_typer(_guard(asker), name="guard", short_help="Run a Prisma command, unless it must not meet production.")
 
     @app.command(short_help="Print a shell's completion script.")
-    def completions(shell: Annotated[Shell, typer.Argument(help="bash, zsh or fish.")]) -> None:
+    def completions(
+        shell: Annotated[Shell, typer.Argument(help="bash, zsh or fish.")], *, json: AsJson = False
+    ) -> None:
         """Print the script that makes a shell complete this program's commands and options."""
         from typer import completion
 
         script: str = completion.get_completion_script(  # type: ignore[attr-defined]  # as above
             prog_name="prisma-recovery", complete_var=_COMPLETE_VARIABLE, shell=shell.value
         )
-        typer.echo(script)
+        with documented("completions", as_json=json) as output:
+            if output is None:
+                typer.echo(script)
+            else:
+                from recovery.report.accounts import CompletionsDocument
+
+                output.document(CompletionsDocument(shell.value, script))
 
 
 def _guard(asker: Callable[[], Callable[[str], str] | None]) -> typer.Typer:
@@ -76,26 +85,40 @@ def _guard(asker: Callable[[], Callable[[str], str] | None]) -> typer.Typer:
             bool,
             typer.Option("--strict", help="Refuse a dangerous command also where nobody said what production is."),
         ] = False,
+        json: Annotated[
+            bool,
+            typer.Option("--json", help="Print whether it may run as one JSON document, and run nothing."),
+        ] = False,
     ) -> None:
         """Run a command, unless it is one of Prisma's that must never meet production, and would."""
-        ctx.obj = strict
+        ctx.obj = (strict, json)
 
     @group.command(
         _RUN, hidden=True, context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False}
     )
     def run(ctx: typer.Context, command: list[str]) -> None:
-        from recovery.cli.guarding import guard
+        from recovery.cli.guarding import guard, judged
 
-        with errors_shown():
-            guard(command, strict=bool(ctx.obj))
+        strict, json = ctx.obj
+        with documented("guard", as_json=json) as output:
+            if output is None:
+                guard(command, strict=strict)
+            else:
+                from recovery.report.accounts import GuardDocument
+
+                output.document(GuardDocument(tuple(command), judged(command, strict=strict).warning))
 
     @group.command("install")
-    def install_(*, yes: Annotated[bool, typer.Option("--yes", help="Write it without asking.")] = False) -> None:
+    def install_(
+        *, yes: Annotated[bool, typer.Option("--yes", help="Write it without asking.")] = False, json: AsJson = False
+    ) -> None:
         """Put guard before the dangerous Prisma commands in package.json's scripts; the difference is shown first."""
-        from recovery.cli.installing import install
+        with documented("guard install", as_json=json) as output:
+            from recovery.cli.installing import install, install_for_machines
 
-        with errors_shown():
-            code = install(Path.cwd(), asker(), typer.echo, yes=yes)
-        raise typer.Exit(int(code))
+            if output is None:
+                install(Path.cwd(), asker(), typer.echo, yes=yes)
+            else:
+                install_for_machines(Path.cwd(), output, yes=yes)
 
     return group

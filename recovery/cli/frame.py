@@ -4,10 +4,13 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 from typer.core import TyperCommand
+
+if TYPE_CHECKING:
+    from recovery.cli.output import Output
 
 #: What typer raises for a command line that it can't read; its class has no public name, and so no type.
 _Unreadable: Any = typer.BadParameter.__bases__[0]
@@ -38,6 +41,54 @@ def errors_shown() -> Iterator[None]:
             typer.echo(error.shown, err=True)
             github.tell(error.refusal(), sys.stderr)
             raise typer.Exit(int(error.exit)) from None
+
+
+@contextmanager
+def shown(output: "Output") -> Iterator[None]:
+    """Errors that a person can act on are shown as such; anything else is a bug and keeps its stack trace."""
+    from recovery.errors import RecoveryError
+    from states.answers import RUN_AGAIN, Exit, Refusal
+
+    refusal: Refusal | None = None
+    code = int(Exit.FAILURE)
+    try:
+        output.check()
+        yield
+        code = int(Exit.READY)
+    except typer.Exit as ended:
+        code = ended.exit_code
+        raise
+    except RecoveryError as error:
+        refusal = error.refusal()
+    except KeyboardInterrupt:
+        fact = "Interrupted. Nothing is lost, and what was done is in the journal."
+        remedy = "Run again: it goes on from what is true."
+        refusal = Refusal("command.interrupted", fact, remedy, Exit.INTERRUPTED, (RUN_AGAIN,))
+    except Exception as error:
+        fact = f"A bug, or something that nobody thought of: {type(error).__name__}."
+        output.failed(Refusal("command.bug", fact, "Report it with what is on standard error.", Exit.FAILURE))
+        raise
+    finally:
+        if refusal is not None:
+            code = int(refusal.exit)
+            output.failed(refusal)
+        output.end(code)
+    if refusal is not None:
+        raise typer.Exit(code)
+
+
+@contextmanager
+def documented(command: str, *, as_json: bool) -> Iterator["Output | None"]:
+    """A command that has a document as well: what takes it, and errors as one; without it as in `errors_shown`."""
+    if not as_json:
+        with errors_shown():
+            yield None
+        return
+    from recovery.cli.output import Output
+
+    output = Output(command, as_json=True)
+    with signals(), shown(output):
+        yield output
 
 
 def run_command_line(app: typer.Typer) -> NoReturn:

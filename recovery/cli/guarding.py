@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from recovery.errors import RecoveryError, UsageError
-from recovery.guard.watch import judge
+from recovery.guard.watch import Judgement, judge
 
 
 def quickly(arguments: Sequence[str]) -> None:
@@ -38,9 +38,7 @@ def guard(command: Sequence[str], *, strict: bool) -> NoReturn:
         UsageError: `guard.not_started`; and as `judge`.
         JournalError: as `judge`.
     """
-    judgement = judge(command, Path.cwd(), os.environ, strict=strict)
-    if judgement.refusal is not None:
-        raise judgement.refusal
+    judgement = judged(command, strict=strict)
     if judgement.warning:
         print(f"prisma-recovery guard: {judgement.warning}", file=sys.stderr)  # noqa: T201 - as above
     if judgement.stdin is not None:
@@ -59,6 +57,20 @@ def guard(command: Sequence[str], *, strict: bool) -> NoReturn:
             f"{command[0]} cannot be started ({reason}). Nothing was done.",
             "Correct the command, or install what it starts.",
         ) from error
+
+
+def judged(command: Sequence[str], *, strict: bool) -> Judgement:
+    """Of a command that may run.
+
+    Raises:
+        PreflightError: as above.
+        UsageError: as `judge`.
+        JournalError: as `judge`.
+    """
+    judgement = judge(command, Path.cwd(), os.environ, strict=strict)
+    if judgement.refusal is not None:
+        raise judgement.refusal
+    return judgement
 
 
 def _give(content: bytes) -> None:

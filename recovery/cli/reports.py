@@ -2,15 +2,15 @@
 
 import os
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from recovery.cli.frame import Grouped, errors_shown
-from recovery.cli.options import ConfigFile, DatabaseUrl, Journal, Schema
+from recovery.cli.frame import Grouped, documented
+from recovery.cli.options import AsJson, ConfigFile, DatabaseUrl, Journal, Schema
 from recovery.errors import UsageError
+from recovery.files import replace_file
 
 if TYPE_CHECKING:
     from recovery.report.story import Story
@@ -53,13 +53,24 @@ def report(
     schema: Schema = None,
     journal: Journal = None,
     database_url: DatabaseUrl = None,
+    json: AsJson = False,
 ) -> None:
     """Tell a run from its journal: what happened, where it stands, what to do, and how it came about."""
-    with errors_shown():
+    with documented("report", as_json=json) as output:
         from recovery.session import Options
 
+        if output is not None and _OUTPUT in (html, markdown):
+            raise UsageError(
+                "usage.output",
+                "--json prints one document to standard output; no other can be written there. Nothing was done.",
+                "Name a file for the other.",
+            )
         story = _story(Options(database_url, schema=schema, config=config, journal=journal), run)
-        if markdown is not None or html is None:
+        if output is not None:
+            from recovery.report.accounts import ReportDocument
+
+            output.document(ReportDocument.of(story))
+        if markdown is not None or (html is None and output is None):
             from recovery.report.markdown import markdown as as_markdown
 
             _write(markdown or _OUTPUT, as_markdown(story))
@@ -77,9 +88,10 @@ def graph(
     schema: Schema = None,
     journal: Journal = None,
     database_url: DatabaseUrl = None,
+    json: AsJson = False,
 ) -> None:
     """Draw the machine from its table of edges. Needs no project, unless a run is to be shown."""
-    with errors_shown():
+    with documented("graph", as_json=json) as output:
         from recovery.report.diagram import FORMATS, NO_TRAIL
 
         draw = FORMATS.get(form)
@@ -93,7 +105,12 @@ def graph(
 
             options = Options(database_url, schema=schema, config=config, journal=journal)
             trail = _story(options, None if run == "newest" else run).trail
-        sys.stdout.write(draw(trail))
+        if output is not None:
+            from recovery.report.accounts import GraphDocument
+
+            output.document(GraphDocument.of(trail))
+        else:
+            sys.stdout.write(draw(trail))
 
 
 def _story(options: "Options", run: str | None) -> "Story":
@@ -109,24 +126,12 @@ def _write(place: str, text: str) -> None:
     if place == _OUTPUT:
         sys.stdout.write(text)
         return
-    part = ""
     try:
         if Path(place).exists() and not Path(place).is_file():
             Path(place).write_text(text, encoding="utf-8")  # a pipe or a device; a folder refuses it
-            return
-        path = Path(place).resolve()
-        handle, part = tempfile.mkstemp(prefix=f".{path.name[:50]}.", dir=path.parent)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(part).chmod(0o666 & ~mask)
-        Path(part).replace(path)
+        else:
+            replace_file(Path(place).resolve(), text)
     except OSError as error:
-        if part:
-            Path(part).unlink(missing_ok=True)
         raise UsageError(
             "report.unwritable",
             f"{place} can't be written ({error.strerror}). No report was written there.",

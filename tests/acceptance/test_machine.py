@@ -90,6 +90,53 @@ def test_a_recovery_as_documents(make: Make) -> None:
     }
 
 
+def test_a_run_told_as_a_document(make: Make) -> None:
+    """`report --json` has what the pages have; a page for a file is written beside it, and none to standard output."""
+    scene = make("exists")
+    assert scene.cli("run", "--yes").code == 0
+    page = scene.folder / "page.html"
+    told = document(scene.cli("report", "--json", "--html", str(page)), "report")
+    assert told["state"] == "PIPELINE_READY"
+    assert [(each["effect"].partition(":")[0], each["outcome"]) for each in told["commands"]] == [
+        ("mark_applied", "shown"),
+        ("deploy", "shown"),
+    ]
+    assert told["findings"][0]["verdict"] == "applied"
+    assert told["postmortem"][0]["migration"] == FAILED
+    assert page.read_text().startswith("<!DOCTYPE html>")
+    assert refusal(scene.cli("report", "--json", "--markdown"))["code"] == "usage.output"
+    assert refusal(scene.cli("report", "nobody", "--json"))["code"] == "run.unknown"
+    drawn = document(scene.cli("graph", "--json", "--run", "newest"), "graph")
+    assert drawn["current"] == "PIPELINE_READY"
+    went = {edge["source"]: edge["target"] for edge in drawn["edges"] if 1 in edge["moves"]}
+    assert went == {"PREFLIGHT": "INSPECT"}
+    assert refusal(scene.cli("graph", "--json", "--format", "png"))["code"] == "usage.format"
+
+
+def test_a_guard_as_documents(make: Make) -> None:
+    """`guard --json` says whether a command may run, and runs none; `guard install --json` what it changed."""
+    scene = make("exists")
+    pinned = f'[production]\nhost = "127.0.0.1"\ndatabase = "{scene.database}"\n'
+    text = scene.configuration.read_text()
+    scene.configuration.write_text(text if "[production]" in text else f"{text}\n{pinned}")
+    ran = scene.folder / "ran"
+    harmless = document(scene.cli("guard", "--json", "--", "touch", str(ran)), "guard")
+    assert harmless["command"] == ["touch", str(ran)]
+    assert "No Prisma command" in harmless["warning"]
+    assert not ran.exists()
+    assert refusal(scene.cli("guard", "--json", "--", "npx", "prisma", "db", "push"))["code"] == "guard.production"
+    package = scene.folder / "package.json"
+    package.write_text('{"scripts": {"push": "prisma db push"}}')
+    assert refusal(scene.cli("guard", "install", "--json"))["code"] == "guard.consent"
+    assert "guard" not in package.read_text()
+    installed = document(scene.cli("guard", "install", "--json", "--yes"), "install")
+    assert (installed["changed"], installed["unclear"]) == (True, [])
+    assert '+{"scripts": {"push": "prisma-recovery guard -- prisma db push"}}' in installed["difference"]
+    assert not document(scene.cli("guard", "install", "--json"), "install")["changed"]
+    completions = document(scene.cli("completions", "bash", "--json"), "completions")
+    assert "prisma-recovery" in completions["script"]
+
+
 def test_a_plan_as_a_document(make: Make) -> None:
     """`run --plan --json` has the effects that would be run, with what follows, and has run none."""
     scene = make("absent")

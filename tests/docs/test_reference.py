@@ -46,9 +46,8 @@ def codes() -> set[str]:
             continue
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         first = node.args[0]
-        if name in ("AssertionError", "AttributeError", "ValueError", "ImpossibleMoveError") or not re.fullmatch(
-            r"Refusal|\w+Error", name
-        ):
+        other = ("AssertionError", "AttributeError", "PermissionError", "ValueError", "ImpossibleMoveError")
+        if name in other or not re.fullmatch(r"Refusal|\w+Error", name):
             continue
         if isinstance(first, ast.Constant):
             found.add(first.value)

@@ -1,0 +1,35 @@
+"""Writing a file so that it is there wholly, or as it was before."""
+
+import contextlib
+import errno
+import os
+import tempfile
+from pathlib import Path
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Puts a text in the place of a file, which keeps its mode; a new one gets the usual.
+
+    Raises:
+        OSError: it can't be written. The file is as it was.
+    """
+    if path.exists() and not os.access(path, os.W_OK):  # one beside it could take its place all the same
+        raise PermissionError(errno.EACCES, "it is read only")
+    handle, part = tempfile.mkstemp(prefix=f".{path.name[:50]}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(part).chmod(path.stat().st_mode & 0o7777 if path.exists() else 0o666 & ~_umask())
+        Path(part).replace(path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            Path(part).unlink()
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
