@@ -51,7 +51,7 @@ class Output:
         self._sinks: list[events.Sink] = []
         self.log: events.Sink = events.nobody
         if self._as_events:
-            self._sinks.append(stream(sys.stdout))
+            self._sinks.append(stream(sys.stdout, suffix=lambda: self.terminal.suffix))
         elif not as_json:
             self._sinks.append(self.terminal)
         elif self._collector is not None:
@@ -127,4 +127,4 @@ class Output:
             document = self._collector.document(exit_code)
         if isinstance(self._document, ErrorDocument) and self._collector is not None:
             document = self._collector.document(exit_code, self._document.refusal)
-        print(encode(document), flush=True)  # noqa: T201 - the command's output
+        print(encode(document, self.terminal.suffix), flush=True)  # noqa: T201 - the command's output

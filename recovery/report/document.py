@@ -1,5 +1,7 @@
 """What the commands print for machines. It may grow fields; those that are here are never lost or changed."""
 
+from typing import Any
+
 import msgspec
 
 from recovery.events import EffectProposed
@@ -274,6 +276,21 @@ def document(
     )
 
 
-def encode(value: object) -> str:
-    """Any of our records as indented JSON."""
-    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+def builtins(value: object, suffix: str = "") -> Any:  # noqa: ANN401 - JSON
+    """Any of our records as what JSON knows; `suffix`: options that belong to every command that is to be copied."""
+    return _completed(msgspec.to_builtins(value), suffix)
+
+
+def _completed(value: Any, suffix: str) -> Any:  # noqa: ANN401 - as above
+    if isinstance(value, list | tuple):
+        return [_completed(each, suffix) for each in value]
+    if not isinstance(value, dict):
+        return value
+    if value.keys() == {"line", "when"}:
+        return {**value, "line": value["line"] + suffix}
+    return {key: _completed(each, suffix) for key, each in value.items()}
+
+
+def encode(value: object, suffix: str = "") -> str:
+    """The same as indented JSON."""
+    return msgspec.json.format(msgspec.json.encode(builtins(value, suffix)), indent=2).decode()

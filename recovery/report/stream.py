@@ -6,9 +6,8 @@ from datetime import UTC, datetime
 from threading import Lock
 from typing import TextIO
 
-import msgspec
-
 from recovery import events
+from recovery.report.document import builtins
 
 
 def now() -> str:
@@ -16,12 +15,13 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def stream(file: TextIO, clock: Callable[[], str] = now) -> events.Sink:
+def stream(file: TextIO, clock: Callable[[], str] = now, suffix: Callable[[], str] = lambda: "") -> events.Sink:
     """A sink that writes each event to `file` at once: its name, its time, its run, and its facts.
 
     Args:
         file: where to write.
         clock: the time of an event.
+        suffix: options that belong to every command that is to be copied.
     """
     run = ""
     writing = Lock()  # progress is told by other threads
@@ -30,7 +30,7 @@ def stream(file: TextIO, clock: Callable[[], str] = now) -> events.Sink:
         nonlocal run
         if isinstance(event, events.RunStarted):
             run = event.run
-        facts = msgspec.to_builtins(event)
+        facts = builtins(event, suffix())
         line = {"event": facts.pop("event"), "time": clock(), "run": run, **facts}
         with writing:
             file.write(json.dumps(line, ensure_ascii=False) + "\n")

@@ -90,6 +90,23 @@ def test_a_recovery_as_documents(make: Make) -> None:
     }
 
 
+def test_commands_to_be_copied_are_whole(make: Make) -> None:
+    """Where the journal is belongs to them: without it they would find nothing."""
+    scene = make("drifted")
+    blocked = refusal(scene.cli("run", "--yes", "--json", "--journal", "target"), "run")
+    lines = [command["line"] for command in blocked["commands"]]
+    assert lines
+    assert all(line.endswith(" --journal target") for line in lines)
+    (standing,) = document(scene.cli("status", "--json", "--journal", "target"), "status")["runs"]
+    assert [command["line"] for command in standing["commands"]] == lines
+    happened = [json.loads(line) for line in scene.cli("run", "--events", "--journal", "target").out.splitlines()]
+    (refused,) = [event for event in happened if event["event"] == "refused"]
+    assert [command["line"] for command in refused["refusal"]["commands"]] == lines
+    again = scene.cli(*lines[-1].split()[1:])
+    assert again.code == 3, again
+    assert "goes on" in again.out
+
+
 def test_a_run_told_as_a_document(make: Make) -> None:
     """`report --json` has what the pages have; a page for a file is written beside it, and none to standard output."""
     scene = make("exists")
