@@ -82,7 +82,12 @@ def report(
 
 def graph(
     *,
-    form: Annotated[str, typer.Option("--format", metavar="FORMAT", help="mermaid, dot or svg.")] = "mermaid",
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format", metavar="FORMAT", help="mermaid, dot or svg.", autocompletion=lambda: ["mermaid", "dot", "svg"]
+        ),
+    ] = "mermaid",
     run: Annotated[str | None, typer.Option(help="Show the path of this run; `newest` for the newest.")] = None,
     config: ConfigFile = None,
     schema: Schema = None,

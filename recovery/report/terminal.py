@@ -1,11 +1,13 @@
 """Events as a person reads them in an incident: the verdict first, then why, then what is run."""
 
 import contextlib
+import io
 import re
 import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable
+from typing import TextIO, cast
 
 from rich.console import Console, RenderableType
 from rich.markup import escape
@@ -45,10 +47,28 @@ def _told(evidence: Evidence) -> tuple[str, ...]:
     return (f"What differs: {some(evidence.differences)}.", *evidence.reasons)
 
 
+class _Log(io.TextIOBase):
+    """Standard output as a log: without the blanks that fill a column."""
+
+    def write(self, text: str) -> int:
+        """See `TextIOBase.write`."""
+        return sys.stdout.write(re.sub(r" +(?=\n)", "", text))
+
+    def flush(self) -> None:
+        """See `TextIOBase.flush`."""
+        sys.stdout.flush()
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]  # of a property
+        """See `TextIOBase.encoding`."""
+        return sys.stdout.encoding
+
+
 def console_of_output() -> Console:
     """A console on stdout. In a log nobody wraps lines, and whoever searches it wants names whole."""
-    width = max(shutil.get_terminal_size((100, 24)).columns, 80) if sys.stdout.isatty() else LOG_WIDTH
-    return Console(soft_wrap=False, width=width, highlight=False)
+    if sys.stdout.isatty():
+        return Console(soft_wrap=False, width=max(shutil.get_terminal_size((100, 24)).columns, 80), highlight=False)
+    return Console(file=cast("TextIO", _Log()), soft_wrap=False, width=LOG_WIDTH, highlight=False)
 
 
 class Terminal:
