@@ -226,7 +226,7 @@ def _interrupted(instant: str, production: Production) -> None:
     process.stopped()
     process.process.send_signal(signal.SIGTERM)
     process.go()
-    if "Nothing is lost" not in process.end().must(130).said:
+    if "prisma-recovery run" not in process.end().must(130).said:
         raise BrokenError("it does not say how to go on")
 
 
