@@ -93,7 +93,7 @@ def decide(facts: ClassifyFacts) -> Answer:
         return Refusal(
             "classify.consent",
             f"{name} is {evidence.verdict}, and nobody has agreed to the change yet. Nothing was changed.",
-            "Run in a terminal, or with --yes, or set auto in prisma-recovery.toml.",
+            "Run it in a terminal and type the word asked for, or with --yes, or set auto in prisma-recovery.toml.",
             commands=(RUN_AGREED,),
         )
     if evidence.decision is Decision.WAIT:

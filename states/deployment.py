@@ -54,7 +54,7 @@ def decide(facts: DeployFacts) -> Answer:
         return Refusal(
             "deploy.consent",
             f"Pending: {planned or 'nothing'}. Nobody has agreed to deploy yet, so nothing was deployed.",
-            "Run in a terminal, or with --yes, or set auto in prisma-recovery.toml.",
+            "Run it in a terminal and type the word asked for, or with --yes, or set auto in prisma-recovery.toml.",
             commands=(RUN_AGREED,),
         )
     if facts.unchanged:

@@ -7,6 +7,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from recovery.report import words
 from states.comparison import Difference, StatementState
 from states.verdict import Decision, Evidence, Verdict
 
@@ -105,7 +106,8 @@ def differences(found: Iterable[Difference], console: Console) -> Iterator[Rende
                 ("expected", each.expected, "green"),
                 ("in production", each.actual, "red"),
             ):
-                yield indented(Text(f"{word:<14}").append_text(_value(value, style)), 6)
+                side = Text(words.differing(value, each.property), style)
+                yield indented(Text(f"{word:<14}").append_text(side), 6)
         return
     table = Table.grid(padding=(0, _GAP, 0, 0))
     for _ in range(3):
@@ -113,20 +115,14 @@ def differences(found: Iterable[Difference], console: Console) -> Iterator[Rende
     table.add_row(Text(""), Text("expected", "dim"), Text("in production", "dim"))
     for each in found:
         what = Text.assemble(("✗ ", "red"), (_property(each), "bold"))
-        table.add_row(what, _value(each.expected, "green"), _value(each.actual, "red"))
+        expected, actual = (words.differing(side, each.property) for side in (each.expected, each.actual))
+        table.add_row(what, Text(expected, "green"), Text(actual, "red"))
     if table.row_count > 1:
         yield Padding(table, (0, 0, 0, 2))
 
 
 def _property(difference: Difference) -> str:
     return difference.object + ("" if difference.property == "exists" else f", {difference.property}")
-
-
-def _value(value: str | None, style: str) -> Text:
-    """`exists` and `yes` are how a snapshot says that something is there."""
-    if value is None:
-        return Text("absent", style=style)
-    return Text("there" if value in ("yes", "exists") else value, style=style)
 
 
 def queries(evidence: Evidence) -> Iterator[Text]:

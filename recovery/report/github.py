@@ -14,6 +14,7 @@ from typing import Literal, TextIO
 from recovery import events
 from recovery.pending import Compared
 from recovery.report.evidence import SENTENCES
+from recovery.report.words import differing
 from states.answers import Refusal
 from states.facts import Check, History, Outcome
 from states.table import State
@@ -164,7 +165,7 @@ def _differing(happened: Iterable[events.Event]) -> Iterator[str]:
 
 def _differences(each: MigrationDifference) -> str:
     rows = [
-        (code(d.object), plain(d.property), code(d.expected or "absent"), code(d.actual or "absent"))
+        (code(d.object), plain(d.property), *(code(differing(side, d.property)) for side in (d.expected, d.actual)))
         for d in each.differences
     ]
     return _table(("what differs", "", "expected", "in production"), rows)

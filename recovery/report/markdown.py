@@ -189,16 +189,17 @@ def _differences(differences: Iterable[dict[str, Any]]) -> Iterator[str]:
             (
                 _cell(_short(each["object"])),
                 _cell(_short(each["property"])),
-                _side(each["expected"]),
-                _side(each["actual"]),
+                _side(each["expected"], each["property"]),
+                _side(each["actual"], each["property"]),
             )
             for each in differences
         ),
     )
 
 
-def _side(value: str | None) -> str:
-    return words.differing(None) if value is None else _cell(_short(value))
+def _side(value: str | None, prop: str) -> str:
+    shown = words.differing(value, prop)
+    return _cell(_short(shown)) if shown == value else shown
 
 
 def _commands(story: Story) -> Iterator[str]:

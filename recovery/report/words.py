@@ -72,6 +72,8 @@ def row(values: Mapping[str, Any] | None) -> str:
     return "failed, but run to its end" if steps else "failed"
 
 
-def differing(value: str | None) -> str:
-    """One side of a difference."""
-    return "not there" if value is None else value
+def differing(value: str | None, prop: str) -> str:
+    """One side of a difference in that property; `exists` is how a snapshot says that something is there."""
+    if value is None:
+        return "absent"
+    return "there" if "exists" in (value, prop) else value

@@ -71,7 +71,7 @@ def test_a_drifted_production_is_told(make: Make) -> None:
         assert "PostgreSQL refused statement 1, so no attempt came to make this" in text
         assert "the transaction that wrote table public.password_reset_tokens wrote it" in text
         assert "Make nothing by hand on production" in text
-    assert "| `table public.password_reset_tokens` | `column used_at` | `exists` | not there |" in markdown
+    assert "| `table public.password_reset_tokens` | `column used_at` | there | absent |" in markdown
 
 
 def test_a_half_done_production_is_told(make: Make) -> None:
@@ -181,7 +181,7 @@ def test_no_secret_is_in_a_report(make: Make, where: str) -> None:
     assert recovered(scene).code == Exit.BLOCKED
     told = [scene.cli("report", "--html", "-").out, scene.cli("report").out, scene.cli("graph", "--run", "newest").out]
     assert all(told)
-    assert "`constraint c` | not there | `CHECK ((token_hash <> '***'::text))`" in told[1]
+    assert "`constraint c` | absent | `CHECK ((token_hash <> '***'::text))`" in told[1]
     recorded = [str(event.payload) for event in scene.events()]
     for secret in (PASSWORD, quote(PASSWORD, safe=""), "battery"):
         assert [text for text in (*told, *recorded) if secret in text] == []
