@@ -53,6 +53,7 @@ _MEMORY = "/dev/shm"  # noqa: S108 - a folder of our own is made in it
 _ROOM = 1 << 30
 
 # A folder left behind would be left in memory, so the two programs are found whatever PATH is.
+# What a shell starts in the background ignores QUIT, which ends a server at once, until it is a server: TERM ends that.
 _WATCHDOG = """
 PATH=$PATH:/usr/bin:/bin
 cp -a . "$0/data" && {
@@ -60,6 +61,7 @@ cp -a . "$0/data" && {
     "$@" >"$0/log" 2>&1 &
     server=$!
     while read -r _; do :; done
+    kill -TERM $server
     kill -QUIT $server
     wait $server
 }

@@ -56,6 +56,30 @@ def test_it_starts_and_leaves_nothing() -> None:
         psycopg.connect(conninfo)
 
 
+HASTY = """
+from pathlib import Path
+from recovery.replay.embedded import Embedded
+server = Embedded()
+watchdog = server._watchdog.pid
+children = Path(f"/proc/{watchdog}/task/{watchdog}/children")
+def begun():
+    try:
+        return any(Path(f"/proc/{child}/comm").read_text() == "postgres\\n" for child in children.read_text().split())
+    except OSError:  # what copies its data has just ended
+        return False
+while not begun():
+    pass
+server.stop()
+print(server.folder)
+"""
+
+
+def test_it_can_be_ended_while_it_starts() -> None:
+    """A command that is refused at once ends its server before that answers to signals."""
+    done = subprocess.run([sys.executable, "-c", HASTY], capture_output=True, text=True, timeout=60, check=True)
+    assert not Path(done.stdout.strip()).exists()
+
+
 def test_an_error_in_the_block_leaves_nothing_either() -> None:
     """The server is gone however the block ends."""
     folders = []
