@@ -6,7 +6,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recovery.errors import RecoveryError
 from recovery.replay.embedded import Embedded
 
 if TYPE_CHECKING:
@@ -45,14 +44,14 @@ class Ahead:
         self.server: Future[Embedded] = self._thread.submit(Embedded)
         self.sentinel: Sentinel | None = None
         if prisma:
-            with suppress(RecoveryError):
+            with suppress(Exception):  # as above
                 self.sentinel = _begun(cwd, environ, schema, config)
 
     def close(self) -> None:
         """Ends what nobody has taken."""
         if self.sentinel is not None:
             self.sentinel.close()
-        with suppress(RecoveryError):
+        with suppress(Exception):  # why it could not be started is said by the work that needs it
             self.server.result().stop()
         self._thread.shutdown()
 

@@ -235,7 +235,7 @@ class Engine:
         """
         if not self._memory.in_doubt:
             return
-        effect = effects.of_id(self._memory.in_doubt, tuple(self._memory.planned))
+        effect = effects.of_id(self._memory.in_doubt, self._memory.doubted)
         if isinstance(effect, effects.Deploy):
             finished = {row.migration for row in seen.rows if row.finished}
             shown = not seen.failures and finished.issuperset(effect.migrations)

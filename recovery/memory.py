@@ -46,6 +46,7 @@ class Memory:
         acted: an effect of this run was tried, and its outcome recorded.
         planned: checksum of each migration that a deploy of this run brought in, or may have.
         in_doubt: an effect's id whose outcome is not recorded; empty if there is none.
+        doubted: what that effect was to deploy.
         restore_point: where this run's restore point is; empty if it made none.
         back: how to go back to it.
         pipeline: the pipeline was asked for.
@@ -62,6 +63,7 @@ class Memory:
     acted: bool = False
     planned: dict[str, str] = field(default_factory=dict)
     in_doubt: str = ""
+    doubted: tuple[str, ...] = ()
     restore_point: str = ""
     back: str = ""
     pipeline: bool = False
@@ -94,7 +96,9 @@ class Memory:
             case Kind.INTENDED:
                 planned = {**self.planned, **payload.get("planned", {})}
                 settled = {k: v for k, v in self.settled.items() if k not in payload.get("planned", {})}
-                return replace(self, in_doubt=payload["effect"], acted=self.changed, planned=planned, settled=settled)
+                doubted = tuple(payload.get("planned", ()))
+                memory = replace(self, in_doubt=payload["effect"], doubted=doubted, acted=self.changed)
+                return replace(memory, planned=planned, settled=settled)
             case Kind.OBSERVED:
                 return self._observed(payload)
             case Kind.FOUND:

@@ -72,13 +72,17 @@ def _decided(memory: Memory, found: dict[str, Any]) -> Decided:
 def _done(events: Sequence[Event]) -> tuple[Done, ...]:
     """Each effect that was begun, once: with its outcome where that is recorded, or was found by a later process."""
     done: list[Done] = []
+    found = False
     for event in events:
         effect = event.payload.get("effect", "")
         if event.kind == Kind.INTENDED:
             done.append(Done(effect, None, event.time))
+            found = False
         elif event.kind in (Kind.OBSERVED, Kind.FOUND):
-            if done and done[-1].effect == effect and done[-1].shown is None:
+            # What was found is observed once more where it is classified anew.
+            if done and done[-1].effect == effect and (done[-1].shown is None or found):
                 done.pop()
+            found = event.kind == Kind.FOUND
             unchanged = event.payload.get("unchanged", "")
             done.append(Done(effect, event.payload["shown"], event.time, event.payload.get("seconds"), unchanged))
     return tuple(done)

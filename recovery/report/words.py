@@ -76,4 +76,4 @@ def differing(value: str | None, prop: str) -> str:
     """One side of a difference in that property; `exists` is how a snapshot says that something is there."""
     if value is None:
         return "absent"
-    return "there" if "exists" in (value, prop) else value
+    return "there" if value == "exists" or (value == "yes" and prop == "exists") else value

@@ -9,6 +9,7 @@ import pytest
 from recovery import recorded
 from recovery.journal import Event
 from recovery.memory import Kind, recall
+from recovery.report import words
 from recovery.report.markdown import markdown
 from recovery.report.page import html
 from recovery.report.postmortem import postmortem
@@ -229,3 +230,18 @@ def test_a_password_that_is_one_of_our_words_takes_none_away() -> None:
     """Texts are redacted; a state, which the report looks up, is not."""
     found = recorded.cut({"state": "open", "proof": "it is open"}, lambda text: text.replace("open", "***"))
     assert found == {"state": "open", "proof": "it is ***"}
+
+
+@pytest.mark.parametrize(
+    ("value", "prop", "said"),
+    [
+        (None, "exists", "absent"),
+        ("yes", "exists", "there"),
+        ("exists", "column a", "there"),
+        ("yes", "valid", "yes"),
+        ("CREATE STATISTICS s ON a, b FROM t", "exists", "CREATE STATISTICS s ON a, b FROM t"),
+    ],
+)
+def test_a_side_of_a_difference(value: str | None, prop: str, said: str) -> None:
+    """Only what says no more than that it is there is put so."""
+    assert words.differing(value, prop) == said
