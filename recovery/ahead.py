@@ -44,7 +44,7 @@ class Ahead:
         self.server: Future[Embedded] = self._thread.submit(Embedded)
         self.sentinel: Sentinel | None = None
         if prisma:
-            with suppress(Exception):  # as above
+            with suppress(Exception):  # whatever it is, it is met again there
                 self.sentinel = _begun(cwd, environ, schema, config)
 
     def close(self) -> None:

@@ -229,18 +229,14 @@ class Engine:
         return self._advance(facts)
 
     def _find(self, seen: Inspection) -> None:
-        """Of an effect whose process died before its end was recorded, the ledger tells what became of it.
+        """Of an effect whose process died before its end was recorded, the ledger tells what became of it by now.
 
-        Preflight held, so it is not at work any more.
+        Nothing is decided by it: an orphan may be about to begin, and evidence is looked at anew in any case.
         """
         if not self._memory.in_doubt:
             return
         effect = effects.of_id(self._memory.in_doubt, self._memory.doubted)
-        if isinstance(effect, effects.Deploy):
-            finished = {row.migration for row in seen.rows if row.finished}
-            shown = not seen.failures and finished.issuperset(effect.migrations)
-        else:
-            shown = _already(effect, seen.rows)
+        shown = effects.shown(effect, seen.rows)
         found = events.EffectFound(self._memory.in_doubt, self._world.command(effect), shown)
         self._append(Kind.FOUND, self._machine.current, {"effect": found.effect, "shown": shown})
         self._emit(found)
@@ -283,7 +279,7 @@ class Engine:
         facts = ClassifyFacts(evidence, _ran_to_its_end(classified), self._memory.approvals.get(name))
         effect = classification.resolution(facts)
         if effect is not None and not classification.fails_again(facts):
-            done = _already(effect, classified.rows)
+            done = effects.shown(effect, classified.rows)
             agreed = done or self._agreed(
                 Question(evidence.verdict, effect, self._world.command(effect), evidence), approved=facts.approved
             )
@@ -295,7 +291,7 @@ class Engine:
         if self._decided is None:
             raise AssertionError("CLASSIFY leads to RESOLVE only with an effect")
         effect, classified = self._decided
-        if _already(effect, classified.rows):
+        if effects.shown(effect, classified.rows):
             # Done by hand, or by a run whose journal is lost: there is nothing to repeat, and a deploy may follow.
             performed, self._before = Performed(), self._seen().rows
         else:
@@ -305,7 +301,7 @@ class Engine:
                 "evidence": classified.evidence.evidence_digest,
             }
             performed = self._perform(effect, payload, lambda: self._world.resolve(effect, classified))
-        shown = not performed.unchanged and _already(effect, self._observe().rows)
+        shown = not performed.unchanged and effects.shown(effect, self._observe().rows)
         self._observed(effect, performed, shown=shown, migration=effect.migration)
         self._heed()
         return self._advance(
@@ -450,13 +446,3 @@ class Engine:
 
 def _ran_to_its_end(classified: Classified) -> bool:
     return any(row.applied_steps_count >= 1 for row in classified.subject.attempts)
-
-
-def _already(effect: effects.Resolution, rows: tuple[Row, ...]) -> bool:
-    """The ledger shows the effect: no unfinished row, and a finished one, or only rolled-back ones."""
-    mine = [row for row in rows if row.migration == effect.migration]
-    if not mine or any(row.failed for row in mine):
-        return False
-    if isinstance(effect, effects.MarkApplied):
-        return any(row.finished for row in mine)
-    return True

@@ -190,7 +190,7 @@ class Session:
     def command_check(self) -> Check:
         """`prisma.target` without starting anything: as proven by an earlier run of this very project, or unknown."""
         try:
-            if self.proof().kept:
+            if sentinel(self.project(), self.config, self.environ).kept:
                 return command_check(proven=True)
         except PreflightError as error:
             return refused(PRISMA, error.fact, "node_modules", error.remedy)

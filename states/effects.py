@@ -3,7 +3,10 @@
 There is no fourth: whatever carries effects out accepts this type only.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from states.facts import Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,21 @@ class Deploy:
 
 Resolution = MarkApplied | MarkRolledBack
 Effect = Resolution | Deploy
+
+
+def shown(effect: Effect, rows: Sequence[Row]) -> bool:
+    """The ledger shows the effect: of each of its migrations no unfinished row, and a finished one.
+
+    Where it was to be rolled back, rolled-back rows are enough.
+    """
+    names = effect.migrations if isinstance(effect, Deploy) else (effect.migration,)
+    for name in names:
+        mine = [row for row in rows if row.migration == name]
+        if not mine or any(row.failed for row in mine):
+            return False
+        if not isinstance(effect, MarkRolledBack) and not any(row.finished for row in mine):
+            return False
+    return True
 
 
 def of_id(identifier: str, planned: tuple[str, ...]) -> Effect:

@@ -110,10 +110,13 @@ def _guard(asker: Callable[[], Callable[[str], str] | None]) -> typer.Typer:
 
     @group.command("install")
     def install_(
-        *, yes: Annotated[bool, typer.Option("--yes", help="Write it without asking.")] = False, json: AsJson = False
+        ctx: typer.Context,
+        *,
+        yes: Annotated[bool, typer.Option("--yes", help="Write it without asking.")] = False,
+        json: AsJson = False,
     ) -> None:
         """Put guard before the dangerous Prisma commands in package.json's scripts; the difference is shown first."""
-        with documented("guard install", as_json=json) as output:
+        with documented("guard install", as_json=json or ctx.obj[1]) as output:
             from recovery.cli.installing import install, install_for_machines
 
             if output is None:

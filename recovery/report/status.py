@@ -108,7 +108,8 @@ def _effect(done: Done) -> str:
         return f"[green]✓[/] {told}"
     if done.shown is None:
         return f"[{WARNING}]? in doubt:[/] {told}"
-    why = f" ({escape(done.unchanged.rstrip('.'))})" if done.unchanged else ""
+    seen = done.unchanged.rstrip(".") or ("as seen by the process that went on" if done.seconds is None else "")
+    why = f" ({escape(seen)})" if seen else ""
     return f"[red]✗ not[/] {told}{why}"
 
 

@@ -270,7 +270,8 @@ def _found(story: Story, payload: dict[str, Any], _when: datetime) -> None:
     command = story.commands[-1]
     command.outcome = "shown" if payload["shown"] else "not_shown"
     tone = "good" if payload["shown"] else ""
-    _ended(story, Entry(command.at, command.text, f"its process died; {OUTCOMES[command.outcome]}", tone=tone))
+    seen = OUTCOMES["shown"] if payload["shown"] else "the ledger did not show it when the next one looked"
+    _ended(story, Entry(command.at, command.text, f"its process died; {seen}", tone=tone))
 
 
 def _ended(story: Story, entry: Entry) -> None:

@@ -144,7 +144,8 @@ def test_a_guard_as_documents(make: Make) -> None:
     assert refusal(scene.cli("guard", "--json", "--", "npx", "prisma", "db", "push"))["code"] == "guard.production"
     package = scene.folder / "package.json"
     package.write_text('{"scripts": {"push": "prisma db push"}}')
-    assert refusal(scene.cli("guard", "install", "--json"))["code"] == "guard.consent"
+    for words in (("guard", "install", "--json"), ("guard", "--json", "install")):
+        assert refusal(scene.cli(*words))["code"] == "guard.consent"
     assert "guard" not in package.read_text()
     installed = document(scene.cli("guard", "install", "--json", "--yes"), "install")
     assert (installed["changed"], installed["unclear"]) == (True, [])
