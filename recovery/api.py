@@ -306,7 +306,7 @@ def _kept(store: Store, target: str) -> bool:
 
 def _refused(world: RealWorld, emit: events.Sink, state: State) -> Refusal | None:
     """Preflight by itself, told only where it refuses."""
-    checks = world.checks()
+    checks = world.settled(world.checks())
     answer = preflight.decide(PreflightFacts(checks))
     if not isinstance(answer, Refusal):
         return None

@@ -15,11 +15,11 @@ from recovery.evidence import Classified
 from recovery.journal import Journal
 from recovery.memory import Kind, Memory, recall
 from recovery.ports import Ended, Inspection, MakeRestorePoint, Performed, Policy, Question, World
-from states import classification, effects
+from states import classification, effects, preflight
 from states.answers import Answer, Exit, Go, Refusal
 from states.classification import ClassifyFacts
 from states.deployment import DeployFacts, Failure
-from states.facts import Row
+from states.facts import Check, Row
 from states.inspection import InspectFacts
 from states.machine import Facts, RecoveryMachine
 from states.preflight import PreflightFacts
@@ -70,6 +70,7 @@ class Engine:
         self._memory = Memory()
         self._machine = RecoveryMachine()
         self._inspection: Inspection | None = None
+        self._checks: tuple[Check, ...] = ()
         self._present: dict[str, Classified] = {}
         self._question: ClassifyFacts | None = None
         self._decided: tuple[effects.Resolution, Classified] | None = None
@@ -161,10 +162,10 @@ class Engine:
         self._heed()
         match state:
             case State.PREFLIGHT:
-                checks = self._world.checks()
-                self._append(Kind.CHECKED, state, recorded.checks(checks, self._redact))
-                self._emit(events.ChecksMade(checks))
-                return self._advance(PreflightFacts(checks))
+                self._checks = self._world.checks()
+                self._append(Kind.CHECKED, state, recorded.checks(self._checks, self._redact))
+                self._emit(events.ChecksMade(self._checks))
+                return self._advance(PreflightFacts(self._checks))
             case State.INSPECT:
                 return self._inspect()
             case State.CLASSIFY:
@@ -180,6 +181,19 @@ class Engine:
 
     def _advance(self, facts: Facts) -> Answer:
         return self._machine.advance(facts)
+
+    def _demanded(self) -> Refusal | None:
+        """What PREFLIGHT left awaited is demanded before an effect, and before the gate is opened (RULES F2)."""
+        settled = self._world.settled(self._checks)
+        late = [check for check in settled if check not in self._checks]
+        if not late:
+            return None
+        self._checks = settled
+        self._append(Kind.CHECKED, self._machine.current, recorded.checks(settled, self._redact))
+        for check in late:
+            self._emit(events.CheckMade(check))
+        refusal = preflight.against(late)
+        return None if refusal is None else self._machine.refuse(refusal)
 
     def _observe(self) -> Inspection:
         self._inspection = self._world.inspect()
@@ -294,6 +308,8 @@ class Engine:
         if effects.shown(effect, classified.rows):
             # Done by hand, or by a run whose journal is lost: there is nothing to repeat, and a deploy may follow.
             performed, self._before = Performed(), self._seen().rows
+        elif refusal := self._demanded():
+            return refusal
         else:
             payload = {
                 "effect": effect.id,
@@ -319,6 +335,8 @@ class Engine:
         effect = effects.Deploy(before.history.pending)
         if not self._agreed(Question("deploy", effect, self._world.command(effect))):
             return self._advance(DeployFacts(effect.migrations, self._facts(), consented=False))
+        if refusal := self._demanded():
+            return refusal
         planned = {name: before.checksums[name] for name in effect.migrations}
         payload = {"effect": effect.id, "planned": planned}
         performed = self._perform(effect, payload, lambda: self._world.deploy(effect, before))
@@ -405,6 +423,8 @@ class Engine:
         proof = self._world.prove(rows, frozenset(self._memory.planned))
         self._emit(events.SchemaCompared(proof.proven, proof.differing, proof.elsewhere))
         self._noted["compared"] = recorded.proof(proof, self._redact)
+        if refusal := self._demanded():
+            return refusal
         finished = {row.migration: row.checksum for row in rows if row.finished and row.applied_steps_count > 0}
         wrong = tuple(
             name for name, planned in self._memory.planned.items() if name in finished and finished[name] != planned

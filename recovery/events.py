@@ -48,6 +48,12 @@ class ChecksMade(Event, frozen=True):
     checks: tuple[Check, ...]
 
 
+class CheckMade(Event, frozen=True):
+    """A check of preflight that was awaited is made. No change was made before."""
+
+    check: Check
+
+
 class Inspected(Event, frozen=True):
     """Ledger and folder were read."""
 

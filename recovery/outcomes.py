@@ -22,6 +22,11 @@ def unknown(name: str, seen: str, source: str, remedy: str) -> Check:
     return Check(name, Outcome.UNKNOWN, seen, source, remedy)
 
 
+def awaited(name: str, seen: str, source: str) -> Check:
+    """It is being made."""
+    return Check(name, Outcome.AWAITED, seen, source)
+
+
 def asked(name: str, source: str, look: Callable[[], Check]) -> Check:
     """The check that `look` makes; unknown where the server refuses to tell. A lost connection is raised on."""
     try:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from recovery import events
+from recovery.expectation import waive
 from recovery.pending import Compared
 from recovery.report.document import InspectDocument, TargetDocument, document
 from recovery.target import Identity
@@ -45,7 +46,7 @@ def overview(observer: Observer, command: Callable[[], Check], emit: events.Sink
     """
     inspected = observer.inspect()
     emit(events.Inspected(inspected.history))
-    checks = observer.further_checks(command)
+    checks = (*observer.checks(), *waive([command()], observer.expected))
     emit(events.ChecksMade(checks))
     names = InspectFacts(inspected.history).unsettled
     failed = tuple(observer.classify(name).evidence for name in names)

@@ -75,7 +75,19 @@ def plan(world: World, emit: events.Sink) -> Plan:
             return Plan(tuple(effects), decided if isinstance(decided, Refusal) else None, State.CLASSIFY, known)
         effects.append(effect)
     effects += deploy_after(effects, inspected.history.pending)
+    for check in world.settled(checks):
+        if check not in checks:
+            emit(events.CheckMade(check))
+            if refusal := preflight.against((check,)):
+                return Plan((), refusal, _first(effects), known)
     return Plan(tuple(effects), None, evidence=known)
+
+
+def _first(effects: Sequence[Effect]) -> State:
+    """The state in which the checks that PREFLIGHT awaits are demanded."""
+    if not effects:
+        return State.VERIFY
+    return State.DEPLOY if isinstance(effects[0], Deploy) else State.RESOLVE
 
 
 def deploy_after(effects: Sequence[Effect], pending: Sequence[str]) -> tuple[Deploy, ...]:

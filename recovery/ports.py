@@ -49,7 +49,10 @@ class World(Protocol):
     """Production, the project, and Prisma: everything outside the engine."""
 
     def checks(self) -> tuple[Check, ...]:
-        """Preflight, made anew."""
+        """Preflight, made anew. What takes long may be awaited still."""
+
+    def settled(self, checks: tuple[Check, ...]) -> tuple[Check, ...]:
+        """The same checks, with those that were awaited made: it is waited for them."""
 
     def inspect(self) -> Inspection:
         """Ledger and folder, read anew."""

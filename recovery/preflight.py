@@ -8,7 +8,7 @@ import psycopg
 
 from recovery.expectation import VERCEL, Expectation
 from recovery.identity import identity_check
-from recovery.outcomes import asked, held, refused, unknown
+from recovery.outcomes import asked, awaited, held, refused, unknown
 from recovery.pins import Pin
 from recovery.platform.git import Repository
 from recovery.postgres import privileges
@@ -44,6 +44,7 @@ _AFTERWARDS = ("deploy.lock", "deploy.ddl", "git.ledger")
 
 _PRIMARY = "pg_is_in_recovery(), default_transaction_read_only"
 _PRIVILEGES = "pg_class, pg_namespace"
+_LISTENER = "`prisma migrate status` with a URL that leads to a listener of ours"
 
 
 def database_checks(
@@ -194,9 +195,14 @@ def checkout_checks(folder: Path, expected: Expectation) -> list[Check]:
     return [commit, clean]
 
 
+def command_awaited() -> Check:
+    """The check `prisma.target` while Prisma starts, which takes a second: the evidence is gathered meanwhile."""
+    return awaited(PRISMA, "being looked at; nothing is changed before it holds", _LISTENER)
+
+
 def command_check(proven: bool | None) -> Check:  # noqa: FBT001 - the one fact there is
     """Does the project's Prisma go where we send it? None: it did not get anywhere in time."""
-    name, source = PRISMA, "`prisma migrate status` with a URL that leads to a listener of ours"
+    name, source = PRISMA, _LISTENER
     if proven:
         return held(name, "the project's Prisma goes to the database that it is given", source)
     if proven is None:

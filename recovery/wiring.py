@@ -73,6 +73,6 @@ def working(session: Session, ask: AskName, emit: events.Sink, stop: Callable[[]
         sentinel.begin()
         with (
             observing(session, ask, emit) as observer,
-            contextlib.closing(RealWorld(observer, cli, sentinel.holds, show, interrupted)) as world,
+            contextlib.closing(RealWorld(observer, cli, sentinel, show, interrupted)) as world,
         ):
             yield world

@@ -21,10 +21,11 @@ from recovery.platform.git import Repository
 from recovery.ports import Inspection, Performed
 from recovery.postgres.connect import answering
 from recovery.postgres.sessions import OUR_NAME, RECOVERY_LOCK, SessionLock, holders
-from recovery.preflight import checkout_checks, command_check, database_checks, not_looked_at
+from recovery.preflight import checkout_checks, command_awaited, command_check, database_checks, not_looked_at
 from recovery.prisma import logs
 from recovery.prisma.cli import PrismaCli, command_line
 from recovery.prisma.migrations import read as read_migrations
+from recovery.prisma.sentinel import Sentinel
 from recovery.proof import Proof, Prover, watched
 from recovery.quiet import alone_check, quiet_checks
 from recovery.replay.background import Workshop
@@ -33,7 +34,7 @@ from recovery.scripts import Scripts
 from recovery.target import Target
 from states.deployment import Failure
 from states.effects import Deploy, Effect, Resolution
-from states.facts import Check, Row
+from states.facts import Check, Outcome, Row
 
 
 def inspection(scripts: Scripts, rows: Sequence[Row]) -> Inspection:
@@ -77,8 +78,12 @@ class Observer:
         """The folder, read anew."""
         return Scripts(self.folder, read_migrations(self.folder), Repository.find(self.folder))
 
-    def checks(self) -> tuple[Check, ...]:
-        """Every check that reading allows."""
+    def checks(self, ours: int | None = None) -> tuple[Check, ...]:
+        """Every check that reading allows.
+
+        Args:
+            ours: as `alone_check` takes it.
+        """
         with ThreadPoolExecutor(max_workers=1 + len(self.platforms)) as beside:
             pins = beside.submit(self.pins)
             platforms = [beside.submit(check) for check in self.platforms]
@@ -89,8 +94,9 @@ class Observer:
                     *quiet_checks(self.target, self.sleep, self.emit),
                     self._ledger_check(),
                 ]
+                alone = alone_check(self.target, ours)
             made += [*further[:-1], *checkout_checks(self.folder, self.expected), further[-1]]
-            made += [check.result() for check in platforms]
+            made += [*(check.result() for check in platforms), alone]
         return waive(made, self.expected)
 
     def _ledger_check(self) -> Check:
@@ -98,20 +104,6 @@ class Observer:
             return ledger_check(self.scripts(), self.target.rows())
         except PreflightError as error:
             return unknown(ANCESTRY, error.fact, "_prisma_migrations", error.remedy)
-
-    def further_checks(self, command: Callable[[], Check], ours: int | None = None) -> tuple[Check, ...]:
-        """With those of the project's Prisma and of other recoveries.
-
-        Args:
-            command: looks where the project's Prisma goes; made beside the others.
-            ours: as `alone_check` takes it.
-        """
-        with ThreadPoolExecutor(max_workers=1) as beside:
-            proof = beside.submit(command)
-            made = self.checks()
-            with answering(self.target.url):
-                alone = alone_check(self.target, ours)
-            return (*made, *waive((proof.result(), alone), self.expected))
 
     def inspect(self) -> Inspection:
         """Ledger and folder, read anew."""
@@ -143,7 +135,7 @@ class RealWorld:
         self,
         observer: Observer,
         cli: PrismaCli,
-        goes_where_sent: Callable[[], bool | None],
+        sentinel: Sentinel,
         on_output: Callable[[str], None],
         on_interrupt: Callable[[], None],
     ) -> None:
@@ -152,7 +144,7 @@ class RealWorld:
         Args:
             observer: what it sees through.
             cli: the project's Prisma.
-            goes_where_sent: proves that it works on the database that it is given (RULES F2); None: it can't tell.
+            sentinel: proves that it works on the database that it is given (RULES F2).
             on_output: called with each line that a command prints.
             on_interrupt: called when ^C comes while a command is waited for.
 
@@ -160,7 +152,7 @@ class RealWorld:
             BusyError: another recovery of this database is at work.
         """
         self._observer = observer
-        self._goes_where_sent = goes_where_sent
+        self._sentinel = sentinel
         self.target = observer.target
         self._connection = self.target.working(f"{OUR_NAME} lock")
         self._lock = SessionLock(self._connection, RECOVERY_LOCK)
@@ -184,7 +176,17 @@ class RealWorld:
 
     def checks(self) -> tuple[Check, ...]:
         """See `World.checks`."""
-        return self._observer.further_checks(lambda: command_check(self._goes_where_sent()), self._lock.pid)
+        self._sentinel.begin()
+        made = self._observer.checks(self._lock.pid)
+        return (*made, *(self._command_checks() if self._sentinel.answered else (command_awaited(),)))
+
+    def settled(self, checks: tuple[Check, ...]) -> tuple[Check, ...]:
+        """See `World.settled`."""
+        made = [check for check in checks if check.outcome is not Outcome.AWAITED]
+        return (*made, *self._command_checks()) if len(made) < len(checks) else checks
+
+    def _command_checks(self) -> tuple[Check, ...]:
+        return waive([command_check(self._sentinel.holds())], self._observer.expected)
 
     def inspect(self) -> Inspection:
         """See `World.inspect`."""

@@ -21,6 +21,8 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"
     #: It does not hold or could not be made, and a person took it on, with a reason.
     WAIVED = "waived"
+    #: It is being made, beside all that changes nothing; before the first change it has to hold.
+    AWAITED = "awaited"
 
 
 @dataclass(frozen=True, slots=True)

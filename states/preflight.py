@@ -1,5 +1,6 @@
 """PREFLIGHT: is this the right database, the right commit, and is nobody else deploying?"""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from states.answers import RUN_AGAIN, Answer, Exit, Go, Refusal
@@ -9,18 +10,34 @@ from states.table import State
 
 @dataclass(frozen=True, slots=True)
 class PreflightFacts:
-    """Every check that was made or should have been."""
+    """Every check that was made, is being made, or should have been."""
 
     checks: tuple[Check, ...]
 
 
 def decide(facts: PreflightFacts) -> Answer:
-    """Goes on only if every check holds or was waived by name; one that couldn't be made is no pass."""
-    against = [check for check in facts.checks if check.outcome in (Outcome.REFUSED, Outcome.UNKNOWN)]
+    """Goes on only if every check holds or was waived by name; one that couldn't be made is no pass.
+
+    What is still awaited is demanded before the first change, by `against`.
+    """
     if not facts.checks:
         return Refusal("preflight.no_checks", "No check was made.", "Report this as a bug.", Exit.FAILURE)
+    refusal = against(facts.checks)
+    if refusal is not None:
+        return refusal
+    awaited = [check.name for check in facts.checks if check.outcome is Outcome.AWAITED]
+    if awaited:
+        made = len(facts.checks) - len(awaited)
+        hold = "1 check holds" if made == 1 else f"{made} checks hold"
+        return Go(State.INSPECT, f"{hold}, {', '.join(awaited)} is awaited before the first change")
+    return Go(State.INSPECT, f"all {len(facts.checks)} checks hold")
+
+
+def against(checks: Sequence[Check]) -> Refusal | None:
+    """What stands against working on this target; None if nothing does."""
+    against = [check for check in checks if check.outcome in (Outcome.REFUSED, Outcome.UNKNOWN)]
     if not against:
-        return Go(State.INSPECT, f"all {len(facts.checks)} checks hold")
+        return None
     # What only time mends is said last: a wrong database stays wrong however long one waits. What could not be made
     # can be so because of what does not hold.
     first = min(against, key=lambda check: (check.busy, check.outcome is Outcome.UNKNOWN))

@@ -44,7 +44,7 @@ PATH = (_S.PREFLIGHT, _S.INSPECT, _S.CLASSIFY, _S.RESOLVE, _S.DEPLOY, _S.VERIFY,
 FINAL = (_S.PIPELINE_READY, _S.ABORTED)
 
 EDGES: tuple[Edge, ...] = (
-    Edge(_S.PREFLIGHT, _S.INSPECT, "every check holds"),
+    Edge(_S.PREFLIGHT, _S.INSPECT, "every check holds, or is awaited"),
     Edge(_S.INSPECT, _S.CLASSIFY, "a migration failed, or a pending one is in production already"),
     Edge(_S.INSPECT, _S.DEPLOY, "none failed, some are pending, and none would fail on what is there"),
     Edge(_S.INSPECT, _S.VERIFY, "none failed, none pending"),

@@ -122,38 +122,46 @@ class Sentinel:
         self._prove = prove
         self._closed = Event()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sentinel")
-        self._ahead: Future[bool | None] | None = None
+        self._answer: Future[bool | None] | None = None
 
     @property
     def kept(self) -> bool:
         """It was proven earlier, and nothing that the proof rests on has changed."""
         return self._proof is not None and self._proof.exists()
 
-    def begin(self) -> None:
+    def begin(self) -> Future[bool | None]:
         """Begins to make the proof where none is kept, beside whatever else goes on: a CLI takes a second to start."""
-        if not self.kept and self._ahead is None:
-            self._ahead = self._thread.submit(self._prove, self._closed.is_set)
+        if self._answer is None and self.kept:
+            self._answer = Future()
+            self._answer.set_result(True)
+        elif self._answer is None:
+            self._answer = self._thread.submit(self._found)
+        return self._answer
+
+    @property
+    def answered(self) -> bool:
+        """Nobody would have to wait for `holds`."""
+        return self._answer is not None and self._answer.done()
 
     def holds(self) -> bool | None:
-        """Commands go where we send them; None: it can't be told. Only a proof is kept: a failure is tried again.
+        """Commands go where we send them; None: it can't be told. A proof outlives this process, a failure does not.
 
         Raises:
             UsageError: the CLI could not be started.
         """
-        self.begin()
-        ahead, self._ahead = self._ahead, None
-        if ahead is None:
-            return True
-        found = ahead.result()
-        if found and self._proof is not None:
-            self._proof.parent.mkdir(parents=True, exist_ok=True)
-            self._proof.touch()
-        return found
+        return self.begin().result()
 
     def close(self) -> None:
         """Ends a proof that nobody waited for."""
         self._closed.set()
         self._thread.shutdown()
+
+    def _found(self) -> bool | None:
+        found = self._prove(self._closed.is_set)
+        if found and self._proof is not None:
+            self._proof.parent.mkdir(parents=True, exist_ok=True)
+            self._proof.touch()
+        return found
 
 
 def sentinel(known: Project, config: Config, environ: Mapping[str, str]) -> Sentinel:

@@ -47,6 +47,9 @@ class Collector:
             case events.ChecksMade():
                 self._state = State.PREFLIGHT
                 self._have(checks=event.checks)
+            case events.CheckMade():
+                made = event.check
+                self._have(checks=tuple(made if made.name == c.name else c for c in self._document.checks))
             case events.StateEntered():
                 self._left(event.because)
                 self._state = event.state

@@ -127,8 +127,14 @@ def sentence(evidence: Evidence) -> str:
 
 
 def _checks(happened: Iterable[events.Event]) -> Iterator[str]:
-    made: tuple[Check, ...] = next((e.checks for e in reversed([*happened]) if isinstance(e, events.ChecksMade)), ())
-    rows = [(c.outcome.value, code(c.name), plain(c.seen)) for c in made if c.outcome is not Outcome.HELD]
+    made: dict[str, Check] = {}
+    for event in happened:
+        match event:
+            case events.ChecksMade(checks=checks):
+                made = {check.name: check for check in checks}
+            case events.CheckMade(check=check):
+                made[check.name] = check
+    rows = [(c.outcome.value, code(c.name), plain(c.seen)) for c in made.values() if c.outcome is not Outcome.HELD]
     yield _table(("check", "", "seen"), rows)
 
 

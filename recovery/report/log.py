@@ -26,6 +26,7 @@ class Format(StrEnum):
     TEXT = "text"
 
 
+_WELL = (Outcome.HELD, Outcome.AWAITED)
 #: Stopped by what passes by itself.
 _PASSES = (Exit.BUSY, Exit.UNREACHABLE, Exit.INTERRUPTED)
 
@@ -39,7 +40,9 @@ def level(event: events.Event) -> str:
             return _of(refusal)
         case events.PendingUncompared():
             return "warning"
-        case events.ChecksMade(checks=checks) if any(check.outcome is not Outcome.HELD for check in checks):
+        case events.ChecksMade(checks=checks) if any(check.outcome not in _WELL for check in checks):
+            return "warning"
+        case events.CheckMade(check=check) if check.outcome not in _WELL:
             return "warning"
         case events.EffectEnded(shown=False):
             return "warning"

@@ -11,7 +11,10 @@ from typing import Any
 from recovery.journal import Event
 from recovery.memory import Kind, Memory, recall
 from recovery.report.diagram import Trail
+from states.facts import Outcome
 from states.table import State
+
+_AGAINST = (Outcome.REFUSED, Outcome.UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,11 +200,20 @@ def _moved(story: Story, payload: dict[str, Any], when: datetime, seconds: float
 
 
 def _checked(story: Story, payload: dict[str, Any], when: datetime) -> None:
+    late = [name for name, check in story.checks.items() if check["outcome"] == "awaited"]
     story.checks = {name: {"source": "", "remedy": "", **check} for name, check in payload.items()}
+    if story.moves and story.moves[-1][1] is not State.PREFLIGHT:
+        for name in late:
+            check = story.checks[name]
+            tone = "bad" if check["outcome"] in _AGAINST else ""
+            story.timeline.append(Entry(when, f"The check {name}: {check['outcome']}", check["seen"], tone=tone))
+        return
     outcomes = [check["outcome"] for check in payload.values()]
-    bad = sum(outcome in ("refused", "unknown") for outcome in outcomes)
+    bad = sum(outcome in _AGAINST for outcome in outcomes)
     waived = outcomes.count("waived")
-    said = [f"{len(outcomes)} made", *([f"{bad} not held"] if bad else []), *([f"{waived} waived"] if waived else [])]
+    awaited = outcomes.count("awaited")
+    counted = ((bad, "not held"), (waived, "waived"), (awaited, "awaited"))
+    said = [f"{len(outcomes) - awaited} made", *(f"{count} {word}" for count, word in counted if count)]
     story.timeline.append(Entry(when, "Checks of preflight", ", ".join(said), tone="bad" if bad else ""))
 
 

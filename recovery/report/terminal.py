@@ -29,6 +29,7 @@ _MARKS = {
     Outcome.REFUSED: ("✗", "bold red"),
     Outcome.UNKNOWN: ("?", f"bold {WARNING}"),
     Outcome.WAIVED: ("~", WARNING),
+    Outcome.AWAITED: ("…", "dim"),
 }
 #: What a refusal is called that passes by itself, or that somebody asked for; any other is BLOCKED.
 _STOPS = {Exit.BUSY: "BUSY", Exit.INTERRUPTED: "STOPPED"}
@@ -94,7 +95,7 @@ class Terminal:
         #: Options that belong to every command that is shown to be copied.
         self.suffix = ""
 
-    def __call__(self, event: events.Event) -> None:  # noqa: C901, PLR0912 - a case an event
+    def __call__(self, event: events.Event) -> None:  # noqa: C901, PLR0912, PLR0915 - a case an event
         """Shows one event."""
         match event:
             case events.RunStarted():
@@ -102,6 +103,8 @@ class Terminal:
             case events.ChecksMade():
                 self._heading(State.PREFLIGHT)
                 self.checks(event.checks)
+            case events.CheckMade():
+                self.checks((event.check,))
             case events.StateEntered():
                 self._enter(event.state, event.because)
             case events.Inspected():
@@ -214,7 +217,7 @@ class Terminal:
 
     def checks(self, checks: tuple[Check, ...]) -> None:
         """The list in full, refusals first; where one does not hold, also where that was seen, and what to do."""
-        order = {Outcome.REFUSED: 0, Outcome.UNKNOWN: 1, Outcome.WAIVED: 2, Outcome.HELD: 3}
+        order = {Outcome.REFUSED: 0, Outcome.UNKNOWN: 1, Outcome.WAIVED: 2, Outcome.HELD: 3, Outcome.AWAITED: 4}
         grid = Table.grid(padding=(0, 1))
         for check in sorted(checks, key=lambda check: order[check.outcome]):
             mark, style = _MARKS[check.outcome]

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-OUTCOMES = {"held": "holds", "refused": "refused", "unknown": "not known", "waived": "waived"}
+OUTCOMES = {"held": "holds", "refused": "refused", "unknown": "not known", "waived": "waived", "awaited": "awaited"}
 STATEMENTS = {
     "in_place": "in place",
     "absent": "absent",

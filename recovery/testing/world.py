@@ -1,6 +1,7 @@
 """The engine's world on a database in memory: the same questions and effects, and instants to die at between them."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from recovery.attempts import refused_at
 from recovery.errors import BusyError
@@ -57,7 +58,12 @@ class MemoryWorld:
 
     def checks(self) -> tuple[Check, ...]:
         """See `World.checks`."""
-        return (Check("target.identity", Outcome.HELD, "production in memory", "the test"),)
+        awaited = Check("prisma.target", Outcome.AWAITED, "being looked at", "the test")
+        return (Check("target.identity", Outcome.HELD, "production in memory", "the test"), awaited)
+
+    def settled(self, checks: tuple[Check, ...]) -> tuple[Check, ...]:
+        """See `World.settled`."""
+        return tuple(replace(c, outcome=Outcome.HELD) if c.outcome is Outcome.AWAITED else c for c in checks)
 
     def inspect(self) -> Inspection:
         """See `World.inspect`."""

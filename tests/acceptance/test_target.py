@@ -1,11 +1,14 @@
 """RULES F2: a command is let go only if it is proven to go where the evidence came from."""
 
-from collections.abc import Callable
+import itertools
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from staging import Case
 from staging.incident import FAILED
 
-from tests.acceptance.scene import APPLIED, STUCK, Scene
+from tests.acceptance.scene import APPLIED, STUCK, Held, Scene
 
 Make = Callable[[Case], Scene]
 READS = 'process.env.DATABASE_URL ?? ""'
@@ -63,3 +66,31 @@ def test_a_failed_proof_is_not_kept(make: Make) -> None:
     (scene.folder / "prisma.config.ts").write_text(config)
     assert scene.cli("run", "--yes").code == 0
     assert scene.ledger() == APPLIED
+
+
+def test_evidence_is_gathered_while_prisma_starts_and_nothing_is_changed_before_it_is_proven(make: Make) -> None:
+    """The change is proposed while the proof is being made; it is begun only once that holds."""
+    scene = make("exists")
+    scene.rehearse(other="hold")
+    scene.variables["PRISMA_RECOVERY_CACHE"] = str(scene.rehearsed / "cache")
+    held = Held(scene.rehearsed)
+    process = scene.start("run", "--yes", "--events")
+    assert process.stdout is not None
+    told = map(json.loads, process.stdout)
+    held.wait()
+    before = list(until(told, "effect.proposed"))
+    (checks,) = [event["checks"] for event in before if event["event"] == "checks.made"]
+    assert {check["name"] for check in checks if check["outcome"] == "awaited"} == {"prisma.target"}
+    assert scene.effects("intended") == []
+    held.go()
+    after = list(told)
+    assert process.wait() == 0
+    names = [event["event"] for event in after]
+    assert names.index("check.made") < names.index("effect.started")
+    assert after[names.index("check.made")]["check"]["outcome"] == "held"
+    assert scene.ledger() == APPLIED
+
+
+def until(told: Iterator[dict[str, Any]], name: str) -> Iterator[dict[str, Any]]:
+    """Up to the first event of this name, which is left out."""
+    return itertools.takewhile(lambda event: event["event"] != name, told)

@@ -23,6 +23,7 @@ from recovery.preflight import Expectation
 from recovery.prisma import process
 from recovery.prisma.cli import PrismaCli
 from recovery.prisma.project import find, find_launcher
+from recovery.prisma.sentinel import Sentinel
 from recovery.replay.background import Workshop
 from recovery.replay.scratch import ScratchServer
 from recovery.target import Target
@@ -105,7 +106,7 @@ class Real:
         server.create_database(self._production.database)
         self._production.run(LEDGER)
         self._scripts: dict[str, str] = {}
-        self._open: list[RealWorld | Target] = []
+        self._open: list[RealWorld | Sentinel | Target] = []
 
     def file(self, name: str, script: str) -> None:
         """See `Staged`."""
@@ -133,7 +134,9 @@ class Real:
         self._open.append(target)
         expected = Expectation(None, None)
         observer = Observer(target, project.migrations, self._production.workshop, expected, lambda _: None)
-        world = RealWorld(observer, cli, lambda: True, lambda _: None, lambda: None)
+        sentinel = Sentinel(self._root, None, lambda _: True)
+        self._open.append(sentinel)
+        world = RealWorld(observer, cli, sentinel, lambda _: None, lambda: None)
         self._open.append(world)
         return world
 

@@ -118,7 +118,7 @@ def test_a_path_is_numbered_and_stands_out() -> None:
     numbers = re.findall(r'<text class="number way"[^>]*>([^<]*)<', svg)
     assert sorted(n for each in numbers for n in each.split(", ")) == ["1", "2", "3", "4", "5", "6"]
     assert re.findall(r'<text class="here"[^>]*>(\w+)<', svg) == ["VERIFY"]
-    assert "PREFLIGHT --> INSPECT: (1, 5) every check holds" in diagram.mermaid(TRAIL)
+    assert "PREFLIGHT --> INSPECT: (1, 5) every check holds, or is awaited" in diagram.mermaid(TRAIL)
     assert "CLASSIFY --> BLOCKED: 3" in diagram.mermaid(TRAIL)
     assert 'INSPECT -> VERIFY [label="(6) none failed, none pending", penwidth=3]' in diagram.dot(TRAIL)
 

@@ -52,8 +52,13 @@ def test_what_the_engine_records_for_the_report() -> None:
     payloads: dict[str, list[dict[str, Any]]] = {}
     for event in whole():
         payloads.setdefault(event.kind, []).append(event.payload)
-    (checks,) = payloads[Kind.CHECKED]
+    checks, settled = payloads[Kind.CHECKED]
     assert {"outcome", "seen", "source", "remedy"} <= set(checks["target.identity"])
+    outcomes = [{name: check["outcome"] for name, check in each.items()} for each in (checks, settled)]
+    assert outcomes == [
+        {"target.identity": "held", "prisma.target": "awaited"},
+        {"target.identity": "held", "prisma.target": "held"},
+    ]
     (classified,) = payloads[Kind.CLASSIFIED]
     assert [s["state"] for s in classified["evidence"]["statements"]] == ["in_place", "in_place"]
     marked, deployed = payloads[Kind.OBSERVED]
@@ -109,7 +114,7 @@ def test_time_is_told_by_state() -> None:
     """Events come a second apart here, so each state lasted as many seconds as it had events."""
     moves = [entry for entry in told(whole()).timeline if entry.number]
     assert [entry.number for entry in moves] == [1, 2, 3, 4, 5, 6]
-    assert [entry.seconds for entry in moves] == [2, 2, 2, 4, 3, 1]
+    assert [entry.seconds for entry in moves] == [2, 2, 2, 5, 3, 1]
 
 
 def test_a_process_that_died_left_its_state_then() -> None:

@@ -29,6 +29,7 @@ PENDING = InspectFacts(History(("m0",), (), ("m2",)))
 FAILED = InspectFacts(History(("m0",), ("m1",), ("m2",)))
 HELD = Check("target.identity", Outcome.HELD, "the right one", "the ledger")
 REFUSED = Check("target.identity", Outcome.REFUSED, "another one", "the ledger", "Name the right one.")
+AWAITED = Check("prisma.target", Outcome.AWAITED, "being looked at", "a listener")
 BUSY = Check("deploy.running", Outcome.REFUSED, "pid 7", "pg_locks", "Wait.", busy=True)
 EVIDENCE = Evidence(
     migration="m1",
@@ -254,6 +255,16 @@ def test_a_wrong_database_is_said_before_a_busy_one() -> None:
     assert isinstance(answer, Refusal)
     assert (answer.code, answer.exit) == ("preflight.target.identity", Exit.PREFLIGHT)
     assert "1 more" in answer.fact
+
+
+def test_what_is_awaited_lets_the_evidence_be_gathered() -> None:
+    """It is named, since a change still needs it; and it hides no refusal."""
+    answer = decide(State.PREFLIGHT, PreflightFacts((HELD, AWAITED)))
+    assert isinstance(answer, Go)
+    assert answer.because == "1 check holds, prisma.target is awaited before the first change"
+    refusal = decide(State.PREFLIGHT, PreflightFacts((AWAITED, REFUSED)))
+    assert isinstance(refusal, Refusal)
+    assert refusal.code == "preflight.target.identity"
 
 
 def test_an_approval_never_turns_a_decision_round() -> None:
