@@ -13,6 +13,7 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from threading import Event
 
@@ -159,8 +160,9 @@ class Sentinel:
     def _found(self) -> bool | None:
         found = self._prove(self._closed.is_set)
         if found and self._proof is not None:
-            self._proof.parent.mkdir(parents=True, exist_ok=True)
-            self._proof.touch()
+            with suppress(OSError):  # one that can't be kept is made again, which costs time, nothing more
+                self._proof.parent.mkdir(parents=True, exist_ok=True)
+                self._proof.touch()
         return found
 
 
@@ -173,5 +175,7 @@ def sentinel(known: Project, config: Config, environ: Mapping[str, str]) -> Sent
     """
     launcher, environment = find_launcher(known, config.prisma.command), inherited(environ)
     cli = PrismaCli(known, launcher, environment)
-    key = fingerprint(known, launcher, environment) if lasting(known) else None
+    key = None
+    with suppress(OSError):  # what can't be read is said by whoever needs it
+        key = fingerprint(known, launcher, environment) if lasting(known) else None
     return Sentinel(cache_folder(), key, lambda stopped: proven(cli, stopped=stopped))

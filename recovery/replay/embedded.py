@@ -86,8 +86,19 @@ class Embedded:
         """Starts it and returns at once; only the very first time on a machine is a data directory made.
 
         Raises:
-            ScratchError: the wheel has no server for this machine, or its data directory can't be made.
+            ScratchError: the wheel has no server for this machine, or there is no place for it.
         """
+        try:
+            self._start()
+        except (OSError, subprocess.CalledProcessError, LookupError) as error:
+            raise ScratchError(
+                "scratch.not_prepared",
+                f"The embedded PostgreSQL could not be put in place: {error}. Nothing was changed.",
+                "Name a folder that can be written to as PRISMA_RECOVERY_CACHE, or a throw-away server as "
+                "[scratch] url.",
+            ) from error
+
+    def _start(self) -> None:
         wheel = _Wheel()
         prepared = wheel.data()
         self.version = wheel.version
@@ -199,7 +210,8 @@ class _Wheel:
         if done.returncode != 0:
             raise ScratchError(
                 "scratch.not_prepared",
-                f"The embedded PostgreSQL could not make its data directory: {done.stderr.strip()[-400:]}",
+                f"The embedded PostgreSQL could not make its data directory: {done.stderr.strip()[-400:]}. "
+                "Nothing was changed.",
                 "Name a throw-away server as [scratch] url instead.",
             )
 

@@ -10,6 +10,9 @@ import pytest
 from staging import Case
 
 from recovery.ahead import Ahead
+from recovery.config import load
+from recovery.prisma.project import find
+from recovery.prisma.sentinel import Sentinel, sentinel
 from tests.acceptance.scene import Held, Scene
 
 
@@ -49,3 +52,40 @@ def test_without_a_project(tmp_path: Path) -> None:
     """It is no error yet: whoever needs Prisma says so."""
     with closing(Ahead(tmp_path, os.environ, prisma=True)) as ahead:
         assert ahead.sentinel is None
+
+
+def test_a_proof_that_cannot_be_kept_is_still_one(tmp_path: Path) -> None:
+    """Another process makes it again, that is all."""
+    (tmp_path / "taken").touch()
+    with closing(Sentinel(tmp_path / "taken", "key", lambda _: True)) as sentinel:
+        assert sentinel.holds()
+        assert not sentinel.kept
+
+
+def test_only_a_proof_is_kept(tmp_path: Path) -> None:
+    """What failed, or could not be told, is tried again by the next process."""
+    for found in (False, None):
+        with closing(Sentinel(tmp_path, "key", lambda _, found=found: found)) as sentinel:
+            assert sentinel.holds() is found
+            assert not sentinel.kept
+    with closing(Sentinel(tmp_path, "key", lambda _: True)) as sentinel:
+        assert sentinel.holds()
+    with closing(Sentinel(tmp_path, "key", lambda _: False)) as sentinel:
+        assert sentinel.begin().result()
+        assert sentinel.answered
+
+
+def test_a_folder_that_cannot_be_read_leaves_no_key(
+    make: Callable[[Case], Scene], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the proof would rest on is not known then, so it is made anew each time; it is no bug to be traced."""
+    scene = make("exists")
+
+    known, settings = find(scene.folder), load(None, scene.folder)
+
+    def unreadable(_: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", unreadable)
+    with closing(sentinel(known, settings, scene.environment())) as found:
+        assert not found.kept

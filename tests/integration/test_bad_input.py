@@ -253,6 +253,13 @@ def test_an_unknown_option(scene: Scene) -> None:
     assert re.search("--yess", done.said)
 
 
+def test_a_cache_that_cannot_be_written(scene: Scene) -> None:
+    """Said with its way out."""
+    scene.variables["PRISMA_RECOVERY_CACHE"] = str(scene.configuration / "cache")
+    for arguments in (("inspect",), ("run", "--yes")):
+        refused(scene, 1, "scratch.not_prepared", "PRISMA_RECOVERY_CACHE", command=arguments)
+
+
 def test_no_superuser_is_needed(scene: Scene) -> None:
     """A role that may do what `migrate deploy` needs, and no more, is told the same as a superuser."""
     role = f"{scene.database}_deployer"
