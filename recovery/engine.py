@@ -5,11 +5,12 @@ is the fold of its events and the world, observed anew from PREFLIGHT on.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 from recovery import __version__, events, recorded
 from recovery.consequences import proposed
+from recovery.diary import OUTPUT_KEPT, Diary
 from recovery.errors import BusyError, RecoveryError, StoppedError, UsageError
 from recovery.evidence import Classified
 from recovery.journal import Journal
@@ -18,7 +19,7 @@ from recovery.ports import Ended, Inspection, MakeRestorePoint, Performed, Polic
 from states import classification, effects, preflight
 from states.answers import Answer, Exit, Go, Refusal
 from states.classification import ClassifyFacts
-from states.deployment import DeployFacts, Failure
+from states.deployment import DeployFacts
 from states.facts import Check, Row
 from states.inspection import InspectFacts
 from states.machine import Facts, RecoveryMachine
@@ -26,9 +27,6 @@ from states.preflight import PreflightFacts
 from states.resolution import ResolveFacts
 from states.table import FINAL, State
 from states.verification import VerifyFacts
-
-#: The end of a command's output that goes into the journal and into refusals, in characters.
-OUTPUT_KEPT = 2_000
 
 
 class Engine:
@@ -66,8 +64,7 @@ class Engine:
         self._restore_point = restore_point
         self._stopping = stopping
         self._redact = redact
-        self._run = ""
-        self._memory = Memory()
+        self._diary = Diary(journal, redact, "", Memory())
         self._machine = RecoveryMachine()
         self._inspection: Inspection | None = None
         self._checks: tuple[Check, ...] = ()
@@ -75,7 +72,6 @@ class Engine:
         self._question: ClassifyFacts | None = None
         self._decided: tuple[effects.Resolution, Classified] | None = None
         self._before: tuple[Row, ...] = ()
-        self._noted: dict[str, Any] = {}
 
     def run(self, target: str, source: str) -> Ended:
         """Starts a recovery, or goes on with the unfinished one, until it is ready, blocked, or something raises.
@@ -97,7 +93,7 @@ class Engine:
                 answer = self._machine.refuse(error.refusal())
             refusal = self._record(state, answer)
         exit_code = refusal.exit if refusal is not None else Exit.READY
-        return Ended(self._run, self._machine.current, exit_code, refusal)
+        return Ended(self._diary.run, self._machine.current, exit_code, refusal)
 
     def _begin(self, target: str, source: str) -> None:
         runs = self._journal.runs()
@@ -105,13 +101,13 @@ class Engine:
         memory = recall(self._journal.events(last)) if last else Memory()
         resumed = bool(last) and memory.state not in FINAL
         if resumed and (why := self._behind(memory)):
-            self._run, self._memory, self._machine = last, memory, RecoveryMachine(memory.state)
+            self._take_up(last, memory)
             self._machine.abort(why)
             self._append(Kind.MOVED, memory.state, {"from": memory.state, "to": State.ABORTED, "because": why})
             resumed = False
         if resumed:
-            self._run, self._memory, self._machine = last, memory, RecoveryMachine(memory.state)
-            self._emit(events.RunStarted(self._run, target, source, resumed=True, since=memory.state))
+            self._take_up(last, memory)
+            self._emit(events.RunStarted(last, target, source, resumed=True, since=memory.state))
             self._leave(memory.state)
             if self._machine.current is State.BLOCKED:
                 self._machine.rerun()
@@ -119,9 +115,14 @@ class Engine:
                     Kind.MOVED, State.BLOCKED, {"from": State.BLOCKED, "to": State.PREFLIGHT, "because": "run again"}
                 )
             return
-        self._run, self._memory, self._machine = self._new_run(), Memory(), RecoveryMachine()
+        run = self._new_run()
+        self._take_up(run, Memory())
         self._append(Kind.STARTED, State.PREFLIGHT, {"target": target, "source": source, "version": __version__})
-        self._emit(events.RunStarted(self._run, target, source, resumed=False))
+        self._emit(events.RunStarted(run, target, source, resumed=False))
+
+    def _take_up(self, run: str, memory: Memory) -> None:
+        self._diary = Diary(self._journal, self._redact, run, memory)
+        self._machine = RecoveryMachine(memory.state)
 
     def _leave(self, state: State) -> None:
         """A process died in `state`: what was true there is not taken for granted, so the path starts again."""
@@ -163,7 +164,7 @@ class Engine:
         match state:
             case State.PREFLIGHT:
                 self._checks = self._world.checks()
-                self._append(Kind.CHECKED, state, recorded.checks(self._checks, self._redact))
+                self._diary.checked(state, self._checks)
                 self._emit(events.ChecksMade(self._checks))
                 return self._advance(PreflightFacts(self._checks))
             case State.INSPECT:
@@ -189,7 +190,7 @@ class Engine:
         if not late:
             return None
         self._checks = settled
-        self._append(Kind.CHECKED, self._machine.current, recorded.checks(settled, self._redact))
+        self._diary.checked(self._machine.current, settled)
         for check in late:
             self._emit(events.CheckMade(check))
         refusal = preflight.against(late)
@@ -219,7 +220,7 @@ class Engine:
         for classified in compared.found:
             name = classified.evidence.migration
             self._present[name] = classified
-            self._remember_evidence(classified)
+            self._diary.classified(self._machine.current, classified)
             self._emit(events.PresentFound(classified.evidence))
         if compared.missing:
             self._emit(events.PendingUncompared(compared.missing))
@@ -234,10 +235,9 @@ class Engine:
         self._find(inspection)
         for failure in inspection.failures:
             if not any(failure.same_as(known) for known in self._memory.failures):
-                self._remember_failure(failure)
+                self._diary.failed(self._machine.current, failure)
         self._emit(events.Inspected(inspection.history))
-        self._noted["history"] = recorded.history(inspection.history)
-        self._noted["ledger"] = recorded.ledger(inspection.rows, self._redact)
+        self._diary.note_inspection(inspection)
         facts = self._before_deploy()
         self._question = facts.question
         return self._advance(facts)
@@ -252,32 +252,8 @@ class Engine:
         effect = effects.of_id(self._memory.in_doubt, self._memory.doubted)
         shown = effects.shown(effect, seen.rows)
         found = events.EffectFound(self._memory.in_doubt, self._world.command(effect), shown)
-        self._append(Kind.FOUND, self._machine.current, {"effect": found.effect, "shown": shown})
+        self._diary.found(self._machine.current, found.effect, shown=shown)
         self._emit(found)
-
-    def _remember_failure(self, failure: Failure) -> None:
-        self._append(
-            Kind.FAILED,
-            self._machine.current,
-            {"migration": failure.migration, **asdict(failure.cause), "logs": recorded.cut(failure.logs, self._redact)},
-        )
-
-    def _remember_evidence(self, classified: Classified) -> None:
-        evidence = classified.evidence
-        self._append(
-            Kind.CLASSIFIED,
-            self._machine.current,
-            {
-                "migration": evidence.migration,
-                "verdict": evidence.verdict,
-                "decision": evidence.decision,
-                "digest": evidence.evidence_digest,
-                "reasons": list(evidence.reasons),
-                "attempted": evidence.attempted,
-                "ran_to_its_end": _ran_to_its_end(classified),
-                "evidence": recorded.evidence(evidence, self._redact),
-            },
-        )
 
     def _classify(self) -> Answer:
         if self._question is not None:
@@ -288,9 +264,9 @@ class Engine:
             name = self._facts().unsettled[0]
             classified = self._world.classify(name)
             evidence = classified.evidence
-            self._remember_evidence(classified)
+            self._diary.classified(self._machine.current, classified)
             self._emit(events.EvidenceFound(evidence))
-        facts = ClassifyFacts(evidence, _ran_to_its_end(classified), self._memory.approvals.get(name))
+        facts = ClassifyFacts(evidence, classified.ran_to_its_end, self._memory.approvals.get(name))
         effect = classification.resolution(facts)
         if effect is not None and not classification.fails_again(facts):
             done = effects.shown(effect, classified.rows)
@@ -311,14 +287,14 @@ class Engine:
         elif refusal := self._demanded():
             return refusal
         else:
-            payload = {
+            intent = {
                 "effect": effect.id,
                 "migration": effect.migration,
                 "evidence": classified.evidence.evidence_digest,
             }
-            performed = self._perform(effect, payload, lambda: self._world.resolve(effect, classified))
+            performed = self._perform(effect, intent, lambda: self._world.resolve(effect, classified))
         shown = not performed.unchanged and effects.shown(effect, self._observe().rows)
-        self._observed(effect, performed, shown=shown, migration=effect.migration)
+        self._ended(effect, performed, shown=shown, migration=effect.migration)
         self._heed()
         return self._advance(
             ResolveFacts(
@@ -338,16 +314,16 @@ class Engine:
         if refusal := self._demanded():
             return refusal
         planned = {name: before.checksums[name] for name in effect.migrations}
-        payload = {"effect": effect.id, "planned": planned}
-        performed = self._perform(effect, payload, lambda: self._world.deploy(effect, before))
+        intent = {"effect": effect.id, "planned": planned}
+        performed = self._perform(effect, intent, lambda: self._world.deploy(effect, before))
         earlier = self._memory.failures
         after = self._observe()
         shown = not performed.unchanged and not after.failures and not after.history.pending
         finished = {row.migration for row in after.rows if row.finished}
         deployed = [*self._memory.planned, *effect.migrations]
-        self._observed(effect, performed, shown=shown, deployed=[name for name in deployed if name in finished])
+        self._ended(effect, performed, shown=shown, deployed=[name for name in deployed if name in finished])
         for failure in after.failures:
-            self._remember_failure(failure)
+            self._diary.failed(self._machine.current, failure)
         return self._advance(
             DeployFacts(
                 planned=effect.migrations,
@@ -367,31 +343,29 @@ class Engine:
             self._emit(proposed(effect, question.command, question.evidence))
         return approved or self._policy.consents(question)
 
-    def _perform(self, effect: effects.Effect, payload: dict[str, Any], act: Callable[[], Performed]) -> Performed:
+    def _perform(self, effect: effects.Effect, intent: dict[str, Any], act: Callable[[], Performed]) -> Performed:
         self._heed()  # a person may have taken long to consent, and a restore point takes long to make
         self._keep_a_restore_point()
         self._heed()
         self._before, command = self._seen().rows, self._world.command(effect)
-        shown = {"command": command, "ledger": recorded.ledger(self._before, self._redact)}
-        self._append(Kind.INTENDED, self._machine.current, {**payload, **shown})
+        self._diary.intended(self._machine.current, intent, command, self._before)
         self._emit(events.EffectStarted(effect.id, command))
         try:
             return act()
         except (BusyError, UsageError) as error:
             # Raised only before the command was let go: the effect did not happen, and that is known.
-            known = {"effect": effect.id, "shown": False, "unchanged": error.fact}
-            self._append(Kind.OBSERVED, self._machine.current, known)
+            self._diary.not_begun(self._machine.current, effect, error.fact)
             raise
 
     def _keep_a_restore_point(self) -> None:
         """Once a run, before its first effect; where it can't be made that raises, and there is no effect."""
         if self._restore_point is None or self._memory.restore_point:
             return
-        made = self._restore_point(self._run)
-        self._append(Kind.RESTORE_POINT, self._machine.current, asdict(made))
+        made = self._restore_point(self._diary.run)
+        self._diary.restore_point(self._machine.current, made)
         self._emit(events.RestorePointMade(made.kind, made.place, made.lsn, made.time, made.back))
 
-    def _observed(
+    def _ended(
         self,
         effect: effects.Effect,
         performed: Performed,
@@ -400,21 +374,10 @@ class Engine:
         migration: str = "",
         deployed: Sequence[str] | None = None,
     ) -> None:
-        self._append(
-            Kind.OBSERVED,
-            self._machine.current,
-            {
-                **({} if deployed is None else {"deployed": list(dict.fromkeys(deployed))}),
-                "effect": effect.id,
-                "migration": migration,
-                "rows": [row.id for row in self._seen().rows if row.migration == migration],
-                "shown": shown,
-                "unchanged": performed.unchanged,
-                "exit_code": performed.exit_code,
-                "seconds": round(performed.seconds, 3),
-                "output": performed.output[-OUTPUT_KEPT:],
-                "ledger": recorded.changes(self._before, self._seen().rows, self._redact),
-            },
+        """The arguments are those of `Diary.observed`."""
+        state, after = self._machine.current, self._seen().rows
+        self._diary.observed(
+            state, effect, performed, self._before, after, shown=shown, migration=migration, deployed=deployed
         )
         self._emit(events.EffectEnded(effect.id, shown, performed.seconds, performed.unchanged))
 
@@ -422,7 +385,7 @@ class Engine:
         rows = self._observe().rows
         proof = self._world.prove(rows, frozenset(self._memory.planned))
         self._emit(events.SchemaCompared(proof.proven, proof.differing, proof.elsewhere))
-        self._noted["compared"] = recorded.proof(proof, self._redact)
+        self._diary.note_proof(proof)
         if refusal := self._demanded():
             return refusal
         finished = {row.migration: row.checksum for row in rows if row.finished and row.applied_steps_count > 0}
@@ -442,27 +405,18 @@ class Engine:
         )
 
     def _record(self, state: State, answer: Answer, *, tell: bool = True) -> Refusal | None:
-        payload: dict[str, Any] = {
-            "from": state,
-            "to": answer.to,
-            "because": self._redact(answer.because),
-            **self._noted,
-        }
-        self._noted = {}
+        self._diary.moved(state, answer)
         if isinstance(answer, Go):
-            self._append(Kind.MOVED, state, payload)
             if tell:
                 self._emit(events.StateEntered(answer.to, answer.because))
             return None
-        next_commands = {"commands": [asdict(each) for each in answer.commands]}
-        self._append(Kind.MOVED, state, {**payload, "code": answer.code, "remedy": answer.remedy, **next_commands})
         if tell:
             self._emit(events.Refused(state, answer))
         return answer
 
+    @property
+    def _memory(self) -> Memory:
+        return self._diary.memory
+
     def _append(self, kind: str, state: State, payload: dict[str, Any]) -> None:
-        self._memory = self._memory.after(self._journal.append(self._run, kind, state, payload))
-
-
-def _ran_to_its_end(classified: Classified) -> bool:
-    return any(row.applied_steps_count >= 1 for row in classified.subject.attempts)
+        self._diary.append(kind, state, payload)

@@ -48,6 +48,11 @@ class Classified:
     base: tuple[tuple[str, str], ...]
     scripts: tuple[Script, ...] = ()
 
+    @property
+    def ran_to_its_end(self) -> bool:
+        """Prisma counted a step of an attempt: its script ran, and what is unfinished is the row alone."""
+        return any(row.applied_steps_count >= 1 for row in self.subject.attempts)
+
 
 @dataclass(frozen=True, slots=True)
 class Material:

@@ -67,8 +67,7 @@ def plan(world: World, emit: events.Sink) -> Plan:
         classified = world.classify(name)
         emit(events.EvidenceFound(classified.evidence))
         known[name] = classified.evidence
-        ran = any(row.applied_steps_count >= 1 for row in classified.subject.attempts)
-        question = ClassifyFacts(classified.evidence, ran, consented=True)
+        question = ClassifyFacts(classified.evidence, classified.ran_to_its_end, consented=True)
         decided = classification.decide(question)
         effect = classification.resolution(question)
         if not isinstance(decided, Go) or effect is None:
