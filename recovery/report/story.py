@@ -241,7 +241,7 @@ def _failed(story: Story, payload: dict[str, Any], when: datetime) -> None:
     story.failures.append(payload)
     kind = payload["kind"].replace("_", " ")
     code = f" ({payload['sqlstate']})" if payload["sqlstate"] else ""
-    story.timeline.append(Entry(when, f"{payload['migration']} is failed", f"{kind}{code}", tone="bad"))
+    story.timeline.append(Entry(when, f"{payload['migration']} failed", f"{kind}{code}", tone="bad"))
 
 
 def _approved(story: Story, payload: dict[str, Any], when: datetime) -> None:
