@@ -4,6 +4,7 @@ Before an effect its intent is in the journal, and after it what was seen. What 
 is the fold of its events and the world, observed anew from PREFLIGHT on.
 """
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -91,6 +92,10 @@ class Engine:
                 answer = self._step(state)
             except RecoveryError as error:
                 answer = self._machine.refuse(error.refusal())
+            else:
+                if isinstance(answer, Refusal):
+                    with contextlib.suppress(RecoveryError):  # it stops for something else anyway
+                        self._settle(state)  # whoever mends that is to know all that stands against going on
             refusal = self._record(state, answer)
         exit_code = refusal.exit if refusal is not None else Exit.READY
         return Ended(self._diary.run, self._machine.current, exit_code, refusal)
@@ -164,6 +169,8 @@ class Engine:
         match state:
             case State.PREFLIGHT:
                 self._checks = self._world.checks()
+                if preflight.against(self._checks):
+                    self._checks = self._world.settled(self._checks)
                 self._diary.checked(state, self._checks)
                 self._emit(events.ChecksMade(self._checks))
                 return self._advance(PreflightFacts(self._checks))
@@ -185,16 +192,19 @@ class Engine:
 
     def _demanded(self) -> Refusal | None:
         """What PREFLIGHT left awaited is demanded before an effect, and before the gate is opened (RULES F2)."""
+        refusal = preflight.against(self._settle(self._machine.current))
+        return None if refusal is None else self._machine.refuse(refusal)
+
+    def _settle(self, state: State) -> tuple[Check, ...]:
+        """Waits for what is awaited, and tells how it came out."""
         settled = self._world.settled(self._checks)
-        late = [check for check in settled if check not in self._checks]
-        if not late:
-            return None
-        self._checks = settled
-        self._diary.checked(self._machine.current, settled)
+        late = tuple(check for check in settled if check not in self._checks)
+        if late:
+            self._checks = settled
+            self._diary.checked(state, settled)
         for check in late:
             self._emit(events.CheckMade(check))
-        refusal = preflight.against(late)
-        return None if refusal is None else self._machine.refuse(refusal)
+        return late
 
     def _observe(self) -> Inspection:
         self._inspection = self._world.inspect()

@@ -35,11 +35,23 @@ class Plan:
 def plan(world: World, emit: events.Sink) -> Plan:
     """Observes, decides, and changes nothing: neither production nor the journal."""
     checks = world.checks()
-    emit(events.ChecksMade(checks))
     answer = preflight.decide(PreflightFacts(checks))
     if isinstance(answer, Refusal):
+        emit(events.ChecksMade(world.settled(checks)))
         return Plan((), answer)
+    emit(events.ChecksMade(checks))
     emit(events.StateEntered(State.INSPECT, answer.because))
+    planned = _planned(world, emit)
+    late = tuple(check for check in world.settled(checks) if check not in checks)
+    for check in late:
+        emit(events.CheckMade(check))
+    refusal = preflight.against(late)
+    if refusal is not None and planned.refusal is None:
+        return replace(planned, effects=(), refusal=refusal, state=_first(planned.effects))
+    return planned
+
+
+def _planned(world: World, emit: events.Sink) -> Plan:
     inspected = world.inspect()
     facts = InspectFacts(inspected.history)
     emit(events.Inspected(inspected.history))
@@ -74,11 +86,6 @@ def plan(world: World, emit: events.Sink) -> Plan:
             return Plan(tuple(effects), decided if isinstance(decided, Refusal) else None, State.CLASSIFY, known)
         effects.append(effect)
     effects += deploy_after(effects, inspected.history.pending)
-    for check in world.settled(checks):
-        if check not in checks:
-            emit(events.CheckMade(check))
-            if refusal := preflight.against((check,)):
-                return Plan((), refusal, _first(effects), known)
     return Plan(tuple(effects), None, evidence=known)
 
 

@@ -13,7 +13,7 @@ from states.answers import Exit
 from states.facts import Check, Outcome
 from states.table import State
 from tests.sweep.rehearsal import Rehearsal
-from tests.sweep.scenarios import absent, nothing_wrong
+from tests.sweep.scenarios import absent, drifted, nothing_wrong
 
 
 class Settling:
@@ -91,3 +91,18 @@ def test_what_holds_is_demanded_once(scenario: Callable[[], Rehearsal], state: S
     intended = [event.seq for event in events if event.kind == Kind.INTENDED]
     settled = [event.seq for event in events if event.kind == Kind.CHECKED][1]
     assert all(settled < seq for seq in intended)
+
+
+@pytest.mark.parametrize("outcome", [Outcome.HELD, Outcome.REFUSED])
+def test_a_run_that_stops_for_something_else_tells_how_it_came_out(outcome: Outcome) -> None:
+    """Whoever mends the one is not to meet the other only afterwards; what it stops for stays the first."""
+    rehearsal = rehearse(drifted, outcome)
+    ended = rehearsal.once()
+    assert ended is not None
+    assert ended.refusal is not None
+    assert ended.refusal.code == "classify.drifted"
+    events = rehearsal.journal().events(ended.run)
+    checked = [
+        (event.state, event.payload["prisma.target"]["outcome"]) for event in events if event.kind == Kind.CHECKED
+    ]
+    assert checked == [(State.PREFLIGHT, Outcome.AWAITED), (State.CLASSIFY, outcome)]
