@@ -40,7 +40,7 @@ _NO_WORD = Word()
 Form = Literal["html", "markdown"]
 
 
-def _nobody() -> str | None:
+def _nobody(_where: str) -> str | None:
     return None
 
 
@@ -71,7 +71,8 @@ class Recovery:
             options: what this call says over the settings.
             environment: where the target's URL, the journal's and tokens are looked for, and what Prisma and the
                 pipeline's steps inherit; None: a copy of the process's environment as it is now.
-            ask_database: asked for the name of the production database where neither options nor settings name it.
+            ask_database: asked for the name of the production database where neither options nor settings name it;
+                told where the URL leads.
             ahead: what was begun ahead, for the first call that needs it; it is ended by that.
 
         Raises:

@@ -27,6 +27,7 @@ class Ledger:
         earlier: the newest write of a migration that ended before the attempt began; None if there is none.
         restored: several rows were written at once, so they date nothing.
         whole: the attempt's script ran as one transaction.
+        repeated: there were attempts before it.
     """
 
     attempt: Row
@@ -35,6 +36,7 @@ class Ledger:
     earlier: int | None
     restored: bool
     whole: bool
+    repeated: bool
 
     @property
     def as_inserted(self) -> bool:
@@ -63,6 +65,7 @@ def ledger(attempt: Row, rows: Sequence[Row], marks: Marks, *, whole: bool) -> L
         max((e.transaction for e in known if e.certain and e.transaction < written.transaction), default=None),
         sum(each.transaction == written.transaction for each in marks.rows.values()) > 1,
         whole,
+        any(row.migration == attempt.migration and row.started_at < attempt.started_at for row in rows),
     )
 
 
@@ -138,6 +141,8 @@ def attributed(written: Written, index: int | None, beside: Ledger, came: Reach)
         return "unknown", "none", "the transaction that wrote the failed row wrote it, which Prisma does not do"
     if number < row:
         if beside.as_inserted or (beside.earlier is not None and number < beside.earlier):
+            if beside.repeated:
+                return "either", "weak", "it was written before this attempt began, by an earlier one or by somebody"
             return "somebody", "strong", "it was written before the failed attempt began"
         if index in came.ran and not beside.whole:
             return "attempt", "strong", f"the attempt ran it, then came to statement {came.refused} and was refused"

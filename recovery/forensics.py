@@ -165,6 +165,9 @@ _WHEN = {
 }
 _WHOLE = "Prisma's own work"
 _PIECES = "the work of an engine that runs a script statement by statement"
+_OURS = "the failed attempt's own work"
+#: `prisma db push` commits each statement by itself.
+_BY_HAND_AT_ONCE = "work by hand"
 _BY_HAND = "work by hand or by `prisma db push`"
 
 
@@ -184,6 +187,7 @@ def _sentences(listed: Sequence[Trace], numbers: Sequence[int], beside: Ledger, 
     owners = sorted({trace.owner for trace in listed})
     if owners == [row.owner]:
         sentences.append(f"Owner: {row.owner}, as of the ledger.")
+        looks = _agreed(listed, one=len(set(numbers)) == 1) or looks
     else:
         sentences.append(f"Owner: {', '.join(owners)}; of the ledger: {row.owner}. Prisma would own what it made.")
         looks = ""
@@ -194,6 +198,15 @@ def _sentences(listed: Sequence[Trace], numbers: Sequence[int], beside: Ledger, 
         span = times[0] if times[0] == times[-1] else f"{times[0]} to {times[-1]}"
         sentences.append(f"Committed {span}, the failed row {last} (the server's clock).")
     return tuple(sentences)
+
+
+def _agreed(listed: Sequence[Trace], *, one: bool) -> str:
+    """What it looks like where every trace says the same for certain; it then says more than the order of writing."""
+    if {trace.certainty for trace in listed} != {"strong"} or len({trace.by for trace in listed}) > 1:
+        return ""
+    whose = _OURS if listed[0].by == "attempt" else _BY_HAND_AT_ONCE if one and len(listed) > 1 else _BY_HAND
+    whys = list(dict.fromkeys(trace.why for trace in listed))
+    return f"{whose}: {whys[0]}" if len(whys) == 1 else whose
 
 
 def _how(numbers: Sequence[int]) -> str:

@@ -54,9 +54,11 @@ def _named(target: Target, expected: Expectation) -> Check:
         if expected.typed == identity.database:
             return held(NAME, f"{seen}; as typed", source)
         return refused(NAME, f"{seen}; another name was typed", source, "Run again, and type the database's name.")
+    unsaid = "database" if expected.host is not None else "host"
+    half = expected.host is not None or expected.database is not None
     return unknown(
         NAME,
-        f"{seen}; nobody said which database this should be",
+        f"{seen}; nobody said which {unsaid if half else 'database'} this should be",
         source,
         "Set host and database under [production] in prisma-recovery.toml, or give --expect-host and "
         "--expect-database, or run in a terminal.",

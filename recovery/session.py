@@ -32,8 +32,8 @@ from recovery.restore_point import dump, neon_branch
 from recovery.target import Target
 from states.facts import Check
 
-#: Asks a person for the name of the production database; None where nobody can be asked.
-AskName = Callable[[], str | None]
+#: Asks a person for the name of the production database, told where the URL leads; None where nobody can be asked.
+AskName = Callable[[str], str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +222,7 @@ class Session:
         """What the target and the checkout have to be; `ask` is tried where nobody said which database."""
         host = self.options.expect_host or self.config.production.host
         database = self.options.expect_database or self.config.production.database
-        typed = None if host is not None and database is not None else ask()
+        typed = None if host is not None and database is not None else self._typed(ask)
         return Expectation(
             host=host,
             database=database,
@@ -231,6 +231,11 @@ class Session:
             waived=dict(_waiver(each) for each in self.options.waive),
             standing=self._standing(),
         )
+
+    def _typed(self, ask: AskName) -> str | None:
+        """The database's name is left out of the question: whoever answers is to know it."""
+        target = self.target()
+        return ask(f"{target.url.host}:{target.url.port}, URL from {target.source}")
 
     def _standing(self) -> dict[str, str]:
         """What the settings take on where it can't be made."""

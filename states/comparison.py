@@ -58,6 +58,7 @@ _KIND = re.compile(
 FILLED = "its rows have the default, which PostgreSQL keeps from when the column was added"
 
 #: A name with its schema, without a function's arguments; a parenthesis inside quotes belongs to the name.
+_DECLARED = ("type", "nullability", "default")
 _NAME = re.compile(r'(?:"(?:[^"]|"")*"|[^"(])+')
 
 
@@ -93,7 +94,23 @@ def differences(replay: Replay, step: int, production: Snapshot) -> tuple[Differ
     }
     for key in (*_closed(replay, expected, production), *_only_in_production(replay, production)):
         found.setdefault(key, Difference(*key, expected.get(key), production[key]))
-    return tuple(found[key] for key in sorted(_without_consequences(found)))
+    return tuple(_declared(found[key], expected, production) for key in sorted(_without_consequences(found)))
+
+
+def _declared(found: Difference, expected: Snapshot, production: Snapshot) -> Difference:
+    """A column that is there on one side only is shown as one would declare it: whoever mends it needs that."""
+    column = _COLUMN.match(found.property)
+    if column is None or column[2] is not None:
+        return found
+
+    def side(snapshot: Snapshot, value: str | None) -> str | None:
+        if value is None:
+            return None
+        kind, null, default = (snapshot.get((found.object, f"{column[1]} {p}")) for p in _DECLARED)
+        words = (kind, null if null == "not null" else None, default and f"default {default}")
+        return " ".join(word for word in words if word) or value
+
+    return replace(found, expected=side(expected, found.expected), actual=side(production, found.actual))
 
 
 def _closed(replay: Replay, expected: Snapshot, production: Snapshot) -> Iterator[Key]:

@@ -86,12 +86,12 @@ def _recovery(options: "Options", output: "Output", ahead: "Ahead | None" = None
     from recovery.api import Recovery
 
     ask = output.asking(_asker())
-    # A URL may hold a password, and is not shown.
-    shared = options.journal if options.journal is not None and "://" not in options.journal else None
-    output.given(config=options.config, schema=options.schema, journal=shared)
+    output.given(options)
 
-    def ask_database() -> str | None:
-        return ask("Type the name of the production database to go on: ").strip() if ask is not None else None
+    def ask_database(where: str) -> str | None:
+        if ask is None:
+            return None
+        return ask(f"{where}\nType the name of the production database there to go on: ").strip()
 
     return Recovery(Path.cwd(), options, ask_database=ask_database, ahead=ahead)
 

@@ -23,7 +23,7 @@ def show_status(recovery: Recovery, output: Output, run: str | None) -> None:
         raise UsageError("run.unknown", f"The journal has no recovery {run}.", "See prisma-recovery status.")
     output.document(document)
     if output.in_words:
-        status.show(output.console, document, datetime.now(UTC), output.terminal.suffix)
+        status.show(output.console, document, datetime.now(UTC), output.complete)
 
 
 def record_approval(

@@ -47,9 +47,13 @@ def show_plan(recovery: Recovery, output: Output) -> Exit:
             output.terminal.would_run("would run", event)
         else:
             output.emit(event)
+        if output.in_words and output.github is not None:
+            output.github(event)
     if planned.refusal is not None:
         output.emit(events.Refused(planned.state, planned.refusal))
         return planned.refusal.exit
     if not planned.effects and output.in_words:
         output.console.print("  nothing to do but to verify the schema")
+    if output.github is not None:
+        output.github.end()
     return Exit.READY

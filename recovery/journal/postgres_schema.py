@@ -215,7 +215,8 @@ class Link:
             )
         return UnreachableError(
             "journal.unreachable",
-            f"The journal {self} does not answer: {text}. Nothing more was done, since it could not be recorded.",
+            f"The journal {self} does not answer: {text}. "
+            + ("Nothing more was done, since it could not be recorded." if self._writing else "Nothing was read."),
             "See that its database is up, and run again: an effect whose outcome is missing there is looked for in "
             "production first.",
         )

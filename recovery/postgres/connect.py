@@ -142,7 +142,17 @@ def _backend(connection: psycopg.Connection[Any]) -> int:
 
 #: Before a session exists libpq passes on no SQLSTATE, only words. Where the server speaks another language
 #: these are missed, and the refusal is merely tried again and reported as unreachable.
-_NO = ("password authentication failed", "does not exist", "no pg_hba.conf entry", "Name or service not known")
+_NO = (
+    "authentication failed",
+    "no password supplied",
+    "does not exist",
+    "no pg_hba.conf entry",
+    "is not permitted to log in",
+    "permission denied for database",
+    "server does not support SSL",
+    "certificate verify failed",
+    "Name or service not known",
+)
 
 
 def _refused_for_good(error: psycopg.OperationalError) -> bool:

@@ -56,8 +56,9 @@ def read(folder: Path) -> tuple[Migration, ...]:
     if not folder.is_dir():
         raise UsageError(
             "migrations.missing",
-            f"There is no migrations folder {folder}. Nothing was done.",
-            "Run this in the project, or name its schema with --schema (for inspect, --migrations is enough).",
+            f"There is no migrations folder {folder}. Nothing was changed.",
+            "Run this in the project, or name its schema with --schema (for inspect, --migrations is enough). Where "
+            "--migrations was given, correct it.",
         )
     try:
         _check_provider(folder / _LOCK)

@@ -1,5 +1,6 @@
 """What the commands print for machines. It may grow fields; those that are here are never lost or changed."""
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -276,21 +277,21 @@ def document(
     )
 
 
-def builtins(value: object, suffix: str = "") -> Any:  # noqa: ANN401 - JSON
-    """Any of our records as what JSON knows; `suffix`: options that belong to every command that is to be copied."""
-    return _completed(msgspec.to_builtins(value), suffix)
+def builtins(value: object, complete: Callable[[str], str] = str) -> Any:  # noqa: ANN401 - JSON
+    """Any of our records as what JSON knows; `complete` adds the options that a command to be copied needs."""
+    return _completed(msgspec.to_builtins(value), complete)
 
 
-def _completed(value: Any, suffix: str) -> Any:  # noqa: ANN401 - as above
+def _completed(value: Any, complete: Callable[[str], str]) -> Any:  # noqa: ANN401 - as above
     if isinstance(value, list | tuple):
-        return [_completed(each, suffix) for each in value]
+        return [_completed(each, complete) for each in value]
     if not isinstance(value, dict):
         return value
     if value.keys() == {"line", "when"}:
-        return {**value, "line": value["line"] + suffix}
-    return {key: _completed(each, suffix) for key, each in value.items()}
+        return {**value, "line": complete(value["line"])}
+    return {key: _completed(each, complete) for key, each in value.items()}
 
 
-def encode(value: object, suffix: str = "") -> str:
+def encode(value: object, complete: Callable[[str], str] = str) -> str:
     """The same as indented JSON."""
-    return msgspec.json.format(msgspec.json.encode(builtins(value, suffix)), indent=2).decode()
+    return msgspec.json.format(msgspec.json.encode(builtins(value, complete)), indent=2).decode()

@@ -7,7 +7,7 @@ Markdown or as HTML.
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, TextIO
 
@@ -62,18 +62,24 @@ def code(text: str) -> str:
     return f"<code>{plain(text, _MOST_CODE)}</code>"
 
 
-def summary(happened: Sequence[events.Event]) -> str:
-    """The events of a run, or what of them there was, as a section of Markdown: the outcome first."""
+def summary(happened: Sequence[events.Event], complete: Callable[[str], str] = str) -> str:
+    """The events of a run, or what of them there was, as a section of Markdown: the outcome first.
+
+    Args:
+        happened: in their order.
+        complete: adds the options that a command to be copied needs.
+    """
     parts = [
         _headline(happened),
         *_history(happened),
         *_evidence(happened),
         *_checks(happened),
+        *_planned(happened),
         *_done(happened),
         *_differing(happened),
     ]
     refusals = [event.refusal for event in happened if isinstance(event, events.Refused)]
-    parts += [_to_do(refusal) for refusal in refusals[-1:]]
+    parts += [_to_do(refusal, complete) for refusal in refusals[-1:]]
     return "\n\n".join(part for part in parts if part) + "\n\n"
 
 
@@ -104,15 +110,18 @@ def _history(happened: Iterable[events.Event]) -> Iterator[str]:
     yield "".join(f"Run {event.run} on {code(event.target)}" for event in started[-1:])
     for history in histories[-1:]:
         names = f": {', '.join(map(code, history.pending[:_MOST_ROWS]))}" if history.pending else ""
-        yield f"applied {len(history.applied)}, failed {len(history.failed)}, pending {len(history.pending)}{names}"
+        counts = f"applied {len(history.applied)}, failed {len(history.failed)}, pending {len(history.pending)}{names}"
+        yield f"It found: {counts}" if started else counts
 
 
 def _evidence(happened: Iterable[events.Event]) -> Iterator[str]:
     found = {
         e.evidence.migration: e.evidence for e in happened if isinstance(e, events.EvidenceFound | events.PresentFound)
     }
+    done = {event.effect for event in happened if isinstance(event, events.EffectEnded) and event.shown}
     for evidence in found.values():
-        yield f"**{code(evidence.migration)} {sentence(evidence)}.** {_DOES[evidence.decision]}"
+        marked = f"{evidence.decision}:{evidence.migration}" in done
+        yield f"**{code(evidence.migration)} {sentence(evidence)}.** {'' if marked else _DOES[evidence.decision]}"
         yield _list(plain(reason) for reason in evidence.reasons)
         rows = [(str(s.index), s.state.replace("_", " "), code(s.sql), plain(s.proof)) for s in evidence.statements]
         yield _table(("", "statement is", "", "proof"), rows)
@@ -136,6 +145,18 @@ def _checks(happened: Iterable[events.Event]) -> Iterator[str]:
                 made[check.name] = check
     rows = [(c.outcome.value, code(c.name), plain(c.seen)) for c in made.values() if c.outcome is not Outcome.HELD]
     yield _table(("check", "", "seen"), rows)
+
+
+def _planned(happened: Sequence[events.Event]) -> Iterator[str]:
+    """What a run would do, or did not come to."""
+    begun = {event.effect for event in happened if isinstance(event, events.EffectStarted)}
+    left = [e for e in happened if isinstance(e, events.EffectProposed) and e.effect not in begun]
+    lines = [f"{_command(event.command)}: {plain(event.consequence)}" for event in left]
+    yield f"**What would be run**\n\n{_list(lines)}" if lines else ""
+
+
+def _command(line: str) -> str:
+    return f"<code>{plain(line)}</code>"
 
 
 def _done(happened: Iterable[events.Event]) -> Iterator[str]:
@@ -177,8 +198,13 @@ def _differences(each: MigrationDifference) -> str:
     return _table(("what differs", "", "expected", "in production"), rows)
 
 
-def _to_do(refusal: Refusal) -> str:
-    return f"{plain(refusal.fact)}\n\n**What to do:** {plain(refusal.remedy)} ({code(refusal.code)})"
+def _to_do(refusal: Refusal, complete: Callable[[str], str] = str) -> str:
+    said = f"{plain(refusal.fact)}\n\n**What to do:** {plain(refusal.remedy)} ({code(refusal.code)})"
+    commands = [
+        f"{plain(each.when)}: {_command(complete(each.line))}" if each.when else _command(complete(each.line))
+        for each in refusal.commands
+    ]
+    return f"{said}\n\n{_list(commands)}" if commands else said
 
 
 def _list(lines: Iterable[str]) -> str:
@@ -198,10 +224,11 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 class GitHub:
     """A sink that writes annotations as things happen, and the summary once they have."""
 
-    def __init__(self, path: Path, annotations: TextIO) -> None:
-        """Takes the summary's file, which is appended to, and where annotations are printed."""
+    def __init__(self, path: Path, annotations: TextIO, complete: Callable[[str], str] = str) -> None:
+        """Takes the summary's file, which is appended to, where annotations are printed, and as `summary`."""
         self._path = path
         self._annotations = annotations
+        self._complete = complete
         self._happened: list[events.Event] = []
 
     def __call__(self, event: events.Event) -> None:
@@ -231,7 +258,7 @@ class GitHub:
     def end(self) -> None:
         """Writes the summary of what happened since the last one."""
         happened, self._happened = self._happened, []
-        self.write(summary(happened))
+        self.write(summary(happened, self._complete))
 
     def inspected(
         self, history: History, checks: tuple[Check, ...], failed: Iterable[Evidence], compared: Compared
@@ -257,15 +284,18 @@ class GitHub:
             self.annotate("warning", "prisma-recovery", f"The job's summary could not be written: {error.strerror}.")
 
 
-def of(environ: Mapping[str, str], *, annotations: TextIO | None = None) -> GitHub | None:
+def of(
+    environ: Mapping[str, str], *, annotations: TextIO | None = None, complete: Callable[[str], str] = str
+) -> GitHub | None:
     """The sink for a runner of GitHub's; None elsewhere.
 
     Args:
         environ: environment variables.
         annotations: standard output by default; GitHub reads standard error as well.
+        complete: as `summary` takes it.
     """
     path = environ.get(VARIABLE)
-    return GitHub(Path(path), annotations or sys.stdout) if path else None
+    return GitHub(Path(path), annotations or sys.stdout, complete) if path else None
 
 
 def tell(error: Refusal, annotations: TextIO) -> None:

@@ -9,6 +9,7 @@ from recovery.report.document import Decided, Done, Standing, StepStanding
 from states.answers import RUN_AGAIN, Command
 from states.table import State
 
+_APPROVED = "Run again: it acts on the approval, if the evidence is still the same."
 _PIPELINE = Command("prisma-recovery pipeline", "to run what is left of the pipeline")
 
 
@@ -19,12 +20,13 @@ def standing(target: str, run: str, events: Sequence[Event]) -> Standing:
     last = moves[-1] if moves else None
     payload = last.payload if last is not None else {}
     blocked = memory.state is State.BLOCKED
+    approved = blocked and any(event.kind == Kind.APPROVED and event.seq > moves[-1].seq for event in events)
     return Standing(
         run=run,
         target=target,
         state=memory.state,
         because=memory.because,
-        next=_next(memory),
+        next=_APPROVED if approved else _next(memory),
         started=events[0].time if events else "",
         since=(last or events[0]).time if events else "",
         stopped_in=State(payload["from"]) if blocked else None,
@@ -35,7 +37,7 @@ def standing(target: str, run: str, events: Sequence[Event]) -> Standing:
         steps=tuple(StepStanding(name.rpartition(":")[0], code) for name, code in memory.steps.items()),
         restore_point=memory.restore_point,
         back=memory.back,
-        commands=_commands(memory, payload),
+        commands=(RUN_AGAIN,) if approved else _commands(memory, payload),
     )
 
 

@@ -1,5 +1,6 @@
 """Where runs stand, at a glance: the unfinished and the newest in full, the others in a line each."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from rich.console import Console
@@ -23,17 +24,21 @@ _VERDICTS = {
 }
 
 
-def show(console: Console, document: StatusDocument, now: datetime, suffix: str = "") -> None:
+def show(console: Console, document: StatusDocument, now: datetime, complete: Callable[[str], str] = str) -> None:
     """Prints it, the newest last.
 
     Args:
         console: where.
         document: what the journal has.
         now: to say how long ago something was.
-        suffix: options that belong to every command that is shown.
+        complete: adds the options that a command to be copied needs.
     """
     if not document.runs:
-        console.print("No recovery has been started here. `prisma-recovery run` starts one.", soft_wrap=True)
+        console.print(
+            "The journal here holds no recovery. `prisma-recovery run` starts one. A project keeps its journal in its "
+            "root; --journal names another.",
+            soft_wrap=True,
+        )
     newest = {each.target: each.run for each in document.runs}
     whole = {each.run for each in document.runs if each.state not in FINAL} | set(newest.values())
     earlier = [each for each in document.runs if each.run not in whole]
@@ -42,7 +47,7 @@ def show(console: Console, document: StatusDocument, now: datetime, suffix: str 
     for number, each in enumerate(each for each in document.runs if each.run in whole):
         if number or earlier:
             console.print()
-        _in_full(console, each, now, suffix)
+        _in_full(console, each, now, complete)
 
 
 def _in_lines(console: Console, runs: list[Standing], now: datetime) -> None:
@@ -52,7 +57,7 @@ def _in_lines(console: Console, runs: list[Standing], now: datetime) -> None:
     console.print(table)
 
 
-def _in_full(console: Console, each: Standing, now: datetime, suffix: str) -> None:
+def _in_full(console: Console, each: Standing, now: datetime, complete: Callable[[str], str]) -> None:
     _, database, schema = each.target.split("/")
     where = f" in {each.stopped_in}" if each.stopped_in is not None else ""
     style = _STYLES.get(each.state, f"bold {WARNING}")
@@ -82,7 +87,7 @@ def _in_full(console: Console, each: Standing, now: datetime, suffix: str) -> No
     for command in each.commands:
         if command.when:
             console.print(Text(f"  # {command.when}", "dim"))
-        console.print(Text(f"  {command.line}{suffix}", "bold"), soft_wrap=True)
+        console.print(Text(f"  {complete(command.line)}", "bold"), soft_wrap=True)
 
 
 def _decided(each: Standing) -> list[str]:
@@ -108,8 +113,9 @@ def _effect(done: Done) -> str:
         return f"[green]✓[/] {told}"
     if done.shown is None:
         return f"[{WARNING}]? in doubt:[/] {told}"
-    seen = done.unchanged.rstrip(".") or ("as seen by the process that went on" if done.seconds is None else "")
-    why = f" ({escape(seen)})" if seen else ""
+    if done.seconds is None and not done.unchanged:
+        return f"· not {told} (its process died first, as the next one saw)"
+    why = f" ({escape(done.unchanged.rstrip('.'))})" if done.unchanged else ""
     return f"[red]✗ not[/] {told}{why}"
 
 

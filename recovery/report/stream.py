@@ -15,13 +15,13 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def stream(file: TextIO, clock: Callable[[], str] = now, suffix: Callable[[], str] = lambda: "") -> events.Sink:
+def stream(file: TextIO, clock: Callable[[], str] = now, complete: Callable[[str], str] = str) -> events.Sink:
     """A sink that writes each event to `file` at once: its name, its time, its run, and its facts.
 
     Args:
         file: where to write.
         clock: the time of an event.
-        suffix: options that belong to every command that is to be copied.
+        complete: adds the options that a command to be copied needs.
     """
     run = ""
     writing = Lock()  # progress is told by other threads
@@ -30,7 +30,7 @@ def stream(file: TextIO, clock: Callable[[], str] = now, suffix: Callable[[], st
         nonlocal run
         if isinstance(event, events.RunStarted):
             run = event.run
-        facts = builtins(event, suffix())
+        facts = builtins(event, complete)
         line = {"event": facts.pop("event"), "time": clock(), "run": run, **facts}
         with writing:
             file.write(json.dumps(line, ensure_ascii=False) + "\n")

@@ -92,8 +92,8 @@ class Terminal:
         self._headed: State | None = None
         self._shown: tuple[str, ...] = ()
         self._activity = Activity(console, clock, live=live)
-        #: Options that belong to every command that is shown to be copied.
-        self.suffix = ""
+        #: Adds the options that a command which is shown to be copied needs.
+        self.complete: Callable[[str], str] = str
 
     def __call__(self, event: events.Event) -> None:  # noqa: C901, PLR0912, PLR0915 - a case an event
         """Shows one event."""
@@ -361,7 +361,7 @@ class Terminal:
         for command in refusal.commands:
             if command.when:
                 self._print(f"  [dim]# {escape(command.when)}[/]")
-            self._console.print(Text(f"  {command.line}{self.suffix}", style="bold"), soft_wrap=True)
+            self._console.print(Text(f"  {self.complete(command.line)}", style="bold"), soft_wrap=True)
 
     def _ended(self, event: events.RunEnded) -> None:
         self._activity.end()

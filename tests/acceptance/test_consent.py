@@ -8,6 +8,7 @@ import pytest
 from staging import Case
 from staging.incident import FAILED
 
+from recovery.postgres.url import parse
 from states.table import State
 from tests.acceptance.scene import APPLIED, MARKED_APPLIED, STUCK, Scene, Terminal
 
@@ -105,6 +106,9 @@ def test_the_database_is_named_by_a_person_where_nothing_names_it(make: Make) ->
     assert "preflight.target.identity" in alone.out
     wrong = Terminal(scene, "run")
     wrong.until("Type the name of the production database")
+    place = parse(scene.incident.database_url)
+    assert f"{place.host}:{place.port}, URL from DATABASE_URL" in wrong.said
+    assert scene.database not in wrong.said, "whoever answers is to know it"
     wrong.type("staging")
     assert wrong.end() == 4
     assert "another name was typed" in wrong.said
@@ -157,6 +161,9 @@ def test_an_approval_of_this_evidence_is_acted_on_and_proven_all_the_same(make: 
     assert standing["state"] == "BLOCKED"
     assert evidence in standing["commands"][0]["line"]
     assert approve(scene, "--applied", evidence)[0] == 0
+    (standing,) = json.loads(scene.cli("status", "--json").out)["runs"]
+    assert [command["line"] for command in standing["commands"]] == ["prisma-recovery run"], "it is decided"
+    assert "Run again" in standing["next"]
     done = scene.cli("run", "--yes")
     assert done.code == 7, done
     assert "verify.differs" in done.out
@@ -209,7 +216,7 @@ def test_an_approval_that_could_never_count_is_refused(make: Make) -> None:
 def test_a_recovery_can_be_given_up(make: Make) -> None:
     """`abort` ends the unfinished run and changes nothing; `status` tells, and the next run is a new one."""
     scene = make("drifted")
-    assert "No recovery has been started here" in scene.cli("status").out
+    assert "The journal here holds no recovery." in scene.cli("status").out
     assert scene.cli("abort").code == 2
     assert scene.cli("run").code == 3
     before = scene.everything()

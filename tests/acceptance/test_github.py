@@ -38,9 +38,34 @@ def test_a_blocked_run_is_in_the_summary(scene: Scene) -> None:
     assert "has drifted" in text
     assert "What to do:" in text
     assert "| what differs |" in text
+    assert "prisma&#45;recovery approve 20260217000000&#95;" in text
+    assert "sha256&#58;" in text
     kinds = [line.split(" ")[0] for line in commands(done.out)]
     assert kinds == ["::warning", "::error"]
     assert not commands(done.err)
+
+
+def test_a_plan_is_in_the_summary(scene: Scene, make: Make) -> None:
+    """What would be run, and where it would stop; no run is begun."""
+    assert scene.cli("run", "--plan").code == 3
+    assert summary(scene).startswith("## prisma-recovery: blocked in CLASSIFY")
+    other = make("exists")
+    for number, arguments in enumerate(((), ("--json",))):
+        other.variables["GITHUB_STEP_SUMMARY"] = f"{scene.variables['GITHUB_STEP_SUMMARY']}.{number}"
+        assert other.cli("run", "--plan", *arguments).code == 0
+        assert "**What would be run**" in summary(other)
+        assert summary(other).count("prisma migrate deploy") == 1
+
+
+def test_what_was_marked_is_not_said_to_be_still_open(scene: Scene, make: Make) -> None:
+    """The ledger is told as it was found, and a decision that was carried out is no proposal any more."""
+    other = make("exists")
+    other.variables |= {"GITHUB_STEP_SUMMARY": scene.variables["GITHUB_STEP_SUMMARY"]}
+    assert other.cli("run", "--yes").code == 0
+    text = summary(other)
+    assert "It found: applied 5, failed 1, pending 2" in text
+    assert "can be marked" not in text
+    assert "What would be run" not in text
 
 
 def test_json_has_stdout_to_itself(scene: Scene) -> None:

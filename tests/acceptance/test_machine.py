@@ -1,6 +1,7 @@
 """For machines: one document and nothing else, as its published schema says; and each event when it happens."""
 
 import json
+import shlex
 from collections.abc import Callable
 from datetime import datetime
 from functools import cache
@@ -13,6 +14,7 @@ import pytest
 from staging import Case
 from staging.incident import FAILED, PENDING
 
+from recovery.postgres.url import parse
 from recovery.report.document import InspectDocument
 from states.verdict import Verdict
 from tests.acceptance.scene import Done, Held, Scene
@@ -105,6 +107,31 @@ def test_commands_to_be_copied_are_whole(make: Make) -> None:
     again = scene.cli(*lines[-1].split()[1:])
     assert again.code == 3, again
     assert "goes on" in again.out
+
+
+def test_commands_to_be_copied_keep_what_was_said_of_the_target(make: Make) -> None:
+    """In every place; a URL, which may hold a password, by its word in the help. What `run` alone takes is kept to it."""
+    scene = make("drifted")
+    url, scene.variables["DATABASE_URL"] = scene.incident.database_url, ""
+    host = parse(url).host
+    said = (
+        "--database-url",
+        url,
+        "--expect-host",
+        host,
+        "--expect-database",
+        scene.database,
+        "--waive",
+        "git.clean=a b",
+    )
+    blocked = refusal(scene.cli("run", "--yes", "--json", *said), "run")
+    approve, again = (command["line"] for command in blocked["commands"])
+    assert approve.endswith(" --database-url URL")
+    wanted = f"run --database-url URL --expect-host {host} --expect-database {scene.database} --waive 'git.clean=a b'"
+    assert again == f"prisma-recovery {wanted}"
+    assert scene.cli(*shlex.split(again.replace("URL", url))[1:]).code == 3
+    assert again in scene.cli("run", "--yes", *said).out
+    assert url not in json.dumps(blocked)
 
 
 def test_a_run_told_as_a_document(make: Make) -> None:

@@ -71,7 +71,10 @@ def test_a_drifted_production_is_told(make: Make) -> None:
         assert "PostgreSQL refused statement 1, so no attempt came to make this" in text
         assert "the transaction that wrote table public.password_reset_tokens wrote it" in text
         assert "Make nothing by hand on production" in text
-    assert "| `table public.password_reset_tokens` | `column used_at` | there | absent |" in markdown
+    assert (
+        "| `table public.password_reset_tokens` | `column used_at` | `timestamp(3) without time zone` | absent |"
+        in markdown
+    )
 
 
 def test_a_half_done_production_is_told(make: Make) -> None:

@@ -85,6 +85,8 @@ def test_a_wrong_password(scene: Scene) -> None:
     with start(password="right") as server:  # noqa: S106 - the test's own server's
         scene.variables["DATABASE_URL"] = server.url().replace("right", PASSWORD)
         refused(scene, 4, "database.refused", 'password authentication failed for user "postgres"')
+        scene.variables["DATABASE_URL"] = server.url().replace(":right", "")
+        refused(scene, 4, "database.refused", "no password supplied")
 
 
 def test_a_pooled_url(scene: Scene) -> None:
@@ -251,6 +253,15 @@ def test_an_unknown_option(scene: Scene) -> None:
     done = scene.cli("run", "--yess")
     assert done.code == 2
     assert re.search("--yess", done.said)
+
+
+@pytest.mark.parametrize("command", [("inspect",), ("run", "--plan"), ("pipeline",)])
+def test_a_log_format_that_there_is_not(scene: Scene, command: tuple[str, ...]) -> None:
+    """Said like any other wrong value, with `--json` too."""
+    done = refused(scene, 2, "usage.log_format", "json", "text", command=(*command, "--log-format", "xml"))
+    assert "xml" not in done.out
+    told = json.loads(scene.cli(*command, "--json", "--log-format", "xml").out)
+    assert told["refusal"]["code"] == "usage.log_format"
 
 
 def test_a_cache_that_cannot_be_written(scene: Scene) -> None:

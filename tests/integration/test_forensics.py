@@ -102,6 +102,16 @@ def test_before_the_row_is_by_hand(production: Production) -> None:
     evidence = production.judge()
     assert orders(evidence) == [(part, "before", 1) for part in PARTS]
     assert "before the failed attempt began" in said(evidence)
+    assert "It looks like work by hand: it was written before the failed attempt began." in said(evidence)
+
+
+def test_before_the_row_can_be_an_earlier_attempts(production: Production) -> None:
+    """Where there was one, nothing strong is said."""
+    production.failed(SCRIPT, logs=None, rolled_back=True)
+    production.run(SCRIPT)
+    production.failed(SCRIPT, logs=None)
+    evidence = production.judge()
+    assert works(evidence) == [("either", "weak")] * 3
     assert "work by hand or by `prisma db push`, or an earlier attempt's." in said(evidence)
 
 
@@ -136,7 +146,8 @@ def test_after_a_row_with_logs_is_not_that_attempts(production: Production) -> N
     """Prisma wrote its error before; so somebody else did it since."""
     production.failed(SCRIPT)
     one_by_one(production, STATEMENTS)
-    assert "work by hand or by `prisma db push`, since this attempt ended." in said(production.judge())
+    looks = "It looks like work by hand or by `prisma db push`: it was written after the failed attempt had ended."
+    assert looks in said(production.judge())
 
 
 def test_another_order_than_the_scripts_is_by_hand(production: Production) -> None:

@@ -1,0 +1,44 @@
+"""What a command that is shown to be copied needs of the options that this one was given."""
+
+import shlex
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from recovery.session import Options
+
+#: The commands that look at production, and so say what it must be; the others know the journal only.
+_WORKING = ("prisma-recovery run", "prisma-recovery pipeline")
+#: Stands for a URL, which may hold a password and is never shown; as in the commands' help.
+_URL = "URL"
+
+
+def completion(options: "Options") -> Callable[[str], str]:
+    """Adds to a command line what it needs to mean the same project, journal and target.
+
+    Args:
+        options: of this call.
+    """
+    journal = options.journal
+    everywhere = {
+        "--config": options.config,
+        "--schema": options.schema,
+        "--journal": _URL if journal is not None and "://" in journal else journal,
+        "--database-url": None if options.database_url is None else _URL,
+    }
+    working = {
+        "--migrations": options.migrations,
+        "--expect-host": options.expect_host,
+        "--expect-database": options.expect_database,
+        "--expect-commit": options.expect_commit,
+        "--restore-point": options.restore_point,
+    }
+    waived = [word for each in options.waive for word in ("--waive", each)]
+
+    def complete(line: str) -> str:
+        given = everywhere | working if line.startswith(_WORKING) else everywhere
+        words = [word for name, value in given.items() if value is not None for word in (name, str(value))]
+        words += waived if line.startswith(_WORKING) else []
+        return " ".join([line, *map(shlex.quote, words)])
+
+    return complete
