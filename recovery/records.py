@@ -44,7 +44,7 @@ def events_of(session: Session, run: str | None) -> tuple[Event, ...]:
     if named is None:
         raise UsageError(
             "run.unknown",
-            f"The journal {store} knows no run {run}; the newest is {newest}. Nothing was reported.",
+            f"The journal {store} knows no run {run}; the newest is {newest}. Nothing was shown.",
             "See prisma-recovery status for all of them.",
         )
     return named

@@ -260,7 +260,7 @@ def abort(
         record_abort(recovery, output, run, reason)
 
 
-@app.command(cls=Grouped, short_help="Run the pipeline's steps, each at most once.")
+@app.command(cls=Grouped, short_help="Run the pipeline's steps, each at most once a run.")
 def pipeline(
     *,
     repeat: Annotated[list[str] | None, typer.Option(help="Run this step again; repeatable.")] = None,
@@ -279,7 +279,7 @@ def pipeline(
     log_format: LogFormat = None,
     verbose: Verbose = False,
 ) -> None:
-    """Run the pipeline's steps behind the open gate, each at most once; goes on where it stopped."""
+    """Run the pipeline's steps behind the open gate, each at most once a run; goes on where it stopped."""
     from recovery.cli.output import Output
 
     output = Output("pipeline", as_json=json, as_events=events, log_format=log_format, verbose=verbose)

@@ -108,7 +108,7 @@ def _guard(asker: Callable[[], Callable[[str], str] | None]) -> typer.Typer:
 
                 output.document(GuardDocument(tuple(command), judged(command, strict=strict).warning))
 
-    @group.command("install")
+    @group.command("install", short_help="Put guard into package.json's scripts.")
     def install_(
         ctx: typer.Context,
         *,

@@ -217,8 +217,8 @@ def answering(url: DatabaseUrl) -> Iterator[None]:
 
 
 def said(url: DatabaseUrl, error: BaseException) -> str:
-    """The last line of what an error says, without the URL's password."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    """The last line of what an error says, without the URL's password; libpq adds a question that helps nobody here."""
+    lines = [text for line in str(error).splitlines() if (text := line.strip()) and not text.endswith("?")]
     return Redactor(url.url)(lines[-1] if lines else type(error).__name__).rstrip(".")
 
 

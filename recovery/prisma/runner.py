@@ -67,7 +67,10 @@ def runner(logs: str | None, migrations: Path, repository: Repository | None, *,
         )
         return Runner("native", version, older or None, f"The logs are the native engine's. {said}, {how}.")
     if _JAVASCRIPT.search(text):
-        source = "The logs are the JavaScript engine's, which runs a script piece by piece, each committed."
+        source = (
+            "The logs are as Prisma writes them through a driver adapter (its JavaScript engine): it runs a script "
+            "piece by piece, each committed."
+        )
         return Runner("javascript", version, whole=False, source=f"{source} {said}.")
     if partial:
         return Runner("unknown", version, None, f"{_PARTIAL} {said}{adapter}.")

@@ -349,7 +349,8 @@ class Terminal:
         self._left()
         word = _STOPS.get(refusal.exit, "BLOCKED")
         self._activity.end()
-        self._print(f"\n[bold red]{word}[/] in {state} [dim]({refusal.code})[/]")
+        where = "" if state is State.BLOCKED else f" in {state}"
+        self._print(f"\n[bold red]{word}[/]{where} [dim]({refusal.code})[/]")
         fact = refusal.fact.partition(_TRACE)[0]
         for told in self._shown:  # a person has just read it, with the table that belongs to it
             fact = fact.replace(f" {told}", "")

@@ -110,7 +110,7 @@ def test_commands_to_be_copied_are_whole(make: Make) -> None:
 
 
 def test_commands_to_be_copied_keep_what_was_said_of_the_target(make: Make) -> None:
-    """In every place; a URL, which may hold a password, by its word in the help. What `run` alone takes is kept to it."""
+    """But for a URL, which may hold a password: its word in the help stands for it. To `run` goes what `run` takes."""
     scene = make("drifted")
     url, scene.variables["DATABASE_URL"] = scene.incident.database_url, ""
     host = parse(url).host
