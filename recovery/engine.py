@@ -95,7 +95,8 @@ class Engine:
             else:
                 if isinstance(answer, Refusal):
                     with contextlib.suppress(RecoveryError):  # it stops for something else anyway
-                        self._settle(state)  # whoever mends that is to know all that stands against going on
+                        # Whoever mends that is to know all that stands against going on; nobody waits for it.
+                        self._settle(state, wait=False)
             refusal = self._record(state, answer)
         exit_code = refusal.exit if refusal is not None else Exit.READY
         return Ended(self._diary.run, self._machine.current, exit_code, refusal)
@@ -192,19 +193,19 @@ class Engine:
 
     def _demanded(self) -> Refusal | None:
         """What PREFLIGHT left awaited is demanded before an effect, and before the gate is opened (RULES F2)."""
-        refusal = preflight.against(self._settle(self._machine.current))
+        self._settle(self._machine.current)
+        refusal = preflight.demanded(self._checks)
         return None if refusal is None else self._machine.refuse(refusal)
 
-    def _settle(self, state: State) -> tuple[Check, ...]:
-        """Waits for what is awaited, and tells how it came out."""
-        settled = self._world.settled(self._checks)
+    def _settle(self, state: State, *, wait: bool = True) -> None:
+        """Tells how what was awaited came out."""
+        settled = self._world.settled(self._checks, wait=wait)
         late = tuple(check for check in settled if check not in self._checks)
         if late:
             self._checks = settled
             self._diary.checked(state, settled)
         for check in late:
             self._emit(events.CheckMade(check))
-        return late
 
     def _observe(self) -> Inspection:
         self._inspection = self._world.inspect()

@@ -49,7 +49,7 @@ class ChecksMade(Event, frozen=True):
 
 
 class CheckMade(Event, frozen=True):
-    """A check of preflight that was awaited is made. No change was made before."""
+    """A check of preflight that was awaited is made. This process has changed nothing before."""
 
     check: Check
 

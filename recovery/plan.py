@@ -42,10 +42,11 @@ def plan(world: World, emit: events.Sink) -> Plan:
     emit(events.ChecksMade(checks))
     emit(events.StateEntered(State.INSPECT, answer.because))
     planned = _planned(world, emit)
-    late = tuple(check for check in world.settled(checks) if check not in checks)
-    for check in late:
-        emit(events.CheckMade(check))
-    refusal = preflight.against(late)
+    settled = world.settled(checks)
+    for check in settled:
+        if check not in checks:
+            emit(events.CheckMade(check))
+    refusal = preflight.demanded(settled)
     if refusal is not None and planned.refusal is None:
         return replace(planned, effects=(), refusal=refusal, state=_first(planned.effects))
     return planned

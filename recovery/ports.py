@@ -51,8 +51,8 @@ class World(Protocol):
     def checks(self) -> tuple[Check, ...]:
         """Preflight, made anew. What takes long may be awaited still."""
 
-    def settled(self, checks: tuple[Check, ...]) -> tuple[Check, ...]:
-        """The same checks, with those that were awaited made: it is waited for them."""
+    def settled(self, checks: tuple[Check, ...], *, wait: bool = True) -> tuple[Check, ...]:
+        """The same checks, with those that were awaited made. Without `wait` only where that takes no time."""
 
     def inspect(self) -> Inspection:
         """Ledger and folder, read anew."""

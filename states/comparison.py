@@ -58,7 +58,6 @@ _KIND = re.compile(
 FILLED = "its rows have the default, which PostgreSQL keeps from when the column was added"
 
 #: A name with its schema, without a function's arguments; a parenthesis inside quotes belongs to the name.
-_DECLARED = ("type", "nullability", "default")
 _NAME = re.compile(r'(?:"(?:[^"]|"")*"|[^"(])+')
 
 
@@ -84,6 +83,21 @@ def is_remark(key: Key) -> bool:
     return bool(_REMARKS.match(prop)) or (obj.startswith("extension ") and prop != "exists")
 
 
+#: Of a column, in the order in which they are shown.
+_DECLARED = (
+    "type",
+    "nullability",
+    "collation",
+    "default",
+    "generated",
+    "identity",
+    "storage",
+    "statistics",
+    "compression",
+    "options",
+)
+
+
 def differences(replay: Replay, step: int, production: Snapshot) -> tuple[Difference, ...]:
     """What separates production from step `step` (0 for before the script). Empty: production stands there."""
     expected = replay.steps[step]
@@ -106,8 +120,9 @@ def _declared(found: Difference, expected: Snapshot, production: Snapshot) -> Di
     def side(snapshot: Snapshot, value: str | None) -> str | None:
         if value is None:
             return None
-        kind, null, default = (snapshot.get((found.object, f"{column[1]} {p}")) for p in _DECLARED)
-        words = (kind, null if null == "not null" else None, default and f"default {default}")
+        known = {p: v for p in _DECLARED if (v := snapshot.get((found.object, f"{column[1]} {p}"))) is not None}
+        kind, null = known.pop("type", None), known.pop("nullability", "null")
+        words = (kind, None if null == "null" else null, *(f"{prop} {text}" for prop, text in known.items()))
         return " ".join(word for word in words if word) or value
 
     return replace(found, expected=side(expected, found.expected), actual=side(production, found.actual))

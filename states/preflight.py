@@ -1,7 +1,7 @@
 """PREFLIGHT: is this the right database, the right commit, and is nobody else deploying?"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from states.answers import RUN_AGAIN, Answer, Exit, Go, Refusal
 from states.facts import Check, Outcome
@@ -31,6 +31,11 @@ def decide(facts: PreflightFacts) -> Answer:
         hold = "1 check holds" if made == 1 else f"{made} checks hold"
         return Go(State.INSPECT, f"{hold}, {', '.join(awaited)} is awaited before the first change")
     return Go(State.INSPECT, f"all {len(facts.checks)} checks hold")
+
+
+def demanded(checks: Sequence[Check]) -> Refusal | None:
+    """What stands against changing anything: what is still awaited does, too."""
+    return against([replace(c, outcome=Outcome.UNKNOWN) if c.outcome is Outcome.AWAITED else c for c in checks])
 
 
 def against(checks: Sequence[Check]) -> Refusal | None:

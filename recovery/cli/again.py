@@ -31,12 +31,13 @@ def completion(options: "Options") -> Callable[[str], str]:
         "--expect-host": options.expect_host,
         "--expect-database": options.expect_database,
         "--expect-commit": options.expect_commit,
-        "--restore-point": options.restore_point,
     }
+    running = {"--restore-point": options.restore_point}
     waived = [word for each in options.waive for word in ("--waive", each)]
 
     def complete(line: str) -> str:
-        given = everywhere | working if line.startswith(_WORKING) else everywhere
+        given = everywhere | (working if line.startswith(_WORKING) else {})
+        given |= running if line.startswith(_WORKING[0]) else {}
         words = [word for name, value in given.items() if value is not None for word in (name, str(value))]
         words += waived if line.startswith(_WORKING) else []
         return " ".join([line, *map(shlex.quote, words)])

@@ -143,7 +143,11 @@ def _backend(connection: psycopg.Connection[Any]) -> int:
 #: Before a session exists libpq passes on no SQLSTATE, only words. Where the server speaks another language
 #: these are missed, and the refusal is merely tried again and reported as unreachable.
 _NO = (
-    "authentication failed",
+    "password authentication failed",
+    "SASL authentication failed",
+    "Peer authentication failed",
+    "Ident authentication failed",
+    "certificate authentication failed",
     "no password supplied",
     "does not exist",
     "no pg_hba.conf entry",

@@ -100,6 +100,8 @@ def _headline(happened: Sequence[events.Event]) -> str:
         return f"## prisma-recovery: stopped in {ended[-1].state}, exit code {ended[-1].exit_code}"
     if steps:
         return f"## prisma-recovery: pipeline step {plain(steps[-1].step)}"
+    if any(isinstance(event, events.EffectProposed) for event in happened):
+        return "## prisma-recovery: a plan, nothing was changed"
     failed = any(isinstance(event, events.EvidenceFound) for event in happened)
     return f"## prisma-recovery: {'a' if failed else 'no'} migration failed"
 
@@ -118,10 +120,11 @@ def _evidence(happened: Iterable[events.Event]) -> Iterator[str]:
     found = {
         e.evidence.migration: e.evidence for e in happened if isinstance(e, events.EvidenceFound | events.PresentFound)
     }
-    done = {event.effect for event in happened if isinstance(event, events.EffectEnded) and event.shown}
+    shown = [event.effect for event in happened if isinstance(event, events.EffectEnded) and event.shown]
+    done = {name for effect in shown for name in effect.partition(":")[2].split(",")}
     for evidence in found.values():
-        marked = f"{evidence.decision}:{evidence.migration}" in done
-        yield f"**{code(evidence.migration)} {sentence(evidence)}.** {'' if marked else _DOES[evidence.decision]}"
+        does = "" if evidence.migration in done else f" {_DOES[evidence.decision]}"
+        yield f"**{code(evidence.migration)} {sentence(evidence)}.**{does}"
         yield _list(plain(reason) for reason in evidence.reasons)
         rows = [(str(s.index), s.state.replace("_", " "), code(s.sql), plain(s.proof)) for s in evidence.statements]
         yield _table(("", "statement is", "", "proof"), rows)

@@ -10,6 +10,8 @@ from states.answers import RUN_AGAIN, Command
 from states.table import State
 
 _APPROVED = "Run again: it acts on the approval, if the evidence is still the same."
+#: Where a run stops for what a person can decide.
+_DECIDING = (State.INSPECT, State.CLASSIFY)
 _PIPELINE = Command("prisma-recovery pipeline", "to run what is left of the pipeline")
 
 
@@ -20,7 +22,7 @@ def standing(target: str, run: str, events: Sequence[Event]) -> Standing:
     last = moves[-1] if moves else None
     payload = last.payload if last is not None else {}
     blocked = memory.state is State.BLOCKED
-    approved = blocked and any(event.kind == Kind.APPROVED and event.seq > moves[-1].seq for event in events)
+    approved = blocked and payload["from"] in _DECIDING and _decided_since(memory, events, moves[-1].seq)
     return Standing(
         run=run,
         target=target,
@@ -38,6 +40,16 @@ def standing(target: str, run: str, events: Sequence[Event]) -> Standing:
         restore_point=memory.restore_point,
         back=memory.back,
         commands=(RUN_AGAIN,) if approved else _commands(memory, payload),
+    )
+
+
+def _decided_since(memory: Memory, events: Sequence[Event], seq: int) -> bool:
+    """A person has decided the very evidence that it stopped for."""
+    return any(
+        event.kind == Kind.APPROVED
+        and event.seq > seq
+        and event.payload["evidence"] == memory.evidence.get(event.payload["migration"], {}).get("digest")
+        for event in events
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from recovery.journal import Event
 from recovery.memory import Kind, Memory, recall
+from recovery.report import words
 from recovery.report.diagram import Trail
 from states.facts import Outcome
 from states.table import State
@@ -205,8 +206,9 @@ def _checked(story: Story, payload: dict[str, Any], when: datetime) -> None:
     if story.moves and story.moves[-1][1] is not State.PREFLIGHT:
         for name in late:
             check = story.checks[name]
+            title = f"The check {name}: {words.OUTCOMES[check['outcome']]}"
             tone = "bad" if check["outcome"] in _AGAINST else ""
-            story.timeline.append(Entry(when, f"The check {name}: {check['outcome']}", check["seen"], tone=tone))
+            story.timeline.append(Entry(when, title, check["seen"], tone=tone))
         return
     outcomes = [check["outcome"] for check in payload.values()]
     bad = sum(outcome in _AGAINST for outcome in outcomes)

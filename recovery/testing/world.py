@@ -61,7 +61,7 @@ class MemoryWorld:
         awaited = Check("prisma.target", Outcome.AWAITED, "being looked at", "the test")
         return (Check("target.identity", Outcome.HELD, "production in memory", "the test"), awaited)
 
-    def settled(self, checks: tuple[Check, ...]) -> tuple[Check, ...]:
+    def settled(self, checks: tuple[Check, ...], *, wait: bool = True) -> tuple[Check, ...]:  # noqa: ARG002 - no time
         """See `World.settled`."""
         return tuple(replace(c, outcome=Outcome.HELD) if c.outcome is Outcome.AWAITED else c for c in checks)
 

@@ -10,7 +10,6 @@ from staging import Case
 from recovery.expectation import Expectation
 from recovery.pins import Pin
 from recovery.postgres.url import parse
-from recovery.preflight import command_check
 from recovery.target import Target
 from recovery.world import Observer
 from states.facts import Check
@@ -49,7 +48,7 @@ def look(
     expectation = Expectation(**{"typed": production.database, **expected})  # type: ignore[arg-type]
     observer = Observer(target, production.folder, production.workshop, expectation, lambda _: None, pinned, platforms)
     try:
-        checks = observer.further_checks(lambda: command_check(proven=True))
+        checks = observer.checks()
     finally:
         target.close()
     return {check.name: check for check in checks}

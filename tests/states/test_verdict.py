@@ -212,6 +212,16 @@ def test_a_column_dropped_and_added_again(production: Snapshot) -> None:
     assert verdict_of(subject_of(production, script)) == expected
 
 
+def test_a_missing_column_is_shown_as_it_would_be_declared() -> None:
+    """With all that is known of it: whoever mends it by hand needs that."""
+    known = {"type": "integer", "nullability": "not null", "identity": "always"}
+    column = {(A[0], f"{A[1]} {prop}"): text for prop, text in known.items()}
+    script = replay_of(steps_of({A: "exists", **column}, base={X: "yes"}))
+    (found,) = differences(script, 1, {X: "yes"})
+    assert (found.object, found.property, found.actual) == (*A, None)
+    assert found.expected == "integer not null identity always"
+
+
 # Attempts
 
 

@@ -195,7 +195,31 @@ def test_where_a_run_stands() -> None:
     assert (found.started, found.since) == ("2026-02-17T03:00:00.000Z", "2026-02-17T03:02:00.000Z")
     assert [(each.verdict, each.approved) for each in found.decided] == [("drifted", "mark_applied")]
     assert (found.done, found.changed) == ((), False)
-    assert found.commands == (Command("prisma-recovery run", "then"),)
+    assert found.commands == (RUN_AGAIN,), "it is decided"
+    undecided = standing("1/db/public", "r1", STORY[:-1])
+    assert (undecided.next, undecided.commands) == ("Mend it.", (Command("prisma-recovery run", "then"),))
+
+
+@pytest.mark.parametrize(
+    ("stopped", "approved"),
+    [
+        (STOPPED | {"from": "PREFLIGHT", "code": "preflight.git.clean"}, APPROVED),
+        (STOPPED | {"from": "VERIFY", "code": "verify.differs"}, APPROVED),
+        (STOPPED, APPROVED | {"evidence": "sha256:0"}),
+    ],
+    ids=["preflight", "verify", "other evidence"],
+)
+def test_an_approval_of_something_else_leaves_what_is_to_be_done(
+    stopped: dict[str, object], approved: dict[str, object]
+) -> None:
+    """Only what it stopped for is decided by it."""
+    story = history(
+        (Kind.STARTED, "PREFLIGHT", {"target": "db", "source": "env"}),
+        (Kind.CLASSIFIED, "CLASSIFY", FOUND),
+        (Kind.MOVED, "CLASSIFY", stopped),
+        (Kind.APPROVED, "BLOCKED", approved),
+    )
+    assert standing("1/db/public", "r1", story).next == "Mend it."
 
 
 def test_an_effect_whose_end_is_not_recorded_is_in_doubt_and_one_that_ended_is_told_once() -> None:
