@@ -241,11 +241,11 @@ def shown(*runs: tuple[str, tuple[Event, ...]]) -> str:
 
 def test_status_at_a_glance() -> None:
     """The state first, for how long, what was decided and done, and last what to type; no line is too wide."""
-    text = shown(("r1", STORY))
+    text = shown(("r1", STORY[:-1]))
     parts = [
         "r1  BLOCKED in CLASSIFY (classify.drifted)",
         "8 minutes ago",
-        f"{NAME} has drifted, approved as applied",
+        f"{NAME} has drifted",
         "nothing was changed",
         "It has drifted.",
         "What to do: Mend it.",
@@ -256,6 +256,9 @@ def test_status_at_a_glance() -> None:
     places = [squeezed.index(" ".join(part.split())) for part in parts]
     assert places == sorted(places)
     assert max(map(len, text.splitlines())) <= 80
+    approved = " ".join(shown(("r1", STORY)).split())
+    assert f"{NAME} has drifted, approved as applied" in approved
+    assert "What to do: Run again" in approved
     assert "? in doubt: marked applied" in shown(("r1", DOUBT))
     assert f"✓ marked applied {NAME}" in shown(("r1", DONE))
 
