@@ -40,13 +40,13 @@ def demanded(checks: Sequence[Check]) -> Refusal | None:
 
 def against(checks: Sequence[Check]) -> Refusal | None:
     """What stands against working on this target; None if nothing does."""
-    against = [check for check in checks if check.outcome in (Outcome.REFUSED, Outcome.UNKNOWN)]
-    if not against:
+    found = [check for check in checks if check.outcome in (Outcome.REFUSED, Outcome.UNKNOWN)]
+    if not found:
         return None
     # What only time mends is said last: a wrong database stays wrong however long one waits. What could not be made
     # can be so because of what does not hold.
-    first = min(against, key=lambda check: (check.busy, check.outcome is Outcome.UNKNOWN))
-    more = len(against) - 1
+    first = min(found, key=lambda check: (check.busy, check.outcome is Outcome.UNKNOWN))
+    more = len(found) - 1
     others = f" {more} more {'does' if more == 1 else 'do'} not hold, or could not be made." if more else ""
     verb = "could not be made" if first.outcome is Outcome.UNKNOWN else "does not hold"
     return Refusal(

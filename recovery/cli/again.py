@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from recovery.session import Options
 
-#: The commands that look at production, and so say what it must be; the others know the journal only.
-_WORKING = ("prisma-recovery run", "prisma-recovery pipeline")
+_RUN, _PIPELINE = "prisma-recovery run", "prisma-recovery pipeline"
 #: Stands for a URL, which may hold a password and is never shown; as in the commands' help.
 _URL = "URL"
 
@@ -26,20 +25,21 @@ def completion(options: "Options") -> Callable[[str], str]:
         "--journal": _URL if journal is not None and "://" in journal else journal,
         "--database-url": None if options.database_url is None else _URL,
     }
+    # Said of production, which the other commands do not look at: they know the journal only.
     working = {
         "--migrations": options.migrations,
         "--expect-host": options.expect_host,
         "--expect-database": options.expect_database,
         "--expect-commit": options.expect_commit,
     }
-    running = {"--restore-point": options.restore_point}
+    running = working | {"--restore-point": options.restore_point}
     waived = [word for each in options.waive for word in ("--waive", each)]
 
     def complete(line: str) -> str:
-        given = everywhere | (working if line.startswith(_WORKING) else {})
-        given |= running if line.startswith(_WORKING[0]) else {}
+        further = running if line.startswith(_RUN) else working if line.startswith(_PIPELINE) else {}
+        given = everywhere | further
         words = [word for name, value in given.items() if value is not None for word in (name, str(value))]
-        words += waived if line.startswith(_WORKING) else []
+        words += waived if further else []
         return " ".join([line, *map(shlex.quote, words)])
 
     return complete
