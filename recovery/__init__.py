@@ -7,14 +7,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from recovery.api import Recovery
+    from recovery.app.api import Recovery
+    from recovery.app.session import Options
     from recovery.errors import RecoveryError
     from recovery.events import Event
-    from recovery.plan import Plan
-    from recovery.policy import auto
-    from recovery.ports import Ended, Policy, Question
     from recovery.report.document import InspectDocument, Standing
-    from recovery.session import Options
+    from recovery.run.plan import Plan
+    from recovery.run.policy import auto
+    from recovery.run.ports import Ended, Policy, Question
     from states.answers import Exit, Refusal
     from states.table import State
 
@@ -39,20 +39,20 @@ __all__ = [
 
 #: Where each name is, for it is loaded when it is first asked for: `prisma-recovery --help` needs none of them.
 _HOMES = {
-    "Ended": "recovery.ports",
+    "Ended": "recovery.run.ports",
     "Event": "recovery.events",
     "Exit": "states.answers",
     "InspectDocument": "recovery.report.document",
-    "Options": "recovery.session",
-    "Plan": "recovery.plan",
-    "Policy": "recovery.ports",
-    "Question": "recovery.ports",
-    "Recovery": "recovery.api",
+    "Options": "recovery.app.session",
+    "Plan": "recovery.run.plan",
+    "Policy": "recovery.run.ports",
+    "Question": "recovery.run.ports",
+    "Recovery": "recovery.app.api",
     "RecoveryError": "recovery.errors",
     "Refusal": "states.answers",
     "Standing": "recovery.report.document",
     "State": "states.table",
-    "auto": "recovery.policy",
+    "auto": "recovery.run.policy",
 }
 
 if not TYPE_CHECKING:  # to a type checker, a name that is not above is a mistake

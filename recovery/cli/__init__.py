@@ -6,7 +6,7 @@ import sys
 def main() -> None:
     """Entry point of the console script `prisma-recovery`."""
     if sys.argv[1:2] == ["guard"]:
-        from recovery.cli.guarding import quickly
+        from recovery.cli.guard_run import quickly
 
         quickly(sys.argv[1:])
     from recovery.cli.app import run_app

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from recovery import __version__
-from recovery.cli import extras, reports
-from recovery.cli.frame import Grouped, run_command_line, shown, signals
+from recovery.cli import guard_app, reports
+from recovery.cli.harness import Grouped, run_command_line, shown, signals
 from recovery.cli.options import (
     AsEvents,
     AsJson,
@@ -31,10 +31,10 @@ from recovery.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from recovery.ahead import Ahead
-    from recovery.api import Recovery
+    from recovery.app.api import Recovery
+    from recovery.app.head_start import Ahead
+    from recovery.app.session import Options
     from recovery.cli.output import Output
-    from recovery.session import Options
 
 app = typer.Typer(
     name="prisma-recovery",
@@ -76,14 +76,14 @@ def _asker() -> Callable[[str], str] | None:
 
 
 def _ahead(*, schema: Path | None = None, config: Path | None = None, prisma: bool = False) -> "closing[Ahead]":
-    from recovery.ahead import Ahead
+    from recovery.app.head_start import Ahead
 
     return closing(Ahead(Path.cwd(), os.environ, schema=schema, config=config, prisma=prisma))
 
 
 def _recovery(options: "Options", output: "Output", ahead: "Ahead | None" = None) -> "Recovery":
     """What a command works on: the project that it was called in."""
-    from recovery.api import Recovery
+    from recovery.app.api import Recovery
 
     ask = output.asking(_asker())
     output.given(options)
@@ -119,9 +119,9 @@ def run(
 ) -> None:
     """Start a recovery, or go on with the unfinished one."""
     with signals(), _ahead(schema=schema, config=config, prisma=True) as ahead:
+        from recovery.app.session import Options
         from recovery.cli.output import Output
-        from recovery.cli.recover import recover, show_plan
-        from recovery.session import Options
+        from recovery.cli.running import recover, show_plan
 
         options = Options(
             database_url=database_url,
@@ -168,9 +168,9 @@ def inspect_(
 ) -> None:
     """Say what is in the database, read only. Needs no Node and no Prisma project."""
     with signals(), _ahead() as ahead:
-        from recovery.cli.look import look
+        from recovery.app.session import Options
+        from recovery.cli.inspecting import look
         from recovery.cli.output import Output
-        from recovery.session import Options
 
         options = Options(
             database_url=database_url,
@@ -202,8 +202,8 @@ def status(
 
     output = Output("status", as_json=json)
     with signals(), shown(output):
+        from recovery.app.session import Options
         from recovery.cli.records import show_status
-        from recovery.session import Options
 
         recovery = _recovery(Options(database_url, schema=schema, config=config, journal=journal), output)
         show_status(recovery, output, run)
@@ -229,8 +229,8 @@ def approve(
 
     output = Output("approve", as_json=json)
     with signals(), shown(output):
+        from recovery.app.session import Options
         from recovery.cli.records import record_approval
-        from recovery.session import Options
 
         recovery = _recovery(Options(database_url, schema=schema, config=config, journal=journal), output)
         answer = "both" if applied and rolled_back else "applied" if applied else "rolled_back" if rolled_back else ""
@@ -253,8 +253,8 @@ def abort(
 
     output = Output("abort", as_json=json)
     with signals(), shown(output):
+        from recovery.app.session import Options
         from recovery.cli.records import record_abort
-        from recovery.session import Options
 
         recovery = _recovery(Options(database_url, schema=schema, config=config, journal=journal), output)
         record_abort(recovery, output, run, reason)
@@ -284,8 +284,8 @@ def pipeline(
 
     output = Output("pipeline", as_json=json, as_events=events, log_format=log_format, verbose=verbose)
     with signals(), shown(output):
-        from recovery.cli.recover import run_pipeline
-        from recovery.session import Options
+        from recovery.app.session import Options
+        from recovery.cli.running import run_pipeline
 
         options = Options(
             database_url=database_url,
@@ -304,4 +304,4 @@ def pipeline(
 
 
 reports.register(app)
-extras.register(app, _asker)
+guard_app.register(app, _asker)

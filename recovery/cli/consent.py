@@ -5,7 +5,7 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.markup import escape
 
-from recovery.ports import Policy, Question
+from recovery.run.ports import Policy, Question
 from states.effects import Deploy, Effect, MarkApplied, MarkRolledBack
 
 #: The word to type for each effect; what it leads to was told before (`EffectProposed`).

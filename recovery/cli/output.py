@@ -7,14 +7,14 @@ from collections.abc import Callable
 from rich.console import Console
 
 from recovery import events
-from recovery.cli.again import completion
+from recovery.app.session import Options
+from recovery.cli.next_commands import completion
 from recovery.errors import UsageError
 from recovery.report import github
 from recovery.report.collect import Collector
 from recovery.report.document import ErrorDocument, encode
 from recovery.report.stream import stream
 from recovery.report.terminal import LOG_WIDTH, Terminal, console_of_output
-from recovery.session import Options
 from states.answers import Refusal
 
 Ask = Callable[[str], str]

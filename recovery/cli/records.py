@@ -3,10 +3,10 @@
 from datetime import UTC, datetime
 from typing import cast, get_args
 
-from recovery.api import Recovery
+from recovery.app.api import Recovery
+from recovery.app.decisions import Answer
 from recovery.cli.output import Output
 from recovery.errors import UsageError
-from recovery.records import Answer
 from recovery.report import status
 from recovery.report.document import AbortDocument, ApproveDocument, StatusDocument
 from states.answers import RUN_AGAIN

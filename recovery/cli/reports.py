@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from recovery.cli.frame import Grouped, documented
+from recovery.cli.harness import Grouped, documented
 from recovery.cli.options import AsJson, ConfigFile, DatabaseUrl, Journal, Schema
 from recovery.errors import UsageError
 from recovery.files import replace_file
 
 if TYPE_CHECKING:
+    from recovery.app.session import Options
     from recovery.report.story import Story
-    from recovery.session import Options
 
 #: Instead of a file: standard output.
 _OUTPUT = "-"
@@ -57,7 +57,7 @@ def report(
 ) -> None:
     """Tell a run from its journal: what happened, where it stands, what to do, and how it came about."""
     with documented("report", as_json=json) as output:
-        from recovery.session import Options
+        from recovery.app.session import Options
 
         if output is not None and _OUTPUT in (html, markdown):
             raise UsageError(
@@ -106,7 +106,7 @@ def graph(
             )
         trail = NO_TRAIL
         if run is not None:
-            from recovery.session import Options
+            from recovery.app.session import Options
 
             options = Options(database_url, schema=schema, config=config, journal=journal)
             trail = _story(options, None if run == "newest" else run).trail
@@ -119,9 +119,9 @@ def graph(
 
 
 def _story(options: "Options", run: str | None) -> "Story":
-    from recovery.records import events_of
+    from recovery.app.decisions import events_of
+    from recovery.app.session import Session
     from recovery.report.story import told
-    from recovery.session import Session
 
     return told(events_of(Session(options, Path.cwd(), dict(os.environ)), run))
 

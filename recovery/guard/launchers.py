@@ -2,7 +2,7 @@
 
 import re
 
-from recovery.guard.around import Around
+from recovery.guard.context import Around
 
 #: Programs that set variables by `NAME=value` among their arguments; "" is none at all.
 ASSIGNING = frozenset({"", "env", "cross-env", "cross-env-shell", "sudo", "doas"})

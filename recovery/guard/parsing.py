@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from recovery.guard import launchers
-from recovery.guard.around import Around, Surroundings
 from recovery.guard.commands import Command, classify
+from recovery.guard.context import Around, Surroundings
 from recovery.guard.shell import UNKNOWN, Segment, split
 
 _PRISMA = re.compile(

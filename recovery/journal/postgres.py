@@ -11,7 +11,7 @@ import msgspec
 from recovery.errors import JournalError
 from recovery.journal import Event
 from recovery.journal.postgres_schema import SCHEMA, Link
-from recovery.journal.sealed import seal
+from recovery.journal.seal import seal
 from recovery.postgres.url import DatabaseUrl
 
 # Each of these is one transaction of its own, and may be run twice.

@@ -10,7 +10,7 @@ import msgspec
 
 from recovery.errors import JournalError
 from recovery.journal import Event
-from recovery.journal.sealed import seal
+from recovery.journal.seal import seal
 from recovery.journal.sqlite_file import ERRORS, connect, corrupt, create, explain, journal_file
 
 _COLUMNS = "run, seq, time, kind, state, payload, digest"

@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 from psycopg import pq
 
-from recovery.replay.names import quoted
+from recovery.sql.names import quoted
 from states.facts import Key
 
 #: Settings that change how PostgreSQL writes names and constants down; with few digits, different numbers look equal.

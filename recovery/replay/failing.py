@@ -3,8 +3,8 @@
 import re
 from collections.abc import Sequence
 
-from recovery.replay.parser import postgast
-from recovery.replay.script import Parsed
+from recovery.sql.parser import postgast
+from recovery.sql.statements import Parsed
 
 #: Only a statement that makes something of that name says these. "Does not exist" may come from anywhere: from a
 #: trigger that a later statement fires, above all.

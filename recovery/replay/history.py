@@ -13,7 +13,7 @@ from psycopg import sql
 from recovery.postgres import catalog
 from recovery.replay import steps
 from recovery.replay.scratch import STATEMENT_TIMEOUT_SECONDS, ScratchServer
-from recovery.replay.script import GAP, Parsed, ScriptError, parse
+from recovery.sql.statements import GAP, Parsed, ScriptError, parse
 from states.facts import Key, Note, Replay
 
 #: Scripts that hold one of these words are parsed first, for statements that must not run here (RULES E15).

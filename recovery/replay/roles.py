@@ -12,8 +12,8 @@ from typing import Any
 import psycopg
 
 from recovery.replay.embedded import HOLDER, ROLE, SUPERUSER
-from recovery.replay.parser import postgast
-from recovery.replay.tree import of
+from recovery.sql.parser import postgast
+from recovery.sql.tree import of
 
 #: Only texts with one of these are parsed, and searched for the names of production's roles.
 _ABOUT_ROLES = re.compile(

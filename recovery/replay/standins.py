@@ -14,7 +14,7 @@ from typing import Any
 
 import psycopg
 
-from recovery.replay.members import script_of
+from recovery.replay.extension_members import script_of
 
 _INSTALLED = """
 SELECT e.extname, e.extversion

@@ -10,9 +10,9 @@ from typing import Any
 import psycopg
 
 from recovery.postgres import catalog
-from recovery.replay.demands import demands
-from recovery.replay.names import PARTS, quoted
-from recovery.replay.script import Parsed
+from recovery.replay.preconditions import demands
+from recovery.sql.names import PARTS, quoted
+from recovery.sql.statements import Parsed
 from states.comparison import column_of, is_remark, qualified_name
 from states.facts import Key, Note, Replay, Snapshot, Statement, Visibility
 

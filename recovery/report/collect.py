@@ -7,7 +7,6 @@ from typing import Any
 import msgspec
 
 from recovery import events
-from recovery.ports import RestorePoint
 from recovery.report.document import (
     EffectDocument,
     FoundDocument,
@@ -17,6 +16,7 @@ from recovery.report.document import (
     StepDocument,
     history_document,
 )
+from recovery.run.ports import RestorePoint
 from states.answers import Refusal
 from states.table import State
 

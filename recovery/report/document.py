@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 
 from recovery.events import EffectProposed
-from recovery.pending import Compared
-from recovery.ports import RestorePoint
+from recovery.evidence.pending import Compared
+from recovery.run.ports import RestorePoint
 from states.answers import Command, Refusal
 from states.facts import Check, History
 from states.table import State

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal, TextIO
 
 from recovery import events
-from recovery.pending import Compared
+from recovery.evidence.pending import Compared
 from recovery.report.evidence import SENTENCES
 from recovery.report.words import differing
 from states.answers import Refusal

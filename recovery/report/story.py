@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from recovery.journal import Event
-from recovery.memory import Kind, Memory, recall
+from recovery.journal.run_record import Kind, Memory, recall
 from recovery.report import words
 from recovery.report.diagram import Trail
 from states.facts import Outcome

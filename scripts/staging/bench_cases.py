@@ -10,16 +10,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recovery.evidence import Investigator
+from recovery.evidence.investigator import Investigator
+from recovery.postgres.target import Target
 from recovery.postgres.url import parse
 from recovery.prisma.migrations import Migration
-from recovery.replay.background import Workshop
-from recovery.scripts import Scripts
-from recovery.target import Target
+from recovery.prisma.scripts import Scripts
+from recovery.replay.workshop import Workshop
 from staging.truth import APPLIED, BOTH, ROLLED_BACK
 
 if TYPE_CHECKING:
-    from recovery.platform.git import Repository
+    from recovery.prisma.git import Repository
     from recovery.replay.history import HistoryReplay, Script
     from staging.failures import Case
     from staging.histories import Source

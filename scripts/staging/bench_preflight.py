@@ -16,12 +16,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from recovery.expectation import Expectation
+from recovery.app.world import Observer
+from recovery.postgres.target import Target
 from recovery.postgres.url import parse
+from recovery.preflight.expectation import Expectation
 from recovery.replay import scratch
-from recovery.replay.background import Workshop
-from recovery.target import Target
-from recovery.world import Observer
+from recovery.replay.workshop import Workshop
 from staging.incident import Incident, stage
 from staging.postgres import start
 from states.facts import Outcome

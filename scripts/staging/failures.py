@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from recovery.postgres import catalog
-from recovery.replay.script import ScriptError, parse
+from recovery.sql.statements import ScriptError, parse
 from staging.histories import Attempt, Source
 from staging.truth import Known, Snapshot, Truth, measure
 

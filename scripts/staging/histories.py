@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psycopg
 
-from recovery.platform.git import Repository
+from recovery.prisma.git import Repository
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 
 from recovery.postgres import catalog
-from recovery.replay.script import Parsed
+from recovery.sql.statements import Parsed
 
 Snapshot = Mapping[tuple[str, str], str]
 #: `mark_applied`, `mark_rolled_back`.

@@ -26,7 +26,7 @@ from staging.incident import FAILED, PENDING
 
 from recovery.config import JOURNAL_VARIABLE, TARGET
 from recovery.journal import Event
-from recovery.journal.open import FileStore, PostgresStore, Store
+from recovery.journal.stores import FileStore, PostgresStore, Store
 from recovery.postgres import catalog
 from recovery.postgres.url import parse
 from states.table import EDGES, State

@@ -14,20 +14,8 @@ import structlog
 from staging import Case
 from staging.incident import FAILED, PENDING
 
-from recovery import (
-    Ended,
-    Event,
-    Exit,
-    Options,
-    Question,
-    Recovery,
-    RecoveryError,
-    Refusal,
-    State,
-    auto,
-    events,
-    handover,
-)
+from recovery import Ended, Event, Exit, Options, Question, Recovery, RecoveryError, Refusal, State, auto, events
+from recovery.effects import handover
 from tests.acceptance.scene import APPLIED, RUN_AGAIN, SECONDS, STUCK, Scene
 
 Make = Callable[[Case], Scene]

@@ -13,10 +13,10 @@ import pytest
 from staging import Case, start
 from staging.incident import FAILED
 
+from recovery.effects.restore_point import dump
+from recovery.postgres.target import Target
 from recovery.postgres.url import parse
-from recovery.preflight import NAMES
-from recovery.restore_point import dump
-from recovery.target import Target
+from recovery.preflight.checks import NAMES
 from tests.acceptance.scene import APPLIED, STUCK, Scene
 from tests.platform.conftest import Answer, Platform
 

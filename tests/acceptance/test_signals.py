@@ -10,15 +10,15 @@ from typing import Any, TypeVar
 import pytest
 from staging import Case
 
-from recovery import handover
-from recovery.handover import HandOver
+from recovery.effects import handover
+from recovery.effects.handover import HandOver
+from recovery.effects.watch import Watch
 from recovery.postgres.sessions import RECOVERY_LOCK, SessionLock
+from recovery.postgres.target import Target
 from recovery.postgres.url import parse
 from recovery.prisma import project
 from recovery.prisma.cli import PrismaCli
 from recovery.prisma.process import Running
-from recovery.target import Target
-from recovery.watch import Watch
 from states.effects import Effect, MarkApplied
 from tests.acceptance.scene import APPLIED, SECONDS, Scene
 

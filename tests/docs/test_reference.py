@@ -12,7 +12,7 @@ import pytest
 
 import recovery
 from recovery import Recovery, config, events
-from recovery.preflight import NAMES
+from recovery.preflight.checks import NAMES
 from recovery.report.evidence import SENTENCES
 from states.answers import Exit
 from states.verdict import Verdict

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recovery.cli.installing import install
+from recovery.cli.guard_install import install
 from recovery.errors import RecoveryError
 from recovery.guard.scripts import edited, guarded
 from states.answers import Exit

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from recovery.errors import UsageError
-from recovery.guard.watch import Judgement, judge
+from recovery.guard.judging import Judgement, judge
 
 PRODUCTION = "postgresql://app:hunter2@db.example.com:5432/app"
 POOLED = "postgresql://app:hunter2@db-pooler.example.com:6543/app"

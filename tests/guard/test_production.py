@@ -2,7 +2,7 @@
 
 import pytest
 
-from recovery.guard.production import Answer, Pin, compare, pin, pin_of
+from recovery.guard.places import Answer, Pin, compare, pin, pin_of
 
 NAMES = {
     "db.example.com": frozenset({"192.0.2.1"}),

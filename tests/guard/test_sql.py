@@ -2,7 +2,7 @@
 
 import pytest
 
-from recovery.guard.sql import ledger_write
+from recovery.guard.ledger_write import ledger_write
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import pytest
 from staging import Case, Server
 
 from recovery.replay import scratch
-from recovery.replay.background import Workshop
 from recovery.replay.scratch import ScratchServer
+from recovery.replay.workshop import Workshop
 from tests.acceptance import scene as staged
 from tests.acceptance.scene import Scene
 from tests.integration.rules.production import LEDGER, Production

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from staging import Case
 
-from recovery.expectation import Expectation
-from recovery.pins import Pin
+from recovery.app.world import Observer
+from recovery.journal.confirmations import Pin
+from recovery.postgres.target import Target
 from recovery.postgres.url import parse
-from recovery.target import Target
-from recovery.world import Observer
+from recovery.preflight.expectation import Expectation
 from states.facts import Check
 from tests.acceptance.scene import Scene
 from tests.integration.rules.production import Production

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from staging import Case
 
-from recovery.ahead import Ahead
+from recovery.app.head_start import Ahead
 from recovery.config import load
 from recovery.prisma.project import find
 from recovery.prisma.sentinel import Sentinel, sentinel

@@ -8,8 +8,8 @@ from staging import Server
 
 from recovery.errors import UnreachableError
 from recovery.postgres import connect
+from recovery.postgres.target import Target
 from recovery.postgres.url import DatabaseUrl, parse
-from recovery.target import Target
 from tests.journal.wire import Wire
 
 

@@ -14,18 +14,18 @@ import psycopg
 import pytest
 from staging import Case, start_pooler, start_replica
 
-from recovery import quiet
 from recovery.errors import PreflightError, UnreachableError
 from recovery.platform import neon
 from recovery.platform.http import Limits
 from recovery.platform.vercel import Production as Vercel
 from recovery.postgres.sessions import PRISMA_LOCK, RECOVERY_LOCK
+from recovery.postgres.target import Target
 from recovery.postgres.url import parse
-from recovery.preflight import NAMES, command_check
+from recovery.preflight import activity
+from recovery.preflight.checks import NAMES, command_check
 from recovery.prisma import project
 from recovery.prisma.cli import PrismaCli
 from recovery.prisma.sentinel import proven
-from recovery.target import Target
 from states.facts import Check, Outcome
 from tests.acceptance.scene import Held, Scene
 from tests.integration.rules.production import Production
@@ -464,7 +464,7 @@ def test_a_pooler_that_tells_nothing(site: Site) -> None:
 
 def test_an_orphan_of_a_pooler(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """A deploy through a transaction pooler left the lock on a backend that nobody's client has any more."""
-    monkeypatch.setattr(quiet, "ORPHAN_SECONDS", 0.0)
+    monkeypatch.setattr(activity, "ORPHAN_SECONDS", 0.0)
     with start_pooler(site.production.server, "transaction") as place:
         with psycopg.connect(site.through(place).url.conninfo, autocommit=True) as gone:
             gone.execute("SELECT pg_advisory_lock(72707369)")

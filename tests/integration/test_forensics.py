@@ -8,11 +8,11 @@ import pytest
 import staging
 from staging import Server
 
-from recovery.postgres.marks import dated
+from recovery.evidence.indications.marks import dated
 from recovery.replay import scratch
-from recovery.replay.background import Workshop
 from recovery.replay.scratch import ScratchServer
-from recovery.replay.script import parse
+from recovery.replay.workshop import Workshop
+from recovery.sql.statements import parse
 from states.facts import Trace
 from states.verdict import Decision, Evidence, Verdict
 from tests.integration.rules.production import FAILED, LEDGER, LOGS, Production

@@ -10,14 +10,14 @@ import pytest
 import staging
 from staging import Server
 
-from recovery.evidence import Investigator
+from recovery.evidence.investigator import Investigator
+from recovery.postgres.target import Target
 from recovery.postgres.url import parse
 from recovery.prisma.migrations import read
+from recovery.prisma.scripts import Scripts
 from recovery.replay import scratch
-from recovery.replay.background import Workshop
 from recovery.replay.scratch import ScratchServer
-from recovery.scripts import Scripts
-from recovery.target import Target
+from recovery.replay.workshop import Workshop
 from states.verdict import Evidence, Verdict
 
 LEDGER = """

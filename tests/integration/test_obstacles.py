@@ -7,11 +7,11 @@ import psycopg
 import pytest
 from staging import Server, start
 
-from recovery.obstacles import Found, find
+from recovery.evidence.obstacles.finding import Found, find
 from recovery.postgres.connect import connect
 from recovery.postgres.url import parse
 from recovery.prisma.logs import cause
-from recovery.replay.script import parse as parse_script
+from recovery.sql.statements import parse as parse_script
 from tests.acceptance import scene
 
 ROLE = "deployer"

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from recovery.evidence import Classified
-from recovery.pending import Compared, PendingInvestigator
+from recovery.evidence.investigator import Classified
+from recovery.evidence.pending import Compared, PendingInvestigator
 from recovery.postgres.sessions import PRISMA_LOCK
+from recovery.postgres.target import Target
 from recovery.postgres.url import parse
 from recovery.prisma.migrations import read
-from recovery.scripts import Scripts
-from recovery.target import Target
+from recovery.prisma.scripts import Scripts
 from states.verdict import Decision, Verdict
 from tests.integration.rules.production import Production
 

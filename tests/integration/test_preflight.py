@@ -7,14 +7,14 @@ from threading import Thread
 import pytest
 from staging import Server, start_replica
 
-from recovery import quiet
 from recovery.errors import UnreachableError
-from recovery.journal.open import FileStore
-from recovery.memory import Kind
-from recovery.pins import Pin, pins
+from recovery.journal.confirmations import Pin, pins
+from recovery.journal.run_record import Kind
+from recovery.journal.stores import FileStore
 from recovery.postgres.sessions import PRISMA_LOCK
+from recovery.postgres.target import Target
 from recovery.postgres.url import parse
-from recovery.target import Target
+from recovery.preflight import activity
 from states.facts import Outcome
 from tests.integration.rules.production import Production
 from tests.integration.site import EDITED, NAME, SCRIPT, commit, git, look
@@ -195,7 +195,7 @@ def test_an_orphan_with_prismas_lock(production: Production, monkeypatch: pytest
         assert (check.outcome, check.busy) == (Outcome.REFUSED, True)
         assert f"pid {pid} (postgres, migrate, local, idle since" in check.seen
         assert "pg_terminate_backend" not in check.remedy
-        monkeypatch.setattr(quiet, "ORPHAN_SECONDS", 0.0)
+        monkeypatch.setattr(activity, "ORPHAN_SECONDS", 0.0)
         check = look(production)["deploy.lock"]
         assert "an orphan" in check.seen
         assert f"SELECT pg_terminate_backend({pid});" in check.remedy

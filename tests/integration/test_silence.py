@@ -15,8 +15,8 @@ from recovery.errors import UnreachableError
 from recovery.postgres import bounded, connect
 from recovery.postgres.connect import answering
 from recovery.postgres.sessions import RECOVERY_LOCK, SessionLock
+from recovery.postgres.target import Target
 from recovery.postgres.url import parse
-from recovery.target import Target
 
 #: What ends at all ends long before.
 SECONDS = 60

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from staging import Server, start
 
-from recovery.replay.background import Workshop
 from recovery.replay.scratch import ScratchServer
+from recovery.replay.workshop import Workshop
 from states.verdict import Decision, Verdict
 from tests.integration.rules.production import APPLIED, DRIFTED, LEDGER, NOT_APPLIED, UNDECIDABLE, Production, verdict
 

@@ -8,8 +8,8 @@ import psycopg
 import pytest
 
 from recovery import events
-from recovery.target import Target
-from recovery.watch import Watch
+from recovery.effects.watch import Watch
+from recovery.postgres.target import Target
 from tests.acceptance.scene import eventually
 from tests.integration.rules.production import Production
 

@@ -16,20 +16,20 @@ import pytest
 from staging import Server, toolchain
 from staging.incident import PROJECT
 
+from recovery.app.world import Observer, RealWorld
 from recovery.errors import BusyError
-from recovery.ports import Performed, World
+from recovery.postgres.target import Target
 from recovery.postgres.url import parse
-from recovery.preflight import Expectation
+from recovery.preflight.checks import Expectation
 from recovery.prisma import process
 from recovery.prisma.cli import PrismaCli
 from recovery.prisma.project import find, find_launcher
 from recovery.prisma.sentinel import Sentinel
-from recovery.replay.background import Workshop
 from recovery.replay.scratch import ScratchServer
-from recovery.target import Target
+from recovery.replay.workshop import Workshop
+from recovery.run.ports import Performed, World
 from recovery.testing import MemoryDatabase, MemoryWorld
 from recovery.testing.database import changes, checksum
-from recovery.world import Observer, RealWorld
 from states.effects import Deploy, MarkApplied, MarkRolledBack
 from states.verdict import Verdict
 from tests.integration.rules.production import LEDGER, Production

@@ -9,11 +9,11 @@ import pytest
 
 from recovery.journal import Journal
 from recovery.journal.postgres import PostgresJournal
+from recovery.journal.run_record import Memory, recall
 from recovery.journal.sqlite import SqliteJournal
 from recovery.journal.sqlite_file import journal_file
-from recovery.memory import Memory, recall
-from recovery.pipeline import key
 from recovery.postgres.url import parse
+from recovery.run.pipeline import key
 from states.facts import Cause
 from states.table import State
 from states.verdict import Decision

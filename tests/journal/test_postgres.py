@@ -18,9 +18,9 @@ from staging import Server
 
 from recovery.errors import JournalError, RecoveryError, UnreachableError, UsageError
 from recovery.journal import Event
-from recovery.journal.open import PostgresStore
 from recovery.journal.postgres import PostgresJournal
 from recovery.journal.postgres_schema import FORMAT, LOCK_TIMEOUT, MAKER_LOCK
+from recovery.journal.stores import PostgresStore
 from recovery.postgres import connect as connecting
 from recovery.postgres.url import DatabaseUrl, parse
 from states.answers import Exit

@@ -10,7 +10,7 @@ import staging
 from recovery.postgres import catalog
 from recovery.postgres.catalog import scope_of
 from recovery.replay.history import is_definition
-from recovery.replay.spelling import respelled
+from recovery.sql.spelling import respelled
 from states.facts import Key
 
 BROAD = (Path(__file__).parent / "broad.sql").read_text("utf-8")

@@ -9,10 +9,10 @@ import pytest
 import staging
 from staging.histories import read_history
 
-from recovery.postgres.tables import accepts, read
-from recovery.replay.look_for import look_for, names_in, sets_path
+from recovery.evidence.indications.look_for import look_for, names_in, sets_path
+from recovery.evidence.indications.tables import accepts, read
 from recovery.replay.scratch import ScratchServer
-from recovery.replay.script import parse
+from recovery.sql.statements import parse
 
 SCHEMA = """
 CREATE TYPE "Status" AS ENUM ('OLD', 'NEW');

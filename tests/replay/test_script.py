@@ -2,8 +2,8 @@
 
 import pytest
 
-from recovery.replay.names import Name, quoted
-from recovery.replay.script import ScriptError, parse
+from recovery.sql.names import Name, quoted
+from recovery.sql.statements import ScriptError, parse
 
 
 def sqls(text: str) -> list[str]:

@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
-from recovery.engine import Engine
 from recovery.journal import Event
-from recovery.ports import Question, RestorePoint
+from recovery.run.engine import Engine
+from recovery.run.ports import Question, RestorePoint
 from recovery.testing import MemoryDatabase, MemoryJournal, MemoryWorld
 from states.facts import Obstacle, Origin, Trace
 

@@ -6,15 +6,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from recovery import recorded
 from recovery.journal import Event
-from recovery.memory import Kind, recall
+from recovery.journal.run_record import Kind, recall
 from recovery.report import words
 from recovery.report.markdown import markdown
 from recovery.report.page import html
 from recovery.report.postmortem import postmortem
 from recovery.report.story import told
 from recovery.report.summary import summary
+from recovery.run import excerpts
 from states.facts import Trace
 from states.table import State
 from tests.report.made import FAILED, FIRST, LATER, production, recovered, traced
@@ -233,7 +233,7 @@ def test_no_control_character_reaches_a_terminal() -> None:
 
 def test_a_password_that_is_one_of_our_words_takes_none_away() -> None:
     """Texts are redacted; a state, which the report looks up, is not."""
-    found = recorded.cut({"state": "open", "proof": "it is open"}, lambda text: text.replace("open", "***"))
+    found = excerpts.cut({"state": "open", "proof": "it is open"}, lambda text: text.replace("open", "***"))
     assert found == {"state": "open", "proof": "it is ***"}
 
 

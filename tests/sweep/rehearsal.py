@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from recovery.config import Step
-from recovery.engine import Engine
 from recovery.journal import Event, Journal
-from recovery.memory import Kind, Memory
-from recovery.pipeline import PipelineRunner, Word, key
-from recovery.ports import Ended, Question
+from recovery.journal.run_record import Kind, Memory
+from recovery.run.engine import Engine
+from recovery.run.pipeline import PipelineRunner, Word, key
+from recovery.run.ports import Ended, Question
 from recovery.testing import Died, MemoryDatabase, MemoryJournal, MemoryWorld, Ticks
 from recovery.testing.database import Change, changes
 from states import effects

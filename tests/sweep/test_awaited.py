@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from recovery.engine import Engine
-from recovery.memory import Kind
+from recovery.journal.run_record import Kind
+from recovery.run.engine import Engine
 from recovery.testing import MemoryWorld
 from states.answers import Exit
 from states.facts import Check, Outcome

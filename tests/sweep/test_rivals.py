@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from recovery.errors import BusyError
-from recovery.memory import Kind
-from recovery.ports import Ended
+from recovery.journal.run_record import Kind
+from recovery.run.ports import Ended
 from recovery.testing import MemoryDatabase
 from recovery.testing.database import RefusedError, changes
 from states.answers import Exit

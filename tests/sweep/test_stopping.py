@@ -5,8 +5,8 @@ from itertools import count
 
 import pytest
 
-from recovery.engine import Engine
-from recovery.memory import recall
+from recovery.journal.run_record import recall
+from recovery.run.engine import Engine
 from recovery.testing import Ticks
 from states.answers import Exit
 from states.table import State

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import typer
 
-from recovery.cli.again import completion
+from recovery.app.session import Options
 from recovery.cli.app import app
-from recovery.session import Options
+from recovery.cli.next_commands import completion
 from states.answers import RUN_AGAIN, RUN_AGREED
 
 GIVEN = Options(

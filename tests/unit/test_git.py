@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from recovery.errors import UsageError
-from recovery.platform.git import Repository
+from recovery.prisma.git import Repository
 
 UNIX, WINDOWS, EDITED = b"SELECT 1;\nSELECT 2;\n", b"SELECT 1;\r\nSELECT 2;\r\n", b"SELECT 3;\n"
 

@@ -9,14 +9,14 @@ import pytest
 from rich.console import Console
 
 from recovery import events
-from recovery.consequences import proposed
 from recovery.journal import Event
-from recovery.memory import Kind
+from recovery.journal.run_record import Kind
 from recovery.report import log, status
 from recovery.report.collect import Collector
 from recovery.report.document import StatusDocument
-from recovery.report.standing import standing
+from recovery.report.run_status import standing
 from recovery.report.stream import stream
+from recovery.run.proposal import proposed
 from states.answers import RUN_AGAIN, Command, Exit, Refusal
 from states.effects import Deploy, MarkApplied
 from states.facts import Check, Outcome

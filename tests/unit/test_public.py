@@ -9,12 +9,12 @@ import pytest
 
 import recovery
 from recovery import Event, Options, Question, Recovery, RecoveryError, auto
+from recovery.app.opening import one_at_a_time
 from recovery.events import OutputLine, StepStarted
-from recovery.wiring import one_at_a_time
 from states.effects import Deploy
 
 #: What only a command that looks at a database needs; each takes longer to load than `--help` should take.
-HEAVY = {"psycopg", "rich", "msgspec", "transitions", "structlog", "httpx", "postgast", "recovery.engine"}
+HEAVY = {"psycopg", "rich", "msgspec", "transitions", "structlog", "httpx", "postgast", "recovery.run.engine"}
 URL = "postgresql://u:hush@{}.example.com:5432/app"
 
 

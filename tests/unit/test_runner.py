@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from recovery.platform.git import Repository
-from recovery.prisma.runner import runner
+from recovery.evidence.indications.engine_used import runner
+from recovery.prisma.git import Repository
 from states.facts import Runner
 from tests.unit.test_logs import NATIVE, SCRIPTED
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from recovery.app.session import Options, Session
 from recovery.config import FILE, JOURNAL_VARIABLE
 from recovery.errors import UsageError
-from recovery.session import Options, Session
 
 URL = "postgresql://u:hush@{}.example.com:5432/app"
 

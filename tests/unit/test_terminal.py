@@ -8,10 +8,10 @@ import pytest
 from rich.console import Console
 
 from recovery import events
-from recovery.consequences import proposed
 from recovery.events import EffectProposed
 from recovery.prisma.cli import command_line
 from recovery.report.terminal import Terminal
+from recovery.run.proposal import proposed
 from states.answers import Exit, Refusal
 from states.classification import ClassifyFacts, decide
 from states.comparison import Difference, StatementState

@@ -26,16 +26,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from recovery import handover
+from recovery.app.world import RealWorld
 from recovery.cli import main
-from recovery.handover import HandOver
+from recovery.effects import handover
+from recovery.effects.handover import HandOver
 from recovery.journal.postgres import PostgresJournal
 from recovery.journal.sqlite import SqliteJournal
-from recovery.pipeline import PipelineRunner
 from recovery.postgres.sessions import PRISMA_LOCK, SessionLock
 from recovery.prisma.cli import PrismaCli, Status
 from recovery.prisma.process import Running
-from recovery.world import RealWorld
+from recovery.run.pipeline import PipelineRunner
 
 VARIABLE = "STAGING_INSTANT"
 #: A Prisma CLI that is started where much else is at work may take longer to ask for its lock than a recovery waits.

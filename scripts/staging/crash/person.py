@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from recovery.memory import Kind
+from recovery.journal.run_record import Kind
 
 if TYPE_CHECKING:
     from staging.crash.production import Done, Production

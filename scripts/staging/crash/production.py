@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from recovery.journal.open import FileStore
+from recovery.journal.stores import FileStore
 from staging.crash.instants import Fate, Plan
 
 if TYPE_CHECKING:

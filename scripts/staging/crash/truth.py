@@ -6,7 +6,7 @@ import collections
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from recovery.memory import Kind, recall
+from recovery.journal.run_record import Kind, recall
 from recovery.postgres import catalog
 from staging.crash.person import decide
 from staging.crash.production import BrokenError, eventually

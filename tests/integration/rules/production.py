@@ -9,14 +9,14 @@ from pathlib import Path
 
 from staging import Server
 
-from recovery.evidence import Investigator
-from recovery.platform.git import Repository
+from recovery.evidence.investigator import Investigator
+from recovery.evidence.proof import Proof, Prover
+from recovery.postgres.target import Target
 from recovery.postgres.url import parse
+from recovery.prisma.git import Repository
 from recovery.prisma.migrations import read
-from recovery.proof import Proof, Prover
-from recovery.replay.background import Workshop
-from recovery.scripts import Scripts
-from recovery.target import Target
+from recovery.prisma.scripts import Scripts
+from recovery.replay.workshop import Workshop
 from states.verdict import Decision, Evidence, Verdict
 
 LEDGER = """

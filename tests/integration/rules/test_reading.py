@@ -10,8 +10,8 @@ import pytest
 from staging import Server, start
 
 from recovery.postgres import catalog
-from recovery.replay.background import Workshop
 from recovery.replay.scratch import ScratchServer
+from recovery.replay.workshop import Workshop
 from states.facts import Key
 from tests.integration.rules.production import (
     APPLIED,

@@ -1,0 +1,317 @@
+"""What a program embeds: a recovery of one target, on which the command line stands too.
+
+Nothing here prints, configures logging, takes signals, or changes what belongs to the whole process. Each call opens
+what it needs and has closed it when it returns or raises: connections, the scratch server, threads.
+"""
+
+import contextlib
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+from recovery import events
+from recovery.app import decisions
+from recovery.app.decisions import Answer
+from recovery.app.head_start import Ahead
+from recovery.app.opening import new_run, observing, one_at_a_time, working
+from recovery.app.overview import Overview, overview
+from recovery.app.session import AskName, Options, Session
+from recovery.app.world import RealWorld
+from recovery.config import Config
+from recovery.journal import Journal
+from recovery.journal.run_record import Memory, recall
+from recovery.journal.stores import Store
+from recovery.report.document import InspectDocument, Standing
+from recovery.run.engine import Engine
+from recovery.run.once_only import doubt
+from recovery.run.pipeline import PipelineRunner, Word, unfinished
+from recovery.run.plan import Plan, plan
+from recovery.run.policy import auto
+from recovery.run.ports import Ended, Policy
+from recovery.secrets import Redactor
+from states import preflight
+from states.answers import RUN_AGAIN, Refusal
+from states.inspection import InspectFacts
+from states.preflight import PreflightFacts
+from states.table import State
+
+_NO_WORD = Word()
+#: How a report is written.
+Form = Literal["html", "markdown"]
+
+
+def _nobody(_where: str) -> str | None:
+    return None
+
+
+class Recovery:
+    """The recovery of one database from one checkout of its Prisma project.
+
+    Use it from any thread; several, of several databases, work side by side in one process. Two of the same database
+    do not: the second raises BusyError.
+
+    Attributes:
+        settings: what `prisma-recovery.toml` says, or the defaults.
+    """
+
+    def __init__(
+        self,
+        project: str | Path,
+        options: Options = Options(),  # noqa: B008 - frozen
+        *,
+        environment: Mapping[str, str] | None = None,
+        ask_database: AskName = _nobody,
+        ahead: Ahead | None = None,
+    ) -> None:
+        """Reads the settings, and opens nothing yet.
+
+        Args:
+            project: a folder of the Prisma project; the schema and `prisma-recovery.toml` are looked for from there
+                upwards, and relative paths count from there.
+            options: what this call says over the settings.
+            environment: where the target's URL, the journal's and tokens are looked for, and what Prisma and the
+                pipeline's steps inherit; None: a copy of the process's environment as it is now.
+            ask_database: asked for the name of the production database where neither options nor settings name it;
+                told where the URL leads.
+            ahead: what was begun ahead, for the first call that needs it; it is ended by that.
+
+        Raises:
+            UsageError: the settings can't be read.
+        """
+        environ = dict(os.environ if environment is None else environment)
+        self._session = Session(options, Path(project).resolve(), environ, ahead)
+        self._ask_database = ask_database
+        self._stopping = False
+
+    @property
+    def settings(self) -> Config:
+        """See the class."""
+        return self._session.config
+
+    def stop(self) -> None:
+        """Asks this object's runs to end; callable from any thread, a signal handler, or before one has begun.
+
+        A run ends before its next state, command or step: what is at work ends by itself, and its outcome is
+        recorded. It then returns with exit code 130, and another Recovery's run goes on from there. There is no taking
+        it back.
+        """
+        self._stopping = True  # an assignment, so that a signal handler may call this
+
+    def _asked(self) -> bool:
+        return self._stopping
+
+    def inspect(self) -> InspectDocument:
+        """What is in the database, read only. Needs no Node and no Prisma project, if the options name `migrations`.
+
+        A check that is refused is in the result, and stops nothing: nothing is changed here.
+
+        Raises:
+            RecoveryError: it can't tell.
+        """
+        return self.look().document()
+
+    def look(self, on_event: events.Sink = events.nobody) -> Overview:
+        """`inspect`, as records; `on_event` is told what is seen meanwhile."""
+        emit = one_at_a_time(on_event)
+        with observing(self._session, _nobody, emit) as observer:
+            return overview(observer, self._session.command_check, emit)
+
+    def plan(self, on_event: events.Sink = events.nobody) -> Plan:
+        """What `run` would do, found on the same path. Changes nothing, the journal included.
+
+        Raises:
+            RecoveryError: it can't tell.
+        """
+        emit = one_at_a_time(on_event)
+        with working(self._session, self._ask_database, emit, self.stop) as world:
+            return plan(world, emit)
+
+    def run(
+        self, policy: Policy | None = None, on_event: events.Sink = events.nobody, *, pipeline: bool = False
+    ) -> Ended:
+        """Starts a recovery, or goes on with the unfinished one, until it is ready, or stops with a refusal.
+
+        Args:
+            policy: who may say yes to each change; None: what `auto` in the settings names, and nothing else.
+            on_event: told what happens, by one thread at a time. What it raises ends the run there, as a kill would:
+                it can be resumed. Raised on a line of output, it only ends the telling of that command's output.
+            pipeline: then run the pipeline's steps.
+
+        Raises:
+            RecoveryError: it could not begin, or the journal can't be written. Nothing more was done.
+        """
+        session, emit = self._session, one_at_a_time(on_event)
+        policy = auto(*session.config.auto) if policy is None else policy
+        with working(session, self._ask_database, emit, self.stop) as world:
+            target = world.target
+            store, restore_point, key = session.store(), session.restore_point(target), target.identity.key
+            # A schema of ours is made in no database before it is known to be the right one.
+            if store.shared and not _kept(store, key) and (no := _refused(world, emit, State.PREFLIGHT)):
+                return Ended("", State.PREFLIGHT, no.exit, no)
+            with contextlib.closing(store.open(key)) as journal:
+                runs = journal.runs()
+                steps = session.config.pipeline.steps
+                last = recall(journal.events(runs[-1])) if runs else None
+                if pipeline and last is not None and last.state is State.PIPELINE_READY and unfinished(last, steps):
+                    return self._steps(journal, world, emit, runs[-1], policy)
+                redact = Redactor(target.url.url, *store.secrets)
+                engine = Engine(world, journal, policy, emit, new_run, restore_point, self._asked, redact=redact)
+                ended = engine.run(str(target.url), target.source)
+                emit(events.RunEnded(ended.run, ended.state, int(ended.exit_code)))
+                if pipeline and ended.state is State.PIPELINE_READY:
+                    return self._steps(journal, world, emit, ended.run, policy)
+        return ended
+
+    def pipeline(
+        self,
+        policy: Policy | None = None,
+        on_event: events.Sink = events.nobody,
+        *,
+        repeat: Sequence[str] = (),
+        done: Sequence[str] = (),
+    ) -> Ended:
+        """Runs what is left of the last run's pipeline, if the gate is still open; each step at most once.
+
+        Args:
+            policy: as for `run`; asked where a step must run once, and the journal can't tell whether it has.
+            on_event: as for `run`.
+            repeat: steps to run again, whatever they said.
+            done: steps that are done, whatever they said.
+
+        Raises:
+            RecoveryError: it could not begin, or the journal can't be written.
+        """
+        session, emit = self._session, one_at_a_time(on_event)
+        policy = auto(*session.config.auto) if policy is None else policy
+        with working(session, self._ask_database, emit, self.stop) as world, contextlib.ExitStack() as stack:
+            store, target = session.store(), world.target.identity.key
+            last: Memory | None = None
+            if _kept(store, target):
+                journal = stack.enter_context(contextlib.closing(store.open(target)))
+                runs = journal.runs()
+                last = recall(journal.events(runs[-1])) if runs else None
+                if last is not None and last.state is State.PIPELINE_READY:
+                    word = Word(tuple(repeat), tuple(done))
+                    return self._steps(journal, world, emit, runs[-1], policy, word)
+            stands = "there is no recovery of this database" if last is None else f"it stands at {last.state}"
+            refusal = Refusal(
+                "pipeline.not_ready",
+                f"The gate is closed: {stands}. No step was run.",
+                "Run prisma-recovery run first.",
+                commands=(RUN_AGAIN,),
+            )
+            state = State.PREFLIGHT if last is None else last.state
+            emit(events.Refused(state, refusal))
+            return Ended("" if last is None else runs[-1], state, refusal.exit, refusal)
+
+    def _steps(
+        self,
+        journal: Journal,
+        world: RealWorld,
+        emit: events.Sink,
+        run: str,
+        policy: Policy,
+        word: Word = _NO_WORD,
+    ) -> Ended:
+        """The gate is looked at once more: what was proven may have changed since."""
+        session, target = self._session, world.target
+        if no := _refused(world, emit, State.PIPELINE_READY):
+            return Ended(run, State.PIPELINE_READY, no.exit, no)
+        facts = InspectFacts(world.inspect().history)
+        left = (*facts.unsettled, *facts.history.pending)
+        if left:
+            refusal = Refusal(
+                "pipeline.history_changed",
+                f"The gate was open, but {left[0]} is failed or pending now. No step was run.",
+                "Run prisma-recovery run first.",
+                commands=(RUN_AGAIN,),
+            )
+            emit(events.Refused(State.PIPELINE_READY, refusal))
+            return Ended(run, State.PIPELINE_READY, refusal.exit, refusal)
+        variables = session.project().url_variables if session.options.database_url else ()
+        redact = Redactor(target.url.url, *session.store().secrets)
+
+        def show(line: str) -> None:
+            emit(events.OutputLine(redact(line)))
+
+        runner = PipelineRunner(
+            journal,
+            session.config.pipeline.steps,
+            session.home(),
+            session.environment() | dict.fromkeys(variables, target.url.url),
+            emit,
+            show,
+        )
+        runner.decide(run, word)
+        return runner.run(run, doubt(session, target.identity.key, policy), self._asked)
+
+    def status(self) -> tuple[Standing, ...]:
+        """Where the recoveries in the journal stand, and what is to be done now. Looks at the journal only.
+
+        Raises:
+            RecoveryError: it can't be read.
+        """
+        return decisions.standings(self._session)
+
+    def report(self, run: str | None = None, form: Form = "html") -> str:
+        """A run told for people, with its postmortem note. Looks at the journal only.
+
+        Args:
+            run: its name; None: the newest.
+            form: a whole HTML page that needs nothing from elsewhere, or Markdown.
+
+        Raises:
+            RecoveryError: the journal can't be read, or has no such run.
+        """
+        # What these load is needed here alone.
+        from recovery.report.markdown import markdown  # noqa: PLC0415
+        from recovery.report.page import html  # noqa: PLC0415
+        from recovery.report.story import told  # noqa: PLC0415
+
+        story = told(decisions.events_of(self._session, run))
+        return html(story) if form == "html" else markdown(story)
+
+    def approve(
+        self, migration: str, answer: Answer, *, evidence: str, reason: str, run: str | None = None
+    ) -> Standing:
+        """Records a person's decision; it counts at the next run, for exactly this evidence.
+
+        Args:
+            migration: the one that the evidence does not decide.
+            answer: it is in the database, or it is not.
+            evidence: the digest of what the person has seen.
+            reason: goes into the journal.
+            run: its name; None: the one that is not finished.
+
+        Raises:
+            UsageError: it could never count, so nothing was recorded.
+        """
+        return decisions.approve(self._session, migration, answer, evidence, reason, run)
+
+    def abort(self, reason: str, *, run: str | None = None) -> Standing:
+        """Gives up the unfinished recovery. Changes nothing in the database.
+
+        Raises:
+            UsageError: there is none, or there are several and `run` names none.
+        """
+        return decisions.abort(self._session, reason, run)
+
+
+def _kept(store: Store, target: str) -> bool:
+    """There is a journal to go on with; nothing is made to find that out."""
+    found = store.find(target)
+    if found is not None:
+        found.close()
+    return found is not None
+
+
+def _refused(world: RealWorld, emit: events.Sink, state: State) -> Refusal | None:
+    """Preflight by itself, told only where it refuses."""
+    checks = world.settled(world.checks())
+    answer = preflight.decide(PreflightFacts(checks))
+    if not isinstance(answer, Refusal):
+        return None
+    emit(events.ChecksMade(checks))
+    emit(events.Refused(state, answer))
+    return answer

@@ -1,0 +1,142 @@
+"""Where runs stand, approvals, giving up: what needs the journal only, wherever it is."""
+
+import contextlib
+from typing import Literal, get_args
+
+from recovery.app.session import Session
+from recovery.errors import UsageError
+from recovery.journal import Event
+from recovery.journal.run_record import Kind, recall
+from recovery.report.document import Standing
+from recovery.report.run_status import standing
+from states.classification import NEVER_APPROVED
+from states.machine import RecoveryMachine
+from states.table import FINAL, State
+from states.verdict import Decision, Verdict
+
+#: What a person says of a migration: it is in the database, or it is not.
+Answer = Literal["applied", "rolled_back"]
+
+
+def standings(session: Session) -> tuple[Standing, ...]:
+    """Where every run of the journal stands, the newest of each target last."""
+    return tuple(standing(*each) for each in session.store().everything())
+
+
+def events_of(session: Session, run: str | None) -> tuple[Event, ...]:
+    """The events of a run, by its name; of the newest of all targets without one.
+
+    Raises:
+        UsageError: `run.missing` if there is none, `run.unknown` if none has that name.
+    """
+    store = session.store()
+    runs = [(events[0].time, name, events) for _, name, events in store.everything() if events]
+    if not runs:
+        raise UsageError(
+            "run.missing",
+            f"The journal {store} holds no recovery, so there is nothing to report.",
+            "prisma-recovery run starts one; or name another journal with --journal.",
+        )
+    _, newest, found = max(runs, key=lambda each: each[:2])
+    if run in (None, newest):
+        return found
+    named = next((events for _, name, events in runs if name == run), None)
+    if named is None:
+        raise UsageError(
+            "run.unknown",
+            f"The journal {store} knows no run {run}; the newest is {newest}. Nothing was shown.",
+            "See prisma-recovery status for all of them.",
+        )
+    return named
+
+
+def _unfinished(session: Session, run: str | None) -> tuple[str, str, tuple[Event, ...]]:
+    found = [
+        each for each in session.store().everything() if recall(each[2]).state not in FINAL and run in (None, each[1])
+    ]
+    if not found:
+        raise UsageError(
+            "run.none",
+            f"The journal {session.store()} has no unfinished recovery {run or ''}. Nothing was recorded.".replace(
+                " .", "."
+            ),
+            "See prisma-recovery status.",
+        )
+    if len(found) > 1:
+        names = ", ".join(name for _, name, _ in found)
+        raise UsageError(
+            "run.ambiguous",
+            f"Several recoveries are unfinished: {names}. Nothing was recorded.",
+            "Name one with --run.",
+        )
+    return found[0]
+
+
+def approve(
+    session: Session, migration: str, answer: Answer, evidence: str, reason: str, run: str | None = None
+) -> Standing:
+    """Writes a person's decision into the journal; it counts at the next run, if the evidence is still the same.
+
+    Raises:
+        UsageError: it could never count.
+        ValueError: there is no such answer.
+    """
+    if answer not in get_args(Answer):  # a program without types must not say the opposite of what it means
+        raise ValueError(f"No answer is named {answer!r}; the answers are {', '.join(get_args(Answer))}")
+    if not reason.strip():
+        raise UsageError("approve.reason", "The reason is empty. Nothing was recorded.", "Say why.")
+    rolled_back = answer == "rolled_back"
+    target, name, before = _unfinished(session, run)
+    memory = recall(before)
+    known = memory.evidence.get(migration)
+    if known is None:
+        raise UsageError(
+            "approve.unknown_migration",
+            f"The run {name} has not classified {migration}. Nothing was recorded.",
+            "Run prisma-recovery run first, and approve what it shows.",
+        )
+    if known["digest"] != evidence:
+        raise UsageError(
+            "approve.other_evidence",
+            f"The evidence on {migration} is {known['digest']}, not the one given. Nothing was recorded.",
+            "Look at the evidence again (prisma-recovery inspect), then approve that.",
+        )
+    if Verdict(known["verdict"]) in NEVER_APPROVED:
+        raise UsageError(
+            "approve.never",
+            f"{migration} is {known['verdict']}: neither answer would be true. Nothing was recorded.",
+            "Finish or undo the rest of it by hand, or wait; then run again.",
+        )
+    if rolled_back and not known.get("attempted", True):
+        raise UsageError(
+            "approve.not_attempted",
+            f"{migration} was never attempted, so there is nothing to mark rolled back. Nothing was recorded.",
+            "Undo by hand what production has of it, and run again: it is deployed. Or approve it as applied.",
+        )
+    if rolled_back and known["ran_to_its_end"] and known["decision"] != Decision.MARK_ROLLED_BACK:
+        raise UsageError(
+            "approve.ran",
+            f"Prisma counted {migration} as run to its end, so it can't be marked rolled back. Nothing was recorded.",
+            "Bring production to what it says, and run again, or approve it as applied.",
+        )
+    decision = Decision.MARK_ROLLED_BACK if rolled_back else Decision.MARK_APPLIED
+    with contextlib.closing(session.store().open(target)) as journal:
+        payload = {"migration": migration, "decision": decision, "evidence": evidence, "reason": reason}
+        approved = journal.append(name, Kind.APPROVED, memory.state, payload)
+    return standing(target, name, (*before, approved))
+
+
+def abort(session: Session, reason: str, run: str | None = None) -> Standing:
+    """Writes into the journal that a person gave up this recovery. Changes nothing in the database.
+
+    Raises:
+        UsageError: there is no unfinished one, or several are.
+    """
+    target, name, before = _unfinished(session, run)
+    memory = recall(before)
+    machine = RecoveryMachine(memory.state)
+    machine.abort(reason)
+    payload = {"from": memory.state, "to": State.ABORTED, "because": reason}
+    with contextlib.closing(session.store().open(target)) as journal:
+        moved = journal.append(name, Kind.MOVED, memory.state, payload)
+    return standing(target, name, (*before, moved))

@@ -1,0 +1,285 @@
+"""From options and settings to a target, a project, a journal and a scratch server."""
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from recovery import config as configuration
+from recovery.app.head_start import Ahead
+from recovery.config import JOURNAL_VARIABLE, TARGET, Config, Neon, Vercel, inherited
+from recovery.effects.restore_point import dump, neon_branch
+from recovery.errors import PreflightError, UsageError
+from recovery.journal.confirmations import Pin, pins
+from recovery.journal.sqlite_file import journal_file
+from recovery.journal.stores import FileStore, PostgresStore, Store
+from recovery.outcomes import refused, unknown
+from recovery.platform.http import Api, find_token
+from recovery.platform.neon import branch_check
+from recovery.platform.vercel import OWN_VARIABLE, Production
+from recovery.postgres.target import Target
+from recovery.postgres.url import parse
+from recovery.preflight.checks import NAMES, PRISMA, command_check
+from recovery.preflight.expectation import VERCEL, Expectation
+from recovery.preflight.identity import NAME as IDENTITY
+from recovery.prisma import dotenv, project
+from recovery.prisma.git import Repository
+from recovery.prisma.project import Project
+from recovery.prisma.sentinel import Sentinel, sentinel
+from recovery.replay import scratch
+from recovery.replay.workshop import Workshop
+from recovery.run.ports import MakeRestorePoint
+from states.facts import Check
+
+#: Asks a person for the name of the production database, told where the URL leads; None where nobody can be asked.
+AskName = Callable[[str], str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What one call says over the settings; None leaves it to them. Names are those of the command line.
+
+    Attributes:
+        database_url: the target; None: `DIRECT_URL`, `DATABASE_URL`… from the environment or `.env`.
+        migrations: the migrations folder; None: the project's.
+        schema: schema.prisma or its folder; None: the project's.
+        config: `prisma-recovery.toml`; None: looked for from the project's folder upwards.
+        expect_host: the host that the target must have.
+        expect_database: the database that the target must be.
+        expect_commit: what must be checked out; `vercel`: what production runs there.
+        waive: checks of preflight to take on, each as `NAME=REASON`.
+        journal: `target`, or a PostgreSQL URL; None: as the environment or the settings say, else a file.
+        restore_point: neon, pg_dump or none.
+    """
+
+    database_url: str | None = None
+    migrations: Path | None = None
+    schema: Path | None = None
+    config: Path | None = None
+    expect_host: str | None = None
+    expect_database: str | None = None
+    expect_commit: str | None = None
+    waive: tuple[str, ...] = ()
+    journal: str | None = None
+    restore_point: str | None = None
+
+
+@dataclass(slots=True)
+class Session:
+    """What is known of one target and its project before anything is opened.
+
+    Attributes:
+        cwd: the folder that paths count from, and that the project and its settings are looked for from; absolute.
+        environ: environment variables; the process's own are not looked at.
+        ahead: what was begun ahead, for the first work that needs it; None: it begins its own.
+    """
+
+    options: Options
+    cwd: Path
+    environ: Mapping[str, str]
+    ahead: Ahead | None = None
+    config: Config = field(init=False)
+    _project: Project | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        """Reads the configuration."""
+        self.config = configuration.load(self.options.config, self.cwd)
+
+    def project(self) -> Project:
+        """The Prisma project; a command that runs Prisma needs one."""
+        if self._project is None:
+            self._project = project.find_configured(self.config, self.cwd, self.options.schema)
+        return self._project
+
+    def folder(self) -> Path:
+        """The migrations folder, named or the project's."""
+        if self.options.migrations is not None:
+            return (self.cwd / self.options.migrations).resolve()
+        return self.project().migrations
+
+    def store(self) -> Store:
+        """Where the journal is kept: as the options say, else the environment, else the settings, else here."""
+        where = self.options.journal or self.environ.get(JOURNAL_VARIABLE) or self.config.journal.url
+        if not where:
+            return FileStore(self.home())
+        if where == TARGET:
+            return PostgresStore(self.target().url)
+        try:
+            url = parse(where)
+        except UsageError as error:
+            raise UsageError(
+                "journal.url",
+                f"The journal is named by what is neither `{TARGET}` nor a URL that can be used. {error.fact}",
+                f"Write `{TARGET}` for the production database itself, or postgresql://USER:PASSWORD@HOST:5432/DATABASE.",
+            ) from error
+        return PostgresStore(url)
+
+    def pins(self) -> tuple[Pin, ...]:
+        """What was confirmed before, as the journal says."""
+        return pins(self.store())
+
+    def platforms(self) -> tuple[Callable[[], Check], ...]:
+        """The checks that ask a platform; none for one that is not configured."""
+        neon, vercel, checks = self.config.neon, self.config.vercel, list[Callable[[], Check]]()
+        demanded = self._expected_commit() == VERCEL
+        if neon.project is not None:
+            url = self.target().url
+            checks.append(partial(branch_check, self.neon, neon.project, url, neon.branch))
+        if vercel.project is not None:
+            own = self.environ.get(OWN_VARIABLE)
+            production = Production(partial(self._api, "Vercel", vercel), vercel.project, vercel.team, own)
+            checks.append(production.deploy_check)
+            checks.append(lambda: production.commit_check(self._head(), demanded=demanded))
+        elif demanded:
+            what = "which commit production runs is not known, since [vercel] names no project"
+            remedy = "Set project under [vercel] in prisma-recovery.toml; a branch of that name is refs/heads/vercel."
+            checks.append(partial(unknown, "vercel.commit", what, "prisma-recovery.toml", remedy))
+        return tuple(checks)
+
+    def restore_point(self, target: Target) -> MakeRestorePoint | None:
+        """What makes the restore point that the options or the settings ask for; None for none.
+
+        Raises:
+            UsageError: `usage.restore_point`.
+        """
+        kind, neon = self.options.restore_point or self.config.restore_point.kind, self.config.neon.project
+        if kind == "pg_dump":
+            folder = journal_file(self.home()).parent
+            return dump(target, folder, self.config.restore_point.pg_dump, self.environment())
+        if kind == "neon" and neon is not None:
+            return neon_branch(target, self.neon, neon)
+        if kind == "none":
+            return None
+        raise UsageError(
+            "usage.restore_point",
+            f"There is no restore point of the kind {kind}"
+            f"{', since [neon] names no project' if kind == 'neon' else ''}. Nothing was done.",
+            "Set project under [neon] in prisma-recovery.toml, or choose pg_dump or none."
+            if kind == "neon"
+            else "Choose neon, pg_dump or none.",
+        )
+
+    def neon(self) -> Api:
+        """Neon's API.
+
+        Raises:
+            UnreachableError: `platform.token`.
+        """
+        return self._api("Neon", self.config.neon)
+
+    def _api(self, name: str, settings: Neon | Vercel) -> Api:
+        path, file = self.config.path, settings.token_file
+        where = None if file is None else (self.cwd if path is None else path.parent) / file
+        return Api(name, settings.api_url, find_token(settings.token_env, where, self.environ))
+
+    def _head(self) -> str | None:
+        repository = Repository.find(self.folder())
+        return None if repository is None else repository.head()
+
+    def _expected_commit(self) -> str | None:
+        return self.options.expect_commit or self.config.git.expect_commit
+
+    def proof(self) -> Sentinel:
+        """The proof of where the project's Prisma goes, as `ahead.sentinel` makes it."""
+        if self.ahead is not None and self.ahead.sentinel is not None:
+            begun, self.ahead.sentinel = self.ahead.sentinel, None
+            return begun
+        return sentinel(self.project(), self.config, self.environ)
+
+    def command_check(self) -> Check:
+        """`prisma.target` without starting anything: as proven by an earlier run of this very project, or unknown."""
+        try:
+            if sentinel(self.project(), self.config, self.environ).kept:
+                return command_check(proven=True)
+        except PreflightError as error:
+            return refused(PRISMA, error.fact, "node_modules", error.remedy)
+        except UsageError:
+            pass  # without a project, or its packages, there is no Prisma to be started anyway
+        seen = "not looked at, since nothing of Prisma is started here"
+        return unknown(PRISMA, seen, "proofs of earlier runs", "`run` looks, before it changes anything.")
+
+    def environment(self) -> dict[str, str]:
+        """What commands that we start inherit."""
+        return inherited(self.environ)
+
+    def home(self) -> Path:
+        """The folder of the project that the journal's file is in: its root, or where there is none, this one."""
+        try:
+            return self.project().root
+        except UsageError:
+            return self.config.path.parent if self.config.path is not None else self.cwd
+
+    def target(self) -> Target:
+        """The production database, from the URL as Prisma would find it."""
+        known: Project | None = None
+        with contextlib.suppress(UsageError):
+            known = self.project()
+        url, source = dotenv.find_url(self.options.database_url, self.environ, known)
+        return Target(parse(url), source)
+
+    def expectation(self, ask: AskName) -> Expectation:
+        """What the target and the checkout have to be; `ask` is tried where nobody said which database."""
+        host = self.options.expect_host or self.config.production.host
+        database = self.options.expect_database or self.config.production.database
+        typed = None if host is not None and database is not None else self._typed(ask)
+        return Expectation(
+            host=host,
+            database=database,
+            commit=self._expected_commit(),
+            typed=typed,
+            waived=dict(_waiver(each) for each in self.options.waive),
+            standing=self._standing(),
+        )
+
+    def _typed(self, ask: AskName) -> str | None:
+        """The database's name is left out of the question: whoever answers is to know it."""
+        target = self.target()
+        return ask(f"{target.url.host}:{target.url.port}, URL from {target.source}")
+
+    def _standing(self) -> dict[str, str]:
+        """What the settings take on where it can't be made."""
+        for each in self.config.waive:
+            if each.check == IDENTITY:
+                raise self._no_waiver(each.check, "Set host and database under [production] instead.")
+            if each.check == PRISMA:
+                raise self._no_waiver(each.check, "What it proves is needed before each first change.")
+            if each.check not in NAMES:
+                raise self._no_waiver(each.check, f"The checks are: {', '.join(NAMES)}.")
+        return {each.check: each.reason for each in self.config.waive}
+
+    def _no_waiver(self, check: str, remedy: str) -> UsageError:
+        fact = f"{self.config.path} holds a value that does not fit: {check} cannot be waived there. Nothing was done."
+        return UsageError("config.invalid_value", fact, remedy)
+
+    @contextlib.contextmanager
+    def workshop(self, target: Target) -> Iterator[Workshop]:
+        """The scratch server, starting while everything else goes on."""
+        url = self.config.scratch.url
+        if url is None:
+            ahead, self.ahead = self.ahead, None  # the first workshop takes the server, and ends it
+            workshop = Workshop(lambda: scratch.embedded(None if ahead is None else ahead.server), target.url.schema)
+        else:
+            conninfo, identifier = parse(url).conninfo, target.identity.system_identifier
+            workshop = Workshop(lambda: scratch.at(conninfo, identifier), target.url.schema)
+        try:
+            yield workshop
+        finally:
+            workshop.close()
+
+
+def _waiver(text: str) -> tuple[str, str]:
+    name, separator, reason = text.partition("=")
+    if not separator or not reason.strip():
+        raise UsageError(
+            "usage.waive",
+            f"--waive {name} gives no reason, so nothing was waived.",
+            'Write --waive NAME="the reason"; it goes into the journal and the report.',
+        )
+    if name.strip() not in NAMES:
+        raise UsageError(
+            "usage.waive",
+            f"No check is named {name.strip()}, so nothing was waived.",
+            f"The checks are: {', '.join(NAMES)}.",
+        )
+    return name.strip(), reason.strip()

@@ -1,0 +1,89 @@
+"""`inspect`: what is in the database, read only."""
+
+from recovery import events
+from recovery.app.api import Recovery
+from recovery.app.overview import Overview
+from recovery.cli.output import Output
+from recovery.preflight.identity import NAME as IDENTITY
+from recovery.prisma.cli import command_line
+from recovery.report.terminal import Terminal
+from recovery.run.plan import deploy_after
+from recovery.run.proposal import proposed
+from states.answers import Exit
+from states.classification import ClassifyFacts, fails_again, resolution
+from states.effects import Deploy, Effect
+from states.facts import Outcome
+
+
+def look(recovery: Recovery, output: Output, *, exit_code: bool) -> Exit:
+    """Shows what was found. A check that is refused is shown, and stops nothing: nothing is changed here.
+
+    Returns:
+        READY; with `exit_code` PREFLIGHT if this is not the database that was named, BLOCKED if a migration failed.
+    """
+    if output.in_words:
+        output.terminal.begin("looking")
+
+    def watch(event: events.Event) -> None:
+        """In words all is told at the end, the verdict first; till then only what takes long."""
+        if not output.in_words or isinstance(event, events.Progressed):
+            output.emit(event)
+        else:
+            output.log(event)
+
+    seen = recovery.look(watch)
+    output.document(seen.document())
+    if output.github is not None:
+        output.github.inspected(seen.history, seen.checks, seen.failed, seen.compared)
+    if output.in_words:
+        output.terminal.close()
+        _show(seen, output)
+    if not exit_code:
+        return Exit.READY
+    identity = next(check for check in seen.checks if check.name == IDENTITY)
+    if identity.outcome is Outcome.REFUSED:  # what is well with another database says nothing of this one
+        return Exit.PREFLIGHT
+    return Exit.BLOCKED if seen.failed else Exit.READY
+
+
+def _show(seen: Overview, output: Output) -> None:
+    console, terminal, who = output.console, output.terminal, seen.identity
+    console.print(f"[bold]{who.database} on {who.host}, schema {who.schema}, PostgreSQL {who.server_version}[/]")
+    if not seen.failed:
+        console.print("\n  [bold green]No migration failed.[/]")
+    for evidence in seen.failed:
+        console.print()
+        terminal.evidence(evidence)
+        if evidence.migration in seen.history.missing_locally:
+            terminal.warn("It is not in the migrations folder: is this the right checkout?")
+    if not seen.compared.found and not {each.migration for each in seen.failed} & {*seen.history.missing_locally}:
+        _would_run(seen, output)
+    for classified in seen.compared.found:
+        console.print()
+        terminal.present(classified.evidence)
+    if seen.compared.missing:
+        terminal.uncompared(seen.compared.missing)
+    console.print()
+    terminal.history(seen.history)
+    console.print()
+    _checks(seen, terminal)
+
+
+def _would_run(seen: Overview, output: Output) -> None:
+    """What `run` would ask to do, as far as the evidence decides."""
+    known = {evidence.migration: evidence for evidence in seen.failed}
+    questions = [ClassifyFacts(evidence) for evidence in seen.failed]
+    decided = [found for each in questions if not fails_again(each) and (found := resolution(each)) is not None]
+    effects: list[Effect] = [*decided]
+    if len(decided) == len(questions):
+        effects += deploy_after(effects, seen.history.pending)
+    for effect in effects:
+        output.console.print()
+        evidence = None if isinstance(effect, Deploy) else known[effect.migration]
+        output.terminal.would_run("`prisma-recovery run` would run", proposed(effect, command_line(effect), evidence))
+
+
+def _checks(seen: Overview, terminal: Terminal) -> None:
+    terminal.checks(seen.checks)
+    if any(check.outcome in (Outcome.REFUSED, Outcome.UNKNOWN) for check in seen.checks):
+        terminal.warn("Before `run` changes anything, every check has to hold.")

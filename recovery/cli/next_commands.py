@@ -1,0 +1,45 @@
+"""What a command that is shown to be copied needs of the options that this one was given."""
+
+import shlex
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from recovery.app.session import Options
+
+_RUN, _PIPELINE = "prisma-recovery run", "prisma-recovery pipeline"
+#: Stands for a URL, which may hold a password and is never shown; as in the commands' help.
+_URL = "URL"
+
+
+def completion(options: "Options") -> Callable[[str], str]:
+    """Adds to a command line what it needs to mean the same project, journal and target.
+
+    Args:
+        options: of this call.
+    """
+    journal = options.journal
+    everywhere = {
+        "--config": options.config,
+        "--schema": options.schema,
+        "--journal": _URL if journal is not None and "://" in journal else journal,
+        "--database-url": None if options.database_url is None else _URL,
+    }
+    # Said of production, which the other commands do not look at: they know the journal only.
+    working = {
+        "--migrations": options.migrations,
+        "--expect-host": options.expect_host,
+        "--expect-database": options.expect_database,
+        "--expect-commit": options.expect_commit,
+    }
+    running = working | {"--restore-point": options.restore_point}
+    waived = [word for each in options.waive for word in ("--waive", each)]
+
+    def complete(line: str) -> str:
+        further = running if line.startswith(_RUN) else working if line.startswith(_PIPELINE) else {}
+        given = everywhere | further
+        words = [word for name, value in given.items() if value is not None for word in (name, str(value))]
+        words += waived if further else []
+        return " ".join([line, *map(shlex.quote, words)])
+
+    return complete

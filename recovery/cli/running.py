@@ -1,0 +1,59 @@
+"""`run` and `pipeline`: a recovery shown as it goes on, and a person or a rule that consents."""
+
+from collections.abc import Sequence
+
+from recovery import events
+from recovery.app.api import Recovery
+from recovery.cli.consent import Consent
+from recovery.cli.output import Ask, Output
+from recovery.prisma.cli import command_line
+from recovery.run.policy import auto
+from recovery.run.proposal import proposed
+from states.answers import Exit
+from states.table import State
+
+
+def recover(recovery: Recovery, output: Output, ask: Ask | None, *, yes: bool, pipeline: bool) -> Exit:
+    """Starts a recovery or goes on with the unfinished one, and with `pipeline` runs its steps."""
+    return recovery.run(_consent(recovery, output, ask, yes=yes), output.emit, pipeline=pipeline).exit_code
+
+
+def run_pipeline(
+    recovery: Recovery, output: Output, ask: Ask | None, *, repeat: Sequence[str], done: Sequence[str]
+) -> Exit:
+    """Runs what is left of the last run's pipeline, if the gate is still open."""
+    consent = _consent(recovery, output, ask, yes=False)
+    if output.in_words:
+        output.terminal.begin(State.PREFLIGHT)
+    return recovery.pipeline(consent, output.emit, repeat=repeat, done=done).exit_code
+
+
+def _consent(recovery: Recovery, output: Output, ask: Ask | None, *, yes: bool) -> Consent:
+    return Consent(auto(*recovery.settings.auto), yes=yes, ask=output.asking(ask), console=output.console)
+
+
+def show_plan(recovery: Recovery, output: Output) -> Exit:
+    """Shows what `run` would do; changes nothing, the journal included."""
+    if output.in_words:
+        output.terminal.begin(State.PREFLIGHT)
+    planned = recovery.plan(output.emit)
+    if output.in_words:
+        output.terminal.close()
+        output.console.print("\n[bold]Plan[/] [dim](nothing was changed)[/]")
+    for effect in planned.effects:
+        evidence = planned.evidence.get(getattr(effect, "migration", ""))
+        event = proposed(effect, command_line(effect), evidence)
+        if output.in_words:
+            output.terminal.would_run("would run", event)
+        else:
+            output.emit(event)
+        if output.in_words and output.github is not None:
+            output.github(event)
+    if planned.refusal is not None:
+        output.emit(events.Refused(planned.state, planned.refusal))
+        return planned.refusal.exit
+    if not planned.effects and output.in_words:
+        output.console.print("  nothing to do but to verify the schema")
+    if output.github is not None:
+        output.github.end()
+    return Exit.READY

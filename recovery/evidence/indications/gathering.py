@@ -1,0 +1,49 @@
+"""What is shown beside a verdict so that a person can decide: traces, queries to run, which Prisma it was.
+
+It is added when the verdict is there, and changes neither it nor its digest.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from recovery.evidence.indications import tables
+from recovery.evidence.indications.engine_used import runner
+from recovery.evidence.indications.forensics import forensics
+from recovery.evidence.indications.look_for import look_for, names_in, sets_path
+from recovery.postgres.target import Target
+from recovery.prisma.scripts import Scripts
+from states.comparison import StatementState
+from states.facts import Row, Subject
+from states.verdict import Evidence, Verdict
+
+
+def indicated(evidence: Evidence, subject: Subject, rows: Sequence[Row], target: Target, scripts: Scripts) -> Evidence:
+    """The evidence with all that it suggests.
+
+    Args:
+        evidence: as it was judged.
+        subject: what it rests on.
+        rows: the whole ledger.
+        target: production, which is read.
+        scripts: the checkout.
+    """
+    queried = replace(evidence, statements=_with_queries(evidence.statements, target))
+    if not subject.attempts:
+        return queried
+    ran = runner(evidence.logs, scripts.folder, scripts.repository, partial=evidence.verdict is Verdict.PARTIAL)
+    found = forensics(target, subject, rows, evidence.differences, whole=ran.whole is True)
+    return replace(queried, forensics=found.traces, indications=found.sentences, runner=ran, origin=found.origin)
+
+
+def _with_queries(statements: Sequence[StatementState], target: Target) -> tuple[StatementState, ...]:
+    schema = None if any(sets_path(s.sql) for s in statements) else target.url.schema
+    names = frozenset[tuple[str, str]]().union(
+        *(names_in(s.sql, schema or "") for s in statements if s.state == "open")
+    )
+    known = tables.read(target.reading(), names)
+
+    def query(statement: StatementState) -> str:
+        queries = look_for(statement.sql, schema, known)
+        return next((each for each in queries if tables.accepts(target.reading(), each)), "")
+
+    return tuple(replace(s, look=query(s)) if s.state == "open" else s for s in statements)

@@ -1,0 +1,323 @@
+"""Gathering the evidence on a failed migration: its replay beside what production really holds."""
+
+import time
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import psycopg
+
+from recovery import events
+from recovery.evidence.attempts import stops
+from recovery.evidence.indications.gathering import indicated
+from recovery.postgres import catalog
+from recovery.postgres.sessions import PRISMA_LOCK, at_work_on, patiently_held
+from recovery.postgres.target import Target
+from recovery.prisma import logs
+from recovery.prisma.migrations import order
+from recovery.prisma.scripts import Scripts
+from recovery.replay.cache import ReplayCache, key
+from recovery.replay.embedded import cache_folder
+from recovery.replay.history import Script, is_definition
+from recovery.replay.workshop import Workshop
+from recovery.sql.names import quoted
+from recovery.sql.spelling import respelled
+from recovery.sql.statements import ScriptError, parse
+from states.comparison import qualified_name
+from states.facts import Key, Note, Replay, Row, Stop, Subject
+from states.verdict import Evidence, digest, judge, latest_attempt
+
+#: RULES E13: whoever holds such a lock is at work on the schema.
+LOCKED = "Another session holds a lock that keeps the schema from being read."
+#: Ledger and footprint must read the same twice; somebody who changes them that often is at work on them.
+READS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Classified:
+    """A verdict, with what it takes to see later that it still holds.
+
+    Attributes:
+        rows: the ledger it rests on, all of it.
+        base: name and checksum of each migration replayed before the failed one.
+        scripts: those that its attempts ran, and the present one.
+    """
+
+    evidence: Evidence
+    subject: Subject
+    rows: tuple[Row, ...]
+    base: tuple[tuple[str, str], ...]
+    scripts: tuple[Script, ...] = ()
+
+    @property
+    def ran_to_its_end(self) -> bool:
+        """Prisma counted a step of an attempt: its script ran, and what is unfinished is the row alone."""
+        return any(row.applied_steps_count >= 1 for row in self.subject.attempts)
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What to replay for a failed or pending migration.
+
+    Attributes:
+        later: what finished after it began, or sorts after it.
+        unknown: finished migrations whose script was not found.
+        unknown_later: those of them that are later.
+    """
+
+    name: str
+    attempts: tuple[Row, ...]
+    base: list[Script]
+    notes: tuple[Note, ...]
+    scripts: tuple[Script, ...]
+    present: str
+    missing: str
+    later: tuple[Script, ...]
+    unknown: tuple[str, ...]
+    unknown_later: tuple[str, ...]
+
+
+class Investigator:
+    """Finds out whether a failed migration is in the database. Reads production, changes nothing anywhere else."""
+
+    def __init__(
+        self,
+        target: Target,
+        scripts: Scripts,
+        workshop: Workshop,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Takes its sources; `sleep` waits in seconds, between two looks at a held lock."""
+        self._target = target
+        self._scripts = scripts
+        self._workshop = workshop
+        self._cache = ReplayCache(cache_folder() / "replays")
+        self._sleep = sleep
+
+    def classify(self, name: str) -> Classified:
+        """The evidence on `name`, with its verdict. A history that can't be replayed is one too, no crash."""
+        rows = self._target.rows()
+        for _ in range(READS):
+            plan = self._plan(name, rows)
+            subject = self._subject(plan)
+            if subject.running:
+                break
+            again = self._target.rows()
+            try:
+                if again == rows and self._production(subject) == subject.production:
+                    break
+            except psycopg.errors.LockNotAvailable:
+                subject = replace(subject, running=(LOCKED,))
+                break
+            rows = again
+        else:
+            subject = replace(subject, running=("The ledger or the schema changes while it is being read.",))
+        return self._judged(plan, subject, rows)
+
+    def digest_now(self, classified: Classified) -> str:
+        """The digest that the same evidence has now: equal as long as nothing that the verdict rests on changed.
+
+        Empty where somebody's lock keeps the schema from being read: that is no longer the same either.
+        """
+        subject = classified.subject
+        rows = self._target.rows()
+        attempts = tuple(row for row in rows if row.migration == subject.migration)
+        if not subject.attempts:
+            # Nothing blocks a deploy of what is pending, so the ledger and the file have to be what they were.
+            present = self._scripts.present(subject.migration)
+            if rows != classified.rows or present is None or present.checksum != subject.present:
+                return ""
+        try:
+            now = replace(
+                subject, attempts=attempts, production=self._production(subject), filled=self._filled(subject)
+            )
+            now = replace(now, stops=self._stops(classified.scripts, now))
+        except psycopg.errors.LockNotAvailable:
+            return ""
+        return digest(now, self._target.identity.parts, classified.base)
+
+    def _plan(self, name: str, rows: Sequence[Row]) -> Material:
+        attempts = tuple(row for row in rows if row.migration == name)
+        base, notes = self._scripts.finished(rows, but=name)
+        found = {row.checksum: self._scripts.ran(name, row.checksum) for row in attempts}
+        missing = ""
+        if any(script is None for script in found.values()):
+            missing = (
+                "The script that an attempt ran (by the checksum in its row) is neither in the migrations folder "
+                "nor in git's history, so what it did can't be known."
+            )
+        ran = [script for script in found.values() if script is not None]
+        present = self._scripts.present(name)
+        if present is not None and not any(m.text == present.text for m in ran):
+            ran.append(present)
+        checksum = present.checksum if present else ""
+        if present is not None:
+            # The same file with other line endings is the same script to Prisma, and to us.
+            checksum = next((script.checksum for script in ran if script.text == present.text), checksum)
+        began = min(row.started_at for row in attempts)
+        later = {
+            row.migration
+            for row in rows
+            if row.finished
+            and row.migration != name
+            and (order(row.migration) > order(name) or (row.finished_at or "") > began)
+        }
+        finished = {row.migration for row in rows if row.finished and row.migration != name}
+        return Material(
+            name=name,
+            attempts=attempts,
+            base=base,
+            notes=tuple(notes),
+            scripts=tuple(ran),
+            present=checksum,
+            missing=missing,
+            later=tuple(script for script in base if script.migration in later),
+            unknown=tuple(sorted(finished - later - {script.migration for script in base})),
+            unknown_later=tuple(sorted(later - {script.migration for script in base})),
+        )
+
+    def _subject(self, plan: Material) -> Subject:
+        subject = Subject(plan.name, plan.attempts, (), plan.present, unreadable=plan.missing)
+        self._workshop.stand_in(self._target.reading(), self._scripts.texts())
+        try:
+            replays = tuple(self._replay(plan, script) for script in plan.scripts)
+        except ScriptError as error:
+            replays = ()
+            subject = replace(subject, unreadable=error.fact)
+        schema = self._target.url.schema
+        subject = replace(
+            subject,
+            replays=replays,
+            overtaken_by=(*plan.unknown_later, *touching(plan.later, changed_names(replays), schema)),
+        )
+        try:
+            subject = replace(subject, production=self._production(subject), filled=self._filled(subject))
+            subject = replace(subject, reread=self._reread(plan, subject), unreplayed=unreplayed(plan, subject, schema))
+            subject = replace(subject, stops=self._stops(plan.scripts, subject))
+            return replace(subject, running=self._running(plan, subject))
+        except psycopg.errors.LockNotAvailable:
+            return replace(subject, running=(LOCKED,))
+
+    def _replay(self, plan: Material, script: Script) -> Replay:
+        workshop = self._workshop
+
+        def make() -> Replay:
+            return workshop.submit(lambda: workshop.history(plan.base).steps(script)).result()
+
+        if workshop.server.standins is None:
+            replay = make()  # what a server of somebody's own can do may change from one run to the next
+        else:
+            schema = self._target.url.schema
+            name = key(plan.base, script, workshop.server.source, schema, workshop.standins, workshop.roles)
+            replay = self._cache.get(name, make)
+        return replace(replay, skipped=(*plan.notes, *replay.skipped))
+
+    def _production(self, subject: Subject) -> dict[Key, str]:
+        objects = {obj for replay in subject.replays for obj, _ in replay.footprint}
+        scope = catalog.scope_of(objects)
+        for replay in subject.replays:
+            scope |= catalog.scope_of(f"table {name}" for name in replay.named)
+        return catalog.read(self._target.reading(), scope)
+
+    def _filled(self, subject: Subject) -> dict[Key, str]:
+        """RULES E5: of the columns whose rows the scripts fill."""
+        statements = [statement for replay in subject.replays for statement in replay.statements]
+        wanted = {key for statement in statements for key, _ in statement.fills}
+        known = catalog.read_filled(self._target.reading(), {obj for obj, _ in wanted})
+        return {key: value for key, value in known.items() if key in wanted}
+
+    def _stops(self, scripts: Sequence[Script], subject: Subject) -> tuple[Stop, ...]:
+        """RULES E7."""
+        return stops(
+            self._target.reading(),
+            self._target.url.schema,
+            subject.attempts,
+            {script.checksum: script for script in scripts},
+            subject.replays,
+            {**subject.production, **subject.reread},
+        )
+
+    def _reread(self, plan: Material, subject: Subject) -> dict[Key, str]:
+        """Definitions that differ, on a server of another version, as the scratch server writes them (RULES E13)."""
+        if self._target.reading().info.server_version // 10_000 == self._workshop.server.version // 10_000:
+            return {}
+        footprint = {key for replay in subject.replays for key in replay.footprint}
+        known = {(*key, step[key]) for replay in subject.replays for step in replay.steps for key in step}
+        odd = {
+            key: value
+            for key, value in subject.production.items()
+            if key in footprint and is_definition(key) and (*key, value) not in known
+        }
+        found: dict[Key, str] = {}
+        for script in plan.scripts if odd else ():
+            found |= self._workshop.submit(
+                lambda script=script: self._workshop.history(plan.base).reread(odd, script)  # type: ignore[misc]
+            ).result()
+        spellings: dict[Key, tuple[str, ...]] = {
+            key: tuple({step[key] for replay in subject.replays for step in replay.steps if key in step})
+            for key in footprint
+        }
+        versions = (self._target.reading().info.server_version, self._workshop.server.version)
+        return found | respelled(spellings, {**subject.production, **found}, versions)
+
+    def _running(self, plan: Material, subject: Subject) -> tuple[str, ...]:
+        """RULES E14: whoever may still be running the script, or holds Prisma's lock for longer than a moment."""
+        connection = self._target.reading()
+        tables = {
+            name
+            for replay in subject.replays
+            for obj, _ in replay.footprint
+            if obj.startswith("table ") and (name := qualified_name(obj))
+        }
+        unlogged = any(row.failed and not row.logs for row in plan.attempts)
+        script = "\n".join(script.text for script in plan.scripts)
+        found = [
+            f"{session} may still be at work on it."
+            for session in at_work_on(connection, script, tuple(sorted(tables)), unlogged=unlogged)
+        ]
+        held = patiently_held(connection, PRISMA_LOCK, self._sleep, events.lock_sink(self._workshop.emit))
+        found.extend(f"{session} holds Prisma's migration lock." for session in held)
+        return tuple(found)
+
+    def _judged(self, plan: Material, subject: Subject, rows: tuple[Row, ...]) -> Classified:
+        latest = latest_attempt(subject)
+        base = tuple((script.migration, script.checksum) for script in plan.base)
+        evidence = judge(subject, logs.cause(latest.logs if latest else None), self._target.identity.parts, base)
+        evidence = indicated(evidence, subject, rows, self._target, self._scripts)
+        return Classified(evidence, subject, rows, base, plan.scripts)
+
+
+def changed_names(replays: Sequence[Replay]) -> set[str | None]:
+    """Names of the objects that a step of the failed script changes."""
+    return {
+        qualified_name(obj)
+        for replay in replays
+        for obj, prop in replay.footprint
+        if any(step.get((obj, prop)) != replay.steps[0].get((obj, prop)) for step in replay.steps)
+    }
+
+
+def touching(scripts: Iterable[Script], objects: Collection[str | None], schema: str) -> tuple[str, ...]:
+    """Migrations that name one of the objects, or of which can't be told what they work on."""
+    touching = []
+    for script in scripts:
+        try:
+            parsed = parse(script.text)
+        except ScriptError:
+            touching.append(script.migration)
+            continue
+        names = {f"{quoted(n.schema or schema)}.{quoted(n.name)}" for statement in parsed for n in statement.names}
+        if any(statement.opaque for statement in parsed) or not names.isdisjoint(objects):
+            touching.append(script.migration)
+    return tuple(touching)
+
+
+def unreplayed(plan: Material, subject: Subject, schema: str) -> tuple[str, ...]:
+    """RULES E1: what was skipped is named; where it may bear on the steps they decide nothing."""
+    replays = subject.replays
+    lost = {note.migration for replay in replays for note in replay.skipped if note.statement is None}
+    known = {script.migration: script for script in plan.base}
+    there = {qualified_name(obj) for obj, _ in subject.production}
+    named = frozenset[str]().union(*(replay.named for replay in replays))
+    objects = changed_names(replays) | (there & named)
+    found = touching((known[name] for name in sorted(lost & set(known))), objects, schema)
+    return (*sorted(name for name in plan.unknown), *found)

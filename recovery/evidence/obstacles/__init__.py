@@ -1,0 +1,1 @@
+"""What would make a migration fail again: questions to production about rows, names and privileges."""

@@ -1,0 +1,132 @@
+"""What the statements before one may have changed, so that production as it is now says nothing of it any more."""
+
+from typing import Any
+
+from recovery.sql.expressions import identifier
+from recovery.sql.names import Name, relation
+from recovery.sql.tree import enum_name, functions, of, strings
+
+#: These change neither rows, nor columns, nor what a name means.
+_HARMLESS = {
+    *("comment_stmt", "lock_stmt", "variable_show_stmt", "create_extension_stmt"),
+    *("create_trig_stmt", "create_policy_stmt", "create_stats_stmt"),
+}
+#: Settings without a bearing on what a statement means.
+_HARMLESS_SETTINGS = {
+    *("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout"),
+    *("client_encoding", "client_min_messages", "check_function_bodies", "maintenance_work_mem", "work_mem"),
+}
+_COLUMNS = {"AT_AddColumn", "AT_DropColumn", "AT_AlterColumnType"}
+_HARMLESS_ACTIONS = {
+    *("AT_ColumnDefault", "AT_DropNotNull", "AT_SetNotNull", "AT_SetStatistics"),
+    *("AT_AddConstraint", "AT_DropConstraint", "AT_ValidateConstraint", "AT_AddIdentity", "AT_DropIdentity"),
+}
+_RENAMED = {"OBJECT_TABLE", "OBJECT_COLUMN", "OBJECT_TYPE", "OBJECT_INDEX", "OBJECT_TABCONSTRAINT", "OBJECT_SEQUENCE"}
+_DROPPED = {"OBJECT_TABLE", "OBJECT_INDEX", "OBJECT_VIEW", "OBJECT_MATVIEW", "OBJECT_SEQUENCE", "OBJECT_TYPE"}
+_TRANSACTION = {"TRANS_STMT_BEGIN", "TRANS_STMT_START", "TRANS_STMT_COMMIT", "TRANS_STMT_SAVEPOINT"}
+
+
+class Earlier:
+    """Adds up statements. What it does not know for harmless may have changed everything.
+
+    Attributes:
+        schema: where the search path leads.
+        everything: anything at all may have been changed, rows above all.
+        rights: who may do what may have been changed.
+        names: tables, types, indexes, functions that were made, dropped, or renamed.
+        columns: those that were added, dropped, or given another type, with their table.
+        enums: labels of the enums that were made.
+    """
+
+    def __init__(self, schema: str) -> None:
+        self.schema = schema
+        self.everything = False
+        self.rights = False
+        self.names: set[Name] = set()
+        self.columns: set[tuple[Name, str]] = set()
+        self.enums: dict[Name, tuple[str, ...]] = {}
+
+    def full(self, name: Name) -> Name:
+        """With the schema that the search path leads to, if it has none."""
+        return Name(name.schema or self.schema, name.name)
+
+    def type_text(self, name: Name) -> str:
+        """The name as `to_regtype` reads it."""
+        return f"{identifier(name.schema or self.schema)}.{identifier(name.name)}"
+
+    def after(self, node: str, body: Any) -> None:
+        """Adds a statement."""
+        match node:
+            case "create_stmt":
+                # With IF NOT EXISTS a table that is in production stays as it is; one that isn't is not asked for.
+                if not body.if_not_exists or body.relation.relpersistence == "t":
+                    self.names.add(self.full(relation(body.relation)))
+            case "create_seq_stmt":
+                self.names.add(self.full(relation(body.sequence)))
+            case "view_stmt":
+                self.names.add(self.full(relation(body.view)))
+            case "index_stmt":
+                self.names.add(Name(self.full(relation(body.relation)).schema, body.idxname))
+            case "create_function_stmt":
+                self.names.add(self._dotted(body.funcname))
+            case "create_enum_stmt":
+                name = self._dotted(body.type_name)
+                self.names.add(name)
+                self.enums[name] = strings(body.vals)
+            case "alter_enum_stmt":
+                self._gone(self._dotted(body.type_name))
+            case "grant_stmt" | "alter_default_privileges_stmt":
+                self.rights = True
+            case "alter_table_stmt":
+                self._altered(body)
+            case "rename_stmt":
+                self._renamed(body)
+            case "drop_stmt":
+                self._dropped(body)
+            case _:
+                self.everything = not _harmless(node, body)
+
+    def _dotted(self, parts: Any) -> Name:
+        name = strings(parts)
+        return Name(name[-2] if len(name) > 1 else self.schema, name[-1])
+
+    def _gone(self, name: Name) -> None:
+        self.names.add(name)
+        self.enums.pop(name, None)
+
+    def _altered(self, body: Any) -> None:
+        table = self.full(relation(body.relation))
+        for item in body.cmds:
+            command = item.alter_table_cmd
+            action = enum_name(command, "subtype")
+            if action in _COLUMNS:
+                self.columns.add((table, command.name or getattr(command, "def").column_def.colname))
+            elif action not in _HARMLESS_ACTIONS:
+                self.everything = True
+
+    def _renamed(self, body: Any) -> None:
+        if enum_name(body, "rename_type") not in _RENAMED:
+            self.everything = True
+            return
+        old = self.full(relation(body.relation)) if body.HasField("relation") else self._dotted(body.object.list.items)
+        self._gone(old)
+        self._gone(Name(old.schema, body.newname))
+
+    def _dropped(self, body: Any) -> None:
+        if enum_name(body, "remove_type") not in _DROPPED or enum_name(body, "behavior") == "DROP_CASCADE":
+            self.everything = True
+            return
+        for item in body.objects:
+            self._gone(self._dotted(item.type_name.names if item.HasField("type_name") else item.list.items))
+
+
+def _harmless(node: str, body: Any) -> bool:
+    if node == "create_schema_stmt":
+        return not body.schema_elts
+    if node == "transaction_stmt":
+        return enum_name(body, "kind") in _TRANSACTION
+    if node == "variable_set_stmt":
+        return body.name in _HARMLESS_SETTINGS
+    if node == "select_stmt":
+        return not functions(body) and not body.HasField("into_clause") and not any(True for _ in of(body, "RangeVar"))
+    return node in _HARMLESS

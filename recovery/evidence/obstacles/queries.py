@@ -1,0 +1,250 @@
+"""Each kind of probe as SQL: what it needs to be about, what it looks for, and how the answer is said."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
+
+from recovery.evidence.obstacles.lookups import Column, Lookups
+from recovery.evidence.obstacles.probes import (
+    Broken,
+    Denied,
+    Duplicates,
+    Nulls,
+    Orphans,
+    Probe,
+    Unavailable,
+    Unconvertible,
+    Unfilled,
+)
+from recovery.sql.expressions import Expression, column
+from recovery.sql.names import Name, quoted
+
+#: Rows and values are counted up to here.
+MOST = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What stands in the way; the fields are those of `Obstacle`."""
+
+    kind: str
+    count: int | None
+    fact: str
+    query: str
+
+
+def ask(connection: psycopg.Connection[Any], probe: Probe) -> Answer | None:
+    """What stands in the way of a statement; None if nothing does, or if production isn't what the probe is about.
+
+    Raises:
+        psycopg.Error: production could not be asked.
+    """
+    asking = _Asking(connection, Lookups(connection))
+    match probe:
+        case Duplicates():
+            return asking.duplicates(probe)
+        case Nulls():
+            return asking.nulls(probe)
+        case Unfilled():
+            return asking.unfilled(probe)
+        case Orphans():
+            return asking.orphans(probe)
+        case Broken():
+            return asking.broken(probe)
+        case Unconvertible():
+            return asking.unconvertible(probe)
+        case Unavailable():
+            return asking.unavailable(probe)
+        case Denied():
+            return asking.denied(probe)
+
+
+@dataclass(slots=True)
+class _Asking:
+    connection: psycopg.Connection[Any]
+    lookups: Lookups
+
+    def duplicates(self, probe: Duplicates) -> Answer | None:
+        asked = (*probe.keys, *([probe.where] if probe.where else []))
+        if self.lookups.columns(probe.table, *asked) is None or (probe.unless and self.lookups.relation(probe.unless)):
+            return None
+        keys = [_sql(key.sql) for key in probe.keys]
+        conditions = [SQL("({})").format(_sql(probe.where.sql))] if probe.where else []
+        if probe.nulls_distinct:
+            conditions += [SQL("{} IS NOT NULL").format(key) for key in keys]
+        where = SQL("WHERE {} ").format(SQL(" AND ").join(conditions)) if conditions else SQL("")
+        query = SQL("SELECT {keys}, count(*) FROM {table} {where}GROUP BY {numbers} HAVING count(*) > 1").format(
+            keys=SQL(", ").join(keys),
+            table=_table(probe.table),
+            where=where,
+            numbers=SQL(", ").join(SQL(str(number)) for number in range(1, len(keys) + 1)),
+        )
+        names = ", ".join(_shown(key) for key in probe.keys)
+        what = f"more than once in {_name(probe.table)}"
+        return self._counted(
+            "duplicates", query, f"1 value of ({names}) occurs {what}", f"{{}} values of ({names}) occur {what}"
+        )
+
+    def nulls(self, probe: Nulls) -> Answer | None:
+        columns = self.lookups.columns(probe.table, probe.column)
+        if columns is None or columns[probe.column].typtype in "cd":  # a row of nulls is null, and is a value
+            return None
+        query = SQL("SELECT * FROM {} WHERE {} IS NULL").format(_table(probe.table), Identifier(probe.column))
+        what = f"of {_name(probe.table)} without a value of {quoted(probe.column)}"
+        return self._counted("nulls", query, f"there is 1 row {what}", f"there are {{}} rows {what}")
+
+    def unfilled(self, probe: Unfilled) -> Answer | None:
+        columns = self.lookups.columns(probe.table)
+        if columns is None:
+            return None
+        if probe.column in columns and (probe.conditional or not probe.dropped):
+            return None
+        kind = self.lookups.one("SELECT typtype FROM pg_catalog.pg_type WHERE oid = to_regtype(%s)", probe.type)
+        if kind == "d":
+            return None
+        what = f"in {_name(probe.table)}, and the new column {quoted(probe.column)} has no value for them"
+        query = SQL("SELECT * FROM {}").format(_table(probe.table))
+        return self._counted("nulls", query, f"there is 1 row {what}", f"there are {{}} rows {what}")
+
+    def orphans(self, probe: Orphans) -> Answer | None:
+        ours, theirs = (
+            self.lookups.columns(probe.table, *probe.columns),
+            self.lookups.columns(probe.referenced, *probe.keys),
+        )
+        if ours is None or theirs is None:
+            return None
+        pairs = list(zip(probe.columns, probe.keys, strict=True))
+        if not all(_comparable(ours[mine], theirs[their]) for mine, their in pairs):
+            return None
+        given = [SQL("f.{} IS NOT NULL").format(Identifier(mine)) for mine, _ in pairs]
+        same = [SQL("p.{} = f.{}").format(Identifier(their), Identifier(mine)) for mine, their in pairs]
+        query = SQL("SELECT f.* FROM {} f WHERE {} AND NOT EXISTS (SELECT FROM {} p WHERE {})").format(
+            _table(probe.table), SQL(" AND ").join(given), _table(probe.referenced), SQL(" AND ").join(same)
+        )
+        columns = ", ".join(map(quoted, probe.columns))
+        what = f"of {_name(probe.table)} whose ({columns}) is not in {_name(probe.referenced)}"
+        return self._counted("foreign_key", query, f"there is 1 row {what}", f"there are {{}} rows {what}")
+
+    def broken(self, probe: Broken) -> Answer | None:
+        if self.lookups.columns(probe.table, probe.condition) is None:
+            return None
+        query = SQL("SELECT * FROM {} WHERE NOT ({})").format(_table(probe.table), _sql(probe.condition.sql))
+        what = f"of {_name(probe.table)} for which ({probe.condition.sql}) is false"
+        return self._counted("check", query, f"there is 1 row {what}", f"there are {{}} rows {what}")
+
+    def unconvertible(self, probe: Unconvertible) -> Answer | None:
+        columns = self.lookups.columns(probe.table, probe.column)
+        if columns is None:
+            return None
+        held, named = columns[probe.column], Identifier(probe.column)
+        plain = held.type in ("text", "character varying")
+        if probe.length is not None:
+            wrong: Composable = SQL("char_length(rtrim({}, ' ')) > {}").format(named, Literal(probe.length))
+            to = f"varchar({probe.length})"
+        else:
+            to = probe.type.replace('"pg_catalog".', "").replace('"', "")
+            labels = probe.labels if probe.labels is not None else self.lookups.labels(probe.type)
+            if labels is not None:
+                plain = plain or held.typtype == "e"
+                wrong = SQL("NOT {}::text = ANY ({}::text[])").format(named, Literal(list(labels)))
+            elif self.lookups.convertible(probe.type):
+                wrong = SQL("NOT pg_input_is_valid({}, {})").format(named, Literal(to))
+            else:
+                return None
+        if not plain:
+            return None
+        query = SQL("SELECT {column}, count(*) FROM {table} WHERE {wrong} GROUP BY 1").format(
+            column=named, table=_table(probe.table), wrong=wrong
+        )
+        what = f"of {quoted(probe.column)} in {_name(probe.table)}"
+        return self._counted("cast", query, f"1 value {what} is no {to}", f"{{}} values {what} are no {to}")
+
+    def unavailable(self, probe: Unavailable) -> Answer | None:
+        # pg_tle serves extensions of its own, which the server's list does not have.
+        if self.lookups.one("SELECT true FROM pg_catalog.pg_extension WHERE extname IN (%s, 'pg_tle')", probe.name):
+            return None
+        query = SQL("SELECT name, version FROM pg_catalog.pg_available_extension_versions WHERE name = {}").format(
+            Literal(probe.name)
+        )
+        wanted = query + SQL(" AND version = {}").format(Literal(probe.version)) if probe.version else query
+        if self.connection.execute(wanted).fetchone():
+            return None
+        version = f" {probe.version}" if probe.version else ""
+        return self._stands("missing_extension", query, f"the server has no extension {quoted(probe.name)}{version}")
+
+    def denied(self, probe: Denied) -> Answer | None:
+        who = self.lookups.one("SELECT current_user")
+        if probe.name is None:
+            query = Composed([SQL("SELECT current_user, has_database_privilege(current_database(), 'CREATE')")])
+            fact = f"{quoted(str(who))} may not create schemas in this database"
+        elif probe.right == "create":
+            schema = probe.name.name
+            if not self.lookups.one("SELECT true FROM pg_catalog.pg_namespace WHERE nspname = %s", schema):
+                return None
+            query = SQL("SELECT current_user, has_schema_privilege({}, 'CREATE')").format(Literal(schema))
+            fact = f"{quoted(str(who))} may not create anything in schema {quoted(schema)}"
+        else:
+            if not self.lookups.relation(probe.name):
+                return None
+            written = Literal(f"{quoted(probe.name.schema or '')}.{quoted(probe.name.name)}")
+            if probe.right == "owner":
+                query = SQL(
+                    "SELECT current_user, pg_has_role(relowner, 'USAGE'), pg_get_userbyid(relowner) AS owner"
+                    " FROM pg_catalog.pg_class WHERE oid = {}::regclass"
+                ).format(written)
+                fact = f"{quoted(str(who))} does not own {_name(probe.name)}"
+            else:
+                query = SQL("SELECT current_user, has_any_column_privilege({}, 'REFERENCES')").format(written)
+                fact = f"{quoted(str(who))} may not make foreign keys to {_name(probe.name)}"
+        row = self.connection.execute(query).fetchone()
+        return None if row is None or row[1] else self._stands("privileges", query, fact)
+
+    def _counted(self, kind: str, query: Composed, one: str, many: str) -> Answer | None:
+        """How many rows the query lists; `many` has `{}` for their number."""
+        counting = SQL("SELECT count(*) FROM ({} LIMIT {}) AS found").format(query, Literal(MOST))
+        row = self.connection.execute(counting).fetchone()
+        count = int(row[0]) if row else 0
+        if not count:
+            return None
+        number = f"at least {MOST}" if count == MOST else str(count)
+        fact = one if count == 1 else many.replace("{}", number, 1)
+        return Answer(kind, count, fact, self._pasted(query))
+
+    def _stands(self, kind: str, query: Composed, fact: str) -> Answer:
+        return Answer(kind, None, fact, self._pasted(query))
+
+    def _pasted(self, query: Composed) -> str:
+        return query.as_string(self.connection) + ";"
+
+
+def _sql(text: str) -> SQL:
+    """What was written from a parse tree."""
+    return SQL(text)
+
+
+def _table(name: Name) -> Identifier:
+    return Identifier(name.schema or "", name.name)
+
+
+def _name(name: Name) -> str:
+    return f"{quoted(name.schema or '')}.{quoted(name.name)}"
+
+
+def _shown(key: Expression) -> str:
+    name, *more = key.columns or ("",)
+    return quoted(name) if not more and key == column(name) else key.sql
+
+
+_INTEGERS = ("smallint", "integer", "bigint")
+_TEXTS = ("text", "character varying")
+
+
+def _comparable(ours: Column, theirs: Column) -> bool:
+    """`=` of these is what the foreign key would compare them with."""
+    if ours.collation != theirs.collation:
+        return False
+    if any(ours.type in group and theirs.type in group for group in (_INTEGERS, _TEXTS)):
+        return True
+    return ours.oid == theirs.oid and (ours.typtype == "e" or (ours.typtype == "b" and ours.builtin))

@@ -1,0 +1,238 @@
+"""Reads the probes out of a script: what of each statement production may not allow.
+
+A probe is about production as it is now. So there is none for what an earlier statement may have changed by then.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from recovery.evidence.obstacles.preceding import Earlier
+from recovery.evidence.obstacles.probes import (
+    Broken,
+    Denied,
+    Duplicates,
+    Nulls,
+    Orphans,
+    Probe,
+    Unavailable,
+    Unconvertible,
+    Unfilled,
+)
+from recovery.sql.expressions import Expression, column, expression, identifier
+from recovery.sql.names import Name, relation
+from recovery.sql.statements import ScriptError, tree
+from recovery.sql.tree import enum_name, strings
+
+
+def probes(scripts: Sequence[str], schema: str) -> tuple[Probe, ...]:
+    """The probes of the last of these scripts, which a deploy runs in this order.
+
+    Args:
+        scripts: texts of the migrations.
+        schema: where the search path leads.
+    """
+    earlier = Earlier(schema)
+    found: list[Probe] = []
+    for position, script in enumerate(scripts):
+        try:
+            statements = tree(script)
+        except ScriptError:
+            return ()
+        for index, (node, body) in enumerate(statements, 1):
+            if earlier.everything:
+                return tuple(found)
+            if position == len(scripts) - 1:
+                found += _Reader(index, earlier).read(node, body)
+            earlier.after(node, body)
+    return tuple(found)
+
+
+#: What is made in a schema, and the field that names it.
+_MADE = {
+    "create_stmt": "relation",
+    "create_seq_stmt": "sequence",
+    "create_enum_stmt": "type_name",
+    "create_function_stmt": "funcname",
+}
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Reads one statement, after those before it."""
+
+    index: int
+    earlier: Earlier
+    #: Columns that another part of the same statement changes; parts are not done in the order of the text.
+    touched: set[str] = field(default_factory=set)
+
+    def read(self, node: str, body: Any) -> Iterator[Probe]:
+        yield from self._rights(node, body)
+        if node == "index_stmt" and body.unique:
+            yield from self._index(body)
+        elif node == "alter_table_stmt" and enum_name(body, "objtype") == "OBJECT_TABLE":
+            yield from self._alter(body)
+        elif node == "create_extension_stmt":
+            options = {item.def_elem.defname: item.def_elem.arg.string.sval for item in body.options}
+            yield Unavailable(self.index, body.extname, options.get("new_version", ""))
+
+    def _rights(self, node: str, body: Any) -> Iterator[Probe]:
+        if self.earlier.rights:
+            return
+        if node == "create_schema_stmt":
+            yield Denied(self.index, "create", None)
+        elif node in _MADE and not getattr(body, "if_not_exists", False):
+            named = getattr(body, _MADE[node])
+            if hasattr(named, "relname"):
+                schema = None if named.relpersistence == "t" else named.schemaname or self.earlier.schema
+            else:
+                parts = strings(named)
+                schema = parts[0] if len(parts) > 1 else self.earlier.schema
+            if schema is not None:
+                yield Denied(self.index, "create", Name(None, schema))
+        elif node == "index_stmt" or (node == "alter_table_stmt" and enum_name(body, "objtype") == "OBJECT_TABLE"):
+            table = self.earlier.full(relation(body.relation))
+            if table not in self.earlier.names:
+                yield Denied(self.index, "owner", table)
+                if node == "index_stmt" and not body.if_not_exists:
+                    yield Denied(self.index, "create", Name(None, table.schema or ""))
+
+    def _known(self, table: Name, *columns: str) -> bool:
+        """Nothing before has changed the table, nor these columns of it."""
+        return table not in self.earlier.names and not any(
+            (table, each) in self.earlier.columns or each in self.touched for each in columns
+        )
+
+    def _pure(self, table: Name, *expressions: Expression) -> bool:
+        """Nothing before has changed what the expressions need."""
+        names = {name.name for name in self.earlier.names}
+        return all(
+            self._known(table, *each.columns)
+            and names.isdisjoint(name for name, _ in each.functions)
+            and not any(each.types & {self.earlier.type_text(name)} for name in self.earlier.names)
+            for each in expressions
+        )
+
+    def _index(self, body: Any) -> Iterator[Probe]:
+        table = self.earlier.full(relation(body.relation))
+        keys = []
+        for item in body.index_params:
+            key = item.index_elem
+            if key.collation or key.opclass:
+                return
+            keys.append(column(key.name) if key.name else expression(key.expr, self.earlier.schema))
+        where = None
+        if body.HasField("where_clause"):
+            where = expression(body.where_clause, self.earlier.schema)
+            if where is None:
+                return
+        unless = Name(table.schema, body.idxname) if body.if_not_exists else None
+        wanted = [*keys, *([where] if where else [])]
+        if None in wanted or body.access_method != "btree" or unless in self.earlier.names:
+            return
+        if self._known(table) and self._pure(table, *wanted):  # type: ignore[arg-type]
+            yield Duplicates(self.index, table, tuple(keys), where, not body.nulls_not_distinct, unless)  # type: ignore[arg-type]
+
+    def _alter(self, body: Any) -> Iterator[Probe]:
+        table = self.earlier.full(relation(body.relation))
+        commands = [item.alter_table_cmd for item in body.cmds]
+        changes = [(enum_name(each, "subtype"), each, getattr(each, "def").column_def) for each in commands]
+        for position, (action, command, definition) in enumerate(changes):
+            others = changes[:position] + changes[position + 1 :]
+            self.touched = {
+                other.name or added.colname
+                for kind, other, added in others
+                if kind in ("AT_AddColumn", "AT_DropColumn", "AT_AlterColumnType")
+            }
+            if action == "AT_SetNotNull" and self._known(table, command.name):
+                yield Nulls(self.index, table, command.name)
+            elif action == "AT_AddColumn" and self._known(table):
+                yield from self._added(table, command, definition, others)
+            elif action == "AT_AlterColumnType" and self._known(table, command.name):
+                yield from self._converted(table, command.name, definition)
+            elif action == "AT_AddConstraint":
+                yield from self._constraint(table, getattr(command, "def").constraint)
+
+    def _added(self, table: Name, command: Any, definition: Any, others: list[tuple[str, Any, Any]]) -> Iterator[Probe]:
+        kinds = {enum_name(item.constraint, "contype") for item in definition.constraints}
+        names = strings(definition.type_name.names)
+        given = kinds & {"CONSTR_DEFAULT", "CONSTR_IDENTITY", "CONSTR_GENERATED"}
+        if given or not kinds & {"CONSTR_NOTNULL", "CONSTR_PRIMARY"} or "serial" in names[-1]:
+            return
+        name = definition.colname
+        same = [kind for kind, other, added in others if name in (other.name, added.colname)]
+        if set(same) - {"AT_DropColumn"}:
+            return
+        dropped = bool(same) or (table, name) in self.earlier.columns
+        kind = ".".join(identifier(each) for each in names)
+        yield Unfilled(self.index, table, name, kind, dropped, command.missing_ok)
+
+    def _constraint(self, table: Name, constraint: Any) -> Iterator[Probe]:
+        kind = enum_name(constraint, "contype")
+        if constraint.skip_validation or (kind in ("CONSTR_CHECK", "CONSTR_FOREIGN") and not constraint.is_enforced):
+            return
+        keys = strings(constraint.keys)
+        if kind in ("CONSTR_UNIQUE", "CONSTR_PRIMARY") and keys and not constraint.without_overlaps:
+            if self._known(table, *keys):
+                distinct = not constraint.nulls_not_distinct
+                yield Duplicates(self.index, table, tuple(map(column, keys)), nulls_distinct=distinct)
+            for key in keys if kind == "CONSTR_PRIMARY" else ():
+                if self._known(table, key):
+                    yield Nulls(self.index, table, key)
+        elif kind == "CONSTR_CHECK":
+            condition = expression(constraint.raw_expr, self.earlier.schema)
+            if condition is not None and self._known(table) and self._pure(table, condition):
+                yield Broken(self.index, table, condition)
+        elif kind == "CONSTR_FOREIGN":
+            yield from self._foreign(table, constraint)
+
+    def _foreign(self, table: Name, constraint: Any) -> Iterator[Probe]:
+        referenced = self.earlier.full(relation(constraint.pktable))
+        columns, keys = strings(constraint.fk_attrs), strings(constraint.pk_attrs)
+        if referenced in self.earlier.names:
+            return
+        if not self.earlier.rights:
+            yield Denied(self.index, "references", referenced)
+        changed = any((referenced, key) in self.earlier.columns for key in keys)
+        if referenced == table:
+            changed = changed or not self._known(table, *keys)
+        plain = len(columns) == len(keys) > 0 and not constraint.fk_with_period
+        if plain and not changed and self._known(table, *columns):
+            yield Orphans(self.index, table, columns, referenced, keys)
+
+    def _converted(self, table: Name, name: str, definition: Any) -> Iterator[Probe]:
+        wanted = definition.type_name
+        parts = strings(wanted.names)
+        if wanted.array_bounds or definition.HasField("coll_clause"):
+            return
+        using = definition.raw_default
+        if parts in (("pg_catalog", "varchar"), ("varchar",)) and not definition.HasField("raw_default"):
+            sizes = [item.a_const.ival.ival for item in wanted.typmods]
+            if len(sizes) == 1:
+                yield Unconvertible(self.index, table, name, '"pg_catalog"."varchar"', length=sizes[0])
+            return
+        if wanted.typmods or not _casts(using, name, parts):
+            return
+        if parts[:-1] == ("pg_catalog",) or parts[-1] in ("uuid", "json", "jsonb"):
+            yield Unconvertible(self.index, table, name, ".".join(map(identifier, parts)))
+            return
+        kind = self.earlier.full(Name(parts[0] if len(parts) > 1 else None, parts[-1]))
+        labels = self.earlier.enums.get(kind)
+        if labels is not None or kind not in self.earlier.names:
+            yield Unconvertible(self.index, table, name, self.earlier.type_text(kind), labels)
+
+
+def _casts(using: Any, name: str, wanted: tuple[str, ...]) -> bool:
+    """`name::wanted` or `name::text::wanted`, and nothing else."""
+    if using.WhichOneof("node") != "type_cast":
+        return False
+    last = using.type_cast
+    if strings(last.type_name.names) != wanted or last.type_name.typmods or last.type_name.array_bounds:
+        return False
+    inner = last.arg
+    if inner.WhichOneof("node") == "type_cast":
+        between = inner.type_cast.type_name
+        if strings(between.names) != ("text",) or between.array_bounds:
+            return False
+        inner = inner.type_cast.arg
+    return inner.WhichOneof("node") == "column_ref" and strings(inner.column_ref.fields)[-1:] == (name,)

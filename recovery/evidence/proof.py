@@ -1,0 +1,198 @@
+"""Proving the schema: production beside the replay of all finished migrations (RULES F8)."""
+
+import re
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from recovery.postgres import catalog
+from recovery.postgres.target import Target
+from recovery.prisma.scripts import Scripts
+from recovery.replay.history import Script, is_definition
+from recovery.replay.steps import added_columns, changed_keys
+from recovery.replay.workshop import Workshop
+from recovery.sql.spelling import respelled
+from recovery.sql.statements import ScriptError
+from states.comparison import Difference, column_of, differences, is_remark
+from states.facts import Key, Replay, Row
+from states.verification import MigrationDifference
+
+_ATTACHED = re.compile(r"(constraint|trigger|policy|rule) \S+\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What the history says the schema is.
+
+    Attributes:
+        history: the scripts it is of, in order.
+        watched: names that must be proven.
+        replays: for each watched name, its effects as they stand at the end of the history.
+        final: the whole schema at the end.
+        unprovable: watched names that could not be replayed, with the reason.
+    """
+
+    history: tuple[Script, ...]
+    watched: frozenset[str]
+    replays: dict[str, Replay]
+    final: dict[Key, str]
+    unprovable: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """How production compares; the fields are those of `VerifyFacts`."""
+
+    proven: tuple[str, ...] = ()
+    differing: tuple[MigrationDifference, ...] = ()
+    elsewhere: tuple[MigrationDifference, ...] = ()
+    unprovable: tuple[str, ...] = ()
+
+
+def watched(rows: Sequence[Row]) -> frozenset[str]:
+    """Names that ever failed, were rolled back or stamped, or were deployed since the first failure."""
+    suspicious = {
+        row.migration for row in rows if row.rolled_back_at or row.failed or row.applied_steps_count == 0 or row.logs
+    }
+    failures = [row.started_at for row in rows if row.rolled_back_at or row.failed]
+    since = min(failures, default=None)
+    later = {row.migration for row in rows if since is not None and row.started_at >= since}
+    return frozenset(suspicious | later)
+
+
+@dataclass(slots=True)
+class Prover:
+    """Compares production with its history. The replay can be begun before it is needed."""
+
+    target: Target
+    scripts: Scripts
+    workshop: Workshop
+    _ahead: Future[Expected] | None = field(default=None, init=False)
+
+    def begin(self, history: list[Script], watching: frozenset[str]) -> None:
+        """Replays ahead, beside whatever else goes on: the history as it will be once a deploy has ended."""
+        self.workshop.stand_in(self.target.reading(), self.scripts.texts())
+        self._ahead = self.workshop.submit(lambda: self._expect(history, watching))
+
+    def prove(self, rows: Sequence[Row], deployed: frozenset[str]) -> Proof:
+        """Production against the replay of all finished migrations; `deployed` ones are watched in any case."""
+        history, notes = self.scripts.finished(rows)
+        watching = watched(rows) | deployed
+        expected = self._ahead.result() if self._ahead is not None else None
+        self._ahead = None
+        self.workshop.stand_in(self.target.reading(), self.scripts.texts())
+        if expected is None or expected.history != tuple(history) or expected.watched != watching:
+            expected = self.workshop.submit(lambda: self._expect(history, watching)).result()
+        finished = {row.migration for row in rows if row.finished}
+        unsure = tuple(str(note) for note in notes if note.migration in watching & finished)
+        objects = {obj for obj, prop in expected.final if prop == "exists"}
+        objects |= {obj for replay in expected.replays.values() for obj, _ in replay.footprint}
+        production = catalog.read(self.target.reading(), catalog.scope_of(objects)) if objects else {}
+        production |= self._reread(expected, production)
+        differing = tuple(
+            MigrationDifference(name, found)
+            for name, replay in expected.replays.items()
+            if (found := differences(replay, 0, production))
+        )
+        differing += self._left_behind(rows, expected, production)
+        wrong = {difference.migration for difference in differing}
+        return Proof(
+            proven=tuple(name for name in expected.replays if name not in wrong),
+            differing=differing,
+            elsewhere=_elsewhere(expected, production),
+            unprovable=(*expected.unprovable, *unsure),
+        )
+
+    def _left_behind(
+        self, rows: Sequence[Row], expected: Expected, production: dict[Key, str]
+    ) -> tuple[MigrationDifference, ...]:
+        """What rolled-back attempts left in production: another script than the one that finished, or none finished.
+
+        An attempt whose script is found nowhere can't be looked at.
+        """
+        looked_at = {(row.migration, row.checksum) for row in rows if row.finished}
+        left = []
+        for row in rows:
+            attempt = (row.migration, row.checksum)
+            if row.rolled_back_at is None or attempt in looked_at:
+                continue
+            looked_at.add(attempt)
+            now = self._made_by(row, rows, production)
+            found = tuple(Difference(*key, None, now[key]) for key in sorted(now) if key not in expected.final)
+            if found:
+                left.append(MigrationDifference(f"{row.migration} (rolled back)", found))
+        return tuple(left)
+
+    def _made_by(self, row: Row, rows: Sequence[Row], production: dict[Key, str]) -> dict[Key, str]:
+        """Of the objects, columns and what hangs on tables that an attempt's script makes: those in production."""
+        script = self.scripts.ran(row.migration, row.checksum)
+        if script is None:
+            return {}
+        earlier = [r for r in rows if r.finished and (r.finished_at or "") < (row.rolled_back_at or "")]
+        base, _ = self.scripts.finished(earlier, but=row.migration)
+        try:
+            replay = self.workshop.submit(lambda: self.workshop.history(base).steps(script)).result()
+        except ScriptError:
+            return {}
+        made = {key for step in replay.steps[1:] for key in step if key not in replay.steps[0]}
+        marks = {key for key in made if key[1] in ("exists", column_of(key[1])) or _ATTACHED.match(key[1])}
+        scope = catalog.scope_of({obj for obj, _ in marks})
+        there = production | catalog.read(self.target.reading(), scope) if marks else {}
+        return {key: there[key] for key in marks if key in there}
+
+    def _reread(self, expected: Expected, production: dict[Key, str]) -> dict[Key, str]:
+        """Definitions that a server of another version writes otherwise, as the scratch server does (RULES E13)."""
+        if self.target.reading().info.server_version // 10_000 == self.workshop.server.version // 10_000:
+            return {}
+        odd = {
+            key: value
+            for key, value in production.items()
+            if is_definition(key) and key in expected.final and value != expected.final[key]
+        }
+        history = list(expected.history)
+        found = self.workshop.submit(lambda: self.workshop.history(history).reread(odd)).result() if odd else {}
+        known = {key: (value,) for key, value in expected.final.items()}
+        versions = (self.target.reading().info.server_version, self.workshop.server.version)
+        return found | respelled(known, {**production, **found}, versions)
+
+    def _expect(self, history: list[Script], watching: frozenset[str]) -> Expected:
+        """Runs on the workshop's thread."""
+        touched: dict[str, tuple[set[Key], set[str], frozenset[Key]]] = {}
+        unprovable = []
+        replay = None
+        snapshot: dict[Key, str] | None = None
+        for position, script in enumerate(history):
+            if script.migration not in watching:
+                snapshot = None
+                continue
+            replay = self.workshop.history(history[:position], len(history))
+            before = replay.snapshot() if snapshot is None else snapshot
+            skipped = len(replay.skipped)
+            replay = self.workshop.history(history[: position + 1], len(history))
+            snapshot = replay.snapshot()
+            unprovable += [str(note) for note in replay.skipped[skipped:] if note.statement is None]
+            created = {o for o, p in snapshot if p == "exists"} - {o for o, p in before if p == "exists"}
+            touched[script.migration] = (changed_keys([before, snapshot]), created, added_columns(before, [snapshot]))
+        final = self.workshop.history(history).snapshot()
+        replays = {name: _as_replay(*what, final) for name, what in touched.items()}
+        return Expected(tuple(history), watching, replays, final, tuple(unprovable))
+
+
+def _as_replay(keys: set[Key], created: set[str], added: frozenset[Key], final: dict[Key, str]) -> Replay:
+    """One step, the end of the history: later migrations may have changed what this one made."""
+    lasting = frozenset(obj for obj in created if (obj, "exists") in final)
+    tables = {obj.removeprefix("table ") for obj in lasting}
+    indexes = {obj for (obj, prop), value in final.items() if prop == "table" and value in tables}
+    footprint = keys | {key for key in final if key[0] in lasting or key[0] in indexes}
+    footprint |= {key for key in final if (key[0], column_of(key[1])) in added}
+    footprint = {key for key in footprint if not is_remark(key) or key in keys}
+    step = {key: final[key] for key in footprint if key in final}
+    return Replay("", (), (step,), frozenset(footprint), lasting, added)
+
+
+def _elsewhere(expected: Expected, production: dict[Key, str]) -> tuple[MigrationDifference, ...]:
+    covered = {key for replay in expected.replays.values() for key in replay.footprint}
+    rest = {key for key in expected.final if key not in covered and not is_remark(key)}
+    step = {key: expected.final[key] for key in rest}
+    found: tuple[Difference, ...] = differences(Replay("", (), (step,), frozenset(rest), frozenset()), 0, production)
+    return (MigrationDifference("migrations before the first failure", found),) if found else ()

@@ -1,0 +1,100 @@
+"""Whether a dangerous command would meet production: where it goes beside what is pinned."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+from recovery.errors import RecoveryError
+from recovery.guard.commands import Danger
+from recovery.guard.decision import Facts, decide, not_pinned, unreadable
+from recovery.guard.destinations import reach
+from recovery.guard.named import pinned
+from recovery.guard.parsing import Invocation
+from recovery.guard.places import Answer, Pin, compare, look_up
+from recovery.guard.shell import UNKNOWN
+
+#: More SQL than this is not looked at, and counts as a write.
+_MOST_BYTES = 16 * 2**20
+
+
+class Meeting:
+    """The dangerous commands of one command line."""
+
+    def __init__(self, cwd: Path, environ: Mapping[str, str], read_stdin: Callable[[], bytes]) -> None:
+        """Takes what guard was started with; `read_stdin` gives all of standard input."""
+        self._cwd = cwd
+        self._environ = environ
+        self._read_stdin = read_stdin
+        self._addresses = cache(look_up)
+
+    def judge(
+        self, dangerous: Sequence[Invocation], unclear: tuple[str, ...], *, strict: bool
+    ) -> tuple[RecoveryError | None, str]:
+        """Why they must not run, or None; and a warning, or nothing.
+
+        Raises:
+            UsageError, JournalError: see `pinned`.
+        """
+        pins = pinned(self._folders(dangerous))
+        if not pins:
+            shown = dangerous[0].command.shown if dangerous else "A command in this"
+            warning = f"`{shown}` must never meet production, and which database that is nobody said: set [production]."
+            return (not_pinned(shown), "") if strict else (None, warning)
+        if unclear:
+            return unreadable(unclear, _said(pins)), ""
+        refusals = (decide(self._facts(each, pins)) for each in dangerous)
+        return next((each for each in refusals if each is not None), None), ""
+
+    def _folders(self, dangerous: Sequence[Invocation]) -> tuple[Path, ...]:
+        """Where the settings may be: here, where a command runs, and where its schema is."""
+        found = {self._cwd: None}
+        for each in dangerous:
+            folder = (self._cwd / (each.around.folder or ".")).absolute()
+            schemas = [folder / named for named in each.command.schemas if UNKNOWN not in named]
+            found |= dict.fromkeys((folder, *(above for schema in schemas for above in list(schema.parents)[:2])))
+        return tuple(found)
+
+    def _facts(self, invocation: Invocation, pins: tuple[Pin, ...]) -> Facts:
+        command = invocation.command
+        reached = reach(command, invocation.around, self._cwd, self._environ)
+        unclear = list(reached.unclear)
+        production, pinned_by = "", pins
+        for candidate in reached.candidates:
+            for pin in pins:
+                answer, what = compare(candidate.url, pin, self._addresses)
+                if answer is Answer.SAME and not production:
+                    production, pinned_by = f"{candidate.source} leads to {what}", (pin,)
+                elif answer is Answer.UNKNOWN:
+                    unclear.append(f"{candidate.source}: {what}")
+        danger = command.danger or Danger.OPEN
+        meets = bool(production or unclear)
+        writes = self._writes(invocation) if meets and danger is Danger.DB_EXECUTE else ""
+        return Facts(danger, command.shown, production, _said(pinned_by), tuple(dict.fromkeys(unclear)), writes)
+
+    def _writes(self, invocation: Invocation) -> str:
+        """Why the SQL of `db execute` may write to the ledger; empty if it surely doesn't."""
+        from recovery.guard.ledger_write import ledger_write
+
+        command, around = invocation.command, invocation.around
+        if not command.files and not command.stdin:
+            return "where its SQL comes from can't be told"
+        if command.stdin and around.nested:
+            return "its SQL comes through a shell or a script"
+        sources: list[bytes] = []
+        for file in command.files:
+            path = self._cwd / (around.folder or ".") / file
+            if UNKNOWN in file or around.folder is None or not path.is_file():
+                return "its SQL is in no file that can be read here"
+            try:
+                sources.append(path.read_bytes())
+            except OSError as error:
+                return f"{path} cannot be read ({error.strerror})"
+        if command.stdin:
+            sources.append(self._read_stdin())
+        if sum(map(len, sources)) > _MOST_BYTES:
+            return "its SQL is too long to be looked at"
+        return next((why for sql in sources if (why := ledger_write(sql))), "")
+
+
+def _said(pins: tuple[Pin, ...]) -> str:
+    return ", ".join(f"{pin}, as {pin.source} says" for pin in pins)

@@ -1,0 +1,66 @@
+"""The databases that recoveries were confirmed on, kept: another one under the same name is noticed."""
+
+from dataclasses import dataclass
+
+from recovery.journal.run_record import Kind
+from recovery.journal.stores import Store
+from states.facts import Outcome
+
+_CONFIRMED = (Outcome.HELD, Outcome.WAIVED)
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """A confirmation of a target.
+
+    Attributes:
+        place: host, port, database and schema, as in a URL.
+        system_identifier: of the server's data directory then; None where it could not be read.
+        time: when, ISO 8601 in UTC, by the clock of the machine that ran it.
+    """
+
+    place: str
+    system_identifier: str | None
+    run: str
+    time: str
+
+
+def pins(store: Store) -> tuple[Pin, ...]:
+    """Every confirmation, the latest last.
+
+    The journal says it: its target holds the server's identifier, its run's first event the URL, and
+    `preflight.checked` whether the identity held or was taken on. Makes nothing.
+
+    Raises:
+        JournalError, UnreachableError: the journal can't be read.
+    """
+    found = []
+    for target, run, events in store.everything():
+        identifier = target.split("/")[0]
+        started = next((event.payload.get("target", "") for event in events if event.kind == Kind.STARTED), "")
+        for event in events:
+            outcome = event.payload.get("target.identity", {}).get("outcome") if event.kind == Kind.CHECKED else None
+            if outcome in _CONFIRMED:
+                known = identifier if identifier.isdigit() else None
+                found.append(Pin(place(started), known, run, event.time))
+    return tuple(sorted(found, key=lambda pin: pin.time))
+
+
+def confirmed(store: Store) -> tuple[str, ...]:
+    """The URLs, without passwords, of all targets whose identity was ever confirmed. Makes nothing.
+
+    Raises:
+        JournalError, UnreachableError: the journal can't be read.
+    """
+    found: dict[str, None] = {}
+    for _, _, events in store.everything():
+        url = next((event.payload.get("target", "") for event in events if event.kind == Kind.STARTED), "")
+        checked = (event.payload.get("target.identity", {}) for event in events if event.kind == Kind.CHECKED)
+        if url and any(check.get("outcome") in _CONFIRMED for check in checked):
+            found[url] = None
+    return tuple(found)
+
+
+def place(url: str) -> str:
+    """Host, port, database and schema of a URL without its password; another role is no other database."""
+    return url.partition("://")[2].rpartition("@")[2]

@@ -1,0 +1,100 @@
+"""The production database: its identity, and a connection that can only read it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from recovery.postgres import ledger
+from recovery.postgres.connect import connect
+from recovery.postgres.sessions import OUR_NAME
+from recovery.postgres.url import DatabaseUrl
+from states.facts import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What names a target for good: the journal and every approval are tied to it (RULES F10).
+
+    Attributes:
+        system_identifier: of the server's data directory; None where the role may not read it.
+        server_version: as `17.4`.
+    """
+
+    system_identifier: str | None
+    host: str
+    database: str
+    schema: str
+    server_version: str
+
+    @property
+    def parts(self) -> tuple[str, str, str]:
+        """System identifier (the host where that can't be read), database, schema."""
+        return (self.system_identifier or f"host:{self.host}", self.database, self.schema)
+
+    @property
+    def key(self) -> str:
+        """The same as one string, for the journal."""
+        return "/".join(part.replace("/", "%2F") for part in self.parts)
+
+
+class Target:
+    """One production database, reached through one URL."""
+
+    def __init__(self, url: DatabaseUrl, source: str) -> None:
+        """Opens nothing yet.
+
+        Args:
+            url: where it is.
+            source: where the URL was found, for people.
+        """
+        self.url = url
+        self.source = source
+        self._reading: psycopg.Connection[Any] | None = None
+        self._kept = False
+        self._identity: Identity | None = None
+
+    def reading(self) -> psycopg.Connection[Any]:
+        """A connection on which the server refuses any write; opened anew if the last one broke."""
+        if self._reading is None or self._reading.closed or self._reading.broken:
+            self._reading = self._connect(OUR_NAME)
+        return self._reading
+
+    def working(self, name: str) -> psycopg.Connection[Any]:
+        """A connection of its own, for locks; it never reconnects."""
+        return self._connect(name)
+
+    def _connect(self, name: str) -> psycopg.Connection[Any]:
+        connection = connect(self.url, read_only=True, name=name, kept=self._kept)
+        self._kept = True
+        return connection
+
+    @property
+    def identity(self) -> Identity:
+        """Read once, then kept: a target that changes under a recovery is another target."""
+        if self._identity is None:
+            connection = self.reading()
+            try:
+                row = connection.execute("SELECT system_identifier::text FROM pg_control_system()").fetchone()
+            except psycopg.errors.InsufficientPrivilege:
+                row = None
+            database = connection.execute("SELECT current_database()").fetchone()
+            number = connection.info.server_version
+            self._identity = Identity(
+                system_identifier=row[0] if row else None,
+                host=self.url.host,
+                database=database[0] if database else self.url.database,
+                schema=self.url.schema,
+                server_version=f"{number // 10_000}.{number % 10_000}",
+            )
+        return self._identity
+
+    def rows(self) -> tuple[Row, ...]:
+        """The ledger, oldest attempt first."""
+        return ledger.read(self.reading(), self.url.schema)
+
+    def close(self) -> None:
+        """Closes the reading connection."""
+        if self._reading is not None:
+            self._reading.close()
+            self._reading = None

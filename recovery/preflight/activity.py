@@ -1,0 +1,94 @@
+"""Is the target quiet? Who holds Prisma's lock or changes the schema, and who waits behind whom."""
+
+import time
+from collections.abc import Callable, Sequence
+
+from recovery import events
+from recovery.outcomes import asked, held, refused
+from recovery.postgres import sessions
+from recovery.postgres.target import Target
+from states.facts import Check
+
+#: Prisma holds its lock between two statements for milliseconds; who is idle with it for so long has lost its client.
+ORPHAN_SECONDS = 10.0
+
+
+_SOURCE = "pg_locks, pg_stat_activity"
+
+
+def quiet_checks(
+    target: Target, sleep: Callable[[float], None] = time.sleep, emit: events.Sink = events.nobody
+) -> list[Check]:
+    """Is nobody else deploying, or changing the schema?"""
+    return [
+        asked("deploy.lock", _SOURCE, lambda: _lock(target, sleep, emit)),
+        asked("deploy.ddl", _SOURCE, lambda: _ddl(target)),
+    ]
+
+
+def alone_check(target: Target, ours: int | None = None) -> Check:
+    """No other recovery of this database is at work.
+
+    Args:
+        target: the production database.
+        ours: pid of the session with which this recovery holds the lock of recoveries; None where it is only looked at.
+    """
+    name, source = "recovery.alone", f"{_SOURCE}: the lock of recoveries"
+
+    def look() -> Check:
+        holding = sessions.holders(target.reading(), sessions.RECOVERY_LOCK)
+        others = [holder for holder in holding if holder.pid != ours]
+        if others:
+            return refused(name, f"another recovery is at work: {others[0]}", source, "Wait for it to end.", busy=True)
+        return held(name, "no other recovery is at work here", source)
+
+    return asked(name, source, look)
+
+
+def _lock(target: Target, sleep: Callable[[float], None], emit: events.Sink) -> Check:
+    connection = target.reading()
+    holding = sessions.patiently_held(connection, sessions.PRISMA_LOCK, sleep, events.lock_sink(emit))
+    if not holding:
+        return held("deploy.lock", "Prisma's migration lock is free", _SOURCE)
+    holder = holding[0]
+    orphan = holder.state == "idle" and holder.seconds >= ORPHAN_SECONDS
+    alone = _orphaned(holder) if orphan else ""
+    if orphan:
+        remedy = (
+            "See that no deploy is at work on any machine; then end the orphan with "
+            f"SELECT pg_terminate_backend({holder.pid});"
+        )
+    elif holder.query is None:
+        remedy = "Wait for that deploy to end; a role that is a member of pg_read_all_stats sees whether it is idle."
+    else:
+        remedy = "Wait for that deploy to end."
+    seen = f"Prisma's migration lock is held by {holder}{alone}{_queue(sessions.waiting(connection), holding)}"
+    return refused("deploy.lock", seen, _SOURCE, remedy, busy=True)
+
+
+def _ddl(target: Target) -> Check:
+    connection = target.reading()
+    others = (*sessions.our_effects(connection), *sessions.running_ddl(connection))
+    if not others:
+        return held("deploy.ddl", "no session is changing the schema", _SOURCE)
+    behind = "".join(f"; it waits behind {_pids(others[0].behind)}" for _ in others[0].behind[:1])
+    more = f", and by {len(others) - 1} more" if len(others) > 1 else ""
+    queue = _queue(sessions.waiting(connection), others)
+    seen = f"the schema is being changed by {others[0]}{behind}{more}{queue}"
+    return refused("deploy.ddl", seen, _SOURCE, "Wait until it has ended.", busy=True)
+
+
+def _orphaned(holder: sessions.Session) -> str:
+    """A session whose client is gone, or has gone back to a pooler without giving the lock back."""
+    return f", idle for {holder.seconds:.0f} s: an orphan, whose client is gone or came through a pooler"
+
+
+def _queue(waiting: Sequence[sessions.Session], holding: Sequence[sessions.Session]) -> str:
+    """Who waits behind the holders, and behind whom."""
+    pids = {holder.pid for holder in holding}
+    behind = [each for each in waiting if pids & set(each.behind) and each.pid not in pids]
+    return "".join(f"; {each} waits behind {_pids(each.behind)}" for each in behind)
+
+
+def _pids(pids: Sequence[int]) -> str:
+    return "pid " + ", ".join(map(str, pids))

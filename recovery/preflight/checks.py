@@ -1,0 +1,216 @@
+"""The checks of preflight: what was seen, where, and what to do if it does not hold."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from recovery.journal.confirmations import Pin
+from recovery.outcomes import asked, awaited, held, refused, unknown
+from recovery.postgres import ledger, privileges
+from recovery.postgres.target import Target
+from recovery.preflight.expectation import VERCEL, Expectation
+from recovery.preflight.identity import identity_check
+from recovery.prisma.git import Repository
+from recovery.prisma.sentinel import SECONDS
+from states.facts import Check, Outcome
+
+#: Every check there is, by the name that `--waive` takes.
+NAMES = (
+    "target.identity",
+    "target.primary",
+    "target.direct",
+    "target.privileges",
+    "ledger.present",
+    "deploy.lock",
+    "deploy.ddl",
+    "git.commit",
+    "git.clean",
+    "git.ledger",
+    "neon.branch",
+    "vercel.deploy",
+    "vercel.commit",
+    "prisma.target",
+    "recovery.alone",
+)
+
+PRISMA = "prisma.target"
+#: While one of these is refused, the target is none to work on.
+_BEFORE = ("target.identity", "target.primary", "target.direct", "ledger.present")
+#: Not looked at then: each by itself could be right on a wrong database.
+_AFTERWARDS = ("deploy.lock", "deploy.ddl", "git.ledger")
+
+_PRIMARY = "pg_is_in_recovery(), default_transaction_read_only"
+_PRIVILEGES = "pg_class, pg_namespace"
+_LISTENER = "`prisma migrate status` with a URL that leads to a listener of ours"
+
+
+def database_checks(
+    target: Target, expected: Expectation, pins: Callable[[], Sequence[Pin]] = lambda: ()
+) -> list[Check]:
+    """Is it the right database, and one that migrations can be resolved on?
+
+    Args:
+        target: the production database.
+        expected: what a person says that it is.
+        pins: what was confirmed before.
+    """
+    connection = target.reading()
+    return [
+        asked("target.identity", "the URL", lambda: identity_check(target, expected, pins)),
+        asked("target.primary", _PRIMARY, lambda: _primary(connection)),
+        asked("target.direct", "the URL", lambda: _direct(target, connection)),
+        asked("ledger.present", "pg_class", lambda: _ledger(target, connection)),
+        asked("target.privileges", _PRIVILEGES, lambda: _privileges(target, connection)),
+    ]
+
+
+def not_looked_at(made: Sequence[Check]) -> list[Check]:
+    """What is asked only of a target that can be worked on, each as unknown, with the check that stands before it."""
+    first = next((check for check in made if check.name in _BEFORE and check.outcome is Outcome.REFUSED), None)
+    if first is None:
+        return []
+    seen, remedy = f"not looked at, because {first.name} is refused", f"Mend {first.name} first."
+    return [unknown(name, seen, first.source, remedy) for name in _AFTERWARDS]
+
+
+def _primary(connection: psycopg.Connection[Any]) -> Check:
+    row = connection.execute(
+        # What our own session has set is not what counts, so: what it would be reset to.
+        "SELECT pg_is_in_recovery(), (SELECT reset_val FROM pg_catalog.pg_settings"
+        " WHERE name = 'default_transaction_read_only')"
+    ).fetchone()
+    in_recovery, read_only = row or (True, None)
+    if in_recovery:
+        return refused("target.primary", "a replica", _PRIMARY, "Use the URL of the primary.")
+    if read_only == "on":
+        return refused(
+            "target.primary",
+            "a read-only database: default_transaction_read_only is on",
+            _PRIMARY,
+            "Use the right URL; or find out why it is read only (a full disk, a switch-over), and make it writable.",
+        )
+    return held("target.primary", "a primary that takes writes", _PRIMARY)
+
+
+def _direct(target: Target, connection: psycopg.Connection[Any]) -> Check:
+    """Session locks don't hold through a transaction pooler, so Prisma's own lock would protect nothing."""
+    name = "target.direct"
+    if target.url.pooled:
+        seen = f"the URL is a transaction pooler's ({target.url.host}:{target.url.port})"
+        return refused(name, seen, "the URL", target.url.past_the_pooler)
+    first = connection.execute("SELECT pg_backend_pid()").fetchone()
+    if first is not None and first[0] == connection.info.backend_pid:
+        return held(name, "a session of its own", "the backend's pid, as announced")
+    # Behind a transaction pooler there would be no connection (`database.pooled`).
+    return held(name, "a session of its own, behind a proxy", "the backend's pid, beside another session")
+
+
+def _ledger(target: Target, connection: psycopg.Connection[Any]) -> Check:
+    name, where, source = "ledger.present", f"{target.url.schema}._prisma_migrations", "pg_class"
+    if ledger.kept_by_prisma_8(connection):
+        return refused(
+            name,
+            "the database is Prisma 8's: its history is in the schema prisma_contract",
+            source,
+            "This tool knows Prisma 3 to 7 only. Use Prisma 8's own means.",
+        )
+    missing = ledger.missing_columns(connection, target.url.schema)
+    if missing is None:
+        return refused(
+            name,
+            f"there is no {where}, so no migration can have failed there",
+            source,
+            "If `prisma migrate deploy` stops with P3005, baseline the database first, as Prisma's documentation "
+            "says; if the ledger is in another schema, name it in the URL (?schema=…).",
+        )
+    if missing:
+        return refused(
+            name,
+            f"{where} has no column {', '.join(missing)}: it is not the ledger of Prisma 3 to 7",
+            source,
+            "Use the means of the Prisma that made it.",
+        )
+    return held(name, f"{where} is there", source)
+
+
+def _privileges(target: Target, connection: psycopg.Connection[Any]) -> Check:
+    """Whoever deploys writes the ledger, and as a rule owns the tables."""
+    name, source, schema = "target.privileges", _PRIVILEGES, target.url.schema
+    found = privileges.read(connection, schema)
+    if found is None:
+        return unknown(name, "there is no ledger to write", source, "Mend ledger.present first.")
+    if found.hidden:
+        return refused(
+            name,
+            f"{found}; row level security hides rows of the ledger from it",
+            source,
+            "Use the role that runs `prisma migrate deploy`: the ledger's owner, or one with BYPASSRLS.",
+        )
+    grants = privileges.grants(connection, schema, found)
+    if not grants:
+        return held(name, str(found), source)
+    lacks = [
+        *(f"may not {word} on the ledger" for word in found.lacking),
+        *([] if found.creates else [f"may not create in the schema {schema}"]),
+        *(f"is no member of {each.name}, who owns most tables" for each in found.owners[:1] if not each.ours),
+    ]
+    remedy = f"Use the role that runs `prisma migrate deploy`, or let the owner run: {' '.join(grants)}"
+    return refused(name, f"{found}; the role {', '.join(lacks)}", source, remedy)
+
+
+def checkout_checks(folder: Path, expected: Expectation) -> list[Check]:
+    """Is the intended commit checked out, and are the migrations what it says?"""
+    repository = Repository.find(folder)
+    if repository is None:
+        seen = "the migrations folder is in no git checkout, or git is not installed"
+        remedy = 'Run in the checkout, or take it on: --waive git.commit="…" --waive git.clean="…".'
+        return [Check(name, Outcome.UNKNOWN, seen, str(folder), remedy) for name in ("git.commit", "git.clean")]
+    head = repository.head()
+    source = f"git in {repository.root}"
+    if expected.commit == VERCEL:
+        commit = held("git.commit", f"HEAD is {(head or 'unborn')[:12]}; vercel.commit compares it", source)
+    elif expected.commit is None:
+        commit = held("git.commit", f"HEAD is {(head or 'unborn')[:12]}; none was demanded", source)
+    else:
+        wanted = repository.resolve(expected.commit)
+        if wanted is None:
+            commit = refused(
+                "git.commit", f"{expected.commit} names no commit here", source, "Fetch it, or correct --expect-commit."
+            )
+        elif wanted != head:
+            seen = f"HEAD is {(head or 'unborn')[:12]}, expected {wanted[:12]} ({expected.commit})"
+            commit = refused("git.commit", seen, source, f"Check out {expected.commit}.")
+        else:
+            fetched = f" ({expected.commit} as last fetched)" if repository.remote(expected.commit) else ""
+            commit = held("git.commit", f"HEAD is {wanted[:12]}, as expected{fetched}", source)
+    changed = repository.changed(folder)
+    if changed:
+        shown = ", ".join(changed[:3]) + (f" and {len(changed) - 3} more" if len(changed) > 3 else "")  # noqa: PLR2004 - what fits a line
+        clean = refused("git.clean", f"not committed: {shown}", source, "Commit or discard it.")
+    else:
+        clean = held("git.clean", "the migrations folder is as committed", source)
+    return [commit, clean]
+
+
+def command_awaited() -> Check:
+    """The check `prisma.target` while Prisma starts, which takes a second: the evidence is gathered meanwhile."""
+    return awaited(PRISMA, "being looked at; nothing is changed before it holds", _LISTENER)
+
+
+def command_check(proven: bool | None) -> Check:  # noqa: FBT001 - the one fact there is
+    """Does the project's Prisma go where we send it? None: it did not get anywhere in time."""
+    name, source = PRISMA, _LISTENER
+    if proven:
+        return held(name, "the project's Prisma goes to the database that it is given", source)
+    if proven is None:
+        seen = f"`prisma migrate status` neither came to the listener nor ended within {SECONDS:g} s"
+        return unknown(name, seen, source, "See why `prisma migrate status` takes so long, and run again.")
+    return refused(
+        name,
+        "the project's Prisma did not go to the database that it was given: it may work on another one",
+        source,
+        "Let schema.prisma or prisma.config read its URL from DATABASE_URL or DIRECT_URL; or see what "
+        "`prisma migrate status` says.",
+    )

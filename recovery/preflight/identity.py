@@ -1,0 +1,100 @@
+"""`target.identity`: is it the database that a person names, and the server that it was the last time?"""
+
+from collections.abc import Callable, Sequence
+
+from recovery.errors import RecoveryError
+from recovery.journal.confirmations import Pin, place
+from recovery.outcomes import held, refused, unknown
+from recovery.postgres.target import Target
+from recovery.preflight.expectation import Expectation
+from states.facts import Check, Outcome
+
+NAME = "target.identity"
+
+
+def identity_check(target: Target, expected: Expectation, pins: Callable[[], Sequence[Pin]]) -> Check:
+    """Host and database as a person says, and nothing that was confirmed before speaks against it.
+
+    Args:
+        target: the production database.
+        expected: what a person says that it is.
+        pins: what was confirmed before.
+    """
+    check = _named(target, expected)
+    if check.outcome is Outcome.REFUSED:
+        return check
+    try:
+        confirmed = pins()
+    except RecoveryError as error:
+        seen = f"{check.seen}; what it was before is not known. {error.fact}"
+        return unknown(NAME, seen, check.source, error.remedy)
+    here = place(str(target.url))
+    now = target.identity.system_identifier
+    return (
+        _another_server(check, now, [pin for pin in confirmed if pin.place == here])
+        or _another_place(check, expected, here, now, confirmed)
+        or check
+    )
+
+
+def _named(target: Target, expected: Expectation) -> Check:
+    identity, source = target.identity, "the URL and the server"
+    seen = (
+        f"{identity.database} on {identity.host}, schema {identity.schema}, PostgreSQL {identity.server_version}; "
+        f"URL from {target.source}"
+    )
+    remedy = "Correct the URL, or what [production] in prisma-recovery.toml expects."
+    if expected.host is not None and expected.host != identity.host:
+        return refused(NAME, f"{seen}; expected the host {expected.host}", source, remedy)
+    if expected.database is not None and expected.database != identity.database:
+        return refused(NAME, f"{seen}; expected the database {expected.database}", source, remedy)
+    if expected.host is not None and expected.database is not None:
+        return held(NAME, f"{seen}; as expected", source)
+    if expected.typed is not None:
+        if expected.typed == identity.database:
+            return held(NAME, f"{seen}; as typed", source)
+        return refused(NAME, f"{seen}; another name was typed", source, "Run again, and type the database's name.")
+    unsaid = "database" if expected.host is not None else "host"
+    half = expected.host is not None or expected.database is not None
+    return unknown(
+        NAME,
+        f"{seen}; nobody said which {unsaid if half else 'database'} this should be",
+        source,
+        "Set host and database under [production] in prisma-recovery.toml, or give --expect-host and "
+        "--expect-database, or run in a terminal.",
+    )
+
+
+def _another_server(check: Check, now: str | None, here: Sequence[Pin]) -> Check | None:
+    """The same name leads to another server than when it was last confirmed."""
+    then = next((pin for pin in reversed(here) if pin.system_identifier is not None), None)
+    if then is None or now is None or then.system_identifier == now:
+        return None
+    return refused(
+        NAME,
+        f"{check.seen}; its system identifier is {now}, and was {then.system_identifier} in run {then.run}: the same "
+        "name leads to another server",
+        f"{check.source}, and the journal",
+        "Find out why. Where the server was replaced, or restored from a dump, confirm the new one once: "
+        f'--waive {NAME}="why".',
+    )
+
+
+def _another_place(
+    check: Check, expected: Expectation, here: str, now: str | None, confirmed: Sequence[Pin]
+) -> Check | None:
+    """A typed name says no host: many databases are called the same, and another one was confirmed so far."""
+    if expected.host is not None or expected.typed is None:
+        return None
+    same = [pin for pin in confirmed if pin.place == here or (now is not None and pin.system_identifier == now)]
+    database = here.partition("/")[2]
+    others = [pin for pin in confirmed if pin.place.partition("/")[2] == database]
+    if same or not others:
+        return None
+    return refused(
+        NAME,
+        f"{check.seen}; so far the database of this name was that on {others[-1].place.partition('/')[0]} (run "
+        f"{others[-1].run})",
+        f"{check.source}, and the journal",
+        "Correct the URL. Where this one is meant, say so by its host too: --expect-host and --expect-database.",
+    )

@@ -1,0 +1,93 @@
+"""The scripts that really ran: the migrations folder now, else git's history, found by checksum (RULES E2)."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from recovery.prisma.git import Repository
+from recovery.prisma.migrations import Migration, decode, variant
+from recovery.replay.history import Script
+from states.facts import History, Note, Row
+from states.inspection import side_by_side
+
+
+class Scripts:
+    """The migrations of one checkout."""
+
+    def __init__(self, folder: Path, migrations: Sequence[Migration], repository: Repository | None) -> None:
+        """Takes what was read.
+
+        Args:
+            folder: the migrations folder.
+            migrations: its migrations, in Prisma's order.
+            repository: the checkout that the folder is in, to look for versions of old; None without git.
+        """
+        self.folder = folder
+        self.repository = repository
+        self.migrations = {migration.name: migration for migration in migrations}
+        self._found: dict[tuple[str, str], Script | None] = {}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names in Prisma's order."""
+        return tuple(self.migrations)
+
+    def texts(self) -> Iterator[str]:
+        """The texts of all that the folder has now."""
+        return (migration.text for migration in self.migrations.values())
+
+    def present(self, name: str) -> Script | None:
+        """The script as the folder has it now."""
+        migration = self.migrations.get(name)
+        return Script(name, migration.checksum, migration.text) if migration else None
+
+    def ran(self, name: str, checksum: str) -> Script | None:
+        """The script with this checksum: the folder's, or a version of it in git's history; None if neither."""
+        key = (name, checksum)
+        if key not in self._found:
+            self._found[key] = self._find(name, checksum)
+        return self._found[key]
+
+    def path(self, name: str) -> Path:
+        """Where the script of a migration is, or was."""
+        migration = self.migrations.get(name)
+        return migration.path if migration else self.folder / name / "migration.sql"
+
+    def _find(self, name: str, checksum: str) -> Script | None:
+        migration = self.migrations.get(name)
+        path = self.path(name)
+        script = variant(migration.script, checksum) if migration else None
+        if script is None and self.repository is not None:
+            script = self.repository.script_with_checksum(path, checksum)
+        return None if script is None else Script(name, checksum, decode(script, path))
+
+    def history(self, rows: Sequence[Row]) -> History:
+        """Ledger and folder side by side."""
+        differing = {
+            row.migration
+            for row in rows
+            if row.finished and (m := self.migrations.get(row.migration)) and not m.matches(row.checksum)
+        }
+        return side_by_side(rows, self.names, differing)
+
+    def finished(self, rows: Sequence[Row], but: str | None = None) -> tuple[list[Script], list[Note]]:
+        """What the ledger's finished rows ran, in order of `finished_at` (RULES E1), and notes on what is not certain.
+
+        Args:
+            rows: the ledger's.
+            but: a name to leave out.
+        """
+        scripts: dict[str, Script] = {}
+        notes: list[Note] = []
+        done = sorted((row for row in rows if row.finished), key=lambda row: (row.finished_at or "", row.migration))
+        for row in done:
+            name = row.migration
+            if name == but or name in scripts:
+                continue
+            script = self.ran(name, row.checksum)
+            if script is None:
+                script = self.present(name)
+                what = "its file was edited since; replayed as it is now" if script else "its script was not found"
+                notes.append(Note(name, what))
+            if script is not None:
+                scripts[name] = script
+        return list(scripts.values()), notes

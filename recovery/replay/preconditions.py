@@ -1,0 +1,78 @@
+"""What a statement needs to find, and what must not be there yet, so that it can succeed."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from recovery.sql.names import quoted
+from recovery.sql.statements import Parsed
+from states.comparison import qualified_name
+from states.facts import Key, Snapshot
+
+_PART = re.compile(r'(?:column|constraint|trigger|policy|rule) ("(?:[^"]|"")+"|\S+)\Z')
+_LAST = re.compile(r'("(?:[^"]|"")+"|[^".]+)\Z')
+_ON_TABLES = ("alter_table_stmt", "index_stmt", "create_trig_stmt")
+
+Demands = tuple[frozenset[Key], frozenset[Key]]
+
+
+def demands(parsed: Sequence[Parsed], snapshots: Sequence[Snapshot], path: Sequence[str]) -> list[Demands]:
+    """For each replayed statement: what it makes and would fail on, and what it would fail without.
+
+    Only what is sure: nothing that is conditional, nothing whose name PostgreSQL chooses by itself, and nothing that an
+    earlier statement may have made or taken away where the replay had no occasion to.
+
+    Args:
+        parsed: the script's statements.
+        snapshots: before it, and after each statement that was replayed.
+        path: the schemas that its unqualified names may stand for.
+    """
+    found: list[Demands] = []
+    doubtful: set[str] = set()
+    unsure = len(path) != 1
+    for statement, before, after in zip(parsed, snapshots, snapshots[1:], strict=False):
+        names = {f"{quoted(name.schema)}.{quoted(name.name)}" for name in statement.names if name.schema}
+        names |= {f"{schema}.{quoted(name.name)}" for name in statement.names if not name.schema for schema in path}
+        plain = {quoted(name.name) for name in statement.names if not name.schema}
+        unsure = unsure or statement.opaque or "search_path" in statement.sql.lower()
+        if unsure or statement.guarded or statement.control or statement.inert:
+            found.append((frozenset(), frozenset()))
+        else:
+            makes = {key for key in _made(before, after) if _says(statement, key)}
+            needs = set(_needed(statement, names, before, after))
+            found.append(tuple(frozenset(k for k in keys if _about(k) not in doubtful) for keys in (makes, needs)))  # type: ignore[arg-type]
+        unsure = unsure or "cascade" in statement.sql.lower()
+        if statement.guarded:
+            doubtful |= names | plain
+    return found
+
+
+def _about(key: Key) -> str:
+    """The object, as a statement names it."""
+    return qualified_name(key[0]) or key[0].partition(" ")[2]
+
+
+def _made(before: Snapshot, after: Snapshot) -> Iterator[Key]:
+    for obj, prop in after.keys() - before.keys():
+        if prop == "exists" or (_PART.match(prop) and (obj, "exists") in before):
+            yield obj, prop
+
+
+def _says(statement: Parsed, key: Key) -> bool:
+    """The statement holds that name. Else PostgreSQL chose it, and would choose another one."""
+    part = _PART.match(key[1])
+    last = _LAST.search(_about(key).partition("(")[0])
+    name = part[1] if part else last[1] if last else ""
+    return bool(name) and name.strip('"').replace('""', '"').lower() in statement.sql.replace('""', '"').lower()
+
+
+def _needed(statement: Parsed, names: set[str], before: Snapshot, after: Snapshot) -> Iterator[Key]:
+    if statement.node in _ON_TABLES:
+        yield from (key for name in names if (key := (f"table {name}", "exists")) in before)
+    if statement.node == "drop_stmt":
+        yield from (key for key in before.keys() - after.keys() if key[1] == "exists" and _about(key) in names)
+    if statement.node == "alter_table_stmt":
+        for obj, prop in before.keys() - after.keys():
+            kind = prop.partition(" ")[0]
+            dropped = kind == "column" or (kind == "constraint" and "constraint" in statement.sql.lower())
+            if dropped and _PART.match(prop) and (obj, "exists") in after and _about((obj, prop)) in names:
+                yield from ((obj, prop),) if _says(statement, (obj, prop)) else ()

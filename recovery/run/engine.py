@@ -1,0 +1,434 @@
+"""Drives the machine: observes, lets the state decide, writes it down, acts, observes again.
+
+Before an effect its intent is in the journal, and after it what was seen. What a run knows when it goes on
+is the fold of its events and the world, observed anew from PREFLIGHT on.
+"""
+
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from recovery import __version__, events
+from recovery.errors import BusyError, RecoveryError, StoppedError, UsageError
+from recovery.evidence.investigator import Classified
+from recovery.journal import Journal
+from recovery.journal.run_record import Kind, Memory, recall
+from recovery.run import excerpts
+from recovery.run.diary import OUTPUT_KEPT, Diary
+from recovery.run.ports import Ended, Inspection, MakeRestorePoint, Performed, Policy, Question, World
+from recovery.run.proposal import proposed
+from states import classification, effects, preflight
+from states.answers import Answer, Exit, Go, Refusal
+from states.classification import ClassifyFacts
+from states.deployment import DeployFacts
+from states.facts import Check, Row
+from states.inspection import InspectFacts
+from states.machine import Facts, RecoveryMachine
+from states.preflight import PreflightFacts
+from states.resolution import ResolveFacts
+from states.table import FINAL, State
+from states.verification import VerifyFacts
+
+
+class Engine:
+    """One recovery of one target."""
+
+    def __init__(  # noqa: PLR0913 - its ports
+        self,
+        world: World,
+        journal: Journal,
+        policy: Policy,
+        emit: events.Sink,
+        new_run: Callable[[], str],
+        restore_point: MakeRestorePoint | None = None,
+        stopping: Callable[[], bool] = lambda: False,
+        *,
+        redact: excerpts.Redact = excerpts.plain,
+    ) -> None:
+        """Takes its ports.
+
+        Args:
+            world: production, the project, and Prisma.
+            journal: of this target.
+            policy: who may say yes.
+            emit: told what happens.
+            new_run: names a new run.
+            restore_point: makes a restore point before a run's first effect; None for none.
+            stopping: whether the run was asked to stop. It does before its next state or effect, never in one.
+            redact: takes secrets out of what is recorded for the report alone.
+        """
+        self._world = world
+        self._journal = journal
+        self._policy = policy
+        self._emit = emit
+        self._new_run = new_run
+        self._restore_point = restore_point
+        self._stopping = stopping
+        self._redact = redact
+        self._diary = Diary(journal, redact, "", Memory())
+        self._machine = RecoveryMachine()
+        self._inspection: Inspection | None = None
+        self._checks: tuple[Check, ...] = ()
+        self._present: dict[str, Classified] = {}
+        self._question: ClassifyFacts | None = None
+        self._decided: tuple[effects.Resolution, Classified] | None = None
+        self._before: tuple[Row, ...] = ()
+
+    def run(self, target: str, source: str) -> Ended:
+        """Starts a recovery, or goes on with the unfinished one, until it is ready, blocked, or something raises.
+
+        Args:
+            target: the target, for people.
+            source: where its URL was found.
+
+        Raises:
+            RecoveryError: before the machine could be started at all (the journal, above all).
+        """
+        self._begin(target, source)
+        refusal: Refusal | None = None
+        while self._machine.current not in (*FINAL, State.BLOCKED):
+            state = self._machine.current
+            try:
+                answer = self._step(state)
+            except RecoveryError as error:
+                answer = self._machine.refuse(error.refusal())
+            else:
+                if isinstance(answer, Refusal):
+                    with contextlib.suppress(RecoveryError):  # it stops for something else anyway
+                        # Whoever mends that is to know all that stands against going on; nobody waits for it.
+                        self._settle(state, wait=False)
+            refusal = self._record(state, answer)
+        exit_code = refusal.exit if refusal is not None else Exit.READY
+        return Ended(self._diary.run, self._machine.current, exit_code, refusal)
+
+    def _begin(self, target: str, source: str) -> None:
+        runs = self._journal.runs()
+        last = runs[-1] if runs else ""
+        memory = recall(self._journal.events(last)) if last else Memory()
+        resumed = bool(last) and memory.state not in FINAL
+        if resumed and (why := self._behind(memory)):
+            self._take_up(last, memory)
+            self._machine.abort(why)
+            self._append(Kind.MOVED, memory.state, {"from": memory.state, "to": State.ABORTED, "because": why})
+            resumed = False
+        if resumed:
+            self._take_up(last, memory)
+            self._emit(events.RunStarted(last, target, source, resumed=True, since=memory.state))
+            self._leave(memory.state)
+            if self._machine.current is State.BLOCKED:
+                self._machine.rerun()
+                self._append(
+                    Kind.MOVED, State.BLOCKED, {"from": State.BLOCKED, "to": State.PREFLIGHT, "because": "run again"}
+                )
+            return
+        run = self._new_run()
+        self._take_up(run, Memory())
+        self._append(Kind.STARTED, State.PREFLIGHT, {"target": target, "source": source, "version": __version__})
+        self._emit(events.RunStarted(run, target, source, resumed=False))
+
+    def _take_up(self, run: str, memory: Memory) -> None:
+        self._diary = Diary(self._journal, self._redact, run, memory)
+        self._machine = RecoveryMachine(memory.state)
+
+    def _leave(self, state: State) -> None:
+        """A process died in `state`: what was true there is not taken for granted, so the path starts again."""
+        if state in (State.BLOCKED, State.PREFLIGHT):
+            return
+        refusal = Refusal(
+            "engine.interrupted",
+            f"The last process ended in {state}; what it did is observed, not assumed.",
+            "Nothing to do: the run goes on from PREFLIGHT.",
+            Exit.INTERRUPTED,
+        )
+        self._machine.refuse(refusal)
+        self._record(state, refusal, tell=False)
+
+    def _behind(self, memory: Memory) -> str:
+        """RULES F10: the database lost what this journal saw in it (a restore), so the run is about another past."""
+        rows = self._world.inspect().rows if memory.resolved else ()
+        for name, effect in memory.resolved.items():
+            mine = [row for row in rows if row.migration == name]
+            if not mine or (effect.startswith("mark_applied:") and not any(row.finished for row in mine)):
+                return f"The database no longer shows {name} as this run left it: it was restored or replaced."
+        return ""
+
+    def _heed(self) -> None:
+        """A boundary: no command is at work, and all that was seen is in the journal.
+
+        Raises:
+            StoppedError: the run was asked to stop.
+        """
+        if self._stopping():
+            raise StoppedError(
+                "engine.stopped",
+                "The recovery was asked to stop. No command of it is at work, and what it did is in the journal.",
+                "Run prisma-recovery run again: it goes on from what is true.",
+            )
+
+    def _step(self, state: State) -> Answer:
+        self._heed()
+        match state:
+            case State.PREFLIGHT:
+                self._checks = self._world.checks()
+                if preflight.against(self._checks):
+                    self._checks = self._world.settled(self._checks)
+                self._diary.checked(state, self._checks)
+                self._emit(events.ChecksMade(self._checks))
+                return self._advance(PreflightFacts(self._checks))
+            case State.INSPECT:
+                return self._inspect()
+            case State.CLASSIFY:
+                return self._classify()
+            case State.RESOLVE:
+                return self._resolve()
+            case State.DEPLOY:
+                return self._deploy()
+            case State.VERIFY:
+                return self._verify()
+            case _:
+                raise AssertionError(f"nothing is done in {state}")
+
+    def _advance(self, facts: Facts) -> Answer:
+        return self._machine.advance(facts)
+
+    def _demanded(self) -> Refusal | None:
+        """What PREFLIGHT left awaited is demanded before an effect, and before the gate is opened (RULES F2)."""
+        self._settle(self._machine.current)
+        refusal = preflight.demanded(self._checks)
+        return None if refusal is None else self._machine.refuse(refusal)
+
+    def _settle(self, state: State, *, wait: bool = True) -> None:
+        """Tells how what was awaited came out."""
+        settled = self._world.settled(self._checks, wait=wait)
+        late = tuple(check for check in settled if check not in self._checks)
+        if late:
+            self._checks = settled
+            self._diary.checked(state, settled)
+        for check in late:
+            self._emit(events.CheckMade(check))
+
+    def _observe(self) -> Inspection:
+        self._inspection = self._world.inspect()
+        return self._inspection
+
+    def _seen(self) -> Inspection:
+        """What was last observed; observed now where nothing was yet."""
+        return self._inspection or self._observe()
+
+    def _facts(self) -> InspectFacts:
+        seen = self._seen()
+        ids = {name: {row.id for row in seen.rows if row.migration == name} for name in self._memory.settled}
+        settled = frozenset(name for name, then in self._memory.settled.items() if ids[name] == then)
+        return InspectFacts(seen.history, settled)
+
+    def _before_deploy(self) -> InspectFacts:
+        """The facts, with what of the pending migrations is in production, where a deploy could be next."""
+        facts = self._facts()
+        self._present = {}
+        if facts.unsettled or not facts.history.pending:
+            return facts
+        compared = self._world.compare(self._seen())
+        for classified in compared.found:
+            name = classified.evidence.migration
+            self._present[name] = classified
+            self._diary.classified(self._machine.current, classified)
+            self._emit(events.PresentFound(classified.evidence))
+        if compared.missing:
+            self._emit(events.PendingUncompared(compared.missing))
+        present = tuple(
+            ClassifyFacts(classified.evidence, approval=self._memory.approvals.get(name))
+            for name, classified in self._present.items()
+        )
+        return replace(facts, present=present)
+
+    def _inspect(self) -> Answer:
+        inspection = self._observe()
+        self._find(inspection)
+        for failure in inspection.failures:
+            if not any(failure.same_as(known) for known in self._memory.failures):
+                self._diary.failed(self._machine.current, failure)
+        self._emit(events.Inspected(inspection.history))
+        self._diary.note_inspection(inspection)
+        facts = self._before_deploy()
+        self._question = facts.question
+        return self._advance(facts)
+
+    def _find(self, seen: Inspection) -> None:
+        """Of an effect whose process died before its end was recorded, the ledger tells what became of it by now.
+
+        Nothing is decided by it: an orphan may be about to begin, and evidence is looked at anew in any case.
+        """
+        if not self._memory.in_doubt:
+            return
+        effect = effects.of_id(self._memory.in_doubt, self._memory.doubted)
+        shown = effects.shown(effect, seen.rows)
+        found = events.EffectFound(self._memory.in_doubt, self._world.command(effect), shown)
+        self._diary.found(self._machine.current, found.effect, shown=shown)
+        self._emit(found)
+
+    def _classify(self) -> Answer:
+        if self._question is not None:
+            name = self._question.evidence.migration
+            classified = self._present[name]  # shown and recorded when it was compared
+            evidence = classified.evidence
+        else:
+            name = self._facts().unsettled[0]
+            classified = self._world.classify(name)
+            evidence = classified.evidence
+            self._diary.classified(self._machine.current, classified)
+            self._emit(events.EvidenceFound(evidence))
+        facts = ClassifyFacts(evidence, classified.ran_to_its_end, self._memory.approvals.get(name))
+        effect = classification.resolution(facts)
+        if effect is not None and not classification.fails_again(facts):
+            done = effects.shown(effect, classified.rows)
+            agreed = done or self._agreed(
+                Question(evidence.verdict, effect, self._world.command(effect), evidence), approved=facts.approved
+            )
+            facts = ClassifyFacts(evidence, facts.ran_to_its_end, facts.approval, consented=agreed)
+        self._decided = None if effect is None else (effect, classified)
+        return self._advance(facts)
+
+    def _resolve(self) -> Answer:
+        if self._decided is None:
+            raise AssertionError("CLASSIFY leads to RESOLVE only with an effect")
+        effect, classified = self._decided
+        if effects.shown(effect, classified.rows):
+            # Done by hand, or by a run whose journal is lost: there is nothing to repeat, and a deploy may follow.
+            performed, self._before = Performed(), self._seen().rows
+        elif refusal := self._demanded():
+            return refusal
+        else:
+            intent = {
+                "effect": effect.id,
+                "migration": effect.migration,
+                "evidence": classified.evidence.evidence_digest,
+            }
+            performed = self._perform(effect, intent, lambda: self._world.resolve(effect, classified))
+        shown = not performed.unchanged and effects.shown(effect, self._observe().rows)
+        self._ended(effect, performed, shown=shown, migration=effect.migration)
+        self._heed()
+        return self._advance(
+            ResolveFacts(
+                effect,
+                shown,
+                self._before_deploy() if shown else self._facts(),
+                performed.unchanged,
+                performed.output[-OUTPUT_KEPT:],
+            )
+        )
+
+    def _deploy(self) -> Answer:
+        before = self._seen()
+        effect = effects.Deploy(before.history.pending)
+        if not self._agreed(Question("deploy", effect, self._world.command(effect))):
+            return self._advance(DeployFacts(effect.migrations, self._facts(), consented=False))
+        if refusal := self._demanded():
+            return refusal
+        planned = {name: before.checksums[name] for name in effect.migrations}
+        intent = {"effect": effect.id, "planned": planned}
+        performed = self._perform(effect, intent, lambda: self._world.deploy(effect, before))
+        earlier = self._memory.failures
+        after = self._observe()
+        shown = not performed.unchanged and not after.failures and not after.history.pending
+        finished = {row.migration for row in after.rows if row.finished}
+        deployed = [*self._memory.planned, *effect.migrations]
+        self._ended(effect, performed, shown=shown, deployed=[name for name in deployed if name in finished])
+        for failure in after.failures:
+            self._diary.failed(self._machine.current, failure)
+        return self._advance(
+            DeployFacts(
+                planned=effect.migrations,
+                after=self._facts(),
+                consented=True,
+                unchanged=performed.unchanged,
+                failures=after.failures,
+                earlier=earlier,
+                output=performed.output[-OUTPUT_KEPT:],
+            )
+        )
+
+    def _agreed(self, question: Question, *, approved: bool = False) -> bool:
+        """Says what would be changed, and then whether somebody agrees; an approval of the evidence is consent."""
+        effect = question.effect
+        if effect is not None:
+            self._emit(proposed(effect, question.command, question.evidence))
+        return approved or self._policy.consents(question)
+
+    def _perform(self, effect: effects.Effect, intent: dict[str, Any], act: Callable[[], Performed]) -> Performed:
+        self._heed()  # a person may have taken long to consent, and a restore point takes long to make
+        self._keep_a_restore_point()
+        self._heed()
+        self._before, command = self._seen().rows, self._world.command(effect)
+        self._diary.intended(self._machine.current, intent, command, self._before)
+        self._emit(events.EffectStarted(effect.id, command))
+        try:
+            return act()
+        except (BusyError, UsageError) as error:
+            # Raised only before the command was let go: the effect did not happen, and that is known.
+            self._diary.not_begun(self._machine.current, effect, error.fact)
+            raise
+
+    def _keep_a_restore_point(self) -> None:
+        """Once a run, before its first effect; where it can't be made that raises, and there is no effect."""
+        if self._restore_point is None or self._memory.restore_point:
+            return
+        made = self._restore_point(self._diary.run)
+        self._diary.restore_point(self._machine.current, made)
+        self._emit(events.RestorePointMade(made.kind, made.place, made.lsn, made.time, made.back))
+
+    def _ended(
+        self,
+        effect: effects.Effect,
+        performed: Performed,
+        *,
+        shown: bool,
+        migration: str = "",
+        deployed: Sequence[str] | None = None,
+    ) -> None:
+        """The arguments are those of `Diary.observed`."""
+        state, after = self._machine.current, self._seen().rows
+        self._diary.observed(
+            state, effect, performed, self._before, after, shown=shown, migration=migration, deployed=deployed
+        )
+        self._emit(events.EffectEnded(effect.id, shown, performed.seconds, performed.unchanged))
+
+    def _verify(self) -> Answer:
+        rows = self._observe().rows
+        proof = self._world.prove(rows, frozenset(self._memory.planned))
+        self._emit(events.SchemaCompared(proof.proven, proof.differing, proof.elsewhere))
+        self._diary.note_proof(proof)
+        if refusal := self._demanded():
+            return refusal
+        finished = {row.migration: row.checksum for row in rows if row.finished and row.applied_steps_count > 0}
+        wrong = tuple(
+            name for name, planned in self._memory.planned.items() if name in finished and finished[name] != planned
+        )
+        return self._advance(
+            VerifyFacts(
+                after=self._facts(),
+                changed=self._memory.changed,
+                proven=proof.proven,
+                differing=proof.differing,
+                elsewhere=proof.elsewhere,
+                wrong_checksums=wrong,
+                unprovable=proof.unprovable,
+            )
+        )
+
+    def _record(self, state: State, answer: Answer, *, tell: bool = True) -> Refusal | None:
+        self._diary.moved(state, answer)
+        if isinstance(answer, Go):
+            if tell:
+                self._emit(events.StateEntered(answer.to, answer.because))
+            return None
+        if tell:
+            self._emit(events.Refused(state, answer))
+        return answer
+
+    @property
+    def _memory(self) -> Memory:
+        return self._diary.memory
+
+    def _append(self, kind: str, state: State, payload: dict[str, Any]) -> None:
+        self._diary.append(kind, state, payload)

@@ -1,0 +1,57 @@
+"""What may keep a step that must run once from being begun: that somebody else may have run it already."""
+
+import contextlib
+from collections.abc import Sequence
+
+from recovery.app.session import Session
+from recovery.config import Step
+from recovery.journal.stores import FileStore, Store
+from recovery.run.pipeline import Doubt, begun, key, ways
+from recovery.run.ports import Policy, Question
+from states.answers import Refusal
+
+_KIND = "pipeline"
+
+
+def doubt(session: Session, target: str, policy: Policy) -> Doubt:
+    """What keeps steps from being begun for the first time, as far as the journal knows (RULES F10).
+
+    A file knows only what was run from here, so a person or the settings must say that nobody else runs these steps. A
+    shared journal knows, but for what was run from here before there was one.
+    """
+    store = session.store()
+    if store.shared:
+        return lambda steps: _in_the_file(session, store, target, steps)
+    return lambda steps: _only_here(store, steps, policy)
+
+
+def _only_here(store: Store, steps: Sequence[Step], policy: Policy) -> Refusal | None:
+    names = ", ".join(step.name for step in steps)
+    if policy.consents(Question(_KIND, None, names)):
+        return None
+    return Refusal(
+        "pipeline.needs_shared_journal",
+        f"Not idempotent: {names}. Whether another machine has run it is not known, since the journal {store} is a "
+        "file. No step was run.",
+        "Keep the journal where every machine sees it (--journal target); or run in a terminal, and type that nobody "
+        f'else has run it; or, where only this machine ever does, add "{_KIND}" to auto in prisma-recovery.toml.',
+    )
+
+
+def _in_the_file(session: Session, store: Store, target: str, steps: Sequence[Step]) -> Refusal | None:
+    file = FileStore(session.home())
+    journal = file.find(target)
+    if journal is None:
+        return None
+    with contextlib.closing(journal):
+        known = begun(journal)
+    for step in steps:
+        if key(step) in known:
+            return Refusal(
+                "pipeline.other_journal",
+                f"The step {step.name} was begun by a run whose journal is {file}; the journal {store} does not know "
+                "of it. No step was run.",
+                "See what it did, and say so.",
+                commands=ways(step),
+            )
+    return None

@@ -1,0 +1,218 @@
+"""The data pipeline behind the gate: the user's own commands, in order, each at most once.
+
+A step is its name and its command. What was begun and not seen to end is in doubt, and is not repeated
+unless the step is declared idempotent or a person says so.
+"""
+
+import hashlib
+import shlex
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from recovery import events
+from recovery.config import Step
+from recovery.errors import UsageError
+from recovery.journal import Journal
+from recovery.journal.run_record import Kind, Memory, recall
+from recovery.run.ports import Ended
+from recovery.secrets import Redactor
+from states.answers import Command, Exit, Refusal
+from states.table import State
+
+
+def key(step: Step) -> str:
+    """Names a step in the journal: its name and its command."""
+    command = "\0".join(step.command).encode()
+    return f"{step.name}:{hashlib.sha256(command).hexdigest()[:16]}"
+
+
+def unfinished(memory: Memory, steps: Sequence[Step]) -> bool:
+    """The run's pipeline was asked for, and is not through."""
+    return memory.pipeline and any(memory.steps.get(key(step)) != 0 for step in steps)
+
+
+#: Given steps that must run once and that the journal doesn't know: why none may be begun, or None.
+Doubt = Callable[[Sequence[Step]], Refusal | None]
+
+
+def begun(journal: Journal) -> dict[str, int | None]:
+    """Exit code of each step that any run of the journal began, by its key; None while in doubt."""
+    return recall(event for each in journal.runs() for event in journal.events(each)).steps
+
+
+def outcomes(journal: Journal, run: str, steps: Sequence[Step]) -> dict[str, int | None]:
+    """Exit code of each step that was begun, by its key; None while in doubt.
+
+    A step is its name and its command, whichever run it was begun in. Only an idempotent one is begun anew in a new
+    run: that does no harm.
+    """
+    ever = begun(journal)
+    here = recall(journal.events(run)).steps
+    known = {key(step): here if step.idempotent else ever for step in steps}
+    return {name: steps[name] for name, steps in known.items() if name in steps}
+
+
+def ways(step: Step) -> tuple[Command, ...]:
+    """How a person says how a step ended."""
+    return tuple(
+        Command(shlex.join(("prisma-recovery", "pipeline", option, step.name)), when)
+        for option, when in (("--repeat", "to run it again"), ("--done", "if it is done"))
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A person's word on steps, by their names: they are to be run again, or are done."""
+
+    repeat: tuple[str, ...] = ()
+    done: tuple[str, ...] = ()
+
+
+def _stopped(step: Step) -> Refusal:
+    return Refusal(
+        "pipeline.stopped",
+        f"The pipeline was asked to stop before the step {step.name}, which was not run.",
+        "Run prisma-recovery pipeline: it goes on there.",
+        Exit.INTERRUPTED,
+    )
+
+
+class PipelineRunner:
+    """Runs the configured steps of one run that has reached PIPELINE_READY."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        steps: Sequence[Step],
+        cwd: Path,
+        environ: Mapping[str, str],
+        emit: events.Sink,
+        on_output: Callable[[str], None],
+        execute: Callable[[Step], int] | None = None,
+    ) -> None:
+        """Takes its means.
+
+        Args:
+            journal: where steps are recorded.
+            steps: the configured ones, in order.
+            cwd: folder that the commands run in.
+            environ: what they inherit.
+            emit: told what happens.
+            on_output: called with each line that they print.
+            execute: runs a step, and gives its exit code; None for a process of its own.
+        """
+        self._journal = journal
+        self._steps = steps
+        self._cwd = cwd
+        self._environ = environ
+        self._emit = emit
+        self._on_output = on_output
+        self._repeated: frozenset[str] = frozenset()
+        self._execute = execute or self._process
+
+    def decide(self, run: str, word: Word) -> None:
+        """Records a person's word on steps in doubt.
+
+        Raises:
+            UsageError: no step has one of these names; nothing is recorded then.
+        """
+        steps = {step.name: step for step in self._steps}
+        for name in (*word.repeat, *word.done):
+            if name not in steps:
+                raise UsageError(
+                    "pipeline.unknown_step",
+                    f"No pipeline step is named {name}; known: {', '.join(steps) or 'none'}. Nothing was run.",
+                    "Correct the name.",
+                )
+        for name in (*word.repeat, *word.done):
+            payload = {"step": key(steps[name]), "exit_code": 0 if name in word.done else None}
+            self._journal.append(run, Kind.STEP_DECIDED, State.PIPELINE_READY, payload)
+        self._repeated = frozenset(word.repeat)
+
+    def run(self, run: str, doubt: Doubt, stopping: Callable[[], bool] = lambda: False) -> Ended:
+        """Runs what is left, in order; stops at the first step that fails or is in doubt.
+
+        Args:
+            run: the recovery.
+            doubt: asked once, before any step, about those that must run once and are unknown to the journal, unless
+                a person said to repeat them.
+            stopping: whether it was asked to stop; it does before the next step, never in one.
+        """
+        memory = recall(self._journal.events(run))
+        if memory.state is not State.PIPELINE_READY:
+            closed = Refusal(
+                "pipeline.not_ready",
+                f"The recovery stands at {memory.state}, so the gate is closed. No step was run.",
+                "Run prisma-recovery run first.",
+            )
+            return Ended(run, memory.state, closed.exit, closed)
+        if not memory.pipeline:
+            self._journal.append(run, Kind.PIPELINE, State.PIPELINE_READY, {})
+        known = outcomes(self._journal, run, self._steps)
+        first = [step for step in self._steps if not step.idempotent and key(step) not in known]
+        unsure = [step for step in first if step.name not in self._repeated]
+        if unsure and (refusal := doubt(unsure)):
+            self._emit(events.Refused(State.PIPELINE_READY, refusal))
+            return Ended(run, State.PIPELINE_READY, refusal.exit, refusal)
+        for step in self._steps:
+            refusal_or_none = _stopped(step) if stopping() else self._one(run, step, known)
+            if refusal_or_none is not None:
+                self._emit(events.Refused(State.PIPELINE_READY, refusal_or_none))
+                return Ended(run, State.PIPELINE_READY, refusal_or_none.exit, refusal_or_none)
+        return Ended(run, State.PIPELINE_READY, Exit.READY)
+
+    def _one(self, run: str, step: Step, known: Mapping[str, int | None]) -> Refusal | None:
+        before = known.get(key(step), "never")
+        if before == 0:
+            self._emit(events.StepEnded(step.name, 0, 0.0, already_done=True))
+            return None
+        if before != "never" and not step.idempotent:
+            what = "was begun, and how it ended is not known" if before is None else f"failed with exit code {before}"
+            return Refusal(
+                "pipeline.in_doubt",
+                f"The step {step.name} {what}. It was not run again.",
+                "See what it did, and say so.",
+                commands=ways(step),
+            )
+        intent = {"step": key(step), "name": step.name, "command": Redactor()(shlex.join(step.command))}
+        self._journal.append(run, Kind.STEP_INTENDED, State.PIPELINE_READY, intent)
+        self._emit(events.StepStarted(step.name, step.command))
+        began = time.monotonic()
+        exit_code = self._execute(step)
+        seconds = time.monotonic() - began
+        payload = {"step": key(step), "name": step.name, "exit_code": exit_code, "seconds": round(seconds, 3)}
+        self._journal.append(run, Kind.STEP_OBSERVED, State.PIPELINE_READY, payload)
+        self._emit(events.StepEnded(step.name, exit_code, seconds))
+        if exit_code != 0:
+            return Refusal(
+                "pipeline.failed",
+                f"The step {step.name} failed with exit code {exit_code}; the steps after it were not run.",
+                "Mend its cause, and run it again; or say that it is done.",
+                commands=ways(step),
+            )
+        return None
+
+    def _process(self, step: Step) -> int:
+        try:
+            process = subprocess.Popen(
+                step.command,
+                cwd=self._cwd,
+                env=dict(self._environ),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                encoding="utf-8",
+                errors="replace",
+            )
+        except OSError as error:
+            self._on_output(f"{step.command[0]}: {error.strerror}")
+            return 127
+        with process:
+            if process.stdout is not None:
+                for line in process.stdout:
+                    self._on_output(line.rstrip("\n"))
+        return process.returncode

@@ -1,0 +1,105 @@
+"""What a recovery would do, found on the same path and by the same rules, without doing it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from recovery import events
+from recovery.prisma.migrations import order
+from recovery.run.ports import World
+from states import classification, inspection, preflight
+from states.answers import Go, Refusal
+from states.classification import ClassifyFacts
+from states.effects import Deploy, Effect, MarkApplied, MarkRolledBack
+from states.inspection import InspectFacts
+from states.preflight import PreflightFacts
+from states.table import State
+from states.verdict import Decision, Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The effects in their order, up to the first thing that would stop the recovery.
+
+    Attributes:
+        refusal: what would stop it; None if nothing would.
+        state: where it would stop.
+        evidence: what the effects rest on, by the migration's name.
+    """
+
+    effects: tuple[Effect, ...]
+    refusal: Refusal | None
+    state: State = State.PREFLIGHT
+    evidence: Mapping[str, Evidence] = field(default_factory=dict)
+
+
+def plan(world: World, emit: events.Sink) -> Plan:
+    """Observes, decides, and changes nothing: neither production nor the journal."""
+    checks = world.checks()
+    answer = preflight.decide(PreflightFacts(checks))
+    if isinstance(answer, Refusal):
+        emit(events.ChecksMade(world.settled(checks)))
+        return Plan((), answer)
+    emit(events.ChecksMade(checks))
+    emit(events.StateEntered(State.INSPECT, answer.because))
+    planned = _planned(world, emit)
+    settled = world.settled(checks)
+    for check in settled:
+        if check not in checks:
+            emit(events.CheckMade(check))
+    refusal = preflight.demanded(settled)
+    if refusal is not None and planned.refusal is None:
+        return replace(planned, effects=(), refusal=refusal, state=_first(planned.effects))
+    return planned
+
+
+def _planned(world: World, emit: events.Sink) -> Plan:
+    inspected = world.inspect()
+    facts = InspectFacts(inspected.history)
+    emit(events.Inspected(inspected.history))
+    if not facts.unsettled and facts.history.pending:
+        compared = world.compare(inspected)
+        for each in compared.found:
+            emit(events.PresentFound(each.evidence))
+        if compared.missing:
+            emit(events.PendingUncompared(compared.missing))
+        facts = replace(facts, present=tuple(ClassifyFacts(each.evidence, consented=True) for each in compared.found))
+    answer = inspection.decide(facts)
+    if isinstance(answer, Refusal):
+        return Plan((), answer, State.INSPECT)
+    effects: list[Effect] = []
+    for present in facts.present:
+        effect = classification.resolution(present)
+        if effect is not None:
+            effects.append(effect)
+        elif present.evidence.decision is Decision.WAIT:
+            decided = classification.decide(present)
+            return Plan((), decided if isinstance(decided, Refusal) else None, State.CLASSIFY)
+    known = {present.evidence.migration: present.evidence for present in facts.present}
+    for name in facts.unsettled:
+        emit(events.StateEntered(State.CLASSIFY, f"{name} failed"))
+        classified = world.classify(name)
+        emit(events.EvidenceFound(classified.evidence))
+        known[name] = classified.evidence
+        question = ClassifyFacts(classified.evidence, classified.ran_to_its_end, consented=True)
+        decided = classification.decide(question)
+        effect = classification.resolution(question)
+        if not isinstance(decided, Go) or effect is None:
+            return Plan(tuple(effects), decided if isinstance(decided, Refusal) else None, State.CLASSIFY, known)
+        effects.append(effect)
+    effects += deploy_after(effects, inspected.history.pending)
+    return Plan(tuple(effects), None, evidence=known)
+
+
+def _first(effects: Sequence[Effect]) -> State:
+    """The state in which the checks that PREFLIGHT awaits are demanded."""
+    if not effects:
+        return State.VERIFY
+    return State.DEPLOY if isinstance(effects[0], Deploy) else State.RESOLVE
+
+
+def deploy_after(effects: Sequence[Effect], pending: Sequence[str]) -> tuple[Deploy, ...]:
+    """The deploy that is left to do once these effects took place; none if nothing is pending then."""
+    again = {effect.migration for effect in effects if isinstance(effect, MarkRolledBack)}
+    kept = {effect.migration for effect in effects if isinstance(effect, MarkApplied)}
+    coming = tuple(sorted({*again, *pending} - kept, key=order))
+    return (Deploy(coming),) if coming else ()

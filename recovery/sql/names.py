@@ -1,0 +1,135 @@
+"""The objects that a statement names."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from recovery.sql.parser import postgast
+from recovery.sql.tree import enum_name, of, strings
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """An object that a statement names.
+
+    Attributes:
+        schema: None where the search path decides.
+        properties: what of it the statement is about even when it changes nothing (RULES E9): None for
+            its existence only, "" for everything, "column x" for that column, "schema" of an extension.
+    """
+
+    schema: str | None
+    name: str
+    properties: str | None = None
+
+
+def _qualified(parts: tuple[str, ...], properties: str | None = None) -> Name | None:
+    match parts:
+        case (name,):
+            return Name(None, name, properties)
+        case (schema, name):
+            return Name(None if schema == "pg_catalog" else schema, name, properties)
+        case (*_, schema, name):
+            return Name(schema, name, properties)
+        case _:
+            return None
+
+
+def relation(range_var: Any, properties: str | None = None) -> Name:
+    """A table, or anything else that stands where one can."""
+    return Name(range_var.schemaname or None, range_var.relname, properties)
+
+
+#: ALTER TABLE's actions with IF [NOT] EXISTS, and the property they are about.
+_COLUMN_ACTIONS = {"AT_AddColumn", "AT_DropColumn"}
+
+
+def _conditional_names(node: str, body: Any) -> Iterator[Name]:
+    """What a conditional clause is about: it may have been a no-op here and not in production, or the reverse."""
+    if node == "create_stmt" and body.if_not_exists:
+        yield relation(body.relation, "")
+    elif node == "index_stmt" and body.if_not_exists:
+        yield Name(body.relation.schemaname or None, body.idxname, "")
+    elif node == "create_seq_stmt" and body.if_not_exists:
+        yield relation(body.sequence, "")
+    elif node == "create_table_as_stmt" and body.if_not_exists:
+        yield relation(body.into.rel, "")
+    elif node == "alter_enum_stmt" and body.skip_if_new_val_exists:
+        if name := _qualified(strings(body.type_name), ""):
+            yield name
+    elif node == "alter_table_stmt":
+        for item in body.cmds:
+            command = item.alter_table_cmd
+            if not command.missing_ok:
+                continue
+            action = enum_name(command, "subtype")
+            column = command.name or _added_column(command)
+            kind = "column" if action in _COLUMN_ACTIONS else "constraint"
+            yield relation(body.relation, f"{kind} {quoted(column)}")
+
+
+def _added_column(command: Any) -> str:
+    definition = getattr(command, "def")
+    return str(definition.column_def.colname) if definition.WhichOneof("node") == "column_def" else ""
+
+
+_PLAIN_IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]*\Z")
+
+
+#: KeywordKind's NO_KEYWORD and UNRESERVED_KEYWORD: the words that `quote_ident` leaves bare.
+_BARE = (0, 1)
+
+
+@cache
+def quoted(identifier: str) -> str:
+    """The identifier as `quote_ident` writes it, so that it meets the names in a snapshot."""
+    if _PLAIN_IDENTIFIER.match(identifier) and postgast.scan(identifier).tokens[0].keyword_kind in _BARE:
+        return identifier
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+#: What belongs to a table, and is dropped by naming both.
+PARTS = {"OBJECT_TRIGGER": "trigger", "OBJECT_POLICY": "policy", "OBJECT_RULE": "rule"}
+
+
+def _part_of_a_table(node: str, body: Any, parts: tuple[str, ...]) -> str | None:
+    """The property of its table that a DROP IF EXISTS is about; None where it is only about the table."""
+    kind = PARTS.get(enum_name(body, "remove_type")) if node == "drop_stmt" and body.missing_ok else None
+    return f"{kind} {quoted(parts[-1])}" if kind else None
+
+
+def names_of(node: str, body: Any) -> frozenset[Name]:
+    """Every object that a statement names."""
+    names: set[Name | None] = set(_conditional_names(node, body))
+    names.update(relation(item) for item in of(body, "RangeVar") if item.relname)
+    names.update(_qualified(strings(item.names)) for item in of(body, "TypeName"))
+    if node == "index_stmt" and body.idxname:
+        names.add(Name(body.relation.schemaname or None, body.idxname))
+    for field in ("type_name", "defnames", "domainname", "sequence_name"):
+        if field in body.DESCRIPTOR.fields_by_name and not hasattr(getattr(body, field), "ListFields"):
+            value = getattr(body, field)
+            if not isinstance(value, str):
+                names.add(_qualified(strings(value)))
+    for item in of(body, "ObjectWithArgs"):
+        names.add(_qualified(strings(item.objname)))
+    if node == "create_schema_stmt":
+        names.add(Name(None, body.schemaname))
+    if node == "create_extension_stmt":
+        stated = {option.def_elem.defname.removeprefix("new_") for option in body.options}
+        names.update(Name(None, body.extname, prop) for prop in (None, *sorted(stated & {"schema", "version"})))
+    if node == "create_function_stmt":
+        names.add(_qualified(strings(body.funcname)))
+    if node in ("drop_stmt", "comment_stmt"):
+        for item in of(body, "List"):
+            parts = strings(item.items)
+            names.add(_qualified(parts))
+            names.add(_qualified(parts[:-1], _part_of_a_table(node, body, parts)))
+        for item in getattr(body, "objects", ()):
+            if item.WhichOneof("node") == "string":
+                names.add(Name(None, item.string.sval))
+    if node == "rename_stmt" and body.newname:
+        schema = body.relation.schemaname or None
+        names.add(Name(schema, body.newname))
+    return frozenset(name for name in names if name is not None)

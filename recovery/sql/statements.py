@@ -1,0 +1,348 @@
+"""A migration's script as statements, and what its text alone tells of each (libpg_query's parse tree)."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from recovery.errors import RecoveryError
+from recovery.sql.names import PARTS, Name, names_of, relation
+from recovery.sql.parser import postgast
+from recovery.sql.tree import enum_name, functions, of
+from recovery.sql.written_rows import filled_columns, into_its_own, written_rows
+
+
+class ScriptError(RecoveryError):
+    """The script cannot be read as SQL, so nothing is known of its steps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """One statement of a script.
+
+    Attributes:
+        index: 1 for the first.
+        sql: its text, without the semicolon.
+        node: libpg_query's name for it, as `create_stmt`.
+        actions: how many things it does; it did nothing at all if PostgreSQL skipped as many.
+        opaque: what it works on can't be told from its text.
+        skippable: where PostgreSQL skipped it, what it names was compared instead (RULES E9).
+        additive: it only adds to the schema: where that is there already it fails, or changes nothing.
+        schema_only: it runs nobody's code and writes no rows, so what it can say on failing is about the schema.
+        atomic: where it fails, it leaves nothing behind.
+        conditional: where its effect is there already, it changes nothing (IF NOT EXISTS, OR REPLACE …).
+        guarded: a part of it, at least, is conditional.
+        control: it begins or ends a transaction.
+        inert: why it changes nothing by its nature (RULES E4's allow-list), or empty.
+        forbidden: why it must not run in a scratch database (RULES E15), or empty.
+        rows: why it writes rows although it is DDL (RULES E5), or empty.
+        own_rows: it writes them only into what it makes, so that they are gone where that is.
+        fills: the columns whose rows it fills with a default; none where it writes rows otherwise, too.
+        names: every object that it names.
+    """
+
+    index: int
+    sql: str
+    node: str
+    actions: int
+    opaque: bool
+    skippable: bool
+    additive: bool
+    schema_only: bool
+    atomic: bool
+    conditional: bool
+    guarded: bool
+    control: bool
+    inert: str
+    forbidden: str
+    rows: str
+    own_rows: bool
+    fills: frozenset[str]
+    names: frozenset[Name]
+
+
+#: Statements that reach beyond the scratch database. Refused whoever runs them.
+_FORBIDDEN_NODES = {
+    **dict.fromkeys(
+        ("create_role_stmt", "alter_role_stmt", "alter_role_set_stmt", "drop_role_stmt", "grant_role_stmt"),
+        "changes roles of the whole server",
+    ),
+    **dict.fromkeys(("reassign_owned_stmt", "drop_owned_stmt"), "changes what roles own"),
+    **dict.fromkeys(
+        ("createdb_stmt", "dropdb_stmt", "alter_database_stmt", "alter_database_set_stmt"),
+        "changes databases",
+    ),
+    "alter_database_refresh_coll_stmt": "changes databases",
+    "alter_system_stmt": "changes the server's configuration",
+    **dict.fromkeys(
+        (
+            "create_table_space_stmt",
+            "drop_table_space_stmt",
+            "alter_table_space_options_stmt",
+            "alter_table_move_all_stmt",
+        ),
+        "works on tablespaces",
+    ),
+    **dict.fromkeys(
+        ("create_subscription_stmt", "alter_subscription_stmt", "drop_subscription_stmt"),
+        "connects to another server",
+    ),
+    **dict.fromkeys(
+        (
+            "create_fdw_stmt",
+            "alter_fdw_stmt",
+            "create_foreign_server_stmt",
+            "alter_foreign_server_stmt",
+            "create_user_mapping_stmt",
+            "alter_user_mapping_stmt",
+            "drop_user_mapping_stmt",
+            "create_foreign_table_stmt",
+            "import_foreign_schema_stmt",
+        ),
+        "reaches a foreign server",
+    ),
+    "load_stmt": "loads a library into the server",
+    "check_point_stmt": "works on the whole server",
+}
+#: Between two words of a statement: blanks and comments.
+GAP = r"(?:\s|/\*[\s\S]*\*/|--[^\n]*\n)+"
+_FORBIDDEN_WORDS = re.compile(
+    r"\b(dblink\w*|postgres_fdw\w*|file_fdw\w*|lo_import|lo_export|pg_read_\w*file|pg_write_\w*file|pg_file_\w+"
+    r"|pg_ls_\w+|pg_stat_file|pg_execute_server_program|pg_reload_conf|pg_terminate_backend|pg_rotate_logfile"
+    rf"|alter{GAP}system|(create|alter|drop){GAP}(role|user|group|database|tablespace|subscription|server)\b"
+    r"|copy\s[^;]*\bprogram\b"
+    r"|copy\s*(\([^;]*\)|[\w.\"%]+(\s*\([^;)]*\))?)\s*\b(from|to)\s+(e?'|%|\$))",
+    re.IGNORECASE,
+)
+
+#: Inside a body, where a script has no file to name but on the server: COPY from or to a program or a string.
+_COPIES = re.compile(rf"\bcopy\b[\s\S]*\b(from|to)(?:{GAP})?(program\b|e?'|u&'|\$|%)", re.IGNORECASE)
+
+#: The only functions a SELECT may call and still change nothing.
+_INERT_FUNCTIONS = {"set_config", "version", "current_setting"}
+
+
+def _inert(node: str, body: Any) -> str:
+    """RULES E4's allow-list. Whatever is not named here is open when its step shows nothing."""
+    if node == "variable_set_stmt":
+        return "a setting of the session"
+    if node == "variable_show_stmt":
+        return "shows a setting"
+    if node == "transaction_stmt":
+        return "transaction control"
+    if node == "lock_stmt":
+        return "a lock"
+    if node == "select_stmt":
+        reads = any(True for _ in of(body, "RangeVar")) or body.HasField("with_clause")
+        if not reads and not body.HasField("into_clause") and functions(body) <= _INERT_FUNCTIONS:
+            return "a constant SELECT"
+    return ""
+
+
+_BODIES = ("do_stmt", "create_function_stmt")
+
+
+def _forbidden(node: str, body: Any, sql: str) -> str:
+    if reason := _FORBIDDEN_NODES.get(node):
+        return reason
+    if node == "copy_stmt" and (body.is_program or body.filename):
+        return "copies from or to a program or a file"
+    if node == "create_extension_stmt" and body.extname in (
+        "dblink",
+        "file_fdw",
+        "postgres_fdw",
+        "adminpack",
+    ):
+        return "loads an extension that reaches other servers or files"
+    # Bodies of DO and of functions are text to the parser, so words decide there; a false alarm costs a
+    # question to a person, a miss would run on a server that may be somebody's.
+    if match := _FORBIDDEN_WORDS.search(sql) or (_COPIES.search(sql) if node in _BODIES else None):
+        return f"uses {match[0].split()[0].lower()}, which reaches beyond the database"
+    return ""
+
+
+#: What these do is in a text that the parser doesn't read, or in functions.
+_OPAQUE = {"do_stmt", "call_stmt", "execute_stmt", "explain_stmt", "prepare_stmt"}
+
+#: These can commit on their way (RULES E12).
+_OWN_TRANSACTIONS = {"do_stmt", "call_stmt", "vacuum_stmt", "reindex_stmt", "cluster_stmt"}
+
+
+def _opaque(node: str, body: Any) -> bool:
+    if node in _OPAQUE or (node == "select_stmt" and not _inert(node, body)):
+        return True
+    # What hangs on the thing that is dropped goes with it; a schema's and "all tables" are not named at all.
+    if node == "drop_stmt":
+        cascades = enum_name(body, "behavior") == "DROP_CASCADE"
+        return cascades or enum_name(body, "remove_type") == "OBJECT_SCHEMA"
+    if node == "alter_table_stmt":
+        return any(enum_name(item.alter_table_cmd, "behavior") == "DROP_CASCADE" for item in body.cmds)
+    if node == "rename_stmt":
+        return enum_name(body, "rename_type") == "OBJECT_SCHEMA"
+    return node == "grant_stmt" and enum_name(body, "targtype") == "ACL_TARGET_ALL_IN_SCHEMA"
+
+
+#: DROP … IF EXISTS of these: an object of that name which only production has is found by its name, or as a property
+#: of its table. Of others (schemas, publications, casts …) it is not, so that skipping one proves nothing.
+_FOUND_BY_NAME = {
+    *PARTS,
+    "OBJECT_TABLE",
+    "OBJECT_INDEX",
+    "OBJECT_SEQUENCE",
+    "OBJECT_VIEW",
+    "OBJECT_MATVIEW",
+    "OBJECT_TYPE",
+    "OBJECT_DOMAIN",
+    "OBJECT_FUNCTION",
+    "OBJECT_PROCEDURE",
+    "OBJECT_ROUTINE",
+    "OBJECT_AGGREGATE",
+    "OBJECT_STATISTIC_EXT",
+}
+_CONDITIONAL = {
+    "create_stmt",
+    "index_stmt",
+    "create_seq_stmt",
+    "create_schema_stmt",
+    "create_extension_stmt",
+    "create_table_as_stmt",
+    "alter_enum_stmt",
+}
+
+
+def _skippable(node: str, body: Any) -> bool:
+    if node == "drop_stmt":
+        return enum_name(body, "remove_type") in _FOUND_BY_NAME
+    if node == "alter_table_stmt":
+        return enum_name(body, "objtype") in ("OBJECT_TABLE", "OBJECT_INDEX", "OBJECT_VIEW", "OBJECT_MATVIEW")
+    if node == "rename_stmt":
+        return enum_name(body, "rename_type") in ("OBJECT_TABLE", "OBJECT_INDEX", "OBJECT_VIEW", "OBJECT_SEQUENCE")
+    return node in _CONDITIONAL
+
+
+_ADDITIVE = {
+    "create_stmt",
+    "index_stmt",
+    "create_enum_stmt",
+    "create_domain_stmt",
+    "create_range_stmt",
+    "composite_type_stmt",
+    "create_seq_stmt",
+    "create_schema_stmt",
+    "create_extension_stmt",
+    "create_trig_stmt",
+    "create_policy_stmt",
+    "create_role_stmt",
+    "create_stats_stmt",
+    "comment_stmt",
+}
+_ADDITIVE_ACTIONS = {"AT_AddColumn", "AT_AddConstraint", "AT_SetNotNull", "AT_ValidateConstraint"}
+#: Besides those: what they can say on failing is about the names that they hold.
+_SCHEMA_ONLY = {*_ADDITIVE, "alter_table_stmt", "alter_enum_stmt", "drop_stmt", "rename_stmt", "view_stmt"}
+
+
+def _of_a_table(node: str, body: Any) -> bool:
+    """It is about a part of a table, which is looked up by the table's name."""
+    return node == "alter_table_stmt" or (node == "drop_stmt" and enum_name(body, "remove_type") in PARTS)
+
+
+def _moves(node: str, body: Any) -> bool:
+    """A table may have another name afterwards, and another table that name."""
+    renames = node == "rename_stmt" and enum_name(body, "rename_type") == "OBJECT_TABLE"
+    return renames or node == "alter_object_schema_stmt"
+
+
+def _additive(node: str, body: Any) -> bool:
+    if node == "alter_table_stmt":
+        return all(enum_name(item.alter_table_cmd, "subtype") in _ADDITIVE_ACTIONS for item in body.cmds)
+    return node in _ADDITIVE
+
+
+def _conditions(body: Any) -> list[bool]:
+    """For each thing that it does, whether it does it only where that is not done yet."""
+    fields = body.DESCRIPTOR.fields_by_name
+    if "cmds" in fields:
+        return [bool(item.alter_table_cmd.missing_ok) for item in body.cmds]
+    words = ("if_not_exists", "missing_ok", "replace", "skip_if_new_val_exists")
+    return [any(getattr(body, word) for word in words if word in fields)]
+
+
+def _sets_path(node: str, body: Any) -> bool:
+    if node == "variable_set_stmt":
+        return bool(body.name == "search_path")
+    return node == "select_stmt" and "set_config" in functions(body)
+
+
+def _unqualified(node: str, body: Any) -> bool:
+    return any(name.schema is None for name in names_of(node, body))
+
+
+def tree(text: str) -> list[tuple[str, Any]]:
+    """The statements of a script as libpg_query's trees, each with its name for it.
+
+    Raises:
+        ScriptError: as `parse`.
+    """
+    return _nodes(_parsed(text))
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return postgast.parse(text)
+    except postgast.PgQueryError as error:
+        raise ScriptError(
+            "replay.syntax",
+            f"The script is not SQL as PostgreSQL's parser reads it: {error}.",
+            "Correct the script, or decide by hand.",
+        ) from error
+
+
+def _nodes(result: Any) -> list[tuple[str, Any]]:
+    return [(raw.stmt.WhichOneof("node"), getattr(raw.stmt, raw.stmt.WhichOneof("node"))) for raw in result.stmts]
+
+
+def parse(text: str) -> tuple[Parsed, ...]:
+    """Splits a script into its statements.
+
+    Raises:
+        ScriptError: PostgreSQL's grammar (version 18) does not accept the script.
+    """
+    result = _parsed(text)
+    encoded = text.encode()
+    nodes = _nodes(result)
+    created: set[Name] = set()
+    sets_path = any(_sets_path(node, body) for node, body in nodes)
+    moves = any(_moves(node, body) for node, body in nodes)
+    opaque = any(_opaque(node, body) for node, body in nodes)
+    parsed = []
+    for position, (raw, (node, body)) in enumerate(zip(result.stmts, nodes, strict=True)):
+        end = raw.stmt_location + raw.stmt_len if raw.stmt_len else len(encoded)
+        sql = encoded[raw.stmt_location : end].decode().strip()
+        if node == "create_stmt" and not body.if_not_exists and (body.relation.schemaname or not sets_path):
+            created.add(relation(body.relation))
+        inert = _inert(node, body)
+        rows = written_rows(node, body, nodes[position + 1 :], created, inert=bool(inert))
+        parsed.append(
+            Parsed(
+                index=position + 1,
+                sql=sql,
+                node=node,
+                actions=len(body.cmds if node == "alter_table_stmt" else body.objects if node == "drop_stmt" else "1"),
+                opaque=_opaque(node, body),
+                skippable=_skippable(node, body)
+                and not (sets_path and _unqualified(node, body))
+                and not (moves and _of_a_table(node, body)),
+                additive=_additive(node, body) and not rows,
+                schema_only=bool(inert) or (node in _SCHEMA_ONLY and not rows),
+                atomic=node not in _OWN_TRANSACTIONS,
+                conditional=all(_conditions(body)),
+                guarded=any(_conditions(body)) or bool(getattr(body, "missing_ok", False)),
+                control=node == "transaction_stmt",
+                inert=inert,
+                forbidden=_forbidden(node, body, sql),
+                rows=rows,
+                own_rows=into_its_own(node, body),
+                fills=filled_columns(node, body, nodes[position + 1 :]) if rows and not opaque else frozenset(),
+                names=names_of(node, body),
+            )
+        )
+    return tuple(parsed)
