@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from states.answers import Exit, Refusal
     from states.table import State
 
-__version__ = "0.1.0"
-
 __all__ = [
     "Ended",
     "Event",
@@ -39,6 +37,7 @@ __all__ = [
 
 #: Where each name is, for it is loaded when it is first asked for: `prisma-recovery --help` needs none of them.
 _HOMES = {
+    "__version__": "recovery.version",
     "Ended": "recovery.run.ports",
     "Event": "recovery.events",
     "Exit": "states.answers",

@@ -33,3 +33,13 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def cache_folder() -> Path:
+    """Where prepared data directories are kept between runs; `PRISMA_RECOVERY_CACHE` overrides it."""
+    if configured := os.environ.get("PRISMA_RECOVERY_CACHE"):
+        return Path(configured)
+    if os.geteuid() == 0:  # a server that may not run as root could not look into root's home
+        return Path("/var/cache/prisma-recovery")
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "prisma-recovery"

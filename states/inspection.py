@@ -2,13 +2,18 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from states.answers import RUN_AGAIN, THEN_RUN, Answer, Go, Refusal
 from states.classification import ClassifyFacts, approvals
 from states.comparison import some
+from states.effects import Deploy, Effect, MarkApplied, MarkRolledBack
 from states.facts import History, Row
 from states.table import State
 from states.verdict import Decision
+
+#: ASCII's punctuation in the order of the Unicode collation; digits come after it, then letters.
+_PUNCTUATION = """ _-,;:!?.'"()[]{}@*&#%`^+<=>|~$"""
 
 
 def side_by_side(rows: Sequence[Row], folder: Sequence[str], differing: Collection[str]) -> History:
@@ -115,3 +120,21 @@ def _would_fail(facts: ClassifyFacts, others: int) -> Refusal:
         f"applied. Or correct the script.{decide}",
         commands=(*approve, THEN_RUN) if approve else (RUN_AGAIN,),
     )
+
+
+@lru_cache(maxsize=4096)
+def order(name: str) -> tuple[list[int], list[bool], str]:
+    """Sorts names as Prisma 6.19 deploys them: by JavaScript's `localeCompare`, not by bytes.
+
+    They differ where names have no timestamp of full length: `20260101_b` comes before `20260101000000_a`.
+    """
+    places = [_PUNCTUATION.find(c) if c in _PUNCTUATION else len(_PUNCTUATION) + ord(c.lower()[0]) for c in name]
+    return places, [c.isupper() for c in name], name
+
+
+def deploy_after(effects: Sequence[Effect], pending: Sequence[str]) -> tuple[Deploy, ...]:
+    """The deploy that is left to do once these effects took place; none if nothing is pending then."""
+    again = {effect.migration for effect in effects if isinstance(effect, MarkRolledBack)}
+    kept = {effect.migration for effect in effects if isinstance(effect, MarkApplied)}
+    coming = tuple(sorted({*again, *pending} - kept, key=order))
+    return (Deploy(coming),) if coming else ()

@@ -24,7 +24,7 @@ from recovery.journal.run_record import Memory, recall
 from recovery.journal.stores import Store
 from recovery.report.document import InspectDocument, Standing
 from recovery.run.engine import Engine
-from recovery.run.once_only import doubt
+from recovery.run.once_only import unless_run_elsewhere
 from recovery.run.pipeline import PipelineRunner, Word, unfinished
 from recovery.run.plan import Plan, plan
 from recovery.run.policy import auto
@@ -244,7 +244,8 @@ class Recovery:
             show,
         )
         runner.decide(run, word)
-        return runner.run(run, doubt(session, target.identity.key, policy), self._asked)
+        guard = unless_run_elsewhere(session.store(), session.home(), target.identity.key, policy)
+        return runner.run(run, guard, self._asked)
 
     def status(self) -> tuple[Standing, ...]:
         """Where the recoveries in the journal stand, and what is to be done now. Looks at the journal only.

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from threading import Lock
 
 from recovery import events
+from recovery.app.observer import Observer
 from recovery.app.session import AskName, Session
-from recovery.app.world import Observer, RealWorld
+from recovery.app.world import RealWorld
 from recovery.prisma.cli import PrismaCli
 from recovery.prisma.project import find_launcher
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from recovery import events
-from recovery.app.world import Observer
+from recovery.app.observer import Observer
 from recovery.evidence.pending import Compared
 from recovery.postgres.target import Identity
 from recovery.preflight.expectation import waive

@@ -10,11 +10,11 @@ from recovery import config as configuration
 from recovery.app.head_start import Ahead
 from recovery.config import JOURNAL_VARIABLE, TARGET, Config, Neon, Vercel, inherited
 from recovery.effects.restore_point import dump, neon_branch
+from recovery.effects.results import MakeRestorePoint
 from recovery.errors import PreflightError, UsageError
 from recovery.journal.confirmations import Pin, pins
 from recovery.journal.sqlite_file import journal_file
 from recovery.journal.stores import FileStore, PostgresStore, Store
-from recovery.outcomes import refused, unknown
 from recovery.platform.http import Api, find_token
 from recovery.platform.neon import branch_check
 from recovery.platform.vercel import OWN_VARIABLE, Production
@@ -29,7 +29,7 @@ from recovery.prisma.project import Project
 from recovery.prisma.sentinel import Sentinel, sentinel
 from recovery.replay import scratch
 from recovery.replay.workshop import Workshop
-from recovery.run.ports import MakeRestorePoint
+from states.checks import refused, unknown
 from states.facts import Check
 
 #: Asks a person for the name of the production database, told where the URL leads; None where nobody can be asked.

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from recovery import __version__
 from recovery.cli import guard_app, reports
 from recovery.cli.harness import Grouped, run_command_line, shown, signals
 from recovery.cli.options import (
@@ -29,6 +28,7 @@ from recovery.cli.options import (
     Verbose,
     Waive,
 )
+from recovery.version import __version__
 
 if TYPE_CHECKING:
     from recovery.app.api import Recovery

@@ -69,7 +69,7 @@ def register(
             if output is None:
                 typer.echo(script)
             else:
-                from recovery.report.accounts import CompletionsDocument
+                from recovery.cli.documents import CompletionsDocument
 
                 output.document(CompletionsDocument(shell.value, script))
 
@@ -104,7 +104,7 @@ def _guard(asker: Callable[[], Callable[[str], str] | None]) -> typer.Typer:
             if output is None:
                 guard(command, strict=strict)
             else:
-                from recovery.report.accounts import GuardDocument
+                from recovery.cli.documents import GuardDocument
 
                 output.document(GuardDocument(tuple(command), judged(command, strict=strict).warning))
 

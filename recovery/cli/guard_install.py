@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from recovery.cli.documents import InstallDocument
 from recovery.cli.output import Output
 from recovery.errors import ConsentError
 from recovery.guard.install import Change, proposed
-from recovery.report.accounts import InstallDocument
 
 
 def install(cwd: Path, ask: Callable[[str], str] | None, say: Callable[[str], None], *, yes: bool) -> None:

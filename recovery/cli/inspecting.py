@@ -7,12 +7,12 @@ from recovery.cli.output import Output
 from recovery.preflight.identity import NAME as IDENTITY
 from recovery.prisma.cli import command_line
 from recovery.report.terminal import Terminal
-from recovery.run.plan import deploy_after
 from recovery.run.proposal import proposed
 from states.answers import Exit
 from states.classification import ClassifyFacts, fails_again, resolution
 from states.effects import Deploy, Effect
 from states.facts import Outcome
+from states.inspection import deploy_after
 
 
 def look(recovery: Recovery, output: Output, *, exit_code: bool) -> Exit:

@@ -15,13 +15,13 @@ from typing import Any
 import psycopg
 
 from recovery import events
+from recovery.effects.results import Performed
 from recovery.effects.watch import Watch
 from recovery.errors import BusyError, StillRunningError
 from recovery.postgres.sessions import EFFECT_NAME, PRISMA_LOCK, SessionLock, holders, our_effects
 from recovery.postgres.target import Target
 from recovery.prisma.cli import PrismaCli
 from recovery.prisma.process import Running
-from recovery.run.ports import Performed
 from states.effects import Deploy, Effect
 
 #: How long Prisma's lock may stay with somebody else before we say so.

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from recovery.effects.results import MakeRestorePoint, RestorePoint
 from recovery.errors import PreflightError, RecoveryError
 from recovery.platform.http import Api
 from recovery.platform.neon import make_branch
 from recovery.postgres.connect import answering
 from recovery.postgres.sessions import OUR_NAME
 from recovery.postgres.target import Target
-from recovery.run.ports import MakeRestorePoint, RestorePoint
 from recovery.secrets import Redactor
 
 #: Seconds that a dump of a schema may take.

@@ -9,21 +9,22 @@ import psycopg
 from recovery import events
 from recovery.evidence.attempts import stops
 from recovery.evidence.indications.gathering import indicated
+from recovery.files import cache_folder
 from recovery.postgres import catalog
 from recovery.postgres.sessions import PRISMA_LOCK, at_work_on, patiently_held
 from recovery.postgres.target import Target
 from recovery.prisma import logs
-from recovery.prisma.migrations import order
 from recovery.prisma.scripts import Scripts
 from recovery.replay.cache import ReplayCache, key
-from recovery.replay.embedded import cache_folder
-from recovery.replay.history import Script, is_definition
+from recovery.replay.history import is_definition
 from recovery.replay.workshop import Workshop
 from recovery.sql.names import quoted
+from recovery.sql.script import Script
 from recovery.sql.spelling import respelled
 from recovery.sql.statements import ScriptError, parse
 from states.comparison import qualified_name
 from states.facts import Key, Note, Replay, Row, Stop, Subject
+from states.inspection import order
 from states.verdict import Evidence, digest, judge, latest_attempt
 
 #: RULES E13: whoever holds such a lock is at work on the schema.

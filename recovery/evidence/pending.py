@@ -15,7 +15,7 @@ from recovery.evidence.investigator import (
     touching,
     unreplayed,
 )
-from recovery.replay.history import Script
+from recovery.sql.script import Script
 from states.facts import Replay, Row, Subject
 from states.presence import Delta, delta
 from states.verdict import Decision

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from recovery.postgres import catalog
 from recovery.postgres.target import Target
 from recovery.prisma.scripts import Scripts
-from recovery.replay.history import Script, is_definition
+from recovery.replay.history import is_definition
 from recovery.replay.steps import added_columns, changed_keys
 from recovery.replay.workshop import Workshop
+from recovery.sql.script import Script
 from recovery.sql.spelling import respelled
 from recovery.sql.statements import ScriptError
 from states.comparison import Difference, column_of, differences, is_remark

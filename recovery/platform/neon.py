@@ -8,9 +8,9 @@ from typing import Any
 from urllib.parse import quote
 
 from recovery.errors import PreflightError, RecoveryError
-from recovery.outcomes import held, refused, unknown
 from recovery.platform.http import Api
 from recovery.postgres.url import DatabaseUrl, direct_host
+from states.checks import held, refused, unknown
 from states.facts import Check
 
 NAME = "neon.branch"

@@ -5,8 +5,8 @@ from itertools import islice
 from typing import Any
 
 from recovery.errors import RecoveryError
-from recovery.outcomes import held, refused, unknown
 from recovery.platform.http import Api
+from states.checks import held, refused, unknown
 from states.facts import Check
 
 #: In a build of Vercel's: the id of its deployment.

@@ -4,9 +4,10 @@ import time
 from collections.abc import Callable, Sequence
 
 from recovery import events
-from recovery.outcomes import asked, held, refused
 from recovery.postgres import sessions
 from recovery.postgres.target import Target
+from recovery.preflight.asking import asked
+from states.checks import held, refused
 from states.facts import Check
 
 #: Prisma holds its lock between two statements for milliseconds; who is idle with it for so long has lost its client.

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from recovery.outcomes import held, refused, unknown
 from recovery.prisma.scripts import Scripts
+from states.checks import held, refused, unknown
 from states.facts import Check, Row
 
 NAME = "git.ledger"

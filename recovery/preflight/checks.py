@@ -7,13 +7,14 @@ from typing import Any
 import psycopg
 
 from recovery.journal.confirmations import Pin
-from recovery.outcomes import asked, awaited, held, refused, unknown
 from recovery.postgres import ledger, privileges
 from recovery.postgres.target import Target
+from recovery.preflight.asking import asked
 from recovery.preflight.expectation import VERCEL, Expectation
 from recovery.preflight.identity import identity_check
 from recovery.prisma.git import Repository
 from recovery.prisma.sentinel import SECONDS
+from states.checks import awaited, held, refused, unknown
 from states.facts import Check, Outcome
 
 #: Every check there is, by the name that `--waive` takes.

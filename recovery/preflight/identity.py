@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 
 from recovery.errors import RecoveryError
 from recovery.journal.confirmations import Pin, place
-from recovery.outcomes import held, refused, unknown
 from recovery.postgres.target import Target
 from recovery.preflight.expectation import Expectation
+from states.checks import held, refused, unknown
 from states.facts import Check, Outcome
 
 NAME = "target.identity"

@@ -2,19 +2,17 @@
 
 import tomllib
 from dataclasses import dataclass
-from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 
 from recovery.errors import UsageError
+from states.inspection import order
 
 _SCRIPT = "migration.sql"
 _LOCK = "migration_lock.toml"
 _PROVIDERS = ("postgresql", "postgres")
 #: Length of a SHA-256 in hexadecimal.
 _CHECKSUM_LENGTH = 64
-#: ASCII's punctuation in the order of the Unicode collation; digits come after it, then letters.
-_PUNCTUATION = """ _-,;:!?.'"()[]{}@*&#%`^+<=>|~$"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +69,6 @@ def read(folder: Path) -> tuple[Migration, ...]:
             f"{error.filename or folder} cannot be read ({error.strerror}). Nothing was done.",
             "Give this user permission to read the migrations folder.",
         ) from error
-
-
-@lru_cache(maxsize=4096)
-def order(name: str) -> tuple[list[int], list[bool], str]:
-    """Sorts names as Prisma 6.19 deploys them: by JavaScript's `localeCompare`, not by bytes.
-
-    They differ where names have no timestamp of full length: `20260101_b` comes before `20260101000000_a`.
-    """
-    places = [_PUNCTUATION.find(c) if c in _PUNCTUATION else len(_PUNCTUATION) + ord(c.lower()[0]) for c in name]
-    return places, [c.isupper() for c in name], name
 
 
 def variant(script: bytes, checksum: str) -> bytes | None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from recovery.prisma.git import Repository
 from recovery.prisma.migrations import Migration, decode, variant
-from recovery.replay.history import Script
+from recovery.sql.script import Script
 from states.facts import History, Note, Row
 from states.inspection import side_by_side
 

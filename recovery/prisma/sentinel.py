@@ -18,9 +18,9 @@ from pathlib import Path
 from threading import Event
 
 from recovery.config import Config, inherited
+from recovery.files import cache_folder
 from recovery.prisma.cli import PrismaCli, Status
 from recovery.prisma.project import Launcher, Project, find_launcher
-from recovery.replay.embedded import cache_folder
 
 #: The command connects within about a second; one that hasn't by then will not.
 SECONDS = 30.0

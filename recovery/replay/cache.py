@@ -11,15 +11,17 @@ from pathlib import Path
 
 import msgspec
 
-from recovery.replay.history import Script
 from recovery.replay.roles import Roles
 from recovery.replay.standins import StandIn
+from recovery.sql.script import Script
 from states.facts import Replay
 from states.verdict import RULES_VERSION
 
 _DIGEST_SIZE = hashlib.sha256().digest_size
 #: Replays of other histories are left to lie until there are this many; then the oldest go.
 KEPT = 64
+#: The packages whose code decides what a replay holds: everything that `recovery.replay` imports, directly or not.
+CODE = ("recovery.replay", "recovery.sql", "recovery.postgres", "states")
 
 
 def key(
@@ -50,9 +52,9 @@ def key(
 
 @cache
 def _code() -> str:
-    """The code that makes replays: a fix of it must not be hidden by what it made before."""
+    """A digest of the code that makes replays, so that a corrected parser or snapshot makes them anew."""
     digest = hashlib.sha256()
-    for package in ("recovery.replay", "recovery.postgres"):
+    for package in CODE:
         for file in sorted(files(package).iterdir(), key=lambda each: each.name):
             if file.name.endswith((".py", ".sql")):
                 digest.update(file.read_bytes())

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from recovery.errors import RecoveryError
+from recovery.files import cache_folder
 
 #: The role that scripts run as: no superuser, so that PostgreSQL itself keeps them inside their database.
 ROLE = "replay"
@@ -151,16 +152,6 @@ def _in_memory() -> str | None:
         if found.f_bavail * found.f_frsize >= _ROOM and os.access(_MEMORY, os.W_OK):
             return _MEMORY
     return None
-
-
-def cache_folder() -> Path:
-    """Where prepared data directories are kept between runs; `PRISMA_RECOVERY_CACHE` overrides it."""
-    if configured := os.environ.get("PRISMA_RECOVERY_CACHE"):
-        return Path(configured)
-    if os.geteuid() == 0:  # a server that may not run as root could not look into root's home
-        return Path("/var/cache/prisma-recovery")
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "prisma-recovery"
 
 
 class _Wheel:

@@ -4,7 +4,6 @@ import contextlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -13,6 +12,7 @@ from psycopg import sql
 from recovery.postgres import catalog
 from recovery.replay import steps
 from recovery.replay.scratch import STATEMENT_TIMEOUT_SECONDS, ScratchServer
+from recovery.sql.script import Script
 from recovery.sql.statements import GAP, Parsed, ScriptError, parse
 from states.facts import Key, Note, Replay
 
@@ -50,15 +50,6 @@ CREATE TABLE {}._prisma_migrations (
     applied_steps_count integer NOT NULL DEFAULT 0
 )
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Script:
-    """A migration's name, the SHA-256 of the script that ran, and its text."""
-
-    migration: str
-    checksum: str
-    text: str
 
 
 def _executed(script: Script) -> tuple[list[Parsed], list[Note]]:

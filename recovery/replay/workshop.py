@@ -12,8 +12,9 @@ import psycopg
 from recovery import events
 from recovery.replay import roles, standins
 from recovery.replay.embedded import ScratchError
-from recovery.replay.history import HistoryReplay, Script
+from recovery.replay.history import HistoryReplay
 from recovery.replay.scratch import ScratchServer
+from recovery.sql.script import Script
 
 T = TypeVar("T")
 

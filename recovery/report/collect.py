@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from recovery import events
+from recovery.effects.results import RestorePoint
 from recovery.report.document import (
     EffectDocument,
     FoundDocument,
@@ -16,7 +17,6 @@ from recovery.report.document import (
     StepDocument,
     history_document,
 )
-from recovery.run.ports import RestorePoint
 from states.answers import Refusal
 from states.table import State
 

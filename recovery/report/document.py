@@ -5,9 +5,9 @@ from typing import Any
 
 import msgspec
 
+from recovery.effects.results import RestorePoint
 from recovery.events import EffectProposed
 from recovery.evidence.pending import Compared
-from recovery.run.ports import RestorePoint
 from states.answers import Command, Refusal
 from states.facts import Check, History
 from states.table import State

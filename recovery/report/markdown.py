@@ -4,11 +4,11 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from recovery import __version__
 from recovery.report import diagram, words
 from recovery.report.postmortem import Note, postmortem
 from recovery.report.story import OUTCOMES, Finding, Story
 from recovery.report.summary import VERDICTS, cause, summary
+from recovery.version import __version__
 
 #: Of an output or an error, of a statement or a value, in characters; and rows of a table: an issue holds 65,536
 #: characters in all, and the page has the rest.

@@ -3,11 +3,11 @@
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from recovery import __version__
 from recovery.report import diagram, words
 from recovery.report.postmortem import postmortem
 from recovery.report.story import OUTCOMES, Story
 from recovery.report.summary import VERDICTS, cause, summary
+from recovery.version import __version__
 
 
 def prose(text: str) -> Markup:

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from recovery.effects.results import Performed, RestorePoint
+from recovery.evidence.inspection import Inspection
 from recovery.evidence.investigator import Classified
 from recovery.evidence.proof import Proof
 from recovery.journal import Journal
 from recovery.journal.run_record import Kind, Memory
 from recovery.run import excerpts
-from recovery.run.ports import Inspection, Performed, RestorePoint
 from states import effects
 from states.answers import Answer, Go
 from states.deployment import Failure

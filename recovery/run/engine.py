@@ -9,15 +9,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from recovery import __version__, events
+from recovery import events
+from recovery.effects.results import MakeRestorePoint, Performed
 from recovery.errors import BusyError, RecoveryError, StoppedError, UsageError
+from recovery.evidence.inspection import Inspection
 from recovery.evidence.investigator import Classified
 from recovery.journal import Journal
 from recovery.journal.run_record import Kind, Memory, recall
 from recovery.run import excerpts
 from recovery.run.diary import OUTPUT_KEPT, Diary
-from recovery.run.ports import Ended, Inspection, MakeRestorePoint, Performed, Policy, Question, World
+from recovery.run.ports import Ended, Policy, Question, World
 from recovery.run.proposal import proposed
+from recovery.version import __version__
 from states import classification, effects, preflight
 from states.answers import Answer, Exit, Go, Refusal
 from states.classification import ClassifyFacts

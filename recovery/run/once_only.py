@@ -1,9 +1,9 @@
-"""What may keep a step that must run once from being begun: that somebody else may have run it already."""
+"""Whether another machine may already have run a step that must run only once."""
 
 import contextlib
 from collections.abc import Sequence
+from pathlib import Path
 
-from recovery.app.session import Session
 from recovery.config import Step
 from recovery.journal.stores import FileStore, Store
 from recovery.run.pipeline import Doubt, begun, key, ways
@@ -13,15 +13,21 @@ from states.answers import Refusal
 _KIND = "pipeline"
 
 
-def doubt(session: Session, target: str, policy: Policy) -> Doubt:
-    """What keeps steps from being begun for the first time, as far as the journal knows (RULES F10).
+def unless_run_elsewhere(store: Store, home: Path, target: str, policy: Policy) -> Doubt:
+    """Whether steps that must run once may be begun for the first time, as far as the journal knows (RULES F10).
 
-    A file knows only what was run from here, so a person or the settings must say that nobody else runs these steps. A
-    shared journal knows, but for what was run from here before there was one.
+    A journal in a file knows only the steps that were run from this folder, so a person or the settings must say that
+    nobody else runs them. A shared journal knows every step, except those that were run from this folder before the
+    journal was shared.
+
+    Args:
+        store: where the journal of this run is kept.
+        home: the folder in which a journal's file would be.
+        target: the database, as the journal names it.
+        policy: asked where the journal is a file.
     """
-    store = session.store()
     if store.shared:
-        return lambda steps: _in_the_file(session, store, target, steps)
+        return lambda steps: _in_the_file(store, home, target, steps)
     return lambda steps: _only_here(store, steps, policy)
 
 
@@ -38,8 +44,8 @@ def _only_here(store: Store, steps: Sequence[Step], policy: Policy) -> Refusal |
     )
 
 
-def _in_the_file(session: Session, store: Store, target: str, steps: Sequence[Step]) -> Refusal | None:
-    file = FileStore(session.home())
+def _in_the_file(store: Store, home: Path, target: str, steps: Sequence[Step]) -> Refusal | None:
+    file = FileStore(home)
     journal = file.find(target)
     if journal is None:
         return None

@@ -4,13 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from recovery import events
-from recovery.prisma.migrations import order
 from recovery.run.ports import World
 from states import classification, inspection, preflight
 from states.answers import Go, Refusal
 from states.classification import ClassifyFacts
-from states.effects import Deploy, Effect, MarkApplied, MarkRolledBack
-from states.inspection import InspectFacts
+from states.effects import Deploy, Effect
+from states.inspection import InspectFacts, deploy_after
 from states.preflight import PreflightFacts
 from states.table import State
 from states.verdict import Decision, Evidence
@@ -95,11 +94,3 @@ def _first(effects: Sequence[Effect]) -> State:
     if not effects:
         return State.VERIFY
     return State.DEPLOY if isinstance(effects[0], Deploy) else State.RESOLVE
-
-
-def deploy_after(effects: Sequence[Effect], pending: Sequence[str]) -> tuple[Deploy, ...]:
-    """The deploy that is left to do once these effects took place; none if nothing is pending then."""
-    again = {effect.migration for effect in effects if isinstance(effect, MarkRolledBack)}
-    kept = {effect.migration for effect in effects if isinstance(effect, MarkApplied)}
-    coming = tuple(sorted({*again, *pending} - kept, key=order))
-    return (Deploy(coming),) if coming else ()

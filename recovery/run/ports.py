@@ -1,48 +1,18 @@
 """What the engine needs from outside, as small protocols, and the records that go through them."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from recovery.effects.results import Performed
+from recovery.evidence.inspection import Inspection
 from recovery.evidence.investigator import Classified
 from recovery.evidence.pending import Compared
 from recovery.evidence.proof import Proof
 from states import effects
 from states.answers import Exit, Refusal
-from states.deployment import Failure
-from states.facts import Check, History, Row
+from states.facts import Check, Row
 from states.table import State
 from states.verdict import Evidence
-
-
-@dataclass(frozen=True, slots=True)
-class Inspection:
-    """Ledger and folder, as they are now.
-
-    Attributes:
-        failures: migrations with an unfinished row, and why they failed.
-        checksums: of each file in the folder.
-    """
-
-    history: History
-    rows: tuple[Row, ...]
-    failures: tuple[Failure, ...]
-    checksums: dict[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Performed:
-    """How an effect's command ended.
-
-    Attributes:
-        unchanged: why it was not even tried, as `the evidence has changed`; empty if it was.
-        output: the end of what it printed, redacted.
-    """
-
-    unchanged: str = ""
-    output: str = ""
-    exit_code: int | None = None
-    seconds: float = 0.0
 
 
 class World(Protocol):
@@ -74,29 +44,6 @@ class World(Protocol):
 
     def command(self, effect: effects.Effect) -> str:
         """The command line of an effect, for people."""
-
-
-@dataclass(frozen=True, slots=True)
-class RestorePoint:
-    """What to go back to.
-
-    Attributes:
-        kind: neon or pg_dump.
-        place: the branch, or the file.
-        lsn: how far the write-ahead log was, at or just before the state that it holds.
-        time: then, ISO 8601 in UTC, by the server's clock.
-        back: how to go back to it, for people.
-    """
-
-    kind: str
-    place: str
-    lsn: str
-    time: str
-    back: str
-
-
-#: Makes one for a run, by its name; making it twice for the same run leaves one.
-MakeRestorePoint = Callable[[str], RestorePoint]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from recovery.effects.results import Performed
 from recovery.errors import BusyError
 from recovery.evidence.attempts import refused_at
+from recovery.evidence.inspection import Inspection
 from recovery.evidence.investigator import Classified
 from recovery.evidence.pending import Compared
 from recovery.evidence.proof import Proof
 from recovery.prisma import logs
-from recovery.run.ports import Inspection, Performed
 from recovery.testing.database import MemoryDatabase, changes, checksum, replayed
 from recovery.testing.ticks import Died, Ticks
 from states import effects

@@ -20,7 +20,8 @@ from staging.truth import APPLIED, BOTH, ROLLED_BACK
 
 if TYPE_CHECKING:
     from recovery.prisma.git import Repository
-    from recovery.replay.history import HistoryReplay, Script
+    from recovery.replay.history import HistoryReplay
+    from recovery.sql.script import Script
     from staging.failures import Case
     from staging.histories import Source
     from staging.postgres import Server

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from recovery.replay.embedded import cache_folder
+from recovery.files import cache_folder
 from staging.bench_verdicts import history_of
 from staging.failures import SETTINGS, Stager
 from staging.histories import Attempt, Source

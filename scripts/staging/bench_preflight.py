@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from recovery.app.world import Observer
+from recovery.app.observer import Observer
 from recovery.postgres.target import Target
 from recovery.postgres.url import parse
 from recovery.preflight.expectation import Expectation

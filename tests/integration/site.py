@@ -7,7 +7,7 @@ from pathlib import Path
 
 from staging import Case
 
-from recovery.app.world import Observer
+from recovery.app.observer import Observer
 from recovery.journal.confirmations import Pin
 from recovery.postgres.target import Target
 from recovery.postgres.url import parse

@@ -16,7 +16,9 @@ import pytest
 from staging import Server, toolchain
 from staging.incident import PROJECT
 
-from recovery.app.world import Observer, RealWorld
+from recovery.app.observer import Observer
+from recovery.app.world import RealWorld
+from recovery.effects.results import Performed
 from recovery.errors import BusyError
 from recovery.postgres.target import Target
 from recovery.postgres.url import parse
@@ -27,7 +29,7 @@ from recovery.prisma.project import find, find_launcher
 from recovery.prisma.sentinel import Sentinel
 from recovery.replay.scratch import ScratchServer
 from recovery.replay.workshop import Workshop
-from recovery.run.ports import Performed, World
+from recovery.run.ports import World
 from recovery.testing import MemoryDatabase, MemoryWorld
 from recovery.testing.database import changes, checksum
 from states.effects import Deploy, MarkApplied, MarkRolledBack

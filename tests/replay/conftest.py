@@ -6,8 +6,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from recovery.replay.history import HistoryReplay, Script
+from recovery.replay.history import HistoryReplay
 from recovery.replay.scratch import ScratchServer, embedded
+from recovery.sql.script import Script
 from states.facts import Replay
 
 Connection = psycopg.Connection[Any]

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from recovery.replay.cache import KEPT, ReplayCache, key
-from recovery.replay.history import Script
+from recovery.replay.cache import CODE, KEPT, ReplayCache, key
 from recovery.replay.roles import Roles
 from recovery.replay.standins import StandIn
+from recovery.sql.script import Script
 from states.facts import Note, Replay, Statement, Visibility
+from tests.imports import closure
 
 REPLAY = Replay(
     checksum="c",
@@ -98,3 +99,12 @@ def test_anything_that_a_replay_depends_on_gives_another_key(other: tuple[object
     """Contents and order of the base, the script, the server, the schema, stand-ins, roles."""
     assert key(*SAME) == key(*SAME)
     assert key(*other) != key(*SAME)  # type: ignore[arg-type]
+
+
+def test_a_change_of_any_code_that_makes_replays_makes_them_anew() -> None:
+    """The key covers each module that a replay is made by: all that `recovery.replay` imports, directly or not."""
+    covered = {module for module in closure("recovery.replay") if module.startswith(tuple(f"{room}." for room in CODE))}
+    beside = closure("recovery.replay") - covered - set(CODE)
+    # Errors and events tell of a replay, and a folder's place changes nothing in it.
+    assert beside == {"recovery", "recovery.errors", "recovery.events", "recovery.files"}
+    assert all(any(module.startswith(f"{room}.") for module in covered) for room in CODE)

@@ -2,8 +2,9 @@
 
 import pytest
 
-from recovery.replay.history import HistoryReplay, Script
+from recovery.replay.history import HistoryReplay
 from recovery.replay.scratch import STATEMENT_TIMEOUT_SECONDS, ScratchServer
+from recovery.sql.script import Script
 from tests.replay.conftest import Replaying
 
 

@@ -6,9 +6,10 @@ import psycopg
 import pytest
 
 from recovery.replay import roles
-from recovery.replay.history import HistoryReplay, Script
+from recovery.replay.history import HistoryReplay
 from recovery.replay.roles import Roles
 from recovery.replay.scratch import ScratchServer, embedded
+from recovery.sql.script import Script
 from states.facts import Replay, Visibility
 
 TABLE = Script("base", "b", "CREATE TABLE t (id int); CREATE SCHEMA s; CREATE TABLE s.u (id int)")

@@ -8,8 +8,8 @@ import pytest
 
 from recovery.postgres import catalog
 from recovery.replay import scratch, standins
-from recovery.replay.history import Script
 from recovery.replay.workshop import Workshop
+from recovery.sql.script import Script
 
 Production = psycopg.Connection[Any]
 

@@ -3,8 +3,8 @@
 import pytest
 
 from recovery.postgres.catalog import read
-from recovery.replay.history import Script
 from recovery.replay.scratch import ScratchServer
+from recovery.sql.script import Script
 from states.facts import Replay, Subject, Visibility
 from states.verdict import Verdict, judge
 from tests.replay.conftest import Replaying

@@ -7,9 +7,10 @@ from typing import Any
 
 import msgspec
 
+from recovery.effects.results import RestorePoint
 from recovery.journal import Event
 from recovery.run.engine import Engine
-from recovery.run.ports import Question, RestorePoint
+from recovery.run.ports import Question
 from recovery.testing import MemoryDatabase, MemoryJournal, MemoryWorld
 from states.facts import Obstacle, Origin, Trace
 

@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 
 from recovery.config import Step
+from recovery.effects.results import Performed
 from recovery.journal import Event
 from recovery.journal.run_record import Kind
 from recovery.run.engine import Engine
 from recovery.run.pipeline import PipelineRunner
-from recovery.run.ports import Ended, Performed
+from recovery.run.ports import Ended
 from recovery.testing import MemoryJournal, Ticks
 from states import effects
 from states.answers import Refusal

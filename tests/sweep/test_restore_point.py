@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from recovery.effects.results import RestorePoint
 from recovery.errors import PreflightError
 from recovery.journal.run_record import Kind
 from recovery.run.engine import Engine
-from recovery.run.ports import RestorePoint
 from states.answers import Exit
 from tests.sweep.rehearsal import Rehearsal
 from tests.sweep.scenarios import absent

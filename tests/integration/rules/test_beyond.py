@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from staging import Server, start
 
-from recovery.replay.history import HistoryReplay, Script
+from recovery.replay.history import HistoryReplay
 from recovery.replay.scratch import ScratchServer, at
+from recovery.sql.script import Script
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from recovery.files import cache_folder
 from recovery.replay import cache
-from recovery.replay.embedded import cache_folder
 from tests.integration.rules.production import APPLIED, NOT_APPLIED, Production, verdict
 
 SCRIPT = "CREATE TABLE IF NOT EXISTS z (id int)"

@@ -1,8 +1,4 @@
-"""How the checks of preflight say what they saw."""
-
-from collections.abc import Callable
-
-import psycopg
+"""Makers of checks: one for each way in which a check of preflight can end."""
 
 from states.facts import Check, Outcome
 
@@ -25,18 +21,3 @@ def unknown(name: str, seen: str, source: str, remedy: str) -> Check:
 def awaited(name: str, seen: str, source: str) -> Check:
     """It is being made."""
     return Check(name, Outcome.AWAITED, seen, source)
-
-
-def asked(name: str, source: str, look: Callable[[], Check]) -> Check:
-    """The check that `look` makes; unknown where the server refuses to tell. A lost connection is raised on."""
-    try:
-        return look()
-    except (psycopg.OperationalError, psycopg.InterfaceError):
-        raise
-    except psycopg.Error as error:
-        return unknown(
-            name,
-            f"PostgreSQL does not tell: {error.diag.message_primary or type(error).__name__}",
-            source,
-            f'Use a role that may ask this, or grant it; or take it on: --waive {name}="why".',
-        )

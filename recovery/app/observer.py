@@ -1,0 +1,106 @@
+"""Production and checkout, looked at: all that `inspect` needs, and what the real world stands on."""
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from recovery import events
+from recovery.errors import PreflightError
+from recovery.evidence.inspection import Inspection, inspection
+from recovery.evidence.investigator import Classified, Investigator
+from recovery.evidence.obstacles.finding import tested
+from recovery.evidence.pending import Compared, PendingInvestigator
+from recovery.journal.confirmations import Pin
+from recovery.postgres.connect import answering
+from recovery.postgres.target import Target
+from recovery.preflight.activity import alone_check, quiet_checks
+from recovery.preflight.ancestry import NAME as ANCESTRY
+from recovery.preflight.ancestry import ledger_check
+from recovery.preflight.checks import checkout_checks, database_checks, not_looked_at
+from recovery.preflight.expectation import Expectation, waive
+from recovery.prisma.git import Repository
+from recovery.prisma.migrations import read as read_migrations
+from recovery.prisma.scripts import Scripts
+from recovery.replay.workshop import Workshop
+from states.checks import unknown
+from states.facts import Check
+
+
+@dataclass(slots=True)
+class Observer:
+    """Production and checkout, read only: what `inspect` needs, without Node or a Prisma project.
+
+    Attributes:
+        folder: the migrations folder.
+        pins: what was confirmed before.
+        platforms: further checks, made side by side with the others.
+        emit: told how far it is with what takes long; from other threads, too.
+    """
+
+    target: Target
+    folder: Path
+    workshop: Workshop
+    expected: Expectation
+    sleep: Callable[[float], None] = time.sleep
+    pins: Callable[[], Sequence[Pin]] = lambda: ()
+    platforms: Sequence[Callable[[], Check]] = ()
+    emit: events.Sink = events.nobody
+
+    def __post_init__(self) -> None:
+        """The workshop tells the same listener."""
+        self.workshop.emit = self.emit
+
+    def scripts(self) -> Scripts:
+        """The folder, read anew."""
+        return Scripts(self.folder, read_migrations(self.folder), Repository.find(self.folder))
+
+    def checks(self, ours: int | None = None) -> tuple[Check, ...]:
+        """Every check that reading allows.
+
+        Args:
+            ours: as `alone_check` takes it.
+        """
+        with ThreadPoolExecutor(max_workers=1 + len(self.platforms)) as beside:
+            pins = beside.submit(self.pins)
+            platforms = [beside.submit(check) for check in self.platforms]
+            with answering(self.target.url):
+                # What a person takes on by name stands in the way of no other check.
+                made = [*waive(database_checks(self.target, self.expected, pins.result), self.expected)]
+                further = not_looked_at(made) or [
+                    *quiet_checks(self.target, self.sleep, self.emit),
+                    self._ledger_check(),
+                ]
+                alone = alone_check(self.target, ours)
+            made += [*further[:-1], *checkout_checks(self.folder, self.expected), further[-1]]
+            made += [*(check.result() for check in platforms), alone]
+        return waive(made, self.expected)
+
+    def _ledger_check(self) -> Check:
+        try:
+            return ledger_check(self.scripts(), self.target.rows())
+        except PreflightError as error:
+            return unknown(ANCESTRY, error.fact, "_prisma_migrations", error.remedy)
+
+    def inspect(self) -> Inspection:
+        """Ledger and folder, read anew."""
+        with answering(self.target.url):
+            return inspection(self.scripts(), self.target.rows())
+
+    def investigator(self) -> Investigator:
+        """Classifies, from the folder as it is now."""
+        return Investigator(self.target, self.scripts(), self.workshop, self.sleep)
+
+    def classify(self, name: str) -> Classified:
+        """The evidence on a failed migration, and what would make it fail again."""
+        with answering(self.target.url):
+            scripts = self.scripts()
+            found = Investigator(self.target, scripts, self.workshop, self.sleep).classify(name)
+            return tested(found, scripts, self.target)
+
+    def compare(self, inspected: Inspection) -> Compared:
+        """The pending migrations beside production."""
+        with answering(self.target.url):
+            pending = PendingInvestigator(self.target, self.scripts(), self.workshop, self.sleep)
+            return pending.compare(inspected.history.pending, inspected.rows)
