@@ -51,7 +51,7 @@ class Scratch(_Table, frozen=True):
         return "Scratch(url=None)" if self.url is None else "Scratch(url=***)"
 
 
-class Journal(_Table, frozen=True):
+class JournalSettings(_Table, frozen=True):
     """`[journal]`: where the journal is kept: `target`, or a PostgreSQL URL; None for a file in the project."""
 
     url: Text | None = None
@@ -163,7 +163,7 @@ class Config(_Table, frozen=True):
     prisma: Prisma = Prisma()
     auto: frozenset[Automatic] = frozenset()
     scratch: Scratch = Scratch()
-    journal: Journal = Journal()
+    journal: JournalSettings = JournalSettings()
     git: Git = Git()
     neon: Neon = Neon()
     vercel: Vercel = Vercel()
@@ -179,7 +179,7 @@ _TABLES: dict[str, type[_Table]] = {
     "production": Production,
     "prisma": Prisma,
     "scratch": Scratch,
-    "journal": Journal,
+    "journal": JournalSettings,
     "git": Git,
     "neon": Neon,
     "vercel": Vercel,

@@ -38,7 +38,7 @@ class Go:
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class NextCommand:
     """A command to copy.
 
     Attributes:
@@ -51,11 +51,11 @@ class Command:
 
 
 #: The next command where nothing else is to be said.
-RUN_AGAIN = Command("prisma-recovery run")
+RUN_AGAIN = NextCommand("prisma-recovery run")
 #: The same after another one.
-THEN_RUN = Command(RUN_AGAIN.line, "then")
+THEN_RUN = NextCommand(RUN_AGAIN.line, "then")
 #: The same where nothing but consent is missing.
-RUN_AGREED = Command(f"{RUN_AGAIN.line} --yes", "to agree to all that the evidence decides")
+RUN_AGREED = NextCommand(f"{RUN_AGAIN.line} --yes", "to agree to all that the evidence decides")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class Refusal:
     fact: str
     remedy: str
     exit: Exit = Exit.BLOCKED
-    commands: tuple[Command, ...] = ()
+    commands: tuple[NextCommand, ...] = ()
 
     @property
     def to(self) -> State:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from states.answers import RUN_AGAIN, RUN_AGREED, THEN_RUN, Answer, Command, Exit, Go, Refusal
+from states.answers import RUN_AGAIN, RUN_AGREED, THEN_RUN, Answer, Exit, Go, NextCommand, Refusal
 from states.effects import MarkApplied, MarkRolledBack, Resolution
 from states.table import State
 from states.verdict import Decision, Evidence, Verdict
@@ -115,7 +115,7 @@ def decide(facts: ClassifyFacts) -> Answer:
     )
 
 
-def approvals(facts: ClassifyFacts) -> tuple[Command, ...]:
+def approvals(facts: ClassifyFacts) -> tuple[NextCommand, ...]:
     """The commands by which a person decides where the evidence doesn't: those that would count."""
     evidence = facts.evidence
     if evidence.decision is not Decision.OPERATOR:
@@ -126,7 +126,7 @@ def approvals(facts: ClassifyFacts) -> tuple[Command, ...]:
         ("rolled-back", Decision.MARK_ROLLED_BACK, "if nothing of it is there"),
     )
     return tuple(
-        Command(f'prisma-recovery approve {name} --{way} --evidence {seen} --reason "…"', when)
+        NextCommand(f'prisma-recovery approve {name} --{way} --evidence {seen} --reason "…"', when)
         for way, decision, when in ways
         if not (decision is Decision.MARK_ROLLED_BACK and _seen_in_place(evidence))
         if replace(facts, approval=Approval(name, decision, seen, "")).approved

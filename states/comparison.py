@@ -183,7 +183,7 @@ def _without_consequences(found: dict[Key, Difference]) -> Iterator[Key]:
         yield obj, prop
 
 
-def standing(replay: Replay, production: Snapshot) -> tuple[int, ...]:
+def steps_equal_to(replay: Replay, production: Snapshot) -> tuple[int, ...]:
     """The steps that production equals; several where steps can't be told apart, none if it has drifted."""
     return tuple(k for k in range(len(replay.steps)) if not differences(replay, k, production))
 

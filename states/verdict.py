@@ -7,7 +7,15 @@ from dataclasses import astuple, dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from states.comparison import Difference, StatementState, differences, nearest, standing, statement_states, witnessed
+from states.comparison import (
+    Difference,
+    StatementState,
+    differences,
+    nearest,
+    statement_states,
+    steps_equal_to,
+    witnessed,
+)
 from states.facts import Cause, Obstacle, Origin, Replay, Row, Runner, Subject, Trace, Visibility
 from states.presence import in_view, surely_fails
 
@@ -132,7 +140,7 @@ def _one(replay: Replay, subject: Subject) -> _Finding:
     """The verdict if this script is the one that ran."""
     production = in_view(subject)
     replay = witnessed(replay, subject.filled)
-    at = standing(replay, production)
+    at = steps_equal_to(replay, production)
     last = replay.total
     where = (min(at), max(at)) if at else (0, 0)
     progress = Progress(where, last)
@@ -281,7 +289,7 @@ def _never_attempted(subject: Subject, replay: Replay) -> tuple[_Finding, Decisi
     """A pending one: a deploy runs it, unless production has it already and the deploy would fail on that."""
     finding = _one(replay, subject)
     production = in_view(subject)
-    if 0 in standing(replay, production):
+    if 0 in steps_equal_to(replay, production):
         return finding, Decision.DEPLOY
     reasons = (*finding.reasons, *(f"Not replayed before it: {note}" for note in replay.skipped))
     verdict = finding.verdict

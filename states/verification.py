@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from states.answers import RUN_AGAIN, THEN_RUN, Answer, Command, Exit, Go, Refusal
+from states.answers import RUN_AGAIN, THEN_RUN, Answer, Exit, Go, NextCommand, Refusal
 from states.comparison import Difference, some
 from states.inspection import InspectFacts
 from states.table import State
@@ -59,7 +59,7 @@ def decide(facts: VerifyFacts) -> Answer:
             f"Deployed with another script than the one planned: {names}.",
             "Find out who deployed it, and from which commit. If that was right, give up this recovery and run again.",
             exit_code,
-            (Command('prisma-recovery abort --reason "…"', "if that was right"), THEN_RUN),
+            (NextCommand('prisma-recovery abort --reason "…"', "if that was right"), THEN_RUN),
         )
     if facts.differing:
         first = facts.differing[0]

@@ -12,7 +12,7 @@ from typing import Literal
 
 from recovery import events
 from recovery.app import decisions
-from recovery.app.decisions import Answer
+from recovery.app.decisions import ApprovedAs
 from recovery.app.head_start import Ahead
 from recovery.app.opening import new_run, observing, one_at_a_time, working
 from recovery.app.overview import Overview, overview
@@ -20,12 +20,12 @@ from recovery.app.session import AskName, Options, Session
 from recovery.app.world import RealWorld
 from recovery.config import Config
 from recovery.journal import Journal
-from recovery.journal.run_record import Memory, recall
+from recovery.journal.run_record import RunRecord, record_of
 from recovery.journal.stores import Store
 from recovery.report.document import InspectDocument, Standing
 from recovery.run.engine import Engine
 from recovery.run.once_only import unless_run_elsewhere
-from recovery.run.pipeline import PipelineRunner, Word, unfinished
+from recovery.run.pipeline import Decided, PipelineRunner, unfinished
 from recovery.run.plan import Plan, plan
 from recovery.run.policy import auto
 from recovery.run.ports import Ended, Policy
@@ -36,7 +36,7 @@ from states.inspection import InspectFacts
 from states.preflight import PreflightFacts
 from states.table import State
 
-_NO_WORD = Word()
+_NO_WORD = Decided()
 #: How a report is written.
 Form = Literal["html", "markdown"]
 
@@ -152,7 +152,7 @@ class Recovery:
             with contextlib.closing(store.open(key)) as journal:
                 runs = journal.runs()
                 steps = session.config.pipeline.steps
-                last = recall(journal.events(runs[-1])) if runs else None
+                last = record_of(journal.events(runs[-1])) if runs else None
                 if pipeline and last is not None and last.state is State.PIPELINE_READY and unfinished(last, steps):
                     return self._steps(journal, world, emit, runs[-1], policy)
                 redact = Redactor(target.url.url, *store.secrets)
@@ -186,13 +186,13 @@ class Recovery:
         policy = auto(*session.config.auto) if policy is None else policy
         with working(session, self._ask_database, emit, self.stop) as world, contextlib.ExitStack() as stack:
             store, target = session.store(), world.target.identity.key
-            last: Memory | None = None
+            last: RunRecord | None = None
             if _kept(store, target):
                 journal = stack.enter_context(contextlib.closing(store.open(target)))
                 runs = journal.runs()
-                last = recall(journal.events(runs[-1])) if runs else None
+                last = record_of(journal.events(runs[-1])) if runs else None
                 if last is not None and last.state is State.PIPELINE_READY:
-                    word = Word(tuple(repeat), tuple(done))
+                    word = Decided(tuple(repeat), tuple(done))
                     return self._steps(journal, world, emit, runs[-1], policy, word)
             stands = "there is no recovery of this database" if last is None else f"it stands at {last.state}"
             refusal = Refusal(
@@ -212,7 +212,7 @@ class Recovery:
         emit: events.Sink,
         run: str,
         policy: Policy,
-        word: Word = _NO_WORD,
+        word: Decided = _NO_WORD,
     ) -> Ended:
         """The gate is looked at once more: what was proven may have changed since."""
         session, target = self._session, world.target
@@ -274,7 +274,7 @@ class Recovery:
         return html(story) if form == "html" else markdown(story)
 
     def approve(
-        self, migration: str, answer: Answer, *, evidence: str, reason: str, run: str | None = None
+        self, migration: str, answer: ApprovedAs, *, evidence: str, reason: str, run: str | None = None
     ) -> Standing:
         """Records a person's decision; it counts at the next run, for exactly this evidence.
 

@@ -5,8 +5,8 @@ from typing import Literal, get_args
 
 from recovery.app.session import Session
 from recovery.errors import UsageError
-from recovery.journal import Event
-from recovery.journal.run_record import Kind, recall
+from recovery.journal import JournalEvent
+from recovery.journal.run_record import Kind, record_of
 from recovery.report.document import Standing
 from recovery.report.run_status import standing
 from states.classification import NEVER_APPROVED
@@ -15,7 +15,7 @@ from states.table import FINAL, State
 from states.verdict import Decision, Verdict
 
 #: What a person says of a migration: it is in the database, or it is not.
-Answer = Literal["applied", "rolled_back"]
+ApprovedAs = Literal["applied", "rolled_back"]
 
 
 def standings(session: Session) -> tuple[Standing, ...]:
@@ -23,7 +23,7 @@ def standings(session: Session) -> tuple[Standing, ...]:
     return tuple(standing(*each) for each in session.store().everything())
 
 
-def events_of(session: Session, run: str | None) -> tuple[Event, ...]:
+def events_of(session: Session, run: str | None) -> tuple[JournalEvent, ...]:
     """The events of a run, by its name; of the newest of all targets without one.
 
     Raises:
@@ -50,9 +50,11 @@ def events_of(session: Session, run: str | None) -> tuple[Event, ...]:
     return named
 
 
-def _unfinished(session: Session, run: str | None) -> tuple[str, str, tuple[Event, ...]]:
+def _unfinished(session: Session, run: str | None) -> tuple[str, str, tuple[JournalEvent, ...]]:
     found = [
-        each for each in session.store().everything() if recall(each[2]).state not in FINAL and run in (None, each[1])
+        each
+        for each in session.store().everything()
+        if record_of(each[2]).state not in FINAL and run in (None, each[1])
     ]
     if not found:
         raise UsageError(
@@ -73,7 +75,7 @@ def _unfinished(session: Session, run: str | None) -> tuple[str, str, tuple[Even
 
 
 def approve(
-    session: Session, migration: str, answer: Answer, evidence: str, reason: str, run: str | None = None
+    session: Session, migration: str, answer: ApprovedAs, evidence: str, reason: str, run: str | None = None
 ) -> Standing:
     """Writes a person's decision into the journal; it counts at the next run, if the evidence is still the same.
 
@@ -81,14 +83,14 @@ def approve(
         UsageError: it could never count.
         ValueError: there is no such answer.
     """
-    if answer not in get_args(Answer):  # a program without types must not say the opposite of what it means
-        raise ValueError(f"No answer is named {answer!r}; the answers are {', '.join(get_args(Answer))}")
+    if answer not in get_args(ApprovedAs):  # a program without types must not say the opposite of what it means
+        raise ValueError(f"No answer is named {answer!r}; the answers are {', '.join(get_args(ApprovedAs))}")
     if not reason.strip():
         raise UsageError("approve.reason", "The reason is empty. Nothing was recorded.", "Say why.")
     rolled_back = answer == "rolled_back"
     target, name, before = _unfinished(session, run)
-    memory = recall(before)
-    known = memory.evidence.get(migration)
+    record = record_of(before)
+    known = record.evidence.get(migration)
     if known is None:
         raise UsageError(
             "approve.unknown_migration",
@@ -122,7 +124,7 @@ def approve(
     decision = Decision.MARK_ROLLED_BACK if rolled_back else Decision.MARK_APPLIED
     with contextlib.closing(session.store().open(target)) as journal:
         payload = {"migration": migration, "decision": decision, "evidence": evidence, "reason": reason}
-        approved = journal.append(name, Kind.APPROVED, memory.state, payload)
+        approved = journal.append(name, Kind.APPROVED, record.state, payload)
     return standing(target, name, (*before, approved))
 
 
@@ -133,10 +135,10 @@ def abort(session: Session, reason: str, run: str | None = None) -> Standing:
         UsageError: there is no unfinished one, or several are.
     """
     target, name, before = _unfinished(session, run)
-    memory = recall(before)
-    machine = RecoveryMachine(memory.state)
+    record = record_of(before)
+    machine = RecoveryMachine(record.state)
     machine.abort(reason)
-    payload = {"from": memory.state, "to": State.ABORTED, "because": reason}
+    payload = {"from": record.state, "to": State.ABORTED, "because": reason}
     with contextlib.closing(session.store().open(target)) as journal:
-        moved = journal.append(name, Kind.MOVED, memory.state, payload)
+        moved = journal.append(name, Kind.MOVED, record.state, payload)
     return standing(target, name, (*before, moved))

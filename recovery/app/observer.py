@@ -12,7 +12,7 @@ from recovery.evidence.inspection import Inspection, inspection
 from recovery.evidence.investigator import Classified, Investigator
 from recovery.evidence.obstacles.finding import tested
 from recovery.evidence.pending import Compared, PendingInvestigator
-from recovery.journal.confirmations import Pin
+from recovery.journal.confirmations import Confirmation
 from recovery.postgres.connect import answering
 from recovery.postgres.target import Target
 from recovery.preflight.activity import alone_check, quiet_checks
@@ -34,7 +34,7 @@ class Observer:
 
     Attributes:
         folder: the migrations folder.
-        pins: what was confirmed before.
+        confirmed: what was confirmed before.
         platforms: further checks, made side by side with the others.
         emit: told how far it is with what takes long; from other threads, too.
     """
@@ -44,7 +44,7 @@ class Observer:
     workshop: Workshop
     expected: Expectation
     sleep: Callable[[float], None] = time.sleep
-    pins: Callable[[], Sequence[Pin]] = lambda: ()
+    confirmed: Callable[[], Sequence[Confirmation]] = lambda: ()
     platforms: Sequence[Callable[[], Check]] = ()
     emit: events.Sink = events.nobody
 
@@ -63,11 +63,11 @@ class Observer:
             ours: as `alone_check` takes it.
         """
         with ThreadPoolExecutor(max_workers=1 + len(self.platforms)) as beside:
-            pins = beside.submit(self.pins)
+            confirmed = beside.submit(self.confirmed)
             platforms = [beside.submit(check) for check in self.platforms]
             with answering(self.target.url):
                 # What a person takes on by name stands in the way of no other check.
-                made = [*waive(database_checks(self.target, self.expected, pins.result), self.expected)]
+                made = [*waive(database_checks(self.target, self.expected, confirmed.result), self.expected)]
                 further = not_looked_at(made) or [
                     *quiet_checks(self.target, self.sleep, self.emit),
                     self._ledger_check(),

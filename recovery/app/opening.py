@@ -45,7 +45,7 @@ def observing(session: Session, ask: AskName, emit: events.Sink) -> Iterator[Obs
             session.folder(),
             workshop,
             session.expectation(ask),
-            pins=session.pins,
+            confirmed=session.confirmations,
             platforms=session.platforms(),
             emit=emit,
         )

@@ -12,7 +12,7 @@ from recovery.config import JOURNAL_VARIABLE, TARGET, Config, Neon, Vercel, inhe
 from recovery.effects.restore_point import dump, neon_branch
 from recovery.effects.results import MakeRestorePoint
 from recovery.errors import PreflightError, UsageError
-from recovery.journal.confirmations import Pin, pins
+from recovery.journal.confirmations import Confirmation, confirmations
 from recovery.journal.sqlite_file import journal_file
 from recovery.journal.stores import FileStore, PostgresStore, Store
 from recovery.platform.http import Api, find_token
@@ -115,9 +115,9 @@ class Session:
             ) from error
         return PostgresStore(url)
 
-    def pins(self) -> tuple[Pin, ...]:
+    def confirmations(self) -> tuple[Confirmation, ...]:
         """What was confirmed before, as the journal says."""
-        return pins(self.store())
+        return confirmations(self.store())
 
     def platforms(self) -> tuple[Callable[[], Check], ...]:
         """The checks that ask a platform; none for one that is not configured."""
@@ -229,7 +229,7 @@ class Session:
             commit=self._expected_commit(),
             typed=typed,
             waived=dict(_waiver(each) for each in self.options.waive),
-            standing=self._standing(),
+            waived_by_settings=self._waived_by_settings(),
         )
 
     def _typed(self, ask: AskName) -> str | None:
@@ -237,7 +237,7 @@ class Session:
         target = self.target()
         return ask(f"{target.url.host}:{target.url.port}, URL from {target.source}")
 
-    def _standing(self) -> dict[str, str]:
+    def _waived_by_settings(self) -> dict[str, str]:
         """What the settings take on where it can't be made."""
         for each in self.config.waive:
             if each.check == IDENTITY:

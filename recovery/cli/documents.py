@@ -2,7 +2,7 @@
 
 import msgspec
 
-from recovery.guard.install import Change
+from recovery.guard.install import PackageChange
 from recovery.report.document import SCHEMA_VERSION
 
 
@@ -33,7 +33,7 @@ class InstallDocument(msgspec.Struct, frozen=True):
     schema_version: int = SCHEMA_VERSION
 
     @classmethod
-    def of(cls, change: Change) -> "InstallDocument":
+    def of(cls, change: PackageChange) -> "InstallDocument":
         """A change that was made."""
         return cls(str(change.path), bool(change.difference), change.difference, change.unclear)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from recovery.cli.documents import InstallDocument
 from recovery.cli.output import Output
 from recovery.errors import ConsentError
-from recovery.guard.install import Change, proposed
+from recovery.guard.install import PackageChange, proposed
 
 
 def install(cwd: Path, ask: Callable[[str], str] | None, say: Callable[[str], None], *, yes: bool) -> None:
@@ -46,7 +46,7 @@ def install_for_machines(cwd: Path, output: Output, *, yes: bool) -> None:
     output.document(InstallDocument.of(change))
 
 
-def _make(change: Change, agreed: bool) -> None:  # noqa: FBT001 - the one thing to be known
+def _make(change: PackageChange, agreed: bool) -> None:  # noqa: FBT001 - the one thing to be known
     if not agreed:
         raise ConsentError(
             "guard.consent",

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import cast, get_args
 
 from recovery.app.api import Recovery
-from recovery.app.decisions import Answer
+from recovery.app.decisions import ApprovedAs
 from recovery.cli.output import Output
 from recovery.errors import UsageError
 from recovery.report import status
@@ -34,11 +34,11 @@ def record_approval(
     Raises:
         UsageError: it could never count.
     """
-    if answer not in get_args(Answer):
+    if answer not in get_args(ApprovedAs):
         raise UsageError(
             "approve.one", "Exactly one of --applied and --rolled-back is needed. Nothing was recorded.", "Give one."
         )
-    run = recovery.approve(migration, cast("Answer", answer), evidence=evidence, reason=reason, run=run).run
+    run = recovery.approve(migration, cast("ApprovedAs", answer), evidence=evidence, reason=reason, run=run).run
     output.document(ApproveDocument(run, migration, f"mark_{answer}", evidence, (RUN_AGAIN,)))
     if output.in_words:
         output.console.print(

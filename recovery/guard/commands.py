@@ -25,7 +25,7 @@ class Danger(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class PrismaCommand:
     """A Prisma command.
 
     Attributes:
@@ -71,7 +71,7 @@ _VALUED = frozenset(
 )  # fmt: skip
 
 
-def classify(arguments: Iterable[str], *, certain: bool = True) -> Command:
+def classify(arguments: Iterable[str], *, certain: bool = True) -> PrismaCommand:
     """What `prisma ARGUMENTS` does; `certain`: they are Prisma's to the end, so `--help` among them is Prisma's too.
 
     Options are looked for wherever they stand. An option that takes the next word is read both ways, so that a
@@ -101,7 +101,7 @@ def classify(arguments: Iterable[str], *, certain: bool = True) -> Command:
     exact = "--" not in given[1:] and not any(UNKNOWN in word for word in given)
     if certain and exact and "--" not in given and _HELP & set(given):
         danger = None
-    return Command(
+    return PrismaCommand(
         danger,
         _shown(words),
         urls=tuple(options.get("--url", ())),

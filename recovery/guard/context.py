@@ -8,7 +8,7 @@ from recovery.guard.shell import UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
-class Around:
+class Context:
     """What a launcher, a shell or a script of package.json changes for the command in it.
 
     Attributes:
@@ -27,22 +27,22 @@ class Around:
     nested: bool = False
     unclear: tuple[str, ...] = ()
 
-    def assigning(self, assignment: str) -> "Around":
+    def assigning(self, assignment: str) -> "Context":
         """The same with `NAME=value`."""
         name, _, value = assignment.partition("=")
         return replace(self, assigned=((name, value), *self.assigned))
 
-    def reading(self, *files: str) -> "Around":
+    def reading(self, *files: str) -> "Context":
         """The same with variables of `.env` files; without any, it is open whether the environment's come first."""
         return replace(self, files=(*self.files, *files), layered=True)
 
-    def within(self, folder: str | None) -> "Around":
+    def within(self, folder: str | None) -> "Context":
         """The same in another folder."""
         if folder is None or self.folder is None or UNKNOWN in folder or folder == "-":
             return replace(self, folder=None).doubting("the folder that it runs in is not known")
         return replace(self, folder=folder if folder.startswith("/") else f"{self.folder}/{folder}")
 
-    def doubting(self, why: str) -> "Around":
+    def doubting(self, why: str) -> "Context":
         """The same with something that can't be seen."""
         return self if why in self.unclear else replace(self, unclear=(*self.unclear, why))
 

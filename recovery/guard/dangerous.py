@@ -7,10 +7,10 @@ from pathlib import Path
 from recovery.errors import RecoveryError
 from recovery.guard.commands import Danger
 from recovery.guard.decision import Facts, decide, not_pinned, unreadable
-from recovery.guard.destinations import reach
+from recovery.guard.destinations import destinations
 from recovery.guard.named import pinned
 from recovery.guard.parsing import Invocation
-from recovery.guard.places import Answer, Pin, compare, look_up
+from recovery.guard.places import Match, Pin, compare, look_up
 from recovery.guard.shell import UNKNOWN
 
 #: More SQL than this is not looked at, and counts as a write.
@@ -49,22 +49,22 @@ class Meeting:
         """Where the settings may be: here, where a command runs, and where its schema is."""
         found = {self._cwd: None}
         for each in dangerous:
-            folder = (self._cwd / (each.around.folder or ".")).absolute()
+            folder = (self._cwd / (each.context.folder or ".")).absolute()
             schemas = [folder / named for named in each.command.schemas if UNKNOWN not in named]
             found |= dict.fromkeys((folder, *(above for schema in schemas for above in list(schema.parents)[:2])))
         return tuple(found)
 
     def _facts(self, invocation: Invocation, pins: tuple[Pin, ...]) -> Facts:
         command = invocation.command
-        reached = reach(command, invocation.around, self._cwd, self._environ)
+        reached = destinations(command, invocation.context, self._cwd, self._environ)
         unclear = list(reached.unclear)
         production, pinned_by = "", pins
         for candidate in reached.candidates:
             for pin in pins:
                 answer, what = compare(candidate.url, pin, self._addresses)
-                if answer is Answer.SAME and not production:
+                if answer is Match.SAME and not production:
                     production, pinned_by = f"{candidate.source} leads to {what}", (pin,)
-                elif answer is Answer.UNKNOWN:
+                elif answer is Match.UNKNOWN:
                     unclear.append(f"{candidate.source}: {what}")
         danger = command.danger or Danger.OPEN
         meets = bool(production or unclear)
@@ -75,15 +75,15 @@ class Meeting:
         """Why the SQL of `db execute` may write to the ledger; empty if it surely doesn't."""
         from recovery.guard.ledger_write import ledger_write
 
-        command, around = invocation.command, invocation.around
+        command, context = invocation.command, invocation.context
         if not command.files and not command.stdin:
             return "where its SQL comes from can't be told"
-        if command.stdin and around.nested:
+        if command.stdin and context.nested:
             return "its SQL comes through a shell or a script"
         sources: list[bytes] = []
         for file in command.files:
-            path = self._cwd / (around.folder or ".") / file
-            if UNKNOWN in file or around.folder is None or not path.is_file():
+            path = self._cwd / (context.folder or ".") / file
+            if UNKNOWN in file or context.folder is None or not path.is_file():
                 return "its SQL is in no file that can be read here"
             try:
                 sources.append(path.read_bytes())

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from recovery.errors import UsageError
-from recovery.guard.commands import Command, Danger
-from recovery.guard.context import Around
-from recovery.guard.project_files import Named, of_config, of_schema
+from recovery.guard.commands import Danger, PrismaCommand
+from recovery.guard.context import Context
+from recovery.guard.project_files import NamedUrls, of_config, of_schema
 from recovery.guard.shell import UNKNOWN
 from recovery.prisma import dotenv, project
 from recovery.prisma.sources import config_path
@@ -27,7 +27,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class Destinations:
     """All that a command could work on.
 
     Attributes:
@@ -38,29 +38,29 @@ class Reach:
     unclear: tuple[str, ...]
 
 
-def reach(command: Command, around: Around, cwd: Path, environ: Mapping[str, str]) -> Reach:
+def destinations(command: PrismaCommand, context: Context, cwd: Path, environ: Mapping[str, str]) -> Destinations:
     """What `command` could work on, started from `cwd` with `environ`, but for what is around it."""
-    return _Reader(command, around, cwd, environ).reach()
+    return _Reader(command, context, cwd, environ).destinations()
 
 
 class _Reader:
-    def __init__(self, command: Command, around: Around, cwd: Path, environ: Mapping[str, str]) -> None:
+    def __init__(self, command: PrismaCommand, context: Context, cwd: Path, environ: Mapping[str, str]) -> None:
         self._command = command
-        self._around = around
+        self._context = context
         self._environ = environ
-        self._folder = (cwd / (around.folder or ".")).absolute()
-        self._unclear = list(around.unclear)
+        self._folder = (cwd / (context.folder or ".")).absolute()
+        self._unclear = list(context.unclear)
         self._candidates: list[Candidate] = []
         self._files: dict[Path, None] = {}
 
-    def reach(self) -> Reach:
+    def destinations(self) -> Destinations:
         for url in self._command.urls:
             self._add(self._expanded(url), "--url")
         # An explicit URL is the only one, but that `migrate dev` empties a shadow database besides.
         shadow = self._command.danger in (Danger.MIGRATE_DEV, Danger.OPEN)
         if not self._command.urls or not self._command.exact or shadow:
             self._project()
-        return Reach(tuple(dict.fromkeys(self._candidates)), tuple(dict.fromkeys(self._unclear)))
+        return Destinations(tuple(dict.fromkeys(self._candidates)), tuple(dict.fromkeys(self._unclear)))
 
     def _project(self) -> None:
         named = [*self._schemas(), *self._configs()]
@@ -73,15 +73,15 @@ class _Reader:
             self._unclear.append("neither a schema nor prisma.config here says where the URL comes from")
         self._take([self._folder / ".env"])
         self._take(self._folder / file for each in named for file in each.files)
-        known = {**self._environ, **dict(reversed(self._around.assigned))}
+        known = {**self._environ, **dict(reversed(self._context.assigned))}
         mode, loaded = known.get("NODE_ENV") or "development", known.get("DOTENV_CONFIG_PATH")
-        self._take(self._folder / self._expanded(file).replace("{NODE_ENV}", mode) for file in self._around.files)
+        self._take(self._folder / self._expanded(file).replace("{NODE_ENV}", mode) for file in self._context.files)
         self._take([self._folder / self._expanded(loaded)] if loaded else [])
-        own = self._around.layered or bool(loaded) or any(each.layered for each in named)
+        own = self._context.layered or bool(loaded) or any(each.layered for each in named)
         for variable in dict.fromkeys((*variables, *_USUAL)):
             self._variable(variable, own=own)
 
-    def _schemas(self) -> Iterator[Named]:
+    def _schemas(self) -> Iterator[NamedUrls]:
         for named in self._command.schemas or (None,):
             if named is not None and UNKNOWN in (named := self._expanded(named)):
                 self._unclear.append("the shell computes --schema")
@@ -98,7 +98,7 @@ class _Reader:
             if found.config is not None and found.root != self._folder:
                 yield self._config(found.config)
 
-    def _configs(self) -> Iterator[Named]:
+    def _configs(self) -> Iterator[NamedUrls]:
         """Without `--config`, Prisma looks in the working directory."""
         for named in self._command.configs:
             if UNKNOWN in (named := self._expanded(named)):
@@ -111,7 +111,7 @@ class _Reader:
         if not self._command.configs and found is not None:
             yield self._config(found)
 
-    def _config(self, path: Path) -> Named:
+    def _config(self, path: Path) -> NamedUrls:
         return of_config(self._read(path), path.name)
 
     def _take(self, files: object) -> None:
@@ -119,10 +119,10 @@ class _Reader:
 
     def _variable(self, name: str, *, own: bool) -> None:
         """Every value that a variable may have; `own`: files may come before the environment, or be all there is."""
-        assigned = next((value for key, value in self._around.assigned if key == name), None)
+        assigned = next((value for key, value in self._context.assigned if key == name), None)
         if assigned is not None:
             self._add(self._expanded(assigned), f"{name} in the command")
-        if self._environ.get(name) and (assigned is None or self._around.layered):
+        if self._environ.get(name) and (assigned is None or self._context.layered):
             self._add(self._environ[name], f"{name} in the environment")
         if not own and (assigned or self._environ.get(name)):
             return
@@ -131,7 +131,7 @@ class _Reader:
                 self._add(value, f"{name} in {file}")
 
     def _values(self, file: Path) -> dict[str, str]:
-        assigned = {name: self._expanded(value) for name, value in reversed(self._around.assigned)}
+        assigned = {name: self._expanded(value) for name, value in reversed(self._context.assigned)}
         return dotenv.parse(self._read(file), {**self._environ, **assigned})
 
     def _add(self, url: str, source: str) -> None:
@@ -146,7 +146,7 @@ class _Reader:
         def value(match: re.Match[str]) -> str:
             name = match[1]
             # Whether the shell replaced it before or after the variable was set there is not known.
-            known = not self._around.layered and all(name != other for other, _ in self._around.assigned)
+            known = not self._context.layered and all(name != other for other, _ in self._context.assigned)
             return self._environ.get(name, UNKNOWN) if known else UNKNOWN
 
         return _REFERENCE.sub(value, text) if UNKNOWN in text else text

@@ -13,7 +13,7 @@ _NAME = "package.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class PackageChange:
     """Of the nearest package.json.
 
     Attributes:
@@ -38,7 +38,7 @@ class Change:
             raise _unusable(self.path, error.strerror) from error
 
 
-def proposed(cwd: Path) -> Change:
+def proposed(cwd: Path) -> PackageChange:
     """What would change in the nearest package.json.
 
     Args:
@@ -63,7 +63,7 @@ def proposed(cwd: Path) -> Change:
             f"{path} cannot be understood: {error}. Nothing was done.",
             "Correct the file; `npm pkg get scripts` reads it too.",
         ) from error
-    return Change(path, after, _difference(before, after), tuple(unclear))
+    return PackageChange(path, after, _difference(before, after), tuple(unclear))
 
 
 def _read(path: Path) -> str:

@@ -2,7 +2,7 @@
 
 import re
 
-from recovery.guard.context import Around
+from recovery.guard.context import Context
 
 #: Programs that set variables by `NAME=value` among their arguments; "" is none at all.
 ASSIGNING = frozenset({"", "env", "cross-env", "cross-env-shell", "sudo", "doas"})
@@ -82,17 +82,17 @@ _VALUED = {
 }
 
 
-def entering(name: str, around: Around) -> Around:
+def entering(name: str, context: Context) -> Context:
     """What a program changes by itself."""
     if name in _CLEARING:
-        return around.reading()
+        return context.reading()
     if name in _BUN:
-        return around.reading(".env.local", ".env.{NODE_ENV}", ".env.{NODE_ENV}.local")
+        return context.reading(".env.local", ".env.{NODE_ENV}", ".env.{NODE_ENV}.local")
     if name in _DOTENV:
-        return around.reading(".env")
+        return context.reading(".env")
     if name in ("yarn", "yarnpkg"):
-        return around.reading(".env.yarn")
-    return around
+        return context.reading(".env.yarn")
+    return context
 
 
 def tool(name: str, before: str) -> str:
@@ -107,31 +107,31 @@ def is_package(word: str) -> bool:
     return word in _PACKAGE
 
 
-def option(tool: str, word: str, following: str, around: Around) -> tuple[Around, bool]:
+def option(tool: str, word: str, following: str, context: Context) -> tuple[Context, bool]:
     """What an option of `tool` changes, and whether the word behind it is its value."""
     name, equals, value = word.partition("=")
     apart = not equals
     value = following if apart else value
     if name in _FOLDER.get(tool, ()):
-        return around.within(value), apart
+        return context.within(value), apart
     if tool in _DOTENV:
-        return _dotenv(name, value, around, apart=apart)
+        return _dotenv(name, value, context, apart=apart)
     if re.fullmatch(r"--env-file(?:-if-exists)?", name):
-        return around.reading(value), apart
+        return context.reading(value), apart
     if tool == "env" and re.match(r"-(?:$|[iu]|-unset|-ignore)", name):
-        return around.reading(), apart and name in _VALUED["env"]
+        return context.reading(), apart and name in _VALUED["env"]
     if name in _WORKSPACE and tool in RUNNERS | {"npx", "pnpx"}:
-        return around.within(None), False
-    return around, apart and name in _VALUED.get(tool, ())
+        return context.within(None), False
+    return context, apart and name in _VALUED.get(tool, ())
 
 
-def _dotenv(name: str, value: str, around: Around, *, apart: bool) -> tuple[Around, bool]:
+def _dotenv(name: str, value: str, context: Context, *, apart: bool) -> tuple[Context, bool]:
     if name in ("-e", "-f", "--file", "--env-file", "--path", "--env"):
-        return around.reading(*re.split(r"[,\s]+", value)), apart
+        return context.reading(*re.split(r"[,\s]+", value)), apart
     if name == "-v":
-        return around.assigning(value), apart
+        return context.assigning(value), apart
     if name == "-c":
         named = re.fullmatch(r"[A-Za-z][\w-]*", value) is not None
         cascade = (".env.local", *((f".env.{value}", f".env.{value}.local") if named else ()))
-        return around.reading(*cascade), apart and named
-    return around, False
+        return context.reading(*cascade), apart and named
+    return context, False

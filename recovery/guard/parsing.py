@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from recovery.guard import launchers
-from recovery.guard.commands import Command, classify
-from recovery.guard.context import Around, Surroundings
+from recovery.guard.commands import PrismaCommand, classify
+from recovery.guard.context import Context, Surroundings
 from recovery.guard.shell import UNKNOWN, Segment, split
 
 _PRISMA = re.compile(
@@ -36,12 +36,12 @@ _CHANGING = frozenset({".", "source", "eval", "unset", "alias", "trap", "set", "
 class Invocation:
     """A Prisma command that would run, and what is around it."""
 
-    command: Command
-    around: Around
+    command: PrismaCommand
+    context: Context
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundCommands:
     """What a command line runs of Prisma.
 
     Attributes:
@@ -63,11 +63,11 @@ def is_assignment(word: str) -> bool:
     return _ASSIGNMENT.match(word) is not None
 
 
-def find(argv: Sequence[str], surroundings: Surroundings) -> Found:
+def find(argv: Sequence[str], surroundings: Surroundings) -> FoundCommands:
     """The Prisma commands that `argv` runs, through launchers, shells and scripts of package.json."""
     finder = _Finder(surroundings)
-    finder.command(tuple(argv), Around())
-    return Found(tuple(finder.invocations), tuple(dict.fromkeys(finder.unclear)))
+    finder.command(tuple(argv), Context())
+    return FoundCommands(tuple(finder.invocations), tuple(dict.fromkeys(finder.unclear)))
 
 
 def _dangerous_words(text: str) -> bool:
@@ -84,66 +84,66 @@ class _Finder:
         self.invocations: list[Invocation] = []
         self.unclear: list[str] = []
 
-    def command(self, words: tuple[str, ...], around: Around) -> None:
+    def command(self, words: tuple[str, ...], context: Context) -> None:
         """One command: its launchers, then every word that could be Prisma."""
         before = len(self.invocations), len(self.unclear)
         words = (*words, "install") if words == ("yarn",) else words
-        index, around, open_ended = self._head(words, around)
+        index, context, open_ended = self._head(words, context)
         for position in range(index, len(words)):
             word = words[position]
             if position == index or is_prisma(word):
-                command = classify(words[position + 1 :], certain=not around.unclear)
-                self.invocations.append(Invocation(command, around))
+                command = classify(words[position + 1 :], certain=not context.unclear)
+                self.invocations.append(Invocation(command, context))
                 if open_ended:  # words are put into it that stand in standard input
-                    self.invocations.append(Invocation(classify([UNKNOWN]), around))
+                    self.invocations.append(Invocation(classify([UNKNOWN]), context))
                 # What stands before a second one was not read as a launcher.
-                around = around.doubting("which word of the command is Prisma can't be told")
+                context = context.doubting("which word of the command is Prisma can't be told")
             if _is_text(word):
-                self.text(word, around)
+                self.text(word, context)
         nothing = before == (len(self.invocations), len(self.unclear))
         line = " ".join(words)
         if nothing and (UNKNOWN in line or "prisma" in line.lower()) and _dangerous_words(line):
             self.unclear.append("its words are those of a dangerous command, and how it starts Prisma can't be told")
 
-    def _head(self, words: tuple[str, ...], around: Around) -> tuple[int, Around, bool]:
+    def _head(self, words: tuple[str, ...], context: Context) -> tuple[int, Context, bool]:
         """Where the first word is that is Prisma, and what the words before it do."""
         tool, index, open_ended = "", 0, False
         while index < len(words):
             word = words[index]
             name = word.rpartition("/")[2]
             # A package manager takes a script called `prisma` before the program, where it looks for one.
-            if is_prisma(word) and (around.unclear or not self._is_script(word, tool, around)):
-                self._scripts(word, words[index + 1 :], tool, around)
+            if is_prisma(word) and (context.unclear or not self._is_script(word, tool, context)):
+                self._scripts(word, words[index + 1 :], tool, context)
                 break
             if _is_text(word):
-                self.text(re.sub(r"^(?:--?[\w-]+=|-S)", "", word), around)
-                self._scripts(word, tuple(word.split()[1:]), tool, around)
+                self.text(re.sub(r"^(?:--?[\w-]+=|-S)", "", word), context)
+                self._scripts(word, tuple(word.split()[1:]), tool, context)
             elif word.startswith("-"):
                 following = words[index + 1] if index + 1 < len(words) else ""
-                around, taken = launchers.option(tool, word, following, around)
+                context, taken = launchers.option(tool, word, following, context)
                 # Rather take a value for Prisma than overlook it.
                 hidden = is_prisma(following) and not launchers.is_package(word)
                 index += taken and not (hidden or _is_text(following))
             elif is_assignment(word) and tool in launchers.ASSIGNING:
-                around = around.assigning(word)
-            elif self._scripts(word, words[index + 1 :], tool, around) and _takes_the_rest(words, index, tool):
-                return len(words), around, open_ended
+                context = context.assigning(word)
+            elif self._scripts(word, words[index + 1 :], tool, context) and _takes_the_rest(words, index, tool):
+                return len(words), context, open_ended
             elif name in launchers.KNOWN:
                 tool = launchers.tool(name, tool)
                 open_ended = open_ended or name in launchers.FROM_INPUT
-                around = launchers.entering(name, around)
-            elif self._is_script(word, tool, around) or re.fullmatch(r"\d+(?:\.\d+)?[smhd]?", word):
+                context = launchers.entering(name, context)
+            elif self._is_script(word, tool, context) or re.fullmatch(r"\d+(?:\.\d+)?[smhd]?", word):
                 pass
-            elif is_prisma(self._surroundings.real(word, around.folder)):
+            elif is_prisma(self._surroundings.real(word, context.folder)):
                 break
             else:
-                around = around.doubting(f"what `{name.replace(UNKNOWN, '…')}` does to its environment can't be seen")
+                context = context.doubting(f"what `{name.replace(UNKNOWN, '…')}` does to its environment can't be seen")
             index += 1
-        return index, around, open_ended
+        return index, context, open_ended
 
-    def text(self, text: str, around: Around) -> None:
+    def text(self, text: str, context: Context) -> None:
         """A text that a shell reads, or may read."""
-        reading = (text, around.folder)
+        reading = (text, context.folder)
         if reading in self._reading:  # a word of the shell that is no other when it is read again, as `$`
             return
         self._texts += 1
@@ -153,12 +153,12 @@ class _Finder:
         if len(self._reading) > _MOST_DEEP:
             return
         self._reading.append(reading)
-        self._read(text, around)
+        self._read(text, context)
         self._reading.pop()
 
-    def _read(self, text: str, around: Around) -> None:
+    def _read(self, text: str, context: Context) -> None:
         start = len(self.invocations)
-        here = replace(around, nested=True)
+        here = replace(context, nested=True)
         try:
             segments = split(text)
         except ValueError as error:
@@ -174,7 +174,7 @@ class _Finder:
         if not dangerous and "prisma" in text.lower() and _dangerous_words(text):
             self.unclear.append("a text names Prisma and a dangerous command, and how it runs them can't be told")
 
-    def _segment(self, segment: Segment, here: Around) -> Around:
+    def _segment(self, segment: Segment, here: Context) -> Context:
         """One command of a text; what is around those that follow."""
         words = segment.texts
         if not words:
@@ -199,10 +199,10 @@ class _Finder:
         self.command(words, own)
         return here
 
-    def _names(self, word: str, tool: str, around: Around) -> list[str]:
+    def _names(self, word: str, tool: str, context: Context) -> list[str]:
         if tool not in launchers.RUNNERS or not word:
             return []
-        _, scripts = self._surroundings.scripts(around.folder)
+        _, scripts = self._surroundings.scripts(context.folder)
         first = next(iter(word.split()), "")
         wanted = re.sub(r"^(?:npm|pnpm|yarn|bun|node):", "", first)
         wanted = wanted.replace(UNKNOWN, "")
@@ -210,17 +210,17 @@ class _Finder:
         others = [name for name in scripts if name == wanted or fnmatchcase(name, wanted) or _selects(wanted, name)]
         return [*(name for name in known if any(f"{when}{name}" in scripts for when in ("pre", "", "post"))), *others]
 
-    def _is_script(self, word: str, tool: str, around: Around) -> bool:
+    def _is_script(self, word: str, tool: str, context: Context) -> bool:
         """Whether `word` names scripts of package.json."""
-        return bool(self._scripts(word, (), tool, around, look=True))
+        return bool(self._scripts(word, (), tool, context, look=True))
 
-    def _scripts(self, word: str, rest: tuple[str, ...], tool: str, around: Around, *, look: bool = False) -> bool:
+    def _scripts(self, word: str, rest: tuple[str, ...], tool: str, context: Context, *, look: bool = False) -> bool:
         """Whether `word` names scripts of package.json; unless only to `look`, what they run is found too."""
-        names = self._names(word, tool, around)
+        names = self._names(word, tool, context)
         if look or not names:
             return bool(names)
-        folder, scripts = self._surroundings.scripts(around.folder)
-        inside = around if folder == around.folder else replace(around, folder=folder)
+        folder, scripts = self._surroundings.scripts(context.folder)
+        inside = context if folder == context.folder else replace(context, folder=folder)
         arguments = rest[1:] if rest[:1] == ("--",) else rest
         for name in names:
             for each in (f"pre{name}", name, f"post{name}"):

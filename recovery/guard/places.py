@@ -21,7 +21,7 @@ _SUPABASE = re.compile(r"db\.([a-z0-9]+)\.supabase\.(?:co|com|in|net)")
 Addresses = Callable[[str], frozenset[str] | None]
 
 
-class Answer(Enum):
+class Match(Enum):
     """Whether a URL leads to production."""
 
     SAME = "same"
@@ -106,7 +106,7 @@ def place(url: str) -> Place | str | None:
     return Place(tuple(hosts) or ("localhost",), frozenset(servers), named)
 
 
-def compare(url: str, pinned: Pin, addresses: Addresses) -> tuple[Answer, str]:
+def compare(url: str, pinned: Pin, addresses: Addresses) -> tuple[Match, str]:
     """Whether a URL leads to production, and where it leads or why that can't be told.
 
     Ports don't count: a pooler of the same server listens on another one. Nor do users and schemas.
@@ -114,31 +114,31 @@ def compare(url: str, pinned: Pin, addresses: Addresses) -> tuple[Answer, str]:
     found = place(url)
     named = pinned.host is not None and pinned.host.lower() in unquote(url).lower()
     if found is None:
-        return (Answer.UNKNOWN, _NAMED) if named else (Answer.OTHER, "no PostgreSQL")
+        return (Match.UNKNOWN, _NAMED) if named else (Match.OTHER, "no PostgreSQL")
     if isinstance(found, str):
-        return Answer.UNKNOWN, found
+        return Match.UNKNOWN, found
     if pinned.database is not None and found.databases and pinned.database not in found.databases:
-        return Answer.OTHER, str(found)
+        return Match.OTHER, str(found)
     if pinned.host is None or pinned.servers & found.servers:
-        return Answer.SAME, str(found)
+        return Match.SAME, str(found)
     if named:
-        return Answer.UNKNOWN, _NAMED
+        return Match.UNKNOWN, _NAMED
     answers = [_by_address(host, pinned, addresses) for host in found.hosts]
-    return next((each for each in (Answer.SAME, Answer.UNKNOWN) if each in answers), Answer.OTHER), str(found)
+    return next((each for each in (Match.SAME, Match.UNKNOWN) if each in answers), Match.OTHER), str(found)
 
 
-def _by_address(host: str, pinned: Pin, addresses: Addresses) -> Answer:
+def _by_address(host: str, pinned: Pin, addresses: Addresses) -> Match:
     """The same database by name, on a host of another name: it may be an address or an alias of the same server."""
     special = (_LOCAL, "neon ", "supabase ")
     if any(name.startswith(special) for name in (_server(host), *pinned.servers)):
-        return Answer.OTHER
+        return Match.OTHER
     theirs, ours = addresses(host), addresses(pinned.host or "")
     if theirs is None or (theirs and ours is None):
-        return Answer.UNKNOWN
+        return Match.UNKNOWN
     if theirs & (ours or frozenset()):
-        return Answer.SAME
+        return Match.SAME
     # Somebody wrote an address because the name is not known here.
-    return Answer.UNKNOWN if not ours and _is_address(host) else Answer.OTHER
+    return Match.UNKNOWN if not ours and _is_address(host) else Match.OTHER
 
 
 def _hosts(netloc: str) -> list[str]:

@@ -38,7 +38,7 @@ _COMPUTING = (
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NamedUrls:
     """What a file says of URLs.
 
     Attributes:
@@ -56,7 +56,7 @@ class Named:
     unclear: tuple[str, ...] = ()
 
 
-def of_schema(text: str) -> Named:
+def of_schema(text: str) -> NamedUrls:
     """The URLs of a datasource; that of the shadow database too, which `migrate dev` empties."""
     variables, literals, unclear = [], [], []
     for match in _SETTING.finditer(_COMMENT.sub("", text)):
@@ -66,17 +66,17 @@ def of_schema(text: str) -> Named:
             unclear.append("the schema's URL is neither a text nor a variable")
         else:
             variables.append(match["variable"] or match["quoted"] or "")
-    return Named(tuple(variables), tuple(literals), unclear=tuple(unclear))
+    return NamedUrls(tuple(variables), tuple(literals), unclear=tuple(unclear))
 
 
-def of_config(text: str, name: str) -> Named:
+def of_config(text: str, name: str) -> NamedUrls:
     """What prisma.config reads; every variable counts, since which of them it takes is decided by code."""
     text = _COMMENT.sub("", text)
     imported = {a or b or c for a, b, c in _IMPORT.findall(text)} - _PLAIN
     files = tuple(each for each in _ENV_FILE.findall(text) if each not in imported | _PLAIN)
     unclear = [f"{name} imports {each}" for each in sorted(imported)]
     unclear += [f"{name} {what}" for pattern, what in _COMPUTING if re.search(pattern, text)]
-    return Named(
+    return NamedUrls(
         every_variable(text),
         tuple(_LITERAL.findall(text)),
         files,

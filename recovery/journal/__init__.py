@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import msgspec
 
 
-class Event(msgspec.Struct, frozen=True):
+class JournalEvent(msgspec.Struct, frozen=True):
     """One thing that happened in a run.
 
     Attributes:
@@ -37,7 +37,7 @@ class Journal(Protocol):
     between is a lost race, never something to write past unseen.
     """
 
-    def append(self, run: str, kind: str, state: str, payload: dict[str, Any]) -> Event:
+    def append(self, run: str, kind: str, state: str, payload: dict[str, Any]) -> JournalEvent:
         """Append an event to `run`; it is durable when this returns.
 
         Raises:
@@ -49,7 +49,7 @@ class Journal(Protocol):
             TypeError: the payload is not JSON.
         """
 
-    def events(self, run: str) -> tuple[Event, ...]:
+    def events(self, run: str) -> tuple[JournalEvent, ...]:
         """The events of `run` in their order; empty for an unknown run.
 
         Raises:

@@ -10,7 +10,7 @@ _CONFIRMED = (Outcome.HELD, Outcome.WAIVED)
 
 
 @dataclass(frozen=True, slots=True)
-class Pin:
+class Confirmation:
     """A confirmation of a target.
 
     Attributes:
@@ -25,7 +25,7 @@ class Pin:
     time: str
 
 
-def pins(store: Store) -> tuple[Pin, ...]:
+def confirmations(store: Store) -> tuple[Confirmation, ...]:
     """Every confirmation, the latest last.
 
     The journal says it: its target holds the server's identifier, its run's first event the URL, and
@@ -42,8 +42,8 @@ def pins(store: Store) -> tuple[Pin, ...]:
             outcome = event.payload.get("target.identity", {}).get("outcome") if event.kind == Kind.CHECKED else None
             if outcome in _CONFIRMED:
                 known = identifier if identifier.isdigit() else None
-                found.append(Pin(place(started), known, run, event.time))
-    return tuple(sorted(found, key=lambda pin: pin.time))
+                found.append(Confirmation(place(started), known, run, event.time))
+    return tuple(sorted(found, key=lambda each: each.time))
 
 
 def confirmed(store: Store) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import Any, Self
 import msgspec
 
 from recovery.errors import JournalError
-from recovery.journal import Event
+from recovery.journal import JournalEvent
 from recovery.journal.postgres_schema import SCHEMA, Link
 from recovery.journal.seal import seal
 from recovery.postgres.url import DatabaseUrl
@@ -84,7 +84,7 @@ class PostgresJournal:
                 link.close()
         return cls(link, target) if found else None
 
-    def append(self, run: str, kind: str, state: str, payload: dict[str, Any]) -> Event:
+    def append(self, run: str, kind: str, state: str, payload: dict[str, Any]) -> JournalEvent:
         """See `Journal.append`."""
         known = msgspec.json.decode(msgspec.json.encode(payload))
         # ASCII, so that a database of any encoding takes it.
@@ -103,9 +103,9 @@ class PostgresJournal:
                 "Let the other recovery end, then run again: it goes on from where that one stops.",
             )
         self._last[run] = before + 1
-        return Event(run, before + 1, time, kind, state, known)
+        return JournalEvent(run, before + 1, time, kind, state, known)
 
-    def events(self, run: str) -> tuple[Event, ...]:
+    def events(self, run: str) -> tuple[JournalEvent, ...]:
         """See `Journal.events`."""
         events = tuple(self._read(row) for row in self._link.run(_EVENTS, self._target, run))
         if [event.seq for event in events] != list(range(1, len(events) + 1)):
@@ -124,11 +124,11 @@ class PostgresJournal:
     def _stored(self, run: str) -> int:
         return int(self._link.run(_LAST, self._target, run)[0][0])
 
-    def _read(self, row: tuple[Any, ...]) -> Event:
+    def _read(self, row: tuple[Any, ...]) -> JournalEvent:
         run, seq, time, kind, state, payload, writer, digest = row
         if seal(self._target, run, seq, time, kind, state, payload, writer) != digest:
             raise self._link.corrupt(f"event {seq} of run {run} is not as it was written")
-        return Event(run, seq, time, kind, state, msgspec.json.decode(payload, type=dict[str, Any]))
+        return JournalEvent(run, seq, time, kind, state, msgspec.json.decode(payload, type=dict[str, Any]))
 
 
 def all_runs(link: Link) -> tuple[tuple[str, str], ...]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from recovery.journal import Event
+from recovery.journal import JournalEvent
 from states.classification import Approval
 from states.deployment import Failure
 from states.facts import Cause
@@ -32,7 +32,7 @@ class Kind:
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class RunRecord:
     """A run, as its journal has it.
 
     Attributes:
@@ -76,8 +76,8 @@ class Memory:
         """An effect of this run took place, or may have."""
         return self.acted or bool(self.in_doubt)
 
-    def after(self, event: Event) -> "Memory":
-        """The memory once `event` has happened."""
+    def after(self, event: JournalEvent) -> "RunRecord":
+        """The record once `event` has happened."""
         payload = event.payload
         match event.kind:
             case Kind.MOVED:
@@ -97,8 +97,8 @@ class Memory:
                 planned = {**self.planned, **payload.get("planned", {})}
                 settled = {k: v for k, v in self.settled.items() if k not in payload.get("planned", {})}
                 doubted = tuple(payload.get("planned", ()))
-                memory = replace(self, in_doubt=payload["effect"], doubted=doubted, acted=self.changed)
-                return replace(memory, planned=planned, settled=settled)
+                record = replace(self, in_doubt=payload["effect"], doubted=doubted, acted=self.changed)
+                return replace(record, planned=planned, settled=settled)
             case Kind.OBSERVED:
                 return self._observed(payload)
             case Kind.FOUND:
@@ -118,28 +118,28 @@ class Memory:
             case _:
                 return self
 
-    def _observed(self, payload: dict[str, Any]) -> "Memory":
-        memory = replace(self, in_doubt="")
+    def _observed(self, payload: dict[str, Any]) -> "RunRecord":
+        record = replace(self, in_doubt="")
         if "deployed" in payload:
             # What the deploy did not bring in is no longer ours: its file may be corrected, and deployed by hand.
             planned = {name: self.planned[name] for name in payload["deployed"] if name in self.planned}
-            memory = replace(memory, planned=planned)
+            record = replace(record, planned=planned)
         if payload.get("unchanged"):
-            return memory
-        memory = replace(memory, acted=self.acted or bool(self.in_doubt))
+            return record
+        record = replace(record, acted=self.acted or bool(self.in_doubt))
         name = payload.get("migration")
         if not name or not payload["shown"]:
-            return memory
+            return record
         resolved = {**self.resolved, name: payload["effect"]}
         settled = dict(self.settled)
         if payload["effect"].startswith("mark_rolled_back:"):
             settled[name] = frozenset(payload["rows"])
-        return replace(memory, resolved=resolved, settled=settled)
+        return replace(record, resolved=resolved, settled=settled)
 
 
-def recall(events: Iterable[Event]) -> Memory:
-    """The memory of a run, from all of its events."""
-    memory = Memory()
+def record_of(events: Iterable[JournalEvent]) -> RunRecord:
+    """The record of a run, from all of its events."""
+    record = RunRecord()
     for event in events:
-        memory = memory.after(event)
-    return memory
+        record = record.after(event)
+    return record

@@ -9,7 +9,7 @@ from typing import Any, Self
 import msgspec
 
 from recovery.errors import JournalError
-from recovery.journal import Event
+from recovery.journal import JournalEvent
 from recovery.journal.seal import seal
 from recovery.journal.sqlite_file import ERRORS, connect, corrupt, create, explain, journal_file
 
@@ -53,7 +53,7 @@ class SqliteJournal:
             return None
         return cls(connect(path, writing=False), path, target, _utc_now)
 
-    def append(self, run: str, kind: str, state: str, payload: dict[str, Any]) -> Event:
+    def append(self, run: str, kind: str, state: str, payload: dict[str, Any]) -> JournalEvent:
         """See `Journal.append`."""
         encoded = msgspec.json.encode(payload).decode()
         time = self._clock().astimezone(UTC).isoformat()
@@ -75,9 +75,9 @@ class SqliteJournal:
         except ERRORS as error:
             raise explain(error, self._path) from error
         self._last[run] = seq
-        return Event(run, seq, time, kind, state, msgspec.json.decode(encoded))
+        return JournalEvent(run, seq, time, kind, state, msgspec.json.decode(encoded))
 
-    def events(self, run: str) -> tuple[Event, ...]:
+    def events(self, run: str) -> tuple[JournalEvent, ...]:
         """See `Journal.events`."""
         query = f"SELECT {_COLUMNS} FROM event WHERE target = ? AND run = ? ORDER BY seq"  # noqa: S608 - constant
         events = tuple(self._read(row) for row in self._select(query, self._target, run))
@@ -115,12 +115,12 @@ class SqliteJournal:
         except ERRORS as error:
             raise explain(error, self._path) from error
 
-    def _read(self, row: tuple[Any, ...]) -> Event:
+    def _read(self, row: tuple[Any, ...]) -> JournalEvent:
         run, seq, time, kind, state, payload, digest = row
         if seal(self._target, run, seq, time, kind, state, payload) != digest:
             raise corrupt(self._path, f"event {seq} of run {run} is not as it was written")
         try:
-            return Event(run, seq, time, kind, state, msgspec.json.decode(payload, type=dict[str, Any]))
+            return JournalEvent(run, seq, time, kind, state, msgspec.json.decode(payload, type=dict[str, Any]))
         except msgspec.MsgspecError as error:
             raise corrupt(self._path, f"event {seq} of run {run} is not JSON") from error
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from recovery.errors import UsageError
-from recovery.journal import Event, Journal
+from recovery.journal import Journal, JournalEvent
 from recovery.journal.postgres import PostgresJournal, all_runs
 from recovery.journal.postgres_schema import Link
 from recovery.journal.sqlite import SqliteJournal, all_targets
@@ -39,7 +39,7 @@ class Store(Protocol):
             JournalError, UnreachableError: as `open`.
         """
 
-    def everything(self) -> Iterator[tuple[str, str, tuple[Event, ...]]]:
+    def everything(self) -> Iterator[tuple[str, str, tuple[JournalEvent, ...]]]:
         """Target, run and events of all runs, the oldest run of each target first. Makes nothing.
 
         Raises:
@@ -68,7 +68,7 @@ class FileStore:
         """See `Store.find`."""
         return SqliteJournal.find(self._folder, target)
 
-    def everything(self) -> Iterator[tuple[str, str, tuple[Event, ...]]]:
+    def everything(self) -> Iterator[tuple[str, str, tuple[JournalEvent, ...]]]:
         """See `Store.everything`."""
         for target, runs in all_targets(self._folder).items():
             journal = SqliteJournal.find(self._folder, target)
@@ -111,7 +111,7 @@ class PostgresStore:
         """See `Store.find`."""
         return PostgresJournal.find(self._url, target)
 
-    def everything(self) -> Iterator[tuple[str, str, tuple[Event, ...]]]:
+    def everything(self) -> Iterator[tuple[str, str, tuple[JournalEvent, ...]]]:
         """See `Store.everything`."""
         with contextlib.closing(Link(self._url, writing=False)) as link:
             for target, run in all_runs(link) if link.made() else ():

@@ -24,7 +24,7 @@ _DDL = (
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class Backend:
     """Another session on this database, as `pg_stat_activity` shows it.
 
     Attributes:
@@ -68,13 +68,13 @@ WHERE a.datname = current_database() AND a.pid <> pg_catalog.pg_backend_pid()
 """
 
 
-def _sessions(connection: psycopg.Connection[Any], condition: str, *parameters: object) -> tuple[Session, ...]:
+def _sessions(connection: psycopg.Connection[Any], condition: str, *parameters: object) -> tuple[Backend, ...]:
     query = f"{_SESSION} AND ({condition}) ORDER BY a.pid"
     rows = connection.execute(query.encode(), parameters or None)
-    return tuple(Session(*(*row[:-1], tuple(row[-1]))) for row in rows)
+    return tuple(Backend(*(*row[:-1], tuple(row[-1]))) for row in rows)
 
 
-def holders(connection: psycopg.Connection[Any], key: int) -> tuple[Session, ...]:
+def holders(connection: psycopg.Connection[Any], key: int) -> tuple[Backend, ...]:
     """Sessions that hold the session advisory lock `key`."""
     return _sessions(
         connection,
@@ -86,7 +86,7 @@ def holders(connection: psycopg.Connection[Any], key: int) -> tuple[Session, ...
     )
 
 
-def waiting(connection: psycopg.Connection[Any]) -> tuple[Session, ...]:
+def waiting(connection: psycopg.Connection[Any]) -> tuple[Backend, ...]:
     """Sessions that wait for a lock, ours left out; `behind` says for whom."""
     return _sessions(
         connection,
@@ -96,7 +96,7 @@ def waiting(connection: psycopg.Connection[Any]) -> tuple[Session, ...]:
     )
 
 
-def running_ddl(connection: psycopg.Connection[Any]) -> tuple[Session, ...]:
+def running_ddl(connection: psycopg.Connection[Any]) -> tuple[Backend, ...]:
     """Sessions that change the schema: by what they run, or by the lock on a table that they hold.
 
     `pg_locks` shows locks to every role, so DDL is seen also where the statement itself is not. A lock on what is not
@@ -121,7 +121,7 @@ def running_ddl(connection: psycopg.Connection[Any]) -> tuple[Session, ...]:
     )
 
 
-def our_effects(connection: psycopg.Connection[Any]) -> tuple[Session, ...]:
+def our_effects(connection: psycopg.Connection[Any]) -> tuple[Backend, ...]:
     """Sessions of Prisma commands that a recovery started and that are still there, their starter dead or not."""
     return _sessions(connection, "a.application_name LIKE %s", EFFECT_NAME + "%")
 
@@ -162,8 +162,8 @@ def patiently_held(
     connection: psycopg.Connection[Any],
     key: int,
     sleep: Callable[[float], None],
-    told: Callable[[float, tuple[Session, ...]], None],
-) -> tuple[Session, ...]:
+    told: Callable[[float, tuple[Backend, ...]], None],
+) -> tuple[Backend, ...]:
     """Who still holds the lock `key` after being looked at for a while; nobody as soon as it is free.
 
     Args:
@@ -183,7 +183,7 @@ def patiently_held(
 
 def at_work_on(
     connection: psycopg.Connection[Any], script: str, tables: tuple[str, ...], *, unlogged: bool
-) -> tuple[Session, ...]:
+) -> tuple[Backend, ...]:
     """Sessions, idle ones too, that may still be running a failed migration (RULES E14).
 
     Args:

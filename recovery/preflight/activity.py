@@ -79,12 +79,12 @@ def _ddl(target: Target) -> Check:
     return refused("deploy.ddl", seen, _SOURCE, "Wait until it has ended.", busy=True)
 
 
-def _orphaned(holder: sessions.Session) -> str:
+def _orphaned(holder: sessions.Backend) -> str:
     """A session whose client is gone, or has gone back to a pooler without giving the lock back."""
     return f", idle for {holder.seconds:.0f} s: an orphan, whose client is gone or came through a pooler"
 
 
-def _queue(waiting: Sequence[sessions.Session], holding: Sequence[sessions.Session]) -> str:
+def _queue(waiting: Sequence[sessions.Backend], holding: Sequence[sessions.Backend]) -> str:
     """Who waits behind the holders, and behind whom."""
     pids = {holder.pid for holder in holding}
     behind = [each for each in waiting if pids & set(each.behind) and each.pid not in pids]

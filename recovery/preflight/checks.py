@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg
 
-from recovery.journal.confirmations import Pin
+from recovery.journal.confirmations import Confirmation
 from recovery.postgres import ledger, privileges
 from recovery.postgres.target import Target
 from recovery.preflight.asking import asked
@@ -48,18 +48,18 @@ _LISTENER = "`prisma migrate status` with a URL that leads to a listener of ours
 
 
 def database_checks(
-    target: Target, expected: Expectation, pins: Callable[[], Sequence[Pin]] = lambda: ()
+    target: Target, expected: Expectation, confirmed: Callable[[], Sequence[Confirmation]] = lambda: ()
 ) -> list[Check]:
     """Is it the right database, and one that migrations can be resolved on?
 
     Args:
         target: the production database.
         expected: what a person says that it is.
-        pins: what was confirmed before.
+        confirmed: what was confirmed before.
     """
     connection = target.reading()
     return [
-        asked("target.identity", "the URL", lambda: identity_check(target, expected, pins)),
+        asked("target.identity", "the URL", lambda: identity_check(target, expected, confirmed)),
         asked("target.primary", _PRIMARY, lambda: _primary(connection)),
         asked("target.direct", "the URL", lambda: _direct(target, connection)),
         asked("ledger.present", "pg_class", lambda: _ledger(target, connection)),

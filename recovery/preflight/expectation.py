@@ -19,7 +19,7 @@ class Expectation:
         commit: a revision that must be checked out; None: whatever is, and shown.
         typed: the database's name as a person typed it into the terminal; None where nobody was asked.
         waived: reason for each check that a person took on for now, by the check's name.
-        standing: reason for each that the settings take on where it can't be made, by its name.
+        waived_by_settings: reason for each that the settings take on where it can't be made, by its name.
     """
 
     host: str | None = None
@@ -27,7 +27,7 @@ class Expectation:
     commit: str | None = None
     typed: str | None = None
     waived: Mapping[str, str] = field(default_factory=dict)
-    standing: Mapping[str, str] = field(default_factory=dict)
+    waived_by_settings: Mapping[str, str] = field(default_factory=dict)
 
 
 def waive(checks: Iterable[Check], expected: Expectation) -> tuple[Check, ...]:
@@ -43,6 +43,6 @@ def _waived(check: Check, expected: Expectation) -> Check:
         return check
     if (reason := expected.waived.get(check.name)) is not None:
         return replace(check, outcome=Outcome.WAIVED, seen=f"{check.seen}; waived: {reason}")
-    if check.outcome is Outcome.UNKNOWN and (reason := expected.standing.get(check.name)) is not None:
+    if check.outcome is Outcome.UNKNOWN and (reason := expected.waived_by_settings.get(check.name)) is not None:
         return replace(check, outcome=Outcome.WAIVED, seen=f"{check.seen}; waived by prisma-recovery.toml: {reason}")
     return check

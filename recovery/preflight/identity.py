@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from recovery.errors import RecoveryError
-from recovery.journal.confirmations import Pin, place
+from recovery.journal.confirmations import Confirmation, place
 from recovery.postgres.target import Target
 from recovery.preflight.expectation import Expectation
 from states.checks import held, refused, unknown
@@ -12,26 +12,26 @@ from states.facts import Check, Outcome
 NAME = "target.identity"
 
 
-def identity_check(target: Target, expected: Expectation, pins: Callable[[], Sequence[Pin]]) -> Check:
+def identity_check(target: Target, expected: Expectation, confirmations: Callable[[], Sequence[Confirmation]]) -> Check:
     """Host and database as a person says, and nothing that was confirmed before speaks against it.
 
     Args:
         target: the production database.
         expected: what a person says that it is.
-        pins: what was confirmed before.
+        confirmations: what was confirmed before.
     """
     check = _named(target, expected)
     if check.outcome is Outcome.REFUSED:
         return check
     try:
-        confirmed = pins()
+        confirmed = confirmations()
     except RecoveryError as error:
         seen = f"{check.seen}; what it was before is not known. {error.fact}"
         return unknown(NAME, seen, check.source, error.remedy)
     here = place(str(target.url))
     now = target.identity.system_identifier
     return (
-        _another_server(check, now, [pin for pin in confirmed if pin.place == here])
+        _another_server(check, now, [each for each in confirmed if each.place == here])
         or _another_place(check, expected, here, now, confirmed)
         or check
     )
@@ -65,9 +65,9 @@ def _named(target: Target, expected: Expectation) -> Check:
     )
 
 
-def _another_server(check: Check, now: str | None, here: Sequence[Pin]) -> Check | None:
+def _another_server(check: Check, now: str | None, here: Sequence[Confirmation]) -> Check | None:
     """The same name leads to another server than when it was last confirmed."""
-    then = next((pin for pin in reversed(here) if pin.system_identifier is not None), None)
+    then = next((each for each in reversed(here) if each.system_identifier is not None), None)
     if then is None or now is None or then.system_identifier == now:
         return None
     return refused(
@@ -81,14 +81,14 @@ def _another_server(check: Check, now: str | None, here: Sequence[Pin]) -> Check
 
 
 def _another_place(
-    check: Check, expected: Expectation, here: str, now: str | None, confirmed: Sequence[Pin]
+    check: Check, expected: Expectation, here: str, now: str | None, confirmed: Sequence[Confirmation]
 ) -> Check | None:
     """A typed name says no host: many databases are called the same, and another one was confirmed so far."""
     if expected.host is not None or expected.typed is None:
         return None
-    same = [pin for pin in confirmed if pin.place == here or (now is not None and pin.system_identifier == now)]
+    same = [each for each in confirmed if each.place == here or (now is not None and each.system_identifier == now)]
     database = here.partition("/")[2]
-    others = [pin for pin in confirmed if pin.place.partition("/")[2] == database]
+    others = [each for each in confirmed if each.place.partition("/")[2] == database]
     if same or not others:
         return None
     return refused(

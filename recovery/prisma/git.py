@@ -20,7 +20,7 @@ _REFUSED = b"dubious ownership"
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundCommit:
     """A commit that holds a version of a script.
 
     Attributes:
@@ -113,7 +113,7 @@ class Repository:
         found = self._with_checksum(path, checksum)
         return None if found is None else found[1]
 
-    def commit_with_checksum(self, path: Path, checksum: str) -> Found | None:
+    def commit_with_checksum(self, path: Path, checksum: str) -> FoundCommit | None:
         """The commit that brought in the version of a script that has this checksum; one before HEAD, if there is one.
 
         None where no commit of any branch, stash or reset has it.
@@ -133,7 +133,7 @@ class Repository:
                 if line.startswith(b":"):
                     # ":mode mode before after status"; a commit that took it away has it before only.
                     if line.split()[3].decode() == found[0]:
-                        return Found(commit, before_head)
+                        return FoundCommit(commit, before_head)
                 elif line:
                     commit = line.decode()
         return None

@@ -11,7 +11,7 @@ from pathlib import Path
 from recovery.config import Config, upwards
 from recovery.errors import PreflightError, UsageError
 from recovery.prisma.sources import (
-    Named,
+    NamedVariable,
     config_path,
     config_setting,
     config_text,
@@ -50,7 +50,7 @@ class Project:
     migrations: Path
     config: Path | None
     url_variables: tuple[str, ...]
-    named: tuple[Named, ...] = ()
+    named: tuple[NamedVariable, ...] = ()
     written: tuple[str, Path] | None = field(default=None, repr=False)
 
 

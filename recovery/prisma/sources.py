@@ -71,7 +71,7 @@ def config_variables(text: str) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NamedVariable:
     """A variable that a project's file reads its URL from.
 
     Attributes:
@@ -83,14 +83,14 @@ class Named:
     file: Path
 
 
-def named_variables(text: str, file: Path) -> Iterator[Named]:
+def named_variables(text: str, file: Path) -> Iterator[NamedVariable]:
     """The variables that the datasource of a schema file, or of prisma.config, reads its URLs from."""
     text = _datasource(text)
     for key, variable in _SCHEMA_URL.findall(text):
-        yield Named(variable, key, file)
+        yield NamedVariable(variable, key, file)
     for match in _CONFIG_KEY.finditer(text):
         if variable := _CONFIG_VARIABLE.match(text, match.end()):
-            yield Named(variable[variable.lastgroup or 0], match[1], file)
+            yield NamedVariable(variable[variable.lastgroup or 0], match[1], file)
 
 
 def written_url(text: str) -> str | None:

@@ -7,8 +7,8 @@ import msgspec
 
 from recovery.report.diagram import NO_TRAIL, Trail
 from recovery.report.document import SCHEMA_VERSION
-from recovery.report.postmortem import Note, postmortem
-from recovery.report.story import Command, Entry, Finding, Step, Story
+from recovery.report.postmortem import PostmortemNote, postmortem
+from recovery.report.story import Entry, Finding, Step, Story, ToldCommand
 from states.table import EDGES, PATH, State
 
 Record = dict[str, Any]
@@ -43,13 +43,13 @@ class ReportDocument(msgspec.Struct, frozen=True):
     checks: dict[str, dict[str, Any]]
     findings: tuple[Finding, ...]
     failures: tuple[Record, ...]
-    commands: tuple[Command, ...]
+    commands: tuple[ToldCommand, ...]
     steps: tuple[Step, ...]
     ledger: tuple[tuple[Record | None, Record | None], ...]
     compared: Record
     restore_point: Record
     refusal: Record
-    postmortem: tuple[Note, ...]
+    postmortem: tuple[PostmortemNote, ...]
     schema_version: int = SCHEMA_VERSION
 
     @classmethod

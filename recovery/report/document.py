@@ -8,7 +8,7 @@ import msgspec
 from recovery.effects.results import RestorePoint
 from recovery.events import EffectProposed
 from recovery.evidence.pending import Compared
-from states.answers import Command, Refusal
+from states.answers import NextCommand, Refusal
 from states.facts import Check, History
 from states.table import State
 from states.verdict import Evidence
@@ -223,7 +223,7 @@ class Standing(msgspec.Struct, frozen=True):
     steps: tuple[StepStanding, ...]
     restore_point: str
     back: str
-    commands: tuple[Command, ...]
+    commands: tuple[NextCommand, ...]
 
 
 class StatusDocument(msgspec.Struct, frozen=True):
@@ -240,7 +240,7 @@ class ApproveDocument(msgspec.Struct, frozen=True):
     migration: str
     decision: str
     evidence_digest: str
-    commands: tuple[Command, ...]
+    commands: tuple[NextCommand, ...]
     schema_version: int = SCHEMA_VERSION
 
 
@@ -249,7 +249,7 @@ class AbortDocument(msgspec.Struct, frozen=True):
 
     run: str
     changed: bool
-    commands: tuple[Command, ...]
+    commands: tuple[NextCommand, ...]
     schema_version: int = SCHEMA_VERSION
 
 

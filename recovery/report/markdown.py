@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from recovery.report import diagram, words
-from recovery.report.postmortem import Note, postmortem
+from recovery.report.postmortem import PostmortemNote, postmortem
 from recovery.report.story import OUTCOMES, Finding, Story
 from recovery.report.summary import VERDICTS, cause, summary
 from recovery.version import __version__
@@ -246,16 +246,16 @@ def _restore_point(story: Story) -> Iterator[str]:
     yield "## Restore point"
     made = story.restore_point
     if not made:
-        changed = story.memory.changed
+        changed = story.record.changed
         yield "None was asked for (`--restore-point`)." if changed else "None: nothing was changed."
         return
     yield f"{_text(made['kind'])}: {_code(made['place'])}, the state at {_text(made['time'])}, LSN {_code(made['lsn'])}"
-    if story.memory.back:
-        yield f"**How to return to it:** {_prose(story.memory.back)}"
+    if story.record.back:
+        yield f"**How to return to it:** {_prose(story.record.back)}"
 
 
 def _pipeline(story: Story) -> Iterator[str]:
-    if not story.steps and not story.memory.pipeline:
+    if not story.steps and not story.record.pipeline:
         return
     yield "## Pipeline"
     if not story.steps:
@@ -278,7 +278,7 @@ def _pipeline(story: Story) -> Iterator[str]:
     )
 
 
-def _postmortem(notes: Sequence[Note]) -> Iterator[str]:
+def _postmortem(notes: Sequence[PostmortemNote]) -> Iterator[str]:
     if notes:
         yield "## Postmortem note"
         yield "From traces in the catalog. They indicate, and prove nothing."

@@ -13,7 +13,7 @@ Trace = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class PostmortemNote:
     """On one migration.
 
     Attributes:
@@ -36,7 +36,7 @@ _NEVER_TRIED = (
 )
 
 
-def postmortem(story: Story) -> tuple[Note, ...]:
+def postmortem(story: Story) -> tuple[PostmortemNote, ...]:
     """A note for each migration that failed or was there before its time, by the first look at it."""
     first: dict[str, Finding] = {}
     for finding in story.findings:
@@ -44,7 +44,7 @@ def postmortem(story: Story) -> tuple[Note, ...]:
     return tuple(_note(finding) for finding in first.values())
 
 
-def _note(finding: Finding) -> Note:
+def _note(finding: Finding) -> PostmortemNote:
     evidence = finding.evidence
     origin = evidence.get("origin", {})
     own: Sequence[Trace] = evidence.get("forensics", ())
@@ -52,11 +52,11 @@ def _note(finding: Finding) -> Note:
     kinds = frozenset(trace["by"] for trace in traces)
     weakest = next((c for c in ("none", "weak", "strong") if any(t["certainty"] == c for t in traces)), "none")
     if not finding.attempted:
-        return Note(
+        return PostmortemNote(
             finding.migration, (_NEVER_TRIED,), "strong", (), tuple(_prevents(frozenset({"somebody"}), finding))
         )
     sentences = (*_why_failed(evidence), *_how(kinds, own, traces, origin, finding))
-    return Note(finding.migration, sentences, weakest, traces, tuple(_prevents(kinds, finding)))
+    return PostmortemNote(finding.migration, sentences, weakest, traces, tuple(_prevents(kinds, finding)))
 
 
 def _why_failed(evidence: Mapping[str, Any]) -> Iterator[str]:

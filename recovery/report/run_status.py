@@ -3,87 +3,87 @@
 from collections.abc import Sequence
 from typing import Any
 
-from recovery.journal import Event
-from recovery.journal.run_record import Kind, Memory, recall
+from recovery.journal import JournalEvent
+from recovery.journal.run_record import Kind, RunRecord, record_of
 from recovery.report.document import Decided, Done, Standing, StepStanding
-from states.answers import RUN_AGAIN, Command
+from states.answers import RUN_AGAIN, NextCommand
 from states.table import State
 
 _APPROVED = "Run again: it acts on the approval, if the evidence is still the same."
 #: Where a run stops for what a person can decide.
 _DECIDING = (State.INSPECT, State.CLASSIFY)
-_PIPELINE = Command("prisma-recovery pipeline", "to run what is left of the pipeline")
+_PIPELINE = NextCommand("prisma-recovery pipeline", "to run what is left of the pipeline")
 
 
-def standing(target: str, run: str, events: Sequence[Event]) -> Standing:
+def standing(target: str, run: str, events: Sequence[JournalEvent]) -> Standing:
     """One run; `target` as the journal names it."""
-    memory = recall(events)
+    record = record_of(events)
     moves = [event for event in events if event.kind == Kind.MOVED]
     last = moves[-1] if moves else None
     payload = last.payload if last is not None else {}
-    blocked = memory.state is State.BLOCKED
-    approved = blocked and payload["from"] in _DECIDING and _decided_since(memory, events, moves[-1].seq)
+    blocked = record.state is State.BLOCKED
+    approved = blocked and payload["from"] in _DECIDING and _decided_since(record, events, moves[-1].seq)
     return Standing(
         run=run,
         target=target,
-        state=memory.state,
-        because=memory.because,
-        next=_APPROVED if approved else _next(memory),
+        state=record.state,
+        because=record.because,
+        next=_APPROVED if approved else _next(record),
         started=events[0].time if events else "",
         since=(last or events[0]).time if events else "",
         stopped_in=State(payload["from"]) if blocked else None,
         code=payload.get("code", "") if blocked else "",
-        changed=memory.changed,
-        decided=tuple(_decided(memory, found) for found in memory.evidence.values()),
+        changed=record.changed,
+        decided=tuple(_decided(record, found) for found in record.evidence.values()),
         done=_done(events),
-        steps=tuple(StepStanding(name.rpartition(":")[0], code) for name, code in memory.steps.items()),
-        restore_point=memory.restore_point,
-        back=memory.back,
-        commands=(RUN_AGAIN,) if approved else _commands(memory, payload),
+        steps=tuple(StepStanding(name.rpartition(":")[0], code) for name, code in record.steps.items()),
+        restore_point=record.restore_point,
+        back=record.back,
+        commands=(RUN_AGAIN,) if approved else _commands(record, payload),
     )
 
 
-def _decided_since(memory: Memory, events: Sequence[Event], seq: int) -> bool:
+def _decided_since(record: RunRecord, events: Sequence[JournalEvent], seq: int) -> bool:
     """A person has decided the very evidence that it stopped for."""
     return any(
         event.kind == Kind.APPROVED
         and event.seq > seq
-        and event.payload["evidence"] == memory.evidence.get(event.payload["migration"], {}).get("digest")
+        and event.payload["evidence"] == record.evidence.get(event.payload["migration"], {}).get("digest")
         for event in events
     )
 
 
-def _next(memory: Memory) -> str:
-    if memory.state is State.PIPELINE_READY:
+def _next(record: RunRecord) -> str:
+    if record.state is State.PIPELINE_READY:
         return "Nothing: the gate is open."
-    if memory.state is State.ABORTED:
+    if record.state is State.ABORTED:
         return "Nothing: it was given up. `prisma-recovery run` starts a new one."
-    if memory.state is State.BLOCKED:
-        return memory.remedy or "Run prisma-recovery run again."
+    if record.state is State.BLOCKED:
+        return record.remedy or "Run prisma-recovery run again."
     return "Its process ended, or is still at work. `prisma-recovery run` goes on with it, or says that it is busy."
 
 
-def _commands(memory: Memory, payload: dict[str, Any]) -> tuple[Command, ...]:
-    if memory.state is State.PIPELINE_READY:
-        left = memory.pipeline and any(code != 0 for code in memory.steps.values())
+def _commands(record: RunRecord, payload: dict[str, Any]) -> tuple[NextCommand, ...]:
+    if record.state is State.PIPELINE_READY:
+        left = record.pipeline and any(code != 0 for code in record.steps.values())
         return (_PIPELINE,) if left else ()
-    if memory.state is State.ABORTED:
+    if record.state is State.ABORTED:
         return ()
-    if memory.state is State.BLOCKED and "commands" in payload:
-        return tuple(Command(each["line"], each["when"]) for each in payload["commands"])
+    if record.state is State.BLOCKED and "commands" in payload:
+        return tuple(NextCommand(each["line"], each["when"]) for each in payload["commands"])
     return (RUN_AGAIN,)
 
 
-def _decided(memory: Memory, found: dict[str, Any]) -> Decided:
+def _decided(record: RunRecord, found: dict[str, Any]) -> Decided:
     name, seen = found["migration"], found["digest"]
-    approval = memory.approvals.get(name)
+    approval = record.approvals.get(name)
     counts = approval is not None and approval.evidence_digest == seen
     return Decided(
         name, found["verdict"], found["decision"], seen, str(approval.decision) if counts and approval else ""
     )
 
 
-def _done(events: Sequence[Event]) -> tuple[Done, ...]:
+def _done(events: Sequence[JournalEvent]) -> tuple[Done, ...]:
     """Each effect that was begun, once: with its outcome where that is recorded, or was found by a later process."""
     done: list[Done] = []
     found = False

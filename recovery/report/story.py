@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from recovery.journal import Event
-from recovery.journal.run_record import Kind, Memory, recall
+from recovery.journal import JournalEvent
+from recovery.journal.run_record import Kind, RunRecord, record_of
 from recovery.report import words
 from recovery.report.diagram import Trail
 from states.facts import Outcome
@@ -40,7 +40,7 @@ class Entry:
 
 
 @dataclass(slots=True)
-class Command:
+class ToldCommand:
     """A Prisma command.
 
     Attributes:
@@ -117,13 +117,13 @@ class Story:
     source: str = ""
     version: str = ""
     processes: int = 1
-    memory: Memory = field(default_factory=Memory)
+    record: RunRecord = field(default_factory=RunRecord)
     moves: list[tuple[State, State]] = field(default_factory=list)
     timeline: list[Entry] = field(default_factory=list)
     checks: dict[str, dict[str, str]] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     failures: list[dict[str, Any]] = field(default_factory=list)
-    commands: list[Command] = field(default_factory=list)
+    commands: list[ToldCommand] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     restore_point: dict[str, str] = field(default_factory=dict)
     history: dict[str, Any] = field(default_factory=dict)
@@ -134,7 +134,7 @@ class Story:
     @property
     def state(self) -> State:
         """Where it stands."""
-        return self.memory.state
+        return self.record.state
 
     @property
     def trail(self) -> Trail:
@@ -158,10 +158,10 @@ class Story:
         return [(before, after) for before, after in known.values() if before or after]
 
 
-def told(events: Sequence[Event]) -> Story:
+def told(events: Sequence[JournalEvent]) -> Story:
     """The story of a run, from all of its events."""
     at = [datetime.fromisoformat(event.time) for event in events]
-    story = Story(events[0].run, at[0], at[-1], memory=recall(events))
+    story = Story(events[0].run, at[0], at[-1], record=record_of(events))
     since, last = at[0], at[0]
     for event, when in zip(events, at, strict=True):
         if event.kind == Kind.MOVED:
@@ -261,7 +261,7 @@ def _restore_point(story: Story, payload: dict[str, Any], when: datetime) -> Non
 
 def _intended(story: Story, payload: dict[str, Any], when: datetime) -> None:
     text = payload.get("command") or payload["effect"]
-    story.commands.append(Command(payload["effect"], text, when, ledger=payload.get("ledger", {})))
+    story.commands.append(ToldCommand(payload["effect"], text, when, ledger=payload.get("ledger", {})))
     story.timeline.append(Entry(when, text, OUTCOMES["in_doubt"], tone="bad"))
 
 

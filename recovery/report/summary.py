@@ -59,14 +59,14 @@ def _found(finding: Finding, story: Story) -> str:
         "mark_applied": "was marked applied",
         "mark_rolled_back": "was marked rolled back",
     }
-    effect = story.memory.resolved.get(finding.migration, "").partition(":")[0]
+    effect = story.record.resolved.get(finding.migration, "").partition(":")[0]
     after = f"; it {marked[effect]}" if effect in marked else ""
     by = " by a person's approval" if after and finding.approval else ""
     return f"{first}{joint}{VERDICTS[finding.verdict]}{after}{by}"
 
 
 def _done(story: Story) -> list[str]:
-    deployed = len(story.memory.planned)
+    deployed = len(story.record.planned)
     done = [f"{deployed} {'migration was' if deployed == 1 else 'migrations were'} deployed"] if deployed else []
     compared = story.compared
     if compared and not compared["differing"] and not compared["unprovable"] and story.state is State.PIPELINE_READY:
@@ -83,14 +83,14 @@ def _standing(story: Story) -> tuple[str, str, str]:
             return "ready", f"the gate is open, and the step {left.name} of the pipeline did not succeed", todo
         return "ready", "the gate is open", "Nothing."
     if story.state is State.ABORTED:
-        changed = "what it changed stays" if story.memory.changed else "nothing was changed"
+        changed = "what it changed stays" if story.record.changed else "nothing was changed"
         return "aborted", f"the recovery was given up, {changed}", "prisma-recovery run starts a new one."
     if story.refusal:
-        changed = "" if story.memory.changed else ", nothing was changed"
+        changed = "" if story.record.changed else ", nothing was changed"
         code = f" ({story.refusal['code']})"
         source = story.moves[-1][0]
         return "blocked", f"the recovery is blocked in {source}{code}{changed}", story.refusal["remedy"]
-    in_doubt = ", and how its last command ended is not recorded" if story.memory.in_doubt else ""
+    in_doubt = ", and how its last command ended is not recorded" if story.record.in_doubt else ""
     return (
         "unfinished",
         f"the recovery stands at {story.state}{in_doubt}",

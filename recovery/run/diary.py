@@ -12,7 +12,7 @@ from recovery.evidence.inspection import Inspection
 from recovery.evidence.investigator import Classified
 from recovery.evidence.proof import Proof
 from recovery.journal import Journal
-from recovery.journal.run_record import Kind, Memory
+from recovery.journal.run_record import Kind, RunRecord
 from recovery.run import excerpts
 from states import effects
 from states.answers import Answer, Go
@@ -29,27 +29,27 @@ class Diary:
 
     Attributes:
         run: its name.
-        memory: what it knows from all that is written.
+        record: what it knows from all that is written.
     """
 
-    def __init__(self, journal: Journal, redact: excerpts.Redact, run: str, memory: Memory) -> None:
-        """Goes on where `memory` is.
+    def __init__(self, journal: Journal, redact: excerpts.Redact, run: str, record: RunRecord) -> None:
+        """Goes on where `record` is.
 
         Args:
             journal: of the target.
             redact: takes secrets out of what is recorded for the report alone.
             run: its name.
-            memory: the fold of what it has written so far.
+            record: the fold of what it has written so far.
         """
         self._journal = journal
         self._redact = redact
         self.run = run
-        self.memory = memory
+        self.record = record
         self._noted: dict[str, Any] = {}
 
     def append(self, kind: str, state: State, payload: dict[str, Any]) -> None:
         """Writes one event, and knows it from then on."""
-        self.memory = self.memory.after(self._journal.append(self.run, kind, state, payload))
+        self.record = self.record.after(self._journal.append(self.run, kind, state, payload))
 
     def checked(self, state: State, checks: Sequence[Check]) -> None:
         """Every check of preflight, as it is now."""

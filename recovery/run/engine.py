@@ -15,7 +15,7 @@ from recovery.errors import BusyError, RecoveryError, StoppedError, UsageError
 from recovery.evidence.inspection import Inspection
 from recovery.evidence.investigator import Classified
 from recovery.journal import Journal
-from recovery.journal.run_record import Kind, Memory, recall
+from recovery.journal.run_record import Kind, RunRecord, record_of
 from recovery.run import excerpts
 from recovery.run.diary import OUTPUT_KEPT, Diary
 from recovery.run.ports import Ended, Policy, Question, World
@@ -69,7 +69,7 @@ class Engine:
         self._restore_point = restore_point
         self._stopping = stopping
         self._redact = redact
-        self._diary = Diary(journal, redact, "", Memory())
+        self._diary = Diary(journal, redact, "", RunRecord())
         self._machine = RecoveryMachine()
         self._inspection: Inspection | None = None
         self._checks: tuple[Check, ...] = ()
@@ -101,24 +101,24 @@ class Engine:
                     with contextlib.suppress(RecoveryError):  # it stops for something else anyway
                         # Whoever mends that is to know all that stands against going on; nobody waits for it.
                         self._settle(state, wait=False)
-            refusal = self._record(state, answer)
+            refusal = self._write_down(state, answer)
         exit_code = refusal.exit if refusal is not None else Exit.READY
         return Ended(self._diary.run, self._machine.current, exit_code, refusal)
 
     def _begin(self, target: str, source: str) -> None:
         runs = self._journal.runs()
         last = runs[-1] if runs else ""
-        memory = recall(self._journal.events(last)) if last else Memory()
-        resumed = bool(last) and memory.state not in FINAL
-        if resumed and (why := self._behind(memory)):
-            self._take_up(last, memory)
+        record = record_of(self._journal.events(last)) if last else RunRecord()
+        resumed = bool(last) and record.state not in FINAL
+        if resumed and (why := self._behind(record)):
+            self._take_up(last, record)
             self._machine.abort(why)
-            self._append(Kind.MOVED, memory.state, {"from": memory.state, "to": State.ABORTED, "because": why})
+            self._append(Kind.MOVED, record.state, {"from": record.state, "to": State.ABORTED, "because": why})
             resumed = False
         if resumed:
-            self._take_up(last, memory)
-            self._emit(events.RunStarted(last, target, source, resumed=True, since=memory.state))
-            self._leave(memory.state)
+            self._take_up(last, record)
+            self._emit(events.RunStarted(last, target, source, resumed=True, since=record.state))
+            self._leave(record.state)
             if self._machine.current is State.BLOCKED:
                 self._machine.rerun()
                 self._append(
@@ -126,13 +126,13 @@ class Engine:
                 )
             return
         run = self._new_run()
-        self._take_up(run, Memory())
+        self._take_up(run, RunRecord())
         self._append(Kind.STARTED, State.PREFLIGHT, {"target": target, "source": source, "version": __version__})
         self._emit(events.RunStarted(run, target, source, resumed=False))
 
-    def _take_up(self, run: str, memory: Memory) -> None:
-        self._diary = Diary(self._journal, self._redact, run, memory)
-        self._machine = RecoveryMachine(memory.state)
+    def _take_up(self, run: str, record: RunRecord) -> None:
+        self._diary = Diary(self._journal, self._redact, run, record)
+        self._machine = RecoveryMachine(record.state)
 
     def _leave(self, state: State) -> None:
         """A process died in `state`: what was true there is not taken for granted, so the path starts again."""
@@ -145,12 +145,12 @@ class Engine:
             Exit.INTERRUPTED,
         )
         self._machine.refuse(refusal)
-        self._record(state, refusal, tell=False)
+        self._write_down(state, refusal, tell=False)
 
-    def _behind(self, memory: Memory) -> str:
+    def _behind(self, record: RunRecord) -> str:
         """RULES F10: the database lost what this journal saw in it (a restore), so the run is about another past."""
-        rows = self._world.inspect().rows if memory.resolved else ()
-        for name, effect in memory.resolved.items():
+        rows = self._world.inspect().rows if record.resolved else ()
+        for name, effect in record.resolved.items():
             mine = [row for row in rows if row.migration == name]
             if not mine or (effect.startswith("mark_applied:") and not any(row.finished for row in mine)):
                 return f"The database no longer shows {name} as this run left it: it was restored or replaced."
@@ -221,8 +221,8 @@ class Engine:
 
     def _facts(self) -> InspectFacts:
         seen = self._seen()
-        ids = {name: {row.id for row in seen.rows if row.migration == name} for name in self._memory.settled}
-        settled = frozenset(name for name, then in self._memory.settled.items() if ids[name] == then)
+        ids = {name: {row.id for row in seen.rows if row.migration == name} for name in self._record.settled}
+        settled = frozenset(name for name, then in self._record.settled.items() if ids[name] == then)
         return InspectFacts(seen.history, settled)
 
     def _before_deploy(self) -> InspectFacts:
@@ -240,7 +240,7 @@ class Engine:
         if compared.missing:
             self._emit(events.PendingUncompared(compared.missing))
         present = tuple(
-            ClassifyFacts(classified.evidence, approval=self._memory.approvals.get(name))
+            ClassifyFacts(classified.evidence, approval=self._record.approvals.get(name))
             for name, classified in self._present.items()
         )
         return replace(facts, present=present)
@@ -249,7 +249,7 @@ class Engine:
         inspection = self._observe()
         self._find(inspection)
         for failure in inspection.failures:
-            if not any(failure.same_as(known) for known in self._memory.failures):
+            if not any(failure.same_as(known) for known in self._record.failures):
                 self._diary.failed(self._machine.current, failure)
         self._emit(events.Inspected(inspection.history))
         self._diary.note_inspection(inspection)
@@ -262,11 +262,11 @@ class Engine:
 
         Nothing is decided by it: an orphan may be about to begin, and evidence is looked at anew in any case.
         """
-        if not self._memory.in_doubt:
+        if not self._record.in_doubt:
             return
-        effect = effects.of_id(self._memory.in_doubt, self._memory.doubted)
+        effect = effects.of_id(self._record.in_doubt, self._record.doubted)
         shown = effects.shown(effect, seen.rows)
-        found = events.EffectFound(self._memory.in_doubt, self._world.command(effect), shown)
+        found = events.EffectFound(self._record.in_doubt, self._world.command(effect), shown)
         self._diary.found(self._machine.current, found.effect, shown=shown)
         self._emit(found)
 
@@ -281,7 +281,7 @@ class Engine:
             evidence = classified.evidence
             self._diary.classified(self._machine.current, classified)
             self._emit(events.EvidenceFound(evidence))
-        facts = ClassifyFacts(evidence, classified.ran_to_its_end, self._memory.approvals.get(name))
+        facts = ClassifyFacts(evidence, classified.ran_to_its_end, self._record.approvals.get(name))
         effect = classification.resolution(facts)
         if effect is not None and not classification.fails_again(facts):
             done = effects.shown(effect, classified.rows)
@@ -331,11 +331,11 @@ class Engine:
         planned = {name: before.checksums[name] for name in effect.migrations}
         intent = {"effect": effect.id, "planned": planned}
         performed = self._perform(effect, intent, lambda: self._world.deploy(effect, before))
-        earlier = self._memory.failures
+        earlier = self._record.failures
         after = self._observe()
         shown = not performed.unchanged and not after.failures and not after.history.pending
         finished = {row.migration for row in after.rows if row.finished}
-        deployed = [*self._memory.planned, *effect.migrations]
+        deployed = [*self._record.planned, *effect.migrations]
         self._ended(effect, performed, shown=shown, deployed=[name for name in deployed if name in finished])
         for failure in after.failures:
             self._diary.failed(self._machine.current, failure)
@@ -374,7 +374,7 @@ class Engine:
 
     def _keep_a_restore_point(self) -> None:
         """Once a run, before its first effect; where it can't be made that raises, and there is no effect."""
-        if self._restore_point is None or self._memory.restore_point:
+        if self._restore_point is None or self._record.restore_point:
             return
         made = self._restore_point(self._diary.run)
         self._diary.restore_point(self._machine.current, made)
@@ -398,19 +398,19 @@ class Engine:
 
     def _verify(self) -> Answer:
         rows = self._observe().rows
-        proof = self._world.prove(rows, frozenset(self._memory.planned))
+        proof = self._world.prove(rows, frozenset(self._record.planned))
         self._emit(events.SchemaCompared(proof.proven, proof.differing, proof.elsewhere))
         self._diary.note_proof(proof)
         if refusal := self._demanded():
             return refusal
         finished = {row.migration: row.checksum for row in rows if row.finished and row.applied_steps_count > 0}
         wrong = tuple(
-            name for name, planned in self._memory.planned.items() if name in finished and finished[name] != planned
+            name for name, planned in self._record.planned.items() if name in finished and finished[name] != planned
         )
         return self._advance(
             VerifyFacts(
                 after=self._facts(),
-                changed=self._memory.changed,
+                changed=self._record.changed,
                 proven=proof.proven,
                 differing=proof.differing,
                 elsewhere=proof.elsewhere,
@@ -419,7 +419,7 @@ class Engine:
             )
         )
 
-    def _record(self, state: State, answer: Answer, *, tell: bool = True) -> Refusal | None:
+    def _write_down(self, state: State, answer: Answer, *, tell: bool = True) -> Refusal | None:
         self._diary.moved(state, answer)
         if isinstance(answer, Go):
             if tell:
@@ -430,8 +430,8 @@ class Engine:
         return answer
 
     @property
-    def _memory(self) -> Memory:
-        return self._diary.memory
+    def _record(self) -> RunRecord:
+        return self._diary.record
 
     def _append(self, kind: str, state: State, payload: dict[str, Any]) -> None:
         self._diary.append(kind, state, payload)

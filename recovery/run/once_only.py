@@ -6,14 +6,14 @@ from pathlib import Path
 
 from recovery.config import Step
 from recovery.journal.stores import FileStore, Store
-from recovery.run.pipeline import Doubt, begun, key, ways
+from recovery.run.pipeline import MayBegin, begun, key, ways
 from recovery.run.ports import Policy, Question
 from states.answers import Refusal
 
 _KIND = "pipeline"
 
 
-def unless_run_elsewhere(store: Store, home: Path, target: str, policy: Policy) -> Doubt:
+def unless_run_elsewhere(store: Store, home: Path, target: str, policy: Policy) -> MayBegin:
     """Whether steps that must run once may be begun for the first time, as far as the journal knows (RULES F10).
 
     A journal in a file knows only the steps that were run from this folder, so a person or the settings must say that

@@ -16,10 +16,10 @@ from recovery import events
 from recovery.config import Step
 from recovery.errors import UsageError
 from recovery.journal import Journal
-from recovery.journal.run_record import Kind, Memory, recall
+from recovery.journal.run_record import Kind, RunRecord, record_of
 from recovery.run.ports import Ended
 from recovery.secrets import Redactor
-from states.answers import Command, Exit, Refusal
+from states.answers import Exit, NextCommand, Refusal
 from states.table import State
 
 
@@ -29,18 +29,18 @@ def key(step: Step) -> str:
     return f"{step.name}:{hashlib.sha256(command).hexdigest()[:16]}"
 
 
-def unfinished(memory: Memory, steps: Sequence[Step]) -> bool:
+def unfinished(record: RunRecord, steps: Sequence[Step]) -> bool:
     """The run's pipeline was asked for, and is not through."""
-    return memory.pipeline and any(memory.steps.get(key(step)) != 0 for step in steps)
+    return record.pipeline and any(record.steps.get(key(step)) != 0 for step in steps)
 
 
 #: Given steps that must run once and that the journal doesn't know: why none may be begun, or None.
-Doubt = Callable[[Sequence[Step]], Refusal | None]
+MayBegin = Callable[[Sequence[Step]], Refusal | None]
 
 
 def begun(journal: Journal) -> dict[str, int | None]:
     """Exit code of each step that any run of the journal began, by its key; None while in doubt."""
-    return recall(event for each in journal.runs() for event in journal.events(each)).steps
+    return record_of(event for each in journal.runs() for event in journal.events(each)).steps
 
 
 def outcomes(journal: Journal, run: str, steps: Sequence[Step]) -> dict[str, int | None]:
@@ -50,21 +50,21 @@ def outcomes(journal: Journal, run: str, steps: Sequence[Step]) -> dict[str, int
     run: that does no harm.
     """
     ever = begun(journal)
-    here = recall(journal.events(run)).steps
+    here = record_of(journal.events(run)).steps
     known = {key(step): here if step.idempotent else ever for step in steps}
     return {name: steps[name] for name, steps in known.items() if name in steps}
 
 
-def ways(step: Step) -> tuple[Command, ...]:
+def ways(step: Step) -> tuple[NextCommand, ...]:
     """How a person says how a step ended."""
     return tuple(
-        Command(shlex.join(("prisma-recovery", "pipeline", option, step.name)), when)
+        NextCommand(shlex.join(("prisma-recovery", "pipeline", option, step.name)), when)
         for option, when in (("--repeat", "to run it again"), ("--done", "if it is done"))
     )
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class Decided:
     """A person's word on steps, by their names: they are to be run again, or are done."""
 
     repeat: tuple[str, ...] = ()
@@ -113,7 +113,7 @@ class PipelineRunner:
         self._repeated: frozenset[str] = frozenset()
         self._execute = execute or self._process
 
-    def decide(self, run: str, word: Word) -> None:
+    def decide(self, run: str, word: Decided) -> None:
         """Records a person's word on steps in doubt.
 
         Raises:
@@ -132,7 +132,7 @@ class PipelineRunner:
             self._journal.append(run, Kind.STEP_DECIDED, State.PIPELINE_READY, payload)
         self._repeated = frozenset(word.repeat)
 
-    def run(self, run: str, doubt: Doubt, stopping: Callable[[], bool] = lambda: False) -> Ended:
+    def run(self, run: str, doubt: MayBegin, stopping: Callable[[], bool] = lambda: False) -> Ended:
         """Runs what is left, in order; stops at the first step that fails or is in doubt.
 
         Args:
@@ -141,15 +141,15 @@ class PipelineRunner:
                 a person said to repeat them.
             stopping: whether it was asked to stop; it does before the next step, never in one.
         """
-        memory = recall(self._journal.events(run))
-        if memory.state is not State.PIPELINE_READY:
+        record = record_of(self._journal.events(run))
+        if record.state is not State.PIPELINE_READY:
             closed = Refusal(
                 "pipeline.not_ready",
-                f"The recovery stands at {memory.state}, so the gate is closed. No step was run.",
+                f"The recovery stands at {record.state}, so the gate is closed. No step was run.",
                 "Run prisma-recovery run first.",
             )
-            return Ended(run, memory.state, closed.exit, closed)
-        if not memory.pipeline:
+            return Ended(run, record.state, closed.exit, closed)
+        if not record.pipeline:
             self._journal.append(run, Kind.PIPELINE, State.PIPELINE_READY, {})
         known = outcomes(self._journal, run, self._steps)
         first = [step for step in self._steps if not step.idempotent and key(step) not in known]

@@ -20,7 +20,7 @@ _LOGS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class SchemaChange:
     """One statement: what it does (CREATE TABLE, DROP TABLE, INSERT INTO), and to which table."""
 
     sql: str
@@ -33,14 +33,14 @@ class Change:
         return (f"table public.{self.table}", "exists")
 
 
-def changes(script: str) -> tuple[Change, ...]:
+def changes(script: str) -> tuple[SchemaChange, ...]:
     """The statements of a script."""
     found = []
     for sql in filter(None, (part.strip() for part in script.split(";"))):
         match = _STATEMENT.match(sql)
         if match is None:
             raise ValueError(f"no statement that is known here: {sql}")
-        found.append(Change(sql, match[1], match[2]))
+        found.append(SchemaChange(sql, match[1], match[2]))
     return tuple(found)
 
 
@@ -94,7 +94,7 @@ class MemoryDatabase:
         self.rows[position] = replace(self.rows[position], **values)  # type: ignore[arg-type]
         return self.rows[position]
 
-    def run(self, name: str, change: Change) -> None:
+    def run(self, name: str, change: SchemaChange) -> None:
         """Runs one statement of a migration, and commits it.
 
         Raises:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from recovery.errors import JournalError
-from recovery.journal import Event
+from recovery.journal import JournalEvent
 from recovery.testing.ticks import Ticks
 
 
@@ -34,7 +34,7 @@ class MemoryJournal:
         self._ticks = ticks or Ticks()
         self._last: dict[str, int] = {}
 
-    def append(self, run: str, kind: str, state: str, payload: dict[str, Any]) -> Event:
+    def append(self, run: str, kind: str, state: str, payload: dict[str, Any]) -> JournalEvent:
         """See `Journal.append`."""
         before = len(self._store.get((self._target, run), []))
         if before != self._last.get(run, before):
@@ -45,18 +45,18 @@ class MemoryJournal:
             )
         time = self._clock().astimezone(UTC).isoformat()
         # Encoded like a real journal does, so that a payload which is not JSON fails here as well.
-        encoded = msgspec.json.encode(Event(run, before + 1, time, kind, state, payload))
+        encoded = msgspec.json.encode(JournalEvent(run, before + 1, time, kind, state, payload))
         self._ticks(f"before {kind}")
         self._store.setdefault((self._target, run), []).append(encoded)
         self._last[run] = before + 1
         self._ticks(f"after {kind}")
-        return msgspec.json.decode(encoded, type=Event)
+        return msgspec.json.decode(encoded, type=JournalEvent)
 
-    def events(self, run: str) -> tuple[Event, ...]:
+    def events(self, run: str) -> tuple[JournalEvent, ...]:
         """See `Journal.events`."""
         stored = self._store.get((self._target, run), [])
         self._last[run] = len(stored)
-        return tuple(msgspec.json.decode(event, type=Event) for event in stored)
+        return tuple(msgspec.json.decode(event, type=JournalEvent) for event in stored)
 
     def runs(self) -> tuple[str, ...]:
         """See `Journal.runs`."""

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from staging import Case, Server
 
 from tests.acceptance import scene as staged
 from tests.acceptance.scene import Scene
+from tests.staging import Case, Server
 
 Make = Callable[[Case], Scene]
 

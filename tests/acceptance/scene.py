@@ -21,15 +21,15 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from staging import Case, Incident, Server, stage, start, toolchain
-from staging.incident import FAILED, PENDING
 
 from recovery.config import JOURNAL_VARIABLE, TARGET
-from recovery.journal import Event
+from recovery.journal import JournalEvent
 from recovery.journal.stores import FileStore, PostgresStore, Store
 from recovery.postgres import catalog
 from recovery.postgres.url import parse
 from states.table import EDGES, State
+from tests.staging import Case, Incident, Server, stage, start, toolchain
+from tests.staging.incident import FAILED, PENDING
 
 PROGRAM = Path(sys.executable).with_name("prisma-recovery")
 #: Nothing here takes that long; a test that waits longer has failed.
@@ -283,7 +283,7 @@ class Scene:
             return FileStore(self.folder)
         return PostgresStore(parse(self.incident.database_url if where == TARGET else where))
 
-    def events(self) -> list[Event]:
+    def events(self) -> list[JournalEvent]:
         """All that the journal holds, oldest first."""
         return [event for _, _, events in self.store().everything() for event in events]
 

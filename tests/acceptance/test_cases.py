@@ -5,11 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from staging import Case
-from staging.incident import FAILED, PENDING
 
 from states.table import State
 from tests.acceptance.scene import APPLIED, RUN_AGAIN, STUCK, Scene
+from tests.staging import Case
+from tests.staging.incident import FAILED, PENDING
 
 Make = Callable[[Case], Scene]
 STEPS = ("intake", "resolve", "promote")

@@ -2,9 +2,6 @@
 
 from collections.abc import Callable
 
-from staging import Case
-from staging.incident import FAILED
-
 from states.table import State
 from tests.acceptance.scene import (
     APPLIED,
@@ -15,6 +12,8 @@ from tests.acceptance.scene import (
     Scene,
     Terminal,
 )
+from tests.staging import Case
+from tests.staging.incident import FAILED
 
 Make = Callable[[Case], Scene]
 

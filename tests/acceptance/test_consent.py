@@ -5,12 +5,12 @@ import re
 from collections.abc import Callable
 
 import pytest
-from staging import Case
-from staging.incident import FAILED
 
 from recovery.postgres.url import parse
 from states.table import State
 from tests.acceptance.scene import APPLIED, MARKED_APPLIED, STUCK, Scene, Terminal
+from tests.staging import Case
+from tests.staging.incident import FAILED
 
 Make = Callable[[Case], Scene]
 MEND = """

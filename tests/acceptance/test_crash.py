@@ -5,8 +5,6 @@ import signal
 from collections.abc import Callable
 
 import pytest
-from staging import Case
-from staging.incident import FAILED, PENDING
 
 from states.table import State
 from tests.acceptance.scene import (
@@ -21,6 +19,8 @@ from tests.acceptance.scene import (
     Terminal,
     eventually,
 )
+from tests.staging import Case
+from tests.staging.incident import FAILED, PENDING
 
 Make = Callable[[Case], Scene]
 Rows = list[tuple[str, str, int]]

@@ -4,11 +4,10 @@ import hashlib
 import json
 from collections.abc import Callable
 
-from staging import Case
-from staging.incident import FAILED, PENDING
-
 from states.table import State
 from tests.acceptance.scene import APPLIED, MARKED_APPLIED, MARKED_ROLLED_BACK, Scene
+from tests.staging import Case
+from tests.staging.incident import FAILED, PENDING
 
 Make = Callable[[Case], Scene]
 

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from threading import Thread
 
 import psycopg
-from staging import Case
-from staging.incident import FAILED, PENDING
 
 from states.table import State
 from tests.acceptance.scene import APPLIED, MARKED_APPLIED, PRISMA_LOCK, STUCK, Held, Scene, Terminal, eventually
+from tests.staging import Case
+from tests.staging.incident import FAILED, PENDING
 
 Make = Callable[[Case], Scene]
 LATE = "20260301000000_late"

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 import structlog
-from staging import Case
-from staging.incident import FAILED, PENDING
 
 from recovery import Ended, Event, Exit, Options, Question, Recovery, RecoveryError, Refusal, State, auto, events
 from recovery.effects import handover
 from tests.acceptance.scene import APPLIED, RUN_AGAIN, SECONDS, STUCK, Scene
+from tests.staging import Case
+from tests.staging.incident import FAILED, PENDING
 
 Make = Callable[[Case], Scene]
 YES = auto("applied", "not_applied", "deploy")

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from staging import Case
-from staging.incident import FAILED, PENDING
 
 from tests.acceptance.scene import PROGRAM, SECONDS, Done, Scene
+from tests.staging import Case
+from tests.staging.incident import FAILED, PENDING
 
 Make = Callable[[Case], Scene]
 

@@ -8,14 +8,14 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from staging import Case, Server, start
-from staging.incident import CASES, FAILED
 
 from recovery.journal.postgres import PostgresJournal
 from recovery.postgres.url import parse
 from states.table import State
 from tests.acceptance.scene import APPLIED, MARKED_APPLIED, STUCK, Held, Scene, Terminal, eventually
 from tests.journal.wire import Wire
+from tests.staging import Case, Server, start
+from tests.staging.incident import CASES, FAILED
 
 Make = Callable[[Case], Scene]
 Rows = list[tuple[str, str, int]]

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
-from staging.bench_crash import Worker
-from staging.crash.points import points
-from staging.crash.production import EFFECT, Production, eventually
-from staging.crash.truth import check, finish
+
+from tests.staging.bench_crash import Worker
+from tests.staging.crash.points import points
+from tests.staging.crash.production import EFFECT, Production, eventually
+from tests.staging.crash.truth import check, finish
 
 POINTS = {point.name: point for point in points()}
 #: Of each kind something, and what no other test kills.

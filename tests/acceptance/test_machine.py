@@ -11,13 +11,13 @@ from typing import Any
 import jsonschema
 import msgspec
 import pytest
-from staging import Case
-from staging.incident import FAILED, PENDING
 
 from recovery.postgres.url import parse
 from recovery.report.document import InspectDocument
 from states.verdict import Verdict
 from tests.acceptance.scene import Done, Held, Scene
+from tests.staging import Case
+from tests.staging.incident import FAILED, PENDING
 
 Make = Callable[[Case], Scene]
 REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference"

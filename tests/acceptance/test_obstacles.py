@@ -5,11 +5,10 @@ import json
 import subprocess
 from collections.abc import Callable
 
-from staging import Case
-from staging.incident import FAILED
-
 from states.table import State
 from tests.acceptance.scene import MARKED_ROLLED_BACK, RUN_AGAIN, STUCK, Scene
+from tests.staging import Case
+from tests.staging.incident import FAILED
 
 Make = Callable[[Case], Scene]
 UNIQUE = 'CREATE UNIQUE INDEX "users_city_key" ON "users" ("city");'

@@ -6,13 +6,13 @@ import signal
 from collections.abc import Callable
 
 import pytest
-from staging import Case
-from staging.incident import FAILED, PENDING
 
 from states.table import State
 from tests.acceptance.scene import BEFORE, DEPLOYED, Scene, Terminal, eventually
 from tests.acceptance.test_consent import auto
 from tests.acceptance.test_crash import alone
+from tests.staging import Case
+from tests.staging.incident import FAILED, PENDING
 
 Make = Callable[[Case], Scene]
 NAMES = (FAILED, *PENDING)

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from staging import Case, Server, stage
 
 from tests.acceptance.scene import Scene, Terminal, eventually
+from tests.staging import Case, Server, stage
 
 Make = Callable[[Case], Scene]
 

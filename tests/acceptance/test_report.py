@@ -8,13 +8,13 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from staging import Case
-from staging.incident import FAILED, PENDING
 
 from recovery import Recovery, RecoveryError
 from recovery.config import JOURNAL_VARIABLE, TARGET
 from states.answers import Exit
 from tests.acceptance.scene import PROGRAM, Done, Scene
+from tests.staging import Case
+from tests.staging.incident import FAILED, PENDING
 
 Make = Callable[[Case], Scene]
 PASSWORD = "h0rse battery/staple%"  # noqa: S105 - it is looked for

@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from staging import Case, start
-from staging.incident import FAILED
 
 from recovery.effects.restore_point import dump
 from recovery.postgres.target import Target
@@ -19,6 +17,8 @@ from recovery.postgres.url import parse
 from recovery.preflight.checks import NAMES
 from tests.acceptance.scene import APPLIED, STUCK, Scene
 from tests.platform.conftest import Answer, Platform
+from tests.staging import Case, start
+from tests.staging.incident import FAILED
 
 Make = Callable[[Case], Scene]
 PASSWORD = "s3cret word"  # noqa: S105 - the test's own server's

@@ -3,9 +3,8 @@
 from pathlib import Path
 from urllib.parse import quote
 
-from staging import stage, start
-
 from tests.acceptance.scene import APPLIED, Scene
+from tests.staging import stage, start
 
 PASSWORD = "correct/horse&battery#7"  # noqa: S105 - the test's own server's
 

@@ -8,7 +8,6 @@ from contextlib import ExitStack, closing, contextmanager
 from typing import Any, TypeVar
 
 import pytest
-from staging import Case
 
 from recovery.effects import handover
 from recovery.effects.handover import HandOver
@@ -21,6 +20,7 @@ from recovery.prisma.cli import PrismaCli
 from recovery.prisma.process import Running
 from states.effects import Effect, MarkApplied
 from tests.acceptance.scene import APPLIED, SECONDS, Scene
+from tests.staging import Case
 
 Make = Callable[[Case], Scene]
 T = TypeVar("T")

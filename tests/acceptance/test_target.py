@@ -5,10 +5,9 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from staging import Case
-from staging.incident import FAILED
-
 from tests.acceptance.scene import APPLIED, STUCK, Held, Scene
+from tests.staging import Case
+from tests.staging.incident import FAILED
 
 Make = Callable[[Case], Scene]
 READS = 'process.env.DATABASE_URL ?? ""'

@@ -3,10 +3,9 @@
 import json
 from collections.abc import Callable
 
-from staging import Case
-from staging.incident import PENDING
-
 from tests.acceptance.scene import APPLIED, Scene, Terminal
+from tests.staging import Case
+from tests.staging.incident import PENDING
 
 Make = Callable[[Case], Scene]
 

@@ -30,9 +30,9 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from staging import Server, start
 
 from tests.integration.rules.production import LEDGER
+from tests.staging import Server, start
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "explanation" / "examples.md"
 PART = re.compile(r"^(##+) (.*)$|^```(.*)\n((?s:.*?))^```$|^\*\*Decision: `(\w+)`\.\*\*", re.MULTILINE)

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import documents
 import msgspec
 import pytest
 
 import recovery
+from docs import documents
 from recovery import Recovery, config, events
 from recovery.preflight.checks import NAMES
 from recovery.report.evidence import SENTENCES

@@ -28,9 +28,9 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from staging import Case, Server, stage, start
 
 from recovery.postgres.sessions import PRISMA_LOCK
+from tests.staging import Case, Server, stage, start
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import documents
 import pytest
 from docutils.nodes import make_id
 from playwright.sync_api import Page
 
+from docs import documents
 from tests.browser import chromium
 from tests.docs.test_reference import DOCUMENTS, ROOT, codes
 

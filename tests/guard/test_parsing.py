@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recovery.guard.commands import Danger, classify
-from recovery.guard.parsing import Found, find
+from recovery.guard.parsing import FoundCommands, find
 from recovery.guard.shell import UNKNOWN, split
 
 PUSH, DEV, RESET, EXECUTE = Danger.DB_PUSH, Danger.MIGRATE_DEV, Danger.MIGRATE_RESET, Danger.DB_EXECUTE
@@ -43,7 +43,7 @@ class Package:
         return self._links.get(word, word)
 
 
-def found(line: str, links: Mapping[str, str] | None = None) -> Found:
+def found(line: str, links: Mapping[str, str] | None = None) -> FoundCommands:
     """What a command line runs, as a shell would hand it over."""
     return find(shlex.split(line), Package(links))
 
@@ -206,7 +206,7 @@ def test_what_cannot_be_read_is_told(line: str) -> None:
 def test_what_surely_leads_there_is_clear(line: str) -> None:
     """A shell that changes nothing unseen leaves nothing unclear."""
     (invocation,) = (each for each in found(line).invocations if each.command.danger)
-    assert not invocation.around.unclear
+    assert not invocation.context.unclear
 
 
 @pytest.mark.parametrize(
@@ -239,7 +239,7 @@ def test_a_harmless_command_is_left_alone(line: str) -> None:
 @pytest.mark.parametrize("line", ["git status", "npm test", "sh -c 'echo $HOME'", "next build", "node server.js --dev"])
 def test_what_is_not_prisma_is_told_as_such(line: str) -> None:
     """Nothing is found in it, and nothing unclear."""
-    assert found(line) == Found((), ())
+    assert found(line) == FoundCommands((), ())
 
 
 def test_a_link_to_prisma_is_prisma() -> None:
@@ -252,13 +252,13 @@ def test_a_link_to_prisma_is_prisma() -> None:
 def test_what_a_launcher_sets_is_known() -> None:
     """Variables, files and folders are those that the command gets."""
     (invocation,) = found("env -C app A=1 dotenv -e .env.production -v B=2 -- prisma db push").invocations
-    assert invocation.around.folder == "./app"
-    assert invocation.around.assigned == (("B", "2"), ("A", "1"))
-    assert ".env.production" in invocation.around.files
-    assert not invocation.around.unclear
+    assert invocation.context.folder == "./app"
+    assert invocation.context.assigned == (("B", "2"), ("A", "1"))
+    assert ".env.production" in invocation.context.files
+    assert not invocation.context.unclear
     (invocation,) = found("sh -c 'export A=1; cd /x; B=$C npx prisma db push'").invocations
-    assert (invocation.around.folder, invocation.around.nested) == ("/x", True)
-    assert invocation.around.assigned == (("B", f"{UNKNOWN}C{UNKNOWN}"), ("A", "1"))
+    assert (invocation.context.folder, invocation.context.nested) == ("/x", True)
+    assert invocation.context.assigned == (("B", f"{UNKNOWN}C{UNKNOWN}"), ("A", "1"))
 
 
 @pytest.mark.parametrize(
@@ -283,7 +283,7 @@ def test_what_a_launcher_sets_is_known() -> None:
 )
 def test_what_may_lead_elsewhere_is_told(line: str) -> None:
     """Where something unseen may change the environment or the folder, that is said."""
-    assert all(each.around.unclear for each in found(line).invocations if each.command.danger)
+    assert all(each.context.unclear for each in found(line).invocations if each.command.danger)
 
 
 HARMLESS = ("--skip-generate", "--schema=x", "--create-only", "--name=x", "--config=y", "--unknown", "--sql", "--no-x")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from recovery.guard.places import Answer, Pin, compare, pin, pin_of
+from recovery.guard.places import Match, Pin, compare, pin, pin_of
 
 NAMES = {
     "db.example.com": frozenset({"192.0.2.1"}),
@@ -18,7 +18,7 @@ NEON = pin("ep-cool-name-123456.us-east-2.aws.neon.tech", "app", "here")
 SUPABASE = pin("db.abcdef.supabase.co", "postgres", "here")
 
 
-def answer(url: str, pinned: Pin = PLAIN) -> Answer:
+def answer(url: str, pinned: Pin = PLAIN) -> Match:
     """With a resolver that knows NAMES, and nothing of others."""
     return compare(url, pinned, NAMES.get)[0]
 
@@ -50,7 +50,7 @@ def answer(url: str, pinned: Pin = PLAIN) -> Answer:
 )
 def test_production_is_recognised(url: str, pinned: Pin) -> None:
     """By any of its names: case, port, pooler, socket, address, alias."""
-    assert answer(url, pinned) is Answer.SAME
+    assert answer(url, pinned) is Match.SAME
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_production_is_recognised(url: str, pinned: Pin) -> None:
 )
 def test_another_database_is_another(url: str, pinned: Pin) -> None:
     """Of another name, or on another server, or of another kind."""
-    assert answer(url, pinned) is Answer.OTHER
+    assert answer(url, pinned) is Match.OTHER
 
 
 @pytest.mark.parametrize(
@@ -88,15 +88,15 @@ def test_another_database_is_another(url: str, pinned: Pin) -> None:
 )
 def test_what_cannot_be_told_is_unknown(url: str) -> None:
     """A proxy of Prisma's, a malformed URL, a name that nobody resolves, production's host where none belongs."""
-    assert answer(url) is Answer.UNKNOWN
+    assert answer(url) is Match.UNKNOWN
 
 
 def test_an_address_is_unknown_where_the_name_of_production_is() -> None:
     """Somebody who has no name service writes an address."""
     hidden = pin("internal.example.com", "app", "here")
     names = {"10.0.0.5": frozenset({"10.0.0.5"}), "dev": frozenset({"10.0.0.6"}), "internal.example.com": frozenset()}
-    assert compare("postgresql://u@10.0.0.5/app", hidden, names.get)[0] is Answer.UNKNOWN
-    assert compare("postgresql://u@dev/app", hidden, names.get)[0] is Answer.OTHER
+    assert compare("postgresql://u@10.0.0.5/app", hidden, names.get)[0] is Match.UNKNOWN
+    assert compare("postgresql://u@dev/app", hidden, names.get)[0] is Match.OTHER
 
 
 def test_nothing_secret_is_said() -> None:

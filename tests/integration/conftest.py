@@ -5,7 +5,6 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
-from staging import Case, Server
 
 from recovery.replay import scratch
 from recovery.replay.scratch import ScratchServer
@@ -13,6 +12,7 @@ from recovery.replay.workshop import Workshop
 from tests.acceptance import scene as staged
 from tests.acceptance.scene import Scene
 from tests.integration.rules.production import LEDGER, Production
+from tests.staging import Case, Server
 
 
 @pytest.fixture(scope="session")

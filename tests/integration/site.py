@@ -5,10 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from staging import Case
-
 from recovery.app.observer import Observer
-from recovery.journal.confirmations import Pin
+from recovery.journal.confirmations import Confirmation
 from recovery.postgres.target import Target
 from recovery.postgres.url import parse
 from recovery.preflight.expectation import Expectation
@@ -16,6 +14,7 @@ from states.facts import Check
 from tests.acceptance.scene import Scene
 from tests.integration.rules.production import Production
 from tests.platform.conftest import Platform
+from tests.staging import Case
 
 NAME = "20260102_before"
 SCRIPT = "CREATE TABLE u (id int PRIMARY KEY);\nCREATE TABLE v (id int PRIMARY KEY);\n"
@@ -39,14 +38,16 @@ def commit(production: Production) -> str:
 def look(
     production: Production,
     target: Target | None = None,
-    pinned: Callable[[], Sequence[Pin]] = lambda: (),
+    confirmed: Callable[[], Sequence[Confirmation]] = lambda: (),
     platforms: Sequence[Callable[[], Check]] = (),
     **expected: str | dict[str, str] | None,
 ) -> dict[str, Check]:
     """The checks, by name; no time passes between two looks at a held lock."""
     target = target or production.target()
     expectation = Expectation(**{"typed": production.database, **expected})  # type: ignore[arg-type]
-    observer = Observer(target, production.folder, production.workshop, expectation, lambda _: None, pinned, platforms)
+    observer = Observer(
+        target, production.folder, production.workshop, expectation, lambda _: None, confirmed, platforms
+    )
     try:
         checks = observer.checks()
     finally:

@@ -7,13 +7,13 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from staging import Case
 
 from recovery.app.head_start import Ahead
 from recovery.config import load
 from recovery.prisma.project import find
 from recovery.prisma.sentinel import Sentinel, sentinel
 from tests.acceptance.scene import Held, Scene
+from tests.staging import Case
 
 
 def statuses(scene: Scene) -> int:

@@ -9,11 +9,11 @@ from collections.abc import Callable
 
 import psycopg
 import pytest
-from staging import Case, start, start_pooler
-from staging.incident import FAILED, PENDING
 
 from recovery.postgres import catalog
 from tests.acceptance.scene import Done, Scene
+from tests.staging import Case, start, start_pooler
+from tests.staging.incident import FAILED, PENDING
 
 Make = Callable[[Case], Scene]
 PASSWORD = "s3cret"  # noqa: S105 - no server has it

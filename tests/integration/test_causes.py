@@ -5,10 +5,10 @@ from itertools import count
 
 import psycopg
 import pytest
-from staging import Server, start
 
 from recovery.prisma.logs import cause, message
 from tests.acceptance import scene
+from tests.staging import Server, start
 
 #: The two forms in which Prisma's engines write an error into `logs`.
 NATIVE = """A migration failed to apply. New migrations cannot be applied before the error is recovered from.

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from threading import Thread
 
 import pytest
-from staging import Server
 
 from recovery.errors import UnreachableError
 from recovery.postgres import connect
 from recovery.postgres.target import Target
 from recovery.postgres.url import DatabaseUrl, parse
 from tests.journal.wire import Wire
+from tests.staging import Server
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from typing import Literal
 
 import psycopg
 import pytest
-from staging import Case, start_pooler, start_replica
 
 from recovery.errors import PreflightError, UnreachableError
 from recovery.platform import neon
@@ -31,6 +30,7 @@ from tests.acceptance.scene import Held, Scene
 from tests.integration.rules.production import Production
 from tests.integration.site import EDITED, NAME, SCRIPT, Site, commit, git, look
 from tests.platform.conftest import Answer, Platform
+from tests.staging import Case, start_pooler, start_replica
 
 HELD, REFUSED, UNKNOWN = Outcome.HELD, Outcome.REFUSED, Outcome.UNKNOWN
 SHA = "a" * 40
@@ -530,11 +530,13 @@ def test_platforms_are_asked_side_by_side(site: Site) -> None:
 
 def test_what_the_settings_take_on(site: Site) -> None:
     """A check that could not be made is waived in every run, with the reason; one that refuses is not."""
-    standing = {"git.commit": "there is no git on the server", "git.clean": "neither"}
-    without = {**standing, "target.primary": "no"}
-    assert look(site.production, commit="nowhere", standing=standing)["git.commit"].outcome is REFUSED
+    waived_by_settings = {"git.commit": "there is no git on the server", "git.clean": "neither"}
+    without = {**waived_by_settings, "target.primary": "no"}
+    assert (
+        look(site.production, commit="nowhere", waived_by_settings=waived_by_settings)["git.commit"].outcome is REFUSED
+    )
     without_git(site)
-    checks = look(site.production, standing=without)
+    checks = look(site.production, waived_by_settings=without)
     assert checks["git.commit"].outcome is Outcome.WAIVED
     assert checks["git.commit"].seen.endswith("; waived by prisma-recovery.toml: there is no git on the server")
     assert checks["target.primary"].outcome is HELD

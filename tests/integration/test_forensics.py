@@ -5,8 +5,6 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
-import staging
-from staging import Server
 
 from recovery.evidence.indications.marks import dated
 from recovery.replay import scratch
@@ -15,7 +13,9 @@ from recovery.replay.workshop import Workshop
 from recovery.sql.statements import parse
 from states.facts import Trace
 from states.verdict import Decision, Evidence, Verdict
+from tests import staging
 from tests.integration.rules.production import FAILED, LEDGER, LOGS, Production
+from tests.staging import Server
 
 SCRIPT = (
     "CREATE TABLE one (id int PRIMARY KEY); CREATE TABLE two (id int); "

@@ -7,8 +7,6 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-import staging
-from staging import Server
 
 from recovery.evidence.investigator import Investigator
 from recovery.postgres.target import Target
@@ -19,6 +17,8 @@ from recovery.replay import scratch
 from recovery.replay.scratch import ScratchServer
 from recovery.replay.workshop import Workshop
 from states.verdict import Evidence, Verdict
+from tests import staging
+from tests.staging import Server
 
 LEDGER = """
 CREATE TABLE _prisma_migrations (

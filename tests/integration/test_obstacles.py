@@ -5,14 +5,14 @@ from itertools import count
 
 import psycopg
 import pytest
-from staging import Server, start
 
-from recovery.evidence.obstacles.finding import Found, find
+from recovery.evidence.obstacles.finding import Obstacles, find
 from recovery.postgres.connect import connect
 from recovery.postgres.url import parse
 from recovery.prisma.logs import cause
 from recovery.sql.statements import parse as parse_script
 from tests.acceptance import scene
+from tests.staging import Server, start
 
 ROLE = "deployer"
 BASE = """
@@ -71,7 +71,9 @@ def run(server: Server, database: str, script: str, user: str = "postgres") -> s
     return ""
 
 
-def obstacles(server: Server, database: str, *scripts: str, user: str = "postgres", schema: str = "public") -> Found:
+def obstacles(
+    server: Server, database: str, *scripts: str, user: str = "postgres", schema: str = "public"
+) -> Obstacles:
     """What stands in the way of the last script."""
     with connect(parse(server.url(database, user)), read_only=True) as connection:
         return find(connection, schema, scripts)
@@ -210,7 +212,7 @@ WILL_SUCCEED = [
 @pytest.mark.parametrize("script", WILL_SUCCEED)
 def test_what_succeeds_is_not_said_to_fail(postgres: Server, database: str, script: str) -> None:
     """The closely related harmless case is none, for each kind: PostgreSQL runs the script to its end."""
-    assert obstacles(postgres, database, script) == Found()
+    assert obstacles(postgres, database, script) == Obstacles()
     assert run(postgres, database, script) == ""
 
 
@@ -225,7 +227,7 @@ def test_what_is_not_sure_is_not_said(postgres: Server, database: str) -> None:
         'CREATE UNIQUE INDEX i ON "User" (nothing)',
         "this is not SQL",
     ):
-        assert obstacles(postgres, database, script) == Found(), script
+        assert obstacles(postgres, database, script) == Obstacles(), script
         assert run(postgres, database, script) != "", script
 
 
@@ -237,15 +239,15 @@ def test_values_that_a_type_does_not_take_are_found_where_the_server_can_tell(po
     assert [listed(postgres, database, each.query) for each in found] == [1] * len(found)
     assert run(postgres, database, script) == "cast"
     run(postgres, database, "UPDATE \"User\" SET code = '2' WHERE code = 'x1'")
-    assert obstacles(postgres, database, script) == Found()
+    assert obstacles(postgres, database, script) == Obstacles()
     assert run(postgres, database, script) == ""
 
 
 def test_a_migration_that_is_deployed_before_it_can_mend_it(postgres: Server, database: str) -> None:
     """What a pending migration that sorts before it may change is not held against it; what it leaves alone is."""
     unique = 'CREATE UNIQUE INDEX i ON "User" (email)'
-    assert obstacles(postgres, database, 'DELETE FROM "User" WHERE id = 2', unique) == Found()
-    assert obstacles(postgres, database, "-- (", "?", unique) == Found()
+    assert obstacles(postgres, database, 'DELETE FROM "User" WHERE id = 2', unique) == Obstacles()
+    assert obstacles(postgres, database, "-- (", "?", unique) == Obstacles()
     (found,) = obstacles(postgres, database, "CREATE TABLE more (id int)", unique).obstacles
     assert (found.kind, found.statement) == ("duplicates", 1)
 
@@ -261,7 +263,7 @@ def test_names_are_those_of_the_schema_in_the_url(postgres: Server, database: st
     script = "CREATE UNIQUE INDEX i ON \"User\" (k) WHERE k = 'A'::kind"
     (found,) = obstacles(postgres, database, script, schema="app").obstacles
     assert listed(postgres, database, found.query) == 1
-    assert obstacles(postgres, database, script) == Found()
+    assert obstacles(postgres, database, script) == Obstacles()
     assert run(postgres, database, f"SET search_path = app; {script}") == "duplicates"
 
 
@@ -312,7 +314,7 @@ def test_a_right_that_the_script_gives_itself_is_not_missed(postgres: Server, da
     """After a GRANT nothing is said about rights."""
     run(postgres, database, f'GRANT CREATE ON SCHEMA public TO {ROLE}; ALTER TABLE "User" OWNER TO {ROLE}')
     script = 'GRANT SELECT ON "User" TO PUBLIC; ALTER TABLE "Post" ADD COLUMN b2 int'
-    assert obstacles(postgres, database, script, user=ROLE) == Found()
+    assert obstacles(postgres, database, script, user=ROLE) == Obstacles()
 
 
 def test_a_thousand_are_enough_to_count(postgres: Server, database: str) -> None:

@@ -5,10 +5,9 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from staging import Server, start_replica
 
 from recovery.errors import UnreachableError
-from recovery.journal.confirmations import Pin, pins
+from recovery.journal.confirmations import Confirmation, confirmations
 from recovery.journal.run_record import Kind
 from recovery.journal.stores import FileStore
 from recovery.postgres.sessions import PRISMA_LOCK
@@ -18,6 +17,7 @@ from recovery.preflight import activity
 from states.facts import Outcome
 from tests.integration.rules.production import Production
 from tests.integration.site import EDITED, NAME, SCRIPT, commit, git, look
+from tests.staging import Server, start_replica
 
 
 def test_a_folder_that_has_all_that_was_applied(production: Production) -> None:
@@ -266,7 +266,7 @@ def test_another_server_under_the_same_name(
     """What was confirmed once is the server, not only its name; what was not confirmed pins nothing."""
     target = production.target()
     confirm(tmp_path, target, "7000000000000000001", Outcome(outcome))
-    check = look(production, pinned=lambda: pins(FileStore(tmp_path)))["target.identity"]
+    check = look(production, confirmed=lambda: confirmations(FileStore(tmp_path)))["target.identity"]
     target.close()
     assert check.outcome == expected
     assert ("7000000000000000001" in check.seen) == (expected == "refused")
@@ -279,7 +279,7 @@ def test_the_last_confirmation_counts(production: Production, tmp_path: Path) ->
     confirm(tmp_path, target, "7000000000000000001", Outcome.HELD)
     confirm(tmp_path, target, target.identity.system_identifier or "", Outcome.WAIVED)
     confirm(tmp_path, other, "7000000000000000002", Outcome.HELD)
-    check = look(production, pinned=lambda: pins(FileStore(tmp_path)))["target.identity"]
+    check = look(production, confirmed=lambda: confirmations(FileStore(tmp_path)))["target.identity"]
     target.close()
     other.close()
     assert check.outcome is Outcome.HELD
@@ -292,25 +292,25 @@ def test_a_name_that_is_typed_says_no_host(production: Production, tmp_path: Pat
     confirm(tmp_path, other, "7000000000000000001", Outcome.HELD)
     other.close()
 
-    def pinned() -> Sequence[Pin]:
-        return pins(FileStore(tmp_path))
+    def confirmed() -> Sequence[Confirmation]:
+        return confirmations(FileStore(tmp_path))
 
-    check = look(production, pinned=pinned)["target.identity"]
+    check = look(production, confirmed=confirmed)["target.identity"]
     assert check.outcome is Outcome.REFUSED
     assert f"so far the database of this name was that on localhost:{production.server.port} (run run-1)" in check.seen
     assert "--expect-host" in check.remedy
-    assert look(production, pinned=pinned, host="127.0.0.1")["target.identity"].outcome is Outcome.HELD
+    assert look(production, confirmed=confirmed, host="127.0.0.1")["target.identity"].outcome is Outcome.HELD
     target = production.target()
     confirm(tmp_path, target, target.identity.system_identifier or "", Outcome.HELD)
     target.close()
-    assert look(production, pinned=pinned)["target.identity"].outcome is Outcome.HELD
+    assert look(production, confirmed=confirmed)["target.identity"].outcome is Outcome.HELD
 
 
 def test_a_journal_that_cannot_be_read(production: Production) -> None:
     """Whether it is the same server is not known then, and that is no pass."""
 
-    def unreadable() -> Sequence[Pin]:
+    def unreadable() -> Sequence[Confirmation]:
         raise UnreachableError("journal.unreachable", "The journal's database does not answer.", "See that it is up.")
 
-    check = look(production, pinned=unreadable)["target.identity"]
+    check = look(production, confirmed=unreadable)["target.identity"]
     assert (check.outcome, check.remedy) == (Outcome.UNKNOWN, "See that it is up.")

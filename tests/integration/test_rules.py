@@ -5,7 +5,6 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from staging import Server
 
 from recovery.errors import RecoveryError
 from recovery.replay import scratch
@@ -22,6 +21,7 @@ from tests.integration.rules.production import (
     Production,
     verdict,
 )
+from tests.staging import Server
 
 PRISMA_LOCK = 72707369
 

@@ -9,7 +9,6 @@ from threading import Thread
 
 import psycopg
 import pytest
-from staging import Server
 
 from recovery.errors import UnreachableError
 from recovery.postgres import bounded, connect
@@ -17,6 +16,7 @@ from recovery.postgres.connect import answering
 from recovery.postgres.sessions import RECOVERY_LOCK, SessionLock
 from recovery.postgres.target import Target
 from recovery.postgres.url import parse
+from tests.staging import Server
 
 #: What ends at all ends long before.
 SECONDS = 60

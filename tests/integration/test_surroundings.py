@@ -5,12 +5,12 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
-from staging import Server, start
 
 from recovery.replay.scratch import ScratchServer
 from recovery.replay.workshop import Workshop
 from states.verdict import Decision, Verdict
 from tests.integration.rules.production import APPLIED, DRIFTED, LEDGER, NOT_APPLIED, UNDECIDABLE, Production, verdict
+from tests.staging import Server, start
 
 #: The way a dump begins, and the ends that it has.
 DUMP = """

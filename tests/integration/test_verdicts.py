@@ -4,11 +4,12 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-import staging
-from staging.bench_cases import Record
-from staging.bench_verdicts import Staging
-from staging.failures import SETTINGS
-from staging.histories import read_history
+
+from tests import staging
+from tests.staging.bench_cases import Record
+from tests.staging.bench_verdicts import Staging
+from tests.staging.failures import SETTINGS
+from tests.staging.histories import read_history
 
 INCIDENT = Path(staging.__file__).parent / "project" / "prisma" / "migrations"
 HISTORY = Path(__file__).parents[1] / "data" / "history"

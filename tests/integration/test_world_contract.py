@@ -13,8 +13,6 @@ from typing import Protocol
 
 import psycopg
 import pytest
-from staging import Server, toolchain
-from staging.incident import PROJECT
 
 from recovery.app.observer import Observer
 from recovery.app.world import RealWorld
@@ -35,6 +33,8 @@ from recovery.testing.database import changes, checksum
 from states.effects import Deploy, MarkApplied, MarkRolledBack
 from states.verdict import Verdict
 from tests.integration.rules.production import LEDGER, Production
+from tests.staging import Server, toolchain
+from tests.staging.incident import PROJECT
 
 FIRST, FAILED, LATER = "20260101_first", "20260102_failed", "20260103_later"
 SCRIPT = "CREATE TABLE a (); CREATE TABLE b ()"

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from itertools import count
 
 import pytest
-from staging import Server, start
+
+from tests.staging import Server, start
 
 _numbers = count(1)
 

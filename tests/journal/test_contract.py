@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from recovery.errors import JournalError
-from recovery.journal import Event, Journal
+from recovery.journal import Journal, JournalEvent
 from recovery.journal.postgres import PostgresJournal
 from recovery.journal.sqlite import SqliteJournal
 from recovery.postgres.url import parse
@@ -167,7 +167,7 @@ def test_any_json_comes_back_unchanged(open_journal: Opener, payload: dict[str, 
     """Any JSON object comes back as it was written."""
     journal = open_journal("t")
     event = journal.append("r", "k", "s", payload)
-    last: Event = journal.events("r")[-1]
+    last: JournalEvent = journal.events("r")[-1]
     assert last == event
     assert last.payload == payload
     journal.close()

@@ -9,7 +9,7 @@ import pytest
 
 from recovery.journal import Journal
 from recovery.journal.postgres import PostgresJournal
-from recovery.journal.run_record import Memory, recall
+from recovery.journal.run_record import RunRecord, record_of
 from recovery.journal.sqlite import SqliteJournal
 from recovery.journal.sqlite_file import journal_file
 from recovery.postgres.url import parse
@@ -56,10 +56,10 @@ def golden(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opener]:
         journal.close()
 
 
-def remembered(journal: Journal) -> Memory:
+def remembered(journal: Journal) -> RunRecord:
     """What its one run knows."""
     (run,) = journal.runs()
-    return recall(journal.events(run))
+    return record_of(journal.events(run))
 
 
 def test_what_was_intended_approved_and_settled_is_known(golden: Opener) -> None:

@@ -14,10 +14,9 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg import errors
-from staging import Server
 
 from recovery.errors import JournalError, RecoveryError, UnreachableError, UsageError
-from recovery.journal import Event
+from recovery.journal import JournalEvent
 from recovery.journal.postgres import PostgresJournal
 from recovery.journal.postgres_schema import FORMAT, LOCK_TIMEOUT, MAKER_LOCK
 from recovery.journal.stores import PostgresStore
@@ -25,6 +24,7 @@ from recovery.postgres import connect as connecting
 from recovery.postgres.url import DatabaseUrl, parse
 from states.answers import Exit
 from tests.journal.wire import Cut, Wire
+from tests.staging import Server
 
 REPOSITORY = Path(__file__).parents[2]
 CHILD = {**os.environ, "PYTHONPATH": os.pathsep.join([str(REPOSITORY), *sys.path])}
@@ -58,7 +58,7 @@ def role(by_hand: psycopg.Connection, database: str, name: str) -> DatabaseUrl:
     return parse(database.replace("postgres@", f"{name}@"))
 
 
-def filled(database: str, events: int = 3) -> tuple[Event, ...]:
+def filled(database: str, events: int = 3) -> tuple[JournalEvent, ...]:
     """Writes a journal with some events."""
     with closing(PostgresJournal.open(parse(database), "target")) as journal:
         return tuple(
@@ -67,7 +67,7 @@ def filled(database: str, events: int = 3) -> tuple[Event, ...]:
         )
 
 
-def read(database: str, run: str = "run") -> tuple[Event, ...]:
+def read(database: str, run: str = "run") -> tuple[JournalEvent, ...]:
     """The events of a run, by somebody else."""
     journal = PostgresJournal.find(parse(database), "target")
     assert journal is not None
@@ -97,7 +97,7 @@ class Appending(threading.Thread):
     def __init__(self, journal: PostgresJournal) -> None:
         super().__init__(daemon=True)
         self._journal = journal
-        self.outcome: Event | RecoveryError | None = None
+        self.outcome: JournalEvent | RecoveryError | None = None
         self.start()
 
     def run(self) -> None:
@@ -107,7 +107,7 @@ class Appending(threading.Thread):
         except RecoveryError as error:
             self.outcome = error
 
-    def end(self) -> Event | RecoveryError | None:
+    def end(self) -> JournalEvent | RecoveryError | None:
         """Waits for it."""
         self.join(60)
         assert not self.is_alive()
@@ -343,7 +343,7 @@ def test_an_event_that_is_still_being_committed_is_waited_for(
         until(by_hand, "SELECT count(*) = 1 FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'")
         by_hand.execute("SELECT pg_advisory_unlock(1)")
         event = appending.end()
-    assert isinstance(event, Event)
+    assert isinstance(event, JournalEvent)
     assert read(database) == (event,)
 
 

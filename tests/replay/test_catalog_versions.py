@@ -5,13 +5,13 @@ from typing import Any
 
 import psycopg
 import pytest
-import staging
 
 from recovery.postgres import catalog
 from recovery.postgres.catalog import scope_of
 from recovery.replay.history import is_definition
 from recovery.sql.spelling import respelled
 from states.facts import Key
+from tests import staging
 
 BROAD = (Path(__file__).parent / "broad.sql").read_text("utf-8")
 #: Of the newest server, which the scratch server is.

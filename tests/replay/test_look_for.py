@@ -6,13 +6,13 @@ from typing import Any
 
 import psycopg
 import pytest
-import staging
-from staging.histories import read_history
 
 from recovery.evidence.indications.look_for import look_for, names_in, sets_path
 from recovery.evidence.indications.tables import accepts, read
 from recovery.replay.scratch import ScratchServer
 from recovery.sql.statements import parse
+from tests import staging
+from tests.staging.histories import read_history
 
 SCHEMA = """
 CREATE TYPE "Status" AS ENUM ('OLD', 'NEW');

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from recovery.effects.results import RestorePoint
-from recovery.journal import Event
+from recovery.journal import JournalEvent
 from recovery.run.engine import Engine
 from recovery.run.ports import Question
 from recovery.testing import MemoryDatabase, MemoryJournal, MemoryWorld
@@ -44,7 +44,7 @@ def production(script: str = f"CREATE TABLE a (); CREATE TABLE {LONG} ()", *ther
     return database
 
 
-def recovered(database: MemoryDatabase, *, agrees: bool = True, restore_point: bool = False) -> list[Event]:
+def recovered(database: MemoryDatabase, *, agrees: bool = True, restore_point: bool = False) -> list[JournalEvent]:
     """The events of a run on it, a second apart, by the real engine."""
     seconds = itertools.count()
     journal = MemoryJournal("t", clock=lambda: datetime(2026, 2, 17, 3, tzinfo=UTC) + timedelta(seconds=next(seconds)))
@@ -65,7 +65,7 @@ def recovered(database: MemoryDatabase, *, agrees: bool = True, restore_point: b
     return list(journal.events(ended.run))
 
 
-def traced(events: list[Event], *traces: Trace, **of_evidence: Any) -> list[Event]:  # noqa: ANN401 - JSON
+def traced(events: list[JournalEvent], *traces: Trace, **of_evidence: Any) -> list[JournalEvent]:  # noqa: ANN401 - JSON
     """The events, with traces in the evidence, and whatever else is to be there."""
     origin = msgspec.to_builtins(Origin("postgres", "one_transaction" if len(traces) > 1 else ""))
     known = {"forensics": msgspec.to_builtins(traces), "origin": origin, **of_evidence}
@@ -77,7 +77,7 @@ def traced(events: list[Event], *traces: Trace, **of_evidence: Any) -> list[Even
     return _each(events, more)
 
 
-def hostile(events: list[Event]) -> list[Event]:
+def hostile(events: list[JournalEvent]) -> list[JournalEvent]:
     """Every text that a person or a program wrote, replaced by one that is markup; the structure is as it was."""
     kept = {
         "from",
@@ -121,5 +121,5 @@ def hostile(events: list[Event]) -> list[Event]:
     return _each(events, nasty)
 
 
-def _each(events: list[Event], change: Callable[[dict[str, Any]], dict[str, Any]]) -> list[Event]:
+def _each(events: list[JournalEvent], change: Callable[[dict[str, Any]], dict[str, Any]]) -> list[JournalEvent]:
     return [msgspec.structs.replace(event, payload=change(event.payload)) for event in events]

@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from recovery.journal import Event
-from recovery.journal.run_record import Kind, recall
+from recovery.journal import JournalEvent
+from recovery.journal.run_record import Kind, record_of
 from recovery.report import words
 from recovery.report.markdown import markdown
 from recovery.report.page import html
@@ -24,14 +24,14 @@ NEWER = ("evidence", "history", "ledger", "compared", "command", "version", "sou
 OURS = Trace("table public.a", "before", 1, "postgres", None, FIRST, FAILED, "somebody", "strong", "it was there")
 
 
-def whole() -> list[Event]:
+def whole() -> list[JournalEvent]:
     return recovered(production("CREATE TABLE a (); CREATE TABLE b ()", "a", "b"), restore_point=True)
 
 
-def older(events: list[Event]) -> list[Event]:
+def older(events: list[JournalEvent]) -> list[JournalEvent]:
     """As a release before this one wrote it."""
 
-    def less(event: Event) -> dict[str, Any]:
+    def less(event: JournalEvent) -> dict[str, Any]:
         # An approval names its evidence by digest, a start its URL's source: these were always there.
         kept = {
             Kind.APPROVED: ("evidence",),
@@ -86,7 +86,7 @@ def test_the_ledger_before_and_after() -> None:
 def test_a_journal_of_an_older_release_is_told_too() -> None:
     """What it does not hold is left out, and what a run knows of itself is the same."""
     events = whole()
-    assert recall(older(events)) == replace(recall(events), evidence=recall(older(events)).evidence)
+    assert record_of(older(events)) == replace(record_of(events), evidence=record_of(older(events)).evidence)
     story = told(older(events))
     assert summary(story).word == "ready"
     assert FAILED in summary(story).sentence
@@ -103,7 +103,7 @@ def test_a_run_that_died_anywhere_can_be_told(count: int) -> None:
     assert said.sentence.endswith(".")
     if story.state is not State.PIPELINE_READY:
         assert said.word == "unfinished"
-    if story.memory.in_doubt:
+    if story.record.in_doubt:
         assert "how its last command ended is not recorded" in said.sentence
         assert story.commands[-1].outcome == "in_doubt"
     assert FAILED not in html(story)  # escaped
@@ -173,7 +173,7 @@ def test_nothing_there_leaves_no_trace() -> None:
     assert any("Nothing of it was in production" in sentence for sentence in note.sentences)
 
 
-def and_then(events: list[Event], kind: str, **payload: Any) -> list[Event]:  # noqa: ANN401 - JSON
+def and_then(events: list[JournalEvent], kind: str, **payload: Any) -> list[JournalEvent]:  # noqa: ANN401 - JSON
     """The events, and one more a second later."""
     last = events[-1]
     return [*events, msgspec.structs.replace(last, seq=last.seq + 1, kind=kind, payload=payload)]

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from staging import incident, postgres
+
+from tests.staging import incident, postgres
 
 TABLE = """
 SELECT 'column', attname::text, format_type(atttypid, atttypmod), attnotnull::text

@@ -4,7 +4,8 @@ import threading
 from pathlib import Path
 
 import pytest
-from staging import cache, node
+
+from tests.staging import cache, node
 
 
 def test_a_second_toolchain_needs_no_npm(monkeypatch: pytest.MonkeyPatch) -> None:

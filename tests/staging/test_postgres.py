@@ -8,7 +8,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from staging import postgres
+
+from tests.staging import postgres
 
 SECONDS = 30
 
@@ -38,13 +39,13 @@ def test_a_version_starts_and_answers_over_tcp_and_socket(version: int) -> None:
 def test_the_server_is_gone_when_its_starter_is_killed() -> None:
     """SIGKILL to the process that started a server ends the server and removes its folder."""
     program = (
-        "import sys; from staging.postgres import start; server = start();"
+        "import sys; from tests.staging.postgres import start; server = start();"
         "print(server.pid, server.folder, flush=True); sys.stdin.read()"
     )
-    scripts = Path(postgres.__file__).parents[1]
+    checkout = Path(postgres.__file__).parents[2]
     with subprocess.Popen(
         [sys.executable, "-c", program],
-        env=os.environ | {"PYTHONPATH": str(scripts)},
+        env=os.environ | {"PYTHONPATH": str(checkout)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from recovery.config import Step
-from recovery.journal import Event, Journal
-from recovery.journal.run_record import Kind, Memory
+from recovery.journal import Journal, JournalEvent
+from recovery.journal.run_record import Kind, RunRecord
 from recovery.run.engine import Engine
-from recovery.run.pipeline import PipelineRunner, Word, key
+from recovery.run.pipeline import Decided, PipelineRunner, key
 from recovery.run.ports import Ended, Question
 from recovery.testing import Died, MemoryDatabase, MemoryJournal, MemoryWorld, Ticks
-from recovery.testing.database import Change, changes
+from recovery.testing.database import SchemaChange, changes
 from states import effects
 from states.answers import Exit
 from states.table import EDGES, State
@@ -64,7 +64,7 @@ class Truthful:
         self._database = database
         self.events, self.runs, self.close = journal.events, journal.runs, journal.close
 
-    def append(self, run: str, kind: str, state: str, payload: dict[str, Any]) -> Event:
+    def append(self, run: str, kind: str, state: str, payload: dict[str, Any]) -> JournalEvent:
         """See `Journal.append`."""
         if kind == Kind.FOUND and not payload["shown"]:
             word, _, names = payload["effect"].partition(":")
@@ -208,7 +208,7 @@ class Rehearsal:
             self.journal().append(ended.run, Kind.APPROVED, State.BLOCKED, payload)
         return True
 
-    def there(self, name: str, change: Change) -> bool:
+    def there(self, name: str, change: SchemaChange) -> bool:
         """The statement of that migration has taken place, and was not undone."""
         if change.verb == "INSERT INTO":
             return f"{name}: {change.sql}" in self.database.written
@@ -222,7 +222,7 @@ class Rehearsal:
         done = doubtful.name in self.ran
         name = doubtful.name
         runner = self._pipeline(self.journal(), Ticks())
-        runner.decide(ended.run, Word(repeat=() if done else (name,), done=(name,) if done else ()))
+        runner.decide(ended.run, Decided(repeat=() if done else (name,), done=(name,) if done else ()))
         return True
 
     def world(self) -> tuple[object, ...]:
@@ -242,7 +242,7 @@ class Rehearsal:
         journal = self.journal()
         for run in journal.runs():
             at = State.PREFLIGHT
-            memory = Memory()
+            memory = RunRecord()
             for event in journal.events(run):
                 if event.kind == Kind.INTENDED:
                     assert not memory.in_doubt, f"nobody found out what became of {memory.in_doubt} before {event}"

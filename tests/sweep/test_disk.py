@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from recovery.errors import JournalError
-from recovery.journal import Event
+from recovery.journal import JournalEvent
 from recovery.journal.sqlite import SqliteJournal
 from states.answers import Exit
 from tests.sweep.flushes import unflushed
@@ -41,7 +41,7 @@ class Filling:
     def __post_init__(self) -> None:
         self.events, self.runs, self.close = self.journal.events, self.journal.runs, self.journal.close
 
-    def append(self, run: str, kind: str, state: str, payload: dict[str, Any]) -> Event:
+    def append(self, run: str, kind: str, state: str, payload: dict[str, Any]) -> JournalEvent:
         """See `Journal.append`."""
         self.appended += 1
         if self.appended < self.full_at:

@@ -7,7 +7,7 @@ import pytest
 
 from recovery.config import Step
 from recovery.effects.results import Performed
-from recovery.journal import Event
+from recovery.journal import JournalEvent
 from recovery.journal.run_record import Kind
 from recovery.run.engine import Engine
 from recovery.run.pipeline import PipelineRunner
@@ -42,12 +42,12 @@ class Forgetful(MemoryJournal):
         super().__init__("t", store, lambda: NOON, ticks)
         self._kept: tuple[str, str, str, dict[str, Any]] | None = None
 
-    def append(self, run: str, kind: str, state: str, payload: dict[str, Any]) -> Event:
+    def append(self, run: str, kind: str, state: str, payload: dict[str, Any]) -> JournalEvent:
         """Appends what came before."""
         before, self._kept = self._kept, (run, kind, state, payload)
         written = super().append(*before) if before else None
         seq = written.seq + 1 if written else len(super().events(run)) + 1
-        return Event(run, seq, "", kind, state, payload)
+        return JournalEvent(run, seq, "", kind, state, payload)
 
 
 def plant(rehearsal: Rehearsal, bug: type) -> Rehearsal:

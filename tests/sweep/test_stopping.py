@@ -5,7 +5,7 @@ from itertools import count
 
 import pytest
 
-from recovery.journal.run_record import recall
+from recovery.journal.run_record import record_of
 from recovery.run.engine import Engine
 from recovery.testing import Ticks
 from states.answers import Exit
@@ -25,7 +25,7 @@ def stopped(rehearsal: Rehearsal, at: int) -> bool:
     assert ended is not None
     assert ended.refusal is not None
     assert (ended.exit_code, ended.state, ended.refusal.code) == (Exit.INTERRUPTED, State.BLOCKED, "engine.stopped")
-    assert recall(rehearsal.journal().events(ended.run)).in_doubt == "", "it stopped where an effect is in doubt"
+    assert record_of(rehearsal.journal().events(ended.run)).in_doubt == "", "it stopped where an effect is in doubt"
     return True
 
 

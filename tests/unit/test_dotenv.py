@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from recovery.errors import UsageError
 from recovery.prisma.dotenv import find_url, parse
 from recovery.prisma.project import Project
-from recovery.prisma.sources import Named
+from recovery.prisma.sources import NamedVariable
 
 ORDER = ("DIRECT_URL", "DATABASE_URL_UNPOOLED", "DATABASE_URL")
 
@@ -41,7 +41,11 @@ def test_the_direct_url_comes_before_the_pooled_one(project: Project) -> None:
 def test_the_datasources_direct_url_comes_first(project: Project) -> None:
     """What the project's files name is what Prisma reads: directUrl before all, url before DATABASE_URL; it is told."""
     schema, config = project.schema, project.root / "prisma.config.ts"
-    named = (Named("POOLED", "url", schema), Named("PLAIN", "directUrl", schema), Named("MY_URL", "url", config))
+    named = (
+        NamedVariable("POOLED", "url", schema),
+        NamedVariable("PLAIN", "directUrl", schema),
+        NamedVariable("MY_URL", "url", config),
+    )
     project = replace(project, named=named)
     environ = {name: name.lower() for name in (*ORDER, "MY_URL", "POOLED", "PLAIN")}
     expected = {

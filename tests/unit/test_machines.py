@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from recovery import events
-from recovery.journal import Event
+from recovery.journal import JournalEvent
 from recovery.journal.run_record import Kind
 from recovery.report import log, status
 from recovery.report.collect import Collector
@@ -17,7 +17,7 @@ from recovery.report.document import StatusDocument
 from recovery.report.run_status import standing
 from recovery.report.stream import stream
 from recovery.run.proposal import proposed
-from states.answers import RUN_AGAIN, Command, Exit, Refusal
+from states.answers import RUN_AGAIN, Exit, NextCommand, Refusal
 from states.effects import Deploy, MarkApplied
 from states.facts import Check, Outcome
 from states.table import State
@@ -137,10 +137,10 @@ def test_a_log_in_words_is_a_line_an_event() -> None:
     assert len(line) < 600
 
 
-def history(*kinds: tuple[str, str, dict[str, object]]) -> tuple[Event, ...]:
+def history(*kinds: tuple[str, str, dict[str, object]]) -> tuple[JournalEvent, ...]:
     """A journal: kind, state and payload of each event, a minute apart."""
     return tuple(
-        Event("r1", number, f"2026-02-17T03:{number:02}:00.000Z", kind, state, payload)
+        JournalEvent("r1", number, f"2026-02-17T03:{number:02}:00.000Z", kind, state, payload)
         for number, (kind, state, payload) in enumerate(kinds)
     )
 
@@ -177,7 +177,7 @@ DOUBT = history(
 )
 DONE = (
     *DOUBT,
-    Event(
+    JournalEvent(
         "r1",
         4,
         "2026-02-17T03:04:00.000Z",
@@ -197,7 +197,7 @@ def test_where_a_run_stands() -> None:
     assert (found.done, found.changed) == ((), False)
     assert found.commands == (RUN_AGAIN,), "it is decided"
     undecided = standing("1/db/public", "r1", STORY[:-1])
-    assert (undecided.next, undecided.commands) == ("Mend it.", (Command("prisma-recovery run", "then"),))
+    assert (undecided.next, undecided.commands) == ("Mend it.", (NextCommand("prisma-recovery run", "then"),))
 
 
 @pytest.mark.parametrize(
@@ -231,7 +231,7 @@ def test_an_effect_whose_end_is_not_recorded_is_in_doubt_and_one_that_ended_is_t
     assert standing("1/db/public", "r1", DOUBT).commands == (RUN_AGAIN,)
 
 
-def shown(*runs: tuple[str, tuple[Event, ...]]) -> str:
+def shown(*runs: tuple[str, tuple[JournalEvent, ...]]) -> str:
     """What `status` prints of these runs at 03:10."""
     file = StringIO()
     document = StatusDocument(tuple(standing("1/db/public", run, events) for run, events in runs))
@@ -265,7 +265,10 @@ def test_status_at_a_glance() -> None:
 
 def test_runs_that_are_over_take_a_line_each() -> None:
     """What is unfinished, and the newest, is told in full, the newest last; the others in a line each."""
-    ended = (*STORY[:3], Event("r0", 3, "2026-02-17T03:05:00Z", Kind.MOVED, "BLOCKED", {**STOPPED, "to": "ABORTED"}))
+    ended = (
+        *STORY[:3],
+        JournalEvent("r0", 3, "2026-02-17T03:05:00Z", Kind.MOVED, "BLOCKED", {**STOPPED, "to": "ABORTED"}),
+    )
     text = shown(("r0", ended), ("r1", STORY))
     assert text.splitlines()[0].split() == ["r0", "ABORTED", "5", "minutes", "ago"]
     assert text.index("r0") < text.index("r1  BLOCKED")

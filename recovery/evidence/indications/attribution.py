@@ -70,7 +70,7 @@ def ledger(attempt: Row, rows: Sequence[Row], marks: Marks, *, whole: bool) -> L
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class CameTo:
     """How far the attempts came, by what PostgreSQL found there already.
 
     Attributes:
@@ -82,14 +82,14 @@ class Reach:
     ran: frozenset[int] = frozenset()
 
 
-def reach(attempts: Sequence[Row], replay: Replay) -> Reach:
+def came_to(attempts: Sequence[Row], replay: Replay) -> CameTo:
     """How far they came; nothing where the logs don't tell."""
     found = [_refused(row, replay) if row.checksum == replay.checksum else None for row in attempts]
     known = [index for index in found if index is not None]
     if not known or len(known) < len(found):
-        return Reach()
+        return CameTo()
     before = (s.index for s in replay.statements if s.index < known[0] and not s.conditional)
-    return Reach(max(known), frozenset(before if len(known) == 1 else ()))
+    return CameTo(max(known), frozenset(before if len(known) == 1 else ()))
 
 
 def _refused(row: Row, replay: Replay) -> int | None:
@@ -119,7 +119,7 @@ def _unquoted(name: str) -> str:
     return name[1:-1].replace('""', '"') if name.startswith('"') and name.endswith('"') else name
 
 
-def attributed(written: Written, index: int | None, beside: Ledger, came: Reach) -> tuple[str, str, str]:
+def attributed(written: Written, index: int | None, beside: Ledger, came: CameTo) -> tuple[str, str, str]:
     """Whose work it looks like, how sure that is, and why.
 
     Args:

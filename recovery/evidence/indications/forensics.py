@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import psycopg
 
-from recovery.evidence.indications.attribution import NEXT, Ledger, Reach, attributed, ledger, reach
+from recovery.evidence.indications.attribution import NEXT, CameTo, Ledger, attributed, came_to, ledger
 from recovery.evidence.indications.marks import Marks, Written, read
 from recovery.postgres import catalog
 from recovery.postgres.target import Target
@@ -61,7 +61,7 @@ def forensics(
     if row is None:
         return Forensics()
     beside = ledger(attempt, rows, marks, whole=whole and len(subject.attempts) == 1)
-    came = reach(subject.attempts, replay)
+    came = came_to(subject.attempts, replay)
     found = [(key, index, marks.objects[key]) for key, index in made.items() if key in marks.objects]
     more = [(key, None, marks.objects[key]) for key in other if key in marks.objects and key not in made]
     traces = _traces([*found, *more], beside, marks, came)
@@ -76,7 +76,7 @@ def forensics(
 
 
 def _traces(
-    found: Sequence[tuple[Key, int | None, Written]], beside: Ledger, marks: Marks, came: Reach
+    found: Sequence[tuple[Key, int | None, Written]], beside: Ledger, marks: Marks, came: CameTo
 ) -> tuple[Trace, ...]:
     numbers = {number: n for n, number in enumerate(dict.fromkeys(each.transaction for _, _, each in found), 1)}
     traces = [

@@ -14,7 +14,7 @@ from psycopg.sql import SQL, Identifier, Literal
 
 from recovery.evidence.investigator import Classified
 from recovery.evidence.obstacles.probes import Probe
-from recovery.evidence.obstacles.queries import Answer, ask
+from recovery.evidence.obstacles.queries import ask
 from recovery.evidence.obstacles.reader import probes
 from recovery.postgres.target import Target
 from recovery.prisma.scripts import Scripts
@@ -41,7 +41,7 @@ SET LOCAL standard_conforming_strings TO DEFAULT;
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Obstacles:
     """What stands in the way of a script.
 
     Attributes:
@@ -59,7 +59,7 @@ def find(
     *,
     seconds: float = QUESTION_SECONDS,
     clock: Callable[[], float] = time.monotonic,
-) -> Found:
+) -> Obstacles:
     """What would make the last of these scripts fail, if a deploy ran them now, in this order.
 
     Args:
@@ -78,18 +78,17 @@ def find(
             continue  # a right that many statements need: what is said of the first holds for all
         asked.add(same)
         left = min(seconds, until - clock())
-        said: Answer | str | None = "there was no time left for it"
+        said: Obstacle | str | None = "there was no time left for it"
         if left > 0:
             said = _asked(connection, schema, probe, left)
         if isinstance(said, str):
             untested[f"Whether statement {probe.statement} would fail again was not tested: {said}."] = None
         elif said is not None:
-            obstacle = Obstacle(probe.statement, said.kind, said.count, said.fact, said.query)
-            obstacles.setdefault(obstacle.query, obstacle)
-    return Found(tuple(obstacles.values()), tuple(untested))
+            obstacles.setdefault(said.query, said)
+    return Obstacles(tuple(obstacles.values()), tuple(untested))
 
 
-def _asked(connection: psycopg.Connection[Any], schema: str, probe: Probe, seconds: float) -> Answer | str | None:
+def _asked(connection: psycopg.Connection[Any], schema: str, probe: Probe, seconds: float) -> Obstacle | str | None:
     """What stands in the way; None if nothing does, or nothing surely; or why it could not be told."""
     try:
         with connection.transaction():

@@ -26,7 +26,7 @@ _DROPPED = {"OBJECT_TABLE", "OBJECT_INDEX", "OBJECT_VIEW", "OBJECT_MATVIEW", "OB
 _TRANSACTION = {"TRANS_STMT_BEGIN", "TRANS_STMT_START", "TRANS_STMT_COMMIT", "TRANS_STMT_SAVEPOINT"}
 
 
-class Earlier:
+class Preceding:
     """Adds up statements. What it does not know for harmless may have changed everything.
 
     Attributes:

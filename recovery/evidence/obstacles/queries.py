@@ -20,28 +20,19 @@ from recovery.evidence.obstacles.probes import (
 )
 from recovery.sql.expressions import Expression, column
 from recovery.sql.names import Name, quoted
+from states.facts import Obstacle
 
 #: Rows and values are counted up to here.
 MOST = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What stands in the way; the fields are those of `Obstacle`."""
-
-    kind: str
-    count: int | None
-    fact: str
-    query: str
-
-
-def ask(connection: psycopg.Connection[Any], probe: Probe) -> Answer | None:
+def ask(connection: psycopg.Connection[Any], probe: Probe) -> Obstacle | None:
     """What stands in the way of a statement; None if nothing does, or if production isn't what the probe is about.
 
     Raises:
         psycopg.Error: production could not be asked.
     """
-    asking = _Asking(connection, Lookups(connection))
+    asking = _Asking(connection, Lookups(connection), probe.statement)
     match probe:
         case Duplicates():
             return asking.duplicates(probe)
@@ -65,8 +56,9 @@ def ask(connection: psycopg.Connection[Any], probe: Probe) -> Answer | None:
 class _Asking:
     connection: psycopg.Connection[Any]
     lookups: Lookups
+    statement: int
 
-    def duplicates(self, probe: Duplicates) -> Answer | None:
+    def duplicates(self, probe: Duplicates) -> Obstacle | None:
         asked = (*probe.keys, *([probe.where] if probe.where else []))
         if self.lookups.columns(probe.table, *asked) is None or (probe.unless and self.lookups.relation(probe.unless)):
             return None
@@ -87,7 +79,7 @@ class _Asking:
             "duplicates", query, f"1 value of ({names}) occurs {what}", f"{{}} values of ({names}) occur {what}"
         )
 
-    def nulls(self, probe: Nulls) -> Answer | None:
+    def nulls(self, probe: Nulls) -> Obstacle | None:
         columns = self.lookups.columns(probe.table, probe.column)
         if columns is None or columns[probe.column].typtype in "cd":  # a row of nulls is null, and is a value
             return None
@@ -95,7 +87,7 @@ class _Asking:
         what = f"of {_name(probe.table)} without a value of {quoted(probe.column)}"
         return self._counted("nulls", query, f"there is 1 row {what}", f"there are {{}} rows {what}")
 
-    def unfilled(self, probe: Unfilled) -> Answer | None:
+    def unfilled(self, probe: Unfilled) -> Obstacle | None:
         columns = self.lookups.columns(probe.table)
         if columns is None:
             return None
@@ -108,7 +100,7 @@ class _Asking:
         query = SQL("SELECT * FROM {}").format(_table(probe.table))
         return self._counted("nulls", query, f"there is 1 row {what}", f"there are {{}} rows {what}")
 
-    def orphans(self, probe: Orphans) -> Answer | None:
+    def orphans(self, probe: Orphans) -> Obstacle | None:
         ours, theirs = (
             self.lookups.columns(probe.table, *probe.columns),
             self.lookups.columns(probe.referenced, *probe.keys),
@@ -127,14 +119,14 @@ class _Asking:
         what = f"of {_name(probe.table)} whose ({columns}) is not in {_name(probe.referenced)}"
         return self._counted("foreign_key", query, f"there is 1 row {what}", f"there are {{}} rows {what}")
 
-    def broken(self, probe: Broken) -> Answer | None:
+    def broken(self, probe: Broken) -> Obstacle | None:
         if self.lookups.columns(probe.table, probe.condition) is None:
             return None
         query = SQL("SELECT * FROM {} WHERE NOT ({})").format(_table(probe.table), _sql(probe.condition.sql))
         what = f"of {_name(probe.table)} for which ({probe.condition.sql}) is false"
         return self._counted("check", query, f"there is 1 row {what}", f"there are {{}} rows {what}")
 
-    def unconvertible(self, probe: Unconvertible) -> Answer | None:
+    def unconvertible(self, probe: Unconvertible) -> Obstacle | None:
         columns = self.lookups.columns(probe.table, probe.column)
         if columns is None:
             return None
@@ -161,7 +153,7 @@ class _Asking:
         what = f"of {quoted(probe.column)} in {_name(probe.table)}"
         return self._counted("cast", query, f"1 value {what} is no {to}", f"{{}} values {what} are no {to}")
 
-    def unavailable(self, probe: Unavailable) -> Answer | None:
+    def unavailable(self, probe: Unavailable) -> Obstacle | None:
         # pg_tle serves extensions of its own, which the server's list does not have.
         if self.lookups.one("SELECT true FROM pg_catalog.pg_extension WHERE extname IN (%s, 'pg_tle')", probe.name):
             return None
@@ -174,7 +166,7 @@ class _Asking:
         version = f" {probe.version}" if probe.version else ""
         return self._stands("missing_extension", query, f"the server has no extension {quoted(probe.name)}{version}")
 
-    def denied(self, probe: Denied) -> Answer | None:
+    def denied(self, probe: Denied) -> Obstacle | None:
         who = self.lookups.one("SELECT current_user")
         if probe.name is None:
             query = Composed([SQL("SELECT current_user, has_database_privilege(current_database(), 'CREATE')")])
@@ -201,7 +193,7 @@ class _Asking:
         row = self.connection.execute(query).fetchone()
         return None if row is None or row[1] else self._stands("privileges", query, fact)
 
-    def _counted(self, kind: str, query: Composed, one: str, many: str) -> Answer | None:
+    def _counted(self, kind: str, query: Composed, one: str, many: str) -> Obstacle | None:
         """How many rows the query lists; `many` has `{}` for their number."""
         counting = SQL("SELECT count(*) FROM ({} LIMIT {}) AS found").format(query, Literal(MOST))
         row = self.connection.execute(counting).fetchone()
@@ -210,10 +202,10 @@ class _Asking:
             return None
         number = f"at least {MOST}" if count == MOST else str(count)
         fact = one if count == 1 else many.replace("{}", number, 1)
-        return Answer(kind, count, fact, self._pasted(query))
+        return Obstacle(self.statement, kind, count, fact, self._pasted(query))
 
-    def _stands(self, kind: str, query: Composed, fact: str) -> Answer:
-        return Answer(kind, None, fact, self._pasted(query))
+    def _stands(self, kind: str, query: Composed, fact: str) -> Obstacle:
+        return Obstacle(self.statement, kind, None, fact, self._pasted(query))
 
     def _pasted(self, query: Composed) -> str:
         return query.as_string(self.connection) + ";"

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from recovery.evidence.obstacles.preceding import Earlier
+from recovery.evidence.obstacles.preceding import Preceding
 from recovery.evidence.obstacles.probes import (
     Broken,
     Denied,
@@ -32,7 +32,7 @@ def probes(scripts: Sequence[str], schema: str) -> tuple[Probe, ...]:
         scripts: texts of the migrations.
         schema: where the search path leads.
     """
-    earlier = Earlier(schema)
+    preceding = Preceding(schema)
     found: list[Probe] = []
     for position, script in enumerate(scripts):
         try:
@@ -40,11 +40,11 @@ def probes(scripts: Sequence[str], schema: str) -> tuple[Probe, ...]:
         except ScriptError:
             return ()
         for index, (node, body) in enumerate(statements, 1):
-            if earlier.everything:
+            if preceding.everything:
                 return tuple(found)
             if position == len(scripts) - 1:
-                found += _Reader(index, earlier).read(node, body)
-            earlier.after(node, body)
+                found += _Reader(index, preceding).read(node, body)
+            preceding.after(node, body)
     return tuple(found)
 
 
@@ -62,7 +62,7 @@ class _Reader:
     """Reads one statement, after those before it."""
 
     index: int
-    earlier: Earlier
+    preceding: Preceding
     #: Columns that another part of the same statement changes; parts are not done in the order of the text.
     touched: set[str] = field(default_factory=set)
 
@@ -77,64 +77,64 @@ class _Reader:
             yield Unavailable(self.index, body.extname, options.get("new_version", ""))
 
     def _rights(self, node: str, body: Any) -> Iterator[Probe]:
-        if self.earlier.rights:
+        if self.preceding.rights:
             return
         if node == "create_schema_stmt":
             yield Denied(self.index, "create", None)
         elif node in _MADE and not getattr(body, "if_not_exists", False):
             named = getattr(body, _MADE[node])
             if hasattr(named, "relname"):
-                schema = None if named.relpersistence == "t" else named.schemaname or self.earlier.schema
+                schema = None if named.relpersistence == "t" else named.schemaname or self.preceding.schema
             else:
                 parts = strings(named)
-                schema = parts[0] if len(parts) > 1 else self.earlier.schema
+                schema = parts[0] if len(parts) > 1 else self.preceding.schema
             if schema is not None:
                 yield Denied(self.index, "create", Name(None, schema))
         elif node == "index_stmt" or (node == "alter_table_stmt" and enum_name(body, "objtype") == "OBJECT_TABLE"):
-            table = self.earlier.full(relation(body.relation))
-            if table not in self.earlier.names:
+            table = self.preceding.full(relation(body.relation))
+            if table not in self.preceding.names:
                 yield Denied(self.index, "owner", table)
                 if node == "index_stmt" and not body.if_not_exists:
                     yield Denied(self.index, "create", Name(None, table.schema or ""))
 
     def _known(self, table: Name, *columns: str) -> bool:
         """Nothing before has changed the table, nor these columns of it."""
-        return table not in self.earlier.names and not any(
-            (table, each) in self.earlier.columns or each in self.touched for each in columns
+        return table not in self.preceding.names and not any(
+            (table, each) in self.preceding.columns or each in self.touched for each in columns
         )
 
     def _pure(self, table: Name, *expressions: Expression) -> bool:
         """Nothing before has changed what the expressions need."""
-        names = {name.name for name in self.earlier.names}
+        names = {name.name for name in self.preceding.names}
         return all(
             self._known(table, *each.columns)
             and names.isdisjoint(name for name, _ in each.functions)
-            and not any(each.types & {self.earlier.type_text(name)} for name in self.earlier.names)
+            and not any(each.types & {self.preceding.type_text(name)} for name in self.preceding.names)
             for each in expressions
         )
 
     def _index(self, body: Any) -> Iterator[Probe]:
-        table = self.earlier.full(relation(body.relation))
+        table = self.preceding.full(relation(body.relation))
         keys = []
         for item in body.index_params:
             key = item.index_elem
             if key.collation or key.opclass:
                 return
-            keys.append(column(key.name) if key.name else expression(key.expr, self.earlier.schema))
+            keys.append(column(key.name) if key.name else expression(key.expr, self.preceding.schema))
         where = None
         if body.HasField("where_clause"):
-            where = expression(body.where_clause, self.earlier.schema)
+            where = expression(body.where_clause, self.preceding.schema)
             if where is None:
                 return
         unless = Name(table.schema, body.idxname) if body.if_not_exists else None
         wanted = [*keys, *([where] if where else [])]
-        if None in wanted or body.access_method != "btree" or unless in self.earlier.names:
+        if None in wanted or body.access_method != "btree" or unless in self.preceding.names:
             return
         if self._known(table) and self._pure(table, *wanted):  # type: ignore[arg-type]
             yield Duplicates(self.index, table, tuple(keys), where, not body.nulls_not_distinct, unless)  # type: ignore[arg-type]
 
     def _alter(self, body: Any) -> Iterator[Probe]:
-        table = self.earlier.full(relation(body.relation))
+        table = self.preceding.full(relation(body.relation))
         commands = [item.alter_table_cmd for item in body.cmds]
         changes = [(enum_name(each, "subtype"), each, getattr(each, "def").column_def) for each in commands]
         for position, (action, command, definition) in enumerate(changes):
@@ -163,7 +163,7 @@ class _Reader:
         same = [kind for kind, other, added in others if name in (other.name, added.colname)]
         if set(same) - {"AT_DropColumn"}:
             return
-        dropped = bool(same) or (table, name) in self.earlier.columns
+        dropped = bool(same) or (table, name) in self.preceding.columns
         kind = ".".join(identifier(each) for each in names)
         yield Unfilled(self.index, table, name, kind, dropped, command.missing_ok)
 
@@ -180,20 +180,20 @@ class _Reader:
                 if self._known(table, key):
                     yield Nulls(self.index, table, key)
         elif kind == "CONSTR_CHECK":
-            condition = expression(constraint.raw_expr, self.earlier.schema)
+            condition = expression(constraint.raw_expr, self.preceding.schema)
             if condition is not None and self._known(table) and self._pure(table, condition):
                 yield Broken(self.index, table, condition)
         elif kind == "CONSTR_FOREIGN":
             yield from self._foreign(table, constraint)
 
     def _foreign(self, table: Name, constraint: Any) -> Iterator[Probe]:
-        referenced = self.earlier.full(relation(constraint.pktable))
+        referenced = self.preceding.full(relation(constraint.pktable))
         columns, keys = strings(constraint.fk_attrs), strings(constraint.pk_attrs)
-        if referenced in self.earlier.names:
+        if referenced in self.preceding.names:
             return
-        if not self.earlier.rights:
+        if not self.preceding.rights:
             yield Denied(self.index, "references", referenced)
-        changed = any((referenced, key) in self.earlier.columns for key in keys)
+        changed = any((referenced, key) in self.preceding.columns for key in keys)
         if referenced == table:
             changed = changed or not self._known(table, *keys)
         plain = len(columns) == len(keys) > 0 and not constraint.fk_with_period
@@ -216,10 +216,10 @@ class _Reader:
         if parts[:-1] == ("pg_catalog",) or parts[-1] in ("uuid", "json", "jsonb"):
             yield Unconvertible(self.index, table, name, ".".join(map(identifier, parts)))
             return
-        kind = self.earlier.full(Name(parts[0] if len(parts) > 1 else None, parts[-1]))
-        labels = self.earlier.enums.get(kind)
-        if labels is not None or kind not in self.earlier.names:
-            yield Unconvertible(self.index, table, name, self.earlier.type_text(kind), labels)
+        kind = self.preceding.full(Name(parts[0] if len(parts) > 1 else None, parts[-1]))
+        labels = self.preceding.enums.get(kind)
+        if labels is not None or kind not in self.preceding.names:
+            yield Unconvertible(self.index, table, name, self.preceding.type_text(kind), labels)
 
 
 def _casts(using: Any, name: str, wanted: tuple[str, ...]) -> bool:

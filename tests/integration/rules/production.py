@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
-from staging import Server
-
 from recovery.evidence.investigator import Investigator
 from recovery.evidence.proof import Proof, Prover
 from recovery.postgres.target import Target
@@ -18,6 +16,7 @@ from recovery.prisma.migrations import read
 from recovery.prisma.scripts import Scripts
 from recovery.replay.workshop import Workshop
 from states.verdict import Decision, Evidence, Verdict
+from tests.staging import Server
 
 LEDGER = """
 CREATE TABLE _prisma_migrations (

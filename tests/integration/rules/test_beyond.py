@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from staging import Server, start
 
 from recovery.replay.history import HistoryReplay
 from recovery.replay.scratch import ScratchServer, at
 from recovery.sql.script import Script
+from tests.staging import Server, start
 
 
 @pytest.fixture(scope="module")

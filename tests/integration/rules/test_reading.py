@@ -7,7 +7,6 @@ from typing import Any
 
 import psycopg
 import pytest
-from staging import Server, start
 
 from recovery.postgres import catalog
 from recovery.replay.scratch import ScratchServer
@@ -21,6 +20,7 @@ from tests.integration.rules.production import (
     Production,
     verdict,
 )
+from tests.staging import Server, start
 
 SCRIPT = "ALTER TABLE t ADD COLUMN b int"
 #: A session that is about to end must not pass for one that runs the script (RULES E14).

@@ -17,11 +17,11 @@ import psycopg
 
 from recovery.postgres import catalog
 from recovery.sql.statements import ScriptError, parse
-from staging.histories import Attempt, Source
-from staging.truth import Known, Snapshot, Truth, measure
+from tests.staging.histories import Attempt, Source
+from tests.staging.truth import Known, Snapshot, Truth, measure
 
 if TYPE_CHECKING:
-    from staging.postgres import Server
+    from tests.staging.postgres import Server
 
 LEDGER = """
 CREATE TABLE _prisma_migrations (

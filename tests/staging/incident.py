@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Literal, get_args
 import psycopg
 from psycopg.rows import class_row
 
-from staging.node import toolchain
+from tests.staging.node import toolchain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from staging.postgres import Server
+    from tests.staging.postgres import Server
 
 #: What production looks like when the recovery begins.
 Case = Literal["exists", "absent", "drifted", "partial"]

@@ -28,8 +28,8 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
-from staging.cache import keep
-from staging.node import find_node
+from tests.staging.cache import keep
+from tests.staging.node import find_node
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

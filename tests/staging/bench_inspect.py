@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recovery.files import cache_folder
-from staging.bench_verdicts import history_of
-from staging.failures import SETTINGS, Stager
-from staging.histories import Attempt, Source
-from staging.postgres import Server, start
-from staging.truth import PERSON
+from tests.staging.bench_verdicts import history_of
+from tests.staging.failures import SETTINGS, Stager
+from tests.staging.histories import Attempt, Source
+from tests.staging.postgres import Server, start
+from tests.staging.truth import PERSON
 
 #: Unrelated tables in production, few and many.
 FEW, MANY = 10, 10_000

@@ -8,8 +8,8 @@ import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from staging.crash.instants import Fate
-from staging.crash.production import EFFECT, LOCK, BrokenError, Production
+from tests.staging.crash.instants import Fate
+from tests.staging.crash.production import EFFECT, LOCK, BrokenError, Production
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -22,9 +22,9 @@ from recovery.postgres.url import parse
 from recovery.preflight.expectation import Expectation
 from recovery.replay import scratch
 from recovery.replay.workshop import Workshop
-from staging.incident import Incident, stage
-from staging.postgres import start
 from states.facts import Outcome
+from tests.staging.incident import Incident, stage
+from tests.staging.postgres import start
 
 #: Seconds that preflight may add.
 AIM = 0.5

@@ -4,7 +4,7 @@ import collections
 import statistics
 from collections.abc import Iterable, Iterator, Sequence
 
-from staging.bench_cases import ANSWERS, RULES, Record
+from tests.staging.bench_cases import ANSWERS, RULES, Record
 
 #: Of the undecided ones of a kind and reason, as many are listed.
 LISTED = 5

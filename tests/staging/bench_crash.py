@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from staging.crash import races, truth
-from staging.crash.points import EVENTS, Point, points
-from staging.crash.production import BrokenError
-from staging.crash.scenarios import Stage
-from staging.postgres import start
+from tests.staging.crash import races, truth
+from tests.staging.crash.points import EVENTS, Point, points
+from tests.staging.crash.production import BrokenError
+from tests.staging.crash.scenarios import Stage
+from tests.staging.postgres import start
 
 #: As often are two recoveries started together, and as often does somebody else deploy.
 RACES = 50

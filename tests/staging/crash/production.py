@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from recovery.journal.stores import FileStore
-from staging.crash.instants import Fate, Plan
+from tests.staging.crash.instants import Fate, Plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from recovery.journal import Event
-    from staging.incident import Incident
-    from staging.postgres import Server
+    from recovery.journal import JournalEvent
+    from tests.staging.incident import Incident
+    from tests.staging.postgres import Server
 
 #: Nothing here takes that long; what does has failed.
 SECONDS = 120.0
@@ -149,10 +149,10 @@ class Production:
         beside = f"{self.folder}-{len(self.started)}"
         plan = Plan(f"{beside}.instants", at, fate)
         environment = {**os.environ, **self.incident.environment(), **plan.environment()}
-        environment["PYTHONPATH"] = str(Path(__file__).parents[2])
+        environment["PYTHONPATH"] = str(Path(__file__).parents[3])
         with Path(f"{beside}.output").open("wb") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "staging.crash.instants", *(arguments or self.arguments)],
+                [sys.executable, "-m", "tests.staging.crash.instants", *(arguments or self.arguments)],
                 cwd=folder or self.folder,
                 env=environment,
                 stdin=subprocess.DEVNULL,
@@ -166,7 +166,7 @@ class Production:
         """Runs `prisma-recovery` to its end."""
         return self.start(*arguments).end()
 
-    def events(self) -> list[Event]:
+    def events(self) -> list[JournalEvent]:
         """All that the journal holds, oldest first."""
         return [event for _, _, events in FileStore(self.folder).everything() for event in events]
 
@@ -206,7 +206,7 @@ class Production:
     def end_sessions(self, which: str) -> None:
         """Ends sessions in the server, and waits for their end."""
         there = f"datname = current_database() AND pid <> pg_backend_pid() AND {which}"
-        self.sql(f"SELECT pg_terminate_backend(pid, 30000) FROM pg_stat_activity WHERE {there}")  # noqa: S608 - constants
+        self.sql(f"SELECT pg_terminate_backend(pid, 30000) FROM pg_stat_activity WHERE {there}")
 
     def crash_server(self) -> None:
         """SIGKILL to one of its processes: the server ends all others at once, and recovers from its log."""

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 
 from recovery.postgres import catalog
-from staging.truth import Snapshot
+from tests.staging.truth import Snapshot
 
 #: Statements depend on each other, so those that failed are tried again as often as this.
 ROUNDS = 5
@@ -108,7 +108,7 @@ def _made(obj: str, value: Callable[[str], str | None], wanted: Snapshot) -> Ite
     kind, name = kind_of(obj)
     match kind:
         case "table":
-            columns = [prop for o, prop in wanted if o == obj and len(words_of(prop)) == 2 and prop[:7] == "column "]  # noqa: PLR2004 - `column x`
+            columns = [prop for o, prop in wanted if o == obj and len(words_of(prop)) == 2 and prop[:7] == "column "]
             body = ", ".join(_column(words_of(prop)[1], prop, value) for prop in sorted(columns, reverse=True))
             yield f"CREATE TABLE {name} ({body})"
         case "index":

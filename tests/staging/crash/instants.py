@@ -1,6 +1,6 @@
 """Runs `prisma-recovery` with its instants named; at a chosen one it dies, or stops until it is told to go on.
 
-`python -m staging.crash.instants run --yes` is `prisma-recovery run --yes`. The recovery knows nothing of it: the
+`python -m tests.staging.crash.instants run --yes` is `prisma-recovery run --yes`. The recovery knows nothing of it: the
 methods through which it reaches the journal, the world and Prisma are wrapped from outside, before it begins. Each of
 these is an instant:
 

@@ -22,13 +22,13 @@ from pathlib import Path
 from typing import Any
 
 from recovery.replay import scratch
-from staging.bench_cases import Bench, Checkout, Record, Targets, record
-from staging.bench_summary import lines
-from staging.cache import fetch_package
-from staging.failures import SETTINGS, Stager
-from staging.histories import Source, commit_history, read_history
-from staging.kinds import failures
-from staging.postgres import Server, start
+from tests.staging.bench_cases import Bench, Checkout, Record, Targets, record
+from tests.staging.bench_summary import lines
+from tests.staging.cache import fetch_package
+from tests.staging.failures import SETTINGS, Stager
+from tests.staging.histories import Source, commit_history, read_history
+from tests.staging.kinds import failures
+from tests.staging.postgres import Server, start
 
 #: Migrations that a worker takes at a time.
 PORTION = 5

@@ -12,12 +12,12 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from staging.incident import CASES, FAILED, PARTIAL_STEPS, Case, Incident, stage
-from staging.node import NodeMissingError
-from staging.postgres import ServerError, start
+from tests.staging.incident import CASES, FAILED, PARTIAL_STEPS, Case, Incident, stage
+from tests.staging.node import NodeMissingError
+from tests.staging.postgres import ServerError, start
 
 if TYPE_CHECKING:
-    from staging.postgres import Server
+    from tests.staging.postgres import Server
 
 STAGED: dict[Case, str] = {
     "exists": "its table is there, with its indexes and foreign key: someone made it by hand",

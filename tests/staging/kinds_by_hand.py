@@ -5,11 +5,11 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 
-from staging.failures import REFUSED, Case, Scene, Stager, changed, piecewise, run
-from staging.handwork import bring
-from staging.histories import Attempt, Source, native_logs
-from staging.mistakes import differences, harmless
-from staging.truth import APPLIED, BOTH, NEITHER, NO_ROWS, PERSON, ROLLED_BACK, Known, Truth
+from tests.staging.failures import REFUSED, Case, Scene, Stager, changed, piecewise, run
+from tests.staging.handwork import bring
+from tests.staging.histories import Attempt, Source, native_logs
+from tests.staging.mistakes import differences, harmless
+from tests.staging.truth import APPLIED, BOTH, NEITHER, NO_ROWS, PERSON, ROLLED_BACK, Known, Truth
 
 #: More objects than one change by hand brings back to what they were.
 UNDONE_AT_ONCE = 3

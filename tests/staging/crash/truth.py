@@ -6,17 +6,17 @@ import collections
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from recovery.journal.run_record import Kind, recall
+from recovery.journal.run_record import Kind, record_of
 from recovery.postgres import catalog
-from staging.crash.person import decide
-from staging.crash.production import BrokenError, eventually
 from states.table import EDGES, State
+from tests.staging.crash.person import decide
+from tests.staging.crash.production import BrokenError, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from recovery.journal import Event
-    from staging.crash.production import Production
+    from recovery.journal import JournalEvent
+    from tests.staging.crash.production import Production
 
 #: Runs within which a recovery has to come to its end, a person's decisions included.
 RUNS = 6
@@ -55,9 +55,9 @@ def finish(production: Production) -> None:
         done = production.run()
         if done.code == 0:
             return
-        if done.code == 5 and not alone:  # noqa: PLR2004 - as the documentation has it
+        if done.code == 5 and not alone:
             eventually(production.alone, "the end of what the dead one left at work")
-        elif not (done.code == 3 and decide(production, done)):  # noqa: PLR2004 - as the documentation has it
+        elif not (done.code == 3 and decide(production, done)):
             raise BrokenError(f"run again, it ends with {done.code}:\n{done.said}")
     raise BrokenError(f"it does not end:\n{done.said}")
 
@@ -101,7 +101,7 @@ def _once(writes: Sequence[_Write]) -> None:
         raise BrokenError(f"took place twice: {twice}")
 
 
-def _path(events: Sequence[Event]) -> None:
+def _path(events: Sequence[JournalEvent]) -> None:
     edges = {(edge.source, edge.target) for edge in EDGES}
     for run in dict.fromkeys(event.run for event in events):
         at = State.PREFLIGHT
@@ -111,11 +111,11 @@ def _path(events: Sequence[Event]) -> None:
                 if move[0] is not at or move not in edges:
                     raise BrokenError(f"{move} after {at} is no move")
                 at = move[1]
-        if recall(event for event in events if event.run == run).state is not State.PIPELINE_READY:
+        if record_of(event for event in events if event.run == run).state is not State.PIPELINE_READY:
             raise BrokenError(f"the journal ends in {at}")
 
 
-def _announced(writes: Sequence[_Write], events: Sequence[Event]) -> None:
+def _announced(writes: Sequence[_Write], events: Sequence[JournalEvent]) -> None:
     """No command of ours wrote what the journal had not announced by then."""
     for each in writes:
         if not each.ours:

@@ -3,10 +3,10 @@
 Used by `scripts/demo`, the acceptance tests and the benches; never by `recovery` or `states`.
 """
 
-from staging.incident import CASES, Case, Incident, stage
-from staging.node import Toolchain, toolchain
-from staging.pooler import start_pooler
-from staging.postgres import Server, start, start_replica
+from tests.staging.incident import CASES, Case, Incident, stage
+from tests.staging.node import Toolchain, toolchain
+from tests.staging.pooler import start_pooler
+from tests.staging.postgres import Server, start, start_replica
 
 __all__ = [
     "CASES",

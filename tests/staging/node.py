@@ -16,7 +16,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from staging.cache import CACHE, keep
+from tests.staging.cache import CACHE, keep
 
 #: What is installed, to the exact version of every dependency of a dependency: package.json and its lock.
 PACKAGES = Path(__file__).parent / "toolchain"

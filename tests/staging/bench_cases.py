@@ -16,16 +16,16 @@ from recovery.postgres.url import parse
 from recovery.prisma.migrations import Migration
 from recovery.prisma.scripts import Scripts
 from recovery.replay.workshop import Workshop
-from staging.truth import APPLIED, BOTH, ROLLED_BACK
+from tests.staging.truth import APPLIED, BOTH, ROLLED_BACK
 
 if TYPE_CHECKING:
     from recovery.prisma.git import Repository
     from recovery.replay.history import HistoryReplay
     from recovery.sql.script import Script
-    from staging.failures import Case
-    from staging.histories import Source
-    from staging.postgres import Server
     from states.verdict import Evidence
+    from tests.staging.failures import Case
+    from tests.staging.histories import Source
+    from tests.staging.postgres import Server
 
 #: How a verdict stands to the truth, best first.
 ANSWERS = ("right", "open", "undecided", "wrong", "crashed")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from staging.handwork import kind_of, words_of
-from staging.truth import Snapshot
+from tests.staging.handwork import kind_of, words_of
+from tests.staging.truth import Snapshot
 
 _CASTABLE = ("text", "integer", "boolean", "bigint", "jsonb", "timestamp(3) without time zone", "double precision")
 
@@ -221,7 +221,7 @@ def _index(name: str, property_of: Callable[[str], str | None]) -> Iterator[tupl
     where = f" WHERE {property_of('predicate')}" if property_of("predicate") else ""
     yield "an index missing", f"DROP INDEX {name}"
     yield "an index renamed", f"ALTER INDEX {name} RENAME TO {_longer(bare)}"
-    yield "an INVALID index", f"UPDATE pg_index SET indisvalid = false WHERE indexrelid = '{name}'::regclass"  # noqa: S608 - the history's
+    yield "an INVALID index", f"UPDATE pg_index SET indisvalid = false WHERE indexrelid = '{name}'::regclass"
     drop = f"DROP INDEX {name}; CREATE"
     yield "an index on another table", f"{drop} INDEX {bare} ON public.zz_report_cache (key)"
     if "(" in keys:

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from staging.crash.person import decide
-from staging.crash.production import Production
-from staging.incident import PENDING, Case, Incident, stage
+from tests.staging.crash.person import decide
+from tests.staging.crash.production import Production
+from tests.staging.incident import PENDING, Case, Incident, stage
 
 if TYPE_CHECKING:
-    from staging.postgres import Server
+    from tests.staging.postgres import Server
 
 WITNESS = Path(__file__).parent / "witness.sql"
 #: Pending in every scenario. The rows show how often it ran.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from recovery.journal.run_record import Kind
 
 if TYPE_CHECKING:
-    from staging.crash.production import Done, Production
+    from tests.staging.crash.production import Done, Production
 
 _RAN = """
 SELECT coalesce((SELECT bool_or((to_jsonb(p) ->> 'energy')::int > 0) FROM places p), false),

@@ -7,15 +7,15 @@ import shutil
 from threading import Thread
 from typing import TYPE_CHECKING, Literal
 
-from staging.crash import truth
-from staging.crash.points import Point
-from staging.crash.production import BrokenError
-from staging.incident import FAILED
+from tests.staging.crash import truth
+from tests.staging.crash.points import Point
+from tests.staging.crash.production import BrokenError
+from tests.staging.incident import FAILED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from staging.crash.production import Production
+    from tests.staging.crash.production import Production
 
 #: The rival is through before the recovery goes on; or they go on at the same time.
 Pace = Literal["first", "beside"]

@@ -14,11 +14,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from staging.incident import FAILED, Incident, stage
-from staging.node import toolchain
-from staging.postgres import start
+from tests.staging.incident import FAILED, Incident, stage
+from tests.staging.node import toolchain
+from tests.staging.postgres import start
 
-_LOOK = f"SELECT migration_name, logs FROM \"_prisma_migrations\" WHERE migration_name = '{FAILED}';"  # noqa: S608 - a constant
+_LOOK = f"SELECT migration_name, logs FROM \"_prisma_migrations\" WHERE migration_name = '{FAILED}';"
 _TABLE = "SELECT to_regclass('public.password_reset_tokens');"
 
 

@@ -18,6 +18,7 @@ import msgspec
 import typer
 
 from recovery import events
+from recovery.cli import documents
 from recovery.cli.app import app
 from recovery.report import accounts, diagram, document
 from states.table import EDGES
@@ -25,7 +26,7 @@ from states.table import EDGES
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-DOCS = Path(__file__).resolve().parents[1] / "docs"
+DOCS = Path(__file__).resolve().parent
 SITE = DOCS.parent / "build" / "site"
 
 
@@ -123,9 +124,9 @@ SCHEMAS: dict[str, Callable[[], str]] = {
     "reference/abort.schema.json": lambda: _schema("abort --json", document.AbortDocument),
     "reference/report.schema.json": lambda: _schema("report --json", accounts.ReportDocument),
     "reference/graph.schema.json": lambda: _schema("graph --json", accounts.GraphDocument),
-    "reference/guard.schema.json": lambda: _schema("guard --json", accounts.GuardDocument),
-    "reference/install.schema.json": lambda: _schema("guard install --json", accounts.InstallDocument),
-    "reference/completions.schema.json": lambda: _schema("completions --json", accounts.CompletionsDocument),
+    "reference/guard.schema.json": lambda: _schema("guard --json", documents.GuardDocument),
+    "reference/install.schema.json": lambda: _schema("guard install --json", documents.InstallDocument),
+    "reference/completions.schema.json": lambda: _schema("completions --json", documents.CompletionsDocument),
     "reference/error.schema.json": lambda: _schema("--json of a command that failed", document.ErrorDocument),
     "reference/events.schema.json": _events,
 }

@@ -6,11 +6,11 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from staging.failures import REFUSED, Case, Scene, Stager, changed, piecewise, run
-from staging.handwork import kind_of, words_of
-from staging.histories import Attempt, Source, native_logs, prose_logs
-from staging.kinds_by_hand import besides, by_other_statements, one_difference, undone
-from staging.truth import APPLIED, BOTH, NEITHER, NO_ROWS, PERSON, ROLLED_BACK, Truth
+from tests.staging.failures import REFUSED, Case, Scene, Stager, changed, piecewise, run
+from tests.staging.handwork import kind_of, words_of
+from tests.staging.histories import Attempt, Source, native_logs, prose_logs
+from tests.staging.kinds_by_hand import besides, by_other_statements, one_difference, undone
+from tests.staging.truth import APPLIED, BOTH, NEITHER, NO_ROWS, PERSON, ROLLED_BACK, Truth
 
 _EDIT = '\nCREATE TABLE "public"."edited_since" ("id" INTEGER NOT NULL);\n'
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 import psycopg
 
-from staging.postgres import START_SECONDS, STOP_SECONDS, WATCHDOG, Server, ServerError
+from tests.staging.postgres import START_SECONDS, STOP_SECONDS, WATCHDOG, Server, ServerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
