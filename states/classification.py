@@ -3,22 +3,10 @@
 from dataclasses import dataclass, replace
 
 from states.answers import RUN_AGAIN, RUN_AGREED, THEN_RUN, Answer, Exit, Go, NextCommand, Refusal
+from states.approval import Approval, Judged, approve_command, objection
 from states.effects import MarkApplied, MarkRolledBack, Resolution
 from states.table import State
 from states.verdict import Decision, Evidence, Verdict
-
-#: Verdicts that no approval overrides: half a script is neither in nor out, and a running one is neither yet.
-NEVER_APPROVED = (Verdict.PARTIAL, Verdict.IN_PROGRESS)
-
-
-@dataclass(frozen=True, slots=True)
-class Approval:
-    """A person's decision on one failed or pending migration, for exactly one state of the evidence (RULES F9)."""
-
-    migration: str
-    decision: Decision
-    evidence_digest: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,24 +25,41 @@ class ClassifyFacts:
     consented: bool = False
 
     @property
+    def judged(self) -> Judged:
+        """The evidence, as far as an approval has to agree with it."""
+        evidence = self.evidence
+        return Judged(
+            evidence.migration,
+            evidence.verdict,
+            evidence.decision,
+            evidence.evidence_digest,
+            attempted=evidence.attempted,
+            ran_to_its_end=self.ran_to_its_end or evidence.applied_steps_count >= 1,
+        )
+
+    @property
     def approved(self) -> bool:
         """The approval counts: it is of this very evidence, of a kind that can be approved, and not against it."""
+        return self.approval is not None and objection(self.approval, self.judged) is None
+
+    @property
+    def contradicted(self) -> Refusal | None:
+        """Why an approval of this very evidence doesn't count, where the evidence decides by itself; else None.
+
+        Then neither is acted on: a person and the evidence say different things, and one of them is wrong.
+        """
         approval, evidence = self.approval, self.evidence
-        if approval is None or evidence.verdict in NEVER_APPROVED:
-            return False
-        if approval.migration != evidence.migration or approval.evidence_digest != evidence.evidence_digest:
-            return False
-        if not evidence.attempted:  # there is no attempt to be marked rolled back
-            return approval.decision is Decision.MARK_APPLIED
-        if evidence.decision is not Decision.OPERATOR:  # a person decides where the evidence doesn't
-            return approval.decision is evidence.decision
-        if approval.decision is Decision.MARK_ROLLED_BACK:
-            return not self.ran_to_its_end and evidence.applied_steps_count == 0
-        return approval.decision is Decision.MARK_APPLIED
+        seen = (evidence.migration, evidence.evidence_digest)
+        if approval is None or (approval.migration, approval.evidence_digest) != seen:
+            return None
+        decides = evidence.decision in (Decision.MARK_APPLIED, Decision.MARK_ROLLED_BACK)
+        return objection(approval, self.judged) if decides else None
 
 
 def resolution(facts: ClassifyFacts) -> Resolution | None:
-    """The effect that the evidence, or an approval of it, calls for; None if neither decides."""
+    """The effect that the evidence, or an approval of it, calls for; None if neither decides, or they contradict."""
+    if facts.contradicted is not None:
+        return None
     approval = facts.approval
     decision = approval.decision if approval is not None and facts.approved else facts.evidence.decision
     if decision is Decision.MARK_APPLIED:
@@ -62,6 +67,18 @@ def resolution(facts: ClassifyFacts) -> Resolution | None:
     if decision is Decision.MARK_ROLLED_BACK:
         return MarkRolledBack(facts.evidence.migration)
     return None
+
+
+def effect_if_agreed(facts: ClassifyFacts) -> Resolution | Refusal:
+    """What a run would do about this migration if somebody agreed to it; else what would stop the run."""
+    agreed = replace(facts, consented=True)
+    answer = decide(agreed)
+    effect = resolution(agreed)
+    if isinstance(answer, Refusal):
+        return answer
+    if effect is None:
+        raise AssertionError("CLASSIFY leads on only with an effect")
+    return effect
 
 
 def fails_again(facts: ClassifyFacts) -> bool:
@@ -96,6 +113,10 @@ def decide(facts: ClassifyFacts) -> Answer:
             "Run it in a terminal and type the word asked for, or with --yes, or set auto in prisma-recovery.toml.",
             commands=(RUN_AGREED,),
         )
+    if contradicted := facts.contradicted:
+        return replace(
+            contradicted, code="classify.approval_against_evidence", fact=f"{contradicted.fact} Nothing was changed."
+        )
     if evidence.decision is Decision.WAIT:
         return Refusal(
             "classify.in_progress",
@@ -122,12 +143,12 @@ def approvals(facts: ClassifyFacts) -> tuple[NextCommand, ...]:
         return ()
     name, seen = evidence.migration, evidence.evidence_digest
     ways = (
-        ("applied", Decision.MARK_APPLIED, "if all of it is there"),
-        ("rolled-back", Decision.MARK_ROLLED_BACK, "if nothing of it is there"),
+        (Decision.MARK_APPLIED, "if all of it is there"),
+        (Decision.MARK_ROLLED_BACK, "if nothing of it is there"),
     )
     return tuple(
-        NextCommand(f'prisma-recovery approve {name} --{way} --evidence {seen} --reason "…"', when)
-        for way, decision, when in ways
+        approve_command(name, decision, seen, when)
+        for decision, when in ways
         if not (decision is Decision.MARK_ROLLED_BACK and _seen_in_place(evidence))
         if replace(facts, approval=Approval(name, decision, seen, "")).approved
     )

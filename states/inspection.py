@@ -1,43 +1,16 @@
 """INSPECT: what do the ledger and the migrations folder say?"""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
-from states.answers import RUN_AGAIN, THEN_RUN, Answer, Go, Refusal
-from states.classification import ClassifyFacts, approvals
+from states.answers import RUN_AGAIN, THEN_RUN, Answer, Exit, Go, Refusal
+from states.classification import ClassifyFacts, approvals, effect_if_agreed
 from states.comparison import some
 from states.effects import Deploy, Effect, MarkApplied, MarkRolledBack
-from states.facts import History, Row
+from states.facts import Check, History, Outcome
+from states.ledger import order
 from states.table import State
 from states.verdict import Decision
-
-#: ASCII's punctuation in the order of the Unicode collation; digits come after it, then letters.
-_PUNCTUATION = """ _-,;:!?.'"()[]{}@*&#%`^+<=>|~$"""
-
-
-def side_by_side(rows: Sequence[Row], folder: Sequence[str], differing: Collection[str]) -> History:
-    """Ledger and migrations folder side by side, as Prisma reads them.
-
-    Args:
-        rows: the ledger's, oldest attempt first.
-        folder: names of the migrations on disk, in Prisma's order.
-        differing: applied names whose file on disk has another checksum than their finished row.
-    """
-    finished = sorted((row for row in rows if row.finished), key=lambda row: (row.finished_at or "", row.migration))
-    applied = tuple(dict.fromkeys(row.migration for row in finished))
-    unfinished = tuple(dict.fromkeys(row.migration for row in rows if row.failed))
-    known = {row.migration for row in rows if row.rolled_back_at is None}
-    pending = tuple(name for name in folder if name not in known)
-    tried = {row.migration for row in rows}
-    present = set(folder)
-    return History(
-        applied=applied,
-        failed=unfinished + tuple(name for name in pending if name in tried),
-        pending=pending,
-        modified=tuple(name for name in applied if name in differing),
-        missing_locally=tuple(name for name in dict.fromkeys((*applied, *unfinished)) if name not in present),
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,19 +95,38 @@ def _would_fail(facts: ClassifyFacts, others: int) -> Refusal:
     )
 
 
-@lru_cache(maxsize=4096)
-def order(name: str) -> tuple[list[int], list[bool], str]:
-    """Sorts names as Prisma 6.19 deploys them: by JavaScript's `localeCompare`, not by bytes.
-
-    They differ where names have no timestamp of full length: `20260101_b` comes before `20260101000000_a`.
-    """
-    places = [_PUNCTUATION.find(c) if c in _PUNCTUATION else len(_PUNCTUATION) + ord(c.lower()[0]) for c in name]
-    return places, [c.isupper() for c in name], name
-
-
 def deploy_after(effects: Sequence[Effect], pending: Sequence[str]) -> tuple[Deploy, ...]:
     """The deploy that is left to do once these effects took place; none if nothing is pending then."""
     again = {effect.migration for effect in effects if isinstance(effect, MarkRolledBack)}
     kept = {effect.migration for effect in effects if isinstance(effect, MarkApplied)}
     coming = tuple(sorted({*again, *pending} - kept, key=order))
     return (Deploy(coming),) if coming else ()
+
+
+def would_run(questions: Sequence[ClassifyFacts], pending: Sequence[str]) -> tuple[Effect, ...]:
+    """What a run would do to production, up to the first migration that its evidence leaves to a person.
+
+    Args:
+        questions: the failed migrations, in the ledger's order, with the evidence on each.
+        pending: names of the pending ones.
+    """
+    effects: list[Effect] = []
+    for question in questions:
+        found = effect_if_agreed(question)
+        if isinstance(found, Refusal):
+            return tuple(effects)
+        effects.append(found)
+    return (*effects, *deploy_after(effects, pending))
+
+
+def look_exit(checks: Sequence[Check], *, failed: bool) -> Exit:
+    """What `inspect --exit-code` answers.
+
+    Args:
+        checks: those of preflight; a missing `target.identity` is a bug.
+        failed: some migration failed.
+    """
+    identity = next(check for check in checks if check.name == "target.identity")
+    if identity.outcome is Outcome.REFUSED:  # what is well with another database says nothing of this one
+        return Exit.PREFLIGHT
+    return Exit.BLOCKED if failed else Exit.READY

@@ -55,7 +55,8 @@ EDGES: tuple[Edge, ...] = (
     Edge(_S.DEPLOY, _S.VERIFY, "nothing failed, nothing pending"),
     Edge(_S.DEPLOY, _S.INSPECT, "a migration failed, not before for this cause in this run"),
     Edge(_S.VERIFY, _S.PIPELINE_READY, "schema and history agree"),
-    *(Edge(state, _S.BLOCKED, "refused: the refusal names fact and remedy") for state in PATH),
+    # Not from PIPELINE_READY: what may not be run behind the gate leaves the recovery where it is.
+    *(Edge(state, _S.BLOCKED, "refused: the refusal names fact and remedy") for state in PATH[:-1]),
     Edge(_S.BLOCKED, _S.PREFLIGHT, "run again"),
     *(Edge(state, _S.ABORTED, "a person gave up this recovery") for state in (*PATH[:-1], _S.BLOCKED)),
 )

@@ -1,9 +1,11 @@
 """VERIFY: is the schema what the history says?"""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from states.answers import RUN_AGAIN, THEN_RUN, Answer, Exit, Go, NextCommand, Refusal
 from states.comparison import Difference, some
+from states.facts import Row
 from states.inspection import InspectFacts
 from states.table import State
 
@@ -79,3 +81,29 @@ def decide(facts: VerifyFacts) -> Answer:
             (RUN_AGAIN,),
         )
     return Go(State.PIPELINE_READY, "schema and history agree")
+
+
+def to_be_proven(rows: Sequence[Row]) -> frozenset[str]:
+    """Migrations in which a difference keeps the gate shut (RULES F8).
+
+    Those are the migrations that ever failed, were rolled back or stamped, and those deployed since the first failure.
+    They follow from the ledger alone, not from this run's journal, which can be lost.
+    """
+    suspicious = {
+        row.migration for row in rows if row.rolled_back_at or row.failed or row.applied_steps_count == 0 or row.logs
+    }
+    failures = [row.started_at for row in rows if row.rolled_back_at or row.failed]
+    since = min(failures, default=None)
+    later = {row.migration for row in rows if since is not None and row.started_at >= since}
+    return frozenset(suspicious | later)
+
+
+def wrong_checksums(planned: Mapping[str, str], rows: Sequence[Row]) -> tuple[str, ...]:
+    """Migrations that were deployed with another script than the one planned (RULES F6).
+
+    Args:
+        planned: checksum of each script that the run was to deploy, by the migration's name.
+        rows: the ledger after the deploy. A row without steps was stamped, not deployed, and says nothing of a script.
+    """
+    ran = {row.migration: row.checksum for row in rows if row.finished and row.applied_steps_count > 0}
+    return tuple(name for name, checksum in planned.items() if name in ran and ran[name] != checksum)

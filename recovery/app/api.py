@@ -18,21 +18,22 @@ from recovery.app.opening import new_run, observing, one_at_a_time, working
 from recovery.app.overview import Overview, overview
 from recovery.app.session import AskName, Options, Session
 from recovery.app.world import RealWorld
-from recovery.config import Config
+from recovery.config import Config, Step
 from recovery.journal import Journal
 from recovery.journal.run_record import RunRecord, record_of
 from recovery.journal.stores import Store
 from recovery.report.document import InspectDocument, Standing
 from recovery.run.engine import Engine
 from recovery.run.once_only import unless_run_elsewhere
-from recovery.run.pipeline import Decided, PipelineRunner, unfinished
+from recovery.run.pipeline import Decided, PipelineRunner, step_key
 from recovery.run.plan import Plan, plan
 from recovery.run.policy import auto
 from recovery.run.ports import Ended, Policy
 from recovery.secrets import Redactor
 from states import preflight
-from states.answers import RUN_AGAIN, Refusal
+from states.answers import Refusal
 from states.inspection import InspectFacts
+from states.pipeline import GateFacts, gate, only_steps_are_left
 from states.preflight import PreflightFacts
 from states.table import State
 
@@ -153,7 +154,7 @@ class Recovery:
                 runs = journal.runs()
                 steps = session.config.pipeline.steps
                 last = record_of(journal.events(runs[-1])) if runs else None
-                if pipeline and last is not None and last.state is State.PIPELINE_READY and unfinished(last, steps):
+                if pipeline and last is not None and _only_steps_are_left(last, steps):
                     return self._steps(journal, world, emit, runs[-1], policy)
                 redact = Redactor(target.url.url, *store.secrets)
                 engine = Engine(world, journal, policy, emit, new_run, restore_point, self._asked, redact=redact)
@@ -184,26 +185,15 @@ class Recovery:
         """
         session, emit = self._session, one_at_a_time(on_event)
         policy = auto(*session.config.auto) if policy is None else policy
-        with working(session, self._ask_database, emit, self.stop) as world, contextlib.ExitStack() as stack:
+        with working(session, self._ask_database, emit, self.stop) as world:
             store, target = session.store(), world.target.identity.key
-            last: RunRecord | None = None
-            if _kept(store, target):
-                journal = stack.enter_context(contextlib.closing(store.open(target)))
-                runs = journal.runs()
-                last = record_of(journal.events(runs[-1])) if runs else None
-                if last is not None and last.state is State.PIPELINE_READY:
-                    word = Decided(tuple(repeat), tuple(done))
-                    return self._steps(journal, world, emit, runs[-1], policy, word)
-            stands = "there is no recovery of this database" if last is None else f"it stands at {last.state}"
-            refusal = Refusal(
-                "pipeline.not_ready",
-                f"The gate is closed: {stands}. No step was run.",
-                "Run prisma-recovery run first.",
-                commands=(RUN_AGAIN,),
-            )
-            state = State.PREFLIGHT if last is None else last.state
-            emit(events.Refused(state, refusal))
-            return Ended("" if last is None else runs[-1], state, refusal.exit, refusal)
+            run, state = _stands(store, target)
+            if refusal := gate(GateFacts(state)):
+                stopped = state or State.PREFLIGHT
+                emit(events.Refused(stopped, refusal))
+                return Ended(run, stopped, refusal.exit, refusal)
+            with contextlib.closing(store.open(target)) as journal:
+                return self._steps(journal, world, emit, run, policy, Decided(tuple(repeat), tuple(done)))
 
     def _steps(
         self,
@@ -220,13 +210,7 @@ class Recovery:
             return Ended(run, State.PIPELINE_READY, no.exit, no)
         facts = InspectFacts(world.inspect().history)
         left = (*facts.unsettled, *facts.history.pending)
-        if left:
-            refusal = Refusal(
-                "pipeline.history_changed",
-                f"The gate was open, but {left[0]} is failed or pending now. No step was run.",
-                "Run prisma-recovery run first.",
-                commands=(RUN_AGAIN,),
-            )
+        if refusal := gate(GateFacts(State.PIPELINE_READY, left)):
             emit(events.Refused(State.PIPELINE_READY, refusal))
             return Ended(run, State.PIPELINE_READY, refusal.exit, refusal)
         variables = session.project().url_variables if session.options.database_url else ()
@@ -297,6 +281,21 @@ class Recovery:
             UsageError: there is none, or there are several and `run` names none.
         """
         return decisions.abort(self._session, reason, run)
+
+
+def _only_steps_are_left(record: RunRecord, steps: Sequence[Step]) -> bool:
+    codes = [record.steps.get(step_key(step)) for step in steps]
+    return only_steps_are_left(record.state, asked_for=record.pipeline, outcomes=codes)
+
+
+def _stands(store: Store, target: str) -> tuple[str, State | None]:
+    """Name of the last run of this database, and where it stands; nothing is made to find that out."""
+    journal = store.find(target)
+    if journal is None:
+        return "", None
+    with contextlib.closing(journal):
+        runs = journal.runs()
+        return (runs[-1], record_of(journal.events(runs[-1])).state) if runs else ("", None)
 
 
 def _kept(store: Store, target: str) -> bool:

@@ -9,7 +9,7 @@ from recovery.journal import JournalEvent
 from recovery.journal.run_record import Kind, record_of
 from recovery.report.document import Standing
 from recovery.report.run_status import standing
-from states.classification import NEVER_APPROVED
+from states.approval import Approval, Judged, objection
 from states.machine import RecoveryMachine
 from states.table import FINAL, State
 from states.verdict import Decision, Verdict
@@ -87,7 +87,6 @@ def approve(
         raise ValueError(f"No answer is named {answer!r}; the answers are {', '.join(get_args(ApprovedAs))}")
     if not reason.strip():
         raise UsageError("approve.reason", "The reason is empty. Nothing was recorded.", "Say why.")
-    rolled_back = answer == "rolled_back"
     target, name, before = _unfinished(session, run)
     record = record_of(before)
     known = record.evidence.get(migration)
@@ -97,31 +96,17 @@ def approve(
             f"The run {name} has not classified {migration}. Nothing was recorded.",
             "Run prisma-recovery run first, and approve what it shows.",
         )
-    if known["digest"] != evidence:
-        raise UsageError(
-            "approve.other_evidence",
-            f"The evidence on {migration} is {known['digest']}, not the one given. Nothing was recorded.",
-            "Look at the evidence again (prisma-recovery inspect), then approve that.",
-        )
-    if Verdict(known["verdict"]) in NEVER_APPROVED:
-        raise UsageError(
-            "approve.never",
-            f"{migration} is {known['verdict']}: neither answer would be true. Nothing was recorded.",
-            "Finish or undo the rest of it by hand, or wait; then run again.",
-        )
-    if rolled_back and not known.get("attempted", True):
-        raise UsageError(
-            "approve.not_attempted",
-            f"{migration} was never attempted, so there is nothing to mark rolled back. Nothing was recorded.",
-            "Undo by hand what production has of it, and run again: it is deployed. Or approve it as applied.",
-        )
-    if rolled_back and known["ran_to_its_end"] and known["decision"] != Decision.MARK_ROLLED_BACK:
-        raise UsageError(
-            "approve.ran",
-            f"Prisma counted {migration} as run to its end, so it can't be marked rolled back. Nothing was recorded.",
-            "Bring production to what it says, and run again, or approve it as applied.",
-        )
-    decision = Decision.MARK_ROLLED_BACK if rolled_back else Decision.MARK_APPLIED
+    decision = Decision.MARK_ROLLED_BACK if answer == "rolled_back" else Decision.MARK_APPLIED
+    judged = Judged(
+        migration,
+        Verdict(known["verdict"]),
+        Decision(known["decision"]),
+        known["digest"],
+        attempted=known.get("attempted", True),
+        ran_to_its_end=known["ran_to_its_end"],
+    )
+    if no := objection(Approval(migration, decision, evidence, reason), judged):
+        raise UsageError(no.code, f"{no.fact} Nothing was recorded.", no.remedy)
     with contextlib.closing(session.store().open(target)) as journal:
         payload = {"migration": migration, "decision": decision, "evidence": evidence, "reason": reason}
         approved = journal.append(name, Kind.APPROVED, record.state, payload)

@@ -18,13 +18,13 @@ from recovery.postgres.target import Target
 from recovery.preflight.activity import alone_check, quiet_checks
 from recovery.preflight.ancestry import NAME as ANCESTRY
 from recovery.preflight.ancestry import ledger_check
-from recovery.preflight.checks import checkout_checks, database_checks, not_looked_at
-from recovery.preflight.expectation import Expectation, waive
+from recovery.preflight.checks import checkout_checks, database_checks
+from recovery.preflight.expectation import Expectation
 from recovery.prisma.git import Repository
 from recovery.prisma.migrations import read as read_migrations
 from recovery.prisma.scripts import Scripts
 from recovery.replay.workshop import Workshop
-from states.checks import unknown
+from states.checks import not_looked_at, unknown
 from states.facts import Check
 
 
@@ -67,7 +67,7 @@ class Observer:
             platforms = [beside.submit(check) for check in self.platforms]
             with answering(self.target.url):
                 # What a person takes on by name stands in the way of no other check.
-                made = [*waive(database_checks(self.target, self.expected, confirmed.result), self.expected)]
+                made = [*self.expected.waive(database_checks(self.target, self.expected, confirmed.result))]
                 further = not_looked_at(made) or [
                     *quiet_checks(self.target, self.sleep, self.emit),
                     self._ledger_check(),
@@ -75,7 +75,7 @@ class Observer:
                 alone = alone_check(self.target, ours)
             made += [*further[:-1], *checkout_checks(self.folder, self.expected), further[-1]]
             made += [*(check.result() for check in platforms), alone]
-        return waive(made, self.expected)
+        return self.expected.waive(made)
 
     def _ledger_check(self) -> Check:
         try:

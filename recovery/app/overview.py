@@ -7,7 +7,6 @@ from recovery import events
 from recovery.app.observer import Observer
 from recovery.evidence.pending import Compared
 from recovery.postgres.target import Identity
-from recovery.preflight.expectation import waive
 from recovery.report.document import InspectDocument, TargetDocument, document
 from states.facts import Check, History
 from states.inspection import InspectFacts
@@ -46,7 +45,7 @@ def overview(observer: Observer, command: Callable[[], Check], emit: events.Sink
     """
     inspected = observer.inspect()
     emit(events.Inspected(inspected.history))
-    checks = (*observer.checks(), *waive([command()], observer.expected))
+    checks = (*observer.checks(), *observer.expected.waive([command()]))
     emit(events.ChecksMade(checks))
     names = InspectFacts(inspected.history).unsettled
     failed = tuple(observer.classify(name).evidence for name in names)

@@ -20,16 +20,15 @@ from recovery.platform.neon import branch_check
 from recovery.platform.vercel import OWN_VARIABLE, Production
 from recovery.postgres.target import Target
 from recovery.postgres.url import parse
-from recovery.preflight.checks import NAMES, PRISMA, command_check
+from recovery.preflight.checks import PRISMA, command_check
 from recovery.preflight.expectation import VERCEL, Expectation
-from recovery.preflight.identity import NAME as IDENTITY
 from recovery.prisma import dotenv, project
 from recovery.prisma.git import Repository
 from recovery.prisma.project import Project
 from recovery.prisma.sentinel import Sentinel, sentinel
 from recovery.replay import scratch
 from recovery.replay.workshop import Workshop
-from states.checks import refused, unknown
+from states.checks import NAMES, NOT_BY_SETTINGS, refused, unknown
 from states.facts import Check
 
 #: Asks a person for the name of the production database, told where the URL leads; None where nobody can be asked.
@@ -240,10 +239,8 @@ class Session:
     def _waived_by_settings(self) -> dict[str, str]:
         """What the settings take on where it can't be made."""
         for each in self.config.waive:
-            if each.check == IDENTITY:
-                raise self._no_waiver(each.check, "Set host and database under [production] instead.")
-            if each.check == PRISMA:
-                raise self._no_waiver(each.check, "What it proves is needed before each first change.")
+            if instead := NOT_BY_SETTINGS.get(each.check):
+                raise self._no_waiver(each.check, instead)
             if each.check not in NAMES:
                 raise self._no_waiver(each.check, f"The checks are: {', '.join(NAMES)}.")
         return {each.check: each.reason for each in self.config.waive}

@@ -9,16 +9,16 @@ from recovery.errors import BusyError
 from recovery.evidence.inspection import Inspection
 from recovery.evidence.investigator import Classified
 from recovery.evidence.pending import Compared
-from recovery.evidence.proof import Proof, Prover, watched
+from recovery.evidence.proof import Proof, Prover
 from recovery.postgres.connect import answering
 from recovery.postgres.sessions import OUR_NAME, RECOVERY_LOCK, SessionLock, holders
 from recovery.preflight.checks import command_awaited, command_check
-from recovery.preflight.expectation import waive
 from recovery.prisma.cli import PrismaCli, command_line
 from recovery.prisma.sentinel import Sentinel
 from recovery.sql.script import Script
 from states.effects import Deploy, Effect, Resolution
 from states.facts import Check, Outcome, Row
+from states.verification import to_be_proven
 
 
 class RealWorld:
@@ -81,7 +81,7 @@ class RealWorld:
         return (*made, *self._command_checks()) if len(made) < len(checks) else checks
 
     def _command_checks(self) -> tuple[Check, ...]:
-        return waive([command_check(self._sentinel.holds())], self._observer.expected)
+        return self._observer.expected.waive([command_check(self._sentinel.holds())])
 
     def inspect(self) -> Inspection:
         """See `World.inspect`."""
@@ -130,7 +130,7 @@ class RealWorld:
         coming = [script for name in effect.migrations if (script := scripts.present(name))]
         done, _ = scripts.finished(before.rows)
         history: list[Script] = [*(s for s in done if s not in coming), *coming]
-        watching = watched(before.rows) | frozenset(effect.migrations)
+        watching = to_be_proven(before.rows) | frozenset(effect.migrations)
 
         def meanwhile() -> None:
             """While Prisma deploys, the same history is replayed, so that the proof needn't wait for it."""

@@ -4,15 +4,14 @@ from recovery import events
 from recovery.app.api import Recovery
 from recovery.app.overview import Overview
 from recovery.cli.output import Output
-from recovery.preflight.identity import NAME as IDENTITY
 from recovery.prisma.cli import command_line
 from recovery.report.terminal import Terminal
 from recovery.run.proposal import proposed
 from states.answers import Exit
-from states.classification import ClassifyFacts, fails_again, resolution
-from states.effects import Deploy, Effect
+from states.classification import ClassifyFacts
+from states.effects import Deploy
 from states.facts import Outcome
-from states.inspection import deploy_after
+from states.inspection import look_exit, would_run
 
 
 def look(recovery: Recovery, output: Output, *, exit_code: bool) -> Exit:
@@ -40,10 +39,7 @@ def look(recovery: Recovery, output: Output, *, exit_code: bool) -> Exit:
         _show(seen, output)
     if not exit_code:
         return Exit.READY
-    identity = next(check for check in seen.checks if check.name == IDENTITY)
-    if identity.outcome is Outcome.REFUSED:  # what is well with another database says nothing of this one
-        return Exit.PREFLIGHT
-    return Exit.BLOCKED if seen.failed else Exit.READY
+    return look_exit(seen.checks, failed=bool(seen.failed))
 
 
 def _show(seen: Overview, output: Output) -> None:
@@ -73,11 +69,7 @@ def _would_run(seen: Overview, output: Output) -> None:
     """What `run` would ask to do, as far as the evidence decides."""
     known = {evidence.migration: evidence for evidence in seen.failed}
     questions = [ClassifyFacts(evidence) for evidence in seen.failed]
-    decided = [found for each in questions if not fails_again(each) and (found := resolution(each)) is not None]
-    effects: list[Effect] = [*decided]
-    if len(decided) == len(questions):
-        effects += deploy_after(effects, seen.history.pending)
-    for effect in effects:
+    for effect in would_run(questions, seen.history.pending):
         output.console.print()
         evidence = None if isinstance(effect, Deploy) else known[effect.migration]
         output.terminal.would_run("`prisma-recovery run` would run", proposed(effect, command_line(effect), evidence))

@@ -24,7 +24,7 @@ from recovery.sql.spelling import respelled
 from recovery.sql.statements import ScriptError, parse
 from states.comparison import qualified_name
 from states.facts import Key, Note, Replay, Row, Stop, Subject
-from states.inspection import order
+from states.ledger import later_than
 from states.verdict import Evidence, digest, judge, latest_attempt
 
 #: RULES E13: whoever holds such a lock is at work on the schema.
@@ -154,14 +154,7 @@ class Investigator:
         if present is not None:
             # The same file with other line endings is the same script to Prisma, and to us.
             checksum = next((script.checksum for script in ran if script.text == present.text), checksum)
-        began = min(row.started_at for row in attempts)
-        later = {
-            row.migration
-            for row in rows
-            if row.finished
-            and row.migration != name
-            and (order(row.migration) > order(name) or (row.finished_at or "") > began)
-        }
+        later = later_than(name, attempts, rows)
         finished = {row.migration for row in rows if row.finished and row.migration != name}
         return Material(
             name=name,

@@ -16,7 +16,7 @@ from recovery.sql.spelling import respelled
 from recovery.sql.statements import ScriptError
 from states.comparison import Difference, column_of, differences, is_remark
 from states.facts import Key, Replay, Row
-from states.verification import MigrationDifference
+from states.verification import MigrationDifference, to_be_proven
 
 _ATTACHED = re.compile(r"(constraint|trigger|policy|rule) \S+\Z")
 
@@ -50,17 +50,6 @@ class Proof:
     unprovable: tuple[str, ...] = ()
 
 
-def watched(rows: Sequence[Row]) -> frozenset[str]:
-    """Names that ever failed, were rolled back or stamped, or were deployed since the first failure."""
-    suspicious = {
-        row.migration for row in rows if row.rolled_back_at or row.failed or row.applied_steps_count == 0 or row.logs
-    }
-    failures = [row.started_at for row in rows if row.rolled_back_at or row.failed]
-    since = min(failures, default=None)
-    later = {row.migration for row in rows if since is not None and row.started_at >= since}
-    return frozenset(suspicious | later)
-
-
 @dataclass(slots=True)
 class Prover:
     """Compares production with its history. The replay can be begun before it is needed."""
@@ -78,7 +67,7 @@ class Prover:
     def prove(self, rows: Sequence[Row], deployed: frozenset[str]) -> Proof:
         """Production against the replay of all finished migrations; `deployed` ones are watched in any case."""
         history, notes = self.scripts.finished(rows)
-        watching = watched(rows) | deployed
+        watching = to_be_proven(rows) | deployed
         expected = self._ahead.result() if self._ahead is not None else None
         self._ahead = None
         self.workshop.stand_in(self.target.reading(), self.scripts.texts())

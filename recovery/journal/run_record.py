@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from recovery.journal import JournalEvent
-from states.classification import Approval
+from states.approval import Approval
 from states.deployment import Failure
 from states.facts import Cause
 from states.table import State

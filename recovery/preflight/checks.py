@@ -17,30 +17,7 @@ from recovery.prisma.sentinel import SECONDS
 from states.checks import awaited, held, refused, unknown
 from states.facts import Check, Outcome
 
-#: Every check there is, by the name that `--waive` takes.
-NAMES = (
-    "target.identity",
-    "target.primary",
-    "target.direct",
-    "target.privileges",
-    "ledger.present",
-    "deploy.lock",
-    "deploy.ddl",
-    "git.commit",
-    "git.clean",
-    "git.ledger",
-    "neon.branch",
-    "vercel.deploy",
-    "vercel.commit",
-    "prisma.target",
-    "recovery.alone",
-)
-
 PRISMA = "prisma.target"
-#: While one of these is refused, the target is none to work on.
-_BEFORE = ("target.identity", "target.primary", "target.direct", "ledger.present")
-#: Not looked at then: each by itself could be right on a wrong database.
-_AFTERWARDS = ("deploy.lock", "deploy.ddl", "git.ledger")
 
 _PRIMARY = "pg_is_in_recovery(), default_transaction_read_only"
 _PRIVILEGES = "pg_class, pg_namespace"
@@ -65,15 +42,6 @@ def database_checks(
         asked("ledger.present", "pg_class", lambda: _ledger(target, connection)),
         asked("target.privileges", _PRIVILEGES, lambda: _privileges(target, connection)),
     ]
-
-
-def not_looked_at(made: Sequence[Check]) -> list[Check]:
-    """What is asked only of a target that can be worked on, each as unknown, with the check that stands before it."""
-    first = next((check for check in made if check.name in _BEFORE and check.outcome is Outcome.REFUSED), None)
-    if first is None:
-        return []
-    seen, remedy = f"not looked at, because {first.name} is refused", f"Mend {first.name} first."
-    return [unknown(name, seen, first.source, remedy) for name in _AFTERWARDS]
 
 
 def _primary(connection: psycopg.Connection[Any]) -> Check:

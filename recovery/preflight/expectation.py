@@ -1,9 +1,10 @@
 """What a person says the target and the checkout are, and which checks they take on."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from states.facts import Check, Outcome
+from states.checks import waive
+from states.facts import Check
 
 #: Instead of a revision: the commit that Vercel runs as production.
 VERCEL = "vercel"
@@ -29,20 +30,6 @@ class Expectation:
     waived: Mapping[str, str] = field(default_factory=dict)
     waived_by_settings: Mapping[str, str] = field(default_factory=dict)
 
-
-def waive(checks: Iterable[Check], expected: Expectation) -> tuple[Check, ...]:
-    """Marks what a person took on by name, with the reason; a check that holds needs none.
-
-    What the settings take on once and for all counts only for a check that could not be made: a refusal is news.
-    """
-    return tuple(_waived(check, expected) for check in checks)
-
-
-def _waived(check: Check, expected: Expectation) -> Check:
-    if check.outcome not in (Outcome.REFUSED, Outcome.UNKNOWN):
-        return check
-    if (reason := expected.waived.get(check.name)) is not None:
-        return replace(check, outcome=Outcome.WAIVED, seen=f"{check.seen}; waived: {reason}")
-    if check.outcome is Outcome.UNKNOWN and (reason := expected.waived_by_settings.get(check.name)) is not None:
-        return replace(check, outcome=Outcome.WAIVED, seen=f"{check.seen}; waived by prisma-recovery.toml: {reason}")
-    return check
+    def waive(self, checks: Iterable[Check]) -> tuple[Check, ...]:
+        """The same checks, with those marked that a person took on."""
+        return waive(checks, self.waived, self.waived_by_settings)

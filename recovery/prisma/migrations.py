@@ -6,7 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from recovery.errors import UsageError
-from states.inspection import order
+from states.ledger import order
 
 _SCRIPT = "migration.sql"
 _LOCK = "migration_lock.toml"

@@ -7,7 +7,7 @@ from recovery.prisma.git import Repository
 from recovery.prisma.migrations import Migration, decode, variant
 from recovery.sql.script import Script
 from states.facts import History, Note, Row
-from states.inspection import side_by_side
+from states.ledger import in_order_of_finishing, side_by_side
 
 
 class Scripts:
@@ -78,8 +78,7 @@ class Scripts:
         """
         scripts: dict[str, Script] = {}
         notes: list[Note] = []
-        done = sorted((row for row in rows if row.finished), key=lambda row: (row.finished_at or "", row.migration))
-        for row in done:
+        for row in in_order_of_finishing(rows):
             name = row.migration
             if name == but or name in scripts:
                 continue

@@ -27,11 +27,12 @@ from states.classification import ClassifyFacts
 from states.deployment import DeployFacts
 from states.facts import Check, Row
 from states.inspection import InspectFacts
+from states.ledger import lost_effect, still_settled
 from states.machine import Facts, RecoveryMachine
 from states.preflight import PreflightFacts
 from states.resolution import ResolveFacts
 from states.table import FINAL, State
-from states.verification import VerifyFacts
+from states.verification import VerifyFacts, wrong_checksums
 
 
 class Engine:
@@ -149,12 +150,10 @@ class Engine:
 
     def _behind(self, record: RunRecord) -> str:
         """RULES F10: the database lost what this journal saw in it (a restore), so the run is about another past."""
-        rows = self._world.inspect().rows if record.resolved else ()
-        for name, effect in record.resolved.items():
-            mine = [row for row in rows if row.migration == name]
-            if not mine or (effect.startswith("mark_applied:") and not any(row.finished for row in mine)):
-                return f"The database no longer shows {name} as this run left it: it was restored or replaced."
-        return ""
+        lost = lost_effect(record.resolved, self._world.inspect().rows) if record.resolved else None
+        if lost is None:
+            return ""
+        return f"The database no longer shows {lost} as this run left it: it was restored or replaced."
 
     def _heed(self) -> None:
         """A boundary: no command is at work, and all that was seen is in the journal.
@@ -221,9 +220,7 @@ class Engine:
 
     def _facts(self) -> InspectFacts:
         seen = self._seen()
-        ids = {name: {row.id for row in seen.rows if row.migration == name} for name in self._record.settled}
-        settled = frozenset(name for name, then in self._record.settled.items() if ids[name] == then)
-        return InspectFacts(seen.history, settled)
+        return InspectFacts(seen.history, still_settled(self._record.settled, seen.rows))
 
     def _before_deploy(self) -> InspectFacts:
         """The facts, with what of the pending migrations is in production, where a deploy could be next."""
@@ -403,10 +400,6 @@ class Engine:
         self._diary.note_proof(proof)
         if refusal := self._demanded():
             return refusal
-        finished = {row.migration: row.checksum for row in rows if row.finished and row.applied_steps_count > 0}
-        wrong = tuple(
-            name for name, planned in self._record.planned.items() if name in finished and finished[name] != planned
-        )
         return self._advance(
             VerifyFacts(
                 after=self._facts(),
@@ -414,7 +407,7 @@ class Engine:
                 proven=proof.proven,
                 differing=proof.differing,
                 elsewhere=proof.elsewhere,
-                wrong_checksums=wrong,
+                wrong_checksums=wrong_checksums(self._record.planned, rows),
                 unprovable=proof.unprovable,
             )
         )

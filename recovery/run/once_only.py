@@ -2,13 +2,15 @@
 
 import contextlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from recovery.config import Step
 from recovery.journal.stores import FileStore, Store
-from recovery.run.pipeline import MayBegin, begun, key, ways
+from recovery.run.pipeline import MayBegin, begun, step_key
 from recovery.run.ports import Policy, Question
 from states.answers import Refusal
+from states.pipeline import RunOnceFacts, may_begin
 
 _KIND = "pipeline"
 
@@ -26,38 +28,23 @@ def unless_run_elsewhere(store: Store, home: Path, target: str, policy: Policy) 
         target: the database, as the journal names it.
         policy: asked where the journal is a file.
     """
-    if store.shared:
-        return lambda steps: _in_the_file(store, home, target, steps)
-    return lambda steps: _only_here(store, steps, policy)
-
-
-def _only_here(store: Store, steps: Sequence[Step], policy: Policy) -> Refusal | None:
-    names = ", ".join(step.name for step in steps)
-    if policy.consents(Question(_KIND, None, names)):
-        return None
-    return Refusal(
-        "pipeline.needs_shared_journal",
-        f"Not idempotent: {names}. Whether another machine has run it is not known, since the journal {store} is a "
-        "file. No step was run.",
-        "Keep the journal where every machine sees it (--journal target); or run in a terminal, and type that nobody "
-        f'else has run it; or, where only this machine ever does, add "{_KIND}" to auto in prisma-recovery.toml.',
-    )
-
-
-def _in_the_file(store: Store, home: Path, target: str, steps: Sequence[Step]) -> Refusal | None:
     file = FileStore(home)
+
+    def check(steps: Sequence[Step]) -> Refusal | None:
+        names = tuple(step.name for step in steps)
+        facts = RunOnceFacts(names, str(store), store.shared)
+        if store.shared:
+            return may_begin(replace(facts, file=str(file), begun_in_file=_begun_in(file, target, steps)))
+        return may_begin(replace(facts, agreed=policy.consents(Question(_KIND, None, ", ".join(names)))))
+
+    return check
+
+
+def _begun_in(file: FileStore, target: str, steps: Sequence[Step]) -> str | None:
+    """The first of the steps that a run with this folder's own journal began; None if none did."""
     journal = file.find(target)
     if journal is None:
         return None
     with contextlib.closing(journal):
         known = begun(journal)
-    for step in steps:
-        if key(step) in known:
-            return Refusal(
-                "pipeline.other_journal",
-                f"The step {step.name} was begun by a run whose journal is {file}; the journal {store} does not know "
-                "of it. No step was run.",
-                "See what it did, and say so.",
-                commands=ways(step),
-            )
-    return None
+    return next((step.name for step in steps if step_key(step) in known), None)

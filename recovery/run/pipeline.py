@@ -16,22 +16,19 @@ from recovery import events
 from recovery.config import Step
 from recovery.errors import UsageError
 from recovery.journal import Journal
-from recovery.journal.run_record import Kind, RunRecord, record_of
+from recovery.journal.run_record import Kind, record_of
 from recovery.run.ports import Ended
 from recovery.secrets import Redactor
-from states.answers import Exit, NextCommand, Refusal
+from states import pipeline
+from states.answers import Exit, Refusal
+from states.pipeline import StepFacts, Turn
 from states.table import State
 
 
-def key(step: Step) -> str:
+def step_key(step: Step) -> str:
     """Names a step in the journal: its name and its command."""
     command = "\0".join(step.command).encode()
     return f"{step.name}:{hashlib.sha256(command).hexdigest()[:16]}"
-
-
-def unfinished(record: RunRecord, steps: Sequence[Step]) -> bool:
-    """The run's pipeline was asked for, and is not through."""
-    return record.pipeline and any(record.steps.get(key(step)) != 0 for step in steps)
 
 
 #: Given steps that must run once and that the journal doesn't know: why none may be begun, or None.
@@ -43,41 +40,12 @@ def begun(journal: Journal) -> dict[str, int | None]:
     return record_of(event for each in journal.runs() for event in journal.events(each)).steps
 
 
-def outcomes(journal: Journal, run: str, steps: Sequence[Step]) -> dict[str, int | None]:
-    """Exit code of each step that was begun, by its key; None while in doubt.
-
-    A step is its name and its command, whichever run it was begun in. Only an idempotent one is begun anew in a new
-    run: that does no harm.
-    """
-    ever = begun(journal)
-    here = record_of(journal.events(run)).steps
-    known = {key(step): here if step.idempotent else ever for step in steps}
-    return {name: steps[name] for name, steps in known.items() if name in steps}
-
-
-def ways(step: Step) -> tuple[NextCommand, ...]:
-    """How a person says how a step ended."""
-    return tuple(
-        NextCommand(shlex.join(("prisma-recovery", "pipeline", option, step.name)), when)
-        for option, when in (("--repeat", "to run it again"), ("--done", "if it is done"))
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class Decided:
     """A person's word on steps, by their names: they are to be run again, or are done."""
 
     repeat: tuple[str, ...] = ()
     done: tuple[str, ...] = ()
-
-
-def _stopped(step: Step) -> Refusal:
-    return Refusal(
-        "pipeline.stopped",
-        f"The pipeline was asked to stop before the step {step.name}, which was not run.",
-        "Run prisma-recovery pipeline: it goes on there.",
-        Exit.INTERRUPTED,
-    )
 
 
 class PipelineRunner:
@@ -128,72 +96,61 @@ class PipelineRunner:
                     "Correct the name.",
                 )
         for name in (*word.repeat, *word.done):
-            payload = {"step": key(steps[name]), "exit_code": 0 if name in word.done else None}
+            payload = {"step": step_key(steps[name]), "exit_code": 0 if name in word.done else None}
             self._journal.append(run, Kind.STEP_DECIDED, State.PIPELINE_READY, payload)
         self._repeated = frozenset(word.repeat)
 
-    def run(self, run: str, doubt: MayBegin, stopping: Callable[[], bool] = lambda: False) -> Ended:
+    def run(self, run: str, may_begin: MayBegin, stopping: Callable[[], bool] = lambda: False) -> Ended:
         """Runs what is left, in order; stops at the first step that fails or is in doubt.
 
         Args:
             run: the recovery.
-            doubt: asked once, before any step, about those that must run once and are unknown to the journal, unless
-                a person said to repeat them.
+            may_begin: asked once, before any step, about those that must run once and that the journal does not know;
+                not about steps that a person said to repeat.
             stopping: whether it was asked to stop; it does before the next step, never in one.
         """
         record = record_of(self._journal.events(run))
-        if record.state is not State.PIPELINE_READY:
-            closed = Refusal(
-                "pipeline.not_ready",
-                f"The recovery stands at {record.state}, so the gate is closed. No step was run.",
-                "Run prisma-recovery run first.",
-            )
-            return Ended(run, record.state, closed.exit, closed)
+        if closed := pipeline.gate(pipeline.GateFacts(record.state)):
+            return self._refused(run, record.state, closed)
         if not record.pipeline:
             self._journal.append(run, Kind.PIPELINE, State.PIPELINE_READY, {})
-        known = outcomes(self._journal, run, self._steps)
-        first = [step for step in self._steps if not step.idempotent and key(step) not in known]
+        known = self._known(run)
+        first = [step for step in self._steps if not step.idempotent and step_key(step) not in known]
         unsure = [step for step in first if step.name not in self._repeated]
-        if unsure and (refusal := doubt(unsure)):
-            self._emit(events.Refused(State.PIPELINE_READY, refusal))
-            return Ended(run, State.PIPELINE_READY, refusal.exit, refusal)
+        if unsure and (refusal := may_begin(unsure)):
+            return self._refused(run, State.PIPELINE_READY, refusal)
         for step in self._steps:
-            refusal_or_none = _stopped(step) if stopping() else self._one(run, step, known)
-            if refusal_or_none is not None:
-                self._emit(events.Refused(State.PIPELINE_READY, refusal_or_none))
-                return Ended(run, State.PIPELINE_READY, refusal_or_none.exit, refusal_or_none)
+            at = step_key(step)
+            facts = StepFacts(step.name, step.idempotent, at in known, known.get(at), stopping())
+            if refusal := self._one(run, step, pipeline.turn(facts)):
+                return self._refused(run, State.PIPELINE_READY, refusal)
         return Ended(run, State.PIPELINE_READY, Exit.READY)
 
-    def _one(self, run: str, step: Step, known: Mapping[str, int | None]) -> Refusal | None:
-        before = known.get(key(step), "never")
-        if before == 0:
+    def _refused(self, run: str, state: State, refusal: Refusal) -> Ended:
+        self._emit(events.Refused(state, refusal))
+        return Ended(run, state, refusal.exit, refusal)
+
+    def _known(self, run: str) -> dict[str, int | None]:
+        """Exit code of each configured step that counts as begun, by its key; None while in doubt."""
+        idempotent = {step_key(step): step.idempotent for step in self._steps}
+        return pipeline.known(idempotent, begun(self._journal), record_of(self._journal.events(run)).steps)
+
+    def _one(self, run: str, step: Step, turn: Turn | Refusal) -> Refusal | None:
+        if isinstance(turn, Refusal):
+            return turn
+        if turn is Turn.DONE:
             self._emit(events.StepEnded(step.name, 0, 0.0, already_done=True))
             return None
-        if before != "never" and not step.idempotent:
-            what = "was begun, and how it ended is not known" if before is None else f"failed with exit code {before}"
-            return Refusal(
-                "pipeline.in_doubt",
-                f"The step {step.name} {what}. It was not run again.",
-                "See what it did, and say so.",
-                commands=ways(step),
-            )
-        intent = {"step": key(step), "name": step.name, "command": Redactor()(shlex.join(step.command))}
+        intent = {"step": step_key(step), "name": step.name, "command": Redactor()(shlex.join(step.command))}
         self._journal.append(run, Kind.STEP_INTENDED, State.PIPELINE_READY, intent)
         self._emit(events.StepStarted(step.name, step.command))
         began = time.monotonic()
         exit_code = self._execute(step)
         seconds = time.monotonic() - began
-        payload = {"step": key(step), "name": step.name, "exit_code": exit_code, "seconds": round(seconds, 3)}
+        payload = {"step": step_key(step), "name": step.name, "exit_code": exit_code, "seconds": round(seconds, 3)}
         self._journal.append(run, Kind.STEP_OBSERVED, State.PIPELINE_READY, payload)
         self._emit(events.StepEnded(step.name, exit_code, seconds))
-        if exit_code != 0:
-            return Refusal(
-                "pipeline.failed",
-                f"The step {step.name} failed with exit code {exit_code}; the steps after it were not run.",
-                "Mend its cause, and run it again; or say that it is done.",
-                commands=ways(step),
-            )
-        return None
+        return pipeline.ended(step.name, exit_code)
 
     def _process(self, step: Step) -> int:
         try:

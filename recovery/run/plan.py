@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from recovery import events
 from recovery.run.ports import World
 from states import classification, inspection, preflight
-from states.answers import Go, Refusal
+from states.answers import Refusal
 from states.classification import ClassifyFacts
 from states.effects import Deploy, Effect
 from states.inspection import InspectFacts, deploy_after
@@ -79,12 +79,10 @@ def _planned(world: World, emit: events.Sink) -> Plan:
         classified = world.classify(name)
         emit(events.EvidenceFound(classified.evidence))
         known[name] = classified.evidence
-        question = ClassifyFacts(classified.evidence, classified.ran_to_its_end, consented=True)
-        decided = classification.decide(question)
-        effect = classification.resolution(question)
-        if not isinstance(decided, Go) or effect is None:
-            return Plan(tuple(effects), decided if isinstance(decided, Refusal) else None, State.CLASSIFY, known)
-        effects.append(effect)
+        found = classification.effect_if_agreed(ClassifyFacts(classified.evidence, classified.ran_to_its_end))
+        if isinstance(found, Refusal):
+            return Plan(tuple(effects), found, State.CLASSIFY, known)
+        effects.append(found)
     effects += deploy_after(effects, inspected.history.pending)
     return Plan(tuple(effects), None, evidence=known)
 

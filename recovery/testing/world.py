@@ -17,7 +17,7 @@ from states import effects
 from states.comparison import Difference
 from states.deployment import Failure
 from states.facts import Check, Key, Outcome, Replay, Row, Subject
-from states.inspection import side_by_side
+from states.ledger import side_by_side
 from states.presence import Delta, delta
 from states.verdict import digest, judge
 from states.verification import MigrationDifference

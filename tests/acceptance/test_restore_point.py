@@ -14,7 +14,7 @@ import pytest
 from recovery.effects.restore_point import dump
 from recovery.postgres.target import Target
 from recovery.postgres.url import parse
-from recovery.preflight.checks import NAMES
+from states.checks import NAMES
 from tests.acceptance.scene import APPLIED, STUCK, Scene
 from tests.platform.conftest import Answer, Platform
 from tests.staging import Case, start

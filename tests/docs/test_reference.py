@@ -12,9 +12,9 @@ import pytest
 import recovery
 from docs import documents
 from recovery import Recovery, config, events
-from recovery.preflight.checks import NAMES
 from recovery.report.evidence import SENTENCES
 from states.answers import Exit
+from states.checks import NAMES
 from states.verdict import Verdict
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -21,10 +21,11 @@ from recovery.postgres.sessions import PRISMA_LOCK, RECOVERY_LOCK
 from recovery.postgres.target import Target
 from recovery.postgres.url import parse
 from recovery.preflight import activity
-from recovery.preflight.checks import NAMES, command_check
+from recovery.preflight.checks import command_check
 from recovery.prisma import project
 from recovery.prisma.cli import PrismaCli
 from recovery.prisma.sentinel import proven
+from states.checks import NAMES
 from states.facts import Check, Outcome
 from tests.acceptance.scene import Held, Scene
 from tests.integration.rules.production import Production

@@ -13,7 +13,7 @@ from recovery.journal.run_record import RunRecord, record_of
 from recovery.journal.sqlite import SqliteJournal
 from recovery.journal.sqlite_file import journal_file
 from recovery.postgres.url import parse
-from recovery.run.pipeline import key
+from recovery.run.pipeline import step_key
 from states.facts import Cause
 from states.table import State
 from states.verdict import Decision
@@ -86,7 +86,7 @@ def test_which_steps_ran_is_known(golden: Opener) -> None:
     """One is done, the other in doubt."""
     memory = remembered(golden("pipeline"))
     assert (memory.state, memory.pipeline) == (State.PIPELINE_READY, True)
-    assert memory.steps == {key(STEPS[0]): 0, key(STEPS[1]): None}
+    assert memory.steps == {step_key(STEPS[0]): 0, step_key(STEPS[1]): None}
 
 
 @pytest.mark.parametrize("name", KILLED)

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from states.classification import Approval, ClassifyFacts
+from states.approval import Approval
+from states.classification import ClassifyFacts
 from states.comparison import Difference
 from states.deployment import DeployFacts, Failure
 from states.effects import MarkApplied, MarkRolledBack

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 import states
+from states import classification
 from states.answers import Exit, Go, Refusal
-from states.classification import Approval, ClassifyFacts
+from states.approval import Approval
+from states.classification import ClassifyFacts
 from states.comparison import Difference
 from states.deployment import DeployFacts, Failure
 from states.effects import Deploy, MarkApplied, MarkRolledBack
@@ -23,6 +25,8 @@ from states.table import State
 from states.verdict import Decision, Evidence, Progress, Verdict
 from states.verification import MigrationDifference, VerifyFacts
 from tests.states.strategies import UNKNOWN
+from tests.states.test_approval import OBJECTIONS
+from tests.states.test_pipeline import REFUSALS as BEHIND_THE_GATE
 
 CLEAN = InspectFacts(History(("m0",), (), ()))
 PENDING = InspectFacts(History(("m0",), (), ("m2",)))
@@ -140,6 +144,12 @@ REFUSALS: list[tuple[State, Any, str, Exit]] = [
         Exit.BLOCKED,
     ),
     (State.CLASSIFY, ClassifyFacts(PARTIAL, approval=AS_APPLIED), "classify.partial", Exit.BLOCKED),
+    (
+        State.CLASSIFY,
+        ClassifyFacts(EVIDENCE, approval=AS_ROLLED_BACK, consented=True),
+        "classify.approval_against_evidence",
+        Exit.BLOCKED,
+    ),
     (State.CLASSIFY, ClassifyFacts(replace(PARTIAL, verdict=Verdict.DRIFTED)), "classify.drifted", Exit.BLOCKED),
     (
         State.CLASSIFY,
@@ -244,7 +254,8 @@ def test_every_code_is_refused_by_an_example() -> None:
                     assert isinstance(code, ast.JoinedStr)
                     parts = (re.escape(str(p.value)) if isinstance(p, ast.Constant) else ".+" for p in code.values)
                     patterns.add("".join(parts))
-    produced = {code for _, _, code, _ in REFUSALS}
+    produced = {code for _, _, code, _ in REFUSALS} | {code for *_, code in OBJECTIONS if code}
+    produced |= {refusal.code for refusal in BEHIND_THE_GATE if isinstance(refusal, Refusal)}
     assert len(patterns) >= 14
     assert [pattern for pattern in patterns if not any(re.fullmatch(pattern, code) for code in produced)] == []
 
@@ -267,14 +278,25 @@ def test_what_is_awaited_lets_the_evidence_be_gathered() -> None:
     assert refusal.code == "preflight.target.identity"
 
 
-def test_an_approval_never_turns_a_decision_round() -> None:
-    """Where the evidence decides, an approval of the contrary changes nothing."""
-    facts = ClassifyFacts(EVIDENCE, approval=AS_ROLLED_BACK)
+@pytest.mark.parametrize("consented", [True, False])
+def test_evidence_and_an_approval_that_contradict_stop_the_run(consented: bool) -> None:  # noqa: FBT001
+    """Where a person and the evidence say different things, neither is acted on, whoever agreed to the change."""
+    facts = ClassifyFacts(EVIDENCE, approval=AS_ROLLED_BACK, consented=consented)
     assert not facts.approved
-    assert decide(State.CLASSIFY, facts).to is State.BLOCKED
-    agreed = decide(State.CLASSIFY, replace(facts, consented=True))
-    assert agreed.to is State.RESOLVE
-    assert "marked applied" in agreed.because
+    assert classification.resolution(facts) is None
+    answer = decide(State.CLASSIFY, facts)
+    assert isinstance(answer, Refusal)
+    assert answer.code == "classify.approval_against_evidence"
+    assert answer.fact.startswith("The evidence decides that m1 is to be marked applied, and the approval says rolled")
+    assert "approve m1 --applied --evidence sha256:1" in answer.commands[0].line
+    turned = replace(facts, approval=AS_APPLIED)
+    assert decide(State.CLASSIFY, turned).to is State.RESOLVE
+
+
+def test_an_approval_of_other_evidence_does_not_stand_against_a_decision() -> None:
+    """What was approved before production changed is void, and the evidence as it is now decides."""
+    old = replace(AS_ROLLED_BACK, evidence_digest="sha256:2")
+    assert decide(State.CLASSIFY, ClassifyFacts(EVIDENCE, approval=old, consented=True)).to is State.RESOLVE
 
 
 @pytest.mark.parametrize("known", ["of the facts", "of the evidence"])

@@ -49,7 +49,7 @@ def test_rows_are_those_of_the_design() -> None:
         (S.DEPLOY, S.VERIFY),
         (S.DEPLOY, S.INSPECT),
         (S.VERIFY, S.PIPELINE_READY),
-        *((state, S.BLOCKED) for state in seven),
+        *((state, S.BLOCKED) for state in seven[:-1]),
         (S.BLOCKED, S.PREFLIGHT),
         *((state, S.ABORTED) for state in (*seven[:-1], S.BLOCKED)),
     }
@@ -71,9 +71,9 @@ def test_every_state_can_end() -> None:
 
 
 def test_final_states_keep_what_they_are() -> None:
-    """ABORTED is left by no edge; PIPELINE_READY only by a pipeline that failed, into BLOCKED."""
+    """No edge leaves PIPELINE_READY or ABORTED: a later `run` starts a new recovery."""
     assert set(FINAL) == {S.PIPELINE_READY, S.ABORTED}
-    assert {pair for pair in PAIRS if pair[0] in FINAL} == {(S.PIPELINE_READY, S.BLOCKED)}
+    assert not {pair for pair in PAIRS if pair[0] in FINAL}
 
 
 def test_machine_has_no_trigger_that_bypasses_guards() -> None:

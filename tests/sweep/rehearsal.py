@@ -11,7 +11,7 @@ from recovery.config import Step
 from recovery.journal import Journal, JournalEvent
 from recovery.journal.run_record import Kind, RunRecord
 from recovery.run.engine import Engine
-from recovery.run.pipeline import Decided, PipelineRunner, key
+from recovery.run.pipeline import Decided, PipelineRunner, step_key
 from recovery.run.ports import Ended, Question
 from recovery.testing import Died, MemoryDatabase, MemoryJournal, MemoryWorld, Ticks
 from recovery.testing.database import SchemaChange, changes
@@ -253,7 +253,7 @@ class Rehearsal:
                     assert (source, target) in edges, f"{event} is no edge"
                     at = target
             steps = [event.payload["step"] for event in journal.events(run) if event.kind == Kind.STEP_INTENDED]
-            assert set(steps) <= {key(step) for step in self.steps}
+            assert set(steps) <= {step_key(step) for step in self.steps}
             assert memory.state is at
             assert at is not State.PIPELINE_READY or not memory.in_doubt, "nobody found out what a command did"
         assert all(known for _, known in self.commands), f"a command began without its intent: {self.commands}"

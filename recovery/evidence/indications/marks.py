@@ -3,15 +3,14 @@
 Nothing of it proves who made an object: a transaction's number says when it first wrote, and no more.
 """
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
 from recovery.postgres.catalog import Scope
-from states.facts import Key
+from states.attribution import Marks, Written
 
 #: Numbers of transactions begin anew after these many.
 _ROUND = 2**32
@@ -95,36 +94,6 @@ SELECT x::bigint, to_char(pg_catalog.pg_xact_commit_timestamp(x::xid) AT TIME ZO
                           'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
 FROM unnest(%s::text[]) x
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """The last write of a row.
-
-    Attributes:
-        transaction: its number, counted without beginning anew: a higher one began to write later.
-        certain: not so old that the number may stand for an older one, from before the numbers began anew.
-        owner: of the object.
-    """
-
-    transaction: int
-    certain: bool
-    owner: str
-
-
-@dataclass(frozen=True, slots=True)
-class Marks:
-    """Who wrote what.
-
-    Attributes:
-        objects: by object and part of it (`exists` for its making, "" for its last change, `column x`).
-        rows: the ledger's, by their id.
-        times: when a transaction was committed, ISO 8601 in UTC; empty where the server does not keep that.
-    """
-
-    objects: Mapping[Key, Written]
-    rows: Mapping[str, Written]
-    times: Mapping[int, str]
 
 
 def read(connection: psycopg.Connection[Any], schema: str, scope: Scope) -> Marks:

@@ -18,7 +18,7 @@ from recovery.evidence.obstacles.queries import ask
 from recovery.evidence.obstacles.reader import probes
 from recovery.postgres.target import Target
 from recovery.prisma.scripts import Scripts
-from states.classification import NEVER_APPROVED
+from states.approval import NEVER_APPROVED
 from states.facts import Obstacle
 from states.verdict import Decision
 

@@ -1,0 +1,99 @@
+"""Which approvals count: a person decides where the evidence doesn't, and for exactly the evidence seen (RULES F9)."""
+
+from dataclasses import dataclass
+
+from states.answers import RUN_AGAIN, THEN_RUN, NextCommand, Refusal
+from states.verdict import Decision, Verdict
+
+#: Verdicts that no approval overrides: half a script is neither in nor out, and a running one is neither yet.
+NEVER_APPROVED = (Verdict.PARTIAL, Verdict.IN_PROGRESS)
+
+_MARKED = {Decision.MARK_APPLIED: "applied", Decision.MARK_ROLLED_BACK: "rolled back"}
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A person's decision on one failed or pending migration, for exactly one state of the evidence.
+
+    Attributes:
+        decision: mark_applied or mark_rolled_back.
+        evidence_digest: of the evidence that the person has seen.
+    """
+
+    migration: str
+    decision: Decision
+    evidence_digest: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What the evidence says of a migration, as far as an approval has to agree with it.
+
+    Attributes:
+        attempted: the ledger has a row of it.
+        ran_to_its_end: some attempt has applied_steps_count of 1 or more (RULES E3).
+    """
+
+    migration: str
+    verdict: Verdict
+    decision: Decision
+    evidence_digest: str
+    attempted: bool = True
+    ran_to_its_end: bool = False
+
+
+def objection(approval: Approval, judged: Judged) -> Refusal | None:
+    """Why an approval does not count; None if it does.
+
+    The same rule decides when the approval is given, before it is recorded, and when a run comes to act on it.
+    """
+    name = judged.migration
+    if approval.decision not in _MARKED:
+        return Refusal(
+            "approve.one",
+            f"An approval says of {name} that it is applied or rolled back, not {approval.decision}.",
+            "Give one of --applied and --rolled-back.",
+        )
+    if (approval.migration, approval.evidence_digest) != (name, judged.evidence_digest):
+        return Refusal(
+            "approve.other_evidence",
+            f"The evidence on {name} is {judged.evidence_digest}, not the one that was approved.",
+            "Look at the evidence again (prisma-recovery inspect), then approve that.",
+        )
+    if judged.verdict in NEVER_APPROVED:
+        return Refusal(
+            "approve.never",
+            f"{name} is {judged.verdict}: neither answer would be true.",
+            "Finish or undo the rest of it by hand, or wait; then run again.",
+        )
+    rolled_back = approval.decision is Decision.MARK_ROLLED_BACK
+    if rolled_back and not judged.attempted:
+        return Refusal(
+            "approve.not_attempted",
+            f"{name} was never attempted, so there is nothing to mark rolled back.",
+            "Undo by hand what production has of it, and run again: it is deployed. Or approve it as applied.",
+        )
+    if judged.attempted and judged.decision in _MARKED and approval.decision is not judged.decision:
+        return Refusal(
+            "approve.against_evidence",
+            f"The evidence decides that {name} is to be marked {_MARKED[judged.decision]}, and the approval says "
+            f"{_MARKED[approval.decision]}.",
+            "Find out which of the two is wrong. To follow the evidence, approve what it says. To go against it, give "
+            "this recovery up (prisma-recovery abort), and resolve the migration by hand.",
+            commands=(approve_command(name, judged.decision, judged.evidence_digest), THEN_RUN),
+        )
+    if rolled_back and judged.ran_to_its_end and judged.decision is not Decision.MARK_ROLLED_BACK:
+        return Refusal(
+            "approve.ran",
+            f"Prisma counted {name} as run to its end, so it can't be marked rolled back.",
+            "Bring production to what it says, and run again, or approve it as applied.",
+            commands=(RUN_AGAIN,),
+        )
+    return None
+
+
+def approve_command(name: str, decision: Decision, digest: str, when: str = "") -> NextCommand:
+    """The command by which a person approves a decision on exactly this evidence."""
+    way = _MARKED[decision].replace(" ", "-")
+    return NextCommand(f'prisma-recovery approve {name} --{way} --evidence {digest} --reason "…"', when)

@@ -1,0 +1,95 @@
+"""What the rows of the ledger say by themselves: their order, and whether they still show what a run did."""
+
+from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
+
+from states.effects import MarkApplied, of_id
+from states.facts import History, Row
+
+#: ASCII's punctuation in the order of the Unicode collation; digits come after it, then letters.
+_PUNCTUATION = """ _-,;:!?.'"()[]{}@*&#%`^+<=>|~$"""
+
+
+@lru_cache(maxsize=4096)
+def order(name: str) -> tuple[list[int], list[bool], str]:
+    """Sorts names as Prisma 6.19 deploys them: by JavaScript's `localeCompare`, not by bytes.
+
+    They differ where names have no timestamp of full length: `20260101_b` comes before `20260101000000_a`.
+    """
+    places = [_PUNCTUATION.find(c) if c in _PUNCTUATION else len(_PUNCTUATION) + ord(c.lower()[0]) for c in name]
+    return places, [c.isupper() for c in name], name
+
+
+def side_by_side(rows: Sequence[Row], folder: Sequence[str], differing: Collection[str]) -> History:
+    """Ledger and migrations folder side by side, as Prisma reads them.
+
+    Args:
+        rows: the ledger's, oldest attempt first.
+        folder: names of the migrations on disk, in Prisma's order.
+        differing: applied names whose file on disk has another checksum than their finished row.
+    """
+    applied = tuple(dict.fromkeys(row.migration for row in in_order_of_finishing(rows)))
+    unfinished = tuple(dict.fromkeys(row.migration for row in rows if row.failed))
+    known = {row.migration for row in rows if row.rolled_back_at is None}
+    pending = tuple(name for name in folder if name not in known)
+    tried = {row.migration for row in rows}
+    present = set(folder)
+    return History(
+        applied=applied,
+        failed=unfinished + tuple(name for name in pending if name in tried),
+        pending=pending,
+        modified=tuple(name for name in applied if name in differing),
+        missing_locally=tuple(name for name in dict.fromkeys((*applied, *unfinished)) if name not in present),
+    )
+
+
+def in_order_of_finishing(rows: Sequence[Row]) -> list[Row]:
+    """The finished rows in the order in which Prisma finished them, which need not be that of the names (RULES E1)."""
+    return sorted((row for row in rows if row.finished), key=lambda row: (row.finished_at or "", row.migration))
+
+
+def later_than(name: str, attempts: Sequence[Row], rows: Sequence[Row]) -> frozenset[str]:
+    """Finished migrations that may have changed what a failed one touches (RULES E10).
+
+    Those are the migrations that sort after it, and those that finished after its first attempt began.
+
+    Args:
+        name: the failed migration.
+        attempts: its rows; at least one.
+        rows: the whole ledger.
+    """
+    began = min(row.started_at for row in attempts)
+    return frozenset(
+        row.migration
+        for row in rows
+        if row.finished
+        and row.migration != name
+        and (order(row.migration) > order(name) or (row.finished_at or "") > began)
+    )
+
+
+def lost_effect(resolved: Mapping[str, str], rows: Sequence[Row]) -> str | None:
+    """The first migration that the ledger no longer shows as a run resolved it; None if it shows all (RULES F10).
+
+    A database behind its journal was restored or replaced, so the run is about another past.
+
+    Args:
+        resolved: id of the effect by which the run resolved each migration, by the migration's name.
+        rows: the ledger now.
+    """
+    for name, effect in resolved.items():
+        mine = [row for row in rows if row.migration == name]
+        if not mine or (isinstance(of_id(effect, ()), MarkApplied) and not any(row.finished for row in mine)):
+            return name
+    return None
+
+
+def still_settled(settled: Mapping[str, frozenset[str]], rows: Sequence[Row]) -> frozenset[str]:
+    """Migrations that a run has marked rolled back, and of which no attempt was made since.
+
+    Args:
+        settled: ids of all rows of each of them when it was marked, by the migration's name.
+        rows: the ledger now.
+    """
+    ids = {name: {row.id for row in rows if row.migration == name} for name in settled}
+    return frozenset(name for name, then in settled.items() if ids[name] == then)

@@ -1,0 +1,66 @@
+"""Which approvals count: the same answer where one is given, and where a run acts on it."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+
+from states.answers import Refusal
+from states.approval import Approval, Judged, objection
+from states.classification import ClassifyFacts, decide
+from states.table import State
+from states.verdict import Decision, Verdict
+from tests.states.strategies import classify_facts
+
+OPEN = Judged("m1", Verdict.UNDECIDABLE, Decision.OPERATOR, "sha256:1")
+IN = Judged("m1", Verdict.APPLIED, Decision.MARK_APPLIED, "sha256:1")
+OUT = Judged("m1", Verdict.NOT_APPLIED, Decision.MARK_ROLLED_BACK, "sha256:1")
+APPLIED = Approval("m1", Decision.MARK_APPLIED, "sha256:1", "seen")
+ROLLED_BACK = replace(APPLIED, decision=Decision.MARK_ROLLED_BACK)
+
+OBJECTIONS: list[tuple[Approval, Judged, str]] = [
+    (APPLIED, OPEN, ""),
+    (ROLLED_BACK, OPEN, ""),
+    (APPLIED, IN, ""),
+    (ROLLED_BACK, OUT, ""),
+    (replace(APPLIED, evidence_digest="sha256:2"), OPEN, "approve.other_evidence"),
+    (replace(APPLIED, migration="m2"), OPEN, "approve.other_evidence"),
+    (APPLIED, replace(OPEN, verdict=Verdict.PARTIAL), "approve.never"),
+    (ROLLED_BACK, replace(OPEN, verdict=Verdict.IN_PROGRESS, decision=Decision.WAIT), "approve.never"),
+    (ROLLED_BACK, replace(OPEN, attempted=False), "approve.not_attempted"),
+    (ROLLED_BACK, replace(IN, attempted=False), "approve.not_attempted"),
+    (APPLIED, replace(OPEN, attempted=False), ""),
+    (ROLLED_BACK, IN, "approve.against_evidence"),
+    (APPLIED, OUT, "approve.against_evidence"),
+    (ROLLED_BACK, replace(OPEN, ran_to_its_end=True), "approve.ran"),
+    (APPLIED, replace(OPEN, ran_to_its_end=True), ""),
+    # A dead attempt beside a finished one: what is withdrawn is that attempt, not the migration (RULES F7).
+    (ROLLED_BACK, replace(OUT, ran_to_its_end=True), ""),
+    (replace(APPLIED, decision=Decision.WAIT), OPEN, "approve.one"),
+]
+
+
+@pytest.mark.parametrize(("approval", "judged", "code"), OBJECTIONS)
+def test_an_approval_counts_or_is_refused_by_name(approval: Approval, judged: Judged, code: str) -> None:
+    """Each approval that could never count is refused under its own code, with what to do instead."""
+    no = objection(approval, judged)
+    assert (no.code if no else "") == code
+    assert no is None or (no.fact.endswith(".") and no.remedy.endswith("."))
+
+
+@given(classify_facts())
+def test_an_approval_against_this_evidence_is_never_passed_over(facts: ClassifyFacts) -> None:
+    """An approval of exactly this evidence either leads to what it says, or to no change at all."""
+    approval, evidence = facts.approval, facts.evidence
+    if approval is None or (approval.migration, approval.evidence_digest) != (
+        evidence.migration,
+        evidence.evidence_digest,
+    ):
+        return
+    answer = decide(facts)
+    if answer.to is State.RESOLVE:
+        assert objection(approval, facts.judged) is None
+        words = {Decision.MARK_APPLIED: "marked applied", Decision.MARK_ROLLED_BACK: "marked rolled back"}
+        assert words[approval.decision] in answer.because
+    else:
+        assert isinstance(answer, Refusal)

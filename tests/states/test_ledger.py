@@ -1,0 +1,100 @@
+"""What the rows of the ledger say by themselves."""
+
+from dataclasses import replace
+
+import pytest
+
+from states.facts import Row
+from states.ledger import in_order_of_finishing, later_than, lost_effect, order, still_settled
+from states.verification import to_be_proven, wrong_checksums
+from tests.states.strategies import row
+
+FAILED = replace(row(1), started_at="2026-01-05")
+
+
+def finished(name: str, at: str, **more: object) -> Row:
+    """A finished row, whose script ran in the minute before."""
+    fields = {"id": f"{name}-{at}", "started_at": at, "finished_at": at, "applied_steps_count": 1, **more}
+    return replace(row(), migration=name, **fields)  # type: ignore[arg-type]
+
+
+def test_the_history_is_in_the_order_of_finishing() -> None:
+    """E1: a migration that was merged late finished late, whatever its name."""
+    rows = [finished("a", "2026-01-03"), finished("c", "2026-01-01"), FAILED, finished("b", "2026-01-02")]
+    assert [each.migration for each in in_order_of_finishing(rows)] == ["c", "b", "a"]
+
+
+@pytest.mark.parametrize(
+    ("other", "later"),
+    [
+        (finished("m0", "2026-01-04"), False),
+        (finished("m0", "2026-01-06"), True),  # merged late: it sorts before, and finished after the attempt began
+        (finished("m2", "2026-01-04"), True),  # sorts after it: deployed before it, by another checkout
+        (replace(finished("m2", "2026-01-06"), finished_at=None), False),
+        (finished("m1", "2026-01-06"), False),
+    ],
+)
+def test_a_later_migration_may_have_changed_what_the_failed_one_touches(other: Row, later: bool) -> None:  # noqa: FBT001
+    """E10: later is what sorts after it, or finished after its first attempt began; itself never."""
+    again = replace(FAILED, id="2", started_at="2026-01-07")
+    assert (other.migration in later_than("m1", [FAILED, again], [FAILED, again, other])) is later
+
+
+def test_names_sort_as_prisma_sorts_them() -> None:
+    """By `localeCompare`, in which an underscore comes before a digit."""
+    assert sorted(["20260101000000_a", "20260101_b"], key=order) == ["20260101_b", "20260101000000_a"]
+
+
+@pytest.mark.parametrize(
+    ("effect", "rows", "lost"),
+    [
+        ("mark_applied:m1", [FAILED], "m1"),
+        ("mark_applied:m1", [], "m1"),
+        ("mark_applied:m1", [finished("m1", "2026-01-06")], None),
+        ("mark_rolled_back:m1", [], "m1"),
+        ("mark_rolled_back:m1", [FAILED], None),
+    ],
+)
+def test_a_database_behind_its_journal_is_noticed(effect: str, rows: list[Row], lost: str | None) -> None:
+    """F10: what a run resolved, and the ledger does not show any more, was undone by a restore."""
+    assert lost_effect({"m1": effect}, rows) == lost
+    assert lost_effect({}, rows) is None
+
+
+def test_a_migration_is_settled_until_it_is_attempted_again() -> None:
+    """With another row than those it had when it was marked rolled back, it is in question again."""
+    settled = {"m1": frozenset({"1"})}
+    assert still_settled(settled, [FAILED, finished("m0", "2026-01-01")]) == {"m1"}
+    assert still_settled(settled, [FAILED, replace(FAILED, id="2")]) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("other", "proven"),
+    [
+        (finished("m0", "2026-01-01"), False),
+        (finished("m0", "2026-01-06"), True),
+        (finished("m0", "2026-01-01", applied_steps_count=0), True),
+        (finished("m0", "2026-01-01", logs="it failed"), True),
+        (finished("m0", "2026-01-01", rolled_back_at="2026-01-02"), True),
+    ],
+)
+def test_what_must_be_proven_follows_from_the_ledger(other: Row, proven: bool) -> None:  # noqa: FBT001
+    """F8: what failed, was rolled back or stamped, or was deployed since the first failure."""
+    assert ("m0" in to_be_proven([other, FAILED])) is proven
+    assert "m1" in to_be_proven([other, FAILED])
+
+
+def test_a_healthy_history_has_nothing_that_must_be_proven() -> None:
+    """Without a failure, migrations that were plainly deployed are shown where they differ, and refuse nothing."""
+    assert to_be_proven([finished("m0", "2026-01-01"), finished("m1", "2026-01-02")]) == frozenset()
+
+
+def test_another_script_than_the_planned_one_is_noticed() -> None:
+    """F6: a row that a deploy wrote carries the checksum of what it ran; a stamped row ran nothing."""
+    planned = {"m1": "right", "m2": "right", "m3": "right", "m4": "right"}
+    rows = [
+        finished("m1", "2026-01-01", checksum="right"),
+        finished("m2", "2026-01-01", checksum="wrong"),
+        finished("m3", "2026-01-01", checksum="wrong", applied_steps_count=0),
+    ]
+    assert wrong_checksums(planned, rows) == ("m2",)
