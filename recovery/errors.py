@@ -1,5 +1,7 @@
 """One base for every error a person may meet: what is true, what was not done, what to do next."""
 
+from typing import Self
+
 from states.answers import Exit, Refusal
 
 
@@ -20,6 +22,16 @@ class RecoveryError(Exception):
         self.code = code
         self.fact = fact
         self.remedy = remedy
+
+    @classmethod
+    def of(cls, refusal: Refusal, consequence: str) -> Self:
+        """A refusal of the rules as an error of this kind.
+
+        Args:
+            refusal: why not.
+            consequence: what was therefore not done, as a sentence.
+        """
+        return cls(refusal.code, f"{refusal.fact} {consequence}", refusal.remedy)
 
     @property
     def shown(self) -> str:

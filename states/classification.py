@@ -114,8 +114,11 @@ def decide(facts: ClassifyFacts) -> Answer:
             commands=(RUN_AGREED,),
         )
     if contradicted := facts.contradicted:
-        return replace(
-            contradicted, code="classify.approval_against_evidence", fact=f"{contradicted.fact} Nothing was changed."
+        return Refusal(
+            "classify.approval_against_evidence",
+            f"{contradicted.fact} Nothing was changed.",
+            contradicted.remedy,
+            commands=contradicted.commands,
         )
     if evidence.decision is Decision.WAIT:
         return Refusal(

@@ -106,7 +106,7 @@ def approve(
         ran_to_its_end=known["ran_to_its_end"],
     )
     if no := objection(Approval(migration, decision, evidence, reason), judged):
-        raise UsageError(no.code, f"{no.fact} Nothing was recorded.", no.remedy)
+        raise UsageError.of(no, "Nothing was recorded.")
     with contextlib.closing(session.store().open(target)) as journal:
         payload = {"migration": migration, "decision": decision, "evidence": evidence, "reason": reason}
         approved = journal.append(name, Kind.APPROVED, record.state, payload)

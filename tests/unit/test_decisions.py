@@ -1,0 +1,72 @@
+"""Approvals as they are given: one that could never count is refused, and the journal does not get it."""
+
+import contextlib
+from pathlib import Path
+
+import pytest
+
+from recovery.app.decisions import ApprovedAs, approve
+from recovery.app.session import Options, Session
+from recovery.errors import UsageError
+from recovery.journal import JournalEvent
+from recovery.journal.run_record import Kind
+
+NAME, TARGET, RUN = "20260217000000_add_tokens", "1/app/public", "run1"
+FOUND = {
+    "migration": NAME,
+    "verdict": "applied",
+    "decision": "mark_applied",
+    "digest": "sha256:1",
+    "reasons": [],
+    "attempted": True,
+    "ran_to_its_end": False,
+}
+
+
+def recorded(session: Session, found: dict[str, object] | None = None) -> tuple[JournalEvent, ...]:
+    """The run's events; first the run is made, blocked with this evidence, if it is given."""
+    with contextlib.closing(session.store().open(TARGET)) as journal:
+        if found is not None:
+            journal.append(RUN, Kind.STARTED, "PREFLIGHT", {"target": "db", "source": "--database-url"})
+            journal.append(RUN, Kind.CLASSIFIED, "CLASSIFY", found)
+            moved = {"from": "CLASSIFY", "to": "BLOCKED", "because": "nobody agreed", "code": "classify.consent"}
+            journal.append(RUN, Kind.MOVED, "CLASSIFY", moved)
+        return journal.events(RUN)
+
+
+@pytest.mark.parametrize(
+    ("found", "answer", "code"),
+    [
+        (FOUND, "rolled_back", "approve.against_evidence"),
+        (FOUND | {"verdict": "not_applied", "decision": "mark_rolled_back"}, "applied", "approve.against_evidence"),
+        (FOUND | {"verdict": "partial", "decision": "operator"}, "applied", "approve.never"),
+        (FOUND | {"decision": "operator", "ran_to_its_end": True}, "rolled_back", "approve.ran"),
+        (FOUND | {"attempted": False}, "rolled_back", "approve.not_attempted"),
+        (FOUND | {"digest": "sha256:2"}, "applied", "approve.other_evidence"),
+    ],
+)
+def test_an_approval_that_could_never_count_is_refused(
+    tmp_path: Path, found: dict[str, object], answer: ApprovedAs, code: str
+) -> None:
+    """Nothing is recorded, so that nobody believes it will be acted on."""
+    session = Session(Options(), tmp_path, {})
+    before = recorded(session, found)
+    with pytest.raises(UsageError) as refused:
+        approve(session, NAME, answer, "sha256:1", "I looked")
+    assert refused.value.code == code
+    assert refused.value.fact.endswith("Nothing was recorded.")
+    assert recorded(session) == before
+
+
+@pytest.mark.parametrize("answer", ["applied", "rolled_back"])
+def test_where_the_evidence_does_not_decide_either_answer_is_recorded(tmp_path: Path, answer: ApprovedAs) -> None:
+    """It counts at the next run, for exactly this evidence."""
+    session = Session(Options(), tmp_path, {})
+    recorded(session, FOUND | {"verdict": "undecidable", "decision": "operator"})
+    approve(session, NAME, answer, "sha256:1", "I looked")
+    last = recorded(session)[-1]
+    assert (last.kind, last.payload["decision"], last.payload["evidence"]) == (
+        Kind.APPROVED,
+        f"mark_{answer}",
+        "sha256:1",
+    )
