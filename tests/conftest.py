@@ -1,7 +1,9 @@
-"""Hypothesis profiles: the same examples on every run in CI, other ones each time elsewhere."""
+"""Hypothesis profiles (the same examples on every run in CI, other ones elsewhere), and what `--quick` runs."""
 
 import os
+from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
@@ -9,3 +11,14 @@ settings.register_profile(
 )
 settings.register_profile("ci", settings.get_profile("default"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+TESTS = Path(__file__).parent
+#: Folders of which everything is quick. Elsewhere a test says so itself.
+QUICK = {"states", "unit", "guard"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks what is quick by its folder."""
+    for item in items:
+        if item.path.relative_to(TESTS).parts[0] in QUICK:
+            item.add_marker("quick")
