@@ -1,10 +1,12 @@
 """CLASSIFY: is the failed, or pending, migration in the database or not, and may that be acted on?"""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from states.answers import RUN_AGAIN, RUN_AGREED, THEN_RUN, Answer, Exit, Go, NextCommand, Refusal
-from states.approval import Approval, Judged, approve_command, objection
+from states.approval import NEVER_APPROVED, Approval, Judged, approve_command, objection
 from states.effects import MarkApplied, MarkRolledBack, Resolution
+from states.facts import Row
 from states.table import State
 from states.verdict import Decision, Evidence, Verdict
 
@@ -79,6 +81,19 @@ def effect_if_agreed(facts: ClassifyFacts) -> Resolution | Refusal:
     if effect is None:
         raise AssertionError("CLASSIFY leads on only with an effect")
     return effect
+
+
+def may_run_again(evidence: Evidence, attempts: Sequence[Row]) -> bool:
+    """The script of a failed migration would be run again, by what the evidence decides or a person could approve.
+
+    Args:
+        evidence: on the migration.
+        attempts: its rows. Beside a finished one, or one that ran to its end, a dead attempt is only withdrawn
+            (RULES F7), and nothing is run.
+    """
+    undone = evidence.decision in (Decision.MARK_ROLLED_BACK, Decision.OPERATOR)
+    ran = any(row.finished or row.applied_steps_count >= 1 for row in attempts)
+    return undone and evidence.verdict not in NEVER_APPROVED and not ran
 
 
 def fails_again(facts: ClassifyFacts) -> bool:

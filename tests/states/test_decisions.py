@@ -16,7 +16,7 @@ from states.classification import ClassifyFacts
 from states.comparison import Difference
 from states.deployment import DeployFacts, Failure
 from states.effects import Deploy, MarkApplied, MarkRolledBack
-from states.facts import Cause, Check, History, Obstacle, Outcome
+from states.facts import Cause, Check, History, Obstacle, Outcome, Row
 from states.inspection import InspectFacts
 from states.machine import DECIDES
 from states.preflight import PreflightFacts
@@ -24,7 +24,7 @@ from states.resolution import ResolveFacts
 from states.table import State
 from states.verdict import Decision, Evidence, Progress, Verdict
 from states.verification import MigrationDifference, VerifyFacts
-from tests.states.strategies import UNKNOWN
+from tests.states.strategies import UNKNOWN, row
 from tests.states.test_approval import OBJECTIONS
 from tests.states.test_pipeline import REFUSALS as BEHIND_THE_GATE
 
@@ -341,3 +341,28 @@ def test_effects_have_stable_names() -> None:
     """An effect has the same id on every run, and different effects have different ones."""
     ids = [MarkApplied("m1").id, MarkRolledBack("m1").id, Deploy(("m1", "m2")).id, Deploy(("m2", "m1")).id]
     assert ids == ["mark_applied:m1", "mark_rolled_back:m1", "deploy:m1,m2", "deploy:m2,m1"]
+
+
+ATTEMPT = row(1)
+
+
+@pytest.mark.parametrize(
+    ("evidence", "attempt", "again"),
+    [
+        (ABSENT, ATTEMPT, True),
+        (UNDECIDED, ATTEMPT, True),
+        (replace(PARTIAL, verdict=Verdict.DRIFTED), ATTEMPT, True),
+        (EVIDENCE, ATTEMPT, False),
+        (PARTIAL, ATTEMPT, False),
+        (WAITING, ATTEMPT, False),
+        (ABSENT, row(1, finished=True), False),
+        (UNDECIDED, row(1, steps=1), False),
+    ],
+)
+def test_a_script_may_be_run_again_where_it_could_be_marked_rolled_back(
+    evidence: Evidence,
+    attempt: Row,
+    again: bool,  # noqa: FBT001
+) -> None:
+    """Nobody is told what would make a script fail that no answer runs again."""
+    assert classification.may_run_again(evidence, [attempt]) is again

@@ -18,9 +18,8 @@ from recovery.evidence.obstacles.queries import ask
 from recovery.evidence.obstacles.reader import probes
 from recovery.postgres.target import Target
 from recovery.prisma.scripts import Scripts
-from states.approval import NEVER_APPROVED
+from states.classification import may_run_again
 from states.facts import Obstacle
-from states.verdict import Decision
 
 #: A question scans a table at most once or twice; it must not weigh on production for long.
 QUESTION_SECONDS = 20.0
@@ -116,12 +115,7 @@ def tested(classified: Classified, scripts: Scripts, target: Target) -> Classifi
     """
     evidence, attempts = classified.evidence, classified.subject.attempts
     present = scripts.present(evidence.migration)
-    if (
-        present is None
-        or evidence.decision not in (Decision.MARK_ROLLED_BACK, Decision.OPERATOR)
-        or evidence.verdict in NEVER_APPROVED
-        or any(row.finished or row.applied_steps_count >= 1 for row in attempts)
-    ):
+    if present is None or not may_run_again(evidence, attempts):
         return classified
     finished = {row.migration for row in classified.rows if row.finished}
     names = scripts.names[: scripts.names.index(evidence.migration)]
