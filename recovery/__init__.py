@@ -1,6 +1,6 @@
 """Recovers a production PostgreSQL whose Prisma migration failed half-way.
 
-What is in `__all__` is for programs that embed it; `docs/reference/python.md` explains each name.
+The names in `__all__` are the API for programs that embed it; `docs/reference/python.md` explains each of them.
 """
 
 from importlib import import_module
@@ -35,7 +35,7 @@ __all__ = [
     "auto",
 ]
 
-#: Where each name is, for it is loaded when it is first asked for: `prisma-recovery --help` needs none of them.
+#: The module of each name, which is imported on first use: `prisma-recovery --help` needs none of them.
 _HOMES = {
     "__version__": "recovery.version",
     "Ended": "recovery.run.ports",
@@ -54,7 +54,7 @@ _HOMES = {
     "auto": "recovery.run.policy",
 }
 
-if not TYPE_CHECKING:  # to a type checker, a name that is not above is a mistake
+if not TYPE_CHECKING:  # so that a type checker reports a name that is not imported above
 
     def __getattr__(name: str) -> object:
         if name not in _HOMES:

@@ -9,27 +9,27 @@ import msgspec
 
 from recovery.errors import UsageError
 
-#: Name of the file; looked for from the working directory upwards, to the root of the git checkout.
+#: Name of the settings file, looked for from the working directory up to the root of the git checkout.
 FILE = "prisma-recovery.toml"
-#: Names the journal where the command line does not; a URL with a password is better kept out of files.
+#: The environment variable that says where the journal is, for a URL whose password belongs in no file.
 JOURNAL_VARIABLE = "PRISMA_RECOVERY_JOURNAL"
-#: Instead of a URL: the journal is in the production database itself.
+#: Value in the place of the journal's URL: the journal is kept in the production database itself.
 TARGET = "target"
 
 Automatic = Literal["applied", "not_applied", "deploy", "pipeline"]
 RestorePointKind = Literal["neon", "pg_dump", "none"]
 Text = Annotated[str, msgspec.Meta(min_length=1)]
-#: A token goes there: in the clear to this machine only.
+#: URL of an API to which a token is sent: HTTPS, or plain HTTP to this machine only.
 Api = Annotated[str, msgspec.Meta(pattern=r"^(https://[^/@\s]+|http://(127\.0\.0\.1|localhost)(:\d+)?)(/[^\s?#]*)?$")]
 Command = Annotated[tuple[Text, ...], msgspec.Meta(min_length=1)]
 
 
 class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A table of the file."""
+    """A table of the settings file; an unknown key is an error."""
 
 
 class Production(_Table, frozen=True):
-    """`[production]`: what the target must be, so that no other database is ever worked on."""
+    """`[production]`: host and database of the target, so that no other database is ever worked on."""
 
     host: str | None = None
     database: str | None = None
@@ -43,7 +43,7 @@ class Prisma(_Table, frozen=True):
 
 
 class Scratch(_Table, frozen=True):
-    """`[scratch]`: URL of a PostgreSQL server on which throw-away databases may be made."""
+    """`[scratch]`: URL of a PostgreSQL server on which scratch databases may be made and dropped."""
 
     url: str | None = None
 
@@ -52,7 +52,7 @@ class Scratch(_Table, frozen=True):
 
 
 class JournalSettings(_Table, frozen=True):
-    """`[journal]`: where the journal is kept: `target`, or a PostgreSQL URL; None for a file in the project."""
+    """`[journal]`: where the journal is kept: `target` or a PostgreSQL URL; None for a file in the project."""
 
     url: Text | None = None
 
@@ -61,20 +61,20 @@ class JournalSettings(_Table, frozen=True):
 
 
 class Git(_Table, frozen=True):
-    """`[git]`: the revision that must be checked out."""
+    """`[git]`: the commit, branch or tag that must be checked out."""
 
     expect_commit: str | None = None
 
 
 class Neon(_Table, frozen=True):
-    """`[neon]`: the project that the target's host belongs to.
+    """`[neon]`: the Neon project that the target's host belongs to.
 
     Attributes:
-        project: its id; None: Neon is not asked.
-        branch: id or name of the branch that is production; None: the default one.
-        token_env: the variable that holds the API key.
-        token_file: a file that holds it instead, relative to the settings.
-        api_url: of the API, for a proxy before it.
+        project: id of the project; None: Neon is not asked.
+        branch: id or name of the production branch; None: the project's default branch.
+        token_env: name of the environment variable that holds the API key.
+        token_file: a file that holds the API key instead, relative to the folder of the settings.
+        api_url: URL of Neon's API, or of a proxy before it.
     """
 
     project: Text | None = None
@@ -85,14 +85,14 @@ class Neon(_Table, frozen=True):
 
 
 class Vercel(_Table, frozen=True):
-    """`[vercel]`: the project whose production deployments work on the target.
+    """`[vercel]`: the Vercel project whose production deployments use the target.
 
     Attributes:
-        project: its id or name; None: Vercel is not asked.
-        team: id of the team that it is in; None for a personal account.
-        token_env: the variable that holds the token.
-        token_file: a file that holds it instead, relative to the settings.
-        api_url: of the API, for a proxy before it.
+        project: id or name of the project; None: Vercel is not asked.
+        team: id of the project's team; None for a personal account.
+        token_env: name of the environment variable that holds the token.
+        token_file: a file that holds the token instead, relative to the folder of the settings.
+        api_url: URL of Vercel's API, or of a proxy before it.
     """
 
     project: Text | None = None
@@ -106,8 +106,8 @@ class RestorePoint(_Table, frozen=True):
     """`[restore_point]`: the restore point that is made before the first change of a run.
 
     Attributes:
-        kind: a branch in Neon, a dump of schema and ledger, or none.
-        pg_dump: program and first arguments; None: the embedded server's.
+        kind: `neon` for a branch in Neon, `pg_dump` for a dump of schema and ledger, or `none`.
+        pg_dump: the program and its first arguments; None for the pg_dump that comes with the embedded server.
     """
 
     kind: RestorePointKind = "none"
@@ -115,11 +115,11 @@ class RestorePoint(_Table, frozen=True):
 
 
 class Waiver(_Table, frozen=True):
-    """`[[waive]]`: a check of preflight that may be unknown, in every run; a refusal is not covered.
+    """`[[waive]]`: a check of preflight that may be unknown in every run; one that is refused still stops the run.
 
     Attributes:
-        check: its name.
-        reason: why; shown, and in the journal.
+        check: name of the check.
+        reason: why it is waived; shown, and recorded in the journal.
     """
 
     check: Text
@@ -127,12 +127,12 @@ class Waiver(_Table, frozen=True):
 
 
 class Step(_Table, frozen=True):
-    """`[[pipeline.steps]]`: a command to run behind the gate.
+    """`[[pipeline.steps]]`: a command that runs once the gate is open.
 
     Attributes:
         name: unique among the steps.
-        command: program and arguments; no shell reads them.
-        idempotent: running it twice is as good as running it once.
+        command: program and arguments; they are not passed through a shell.
+        idempotent: running the command twice has the same result as running it once.
     """
 
     name: Text
@@ -141,7 +141,7 @@ class Step(_Table, frozen=True):
 
 
 class Pipeline(_Table, frozen=True):
-    """`[pipeline]`: what runs once the gate is open, in this order."""
+    """`[pipeline]`: the steps to run once the gate is open, in this order."""
 
     steps: tuple[Step, ...] = ()
 
@@ -155,8 +155,8 @@ class Config(_Table, frozen=True):
     """All settings.
 
     Attributes:
-        auto: what needs no consent typed in a terminal.
-        path: the file that they were read from; None for the defaults.
+        auto: the changes that need no consent typed in a terminal.
+        path: the file that the settings were read from; None for the defaults.
     """
 
     production: Production = Production()
@@ -173,7 +173,7 @@ class Config(_Table, frozen=True):
     path: Path | None = None
 
 
-#: Where in the file each record is; tells an unknown key, with the known ones, before anything is converted.
+#: The record of each table of the file, to report an unknown key together with the known ones.
 _TABLES: dict[str, type[_Table]] = {
     "": Config,
     "production": Production,
@@ -191,7 +191,7 @@ _TABLES: dict[str, type[_Table]] = {
 
 
 def inherited(environ: Mapping[str, str]) -> dict[str, str]:
-    """What commands that we start inherit: all but the journal's URL, which is none of their business."""
+    """The environment for the commands that we start: all variables but the journal's URL, which they don't need."""
     return {key: value for key, value in environ.items() if key != JOURNAL_VARIABLE}
 
 
@@ -199,7 +199,7 @@ def load(path: Path | None, cwd: Path) -> Config:
     """Read the settings.
 
     Args:
-        path: the file; None looks for one from `cwd` upwards, and takes the defaults if there is none.
+        path: the settings file; None looks for one from `cwd` upwards, and takes the defaults if there is none.
         cwd: the working directory, absolute.
 
     Raises:
@@ -215,17 +215,17 @@ def load(path: Path | None, cwd: Path) -> Config:
     except msgspec.ValidationError as error:
         raise UsageError(
             "config.invalid_value",
-            f"{path} holds a value that does not fit: {str(error).replace('`$.', '`')}. Nothing was done.",
+            f"{path} holds an invalid value: {str(error).replace('`$.', '`')}. Nothing was done.",
             f"Correct it; `auto` takes {', '.join(get_args(Automatic))}.",
         ) from error
     return msgspec.structs.replace(config, path=path)
 
 
 def find(cwd: Path) -> Path | None:
-    """The nearest settings from `cwd` upwards, no further than the root of the git checkout.
+    """The nearest settings file from `cwd` upwards, no further than the root of the git checkout.
 
-    Outside a checkout only `cwd` itself is looked at: the file names commands, and a file that some
-    other user left in a folder above must not be able to have them run.
+    Outside a checkout only `cwd` itself is searched: the file names commands to run, so a file that another user
+    left in a folder above must not count.
     """
     for folder in upwards(cwd):
         if (folder / FILE).is_file():
@@ -264,7 +264,7 @@ def _parse(path: Path) -> dict[str, Any]:
 
 
 def _refuse_unknown(table: dict[str, Any], where: str, path: Path) -> None:
-    """A misspelt key must not pass for one that was left out."""
+    """Refuses an unknown key: a misspelt key must not pass for one that was left out."""
     known = [field.name for field in msgspec.structs.fields(_TABLES[where]) if field.name != "path"]
     for key, value in table.items():
         if key not in known:

@@ -1,4 +1,4 @@
-"""One base for every error a person may meet: what is true, what was not done, what to do next."""
+"""The errors that are shown to people: each says what is true, what was not done, and what to do next."""
 
 from typing import Self
 
@@ -6,7 +6,7 @@ from states.answers import Exit, Refusal
 
 
 class RecoveryError(Exception):
-    """Something stops the recovery; never a bug, so it is shown without a stack trace.
+    """Base of all errors that stop a recovery and are no bugs, so they are shown without a stack trace.
 
     Attributes:
         code: stable and dotted, as `config.unknown_key`.
@@ -44,13 +44,13 @@ class RecoveryError(Exception):
 
 
 class UsageError(RecoveryError):
-    """The command line, the configuration or the project is not usable as it is. Nothing was done."""
+    """The command line, the settings or the project cannot be used as they are. Nothing was done."""
 
     exit = Exit.USAGE
 
 
 class PreflightError(RecoveryError):
-    """The target is not one that this may work on. Nothing was changed."""
+    """Preflight or guard refuses to let this database be worked on. Nothing was changed."""
 
     exit = Exit.PREFLIGHT
 
@@ -68,13 +68,13 @@ class BusyError(RecoveryError):
 
 
 class StillRunningError(RecoveryError):
-    """A command has ended, and what it started on the database has not: its outcome is not known yet."""
+    """A command has ended, but its session on the database has not, so its outcome is not known yet."""
 
     exit = Exit.BUSY
 
 
 class StoppedError(RecoveryError):
-    """The recovery was asked to stop, and has stopped where nothing is half done; it can be resumed."""
+    """The recovery was asked to stop, and has stopped with nothing half done; it can be resumed."""
 
     exit = Exit.INTERRUPTED
 
@@ -86,4 +86,4 @@ class UnreachableError(RecoveryError):
 
 
 class JournalError(RecoveryError):
-    """The journal cannot be read or written, so nothing more is done: what is not recorded could be repeated."""
+    """The journal cannot be read or written. Nothing more is done: an effect without a record could be repeated."""

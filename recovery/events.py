@@ -1,4 +1,4 @@
-"""What happens in a recovery, as typed values. The library emits them; whoever embeds it renders them."""
+"""The events of a recovery, as typed values. The library emits them; the program that embeds it shows them."""
 
 from collections.abc import Callable, Sequence
 from enum import StrEnum
@@ -21,11 +21,14 @@ class Event(msgspec.Struct, frozen=True, tag_field="event", tag=_dotted):
 
 
 class RunStarted(Event, frozen=True):
-    """A recovery begins, or goes on.
+    """A recovery begins, or an unfinished one is resumed.
 
     Attributes:
-        resumed: it goes on with an unfinished one.
-        since: the state that one was left in; empty for a new one.
+        run: id of the run.
+        target: the database that is recovered, without a password.
+        source: where its URL comes from.
+        resumed: an unfinished recovery is resumed.
+        since: the state that the resumed recovery was left in; empty for a new one.
     """
 
     run: str
@@ -36,55 +39,57 @@ class RunStarted(Event, frozen=True):
 
 
 class StateEntered(Event, frozen=True):
-    """The recovery has moved, because of what it saw."""
+    """The recovery has entered another state; `because` says which observation led there."""
 
     state: State
     because: str
 
 
 class ChecksMade(Event, frozen=True):
-    """Preflight has looked."""
+    """Preflight has made its checks; some may still be awaited."""
 
     checks: tuple[Check, ...]
 
 
 class CheckMade(Event, frozen=True):
-    """A check of preflight that was awaited is made. This process has changed nothing before."""
+    """A check of preflight that was awaited has its answer. This process has changed nothing before it."""
 
     check: Check
 
 
 class Inspected(Event, frozen=True):
-    """Ledger and folder were read."""
+    """The ledger and the migrations folder were read."""
 
     history: History
 
 
 class EvidenceFound(Event, frozen=True):
-    """A failed migration was classified."""
+    """The evidence for a failed migration was gathered, and gives a verdict."""
 
     evidence: Evidence
 
 
 class PresentFound(Event, frozen=True):
-    """A pending migration, never attempted, of which production has something already."""
+    """Production already has something of a pending migration that was never attempted."""
 
     evidence: Evidence
 
 
 class PendingUncompared(Event, frozen=True):
-    """Pending migrations, or some of them, could not be compared with production; they can be deployed all the same."""
+    """Some pending migrations could not be compared with production before the deploy. It may run all the same."""
 
     reason: str
 
 
 class RestorePointMade(Event, frozen=True):
-    """There is a restore point from what comes: a branch in Neon, or a file.
+    """A restore point was made before the first change: a branch in Neon, or a dump in a file.
 
     Attributes:
-        lsn: of the write-ahead log, at or just before the state that it holds.
-        taken: then, ISO 8601 in UTC, by the server's clock.
-        back: how to go back to it.
+        kind: `neon` or `pg_dump`.
+        place: the branch or the file.
+        lsn: position in the write-ahead log, at or just before the state that the restore point holds.
+        taken: the time at that position, ISO 8601 in UTC, by the server's clock.
+        back: how to go back to the restore point.
     """
 
     kind: str
@@ -95,13 +100,13 @@ class RestorePointMade(Event, frozen=True):
 
 
 class EffectProposed(Event, frozen=True):
-    """What would change production next. Whether somebody agrees is not known yet.
+    """A change of production is next, and consent to it is still to be asked for.
 
     Attributes:
-        effect: its stable id, as in `effect.started`.
-        command: as it will be run, for people.
-        consequence: what follows from it.
-        untouched: what it leaves alone.
+        effect: stable id of the effect, as in `effect.started`.
+        command: the command line as it will be run, for people.
+        consequence: what the effect leads to.
+        untouched: what the effect leaves alone.
     """
 
     effect: str
@@ -118,13 +123,13 @@ class EffectStarted(Event, frozen=True):
 
 
 class OutputLine(Event, frozen=True):
-    """A line that a command printed, redacted."""
+    """A line that a command printed, with secrets replaced."""
 
     line: str
 
 
 class Task(StrEnum):
-    """What can take long enough to be told about while it lasts."""
+    """Tasks that can last long enough to report progress."""
 
     #: Running the history in the scratch database.
     REPLAY = "replay"
@@ -135,15 +140,16 @@ class Task(StrEnum):
 
 
 class Progressed(Event, frozen=True):
-    """Something lasts. Told again and again meanwhile, from whichever thread knows; nothing rests on it.
+    """Progress of a task that lasts. Emitted repeatedly, from any thread; for display only.
 
     Attributes:
-        done: migrations that are through; None where there is nothing to count.
-        total: of how many.
-        migration: the one at work; empty where none is.
-        seconds: how long that, or the wait, has lasted.
-        waits_for: the lock that it waits for, as `AccessExclusiveLock on public.places`; empty if it waits for none.
-        blocked_by: the sessions that keep it waiting, for people.
+        task: what lasts.
+        seconds: how long the current migration, or the wait, has lasted.
+        done: number of migrations that are finished; None where there is nothing to count.
+        total: number of migrations in all; None as for `done`.
+        migration: the current migration; empty if there is none.
+        waits_for: the lock that the task waits for, as `AccessExclusiveLock on public.places`; empty if for none.
+        blocked_by: the sessions that hold it up, for people.
     """
 
     task: Task
@@ -159,8 +165,10 @@ class EffectEnded(Event, frozen=True):
     """A Prisma command has ended, and the ledger was read again.
 
     Attributes:
+        effect: stable id of the effect.
         shown: the ledger shows the effect.
-        unchanged: why it was not even tried; empty if it was.
+        seconds: how long the command took.
+        unchanged: why the command was not started; empty if it was.
     """
 
     effect: str
@@ -170,10 +178,11 @@ class EffectEnded(Event, frozen=True):
 
 
 class EffectFound(Event, frozen=True):
-    """What the ledger shows of a Prisma command that an earlier process began, and whose end is not recorded.
+    """The ledger was read for an effect in doubt: an earlier process began it and did not record its end.
 
     Attributes:
-        command: as it was run, for people.
+        effect: stable id of the effect.
+        command: the command line as it was run, for people.
         shown: the ledger shows the effect, so it is not repeated; else it is decided anew.
     """
 
@@ -183,7 +192,13 @@ class EffectFound(Event, frozen=True):
 
 
 class SchemaCompared(Event, frozen=True):
-    """Production was compared with the replay of all finished migrations."""
+    """Production was compared with the replay of all finished migrations.
+
+    Attributes:
+        proven: names of the migrations whose objects agree.
+        differing: differences that keep the gate closed, by migration.
+        elsewhere: differences in other migrations; shown only.
+    """
 
     proven: tuple[str, ...]
     differing: tuple[MigrationDifference, ...]
@@ -191,17 +206,20 @@ class SchemaCompared(Event, frozen=True):
 
 
 class StepStarted(Event, frozen=True):
-    """A pipeline command begins."""
+    """A step of the pipeline begins."""
 
     step: str
     command: tuple[str, ...]
 
 
 class StepEnded(Event, frozen=True):
-    """A pipeline command has ended.
+    """A step of the pipeline has ended.
 
     Attributes:
-        already_done: an earlier run had done it, so it was not run again.
+        step: name of the step.
+        exit_code: of its command.
+        seconds: how long the command took.
+        already_done: the step had been done before, so its command was not run again.
     """
 
     step: str
@@ -211,20 +229,20 @@ class StepEnded(Event, frozen=True):
 
 
 class Refused(Event, frozen=True):
-    """The recovery stops."""
+    """The recovery stops in a state, with a refusal."""
 
     state: State
     refusal: Refusal
 
 
 class Failed(Event, frozen=True):
-    """Something stopped the command outside of any state: its usage, above all."""
+    """The command stopped outside any state of the recovery, most often for wrong usage."""
 
     refusal: Refusal
 
 
 class RunEnded(Event, frozen=True):
-    """Nothing more happens in this process."""
+    """The run has ended for this process; it can be resumed unless it is finished."""
 
     run: str
     state: State
@@ -235,11 +253,11 @@ Sink = Callable[[Event], None]
 
 
 def nobody(_: Event) -> None:
-    """A sink for whoever does not listen."""
+    """A sink that ignores every event."""
 
 
 def lock_sink(emit: Sink) -> Callable[[float, Sequence[object]], None]:
-    """Tells `emit` for how many seconds Prisma's lock has been waited for, and who holds it."""
+    """A callback that emits progress of the wait for Prisma's migration lock, from its seconds and its holders."""
 
     def told(seconds: float, holders: Sequence[object]) -> None:
         emit(Progressed(Task.LOCK, round(seconds, 1), blocked_by=tuple(map(str, holders))))

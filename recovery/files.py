@@ -1,4 +1,4 @@
-"""Writing a file so that it is there wholly, or as it was before."""
+"""Writing a file atomically, and the folder of our cache."""
 
 import contextlib
 import errno
@@ -8,12 +8,12 @@ from pathlib import Path
 
 
 def replace_file(path: Path, text: str) -> None:
-    """Puts a text in the place of a file, which keeps its mode; a new one gets the usual.
+    """Replaces a file's content atomically. The file keeps its mode; a new file gets the default mode.
 
     Raises:
-        OSError: it can't be written. The file is as it was.
+        OSError: the file can't be written. It is as it was.
     """
-    if path.exists() and not os.access(path, os.W_OK):  # one beside it could take its place all the same
+    if path.exists() and not os.access(path, os.W_OK):  # a rename would replace a read-only file all the same
         raise PermissionError(errno.EACCES, "it is read only")
     handle, part = tempfile.mkstemp(prefix=f".{path.name[:50]}.", dir=path.parent)
     try:
@@ -36,10 +36,10 @@ def _umask() -> int:
 
 
 def cache_folder() -> Path:
-    """Where prepared data directories are kept between runs; `PRISMA_RECOVERY_CACHE` overrides it."""
+    """The folder of files that are kept between runs; the environment's `PRISMA_RECOVERY_CACHE` overrides it."""
     if configured := os.environ.get("PRISMA_RECOVERY_CACHE"):
         return Path(configured)
-    if os.geteuid() == 0:  # a server that may not run as root could not look into root's home
+    if os.geteuid() == 0:  # the scratch server runs as another user, which can't read root's home
         return Path("/var/cache/prisma-recovery")
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "prisma-recovery"

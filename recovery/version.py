@@ -1,3 +1,3 @@
-"""The version of this tool, apart from all that takes time to load."""
+"""The version of this tool, in a module that loads nothing else."""
 
 __version__ = "0.1.0"

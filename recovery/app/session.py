@@ -246,7 +246,7 @@ class Session:
         return {each.check: each.reason for each in self.config.waive}
 
     def _no_waiver(self, check: str, remedy: str) -> UsageError:
-        fact = f"{self.config.path} holds a value that does not fit: {check} cannot be waived there. Nothing was done."
+        fact = f"{self.config.path} holds an invalid value: {check} cannot be waived there. Nothing was done."
         return UsageError("config.invalid_value", fact, remedy)
 
     @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""The command line: thin, and the only place that prints, reads the terminal, and exits."""
+"""The command line: a thin layer, and the only place that prints, reads the terminal, and exits."""
 
 import sys
 

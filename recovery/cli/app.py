@@ -1,4 +1,4 @@
-"""The commands."""
+"""The commands of the command line, and their options."""
 
 import os
 import sys
@@ -82,7 +82,7 @@ def _ahead(*, schema: Path | None = None, config: Path | None = None, prisma: bo
 
 
 def _recovery(options: "Options", output: "Output", ahead: "Ahead | None" = None) -> "Recovery":
-    """What a command works on: the project that it was called in."""
+    """The recovery of the project in the working directory, with the options of this call."""
     from recovery.app.api import Recovery
 
     ask = output.asking(_asker())
@@ -101,7 +101,9 @@ def run(
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Agree to every change that the evidence decides.")] = False,
     plan: Annotated[bool, typer.Option("--plan", help="Show what would be done, and change nothing.")] = False,
-    pipeline: Annotated[bool, typer.Option("--pipeline", help="Then run the pipeline's steps.")] = False,
+    pipeline: Annotated[
+        bool, typer.Option("--pipeline", help="Run the pipeline's steps once the gate is open.")
+    ] = False,
     database_url: DatabaseUrl = None,
     migrations: Migrations = None,
     schema: Schema = None,
@@ -117,7 +119,7 @@ def run(
     log_format: LogFormat = None,
     verbose: Verbose = False,
 ) -> None:
-    """Start a recovery, or go on with the unfinished one."""
+    """Start a recovery, or resume the unfinished one."""
     with signals(), _ahead(schema=schema, config=config, prisma=True) as ahead:
         from recovery.app.session import Options
         from recovery.cli.output import Output
@@ -145,13 +147,13 @@ def run(
             raise typer.Exit(int(recover(recovery, output, _asker(), yes=yes, pipeline=pipeline)))
 
 
-@app.command("inspect", cls=Grouped)
+@app.command("inspect", cls=Grouped, short_help="Show what failed and what is pending, with evidence.")
 def inspect_(
     *,
     exit_code: Annotated[
         bool,
         typer.Option(
-            "--exit-code", help="Exit with 3 when a migration failed, 4 when it is another database than expected."
+            "--exit-code", help="Exit with 3 if a migration failed, with 4 if this is not the expected database."
         ),
     ] = False,
     database_url: DatabaseUrl = None,
@@ -166,7 +168,7 @@ def inspect_(
     log_format: LogFormat = None,
     verbose: Verbose = False,
 ) -> None:
-    """Say what is in the database, read only. Needs no Node and no Prisma project."""
+    """Show failed and pending migrations, with the evidence. Reads only; needs no Node and no Prisma project."""
     with signals(), _ahead() as ahead:
         from recovery.app.session import Options
         from recovery.cli.inspecting import look
@@ -187,9 +189,9 @@ def inspect_(
             raise typer.Exit(int(look(_recovery(options, output, ahead), output, exit_code=exit_code)))
 
 
-@app.command(cls=Grouped, short_help="Say where each recovery stands, and what to do now.")
+@app.command(cls=Grouped, short_help="Show where each recovery stands, and what to do next.")
 def status(
-    run: Annotated[str | None, typer.Argument(help="One run; without it all.", metavar="[RUN]")] = None,
+    run: Annotated[str | None, typer.Argument(help="The run to show; by default all runs.", metavar="[RUN]")] = None,
     *,
     config: ConfigFile = None,
     schema: Schema = None,
@@ -197,7 +199,7 @@ def status(
     database_url: DatabaseUrl = None,
     json: AsJson = False,
 ) -> None:
-    """Where do the recoveries of this project stand, and what is to be done now? Reads the journal only."""
+    """Show where each recovery of this project stands, and what to do next. Reads the journal only."""
     from recovery.cli.output import Output
 
     output = Output("status", as_json=json)
@@ -213,10 +215,10 @@ def status(
 def approve(
     migration: Annotated[str, typer.Argument(help="The failed migration.")],
     *,
-    applied: Annotated[bool, typer.Option("--applied", help="It is in the database.")] = False,
-    rolled_back: Annotated[bool, typer.Option("--rolled-back", help="It is not in the database.")] = False,
+    applied: Annotated[bool, typer.Option("--applied", help="The migration is in the database.")] = False,
+    rolled_back: Annotated[bool, typer.Option("--rolled-back", help="The migration is not in the database.")] = False,
     evidence: Annotated[str, typer.Option(help="The digest that `run` showed: sha256:…")],
-    reason: Annotated[str, typer.Option(help="Why; it goes into the journal.")],
+    reason: Annotated[str, typer.Option(help="Why; recorded in the journal.")],
     run: RunId = None,
     config: ConfigFile = None,
     schema: Schema = None,
@@ -224,7 +226,7 @@ def approve(
     database_url: DatabaseUrl = None,
     json: AsJson = False,
 ) -> None:
-    """Decide a failed migration where the evidence doesn't. Counts for exactly this evidence, at the next `run`."""
+    """Decide a failed migration that the evidence leaves open. The next `run` acts on it, on the same evidence only."""
     from recovery.cli.output import Output
 
     output = Output("approve", as_json=json)
@@ -240,7 +242,7 @@ def approve(
 @app.command(cls=Grouped)
 def abort(
     *,
-    reason: Annotated[str, typer.Option(help="Why; it goes into the journal.")] = "given up by hand",
+    reason: Annotated[str, typer.Option(help="Why; recorded in the journal.")] = "given up by hand",
     run: RunId = None,
     config: ConfigFile = None,
     schema: Schema = None,
@@ -260,11 +262,13 @@ def abort(
         record_abort(recovery, output, run, reason)
 
 
-@app.command(cls=Grouped, short_help="Run the pipeline's steps, each at most once a run.")
+@app.command(cls=Grouped, short_help="Run the pipeline's steps, each at most once per run.")
 def pipeline(
     *,
     repeat: Annotated[list[str] | None, typer.Option(help="Run this step again; repeatable.")] = None,
-    done: Annotated[list[str] | None, typer.Option(help="This step is done, whatever it said; repeatable.")] = None,
+    done: Annotated[
+        list[str] | None, typer.Option(help="Count this step as done, even if it failed; repeatable.")
+    ] = None,
     database_url: DatabaseUrl = None,
     migrations: Migrations = None,
     schema: Schema = None,
@@ -279,7 +283,7 @@ def pipeline(
     log_format: LogFormat = None,
     verbose: Verbose = False,
 ) -> None:
-    """Run the pipeline's steps behind the open gate, each at most once a run; goes on where it stopped."""
+    """Run the pipeline's steps if the gate is open, each at most once per run, starting where the last call stopped."""
     from recovery.cli.output import Output
 
     output = Output("pipeline", as_json=json, as_events=events, log_format=log_format, verbose=verbose)

@@ -1,4 +1,4 @@
-"""Who may say yes: the settings, --yes, or a person who types it."""
+"""Consent to changes: from the settings, from `--yes`, or typed by a person."""
 
 from collections.abc import Callable
 
@@ -8,19 +8,26 @@ from rich.markup import escape
 from recovery.run.ports import Policy, Question
 from states.effects import Deploy, Effect, MarkApplied, MarkRolledBack
 
-#: The word to type for each effect; what it leads to was told before (`EffectProposed`).
+#: The word to type for each effect; its consequence was shown before (`EffectProposed`).
 _WORDS: dict[type[Effect], str] = {Deploy: "deploy", MarkApplied: "applied", MarkRolledBack: "rolled back"}
-_ONLY_HERE = "The journal is a file here: whether another machine has run it is not known."
+_ONLY_HERE = "The journal is a file on this machine, so it does not show whether another machine has run this step."
 
 
 class Consent:
-    """A policy: what `settled` agrees to needs no word, `yes` says it for all that the evidence decides, else a person.
+    """The command line's policy: first `settled`, then `yes` for every change that the evidence decides, then a person.
 
-    `yes` does not say that nobody else has run the pipeline's steps: that no evidence decides.
+    `yes` does not cover the steps of the pipeline: no evidence shows that nobody else has run them.
     """
 
     def __init__(self, settled: Policy, *, yes: bool, ask: Callable[[str], str] | None, console: Console) -> None:
-        """Takes who may say yes; `ask` shows a prompt and returns what was typed, None where nobody can be asked."""
+        """Takes the sources of consent.
+
+        Args:
+            settled: the policy from the settings.
+            yes: `--yes` was given.
+            ask: shows a prompt and returns the typed answer; None where nobody can be asked.
+            console: shows what a step would run.
+        """
         self._settled = settled
         self._yes = yes
         self._ask = ask

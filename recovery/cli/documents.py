@@ -1,4 +1,4 @@
-"""What commands that tell of no run say to machines: guard, its installation, and shell completions."""
+"""The JSON documents of commands that concern no run: `guard`, `guard install` and `completions`."""
 
 import msgspec
 
@@ -7,10 +7,11 @@ from recovery.report.document import SCHEMA_VERSION
 
 
 class GuardDocument(msgspec.Struct, frozen=True):
-    """A command line that may run; it was not run. One that may not is a refusal.
+    """A command line that guard would run; with `--json` it is not run. A refusal is an error's document instead.
 
     Attributes:
-        warning: what is told before it is run; empty for nothing.
+        command: the words of the command line.
+        warning: the warning that guard would print before it runs the command; empty for none.
     """
 
     command: tuple[str, ...]
@@ -19,11 +20,13 @@ class GuardDocument(msgspec.Struct, frozen=True):
 
 
 class InstallDocument(msgspec.Struct, frozen=True):
-    """What became of package.json.
+    """The result of `guard install` for one package.json.
 
     Attributes:
-        difference: a unified diff; empty where there was nothing to change.
-        unclear: scripts with a dangerous command that can't be taken apart: guard has to be put there by hand.
+        path: the file.
+        changed: whether the file was changed.
+        difference: the change as a unified diff; empty if there was nothing to change.
+        unclear: names of scripts with a dangerous command that guard cannot edit: add guard to them by hand.
     """
 
     path: str
@@ -34,7 +37,7 @@ class InstallDocument(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, change: PackageChange) -> "InstallDocument":
-        """A change that was made."""
+        """The document of a change that was made."""
         return cls(str(change.path), bool(change.difference), change.difference, change.unclear)
 
 

@@ -1,4 +1,4 @@
-"""The commands `guard` and `completions`, as the command line declares them."""
+"""The commands `guard`, `guard install` and `completions`, and their options."""
 
 import os
 from collections.abc import Callable
@@ -12,13 +12,13 @@ from typer.core import TyperGroup
 from recovery.cli.harness import documented
 from recovery.cli.options import AsJson
 
-#: Asks the program for completions, as the scripts of `completions` do.
+#: The environment variable by which the scripts that `completions` prints ask the program for completions.
 _COMPLETE_VARIABLE = "_PRISMA_RECOVERY_COMPLETE"
 _RUN = "--"
 
 
 class Shell(StrEnum):
-    """Shells that completions can be made for."""
+    """Shells with a completion script."""
 
     BASH = "bash"
     ZSH = "zsh"
@@ -26,15 +26,15 @@ class Shell(StrEnum):
 
 
 class _Guard(TyperGroup):
-    """A group whose arguments are a command to run, unless they name one of its own."""
+    """A group of commands whose arguments are a command line to guard, unless they name a command of the group."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 - typer's own types differ between its releases
-        """`guard -- npx prisma …` is the hidden command that runs it."""
+        """Takes `guard -- npx prisma …` as a call of the hidden command that runs a command line."""
         own = args and args[0] in self.commands
         return super().resolve_command(ctx, args if own else [_RUN, *args])
 
     def format_usage(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - as above
-        """Both ways to call it."""
+        """Shows both ways to call guard."""
         formatter.write_usage(ctx.command_path, "[--strict] [--json] -- COMMAND…")
         formatter.write_usage(f"{ctx.command_path} install", "[--yes] [--json]")
 
@@ -43,17 +43,17 @@ def register(
     app: typer.Typer,
     asker: Callable[[], Callable[[str], str] | None],
 ) -> None:
-    """Adds the commands to `app`, and answers a shell that asks for completions.
+    """Adds the commands to `app`, and prepares it to answer a shell that asks for completions.
 
     Args:
         app: the command line.
-        asker: gives what asks a person; None where nobody can be asked.
+        asker: returns a function that asks a person, or None where nobody can be asked.
     """
     if _COMPLETE_VARIABLE in os.environ:
         from typer import completion
 
         completion.completion_init()  # type: ignore[attr-defined]  # not exported, and the only way to its shells
-    app.add_typer(_guard(asker), name="guard", short_help="Run a Prisma command, unless it must not meet production.")
+    app.add_typer(_guard(asker), name="guard", short_help="Run a Prisma command, unless it is dangerous to production.")
 
     @app.command(short_help="Print a shell's completion script.")
     def completions(
@@ -83,14 +83,14 @@ def _guard(asker: Callable[[], Callable[[str], str] | None]) -> typer.Typer:
         *,
         strict: Annotated[
             bool,
-            typer.Option("--strict", help="Refuse a dangerous command also where nobody said what production is."),
+            typer.Option("--strict", help="Refuse a dangerous command also if no production database is configured."),
         ] = False,
         json: Annotated[
             bool,
-            typer.Option("--json", help="Print whether it may run as one JSON document, and run nothing."),
+            typer.Option("--json", help="Print as one JSON document whether the command may run, and run nothing."),
         ] = False,
     ) -> None:
-        """Run a command, unless it is one of Prisma's that must never meet production, and would."""
+        """Run a command, unless it is a dangerous Prisma command and would meet production."""
         ctx.obj = (strict, json)
 
     @group.command(
@@ -112,10 +112,10 @@ def _guard(asker: Callable[[], Callable[[str], str] | None]) -> typer.Typer:
     def install_(
         ctx: typer.Context,
         *,
-        yes: Annotated[bool, typer.Option("--yes", help="Write it without asking.")] = False,
+        yes: Annotated[bool, typer.Option("--yes", help="Write the change without asking.")] = False,
         json: AsJson = False,
     ) -> None:
-        """Put guard before the dangerous Prisma commands in package.json's scripts; the difference is shown first."""
+        """Put guard before the dangerous Prisma commands in package.json's scripts. Shows the change first."""
         with documented("guard install", as_json=json or ctx.obj[1]) as output:
             from recovery.cli.guard_install import install, install_for_machines
 

@@ -1,4 +1,4 @@
-"""`guard install`: the change of package.json shown, and made with consent."""
+"""`guard install`: shows the change of package.json, and makes it with consent."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,23 +10,23 @@ from recovery.guard.install import PackageChange, proposed
 
 
 def install(cwd: Path, ask: Callable[[str], str] | None, say: Callable[[str], None], *, yes: bool) -> None:
-    """Shows what would change in the nearest package.json, and changes it if somebody agrees.
+    """Shows the change of the nearest package.json, and makes it if somebody agrees.
 
     Args:
         cwd: the working directory, absolute.
-        ask: shows a prompt and returns what was typed; None where nobody can be asked.
+        ask: shows a prompt and returns the typed answer; None where nobody can be asked.
         say: shows a text.
-        yes: it was agreed to beforehand.
+        yes: consent was given beforehand.
 
     Raises:
-        UsageError: as `proposed` and `Change.write`.
+        UsageError: as `proposed` and `PackageChange.write`.
         ConsentError: `guard.consent`.
     """
     change = proposed(cwd)
     for name in change.unclear:
-        say(f"The script {name} holds a dangerous Prisma command, and can't be taken apart: put guard into it by hand.")
+        say(f"The script {name} has a dangerous Prisma command and is too complex to edit: put guard into it by hand.")
     if not change.difference:
-        say(f"Nothing to change: every dangerous Prisma command in {change.path} that can be told is guarded.")
+        say(f"Nothing to change: every dangerous Prisma command that was recognised in {change.path} is guarded.")
         return
     say(change.difference)
     _make(change, yes or (ask is not None and ask("Type “yes” to write it, anything else to stop: ").strip() == "yes"))
@@ -34,7 +34,7 @@ def install(cwd: Path, ask: Callable[[str], str] | None, say: Callable[[str], No
 
 
 def install_for_machines(cwd: Path, output: Output, *, yes: bool) -> None:
-    """The same as a document; nobody is asked.
+    """Makes the change without asking, and reports it as a document.
 
     Raises:
         UsageError: as above.
@@ -46,7 +46,7 @@ def install_for_machines(cwd: Path, output: Output, *, yes: bool) -> None:
     output.document(InstallDocument.of(change))
 
 
-def _make(change: PackageChange, agreed: bool) -> None:  # noqa: FBT001 - the one thing to be known
+def _make(change: PackageChange, agreed: bool) -> None:  # noqa: FBT001 - its only other parameter
     if not agreed:
         raise ConsentError(
             "guard.consent",

@@ -1,4 +1,4 @@
-"""`guard`: runs a command unless it must never meet production and would."""
+"""`guard`: runs a command, unless it is dangerous and would meet production."""
 
 import os
 import signal
@@ -12,10 +12,12 @@ from recovery.guard.judging import Judgement, judge
 
 
 def quickly(arguments: Sequence[str]) -> None:
-    """Does `guard [--strict] -- COMMAND` without the command line's machinery, which takes longer to load than this.
+    """Runs `guard [--strict] -- COMMAND` without typer, which would take longer to load than guard takes to decide.
+
+    Returns only if the arguments are no such call.
 
     Args:
-        arguments: those of the program. Returns only if they are no such call.
+        arguments: the program's arguments.
     """
     strict = arguments[1:2] == ["--strict"]
     dashes = 2 if strict else 1
@@ -31,10 +33,10 @@ def quickly(arguments: Sequence[str]) -> None:
 
 
 def guard(command: Sequence[str], *, strict: bool) -> NoReturn:
-    """Becomes `command`, so that its input, output, signals and exit code are its own; or refuses.
+    """Replaces this process by `command` (exec), so that input, output, signals and exit code are the command's own.
 
     Raises:
-        PreflightError: `guard.production`, `guard.unclear`, `guard.not_pinned`.
+        PreflightError: `guard.production`, `guard.unclear`, `guard.not_pinned`: it was not run.
         UsageError: `guard.not_started`; and as `judge`.
         JournalError: as `judge`.
     """
@@ -45,7 +47,7 @@ def guard(command: Sequence[str], *, strict: bool) -> NoReturn:
         _give(judgement.stdin)
     sys.stdout.flush()
     sys.stderr.flush()
-    # Python ignores these, and what is ignored stays so in another program.
+    # Python ignores these signals, and a program inherits which signals are ignored.
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)
     try:
@@ -60,7 +62,7 @@ def guard(command: Sequence[str], *, strict: bool) -> NoReturn:
 
 
 def judged(command: Sequence[str], *, strict: bool) -> Judgement:
-    """Of a command that may run.
+    """The judgement of a command that may run.
 
     Raises:
         PreflightError: as above.
@@ -74,7 +76,7 @@ def judged(command: Sequence[str], *, strict: bool) -> Judgement:
 
 
 def _give(content: bytes) -> None:
-    """Puts back what was read of standard input, as a file without a name."""
+    """Gives the content read from standard input back to the command, as an unnamed file."""
     from tempfile import TemporaryFile
 
     with TemporaryFile() as file:

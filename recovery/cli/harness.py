@@ -1,4 +1,4 @@
-"""How the command line is read, what its help looks like, and how signals and errors end it."""
+"""The frame around each command: reading its line, the look of its help, and how signals and errors end it."""
 
 import signal
 import sys
@@ -12,13 +12,13 @@ from typer.core import TyperCommand
 if TYPE_CHECKING:
     from recovery.cli.output import Output
 
-#: What typer raises for a command line that it can't read; its class has no public name, and so no type.
+#: The exception of typer for an unreadable command line (click's ClickException), which has no public name there.
 _Unreadable: Any = typer.BadParameter.__bases__[0]
 
 
 @contextmanager
 def signals() -> Iterator[None]:
-    """A runner that stops us says so by SIGTERM; it gets the same answer as ^C, also while we are being loaded."""
+    """Handles SIGTERM, by which a job's runner stops us, like ^C, also while our modules are being loaded."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
@@ -29,7 +29,7 @@ def signals() -> Iterator[None]:
 
 @contextmanager
 def errors_shown() -> Iterator[None]:
-    """The errors of commands that print no document, without loading what makes one."""
+    """Shows the errors of a command that prints no document, without loading the modules that make documents."""
     from recovery.errors import RecoveryError
 
     with signals():
@@ -45,7 +45,7 @@ def errors_shown() -> Iterator[None]:
 
 @contextmanager
 def shown(output: "Output") -> Iterator[None]:
-    """Errors that a person can act on are shown as such; anything else is a bug and keeps its stack trace."""
+    """Shows errors that a person can act on; any other exception is a bug, and keeps its stack trace."""
     from recovery.errors import RecoveryError
     from states.answers import RUN_AGAIN, Exit, Refusal
 
@@ -62,11 +62,11 @@ def shown(output: "Output") -> Iterator[None]:
         refusal = error.refusal()
     except KeyboardInterrupt:
         fact = "Interrupted. Nothing is lost, and what was done is in the journal."
-        remedy = "Run again: it goes on from what is true."
+        remedy = "Run again: it goes on from the database as it is then."
         refusal = Refusal("command.interrupted", fact, remedy, Exit.INTERRUPTED, (RUN_AGAIN,))
     except Exception as error:
-        fact = f"A bug, or something that nobody thought of: {type(error).__name__}."
-        output.failed(Refusal("command.bug", fact, "Report it with what is on standard error.", Exit.FAILURE))
+        fact = f"A bug, or an unexpected failure: {type(error).__name__}."
+        output.failed(Refusal("command.bug", fact, "Report it with the output on standard error.", Exit.FAILURE))
         raise
     finally:
         if refusal is not None:
@@ -79,7 +79,7 @@ def shown(output: "Output") -> Iterator[None]:
 
 @contextmanager
 def documented(command: str, *, as_json: bool) -> Iterator["Output | None"]:
-    """A command that has a document as well: what takes it, and errors as one; without it as in `errors_shown`."""
+    """Runs a command that can print a document: gives the output for it, or None if `as_json` is not asked for."""
     if not as_json:
         with errors_shown():
             yield None
@@ -92,11 +92,11 @@ def documented(command: str, *, as_json: bool) -> Iterator["Output | None"]:
 
 
 def run_command_line(app: typer.Typer) -> NoReturn:
-    """Runs a command and exits; what can't be read is told in words, or to a machine as it asked."""
+    """Runs a command and exits. An unreadable command line is reported in words, or as JSON if that was asked for."""
     try:
         code = app(standalone_mode=False)
     except _Unreadable as error:
-        ours = sys.argv[: sys.argv.index("--")] if "--" in sys.argv else sys.argv  # the rest is another's command line
+        ours = sys.argv[: sys.argv.index("--")] if "--" in sys.argv else sys.argv  # the rest is the command to guard
         if {"--json", "--events"}.isdisjoint(ours):
             error.show()
         else:
@@ -108,7 +108,7 @@ def run_command_line(app: typer.Typer) -> NoReturn:
 
 
 def _unreadable(message: str) -> None:
-    """Says to a machine that its command line can't be read."""
+    """Reports an unreadable command line as JSON."""
     from recovery.cli.output import Output
     from states.answers import Exit, Refusal
 
@@ -119,10 +119,10 @@ def _unreadable(message: str) -> None:
 
 
 class Grouped(TyperCommand):
-    """A command whose help has its options in groups. Plain text: what makes it rich takes as long as all the rest."""
+    """A command whose help shows its options in groups, as plain text: loading rich would double the time for help."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - see `_Unreadable`
-        """Writes a section for each group, those of no group first, and `--help` last."""
+        """Writes a section for each group of options."""
         groups: dict[str, list[tuple[str, str]]] = {}
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)

@@ -1,4 +1,4 @@
-"""`inspect`: what is in the database, read only."""
+"""`inspect`: shows failed and pending migrations and the evidence for each, read only."""
 
 from recovery import events
 from recovery.app.api import Recovery
@@ -15,16 +15,16 @@ from states.inspection import look_exit, would_run
 
 
 def look(recovery: Recovery, output: Output, *, exit_code: bool) -> Exit:
-    """Shows what was found. A check that is refused is shown, and stops nothing: nothing is changed here.
+    """Looks at the database and shows the result. A refused check stops nothing, since nothing is changed here.
 
     Returns:
-        READY; with `exit_code` PREFLIGHT if this is not the database that was named, BLOCKED if a migration failed.
+        READY; with `exit_code` PREFLIGHT if this is not the expected database, BLOCKED if a migration failed.
     """
     if output.in_words:
         output.terminal.begin("looking")
 
     def watch(event: events.Event) -> None:
-        """In words all is told at the end, the verdict first; till then only what takes long."""
+        """In words the result is shown at the end, verdicts first; until then only progress is."""
         if not output.in_words or isinstance(event, events.Progressed):
             output.emit(event)
         else:
@@ -66,7 +66,7 @@ def _show(seen: Overview, output: Output) -> None:
 
 
 def _would_run(seen: Overview, output: Output) -> None:
-    """What `run` would ask to do, as far as the evidence decides."""
+    """Shows the commands that `run` would propose, as far as the evidence decides."""
     known = {evidence.migration: evidence for evidence in seen.failed}
     questions = [ClassifyFacts(evidence) for evidence in seen.failed]
     for effect in would_run(questions, seen.history.pending):

@@ -1,4 +1,4 @@
-"""What a command that is shown to be copied needs of the options that this one was given."""
+"""Adds the options of this call to the commands that we suggest, so that they can be copied as they stand."""
 
 import shlex
 from collections.abc import Callable
@@ -8,15 +8,15 @@ if TYPE_CHECKING:
     from recovery.app.session import Options
 
 _RUN, _PIPELINE = "prisma-recovery run", "prisma-recovery pipeline"
-#: Stands for a URL, which may hold a password and is never shown; as in the commands' help.
+#: Placeholder for a URL, as in the commands' help: a URL may hold a password, so it is never shown.
 _URL = "URL"
 
 
 def completion(options: "Options") -> Callable[[str], str]:
-    """Adds to a command line what it needs to mean the same project, journal and target.
+    """A function that adds the options to a command line that make it work on the same project, journal and target.
 
     Args:
-        options: of this call.
+        options: the options of this call.
     """
     journal = options.journal
     everywhere = {
@@ -25,7 +25,7 @@ def completion(options: "Options") -> Callable[[str], str]:
         "--journal": _URL if journal is not None and "://" in journal else journal,
         "--database-url": None if options.database_url is None else _URL,
     }
-    # Said of production, which the other commands do not look at: they know the journal only.
+    # These options concern production. Commands other than `run` and `pipeline` look at the journal only.
     working = {
         "--migrations": options.migrations,
         "--expect-host": options.expect_host,

@@ -1,4 +1,4 @@
-"""How a command shows itself: in words, as one document, or as a stream of events; and what it logs."""
+"""The output of a command: words, one JSON document, or a stream of events; and the log."""
 
 import os
 import sys
@@ -21,13 +21,13 @@ Ask = Callable[[str], str]
 
 
 class Output:
-    """What one invocation prints. In words to stdout, and its errors to stderr; else JSON to stdout, and nothing else.
+    """The output of one call. Words go to stdout and errors to stderr; JSON goes to stdout, and nothing else does.
 
     Attributes:
-        as_json: one document.
-        console: where words go.
+        as_json: one JSON document was asked for.
+        console: takes the words.
         terminal: shows events in words.
-        log: writes events to stderr, where that was asked for.
+        log: writes events to stderr, if a log was asked for.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Output:
         log_format: str | None = None,
         verbose: bool = False,
     ) -> None:
-        """Takes what the command line asks for; logs go to stderr where either of the last two is given."""
+        """Takes the output options; `log_format` or `verbose` asks for a log."""
         self.as_json = as_json
         self._both = as_json and as_events
         self._as_events = as_events and not as_json
@@ -57,7 +57,7 @@ class Output:
             self._sinks.append(self.terminal)
         elif self._collector is not None:
             self._sinks.append(self._collector)
-        #: Annotations and the job's summary, in one of GitHub's runners only.
+        #: Annotations and the job's summary; None outside GitHub Actions.
         self.github = github.of(
             os.environ, annotations=sys.stdout if self.in_words else sys.stderr, complete=self.complete
         )
@@ -74,11 +74,11 @@ class Output:
 
     @property
     def in_words(self) -> bool:
-        """A person reads it."""
+        """Whether the output is words for a person, not JSON."""
         return not (self.as_json or self._as_events)
 
     def check(self) -> None:
-        """Sees that what was asked for goes together.
+        """Refuses output options that do not go together.
 
         Raises:
             UsageError: `usage.output`, `usage.log_format`.
@@ -86,44 +86,44 @@ class Output:
         if self._both:
             raise UsageError(
                 "usage.output",
-                "--json prints one document, --events one for each event; nothing was done.",
+                "--json prints one document, --events one line for each event. Nothing was done.",
                 "Choose one of them.",
             )
         if self._unknown_format:
             raise UsageError(
                 "usage.log_format",
-                "--log-format is neither json nor text; nothing was done.",
+                "--log-format is neither json nor text. Nothing was done.",
                 "Give one of them.",
             )
 
     def emit(self, event: events.Event) -> None:
-        """Shows an event, in each way that was asked for."""
+        """Passes an event to every sink that was asked for."""
         for sink in self._sinks:
             sink(event)
 
     def asking(self, ask: Ask | None) -> Ask | None:
-        """How to ask a person; None where nobody reads the question."""
+        """A function that asks a person; None where nobody would read the question."""
         return self.terminal.asking(ask) if ask is not None and self.in_words else None
 
     def given(self, options: Options) -> None:
-        """What the next commands, which are shown to be copied, need of these options is added to them."""
+        """Adds these options to the commands we suggest."""
         self.terminal.complete = completion(options)
 
     def complete(self, line: str) -> str:
-        """A command to be copied, with the options that it needs."""
+        """A suggested command, with the options of this call added."""
         return self.terminal.complete(line)
 
     def document(self, document: object) -> None:
-        """This is what the command has to say, for machines."""
+        """Takes the JSON document to print at the end."""
         self._document = document
 
     def failed(self, refusal: Refusal) -> None:
-        """Something stopped the command outside of any state."""
+        """Shows a refusal that stopped the command outside any state of the recovery."""
         self.emit(events.Failed(refusal))
         self.document(ErrorDocument(refusal))
         github.tell(refusal, sys.stderr)
         if self.in_words:
-            # In a terminal broken between words; in a log whole, and so are commands anywhere.
+            # Lines are wrapped in a terminal and not in a log. Commands are never wrapped, so they can be copied.
             width = None if sys.stderr.isatty() else LOG_WIDTH
             console = Console(stderr=True, highlight=False, markup=False, width=width)
             console.print(f"prisma-recovery: {refusal.fact}\n  What to do: {refusal.remedy}")
@@ -132,7 +132,7 @@ class Output:
             console.print(f"  ({refusal.code})")
 
     def end(self, exit_code: int) -> None:
-        """Prints the document, if that was asked for; nothing moves any more."""
+        """Stops the moving line in the terminal, and prints the JSON document if it was asked for."""
         self.terminal.close()
         if not self.as_json:
             return

@@ -1,4 +1,4 @@
-"""`status`, `approve`, `abort`, in words or as JSON."""
+"""The commands `status`, `approve` and `abort`, in words or as JSON."""
 
 from datetime import UTC, datetime
 from typing import cast, get_args
@@ -13,7 +13,7 @@ from states.answers import RUN_AGAIN
 
 
 def show_status(recovery: Recovery, output: Output, run: str | None) -> None:
-    """Shows where every run stands, or the one of that name.
+    """Shows where every run stands, or only `run`.
 
     Raises:
         UsageError: `run.unknown`.
@@ -29,14 +29,16 @@ def show_status(recovery: Recovery, output: Output, run: str | None) -> None:
 def record_approval(
     recovery: Recovery, output: Output, run: str | None, migration: str, answer: str, *, evidence: str, reason: str
 ) -> None:
-    """Records a person's decision.
+    """Records a person's decision on a migration.
 
     Raises:
-        UsageError: it could never count.
+        UsageError: the decision could never count.
     """
     if answer not in get_args(ApprovedAs):
         raise UsageError(
-            "approve.one", "Exactly one of --applied and --rolled-back is needed. Nothing was recorded.", "Give one."
+            "approve.one",
+            "Exactly one of --applied and --rolled-back is needed. Nothing was recorded.",
+            "Give one of them.",
         )
     run = recovery.approve(migration, cast("ApprovedAs", answer), evidence=evidence, reason=reason, run=run).run
     output.document(ApproveDocument(run, migration, f"mark_{answer}", evidence, (RUN_AGAIN,)))

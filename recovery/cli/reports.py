@@ -1,4 +1,4 @@
-"""`report` and `graph`: a recovery shown to people, from its journal alone."""
+"""The commands `report` and `graph`, which show a run from its journal alone."""
 
 import os
 import sys
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
     from recovery.app.session import Options
     from recovery.report.story import Story
 
-#: Instead of a file: standard output.
+#: Value in the place of a file: standard output.
 _OUTPUT = "-"
 _MARKDOWN = "--markdown"
 
 
 def register(app: typer.Typer) -> None:
     """Adds the commands to `app`."""
-    app.command(cls=_ReportCommand, short_help="Tell a run, as a page or as Markdown.")(report)
+    app.command(cls=_ReportCommand, short_help="Write a report of a run, as a page or as Markdown.")(report)
     app.command(cls=Grouped)(graph)
 
 
 class _ReportCommand(Grouped):
-    """`--markdown` may stand without its file, for standard output."""
+    """The command `report`, whose option `--markdown` may be given without a file, for standard output."""
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
         told = list(args)
@@ -40,14 +40,16 @@ class _ReportCommand(Grouped):
 
 
 def report(
-    run: Annotated[str | None, typer.Argument(help="The run; without it the newest.")] = None,
+    run: Annotated[str | None, typer.Argument(help="The run; by default the newest.")] = None,
     *,
     html: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Write it as one HTML page; `-` for standard output.")
+        str | None, typer.Option(metavar="FILE", help="Write the report as one HTML page; `-` for standard output.")
     ] = None,
     markdown: Annotated[
         str | None,
-        typer.Option(metavar="[FILE]", help="Write it as Markdown; without a file, or with `-`, to standard output."),
+        typer.Option(
+            metavar="[FILE]", help="Write the report as Markdown; without a file, or with `-`, to standard output."
+        ),
     ] = None,
     config: ConfigFile = None,
     schema: Schema = None,
@@ -55,15 +57,15 @@ def report(
     database_url: DatabaseUrl = None,
     json: AsJson = False,
 ) -> None:
-    """Tell a run from its journal: what happened, where it stands, what to do, and how it came about."""
+    """Write a report of a run: what happened, where it stands, what to do, and how the failure likely came about."""
     with documented("report", as_json=json) as output:
         from recovery.app.session import Options
 
         if output is not None and _OUTPUT in (html, markdown):
             raise UsageError(
                 "usage.output",
-                "--json prints one document to standard output; no other can be written there. Nothing was done.",
-                "Name a file for the other.",
+                "--json prints its document to standard output, so the report cannot go there too. Nothing was done.",
+                "Name a file for the report.",
             )
         story = _story(Options(database_url, schema=schema, config=config, journal=journal), run)
         if output is not None:
@@ -95,7 +97,7 @@ def graph(
     database_url: DatabaseUrl = None,
     json: AsJson = False,
 ) -> None:
-    """Draw the machine from its table of edges. Needs no project, unless a run is to be shown."""
+    """Draw the state machine from its table of edges. Needs no project, except with `--run`."""
     with documented("graph", as_json=json) as output:
         from recovery.report.diagram import FORMATS, NO_TRAIL
 
@@ -127,13 +129,13 @@ def _story(options: "Options", run: str | None) -> "Story":
 
 
 def _write(place: str, text: str) -> None:
-    """To standard output, or to a file that is there wholly or not at all."""
+    """Writes to standard output, or to a file atomically."""
     if place == _OUTPUT:
         sys.stdout.write(text)
         return
     try:
         if Path(place).exists() and not Path(place).is_file():
-            Path(place).write_text(text, encoding="utf-8")  # a pipe or a device; a folder refuses it
+            Path(place).write_text(text, encoding="utf-8")  # a pipe or a device; for a folder this fails
         else:
             replace_file(Path(place).resolve(), text)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""`run` and `pipeline`: a recovery shown as it goes on, and a person or a rule that consents."""
+"""The commands `run`, `run --plan` and `pipeline`: carry out a recovery, and show it as it goes on."""
 
 from collections.abc import Sequence
 
@@ -14,14 +14,14 @@ from states.table import State
 
 
 def recover(recovery: Recovery, output: Output, ask: Ask | None, *, yes: bool, pipeline: bool) -> Exit:
-    """Starts a recovery or goes on with the unfinished one, and with `pipeline` runs its steps."""
+    """Starts a recovery or resumes the unfinished one; with `pipeline` also runs the pipeline's steps."""
     return recovery.run(_consent(recovery, output, ask, yes=yes), output.emit, pipeline=pipeline).exit_code
 
 
 def run_pipeline(
     recovery: Recovery, output: Output, ask: Ask | None, *, repeat: Sequence[str], done: Sequence[str]
 ) -> Exit:
-    """Runs what is left of the last run's pipeline, if the gate is still open."""
+    """Runs the steps that are left of the last run's pipeline, if the gate is still open."""
     consent = _consent(recovery, output, ask, yes=False)
     if output.in_words:
         output.terminal.begin(State.PREFLIGHT)

@@ -13,11 +13,11 @@ COMMANDS = ("run", "inspect", "status", "approve", "abort", "pipeline")
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_options_stand_in_groups(command: str) -> None:
-    """What it works on, what has to hold, and output each have a heading; every option stands below one, once."""
+    """Target, expectations and output each have a heading; every option stands below one heading, once."""
     said = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "80"}).output
     headings = [line for line in said.splitlines() if line.endswith(":") and not line.startswith(" ")]
     assert len(headings) == len(set(headings))
-    assert "What it works on:" in headings
+    assert "Target, project and journal:" in headings
     assert "Output:" in headings
     group: str | None = None
     groups: dict[str, str | None] = {}
@@ -29,8 +29,8 @@ def test_options_stand_in_groups(command: str) -> None:
             assert option not in groups
             groups[option] = group
     assert groups["--json"] == "Output:"
-    assert groups["--schema"] == "What it works on:"
-    assert groups.get("--waive", "What has to hold:") == "What has to hold:"
+    assert groups["--schema"] == "Target, project and journal:"
+    assert groups.get("--waive", "Expectations:") == "Expectations:"
     assert max(map(len, said.splitlines())) <= 80
 
 
