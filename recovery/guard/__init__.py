@@ -1,1 +1,1 @@
-"""Keeping Prisma commands that must never meet production away from it."""
+"""Keeps dangerous Prisma commands away from production: reads a command line, and decides whether it may run."""

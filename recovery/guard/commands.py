@@ -10,31 +10,34 @@ from recovery.guard.shell import UNKNOWN
 class Danger(StrEnum):
     """Why a command must never meet production."""
 
-    #: It may reset the database, and makes migrations against it.
+    #: It may reset the database, and makes migrations from its state.
     MIGRATE_DEV = "migrate dev"
     #: It drops everything.
     MIGRATE_RESET = "migrate reset"
-    #: It changes the schema past the history.
+    #: It changes the schema without a migration.
     DB_PUSH = "db push"
     #: It runs SQL, which may write to the ledger.
     DB_EXECUTE = "db execute"
-    #: It was told to drop what is in the way.
+    #: It has an option that accepts the loss of data.
     DATA_LOSS = "data loss"
-    #: Which command it is can't be told.
+    #: Its words are computed by a shell, so it could be any command.
     OPEN = "open"
 
 
 @dataclass(frozen=True, slots=True)
 class PrismaCommand:
-    """A Prisma command.
+    """A Prisma command. Of a repeated option all values are kept, since which of them counts is up to Prisma.
 
     Attributes:
-        danger: why it must never meet production; None for a harmless one.
-        shown: the command in words, without values of options.
-        urls: values of `--url`; with `schemas`, `configs` and `files` all that are given, since the last one counts.
-        stdin: it reads SQL from standard input.
-        exact: every option stands where Prisma reads it as one.
-        bare: more arguments would make it another command, as `prisma db`.
+        danger: why the command must never meet production; None for a harmless one.
+        shown: the command for people, without its options.
+        urls: values of `--url`.
+        schemas: values of `--schema`.
+        configs: values of `--config`.
+        files: values of `--file`.
+        stdin: the command reads SQL from standard input.
+        exact: Prisma certainly reads the options as we do.
+        bare: further arguments would make it another command, as for `prisma db`.
     """
 
     danger: Danger | None
@@ -54,11 +57,11 @@ _DANGEROUS = {
     ("db", "push"): Danger.DB_PUSH,
     ("db", "execute"): Danger.DB_EXECUTE,
 }
-#: Commands that are nothing without a second word.
+#: Commands that need a second word.
 _GROUPS = frozenset({"migrate", "db"})
 _DATA_LOSS = frozenset({"--accept-data-loss", "--force-reset"})
 _HELP = frozenset({"--help", "-h"})
-#: Options whose value is the next word, of all commands of Prisma 3 to 7.
+#: Options of Prisma 3 to 7, of all its commands, whose value is the next word.
 _VALUED = frozenset(
     {
         "--schema", "--config", "--url", "--file", "--name", "-n", "--applied", "--rolled-back", "--output",
@@ -72,10 +75,14 @@ _VALUED = frozenset(
 
 
 def classify(arguments: Iterable[str], *, certain: bool = True) -> PrismaCommand:
-    """What `prisma ARGUMENTS` does; `certain`: they are Prisma's to the end, so `--help` among them is Prisma's too.
+    """Reads the arguments of `prisma` as a command.
 
-    Options are looked for wherever they stand. An option that takes the next word is read both ways, so that a
-    word is never hidden behind an option that this Prisma doesn't know.
+    Options count wherever they stand. The word after an option that takes a value is read both as that value and as
+    a word of the command, in case this version of Prisma doesn't know the option.
+
+    Args:
+        arguments: the words after `prisma`.
+        certain: all of them are certainly Prisma's, so a `--help` among them makes any command harmless.
     """
     given = tuple(arguments)
     options: dict[str, list[str]] = {}
@@ -97,7 +104,7 @@ def classify(arguments: Iterable[str], *, certain: bool = True) -> PrismaCommand
     told = any(word.partition("=")[0] in _DATA_LOSS for word in given)
     if told and danger in (None, Danger.OPEN, Danger.DB_EXECUTE):
         danger = Danger.DATA_LOSS
-    # Each level of Prisma's commands takes one `--` away and reads on; what only a shell knows can hold one.
+    # Each level of Prisma's commands removes one `--` and reads on; a word that a shell computes can hold one.
     exact = "--" not in given[1:] and not any(UNKNOWN in word for word in given)
     if certain and exact and "--" not in given and _HELP & set(given):
         danger = None

@@ -1,4 +1,4 @@
-"""Whether a dangerous command would meet production: where it goes beside what is pinned."""
+"""Whether a dangerous command would meet production: compares the databases it could reach with the pinned ones."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
@@ -13,15 +13,15 @@ from recovery.guard.parsing import Invocation
 from recovery.guard.places import Match, Pin, compare, look_up
 from recovery.guard.shell import UNKNOWN
 
-#: More SQL than this is not looked at, and counts as a write.
+#: Longer SQL is not parsed, and counts as a write.
 _MOST_BYTES = 16 * 2**20
 
 
 class Meeting:
-    """The dangerous commands of one command line."""
+    """Judges the dangerous commands of one command line."""
 
     def __init__(self, cwd: Path, environ: Mapping[str, str], read_stdin: Callable[[], bytes]) -> None:
-        """Takes what guard was started with; `read_stdin` gives all of standard input."""
+        """Takes guard's working directory, its environment, and a function that reads all of standard input."""
         self._cwd = cwd
         self._environ = environ
         self._read_stdin = read_stdin
@@ -30,15 +30,24 @@ class Meeting:
     def judge(
         self, dangerous: Sequence[Invocation], unclear: tuple[str, ...], *, strict: bool
     ) -> tuple[RecoveryError | None, str]:
-        """Why they must not run, or None; and a warning, or nothing.
+        """Judges whether the commands may run.
+
+        Args:
+            dangerous: the dangerous commands that were found.
+            unclear: reasons why there may be more of them.
+            strict: refuse also if no database is known to be production.
+
+        Returns:
+            The refusal, or None; and the warning, or an empty text.
 
         Raises:
-            UsageError, JournalError: see `pinned`.
+            UsageError: as `pinned`.
+            JournalError: as `pinned`.
         """
         pins = pinned(self._folders(dangerous))
         if not pins:
             shown = dangerous[0].command.shown if dangerous else "A command in this"
-            warning = f"`{shown}` must never meet production, and which database that is nobody said: set [production]."
+            warning = f"`{shown}` must never meet production, but no production database is set: set [production]."
             return (not_pinned(shown), "") if strict else (None, warning)
         if unclear:
             return unreadable(unclear, _said(pins)), ""
@@ -46,7 +55,7 @@ class Meeting:
         return next((each for each in refusals if each is not None), None), ""
 
     def _folders(self, dangerous: Sequence[Invocation]) -> tuple[Path, ...]:
-        """Where the settings may be: here, where a command runs, and where its schema is."""
+        """The folders that may have settings: guard's own, each command's, and those of each schema."""
         found = {self._cwd: None}
         for each in dangerous:
             folder = (self._cwd / (each.context.folder or ".")).absolute()
@@ -77,7 +86,7 @@ class Meeting:
 
         command, context = invocation.command, invocation.context
         if not command.files and not command.stdin:
-            return "where its SQL comes from can't be told"
+            return "it is unclear where its SQL comes from"
         if command.stdin and context.nested:
             return "its SQL comes through a shell or a script"
         sources: list[bytes] = []
@@ -92,7 +101,7 @@ class Meeting:
         if command.stdin:
             sources.append(self._read_stdin())
         if sum(map(len, sources)) > _MOST_BYTES:
-            return "its SQL is too long to be looked at"
+            return "its SQL is too long to be checked"
         return next((why for sql in sources if (why := ledger_write(sql))), "")
 
 

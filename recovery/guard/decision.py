@@ -1,4 +1,4 @@
-"""Whether a dangerous command may run, from what is known of where it goes. Pure."""
+"""Whether a dangerous command may run, given the databases it could reach. Pure."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ from recovery.errors import PreflightError
 from recovery.guard.commands import Danger
 
 _MIGRATE = (
-    "Work on a development database (set DATABASE_URL, and see that no .env file names production), commit the "
+    "Work on a development database (set DATABASE_URL, and make sure that no .env file names production), commit the "
     "migration, and deploy it with `prisma migrate deploy`."
 )
 _REMEDIES = {
@@ -24,15 +24,16 @@ _REMEDIES = {
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of one dangerous command.
+    """The facts about one dangerous command.
 
     Attributes:
-        shown: the command in words.
-        production: where it would meet production, as "DATABASE_URL in .env leads to app on db.example.com"; empty
-            if no URL that is known does.
-        pinned: production, and who says so.
-        unclear: why it can't be told where it goes.
-        writes: of `db execute`: why its SQL may write to the ledger; empty if it surely doesn't.
+        danger: why the command must never meet production.
+        shown: the command for people.
+        production: how the command would reach production, as "DATABASE_URL in .env leads to app on db.example.com";
+            empty if no known URL leads there.
+        pinned: the production databases, each with the file that names it.
+        unclear: reasons why it may reach other databases than the known ones.
+        writes: for `db execute`: why its SQL may write to the ledger; empty if it certainly doesn't.
     """
 
     danger: Danger
@@ -44,7 +45,7 @@ class Facts:
 
 
 def decide(facts: Facts) -> PreflightError | None:
-    """The refusal; None if the command may run."""
+    """The refusal of the command; None if it may run."""
     if not facts.production and not facts.unclear:
         return None
     if facts.danger is Danger.DB_EXECUTE and not facts.writes:
@@ -60,26 +61,26 @@ def decide(facts: Facts) -> PreflightError | None:
         )
     return PreflightError(
         "guard.unclear",
-        f"`{facts.shown}`{why} must never meet production ({facts.pinned}), and where it goes can't be told: "
-        f"{'; '.join(facts.unclear)}. It was not run.",
-        f"Say where it goes so that it can be read, with --url or a plain variable. {remedy}",
+        f"`{facts.shown}`{why} must never meet production ({facts.pinned}), and it is unclear which database it would "
+        f"reach: {'; '.join(facts.unclear)}. It was not run.",
+        f"Give the URL in a way that guard can read, with --url or a plain variable. {remedy}",
     )
 
 
 def unreadable(reasons: tuple[str, ...], pinned: str) -> PreflightError:
-    """The refusal of a command line that may hold a dangerous command, and can't be read."""
+    """The refusal of a command line that can't be read completely, and so may hold a dangerous command."""
     return PreflightError(
         "guard.unclear",
-        f"Whether this runs a command that must never meet production ({pinned}) can't be told: {'; '.join(reasons)}. "
+        f"It is unclear whether this runs a command that must never meet production ({pinned}): {'; '.join(reasons)}. "
         "It was not run.",
         "Give guard the Prisma command itself, without a shell around it.",
     )
 
 
 def not_pinned(shown: str) -> PreflightError:
-    """The refusal, with `--strict`, where nobody said which database is production."""
+    """The refusal, with `--strict`, if no database is known to be production."""
     return PreflightError(
         "guard.not_pinned",
-        f"`{shown}` must never meet production, and which database that is nobody said. It was not run.",
+        f"`{shown}` must never meet production, but no production database is set. It was not run.",
         "Set host and database under [production] in prisma-recovery.toml.",
     )

@@ -1,4 +1,4 @@
-"""Which databases a Prisma command could reach, from all places that Prisma takes a URL from."""
+"""The databases that a Prisma command could reach, from all places where Prisma looks for a URL."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -14,13 +14,13 @@ from recovery.prisma import dotenv, project
 from recovery.prisma.sources import config_path
 
 _REFERENCE = re.compile(f"{UNKNOWN}(\\w*){UNKNOWN}")
-#: Where no schema names another.
+#: Variables that count even if no file names them.
 _USUAL = ("DATABASE_URL", "DIRECT_URL")
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A URL that a command could work on, and where it stands."""
+    """A URL that a command could use, and where the URL stands, for people."""
 
     url: str = field(repr=False)
     source: str
@@ -28,10 +28,11 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Destinations:
-    """All that a command could work on.
+    """All databases that a command could reach.
 
     Attributes:
-        unclear: why there may be more.
+        candidates: the URLs that it could use.
+        unclear: reasons why there may be further ones.
     """
 
     candidates: tuple[Candidate, ...]
@@ -39,7 +40,14 @@ class Destinations:
 
 
 def destinations(command: PrismaCommand, context: Context, cwd: Path, environ: Mapping[str, str]) -> Destinations:
-    """What `command` could work on, started from `cwd` with `environ`, but for what is around it."""
+    """The databases that `command` could reach.
+
+    Args:
+        command: the Prisma command.
+        context: what launchers and shells change for it.
+        cwd: guard's working directory, absolute.
+        environ: guard's environment.
+    """
     return _Reader(command, context, cwd, environ).destinations()
 
 
@@ -56,7 +64,7 @@ class _Reader:
     def destinations(self) -> Destinations:
         for url in self._command.urls:
             self._add(self._expanded(url), "--url")
-        # An explicit URL is the only one, but that `migrate dev` empties a shadow database besides.
+        # A `--url` is the only URL in use, except that `migrate dev` also empties a shadow database.
         shadow = self._command.danger in (Danger.MIGRATE_DEV, Danger.OPEN)
         if not self._command.urls or not self._command.exact or shadow:
             self._project()
@@ -68,7 +76,7 @@ class _Reader:
         self._unclear += [why for each in named for why in each.unclear]
         for each in named:
             for literal in each.literals:
-                self._add(literal, "a text of the project")
+                self._add(literal, "a URL written in the project")
         if not variables and not any(each.literals for each in named):
             self._unclear.append("neither a schema nor prisma.config here says where the URL comes from")
         self._take([self._folder / ".env"])
@@ -99,7 +107,7 @@ class _Reader:
                 yield self._config(found.config)
 
     def _configs(self) -> Iterator[NamedUrls]:
-        """Without `--config`, Prisma looks in the working directory."""
+        """The URLs of the given `--config`s; without any, of prisma.config in the working directory."""
         for named in self._command.configs:
             if UNKNOWN in (named := self._expanded(named)):
                 self._unclear.append("the shell computes --config")
@@ -118,7 +126,7 @@ class _Reader:
         self._files.update(dict.fromkeys(files))  # type: ignore[call-overload]
 
     def _variable(self, name: str, *, own: bool) -> None:
-        """Every value that a variable may have; `own`: files may come before the environment, or be all there is."""
+        """Adds every value that a variable may have; `own`: values from files may win over the environment's."""
         assigned = next((value for key, value in self._context.assigned if key == name), None)
         if assigned is not None:
             self._add(self._expanded(assigned), f"{name} in the command")
@@ -141,11 +149,11 @@ class _Reader:
             self._candidates.append(Candidate(url, source))
 
     def _expanded(self, text: str) -> str:
-        """`text` with plain variables of the shell replaced, as far as they are known here."""
+        """`text` with the shell's plain variables replaced, as far as their values are known."""
 
         def value(match: re.Match[str]) -> str:
             name = match[1]
-            # Whether the shell replaced it before or after the variable was set there is not known.
+            # If the command line sets the variable too, the shell may have expanded it before or after that.
             known = not self._context.layered and all(name != other for other, _ in self._context.assigned)
             return self._environ.get(name, UNKNOWN) if known else UNKNOWN
 

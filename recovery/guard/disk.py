@@ -1,4 +1,4 @@
-"""What of the disk matters to how a command line is read: scripts of package.json, and where programs lead."""
+"""What reading a command line needs from the disk: the scripts of package.json, and the real paths of programs."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -6,19 +6,19 @@ from pathlib import Path
 
 from recovery.guard.shell import UNKNOWN
 
-#: Folders that are looked through for packages of a workspace, at most.
+#: The most folders to search for packages of a workspace.
 _MOST_FOLDERS = 2000
 
 
 class Disk:
-    """See `Surroundings`."""
+    """The `Surroundings` on the real disk."""
 
     def __init__(self, cwd: Path) -> None:
         """Takes guard's own working directory, absolute."""
         self._cwd = cwd
 
     def scripts(self, folder: str | None) -> tuple[str | None, Mapping[str, tuple[str, ...]]]:
-        """See `Surroundings.scripts`. A package.json that can't be read has none: its package manager fails too."""
+        """See `Surroundings.scripts`. An unreadable package.json has no scripts: package managers fail on it too."""
         if folder is None:
             merged: dict[str, tuple[str, ...]] = {}
             for package in self._packages():

@@ -1,4 +1,4 @@
-"""Guard before the Prisma commands in package.json's scripts: what would change, and the change."""
+"""Putting guard before the Prisma commands in package.json's scripts: the proposed change, and writing it."""
 
 import difflib
 from dataclasses import dataclass
@@ -14,11 +14,13 @@ _NAME = "package.json"
 
 @dataclass(frozen=True, slots=True)
 class PackageChange:
-    """Of the nearest package.json.
+    """A proposed change of a package.json.
 
     Attributes:
-        difference: a unified diff; empty where there is nothing to change.
-        unclear: scripts with a dangerous command that can't be taken apart.
+        path: the file.
+        after: its new text.
+        difference: the change as a unified diff; empty if there is nothing to change.
+        unclear: names of scripts with a dangerous command that are too complex to edit.
     """
 
     path: Path
@@ -27,7 +29,7 @@ class PackageChange:
     unclear: tuple[str, ...]
 
     def write(self) -> None:
-        """Makes it, wholly or not at all.
+        """Writes the change, atomically.
 
         Raises:
             UsageError: `guard.package_unwritable`.
@@ -39,7 +41,7 @@ class PackageChange:
 
 
 def proposed(cwd: Path) -> PackageChange:
-    """What would change in the nearest package.json.
+    """The change to make in the nearest package.json.
 
     Args:
         cwd: the working directory, absolute.
@@ -60,7 +62,7 @@ def proposed(cwd: Path) -> PackageChange:
     except (ValueError, RecursionError) as error:
         raise UsageError(
             "guard.package_malformed",
-            f"{path} cannot be understood: {error}. Nothing was done.",
+            f"{path} cannot be parsed: {error}. Nothing was done.",
             "Correct the file; `npm pkg get scripts` reads it too.",
         ) from error
     return PackageChange(path, after, _difference(before, after), tuple(unclear))

@@ -1,4 +1,4 @@
-"""Judging a command line before it runs. Imports little: a harmless command must not wait for what it doesn't need."""
+"""Judging a command line before it runs. Imports little at first, so that a harmless command starts without delay."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -12,12 +12,12 @@ from recovery.guard.parsing import find
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What came of it.
+    """Whether a command line may run.
 
     Attributes:
         refusal: why it must not run; None if it may.
-        warning: what to tell first; empty for nothing.
-        stdin: what was read of standard input, which the command still has to get; None if nothing was.
+        warning: the warning to print before it runs; empty for none.
+        stdin: the content already read from standard input, which the command still needs; None if it was not read.
     """
 
     refusal: RecoveryError | None = None
@@ -26,15 +26,21 @@ class Judgement:
 
 
 def judge(argv: Sequence[str], cwd: Path, environ: Mapping[str, str], *, strict: bool) -> Judgement:
-    """Whether `argv` may run in `cwd` with `environ`; `strict`: not where nobody said which database is production.
+    """Judges whether a command line may run.
+
+    Args:
+        argv: the words of the command line.
+        cwd: the working directory, absolute.
+        environ: the environment.
+        strict: refuse a dangerous command also if no database is known to be production.
 
     Raises:
         UsageError: the command is dangerous, and prisma-recovery.toml can't be read.
-        JournalError: the same of the journal.
+        JournalError: the command is dangerous, and the journal can't be read.
     """
     found = find(argv, Disk(cwd))
     if not found.invocations and not found.unclear:
-        return Judgement(warning="No Prisma command was found in this, so nothing is kept from production.")
+        return Judgement(warning="No Prisma command was recognised in this, so nothing was checked.")
     dangerous = [each for each in found.invocations if each.command.danger is not None]
     if not dangerous and not found.unclear:
         return Judgement()
@@ -53,11 +59,11 @@ class _Stdin:
         self.content: bytes | None = None
 
     def read(self) -> bytes:
-        """All of it."""
+        """The whole content."""
         if self.content is None:
             try:
                 with os.fdopen(os.dup(0), "rb") as file:
                     self.content = file.read()
-            except OSError:  # there is none, or nothing can be read from it
+            except OSError:  # standard input is closed or unreadable
                 self.content = b""
         return self.content

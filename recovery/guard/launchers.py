@@ -1,10 +1,10 @@
-"""What is known of the programs that start others: package managers, shells, and what sets variables. Pure."""
+"""Programs that start other programs: package managers, shells, and programs that set variables. Pure."""
 
 import re
 
 from recovery.guard.context import Context
 
-#: Programs that set variables by `NAME=value` among their arguments; "" is none at all.
+#: Programs that set variables by `NAME=value` among their arguments; "" stands for the start of a command line.
 ASSIGNING = frozenset({"", "env", "cross-env", "cross-env-shell", "sudo", "doas"})
 #: Programs that run scripts of package.json by name.
 RUNNERS = frozenset(
@@ -13,9 +13,9 @@ RUNNERS = frozenset(
         "turbo", "nx", "lerna", "wireit", "nr", "ni",
     }
 )  # fmt: skip
-#: Those that run one, and hand it all that stands behind its name.
+#: Runners that run one script and pass it all further arguments.
 SINGLE = frozenset({"npm", "pnpm", "yarn", "yarnpkg", "bun"})
-#: Scripts that these words run too.
+#: Subcommands of package managers, with the lifecycle scripts that each of them runs.
 LIFECYCLE = {
     "t": ("test",),
     "tst": ("test",),
@@ -27,7 +27,7 @@ LIFECYCLE = {
 _BUN = frozenset({"bun", "bunx"})
 _DOTENV = frozenset({"dotenv", "dotenvx", "dotenv-cli", "env-cmd", "dotenv-flow"})
 _CLEARING = frozenset({"sudo", "doas"})
-#: Programs whose options have a meaning here.
+#: Programs whose options we interpret.
 TOOLS = (
     RUNNERS
     | ASSIGNING
@@ -35,9 +35,9 @@ TOOLS = (
     | _DOTENV
     | {"npx", "pnpx", "node", "nodejs", "tsx", "ts-node", "deno", "nice", "timeout", "sh", "bash", "zsh", "dash", "ksh"}
 )
-#: Programs whose command's last words come from standard input.
+#: Programs that append words from standard input to their command.
 FROM_INPUT = frozenset({"xargs", "parallel"})
-#: Words that change nothing in the environment that we don't know of.
+#: Words before a command whose changes to the environment are all known to us.
 KNOWN = (
     TOOLS
     | FROM_INPUT
@@ -64,7 +64,7 @@ _FOLDER = {
     **dict.fromkeys(("yarn", "bun", "bunx", "turbo"), frozenset({"--cwd"})),
     "env": frozenset({"--chdir", "-C"}),
 }
-#: Options that choose a package of the workspace. A value behind them is left to be taken for a script.
+#: Options that choose a package of the workspace. The word after them is still read as the name of a script.
 _WORKSPACE = frozenset(
     {
         "--workspace", "-w", "--filter", "-F", "--filter-prod", "--scope", "--projects", "--workspaces", "-ws", "-r",
@@ -72,7 +72,7 @@ _WORKSPACE = frozenset(
     }
 )  # fmt: skip
 _PACKAGE = frozenset({"--package", "-p"})
-#: Options whose next word is their value, and says nothing.
+#: Options whose value is the next word, where the value does not matter here.
 _VALUED = {
     **dict.fromkeys(("npm", "npx", "pnpm", "pnpx", "yarn", "bun", "bunx"), _PACKAGE),
     "nice": frozenset({"-n"}),
@@ -83,7 +83,7 @@ _VALUED = {
 
 
 def entering(name: str, context: Context) -> Context:
-    """What a program changes by itself."""
+    """The context of a command that the program `name` starts, without regard to the program's options."""
     if name in _CLEARING:
         return context.reading()
     if name in _BUN:
@@ -96,19 +96,19 @@ def entering(name: str, context: Context) -> Context:
 
 
 def tool(name: str, before: str) -> str:
-    """Whose options stand behind the word `name`: its own, or those of the program before it."""
-    if name in ("exec", "x", "dlx"):  # no scripts are meant behind these
+    """The program that options after the word `name` belong to: `name` itself, or the program before it."""
+    if name in ("exec", "x", "dlx"):  # these take a program, never the name of a script
         return "npx"
     return name if name in TOOLS else before
 
 
 def is_package(word: str) -> bool:
-    """Whether an option's value is a package to install, and no command."""
+    """Whether the value of this option is a package to install, not a command."""
     return word in _PACKAGE
 
 
 def option(tool: str, word: str, following: str, context: Context) -> tuple[Context, bool]:
-    """What an option of `tool` changes, and whether the word behind it is its value."""
+    """The context after an option of `tool`, and whether the word after the option is its value."""
     name, equals, value = word.partition("=")
     apart = not equals
     value = following if apart else value

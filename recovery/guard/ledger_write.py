@@ -1,4 +1,4 @@
-"""Whether SQL for `db execute` is harmless to Prisma's ledger: a list of what is, and nothing else passes."""
+"""Whether SQL for `db execute` may write to Prisma's ledger. Only statements on a list of harmless ones pass."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -9,8 +9,8 @@ from recovery.sql.tree import children, functions
 
 _LEDGER = "_prisma_migrations"
 _READING = frozenset({"select_stmt", "variable_show_stmt"})
-#: Statements that do what they say, to the objects that they name. Whatever runs other code, or works on all that a
-#: schema or a role holds, is not among them.
+#: Statements that affect only the objects that they name. Statements that run other code, or work on everything in a
+#: schema or of a role, are not among them.
 _PLAIN = frozenset(
     {
         "select_stmt", "insert_stmt", "update_stmt", "delete_stmt", "merge_stmt", "truncate_stmt", "create_stmt",
@@ -20,14 +20,14 @@ _PLAIN = frozenset(
         "rename_stmt", "lock_stmt",
     }
 )  # fmt: skip
-#: What DROP and RENAME may work on: nothing that holds other objects.
+#: Objects that DROP and RENAME may work on: kinds that contain no table.
 _OBJECTS = frozenset(
     {
         "OBJECT_TABLE", "OBJECT_INDEX", "OBJECT_VIEW", "OBJECT_MATVIEW", "OBJECT_COLUMN", "OBJECT_TYPE",
         "OBJECT_SEQUENCE", "OBJECT_TABCONSTRAINT", "OBJECT_TRIGGER", "OBJECT_POLICY", "OBJECT_ATTRIBUTE",
     }
 )  # fmt: skip
-#: Functions that people look with. Any other could write, as `query_to_xml` or one of the database's own.
+#: Functions that certainly do not write. Any other could, as `query_to_xml` or a function of the database's own.
 _FUNCTIONS = frozenset(
     {
         "abs", "array_agg", "avg", "btrim", "bool_and", "bool_or", "coalesce", "concat", "count", "current_database",
@@ -42,15 +42,15 @@ _FUNCTIONS = frozenset(
 
 
 def ledger_write(sql: bytes) -> str:
-    """Why SQL may write to the ledger; empty if it surely doesn't."""
+    """Why SQL may write to the ledger; empty if it certainly doesn't."""
     try:
         text = sql.decode("utf-8-sig")
         whole = _statements(text)
     except ScriptError:
-        return "its SQL cannot be read by PostgreSQL's grammar"
+        return "its SQL is not valid in PostgreSQL's grammar"
     except UnicodeDecodeError:
         return "its SQL is not UTF-8"
-    # With a driver's adapter Prisma cuts at every semicolon, in a comment too, and what comes behind it is run.
+    # With a driver adapter Prisma splits at every semicolon, even in a comment, and runs what follows it.
     for piece in text.split(";"):
         with suppress(ScriptError):
             whole = whole or _statements(piece)
@@ -70,11 +70,11 @@ def _why(node: str, body: Any) -> str:
         return f"a statement names {_LEDGER} and does more than read it"
     for kind, message in ((node, body), *inner):
         if kind.endswith("_stmt") and kind not in _PLAIN:
-            return f"what its {kind.removesuffix('_stmt').replace('_', ' ')} statement does to {_LEDGER} can't be told"
+            return f"its {kind.removesuffix('_stmt').replace('_', ' ')} statement may write to {_LEDGER}"
         if kind in ("drop_stmt", "rename_stmt") and not _plain_object(kind, message):
-            return f"it drops or renames what may hold {_LEDGER}"
+            return f"it drops or renames an object that may contain {_LEDGER}"
     if unknown := sorted(functions(body) - _FUNCTIONS):
-        return f"what the function {unknown[0]} does to {_LEDGER} can't be told"
+        return f"the function {unknown[0]} may write to {_LEDGER}"
     return ""
 
 
@@ -84,14 +84,14 @@ def _plain_object(kind: str, message: Any) -> bool:
 
 
 def _nodes(message: Any) -> Iterator[tuple[str, Any]]:
-    """Every message in a message, with the name of its field."""
+    """Every node inside a node of the parse tree, with the name of its field."""
     for name, child in children(message):
         yield name, child
         yield from _nodes(child)
 
 
 def _texts(message: Any) -> Iterator[str]:
-    """Every string in a message."""
+    """Every string inside a node of the parse tree."""
     for descriptor, value in message.ListFields():
         if descriptor.message_type is not None:
             for item in (value,) if hasattr(value, "ListFields") else value:

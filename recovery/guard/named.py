@@ -1,4 +1,4 @@
-"""What production is: as `[production]` names it, else as recoveries of this project have confirmed it."""
+"""The production databases: from `[production]`, else those that recoveries of this project have confirmed."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,9 +9,10 @@ from recovery.journal.sqlite_file import journal_file
 
 
 def pinned(folders: Sequence[Path]) -> tuple[Pin, ...]:
-    """The databases that are production for what runs in any of `folders`; none if nobody said.
+    """The databases that are production for a command in any of `folders`; empty if none is known.
 
-    Settings come first, since a journal can hold rehearsals on other databases. A journal in PostgreSQL is not asked.
+    The settings win over the journals, since a journal can hold rehearsals on other databases. A journal in
+    PostgreSQL is not read.
 
     Raises:
         UsageError: prisma-recovery.toml can't be read.
@@ -31,7 +32,7 @@ def _of_journals(folders: Sequence[Path]) -> list[Pin]:
     homes = dict.fromkeys(home for folder in folders for home in config.upwards(folder) if journal_file(home).is_file())
     if not homes:
         return []
-    # psycopg is loaded with these.
+    # Imported here because they load psycopg.
     from recovery.journal.confirmations import confirmed
     from recovery.journal.stores import FileStore
 

@@ -1,7 +1,7 @@
 """Finding the Prisma commands in a command line, however they are started. Pure.
 
-A launcher is not modelled with all its options: whatever stands before the word `prisma`, what stands behind it are
-Prisma's arguments. So an unknown launcher hides no command; it only makes it unclear where the command goes.
+Launchers are not modelled with all their options: whatever stands before the word `prisma`, the words after it are
+Prisma's arguments. So an unknown launcher hides no command; it only makes it unclear which database is reached.
 """
 
 import re
@@ -25,16 +25,16 @@ _DANGEROUS_WORDS = re.compile(
     r"\bdb\b.{0,200}?\b(?:push|execute)\b|\bmigrate\b.{0,200}?\b(?:dev|reset)\b|--accept-data-loss|--force-reset",
     re.IGNORECASE | re.DOTALL,
 )
-#: Scripts that call each other twice grow beyond all bounds.
+#: Limits, since the number of texts doubles with each level of scripts that call another one twice.
 _MOST_TEXTS = 500
 _MOST_DEEP = 20
-#: Shell commands after which nothing is known of the environment.
+#: Shell commands after which the environment is unknown.
 _CHANGING = frozenset({".", "source", "eval", "unset", "alias", "trap", "set", "read", "declare", "typeset"})
 
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """A Prisma command that would run, and what is around it."""
+    """A Prisma command that would run, and its context."""
 
     command: PrismaCommand
     context: Context
@@ -42,11 +42,11 @@ class Invocation:
 
 @dataclass(frozen=True, slots=True)
 class FoundCommands:
-    """What a command line runs of Prisma.
+    """The Prisma commands of a command line.
 
     Attributes:
-        invocations: in the order in which they were found.
-        unclear: why there may be a dangerous command that can't be read.
+        invocations: the commands, in the order in which they were found.
+        unclear: reasons why there may be a dangerous command that was not found.
     """
 
     invocations: tuple[Invocation, ...]
@@ -71,7 +71,7 @@ def find(argv: Sequence[str], surroundings: Surroundings) -> FoundCommands:
 
 
 def _dangerous_words(text: str) -> bool:
-    """Whether words of a dangerous command are in a text, quotes or not."""
+    """Whether a text contains the words of a dangerous command, quoted or not."""
     return _DANGEROUS_WORDS.search(re.sub(r"[\"'`\\]", "", text)) is not None
 
 
@@ -85,7 +85,7 @@ class _Finder:
         self.unclear: list[str] = []
 
     def command(self, words: tuple[str, ...], context: Context) -> None:
-        """One command: its launchers, then every word that could be Prisma."""
+        """Reads one command: its launchers, then every word that could be Prisma."""
         before = len(self.invocations), len(self.unclear)
         words = (*words, "install") if words == ("yarn",) else words
         index, context, open_ended = self._head(words, context)
@@ -94,24 +94,29 @@ class _Finder:
             if position == index or is_prisma(word):
                 command = classify(words[position + 1 :], certain=not context.unclear)
                 self.invocations.append(Invocation(command, context))
-                if open_ended:  # words are put into it that stand in standard input
+                if open_ended:  # `xargs` and the like append words from standard input
                     self.invocations.append(Invocation(classify([UNKNOWN]), context))
-                # What stands before a second one was not read as a launcher.
-                context = context.doubting("which word of the command is Prisma can't be told")
+                # The words before a second word that could be Prisma were not read as launchers.
+                context = context.doubting("it is unclear which word of the command starts Prisma")
             if _is_text(word):
                 self.text(word, context)
         nothing = before == (len(self.invocations), len(self.unclear))
         line = " ".join(words)
         if nothing and (UNKNOWN in line or "prisma" in line.lower()) and _dangerous_words(line):
-            self.unclear.append("its words are those of a dangerous command, and how it starts Prisma can't be told")
+            self.unclear.append("it has the words of a dangerous command, and it is unclear how it starts Prisma")
 
     def _head(self, words: tuple[str, ...], context: Context) -> tuple[int, Context, bool]:
-        """Where the first word is that is Prisma, and what the words before it do."""
+        """Reads the words before Prisma.
+
+        Returns:
+            The position of the first word that is Prisma, the context that the words before it make, and whether
+            words from standard input are appended to the command.
+        """
         tool, index, open_ended = "", 0, False
         while index < len(words):
             word = words[index]
             name = word.rpartition("/")[2]
-            # A package manager takes a script called `prisma` before the program, where it looks for one.
+            # For a package manager, a script called `prisma` wins over the program of that name.
             if is_prisma(word) and (context.unclear or not self._is_script(word, tool, context)):
                 self._scripts(word, words[index + 1 :], tool, context)
                 break
@@ -121,7 +126,7 @@ class _Finder:
             elif word.startswith("-"):
                 following = words[index + 1] if index + 1 < len(words) else ""
                 context, taken = launchers.option(tool, word, following, context)
-                # Rather take a value for Prisma than overlook it.
+                # In doubt the word is Prisma and not the option's value: no command must be overlooked.
                 hidden = is_prisma(following) and not launchers.is_package(word)
                 index += taken and not (hidden or _is_text(following))
             elif is_assignment(word) and tool in launchers.ASSIGNING:
@@ -137,18 +142,18 @@ class _Finder:
             elif is_prisma(self._surroundings.real(word, context.folder)):
                 break
             else:
-                context = context.doubting(f"what `{name.replace(UNKNOWN, '…')}` does to its environment can't be seen")
+                context = context.doubting(f"`{name.replace(UNKNOWN, '…')}` may change the environment")
             index += 1
         return index, context, open_ended
 
     def text(self, text: str, context: Context) -> None:
-        """A text that a shell reads, or may read."""
+        """Reads a text that a shell runs, or may run."""
         reading = (text, context.folder)
-        if reading in self._reading:  # a word of the shell that is no other when it is read again, as `$`
+        if reading in self._reading:  # reading it once more would give the same text again, as for `$`
             return
         self._texts += 1
         if self._texts > _MOST_TEXTS or (len(self._reading) > _MOST_DEEP and _dangerous_words(text)):
-            self.unclear.append("its scripts or texts hold too many others")
+            self.unclear.append("it has too many scripts or shell texts inside each other")
             return
         if len(self._reading) > _MOST_DEEP:
             return
@@ -163,19 +168,19 @@ class _Finder:
             segments = split(text)
         except ValueError as error:
             if _dangerous_words(text):
-                self.unclear.append(f"a shell's text can't be read ({error})")
+                self.unclear.append(f"a shell text can't be read ({error})")
             return
         for index, segment in enumerate(segments):
             after = self._segment(segment, here)
             if after != here and not _surely(segments, index):
-                after = after.doubting("whether the shell comes to a `cd` or `export` can't be told")
+                after = after.doubting("it is unclear whether the shell runs a `cd` or `export` before it")
             here = after
         dangerous = any(each.command.danger for each in self.invocations[start:])
         if not dangerous and "prisma" in text.lower() and _dangerous_words(text):
-            self.unclear.append("a text names Prisma and a dangerous command, and how it runs them can't be told")
+            self.unclear.append("a shell text names Prisma and a dangerous command, and it is unclear how they are run")
 
     def _segment(self, segment: Segment, here: Context) -> Context:
-        """One command of a text; what is around those that follow."""
+        """Reads one command of a shell's text; returns the context of the commands after it."""
         words = segment.texts
         if not words:
             return here
@@ -183,7 +188,7 @@ class _Finder:
         while words and is_assignment(words[0]):
             own, words = own.assigning(words[0]), words[1:]
         if not words:
-            # Whether Prisma sees it depends on whether it was exported before.
+            # Prisma sees the variable only if it was exported before.
             return own.doubting("a variable is set in the shell")
         name, arguments = words[0], words[1:]
         if name in ("cd", "pushd"):
@@ -195,7 +200,7 @@ class _Finder:
         if name in _CHANGING:
             if name == "eval":
                 self.text(" ".join(arguments), here)
-            return here.doubting(f"what `{name}` changes in the shell can't be seen")
+            return here.doubting(f"`{name}` may change the shell's environment")
         self.command(words, own)
         return here
 
@@ -215,7 +220,7 @@ class _Finder:
         return bool(self._scripts(word, (), tool, context, look=True))
 
     def _scripts(self, word: str, rest: tuple[str, ...], tool: str, context: Context, *, look: bool = False) -> bool:
-        """Whether `word` names scripts of package.json; unless only to `look`, what they run is found too."""
+        """Whether `word` names scripts of package.json; reads those scripts too, unless only to `look`."""
         names = self._names(word, tool, context)
         if look or not names:
             return bool(names)
@@ -235,7 +240,7 @@ class _Finder:
 
 
 def _selects(pattern: str, name: str) -> bool:
-    """Whether `/pattern/`, as pnpm takes it for a script's name, selects a script."""
+    """Whether `/pattern/`, a regular expression that pnpm takes in the place of a script's name, selects a script."""
     if len(pattern) < len("//x") or not pattern.startswith("/") or not pattern.endswith("/"):
         return False
     try:
@@ -245,17 +250,17 @@ def _selects(pattern: str, name: str) -> bool:
 
 
 def _surely(segments: tuple[Segment, ...], index: int) -> bool:
-    """Whether what a segment changes holds for all that follow: in the same shell, without a condition."""
+    """Whether a segment's changes certainly hold for all later ones: in the same shell, and without a condition."""
     if any(each.keyword or each.ended_by in ("(", ")", "|", "|&", "&", "||") for each in segments):
         return False
     chained = all(each.ended_by in ("&&", "") for each in segments[index:])
     alone = index == 0 or segments[index - 1].ended_by != "&&"
-    # What follows in a chain runs only if all before it succeeded; `cd` can fail.
+    # In a chain of `&&` a segment runs only if all before it succeeded. Without one, `cd` can fail; `export` can't.
     return chained or (alone and segments[index].texts[:1] == ("export",))
 
 
 def _takes_the_rest(words: tuple[str, ...], index: int, tool: str) -> bool:
-    """Whether all that stands behind a script's name is the script's; in doubt not."""
+    """Whether all words after a script's name certainly are the script's arguments."""
     before, name = words[index - 1], words[index].rpartition("/")[2]
     return tool in launchers.SINGLE and (
         before in ("run", "run-script") or (before == tool and name not in launchers.KNOWN)

@@ -1,4 +1,4 @@
-"""Which database is production, and whether a URL leads there."""
+"""Production as it is pinned, and whether a URL leads there."""
 
 import ipaddress
 import re
@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from enum import Enum
 from urllib.parse import parse_qs, unquote, urlsplit
 
-#: Answers for a host name; a resolver that is slower is taken for none.
+#: How long to wait for the addresses of a host name; a slower answer counts as none.
 _LOOKUP_SECONDS = 2.0
 _LOCAL = "this machine"
 _LOCAL_NAMES = ("localhost", "ip6-localhost", "0.0.0.0", "::")  # noqa: S104 - names
 _POSTGRES = frozenset({"postgres", "postgresql"})
-_NAMED = "the host of production stands in it where no host is looked for"
+_NAMED = "it contains the host of production in an unexpected place"
 _SUPABASE = re.compile(r"db\.([a-z0-9]+)\.supabase\.(?:co|com|in|net)")
 
-#: Addresses of a host name: none for a name that does not exist; None if nobody could say.
+#: Looks up the addresses of a host name: an empty set for a name that does not exist; None without an answer.
 Addresses = Callable[[str], frozenset[str] | None]
 
 
@@ -31,13 +31,13 @@ class Match(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """What is known of production.
+    """One production database.
 
     Attributes:
-        host: as it was given; None: any.
-        servers: names of the server that are all the same, from `_server`.
-        database: None: any.
-        source: who said so, for people.
+        host: the host as it was given; None for any host.
+        servers: names of its server, as `_server` normalises them.
+        database: name of the database; None for any database.
+        source: where this is said, for people.
     """
 
     host: str | None
@@ -51,12 +51,13 @@ class Pin:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a URL leads. Holds no secret.
+    """The server and database that a URL leads to. Holds no secret.
 
     Attributes:
-        hosts: as written.
-        servers: names of the server.
-        databases: what it could be named; drivers read a path of several parts differently. None for the default one.
+        hosts: the hosts as written.
+        servers: names of the server, as `_server` normalises them.
+        databases: possible names of the database, since drivers read a path of several parts differently; empty for
+            the default database.
     """
 
     hosts: tuple[str, ...]
@@ -68,12 +69,12 @@ class Place:
 
 
 def pin(host: str | None, database: str | None, source: str) -> Pin:
-    """Production as host and database name it."""
+    """The production database with this host and name; None in the place of either means any."""
     return Pin(host, frozenset({_server(host)}) if host else frozenset(), database, source)
 
 
 def pin_of(url: str, source: str) -> Pin | None:
-    """Production as a URL names it; None if that can't be read."""
+    """The production database that a URL leads to; None if the URL can't be read."""
     found = place(url)
     if not isinstance(found, Place):
         return None
@@ -81,7 +82,7 @@ def pin_of(url: str, source: str) -> Pin | None:
 
 
 def place(url: str) -> Place | str | None:
-    """Where a URL leads; None if to no PostgreSQL; a text says why it can't be told."""
+    """The place that a URL leads to; None if that is no PostgreSQL; a text with the reason if it is unclear."""
     scheme = url.strip().partition("://")[0].lower()
     if scheme not in (*_POSTGRES, "prisma", "prisma+postgres"):
         return None
@@ -93,7 +94,7 @@ def place(url: str) -> Place | str | None:
         return "its URL is malformed"
     if scheme not in _POSTGRES:
         local = bool(hosts) and all(_server(host) == _LOCAL for host in hosts)
-        return None if local else "its URL leads through Prisma's own service, and what is behind that can't be seen"
+        return None if local else "its URL leads to Prisma's own service, which hides the database behind it"
     hosts += [host for key in ("host", "hostaddr") for text in query.get(key, ()) for host in text.split(",") if host]
     servers = {_server(host) for host in hosts} or {_LOCAL}
     user = unquote(parts.netloc.rpartition("@")[0].partition(":")[0])
@@ -107,9 +108,12 @@ def place(url: str) -> Place | str | None:
 
 
 def compare(url: str, pinned: Pin, addresses: Addresses) -> tuple[Match, str]:
-    """Whether a URL leads to production, and where it leads or why that can't be told.
+    """Whether a URL leads to production.
 
-    Ports don't count: a pooler of the same server listens on another one. Nor do users and schemas.
+    Ports don't count, since a pooler of the same server listens on another one. Nor do users and schemas.
+
+    Returns:
+        The answer; and the place that the URL leads to, or why that is unclear, for people.
     """
     found = place(url)
     named = pinned.host is not None and pinned.host.lower() in unquote(url).lower()
@@ -128,7 +132,7 @@ def compare(url: str, pinned: Pin, addresses: Addresses) -> tuple[Match, str]:
 
 
 def _by_address(host: str, pinned: Pin, addresses: Addresses) -> Match:
-    """The same database by name, on a host of another name: it may be an address or an alias of the same server."""
+    """Whether a host of another name is production's server, under an address or an alias."""
     special = (_LOCAL, "neon ", "supabase ")
     if any(name.startswith(special) for name in (_server(host), *pinned.servers)):
         return Match.OTHER
@@ -137,12 +141,12 @@ def _by_address(host: str, pinned: Pin, addresses: Addresses) -> Match:
         return Match.UNKNOWN
     if theirs & (ours or frozenset()):
         return Match.SAME
-    # Somebody wrote an address because the name is not known here.
+    # If production's name has no address here, this address may have been written in its place.
     return Match.UNKNOWN if not ours and _is_address(host) else Match.OTHER
 
 
 def _hosts(netloc: str) -> list[str]:
-    """The hosts before the path; libpq and some drivers take several, divided by commas."""
+    """The hosts in a URL's authority; libpq and some drivers take several, separated by commas."""
     hosts = []
     for text in netloc.rpartition("@")[2].split(","):
         host = text[1:].partition("]")[0] if text.startswith("[") else text.partition(":")[0]
@@ -151,7 +155,7 @@ def _hosts(netloc: str) -> list[str]:
 
 
 def _server(host: str) -> str:
-    """One name for all names that are known to be the same server's."""
+    """The normalised name of a host's server: the same for all names known to mean the same server."""
     name = unquote(host).strip().lower().rstrip(".")
     if name.startswith("/") or name in (*_LOCAL_NAMES, socket.gethostname().lower()):
         return _LOCAL
@@ -174,7 +178,7 @@ def _is_address(host: str) -> bool:
 
 
 def look_up(host: str) -> frozenset[str] | None:
-    """See `Addresses`; asks the system's resolver."""
+    """The addresses of a host name from the system's resolver; see `Addresses`."""
     found: list[frozenset[str]] = []
 
     def ask() -> None:
@@ -187,7 +191,7 @@ def look_up(host: str) -> frozenset[str] | None:
         except (OSError, UnicodeError):
             return
 
-    # A resolver has no time limit of its own, and one that hangs must not keep the process from ending.
+    # A daemon thread, since the resolver has no time limit and must not keep the process from ending.
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
     thread.join(_LOOKUP_SECONDS)

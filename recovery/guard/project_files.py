@@ -1,6 +1,7 @@
-"""What schema.prisma and prisma.config say of the URLs that Prisma works on, read as text. Pure.
+"""The URLs that schema.prisma and prisma.config name, read as text by patterns. Pure.
 
-Elsewhere what a pattern misses is noticed by a proof. Here nothing comes after it, so what is not understood is told.
+A recovery proves later where Prisma goes, so a pattern may miss something there. Guard proves nothing later, so here
+each part of a file that the patterns don't cover is reported as unclear.
 """
 
 import re
@@ -17,36 +18,36 @@ _SETTING = re.compile(
 _LITERAL = re.compile(r"""["'`]([a-z][a-z+]*:(?://)?[^"'`\s]+)["'`]""", re.IGNORECASE)
 _ENV_FILE = re.compile(r"""["'`]((?:[^"'`\n]*/)?[^"'`/\n]*\.?env[^"'`/\n]*)["'`]""")
 _IMPORT = re.compile(r"""(?:\bfrom\s*|\bimport\s*\(?\s*|\brequire\s*\(\s*)(?:"([^"]*)"|'([^']*)'|`([^`]*)`)""")
-#: Packages that give no variable another value, but from `.env` files that are named where they are called.
+#: Packages that change no variable, except from the `.env` files that are named where the package is called.
 _PLAIN = frozenset(
     {"prisma/config", "@prisma/config", "@prisma/adapter-pg", "dotenv", "dotenv/config", "node:path", "path", "pg"}
     | {"node:url", "url", "node:process", "process", "prisma", "@prisma/client"}
 )
-#: What may make a value that stands nowhere in the text, and what it is called in a message.
+#: Patterns for code that may compute a value which is not in the text, and how a message names such code.
 _COMPUTING = (
     (r"process\s*\.\s*env(?!\s*(?:\?\.|\.)\s*\w|\s*(?:\?\.)?\[\s*[\"'`]\w+[\"'`]\s*\])|\benv\((?!\s*[\"'`]\w+[\"'`]\s*\))",
-     "reads variables whose names can't be told"),
+     "reads variables whose names are not written out"),
     (r"\bprocess\b(?!\s*\.\s*(?:env|cwd|exit|platform|argv)\b|\s+from\b|[\"'`])|\bimport\.meta\b|\b(?:Bun|Deno)\b",
      "reads the environment by another name"),
     (r"(?<![\w.\"'`/])env\s*(?:\?\.|\.|\[)", "reads the environment by another name"),
-    (r"\$\{|[\"'`]\s*\+|\+\s*[\"'`]|\.(?:replace|replaceAll|concat|slice|substring)\(", "puts a text together"),
+    (r"\$\{|[\"'`]\s*\+|\+\s*[\"'`]|\.(?:replace|replaceAll|concat|slice|substring)\(", "computes a text"),
     (r"\.(?:host|hostname|pathname|href|port)\s*=[^=]", "changes a URL"),
     (r"\b(?:readFile\w*|loadEnvFile|fetch|eval|Function|exec\w*|spawn\w*|atob)\s*\(|\bBuffer\b",
      "runs code that can't be followed"),
-    (r"\b(?:require|import)\s*\(\s*[^\"'`\s]", "imports what can't be told"),
+    (r"\b(?:require|import)\s*\(\s*[^\"'`\s]", "imports a module whose name is computed"),
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class NamedUrls:
-    """What a file says of URLs.
+    """The URLs that a file names.
 
     Attributes:
-        variables: environment variables that may hold one.
-        literals: what is written out. Secret.
-        files: `.env` files that it names.
-        layered: variables of files may come before those of the environment.
-        unclear: why there may be more.
+        variables: environment variables that may hold a URL.
+        literals: URLs that are written out. Secret.
+        files: `.env` files that the file names.
+        layered: variables of files may win over those of the environment.
+        unclear: reasons why there may be further URLs.
     """
 
     variables: tuple[str, ...] = ()
@@ -57,7 +58,7 @@ class NamedUrls:
 
 
 def of_schema(text: str) -> NamedUrls:
-    """The URLs of a datasource; that of the shadow database too, which `migrate dev` empties."""
+    """The URLs of a schema's datasource, with that of the shadow database, which `migrate dev` empties."""
     variables, literals, unclear = [], [], []
     for match in _SETTING.finditer(_COMMENT.sub("", text)):
         if match["literal"] is not None:
@@ -70,7 +71,7 @@ def of_schema(text: str) -> NamedUrls:
 
 
 def of_config(text: str, name: str) -> NamedUrls:
-    """What prisma.config reads; every variable counts, since which of them it takes is decided by code."""
+    """The URLs that prisma.config may use; every variable in it counts, since code decides which one it takes."""
     text = _COMMENT.sub("", text)
     imported = {a or b or c for a, b, c in _IMPORT.findall(text)} - _PLAIN
     files = tuple(each for each in _ENV_FILE.findall(text) if each not in imported | _PLAIN)

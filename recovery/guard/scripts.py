@@ -1,4 +1,4 @@
-"""Putting guard before the Prisma commands in the scripts of a package.json, and leaving all else as it is. Pure."""
+"""Puts guard before the Prisma commands in a package.json's scripts, and leaves all else as it is. Pure."""
 
 import json
 import re
@@ -8,15 +8,15 @@ from itertools import pairwise
 from recovery.guard.parsing import find, is_assignment
 from recovery.guard.shell import Segment, Word, split
 
-#: What is put before a command.
+#: The words that are put before a command.
 GUARD = "prisma-recovery guard -- "
 _BLANK = re.compile(r"[ \t\r\n]*")
-#: Shell commands that another program can't start.
+#: Commands of the shell itself, which no other program can start.
 _BUILTINS = frozenset({"cd", "export", ".", "source", "eval", "set", "exec", "unset", "pushd", "alias", "command"})
 
 
 class _Alone:
-    """A command by itself: scripts that it calls are guarded where they stand."""
+    """`Surroundings` without scripts: a script that a command calls is guarded where it stands."""
 
     def scripts(self, folder: str | None) -> tuple[str | None, Mapping[str, tuple[str, ...]]]:
         """See `Surroundings.scripts`."""
@@ -28,13 +28,13 @@ class _Alone:
 
 
 def guarded(script: str) -> str | None:
-    """A script with guard before each command that may be one that must never meet production.
+    """A script with guard before each command that may be dangerous.
 
-    A harmless command stays as it is: `prisma generate` has to run where prisma-recovery is not installed. One that is
-    guarded already stays too.
+    A harmless command stays as it is, since `prisma generate` has to run where prisma-recovery is not installed. A
+    command that is guarded already stays too.
 
     Returns:
-        None if a dangerous command is in it and the script can't be taken apart.
+        The script; None if it has a dangerous command and is too complex to edit.
     """
     try:
         segments = split(script)
@@ -54,21 +54,21 @@ def guarded(script: str) -> str | None:
 
 
 def edited(package: str) -> tuple[str, tuple[str, ...]]:
-    """A package.json with its scripts guarded: every other character of it stays.
+    """A package.json with its scripts guarded. Every other character of it stays.
 
     Args:
         package: the file's text.
 
     Returns:
-        The text, and the names of scripts that hold a dangerous command and can't be taken apart.
+        The text, and the names of scripts that have a dangerous command and are too complex to edit.
 
     Raises:
-        ValueError: it is not a JSON object whose `scripts` are texts.
+        ValueError: the text is not a JSON object whose `scripts` are strings.
     """
     parsed = json.loads(package.removeprefix("\ufeff"))
     scripts = parsed.get("scripts", {}) if isinstance(parsed, dict) else None
     if not isinstance(scripts, dict) or not all(isinstance(text, str) for text in scripts.values()):
-        raise ValueError("it is not an object whose scripts are texts")
+        raise ValueError("it is not an object whose scripts are strings")
     unclear = []
     parts, position = [], 0
     for name, start, end in _script_values(package):
@@ -83,12 +83,12 @@ def edited(package: str) -> tuple[str, tuple[str, ...]]:
 
 
 def _quoted(text: str, like: str) -> str:
-    """`text` as JSON, escaped as the string that it replaces."""
+    """`text` as JSON, escaped in the same way as the string that it replaces."""
     return json.dumps(text, ensure_ascii=like.isascii())
 
 
 def _command(segment: Segment) -> Word | None:
-    """The word that names the program, behind assignments."""
+    """The word that names the program, after any assignments."""
     return next((word for word in segment.words if not is_assignment(word.text)), None)
 
 
@@ -100,7 +100,7 @@ def _is_guarded(segment: Segment) -> bool:
 def _to_guard(segment: Segment, word: Word) -> bool:
     words = segment.texts[segment.words.index(word) :]
     found = find(words, _Alone())
-    # More arguments, given behind the script's name, make another command of a bare one.
+    # Arguments after the script's name can make a bare command dangerous, as `npm run prisma db push`.
     return bool(found.unclear) or any(each.command.danger or each.command.bare for each in found.invocations)
 
 
@@ -112,7 +112,7 @@ def _script_values(package: str) -> Iterator[tuple[str, int, int]]:
 
 
 def _members(text: str, start: int) -> Iterator[tuple[str, int, int]]:
-    """The members of the object that begins at `start`, which is known to be well-formed: key, start and end."""
+    """Key, start and end of the value of each member of the object that begins at `start`; the JSON must be valid."""
     decoder = json.JSONDecoder()
     at = _skip(text, start + 1)
     while text[at] != "}":

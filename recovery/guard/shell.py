@@ -1,22 +1,22 @@
-"""A shell's text as the commands in it, as far as that can be told without running it. Pure."""
+"""Splits a shell's text into its simple commands, as far as that is possible without running it. Pure."""
 
 import re
 from dataclasses import dataclass
 
-#: Stands in a word for what only the shell knows; `\0NAME\0` for a variable's plain value. No argument holds a NUL.
+#: Marks the parts of a word that the shell computes; `\0NAME\0` is a variable's value. No argument can hold a NUL.
 UNKNOWN = "\0"
 _VARIABLE = re.compile(r"\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))")
 _SPECIAL = re.compile(r"\$(?:\{[^{}`$'\"\\]*\}|[@*#?$!\d-])")
 _REDIRECTION = re.compile(r"&>>?|>>|>&|>\||<>|<&|<<<|>|<")
 _OPERATOR = re.compile(r"&&|\|\||;;|\|&|[;|&()\n]")
-#: Words after which a command begins.
+#: Shell keywords; a command begins after each of them.
 _KEYWORDS = frozenset({"if", "then", "else", "elif", "while", "until", "do", "!", "{", "}", "fi", "done", "time"})
 _EXPANDING = frozenset("*?[]{}")
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word without its quotes; `start` is where it begins in the text."""
+    """A word without its quotes; `start` is its position in the text."""
 
     text: str
     start: int
@@ -27,7 +27,8 @@ class Segment:
     """One simple command.
 
     Attributes:
-        ended_by: the operator behind it, as `&&`; empty at the end.
+        words: its words, without redirections.
+        ended_by: the operator after it, as `&&`; empty at the end of the text.
         keyword: a keyword such as `then` stands before it.
     """
 
@@ -42,10 +43,10 @@ class Segment:
 
 
 def split(text: str) -> tuple[Segment, ...]:
-    """The simple commands of `text`, in their order; redirections are left out.
+    """The simple commands of `text`, in their order, without redirections.
 
     Raises:
-        ValueError: a quote without its end, a command in a command, a document in the text.
+        ValueError: the text has an unclosed quote, a command substitution, or a here-document.
     """
     return _Reader(text).segments()
 
@@ -105,7 +106,7 @@ class _Reader:
             char = self._text[self._at : self._at + 1]
             following = self._text[self._at + 1 : self._at + 2]
             if not char:
-                raise ValueError("a quote has no end")
+                raise ValueError("a quote is not closed")
             if char == '"':
                 self._at += 1
                 return
@@ -133,10 +134,10 @@ class _Reader:
 
     def _redirect(self, operator: str) -> None:
         if operator == "<" and self._text.startswith("<<", self._at):
-            raise ValueError("it holds a document")
+            raise ValueError("it has a here-document")
         if self._text[self._at + len(operator) : self._at + len(operator) + 1] == "(":
             raise ValueError("it runs a command inside another")
-        if "".join(self._word).isdecimal():  # the number of a file, as in `2>&1`
+        if "".join(self._word).isdecimal():  # a file descriptor, as in `2>&1`
             self._word, self._start = [], None
         self._end_word()
         self._into_file = True
@@ -145,7 +146,7 @@ class _Reader:
     def _closing(self, quote: str, start: int) -> int:
         end = self._text.find(quote, start)
         if end < 0:
-            raise ValueError("a quote has no end")
+            raise ValueError("a quote is not closed")
         return end
 
     def _add(self, part: str) -> None:
