@@ -1,1 +1,1 @@
-"""What a program embeds: turns options into opened parts, and closes them. The only room that knows every other."""
+"""Composition: opens the parts that a call needs, from its options, and closes them. Programs embed this package."""

@@ -1,7 +1,7 @@
-"""What a program embeds: a recovery of one target, on which the command line stands too.
+"""The API for programs, `Recovery`; the command line is built on it too.
 
-Nothing here prints, configures logging, takes signals, or changes what belongs to the whole process. Each call opens
-what it needs and has closed it when it returns or raises: connections, the scratch server, threads.
+Nothing here prints, configures logging, handles signals, or changes the state of the whole process. Each call opens
+the connections, the scratch server and the threads that it needs, and has closed them when it returns or raises.
 """
 
 import contextlib
@@ -38,7 +38,7 @@ from states.preflight import PreflightFacts
 from states.table import State
 
 _NO_WORD = Decided()
-#: How a report is written.
+#: The format of a report.
 Form = Literal["html", "markdown"]
 
 
@@ -49,11 +49,11 @@ def _nobody(_where: str) -> str | None:
 class Recovery:
     """The recovery of one database from one checkout of its Prisma project.
 
-    Use it from any thread; several, of several databases, work side by side in one process. Two of the same database
-    do not: the second raises BusyError.
+    It can be used from any thread, and recoveries of different databases can run side by side in one process. Of two
+    recoveries of the same database, the second raises BusyError.
 
     Attributes:
-        settings: what `prisma-recovery.toml` says, or the defaults.
+        settings: the settings from `prisma-recovery.toml`, or the defaults.
     """
 
     def __init__(
@@ -70,12 +70,12 @@ class Recovery:
         Args:
             project: a folder of the Prisma project; the schema and `prisma-recovery.toml` are looked for from there
                 upwards, and relative paths count from there.
-            options: what this call says over the settings.
-            environment: where the target's URL, the journal's and tokens are looked for, and what Prisma and the
-                pipeline's steps inherit; None: a copy of the process's environment as it is now.
-            ask_database: asked for the name of the production database where neither options nor settings name it;
-                told where the URL leads.
-            ahead: what was begun ahead, for the first call that needs it; it is ended by that.
+            options: options that override the settings.
+            environment: the variables in which the target's URL, the journal's URL and tokens are looked for, and
+                that Prisma and the pipeline's steps inherit; None: a copy of the process's environment as it is now.
+            ask_database: called with host and port of the target if neither options nor settings name the production
+                database; returns the name that a person gives, or None.
+            ahead: a head start, for the first call that needs it, which also closes it.
 
         Raises:
             UsageError: the settings can't be read.
@@ -87,15 +87,15 @@ class Recovery:
 
     @property
     def settings(self) -> Config:
-        """See the class."""
+        """The settings from `prisma-recovery.toml`, or the defaults."""
         return self._session.config
 
     def stop(self) -> None:
-        """Asks this object's runs to end; callable from any thread, a signal handler, or before one has begun.
+        """Asks this object's runs to stop. Can be called from any thread, from a signal handler, or before a run.
 
-        A run ends before its next state, command or step: what is at work ends by itself, and its outcome is
-        recorded. It then returns with exit code 130, and another Recovery's run goes on from there. There is no taking
-        it back.
+        A run stops before its next state, command or step. A command that is running is waited for, and its outcome
+        is recorded. The run then returns with exit code 130, and can be resumed by another Recovery. A request to
+        stop cannot be withdrawn.
         """
         self._stopping = True  # an assignment, so that a signal handler may call this
 
@@ -103,26 +103,27 @@ class Recovery:
         return self._stopping
 
     def inspect(self) -> InspectDocument:
-        """What is in the database, read only. Needs no Node and no Prisma project, if the options name `migrations`.
+        """Failed and pending migrations with the evidence for each, read only.
 
-        A check that is refused is in the result, and stops nothing: nothing is changed here.
+        Needs no Node, and no Prisma project if the options name `migrations`. A check of preflight that is refused is
+        part of the result and stops nothing, since nothing is changed here.
 
         Raises:
-            RecoveryError: it can't tell.
+            RecoveryError: the database, the project or the scratch server cannot be used.
         """
         return self.look().document()
 
     def look(self, on_event: events.Sink = events.nobody) -> Overview:
-        """`inspect`, as records; `on_event` is told what is seen meanwhile."""
+        """The same as `inspect`, as records; `on_event` takes the events meanwhile."""
         emit = one_at_a_time(on_event)
         with observing(self._session, _nobody, emit) as observer:
             return overview(observer, self._session.command_check, emit)
 
     def plan(self, on_event: events.Sink = events.nobody) -> Plan:
-        """What `run` would do, found on the same path. Changes nothing, the journal included.
+        """The changes that `run` would make, found on the same path. Changes nothing, the journal included.
 
         Raises:
-            RecoveryError: it can't tell.
+            RecoveryError: the database, the project or the scratch server cannot be used.
         """
         emit = one_at_a_time(on_event)
         with working(self._session, self._ask_database, emit, self.stop) as world:
@@ -131,23 +132,24 @@ class Recovery:
     def run(
         self, policy: Policy | None = None, on_event: events.Sink = events.nobody, *, pipeline: bool = False
     ) -> Ended:
-        """Starts a recovery, or goes on with the unfinished one, until it is ready, or stops with a refusal.
+        """Starts a recovery, or resumes the unfinished one, until it is ready or stops with a refusal.
 
         Args:
-            policy: who may say yes to each change; None: what `auto` in the settings names, and nothing else.
-            on_event: told what happens, by one thread at a time. What it raises ends the run there, as a kill would:
-                it can be resumed. Raised on a line of output, it only ends the telling of that command's output.
-            pipeline: then run the pipeline's steps.
+            policy: decides whether each change may be made; None: only the changes that `auto` in the settings names.
+            on_event: takes the events, from one thread at a time. An exception that it raises ends the run at that
+                point, as a kill would; the run can be resumed. If it raises for a line of a command's output, only the
+                further output of that command is lost.
+            pipeline: run the pipeline's steps too, once the gate is open.
 
         Raises:
-            RecoveryError: it could not begin, or the journal can't be written. Nothing more was done.
+            RecoveryError: the run could not begin, or the journal can't be written. Nothing more was done.
         """
         session, emit = self._session, one_at_a_time(on_event)
         policy = auto(*session.config.auto) if policy is None else policy
         with working(session, self._ask_database, emit, self.stop) as world:
             target = world.target
             store, restore_point, key = session.store(), session.restore_point(target), target.identity.key
-            # A schema of ours is made in no database before it is known to be the right one.
+            # Opening the journal may create a schema in a database, so preflight must hold before that.
             if store.shared and not _kept(store, key) and (no := _refused(world, emit, State.PREFLIGHT)):
                 return Ended("", State.PREFLIGHT, no.exit, no)
             with contextlib.closing(store.open(key)) as journal:
@@ -172,16 +174,16 @@ class Recovery:
         repeat: Sequence[str] = (),
         done: Sequence[str] = (),
     ) -> Ended:
-        """Runs what is left of the last run's pipeline, if the gate is still open; each step at most once.
+        """Runs the steps that are left of the last run's pipeline, if the gate is still open; each at most once.
 
         Args:
-            policy: as for `run`; asked where a step must run once, and the journal can't tell whether it has.
+            policy: as for `run`; asked about steps that must run once, if the journal can't show whether they have.
             on_event: as for `run`.
-            repeat: steps to run again, whatever they said.
-            done: steps that are done, whatever they said.
+            repeat: names of steps to run again, however they ended.
+            done: names of steps that count as done, however they ended.
 
         Raises:
-            RecoveryError: it could not begin, or the journal can't be written.
+            RecoveryError: the pipeline could not begin, or the journal can't be written.
         """
         session, emit = self._session, one_at_a_time(on_event)
         policy = auto(*session.config.auto) if policy is None else policy
@@ -204,7 +206,7 @@ class Recovery:
         policy: Policy,
         word: Decided = _NO_WORD,
     ) -> Ended:
-        """The gate is looked at once more: what was proven may have changed since."""
+        """Runs the steps, after preflight and the history are checked once more: they may have changed since."""
         session, target = self._session, world.target
         if no := _refused(world, emit, State.PIPELINE_READY):
             return Ended(run, State.PIPELINE_READY, no.exit, no)
@@ -232,24 +234,24 @@ class Recovery:
         return runner.run(run, guard, self._asked)
 
     def status(self) -> tuple[Standing, ...]:
-        """Where the recoveries in the journal stand, and what is to be done now. Looks at the journal only.
+        """Where the recoveries in the journal stand, and what to do next. Reads the journal only.
 
         Raises:
-            RecoveryError: it can't be read.
+            RecoveryError: the journal can't be read.
         """
         return decisions.standings(self._session)
 
     def report(self, run: str | None = None, form: Form = "html") -> str:
-        """A run told for people, with its postmortem note. Looks at the journal only.
+        """The report of a run, with its postmortem note. Reads the journal only.
 
         Args:
-            run: its name; None: the newest.
-            form: a whole HTML page that needs nothing from elsewhere, or Markdown.
+            run: id of the run; None: the newest.
+            form: a complete HTML page that loads no other file, or Markdown.
 
         Raises:
             RecoveryError: the journal can't be read, or has no such run.
         """
-        # What these load is needed here alone.
+        # Imported here, since no other call needs them.
         from recovery.report.markdown import markdown  # noqa: PLC0415
         from recovery.report.page import html  # noqa: PLC0415
         from recovery.report.story import told  # noqa: PLC0415
@@ -260,17 +262,17 @@ class Recovery:
     def approve(
         self, migration: str, answer: ApprovedAs, *, evidence: str, reason: str, run: str | None = None
     ) -> Standing:
-        """Records a person's decision; it counts at the next run, for exactly this evidence.
+        """Records a person's decision on a migration. The next run acts on it if the evidence is still the same.
 
         Args:
-            migration: the one that the evidence does not decide.
-            answer: it is in the database, or it is not.
-            evidence: the digest of what the person has seen.
-            reason: goes into the journal.
-            run: its name; None: the one that is not finished.
+            migration: name of a migration that the evidence does not decide.
+            answer: `applied`: the migration is in the database; `rolled_back`: it is not.
+            evidence: digest of the evidence that the person has seen.
+            reason: why; recorded in the journal.
+            run: id of the run; None: the unfinished one.
 
         Raises:
-            UsageError: it could never count, so nothing was recorded.
+            UsageError: the decision could never count, so nothing was recorded.
         """
         return decisions.approve(self._session, migration, answer, evidence, reason, run)
 
@@ -278,7 +280,7 @@ class Recovery:
         """Gives up the unfinished recovery. Changes nothing in the database.
 
         Raises:
-            UsageError: there is none, or there are several and `run` names none.
+            UsageError: no recovery is unfinished, or several are and `run` names none of them.
         """
         return decisions.abort(self._session, reason, run)
 
@@ -299,7 +301,7 @@ def _stands(store: Store, target: str) -> tuple[str, State | None]:
 
 
 def _kept(store: Store, target: str) -> bool:
-    """There is a journal to go on with; nothing is made to find that out."""
+    """Whether the store has a journal of the target; creates nothing."""
     found = store.find(target)
     if found is not None:
         found.close()
@@ -307,7 +309,7 @@ def _kept(store: Store, target: str) -> bool:
 
 
 def _refused(world: RealWorld, emit: events.Sink, state: State) -> Refusal | None:
-    """Preflight by itself, told only where it refuses."""
+    """The refusal of preflight, or None; emits events only for a refusal."""
     checks = world.settled(world.checks())
     answer = preflight.decide(PreflightFacts(checks))
     if not isinstance(answer, Refusal):

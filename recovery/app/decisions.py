@@ -1,4 +1,4 @@
-"""Where runs stand, approvals, giving up: what needs the journal only, wherever it is."""
+"""What needs the journal only: where runs stand, their events, approvals, and giving up."""
 
 import contextlib
 from typing import Literal, get_args
@@ -14,7 +14,7 @@ from states.machine import RecoveryMachine
 from states.table import FINAL, State
 from states.verdict import Decision, Verdict
 
-#: What a person says of a migration: it is in the database, or it is not.
+#: A person's answer: the migration is in the database (applied), or it is not (rolled back).
 ApprovedAs = Literal["applied", "rolled_back"]
 
 
@@ -24,10 +24,14 @@ def standings(session: Session) -> tuple[Standing, ...]:
 
 
 def events_of(session: Session, run: str | None) -> tuple[JournalEvent, ...]:
-    """The events of a run, by its name; of the newest of all targets without one.
+    """The events of a run.
+
+    Args:
+        session: says where the journal is.
+        run: id of the run; None for the newest run of all targets.
 
     Raises:
-        UsageError: `run.missing` if there is none, `run.unknown` if none has that name.
+        UsageError: `run.missing` if the journal has no run, `run.unknown` if it has no run of that id.
     """
     store = session.store()
     runs = [(events[0].time, name, events) for _, name, events in store.everything() if events]
@@ -44,7 +48,7 @@ def events_of(session: Session, run: str | None) -> tuple[JournalEvent, ...]:
     if named is None:
         raise UsageError(
             "run.unknown",
-            f"The journal {store} knows no run {run}; the newest is {newest}. Nothing was shown.",
+            f"The journal {store} has no run {run}; the newest is {newest}. Nothing was shown.",
             "See prisma-recovery status for all of them.",
         )
     return named
@@ -77,13 +81,13 @@ def _unfinished(session: Session, run: str | None) -> tuple[str, str, tuple[Jour
 def approve(
     session: Session, migration: str, answer: ApprovedAs, evidence: str, reason: str, run: str | None = None
 ) -> Standing:
-    """Writes a person's decision into the journal; it counts at the next run, if the evidence is still the same.
+    """Writes a person's decision into the journal. The next run acts on it if the evidence is still the same.
 
     Raises:
-        UsageError: it could never count.
-        ValueError: there is no such answer.
+        UsageError: the decision could never count.
+        ValueError: `answer` is not one of the two answers.
     """
-    if answer not in get_args(ApprovedAs):  # a program without types must not say the opposite of what it means
+    if answer not in get_args(ApprovedAs):  # else a misspelt answer would count as the other one
         raise ValueError(f"No answer is named {answer!r}; the answers are {', '.join(get_args(ApprovedAs))}")
     if not reason.strip():
         raise UsageError("approve.reason", "The reason is empty. Nothing was recorded.", "Say why.")
@@ -117,7 +121,7 @@ def abort(session: Session, reason: str, run: str | None = None) -> Standing:
     """Writes into the journal that a person gave up this recovery. Changes nothing in the database.
 
     Raises:
-        UsageError: there is no unfinished one, or several are.
+        UsageError: no recovery is unfinished, or several are.
     """
     target, name, before = _unfinished(session, run)
     record = record_of(before)

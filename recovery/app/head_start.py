@@ -1,4 +1,4 @@
-"""What takes long to start, begun while the rest of the program is still being loaded. Imports little."""
+"""Starts the scratch server and Prisma's target proof while the rest of the program is being loaded. Imports little."""
 
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 
 class Ahead:
-    """A scratch server that is starting, and with Prisma the proof of where it goes.
+    """A head start: a scratch server that is starting, and on request the proof of which database Prisma works on.
 
-    What can't be begun is told later, by the work that needs it.
+    A failure to start either is not reported here: the work that needs it meets the failure again.
 
     Attributes:
-        server: ended by `close`, and by the workshop that takes it.
-        sentinel: None where there is none to be begun.
+        server: the starting scratch server; stopped by `close`, or by the workshop that takes it over.
+        sentinel: the proof that was begun; None if it was not asked for, could not be begun, or was taken over.
     """
 
     def __init__(
@@ -31,33 +31,33 @@ class Ahead:
         config: Path | None = None,
         prisma: bool = False,
     ) -> None:
-        """Begins, and returns at once.
+        """Starts the work in the background.
 
         Args:
-            cwd: as `Session` takes it; the further ones are its options.
+            cwd: the working directory, as in `Session`.
             environ: environment variables.
-            schema: see there.
-            config: see there.
-            prisma: the project's Prisma will be needed.
+            schema: the option of that name in `Options`.
+            config: the option of that name in `Options`.
+            prisma: the project's Prisma will be needed, so begin the proof too.
         """
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ahead")
         self.server: Future[Embedded] = self._thread.submit(Embedded)
         self.sentinel: Sentinel | None = None
         if prisma:
-            with suppress(Exception):  # whatever it is, it is met again there
+            with suppress(Exception):  # the work that needs the proof meets the failure again
                 self.sentinel = _begun(cwd, environ, schema, config)
 
     def close(self) -> None:
-        """Ends what nobody has taken."""
+        """Stops everything that was started and not taken over."""
         if self.sentinel is not None:
             self.sentinel.close()
-        with suppress(Exception):  # why it could not be started is said by the work that needs it
+        with suppress(Exception):  # the work that needs the server meets the failure again
             self.server.result().stop()
         self._thread.shutdown()
 
 
 def _begun(cwd: Path, environ: Mapping[str, str], schema: Path | None, config: Path | None) -> "Sentinel":
-    # The server must not wait until these are loaded.
+    # Imported here, so that the server's start does not wait for them.
     from recovery.config import load  # noqa: PLC0415
     from recovery.prisma.project import find_configured  # noqa: PLC0415
     from recovery.prisma.sentinel import sentinel  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""Production and checkout, looked at: all that `inspect` needs, and what the real world stands on."""
+"""Observes production and the checkout, read only: all that `inspect` needs, and the base of the real world."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -30,13 +30,17 @@ from states.facts import Check
 
 @dataclass(slots=True)
 class Observer:
-    """Production and checkout, read only: what `inspect` needs, without Node or a Prisma project.
+    """Observes production and the checkout, read only, without Node or a Prisma project.
 
     Attributes:
+        target: the production database.
         folder: the migrations folder.
-        confirmed: what was confirmed before.
-        platforms: further checks, made side by side with the others.
-        emit: told how far it is with what takes long; from other threads, too.
+        workshop: makes replays on the scratch server.
+        expected: the expectations of the target and the checkout, and the waived checks.
+        sleep: waits for a number of seconds.
+        confirmed: reads from the journal which databases were confirmed before.
+        platforms: checks that ask Neon or Vercel, made side by side with the others.
+        emit: takes progress events, also from other threads.
     """
 
     target: Target
@@ -49,18 +53,18 @@ class Observer:
     emit: events.Sink = events.nobody
 
     def __post_init__(self) -> None:
-        """The workshop tells the same listener."""
+        """Lets the workshop emit its progress to the same sink."""
         self.workshop.emit = self.emit
 
     def scripts(self) -> Scripts:
-        """The folder, read anew."""
+        """The scripts of the migrations folder, read anew."""
         return Scripts(self.folder, read_migrations(self.folder), Repository.find(self.folder))
 
     def checks(self, ours: int | None = None) -> tuple[Check, ...]:
-        """Every check that reading allows.
+        """Makes all checks of preflight that only read: all but `prisma.target`.
 
         Args:
-            ours: as `alone_check` takes it.
+            ours: as for `alone_check`.
         """
         with ThreadPoolExecutor(max_workers=1 + len(self.platforms)) as beside:
             confirmed = beside.submit(self.confirmed)
@@ -84,23 +88,23 @@ class Observer:
             return unknown(ANCESTRY, error.fact, "_prisma_migrations", error.remedy)
 
     def inspect(self) -> Inspection:
-        """Ledger and folder, read anew."""
+        """The ledger beside the migrations folder, both read anew."""
         with answering(self.target.url):
             return inspection(self.scripts(), self.target.rows())
 
     def investigator(self) -> Investigator:
-        """Classifies, from the folder as it is now."""
+        """An investigator on the migrations folder as it is now."""
         return Investigator(self.target, self.scripts(), self.workshop, self.sleep)
 
     def classify(self, name: str) -> Classified:
-        """The evidence on a failed migration, and what would make it fail again."""
+        """The evidence on a failed migration, and the obstacles that would make it fail again."""
         with answering(self.target.url):
             scripts = self.scripts()
             found = Investigator(self.target, scripts, self.workshop, self.sleep).classify(name)
             return tested(found, scripts, self.target)
 
     def compare(self, inspected: Inspection) -> Compared:
-        """The pending migrations beside production."""
+        """Compares the pending migrations with production."""
         with answering(self.target.url):
             pending = PendingInvestigator(self.target, self.scripts(), self.workshop, self.sleep)
             return pending.compare(inspected.history.pending, inspected.rows)

@@ -1,4 +1,4 @@
-"""How the parts are put together: one target and its project, opened, and closed again whatever happens."""
+"""Opens the parts of a recovery for one target and its project, and closes them again whatever happens."""
 
 import contextlib
 import secrets
@@ -14,18 +14,18 @@ from recovery.prisma.cli import PrismaCli
 from recovery.prisma.project import find_launcher
 
 _WAITING = (
-    "Interrupted: waiting for this command to end, since ending it would leave a failed migration behind. "
-    "Interrupt again to leave it at work alone; the next run finds out what it did."
+    "Interrupted: waiting for this command to end, since stopping it would leave a failed migration behind. "
+    "Interrupt again to leave it running alone; the next run finds out what it did."
 )
 
 
 def new_run() -> str:
-    """A name that sorts by time and that nobody else has."""
+    """A unique id for a run; ids sort by time."""
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
 
 
 def one_at_a_time(emit: events.Sink) -> events.Sink:
-    """A sink that is called by one thread at a time: a command's output is read by a thread of its own."""
+    """A sink that passes events on from one thread at a time, since several threads of ours emit."""
     lock = Lock()
 
     def serial(event: events.Event) -> None:
@@ -37,7 +37,7 @@ def one_at_a_time(emit: events.Sink) -> events.Sink:
 
 @contextlib.contextmanager
 def observing(session: Session, ask: AskName, emit: events.Sink) -> Iterator[Observer]:
-    """Production and checkout, read only, with a scratch server that is starting."""
+    """Opens the target and a scratch server that starts meanwhile, to observe production and the checkout."""
     target = session.target()
     with contextlib.closing(target), session.workshop(target) as workshop:
         yield Observer(
@@ -53,7 +53,13 @@ def observing(session: Session, ask: AskName, emit: events.Sink) -> Iterator[Obs
 
 @contextlib.contextmanager
 def working(session: Session, ask: AskName, emit: events.Sink, stop: Callable[[], None]) -> Iterator[RealWorld]:
-    """The same with the project's Prisma, holding the recovery's lock. ^C asks to stop while a command is at work.
+    """The same with the project's Prisma CLI, and under the recovery's lock.
+
+    Args:
+        session: options and settings.
+        ask: asks a person for the database's name.
+        emit: takes the events.
+        stop: called when ^C comes while a command is running, to ask the run to stop.
 
     Raises:
         BusyError: another recovery of this database is at work.
@@ -64,7 +70,7 @@ def working(session: Session, ask: AskName, emit: events.Sink, stop: Callable[[]
 
     def interrupted() -> None:
         stop()
-        with contextlib.suppress(Exception):  # a terminal that went away must not end the wait
+        with contextlib.suppress(Exception):  # a closed terminal must not end the wait for the command
             show(_WAITING)
 
     project, environment = session.project(), session.environment()

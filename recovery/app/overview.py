@@ -1,4 +1,4 @@
-"""One look at a target: what is in its ledger and folder, the evidence on what failed, and the checks."""
+"""The observations of `inspect`: history, evidence on failed and pending migrations, and the checks of preflight."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,11 +15,14 @@ from states.verdict import Evidence
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """What one look found.
+    """The result of one look at a target.
 
     Attributes:
+        identity: server, database and schema of the target.
+        history: the ledger beside the migrations folder.
         failed: the evidence on each migration that failed, or that a deploy would run again.
-        compared: what is pending beside production; looked at where none failed.
+        checks: the checks of preflight.
+        compared: the pending migrations compared with production; empty if any migration failed.
     """
 
     identity: Identity
@@ -29,19 +32,19 @@ class Overview:
     compared: Compared
 
     def document(self) -> InspectDocument:
-        """The same as `inspect --json` has it."""
+        """The same as the document of `inspect --json`."""
         who = self.identity
         target = TargetDocument(who.host, who.database, who.schema, who.server_version)
         return document(target, self.history, self.failed, self.checks, self.compared)
 
 
 def overview(observer: Observer, command: Callable[[], Check], emit: events.Sink = events.nobody) -> Overview:
-    """Looks, and changes nothing. A check that is refused stops nothing.
+    """Looks at a target, read only. A refused check stops nothing.
 
     Args:
-        observer: what it sees through.
+        observer: observes production and the checkout.
         command: makes the check of the project's Prisma.
-        emit: told what is seen.
+        emit: takes the events.
     """
     inspected = observer.inspect()
     emit(events.Inspected(inspected.history))

@@ -1,4 +1,4 @@
-"""From options and settings to a target, a project, a journal and a scratch server."""
+"""Finds the target, the project, the journal and the scratch server, from options, settings and environment."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
@@ -31,25 +31,25 @@ from recovery.replay.workshop import Workshop
 from states.checks import NAMES, NOT_BY_SETTINGS, refused, unknown
 from states.facts import Check
 
-#: Asks a person for the name of the production database, told where the URL leads; None where nobody can be asked.
+#: Asks a person for the name of the production database, given where the URL leads; None if nobody can be asked.
 AskName = Callable[[str], str | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What one call says over the settings; None leaves it to them. Names are those of the command line.
+    """The options of one call, which override the settings; None leaves it to them. Named as on the command line.
 
     Attributes:
-        database_url: the target; None: `DIRECT_URL`, `DATABASE_URL`… from the environment or `.env`.
+        database_url: URL of the target; None: `DIRECT_URL`, `DATABASE_URL`… from the environment or `.env`.
         migrations: the migrations folder; None: the project's.
         schema: schema.prisma or its folder; None: the project's.
         config: `prisma-recovery.toml`; None: looked for from the project's folder upwards.
         expect_host: the host that the target must have.
         expect_database: the database that the target must be.
-        expect_commit: what must be checked out; `vercel`: what production runs there.
-        waive: checks of preflight to take on, each as `NAME=REASON`.
-        journal: `target`, or a PostgreSQL URL; None: as the environment or the settings say, else a file.
-        restore_point: neon, pg_dump or none.
+        expect_commit: the commit, branch or tag that must be checked out; `vercel`: the commit of production there.
+        waive: checks of preflight that need not hold, each as `NAME=REASON`.
+        journal: `target` or a PostgreSQL URL; None: as the environment or the settings say, else a file.
+        restore_point: `neon`, `pg_dump` or `none`.
     """
 
     database_url: str | None = None
@@ -66,12 +66,14 @@ class Options:
 
 @dataclass(slots=True)
 class Session:
-    """What is known of one target and its project before anything is opened.
+    """Options, settings and environment of one call, and what follows from them; nothing is opened yet.
 
     Attributes:
-        cwd: the folder that paths count from, and that the project and its settings are looked for from; absolute.
-        environ: environment variables; the process's own are not looked at.
-        ahead: what was begun ahead, for the first work that needs it; None: it begins its own.
+        options: the options of the call.
+        cwd: the folder that paths are relative to, and from which project and settings are looked for; absolute.
+        environ: environment variables; the process's own are not read.
+        ahead: a head start, for the first work that needs it; None: that work starts from nothing.
+        config: the settings.
     """
 
     options: Options
@@ -82,23 +84,27 @@ class Session:
     _project: Project | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
-        """Reads the configuration."""
+        """Reads the settings."""
         self.config = configuration.load(self.options.config, self.cwd)
 
     def project(self) -> Project:
-        """The Prisma project; a command that runs Prisma needs one."""
+        """The Prisma project.
+
+        Raises:
+            UsageError: there is none.
+        """
         if self._project is None:
             self._project = project.find_configured(self.config, self.cwd, self.options.schema)
         return self._project
 
     def folder(self) -> Path:
-        """The migrations folder, named or the project's."""
+        """The migrations folder: the option's, else the project's."""
         if self.options.migrations is not None:
             return (self.cwd / self.options.migrations).resolve()
         return self.project().migrations
 
     def store(self) -> Store:
-        """Where the journal is kept: as the options say, else the environment, else the settings, else here."""
+        """Where the journal is kept: as the options say, else the environment, else the settings, else in a file."""
         where = self.options.journal or self.environ.get(JOURNAL_VARIABLE) or self.config.journal.url
         if not where:
             return FileStore(self.home())
@@ -109,17 +115,17 @@ class Session:
         except UsageError as error:
             raise UsageError(
                 "journal.url",
-                f"The journal is named by what is neither `{TARGET}` nor a URL that can be used. {error.fact}",
+                f"The journal's place is neither `{TARGET}` nor a usable URL. {error.fact}",
                 f"Write `{TARGET}` for the production database itself, or postgresql://USER:PASSWORD@HOST:5432/DATABASE.",
             ) from error
         return PostgresStore(url)
 
     def confirmations(self) -> tuple[Confirmation, ...]:
-        """What was confirmed before, as the journal says."""
+        """The databases that were confirmed before, from the journal."""
         return confirmations(self.store())
 
     def platforms(self) -> tuple[Callable[[], Check], ...]:
-        """The checks that ask a platform; none for one that is not configured."""
+        """The checks that ask Neon and Vercel, for each that is configured."""
         neon, vercel, checks = self.config.neon, self.config.vercel, list[Callable[[], Check]]()
         demanded = self._expected_commit() == VERCEL
         if neon.project is not None:
@@ -132,12 +138,12 @@ class Session:
             checks.append(lambda: production.commit_check(self._head(), demanded=demanded))
         elif demanded:
             what = "which commit production runs is not known, since [vercel] names no project"
-            remedy = "Set project under [vercel] in prisma-recovery.toml; a branch of that name is refs/heads/vercel."
+            remedy = "Set project under [vercel] in prisma-recovery.toml; or write refs/heads/vercel for a git branch."
             checks.append(partial(unknown, "vercel.commit", what, "prisma-recovery.toml", remedy))
         return tuple(checks)
 
     def restore_point(self, target: Target) -> MakeRestorePoint | None:
-        """What makes the restore point that the options or the settings ask for; None for none.
+        """A function that makes the restore point of the options or the settings; None if none is asked for.
 
         Raises:
             UsageError: `usage.restore_point`.
@@ -152,8 +158,8 @@ class Session:
             return None
         raise UsageError(
             "usage.restore_point",
-            f"There is no restore point of the kind {kind}"
-            f"{', since [neon] names no project' if kind == 'neon' else ''}. Nothing was done.",
+            f"A restore point of the kind {kind} cannot be made"
+            f"{', since [neon] names no project' if kind == 'neon' else ': there is no such kind'}. Nothing was done.",
             "Set project under [neon] in prisma-recovery.toml, or choose pg_dump or none."
             if kind == "neon"
             else "Choose neon, pg_dump or none.",
@@ -180,37 +186,37 @@ class Session:
         return self.options.expect_commit or self.config.git.expect_commit
 
     def proof(self) -> Sentinel:
-        """The proof of where the project's Prisma goes, as `ahead.sentinel` makes it."""
+        """The proof of which database the project's Prisma works on: the head start's, else a new one."""
         if self.ahead is not None and self.ahead.sentinel is not None:
             begun, self.ahead.sentinel = self.ahead.sentinel, None
             return begun
         return sentinel(self.project(), self.config, self.environ)
 
     def command_check(self) -> Check:
-        """`prisma.target` without starting anything: as proven by an earlier run of this very project, or unknown."""
+        """The check `prisma.target` without starting Prisma: proven by an earlier run of this project, or unknown."""
         try:
             if sentinel(self.project(), self.config, self.environ).kept:
                 return command_check(proven=True)
         except PreflightError as error:
             return refused(PRISMA, error.fact, "node_modules", error.remedy)
         except UsageError:
-            pass  # without a project, or its packages, there is no Prisma to be started anyway
-        seen = "not looked at, since nothing of Prisma is started here"
+            pass  # without a project or its packages there is no Prisma CLI to start anyway
+        seen = "not checked, since this command does not start Prisma"
         return unknown(PRISMA, seen, "proofs of earlier runs", "`run` looks, before it changes anything.")
 
     def environment(self) -> dict[str, str]:
-        """What commands that we start inherit."""
+        """The environment for the commands that we start."""
         return inherited(self.environ)
 
     def home(self) -> Path:
-        """The folder of the project that the journal's file is in: its root, or where there is none, this one."""
+        """The folder with the journal's file: the project's root, else the settings' folder, else the working one."""
         try:
             return self.project().root
         except UsageError:
             return self.config.path.parent if self.config.path is not None else self.cwd
 
     def target(self) -> Target:
-        """The production database, from the URL as Prisma would find it."""
+        """The production database, by the URL that Prisma would find."""
         known: Project | None = None
         with contextlib.suppress(UsageError):
             known = self.project()
@@ -218,7 +224,7 @@ class Session:
         return Target(parse(url), source)
 
     def expectation(self, ask: AskName) -> Expectation:
-        """What the target and the checkout have to be; `ask` is tried where nobody said which database."""
+        """The expectations of the target and the checkout; `ask` is called if host or database is not given."""
         host = self.options.expect_host or self.config.production.host
         database = self.options.expect_database or self.config.production.database
         typed = None if host is not None and database is not None else self._typed(ask)
@@ -232,12 +238,12 @@ class Session:
         )
 
     def _typed(self, ask: AskName) -> str | None:
-        """The database's name is left out of the question: whoever answers is to know it."""
+        """Asks for the database's name. The question does not show it: the person who answers must know it."""
         target = self.target()
         return ask(f"{target.url.host}:{target.url.port}, URL from {target.source}")
 
     def _waived_by_settings(self) -> dict[str, str]:
-        """What the settings take on where it can't be made."""
+        """The checks that the settings waive if they are unknown, with reasons."""
         for each in self.config.waive:
             if instead := NOT_BY_SETTINGS.get(each.check):
                 raise self._no_waiver(each.check, instead)
@@ -251,10 +257,10 @@ class Session:
 
     @contextlib.contextmanager
     def workshop(self, target: Target) -> Iterator[Workshop]:
-        """The scratch server, starting while everything else goes on."""
+        """A workshop on the scratch server, which starts in the background."""
         url = self.config.scratch.url
         if url is None:
-            ahead, self.ahead = self.ahead, None  # the first workshop takes the server, and ends it
+            ahead, self.ahead = self.ahead, None  # the first workshop takes the server over, and stops it
             workshop = Workshop(lambda: scratch.embedded(None if ahead is None else ahead.server), target.url.schema)
         else:
             conninfo, identifier = parse(url).conninfo, target.identity.system_identifier
@@ -271,7 +277,7 @@ def _waiver(text: str) -> tuple[str, str]:
         raise UsageError(
             "usage.waive",
             f"--waive {name} gives no reason, so nothing was waived.",
-            'Write --waive NAME="the reason"; it goes into the journal and the report.',
+            'Write --waive NAME="the reason"; the reason is recorded in the journal and the report.',
         )
     if name.strip() not in NAMES:
         raise UsageError(

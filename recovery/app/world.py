@@ -1,4 +1,4 @@
-"""The real world behind the engine: one production database, one checkout, one Prisma CLI, one scratch server."""
+"""The real world behind the engine: production, the checkout, the Prisma CLI and the scratch server."""
 
 from collections.abc import Callable
 
@@ -22,7 +22,7 @@ from states.verification import to_be_proven
 
 
 class RealWorld:
-    """The engine's world. Holds the recovery's lock until `close`."""
+    """The engine's real `World`. Holds the recovery's lock until `close`."""
 
     def __init__(
         self,
@@ -35,11 +35,11 @@ class RealWorld:
         """Takes the recovery's lock.
 
         Args:
-            observer: what it sees through.
-            cli: the project's Prisma.
-            sentinel: proves that it works on the database that it is given (RULES F2).
+            observer: observes production and the checkout.
+            cli: the project's Prisma CLI.
+            sentinel: proves that the Prisma CLI works on the database that it is given (RULES F2).
             on_output: called with each line that a command prints.
-            on_interrupt: called when ^C comes while a command is waited for.
+            on_interrupt: called when ^C comes while a command is running.
 
         Raises:
             BusyError: another recovery of this database is at work.
@@ -64,7 +64,7 @@ class RealWorld:
         self._prover: Prover | None = None
 
     def close(self) -> None:
-        """Gives the lock back."""
+        """Releases the lock."""
         self._connection.close()
 
     def checks(self) -> tuple[Check, ...]:
@@ -117,23 +117,23 @@ class RealWorld:
         def changed() -> str:
             now = self._observer.inspect()
             if now.history.pending != effect.migrations:
-                return "what is pending has changed since it was planned"
+                return "the pending migrations have changed since the deploy was planned"
             if any(now.checksums[name] != before.checksums[name] for name in effect.migrations):
-                return "a pending migration's file has changed since it was planned"
+                return "a pending migration's file has changed since the deploy was planned"
             if now.rows != before.rows:
-                return "the ledger has changed since it was planned"
+                return "the ledger has changed since the deploy was planned"
             if now.failures:
                 return f"{now.failures[0].migration} has failed meanwhile"
             return ""
 
-        # All that can be refused is refused here: once the command is let go, its end has to be waited for.
+        # Whatever can raise comes before the command starts: once it runs, its end has to be waited for.
         coming = [script for name in effect.migrations if (script := scripts.present(name))]
         done, _ = scripts.finished(before.rows)
         history: list[Script] = [*(s for s in done if s not in coming), *coming]
         watching = to_be_proven(before.rows) | frozenset(effect.migrations)
 
         def meanwhile() -> None:
-            """While Prisma deploys, the same history is replayed, so that the proof needn't wait for it."""
+            """Replays the same history while Prisma deploys, so that the proof needn't wait for it afterwards."""
             prover = Prover(self.target, scripts, self._observer.workshop)
             prover.begin(history, watching)
             self._prover = prover

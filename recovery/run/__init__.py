@@ -1,1 +1,1 @@
-"""Drives the machine: observes, lets `states` decide, writes down, acts. Bears the state PIPELINE_READY."""
+"""Drives the machine: observes, lets `states` decide, journals, and acts. Home of the state PIPELINE_READY."""

@@ -1,6 +1,6 @@
-"""What a run writes into its journal, event by event, and what it knows of itself from there.
+"""One run's part of the journal: the events that the engine writes, and the record that follows from them.
 
-Every fact that a later process goes on from passes through here; what is kept for the report alone is in `recorded`.
+Every fact that a later process resumes from is written here; parts for the report alone come from `excerpts`.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from states.deployment import Failure
 from states.facts import Check, Row
 from states.table import State
 
-#: The end of a command's output that goes into the journal and into refusals, in characters.
+#: How much of the end of a command's output goes into the journal and into refusals, in characters.
 OUTPUT_KEPT = 2_000
 
 
@@ -28,18 +28,18 @@ class Diary:
     """One run's part of the journal.
 
     Attributes:
-        run: its name.
-        record: what it knows from all that is written.
+        run: id of the run.
+        record: the fold of all events of the run.
     """
 
     def __init__(self, journal: Journal, redact: excerpts.Redact, run: str, record: RunRecord) -> None:
-        """Goes on where `record` is.
+        """Continues the run after `record`.
 
         Args:
-            journal: of the target.
-            redact: takes secrets out of what is recorded for the report alone.
-            run: its name.
-            record: the fold of what it has written so far.
+            journal: the journal of the target.
+            redact: removes secrets from texts that are recorded for the report alone.
+            run: id of the run.
+            record: the fold of the run's events so far.
         """
         self._journal = journal
         self._redact = redact
@@ -48,20 +48,20 @@ class Diary:
         self._noted: dict[str, Any] = {}
 
     def append(self, kind: str, state: State, payload: dict[str, Any]) -> None:
-        """Writes one event, and knows it from then on."""
+        """Writes one event, and adds it to the record."""
         self.record = self.record.after(self._journal.append(self.run, kind, state, payload))
 
     def checked(self, state: State, checks: Sequence[Check]) -> None:
-        """Every check of preflight, as it is now."""
+        """Records all checks of preflight with their current outcomes."""
         self.append(Kind.CHECKED, state, excerpts.checks(checks, self._redact))
 
     def failed(self, state: State, failure: Failure) -> None:
-        """A migration failed, and why."""
+        """Records that a migration failed, and why."""
         logs = excerpts.cut(failure.logs, self._redact)
         self.append(Kind.FAILED, state, {"migration": failure.migration, **asdict(failure.cause), "logs": logs})
 
     def classified(self, state: State, found: Classified) -> None:
-        """The evidence on a migration."""
+        """Records the evidence on a migration."""
         evidence = found.evidence
         self.append(
             Kind.CLASSIFIED,
@@ -79,20 +79,20 @@ class Diary:
         )
 
     def found(self, state: State, effect: str, *, shown: bool) -> None:
-        """What the ledger shows of an effect whose process died."""
+        """Records whether the ledger shows an effect in doubt."""
         self.append(Kind.FOUND, state, {"effect": effect, "shown": shown})
 
     def restore_point(self, state: State, made: RestorePoint) -> None:
-        """There is a restore point."""
+        """Records the restore point."""
         self.append(Kind.RESTORE_POINT, state, asdict(made))
 
     def intended(self, state: State, intent: dict[str, Any], command: str, before: Sequence[Row]) -> None:
-        """An effect is about to be let go. From here on it is in doubt, until its end is written."""
+        """Records the intent of an effect. From here on the effect is in doubt, until its end is recorded."""
         shown = {"command": command, "ledger": excerpts.ledger(before, self._redact)}
         self.append(Kind.INTENDED, state, {**intent, **shown})
 
     def not_begun(self, state: State, effect: effects.Effect, why: str) -> None:
-        """The command was not let go, and that is known."""
+        """Records that the command of an effect was certainly not started, and why."""
         self.append(Kind.OBSERVED, state, {"effect": effect.id, "shown": False, "unchanged": why})
 
     def observed(  # noqa: PLR0913 - what is known of an effect's end
@@ -107,17 +107,17 @@ class Diary:
         migration: str = "",
         deployed: Sequence[str] | None = None,
     ) -> None:
-        """An effect's end: whether the ledger shows it, and what changed there.
+        """Records an effect's end: whether the ledger shows the effect, and what changed in the ledger.
 
         Args:
-            state: where it was done.
-            effect: which.
+            state: the state in which it was performed.
+            effect: the effect.
             performed: how its command ended.
-            before: the ledger before it.
+            before: the ledger before the effect.
             after: the ledger now.
-            shown: the ledger shows it.
-            migration: whose marking it was; empty for a deploy.
-            deployed: what is finished now of all that this run has deployed; None where it was no deploy.
+            shown: the ledger shows the effect.
+            migration: the migration that was marked; empty for a deploy.
+            deployed: the migrations deployed by this run that are finished now; None if the effect is no deploy.
         """
         self.append(
             Kind.OBSERVED,
@@ -137,16 +137,16 @@ class Diary:
         )
 
     def note_inspection(self, seen: Inspection) -> None:
-        """Ledger and folder, to be written with the next move."""
+        """Keeps ledger and history, to be recorded with the next move."""
         self._noted["history"] = excerpts.history(seen.history)
         self._noted["ledger"] = excerpts.ledger(seen.rows, self._redact)
 
     def note_proof(self, proof: Proof) -> None:
-        """How production compares, to be written with the next move."""
+        """Keeps how production compares with its history, to be recorded with the next move."""
         self._noted["compared"] = excerpts.proof(proof, self._redact)
 
     def moved(self, state: State, answer: Answer) -> None:
-        """A move, with its reason; a refusal with its code, its remedy and the next commands."""
+        """Records a move with its reason; a refusal with its code, its remedy and the next commands."""
         payload = {"from": state, "to": answer.to, "because": self._redact(answer.because), **self._noted}
         self._noted = {}
         if not isinstance(answer, Go):

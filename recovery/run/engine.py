@@ -1,7 +1,7 @@
-"""Drives the machine: observes, lets the state decide, writes it down, acts, observes again.
+"""Drives the machine: observes, lets the state decide, journals the decision, acts, observes again.
 
-Before an effect its intent is in the journal, and after it what was seen. What a run knows when it goes on
-is the fold of its events and the world, observed anew from PREFLIGHT on.
+Before an effect its intent is journaled, and after it the observed result. A resumed run knows only the fold of its
+events; it observes everything else anew, from PREFLIGHT on.
 """
 
 import contextlib
@@ -54,13 +54,13 @@ class Engine:
 
         Args:
             world: production, the project, and Prisma.
-            journal: of this target.
-            policy: who may say yes.
-            emit: told what happens.
-            new_run: names a new run.
+            journal: the journal of this target.
+            policy: decides whether a change may be made.
+            emit: takes the events.
+            new_run: gives the id of a new run.
             restore_point: makes a restore point before a run's first effect; None for none.
-            stopping: whether the run was asked to stop. It does before its next state or effect, never in one.
-            redact: takes secrets out of what is recorded for the report alone.
+            stopping: whether the run was asked to stop; it stops before its next state or effect, never during one.
+            redact: removes secrets from texts that are recorded for the report alone.
         """
         self._world = world
         self._journal = journal
@@ -80,14 +80,14 @@ class Engine:
         self._before: tuple[Row, ...] = ()
 
     def run(self, target: str, source: str) -> Ended:
-        """Starts a recovery, or goes on with the unfinished one, until it is ready, blocked, or something raises.
+        """Starts a recovery, or resumes the unfinished one, until it is ready or blocked.
 
         Args:
             target: the target, for people.
-            source: where its URL was found.
+            source: where the target's URL was found, for people.
 
         Raises:
-            RecoveryError: before the machine could be started at all (the journal, above all).
+            RecoveryError: the journal can't be read or written, or the ledger could not be read at the start.
         """
         self._begin(target, source)
         refusal: Refusal | None = None
@@ -99,8 +99,8 @@ class Engine:
                 answer = self._machine.refuse(error.refusal())
             else:
                 if isinstance(answer, Refusal):
-                    with contextlib.suppress(RecoveryError):  # it stops for something else anyway
-                        # Whoever mends that is to know all that stands against going on; nobody waits for it.
+                    with contextlib.suppress(RecoveryError):  # the run is being refused already
+                        # An awaited check may have its answer by now: show a second obstacle at once, without waiting.
                         self._settle(state, wait=False)
             refusal = self._write_down(state, answer)
         exit_code = refusal.exit if refusal is not None else Exit.READY
@@ -136,12 +136,12 @@ class Engine:
         self._machine = RecoveryMachine(record.state)
 
     def _leave(self, state: State) -> None:
-        """A process died in `state`: what was true there is not taken for granted, so the path starts again."""
+        """Records that the last process died in `state`, so that this one starts at PREFLIGHT and observes anew."""
         if state in (State.BLOCKED, State.PREFLIGHT):
             return
         refusal = Refusal(
             "engine.interrupted",
-            f"The last process ended in {state}; what it did is observed, not assumed.",
+            f"The last process ended in {state}, so the database is looked at anew.",
             "Nothing to do: the run goes on from PREFLIGHT.",
             Exit.INTERRUPTED,
         )
@@ -156,7 +156,7 @@ class Engine:
         return f"The database no longer shows {lost} as this run left it: it was restored or replaced."
 
     def _heed(self) -> None:
-        """A boundary: no command is at work, and all that was seen is in the journal.
+        """Stops the run if that was asked for. Called only where no command is running and everything is journaled.
 
         Raises:
             StoppedError: the run was asked to stop.
@@ -164,7 +164,7 @@ class Engine:
         if self._stopping():
             raise StoppedError(
                 "engine.stopped",
-                "The recovery was asked to stop. No command of it is at work, and what it did is in the journal.",
+                "The recovery was asked to stop. None of its commands is running, and what it did is in the journal.",
                 "Run prisma-recovery run again: it goes on from what is true.",
             )
 
@@ -195,13 +195,13 @@ class Engine:
         return self._machine.advance(facts)
 
     def _demanded(self) -> Refusal | None:
-        """What PREFLIGHT left awaited is demanded before an effect, and before the gate is opened (RULES F2)."""
+        """The refusal if a check that PREFLIGHT awaits does not hold; asked before effects and the gate (RULES F2)."""
         self._settle(self._machine.current)
         refusal = preflight.demanded(self._checks)
         return None if refusal is None else self._machine.refuse(refusal)
 
     def _settle(self, state: State, *, wait: bool = True) -> None:
-        """Tells how what was awaited came out."""
+        """Records and emits the answers of checks that were awaited."""
         settled = self._world.settled(self._checks, wait=wait)
         late = tuple(check for check in settled if check not in self._checks)
         if late:
@@ -215,7 +215,7 @@ class Engine:
         return self._inspection
 
     def _seen(self) -> Inspection:
-        """What was last observed; observed now where nothing was yet."""
+        """The last observation of ledger and folder; made now if there is none yet."""
         return self._inspection or self._observe()
 
     def _facts(self) -> InspectFacts:
@@ -223,7 +223,7 @@ class Engine:
         return InspectFacts(seen.history, still_settled(self._record.settled, seen.rows))
 
     def _before_deploy(self) -> InspectFacts:
-        """The facts, with what of the pending migrations is in production, where a deploy could be next."""
+        """The facts of INSPECT; if a deploy could be next, with the pending migrations already in production."""
         facts = self._facts()
         self._present = {}
         if facts.unsettled or not facts.history.pending:
@@ -255,9 +255,9 @@ class Engine:
         return self._advance(facts)
 
     def _find(self, seen: Inspection) -> None:
-        """Of an effect whose process died before its end was recorded, the ledger tells what became of it by now.
+        """Records whether the ledger shows an effect in doubt, whose process died before its end was recorded.
 
-        Nothing is decided by it: an orphan may be about to begin, and evidence is looked at anew in any case.
+        Nothing is decided by this: the command may still be about to begin, and evidence is gathered anew anyway.
         """
         if not self._record.in_doubt:
             return
@@ -294,7 +294,7 @@ class Engine:
             raise AssertionError("CLASSIFY leads to RESOLVE only with an effect")
         effect, classified = self._decided
         if effects.shown(effect, classified.rows):
-            # Done by hand, or by a run whose journal is lost: there is nothing to repeat, and a deploy may follow.
+            # Done by hand, or by a run whose journal is lost: nothing is left to do, and a deploy may follow.
             performed, self._before = Performed(), self._seen().rows
         elif refusal := self._demanded():
             return refusal
@@ -349,14 +349,14 @@ class Engine:
         )
 
     def _agreed(self, question: Question, *, approved: bool = False) -> bool:
-        """Says what would be changed, and then whether somebody agrees; an approval of the evidence is consent."""
+        """Proposes a change, and returns whether there is consent to it; an approval of the evidence is consent."""
         effect = question.effect
         if effect is not None:
             self._emit(proposed(effect, question.command, question.evidence))
         return approved or self._policy.consents(question)
 
     def _perform(self, effect: effects.Effect, intent: dict[str, Any], act: Callable[[], Performed]) -> Performed:
-        self._heed()  # a person may have taken long to consent, and a restore point takes long to make
+        self._heed()  # consent may have taken a person long, and making a restore point takes long
         self._keep_a_restore_point()
         self._heed()
         self._before, command = self._seen().rows, self._world.command(effect)
@@ -365,12 +365,12 @@ class Engine:
         try:
             return act()
         except (BusyError, UsageError) as error:
-            # Raised only before the command was let go: the effect did not happen, and that is known.
+            # These are raised only before the command is started, so the effect certainly did not happen.
             self._diary.not_begun(self._machine.current, effect, error.fact)
             raise
 
     def _keep_a_restore_point(self) -> None:
-        """Once a run, before its first effect; where it can't be made that raises, and there is no effect."""
+        """Makes the restore point, once per run before its first effect; raises if that fails, and so no effect is."""
         if self._restore_point is None or self._record.restore_point:
             return
         made = self._restore_point(self._diary.run)
@@ -386,7 +386,7 @@ class Engine:
         migration: str = "",
         deployed: Sequence[str] | None = None,
     ) -> None:
-        """The arguments are those of `Diary.observed`."""
+        """Records and emits the end of an effect; the arguments are those of `Diary.observed`."""
         state, after = self._machine.current, self._seen().rows
         self._diary.observed(
             state, effect, performed, self._before, after, shown=shown, migration=migration, deployed=deployed

@@ -1,6 +1,6 @@
-"""What of an observation goes into the journal for the report: short enough to keep, and redacted.
+"""Excerpts of observations that are journaled for the report: redacted, and short enough to keep.
 
-The machine reads none of it back.
+The machine never reads them back.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,24 +13,24 @@ from recovery.evidence.proof import Proof
 from states.facts import Check, History, Row
 from states.verdict import Evidence
 
-#: The longest text that is kept, in characters: a statement, an error, a definition.
+#: The longest text that is kept, in characters, such as a statement, an error or a definition.
 TEXT_KEPT = 4_000
-#: Differences kept of a migration that is not in question.
+#: How many differences are kept of a migration that is not in question.
 DIFFERENCES_KEPT = 50
 
-#: Fields that hold one of our own words: a password that is such a word must not take it away.
+#: Fields that hold one of our own words. They are not redacted, since a password can be the same word.
 OUR_WORDS = frozenset({"state", "order", "by", "certainty", "verdict", "decision", "kind", "pace"})
 
 Redact = Callable[[str], str]
 
 
 def plain(text: str) -> str:
-    """Redacts nothing."""
+    """Returns the text unchanged: no redaction."""
     return text
 
 
 def cut(value: Any, redact: Redact) -> Any:  # noqa: ANN401 - JSON
-    """JSON with each of its texts redacted, and cut where it is long."""
+    """JSON with each of its texts redacted, and cut if it is long."""
     if isinstance(value, str):
         text = redact(value)
         return text if len(text) <= TEXT_KEPT else f"{text[:TEXT_KEPT]}… ({len(text) - TEXT_KEPT} characters more)"
@@ -42,7 +42,7 @@ def cut(value: Any, redact: Redact) -> Any:  # noqa: ANN401 - JSON
 
 
 def checks(made: Sequence[Check], redact: Redact) -> dict[str, dict[str, Any]]:
-    """The checks of preflight, by their names."""
+    """The checks of preflight, by name."""
     return {
         check.name: {
             **asdict(check),
@@ -55,30 +55,30 @@ def checks(made: Sequence[Check], redact: Redact) -> dict[str, dict[str, Any]]:
 
 
 def evidence(found: Evidence, redact: Redact) -> dict[str, Any]:
-    """All that is shown of a migration's evidence."""
+    """The evidence on a migration, as it is shown."""
     return dict(cut(msgspec.to_builtins(found), redact))
 
 
 def history(found: History) -> dict[str, Any]:
-    """The ledger beside the folder; of what is applied, how many there are."""
+    """The ledger beside the folder; of applied migrations only their number."""
     return {**msgspec.to_builtins(found), "applied": len(found.applied)}
 
 
 def ledger(rows: Sequence[Row], redact: Redact) -> dict[str, Any]:
-    """How many rows there are, and those that are not plainly applied."""
+    """The number of rows in the ledger, and each row that is not plainly applied."""
     odd = [row for row in rows if not _plain(row)]
     return {"total": len(rows), "rows": [_row(row, redact) for row in odd]}
 
 
 def changes(before: Sequence[Row], after: Sequence[Row], redact: Redact) -> dict[str, Any]:
-    """How many rows there are now, those that are new or were written to, and the ids of those that are gone."""
+    """The changes of the ledger: its number of rows now, new and updated rows, and the ids of deleted rows."""
     known, now = {row.id: row for row in before}, {row.id for row in after}
     changed = [{**_row(row, redact), "new": row.id not in known} for row in after if known.get(row.id) != row]
     return {"total": len(after), "changed": changed, "gone": [id_ for id_ in known if id_ not in now]}
 
 
 def proof(found: Proof, redact: Redact) -> dict[str, Any]:
-    """How production compares with its history."""
+    """How production compares with its history, with few of the differences elsewhere."""
     told = dict(cut(msgspec.to_builtins(found), redact))
     for each in told["elsewhere"]:
         each["more"] = max(0, len(each["differences"]) - DIFFERENCES_KEPT)

@@ -16,7 +16,7 @@ _KIND = "pipeline"
 
 
 def unless_run_elsewhere(store: Store, home: Path, target: str, policy: Policy) -> MayBegin:
-    """Whether steps that must run once may be begun for the first time, as far as the journal knows (RULES F10).
+    """A check whether run-once steps that the journal does not know may be begun (RULES F10).
 
     A journal in a file knows only the steps that were run from this folder, so a person or the settings must say that
     nobody else runs them. A shared journal knows every step, except those that were run from this folder before the

@@ -1,7 +1,7 @@
-"""The data pipeline behind the gate: the user's own commands, in order, each at most once.
+"""The pipeline behind the gate: runs the user's own commands, in order, each at most once.
 
-A step is its name and its command. What was begun and not seen to end is in doubt, and is not repeated
-unless the step is declared idempotent or a person says so.
+A step is identified by its name and its command. A step that was begun and whose end is not recorded is in doubt; it
+is not repeated unless it is declared idempotent or a person says so.
 """
 
 import hashlib
@@ -36,13 +36,18 @@ MayBegin = Callable[[Sequence[Step]], Refusal | None]
 
 
 def begun(journal: Journal) -> dict[str, int | None]:
-    """Exit code of each step that any run of the journal began, by its key; None while in doubt."""
+    """Exit code of each step that any run of the journal began, by the step's key; None for a step in doubt."""
     return record_of(event for each in journal.runs() for event in journal.events(each)).steps
 
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """A person's word on steps, by their names: they are to be run again, or are done."""
+    """A person's decisions on steps, by name.
+
+    Attributes:
+        repeat: steps to run again.
+        done: steps that count as done.
+    """
 
     repeat: tuple[str, ...] = ()
     done: tuple[str, ...] = ()
@@ -61,16 +66,16 @@ class PipelineRunner:
         on_output: Callable[[str], None],
         execute: Callable[[Step], int] | None = None,
     ) -> None:
-        """Takes its means.
+        """Takes its parts.
 
         Args:
-            journal: where steps are recorded.
-            steps: the configured ones, in order.
-            cwd: folder that the commands run in.
-            environ: what they inherit.
-            emit: told what happens.
-            on_output: called with each line that they print.
-            execute: runs a step, and gives its exit code; None for a process of its own.
+            journal: records the steps.
+            steps: the configured steps, in order.
+            cwd: the folder that the commands run in.
+            environ: the environment of the commands.
+            emit: takes the events.
+            on_output: called with each line that the commands print.
+            execute: runs a step and returns its exit code; None to run it as a process.
         """
         self._journal = journal
         self._steps = steps
@@ -82,7 +87,7 @@ class PipelineRunner:
         self._execute = execute or self._process
 
     def decide(self, run: str, word: Decided) -> None:
-        """Records a person's word on steps in doubt.
+        """Records a person's decisions on steps.
 
         Raises:
             UsageError: no step has one of these names; nothing is recorded then.

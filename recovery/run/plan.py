@@ -1,4 +1,4 @@
-"""What a recovery would do, found on the same path and by the same rules, without doing it."""
+"""Plans a recovery: takes the same path by the same rules, without any effect."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,12 +17,13 @@ from states.verdict import Decision, Evidence
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The effects in their order, up to the first thing that would stop the recovery.
+    """The effects of a planned recovery, up to the first refusal.
 
     Attributes:
-        refusal: what would stop it; None if nothing would.
-        state: where it would stop.
-        evidence: what the effects rest on, by the migration's name.
+        effects: the effects, in their order.
+        refusal: why the recovery would stop; None if it would not.
+        state: the state in which it would stop.
+        evidence: the evidence that the effects rest on, by name of the migration.
     """
 
     effects: tuple[Effect, ...]
@@ -32,7 +33,7 @@ class Plan:
 
 
 def plan(world: World, emit: events.Sink) -> Plan:
-    """Observes, decides, and changes nothing: neither production nor the journal."""
+    """Observes and decides; changes neither production nor the journal."""
     checks = world.checks()
     answer = preflight.decide(PreflightFacts(checks))
     if isinstance(answer, Refusal):
@@ -88,7 +89,7 @@ def _planned(world: World, emit: events.Sink) -> Plan:
 
 
 def _first(effects: Sequence[Effect]) -> State:
-    """The state in which the checks that PREFLIGHT awaits are demanded."""
+    """The state in which the checks that PREFLIGHT awaits have to hold."""
     if not effects:
         return State.VERIFY
     return State.DEPLOY if isinstance(effects[0], Deploy) else State.RESOLVE

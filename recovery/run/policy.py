@@ -1,4 +1,4 @@
-"""The policy that agrees to what is named, and to nothing else."""
+"""The policy that agrees to named kinds of changes only."""
 
 from dataclasses import dataclass
 from typing import get_args
@@ -17,15 +17,15 @@ class _Auto:
 
 
 def auto(*kinds: Automatic) -> Policy:
-    """A policy that agrees to these kinds of changes, as `auto` in the settings does; to none if none is named.
+    """A policy that agrees to these kinds of changes and no other, as `auto` in the settings does.
 
     Args:
-        kinds: applied: mark a migration applied that the evidence shows to be in the database; not_applied: mark one
-            rolled back that it shows not to be there; deploy: deploy what is pending; pipeline: nobody else runs the
-            pipeline's steps.
+        kinds: `applied`: mark a migration applied that is in the database by the evidence; `not_applied`: mark a
+            migration rolled back that is not in the database by the evidence; `deploy`: deploy the pending
+            migrations; `pipeline`: run steps that must run once, since nobody else runs them.
 
     Raises:
-        ValueError: there is no such kind.
+        ValueError: a kind is unknown.
     """
     known = get_args(Automatic)
     if unknown := [kind for kind in kinds if kind not in known]:

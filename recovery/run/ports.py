@@ -1,4 +1,4 @@
-"""What the engine needs from outside, as small protocols, and the records that go through them."""
+"""The engine's ports: small protocols for what it needs from outside, and the records that pass through them."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -16,31 +16,31 @@ from states.verdict import Evidence
 
 
 class World(Protocol):
-    """Production, the project, and Prisma: everything outside the engine."""
+    """Everything that the engine observes and changes: production, the checkout and the Prisma CLI."""
 
     def checks(self) -> tuple[Check, ...]:
-        """Preflight, made anew. What takes long may be awaited still."""
+        """Makes the checks of preflight anew. A check that takes long may still be awaited."""
 
     def settled(self, checks: tuple[Check, ...], *, wait: bool = True) -> tuple[Check, ...]:
-        """The same checks, with those that were awaited made. Without `wait` only where that takes no time."""
+        """The same checks, with the answers of awaited ones. Without `wait`, only answers that are there already."""
 
     def inspect(self) -> Inspection:
-        """Ledger and folder, read anew."""
+        """The ledger beside the migrations folder, both read anew."""
 
     def classify(self, name: str) -> Classified:
         """The evidence on a failed migration."""
 
     def compare(self, inspection: Inspection) -> Compared:
-        """What of the pending migrations is in production already; asked where none is failed or in question."""
+        """The pending migrations that production has something of already; called only if no migration failed."""
 
     def resolve(self, effect: effects.Resolution, classified: Classified) -> Performed:
-        """Marks a migration, if the evidence is still the same when Prisma's lock is ours."""
+        """Marks a migration, if the evidence is still the same once we hold Prisma's migration lock."""
 
     def deploy(self, effect: effects.Deploy, inspection: Inspection) -> Performed:
-        """Deploys, if exactly this is still pending when Prisma's lock is ours."""
+        """Deploys, if the same migrations are still pending once we hold Prisma's migration lock."""
 
     def prove(self, rows: tuple[Row, ...], deployed: frozenset[str]) -> Proof:
-        """Compares production with its history; `deployed` names what this run has deployed."""
+        """Compares production with its history; `deployed` names the migrations that this run has deployed."""
 
     def command(self, effect: effects.Effect) -> str:
         """The command line of an effect, for people."""
@@ -48,14 +48,14 @@ class World(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is to be agreed to.
+    """A change that needs consent.
 
     Attributes:
-        kind: the word for it in `auto`: applied, not_applied (the verdict that it follows from), or deploy; pipeline:
-            that nobody else has run these steps, each of which must run once.
-        effect: what would be done to production; None for the pipeline.
+        kind: its word in `auto`: `applied` or `not_applied` (the verdict that it follows from), or `deploy`; with
+            `pipeline` the question is whether it is certain that nobody else has run these run-once steps.
+        effect: the effect on production; None for the pipeline.
         command: Prisma's command, or the names of the steps.
-        evidence: what it rests on; None for a deploy and for the pipeline.
+        evidence: the evidence that the change rests on; None for a deploy and for the pipeline.
     """
 
     kind: str
@@ -65,20 +65,21 @@ class Question:
 
 
 class Policy(Protocol):
-    """Who may say yes."""
+    """Decides whether a change may be made: by a rule, or by asking a person."""
 
     def consents(self, question: Question) -> bool:
-        """Somebody agrees to this change of production. May take its time: no lock of Prisma's is held meanwhile."""
+        """Whether there is consent to this change. May take long, since Prisma's lock is not held meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """Where a run stands when it is let go of.
+    """Where a run stands when a call ends.
 
     Attributes:
-        run: its name; empty where none was begun.
-        exit_code: what the command line exits with.
-        refusal: why it stopped; None where it went through.
+        run: id of the run; empty if none was begun.
+        state: the state of the run.
+        exit_code: the exit code of the command line.
+        refusal: why the run stopped; None if it is ready.
     """
 
     run: str

@@ -1,4 +1,4 @@
-"""What an effect leads to, and what it leaves alone, in sentences: nobody is to agree to a change unaware."""
+"""Describes an effect in sentences before anybody agrees to it: its consequence, and what it leaves alone."""
 
 from recovery.events import EffectProposed
 from states.effects import Deploy, Effect, MarkApplied
@@ -13,16 +13,16 @@ _AGAIN = "Prisma withdraws the failed attempt. The next deploy runs this migrati
 _WITHDRAWN = "Prisma forgets the attempt that failed; the migration stays applied by its other attempt."
 
 _NOT_BY_RESOLVE = "tables, columns and rows of yours; in _prisma_migrations every row of another migration"
-_NOT_BY_DEPLOY = "what these scripts do not change themselves; in _prisma_migrations every row that is there"
+_NOT_BY_DEPLOY = "everything that these scripts do not change; in _prisma_migrations every existing row"
 
 
 def proposed(effect: Effect, command: str, evidence: Evidence | None) -> EffectProposed:
-    """The effect, to be told before anybody agrees.
+    """The event that proposes an effect.
 
     Args:
-        effect: what would be done.
+        effect: the effect.
         command: its command line, for people.
-        evidence: what it rests on; None for a deploy.
+        evidence: the evidence that it rests on; None for a deploy.
     """
     return EffectProposed(effect.id, command, _consequence(effect, evidence), _untouched(effect))
 

@@ -1,4 +1,4 @@
-"""Stand-ins for tests of code that embeds this library, in memory. They keep the contracts of what they stand for."""
+"""In-memory stand-ins for tests of programs that embed this library. They keep the contracts of the real parts."""
 
 from recovery.testing.database import MemoryDatabase
 from recovery.testing.journal import MemoryJournal

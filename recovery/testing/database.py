@@ -1,8 +1,8 @@
-"""A production database in memory, with a ledger, and a Prisma that works on it.
+"""A production database in memory with its ledger, and the commands of a Prisma CLI on it.
 
-Scripts hold three kinds of statements: `CREATE TABLE x ()`, `DROP TABLE x` and `INSERT INTO t DEFAULT VALUES`. That is
-enough for every way in which a migration can fail, be half done, be undone and be done twice. The same scripts run
-on a real server.
+Scripts may have three kinds of statements: `CREATE TABLE x ()`, `DROP TABLE x` and `INSERT INTO t DEFAULT VALUES`.
+They suffice for every way in which a migration can fail, be half done, be undone and be done twice, and the same
+scripts run on a real server.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ _LOGS = (
 
 @dataclass(frozen=True, slots=True)
 class SchemaChange:
-    """One statement: what it does (CREATE TABLE, DROP TABLE, INSERT INTO), and to which table."""
+    """One statement: its text, its verb (CREATE TABLE, DROP TABLE or INSERT INTO), and its table."""
 
     sql: str
     verb: str
@@ -29,7 +29,7 @@ class SchemaChange:
 
     @property
     def key(self) -> Key:
-        """The table in a snapshot."""
+        """The key of the table in a snapshot."""
         return (f"table public.{self.table}", "exists")
 
 
@@ -39,28 +39,28 @@ def changes(script: str) -> tuple[SchemaChange, ...]:
     for sql in filter(None, (part.strip() for part in script.split(";"))):
         match = _STATEMENT.match(sql)
         if match is None:
-            raise ValueError(f"no statement that is known here: {sql}")
+            raise ValueError(f"not a statement that this database understands: {sql}")
         found.append(SchemaChange(sql, match[1], match[2]))
     return tuple(found)
 
 
 def checksum(script: str) -> str:
-    """As Prisma writes it into the ledger."""
+    """The checksum of a script, as Prisma writes it into the ledger."""
     return hashlib.sha256(script.encode()).hexdigest()
 
 
 @dataclass(slots=True)
 class MemoryDatabase:
-    """Production, and the folder of migrations of whoever works on it.
+    """Production, and the migrations folder of the checkout.
 
     Attributes:
-        folder: script of each migration, by name; Prisma's order is that of the names.
-        tables: those that exist.
+        folder: script of each migration, by name; Prisma runs them in the order of their names.
+        tables: names of the existing tables.
         rows: the ledger.
-        written: a line for each row that an INSERT of a migration has written, as `20260101_a: INSERT INTO t …`.
-        causes: errors that a statement is going to raise, by its SQL, one for each time it is run.
+        written: one line for each row that an INSERT has written, as `20260101_a: INSERT INTO t …`.
+        causes: SQLSTATEs of the errors that a statement will raise, by its SQL; one for each time it is run.
         statementwise: Prisma commits each statement of a script by itself.
-        recovering: a recovery holds its lock.
+        recovering: a recovery holds the recovery's lock.
     """
 
     folder: dict[str, str] = field(default_factory=dict)
@@ -73,23 +73,23 @@ class MemoryDatabase:
     _now: int = 0
 
     def now(self) -> str:
-        """A later time at each call."""
+        """The time, later at each call."""
         self._now += 1
         return f"2026-01-01T00:{self._now // 60:02}:{self._now % 60:02}.000000Z"
 
     def snapshot(self) -> dict[Key, str]:
-        """The schema."""
+        """The snapshot of the schema."""
         return {(f"table public.{table}", "exists"): "yes" for table in self.tables}
 
     def begin(self, name: str, script: str | None = None) -> Row:
-        """A row as Prisma inserts it before it runs a script."""
+        """Inserts the row that Prisma inserts before it runs a script."""
         text = self.folder[name] if script is None else script
         row = Row(f"row-{len(self.rows) + 1}", name, checksum(text), self.now(), None, None, 0, None)
         self.rows.append(row)
         return row
 
     def update(self, row: Row, **values: str | int | None) -> Row:
-        """Writes to a row of the ledger."""
+        """Updates a row of the ledger."""
         position = next(at for at, each in enumerate(self.rows) if each.id == row.id)
         self.rows[position] = replace(self.rows[position], **values)  # type: ignore[arg-type]
         return self.rows[position]
@@ -98,7 +98,7 @@ class MemoryDatabase:
         """Runs one statement of a migration, and commits it.
 
         Raises:
-            RefusedError: PostgreSQL refuses it.
+            RefusedError: the statement fails, as it would in PostgreSQL.
         """
         planned = self.causes.get(change.sql)
         if planned:
@@ -116,13 +116,13 @@ class MemoryDatabase:
             self.written.append(f"{name}: {change.sql}")
 
     def deployed(self, *names: str) -> None:
-        """A history that was deployed without trouble."""
+        """Deploys these migrations to their ends."""
         for name in names:
             for _ in self.deploying(name):
                 pass
 
     def deploying(self, *names: str) -> Iterator[str]:
-        """`migrate deploy`, one write at a time: yields what was written. Ends at the first failure, as Prisma does."""
+        """`migrate deploy`, one write at a time: yields each write. Stops at the first failure, as Prisma does."""
         if any(row.failed for row in self.rows):
             return  # P3009
         for name in names:
@@ -160,7 +160,7 @@ class MemoryDatabase:
         """`migrate resolve --applied`, one write at a time."""
         mine = [row for row in self.rows if row.migration == name]
         if any(row.finished for row in mine) or name not in self.folder:
-            return  # P3008, or P3017: it prints an error, and does nothing
+            return  # P3008 or P3017: Prisma prints an error and changes nothing
         for row in mine:
             if row.failed:
                 self.update(row, rolled_back_at=self.now())
@@ -177,11 +177,11 @@ class MemoryDatabase:
 
 
 class RefusedError(Exception):
-    """PostgreSQL refuses a statement.
+    """An error that PostgreSQL would raise for a statement.
 
     Attributes:
-        code: its SQLSTATE.
-        said: its sentence.
+        code: the SQLSTATE.
+        said: the error's message.
     """
 
     def __init__(self, *, code: str, said: str) -> None:
@@ -191,7 +191,7 @@ class RefusedError(Exception):
 
 
 def replayed(before: Snapshot, script: str) -> Replay:
-    """The steps of a script on a schema, as a scratch server would show them."""
+    """The replay of a script on a schema, as a scratch server would make it."""
     steps: list[Snapshot] = [dict(before)]
     statements: list[Statement] = []
     ended = None

@@ -16,9 +16,9 @@ class MemoryJournal:
 
     Args:
         target: key of the target.
-        store: events by (target, run); given to two journals, it makes them two writers of one store.
-        clock: the time of an event.
-        ticks: an instant passes before an event is durable, and one after it.
+        store: events by (target, run); two journals with the same store are two writers of one journal.
+        clock: gives the time of an event.
+        ticks: counts an instant before an event is durable, and one after it.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class MemoryJournal:
                 "Run again.",
             )
         time = self._clock().astimezone(UTC).isoformat()
-        # Encoded like a real journal does, so that a payload which is not JSON fails here as well.
+        # Encoded as in a real journal, so that a payload which is not JSON fails here too.
         encoded = msgspec.json.encode(JournalEvent(run, before + 1, time, kind, state, payload))
         self._ticks(f"before {kind}")
         self._store.setdefault((self._target, run), []).append(encoded)

@@ -1,21 +1,21 @@
-"""Numbered instants of a recovery, at each of which its process can be made to die."""
+"""Numbered instants of a recovery; its process can be made to die at any of them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 
 class Died(BaseException):
-    """The process was killed. Nothing catches it but the test that killed it."""
+    """The process was killed. Only the test that killed it may catch this."""
 
 
 @dataclass(slots=True)
 class Ticks:
-    """Counts instants, and kills at one of them.
+    """Counts the instants of a recovery, and kills it at one of them.
 
     Attributes:
-        die_at: number of the fatal instant, 1 for the first; None to live.
-        meanwhile: what others do, by the number of the instant at which they do it.
-        passed: what happened at each instant so far.
+        die_at: number of the fatal instant, from 1; None to survive.
+        meanwhile: actions of others, by the number of the instant at which they happen.
+        passed: description of each instant so far.
     """
 
     die_at: int | None = None
@@ -23,10 +23,10 @@ class Ticks:
     passed: list[str] = field(default_factory=list)
 
     def __call__(self, what: str) -> None:
-        """An instant passes.
+        """Lets an instant pass.
 
         Raises:
-            Died: it was the fatal one.
+            Died: this was the fatal instant.
         """
         self.passed.append(what)
         if action := self.meanwhile.get(len(self.passed)):

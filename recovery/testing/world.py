@@ -1,4 +1,4 @@
-"""The engine's world on a database in memory: the same questions and effects, and instants to die at between them."""
+"""The engine's world on a database in memory, with instants between its writes at which the process can die."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -26,12 +26,12 @@ _TARGET = ("memory", "production", "public")
 
 
 class MemoryWorld:
-    """A `World`. Holds the recovery's lock until `close`, or until its process dies.
+    """A `World` in memory. Holds the recovery's lock until `close`; a test that kills the process has to close it.
 
     Args:
         database: production.
-        ticks: an instant passes before, between and after what a Prisma command writes.
-        orphan: where the recovery dies while a command is at work, the command goes on by itself.
+        ticks: counts an instant before, between and after the writes of a Prisma command.
+        orphan: if the recovery dies while a command is running, the command goes on to its end.
         on_command: called with each effect whose command begins.
     """
 
@@ -54,7 +54,7 @@ class MemoryWorld:
         self._on_command = on_command
 
     def close(self) -> None:
-        """Gives the lock back."""
+        """Releases the lock."""
         self._database.recovering = False
 
     def checks(self) -> tuple[Check, ...]:
@@ -76,7 +76,7 @@ class MemoryWorld:
         return Inspection(side_by_side(rows, sorted(folder), differing & set(folder)), rows, failures, checksums)
 
     def classify(self, name: str) -> Classified:
-        """See `World.classify`. Each attempt is taken to have run the folder's script."""
+        """See `World.classify`. Every attempt counts as one with the folder's script."""
         rows = tuple(self._database.rows)
         base = self._finished(name)
         attempts = tuple(row for row in rows if row.migration == name)
@@ -141,9 +141,9 @@ class MemoryWorld:
         self._ticks(f"before {effect.id}")
         now = self.inspect()
         if (now.rows, now.history.pending) != (inspection.rows, effect.migrations):
-            return Performed(unchanged="the ledger has changed since it was planned")
+            return Performed(unchanged="the ledger has changed since the deploy was planned")
         if any(now.checksums[name] != inspection.checksums[name] for name in effect.migrations):
-            return Performed(unchanged="a pending migration's file has changed since it was planned")
+            return Performed(unchanged="a pending migration's file has changed since the deploy was planned")
         return self._perform(effect, self._database.deploying(*effect.migrations))
 
     def prove(self, rows: tuple[Row, ...], deployed: frozenset[str]) -> Proof:
@@ -173,7 +173,7 @@ class MemoryWorld:
                     pass
             raise
         self._ticks(f"after {effect.id}")
-        # As Prisma ends: with 1 where it wrote nothing, or the error last.
+        # Prisma exits with 1 if it wrote nothing, or if its last write was the error.
         return Performed(exit_code=int(not written or written.endswith("logs written")))
 
     def _finished(self, but: str) -> tuple[str, ...]:

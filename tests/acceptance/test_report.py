@@ -115,7 +115,7 @@ def test_a_program_that_embeds_it_gets_the_same(make: Make) -> None:
     embedded = Recovery(scene.folder, environment=scene.environment())
     assert embedded.report() == scene.cli("report", "--html", "-").out
     assert embedded.report(scene.events()[0].run, "markdown") == scene.cli("report").out
-    with pytest.raises(RecoveryError, match="knows no run"):
+    with pytest.raises(RecoveryError, match="has no run"):
         embedded.report("nobody")
 
 
