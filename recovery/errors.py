@@ -25,11 +25,11 @@ class RecoveryError(Exception):
 
     @classmethod
     def of(cls, refusal: Refusal, consequence: str) -> Self:
-        """A refusal of the rules as an error of this kind.
+        """A refusal as an error of this class.
 
         Args:
-            refusal: why not.
-            consequence: what was therefore not done, as a sentence.
+            refusal: the refusal, from the rules in `states`.
+            consequence: a sentence that says what was therefore not done.
         """
         return cls(refusal.code, f"{refusal.fact} {consequence}", refusal.remedy)
 

@@ -291,7 +291,7 @@ def _only_steps_are_left(record: RunRecord, steps: Sequence[Step]) -> bool:
 
 
 def _stands(store: Store, target: str) -> tuple[str, State | None]:
-    """Name of the last run of this database, and where it stands; nothing is made to find that out."""
+    """Id and state of the last run of this database, or an empty id and None; creates nothing."""
     journal = store.find(target)
     if journal is None:
         return "", None

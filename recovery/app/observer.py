@@ -70,7 +70,7 @@ class Observer:
             confirmed = beside.submit(self.confirmed)
             platforms = [beside.submit(check) for check in self.platforms]
             with answering(self.target.url):
-                # What a person takes on by name stands in the way of no other check.
+                # Waived first: a waived check must not keep the later checks from being made.
                 made = [*self.expected.waive(database_checks(self.target, self.expected, confirmed.result))]
                 further = not_looked_at(made) or [
                     *quiet_checks(self.target, self.sleep, self.emit),

@@ -149,7 +149,7 @@ class Engine:
         self._write_down(state, refusal, tell=False)
 
     def _behind(self, record: RunRecord) -> str:
-        """RULES F10: the database lost what this journal saw in it (a restore), so the run is about another past."""
+        """Why the run no longer fits the database, which lost the run's changes (a restore, RULES F10); or empty."""
         lost = lost_effect(record.resolved, self._world.inspect().rows) if record.resolved else None
         if lost is None:
             return ""
@@ -165,7 +165,7 @@ class Engine:
             raise StoppedError(
                 "engine.stopped",
                 "The recovery was asked to stop. None of its commands is running, and what it did is in the journal.",
-                "Run prisma-recovery run again: it goes on from what is true.",
+                "Run prisma-recovery run again: it goes on from the database as it is then.",
             )
 
     def _step(self, state: State) -> Answer:
@@ -370,7 +370,7 @@ class Engine:
             raise
 
     def _keep_a_restore_point(self) -> None:
-        """Makes the restore point, once per run before its first effect; raises if that fails, and so no effect is."""
+        """Makes the restore point, once per run before its first effect. If that fails it raises: no effect follows."""
         if self._restore_point is None or self._record.restore_point:
             return
         made = self._restore_point(self._diary.run)

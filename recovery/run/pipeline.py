@@ -26,12 +26,12 @@ from states.table import State
 
 
 def step_key(step: Step) -> str:
-    """Names a step in the journal: its name and its command."""
+    """The key of a step in the journal, made from its name and its command."""
     command = "\0".join(step.command).encode()
     return f"{step.name}:{hashlib.sha256(command).hexdigest()[:16]}"
 
 
-#: Given steps that must run once and that the journal doesn't know: why none may be begun, or None.
+#: Takes run-once steps that the journal doesn't know; returns the refusal to begin any of them, or None.
 MayBegin = Callable[[Sequence[Step]], Refusal | None]
 
 
@@ -106,13 +106,13 @@ class PipelineRunner:
         self._repeated = frozenset(word.repeat)
 
     def run(self, run: str, may_begin: MayBegin, stopping: Callable[[], bool] = lambda: False) -> Ended:
-        """Runs what is left, in order; stops at the first step that fails or is in doubt.
+        """Runs the steps that are left, in order; stops at the first one that fails or is in doubt.
 
         Args:
-            run: the recovery.
-            may_begin: asked once, before any step, about those that must run once and that the journal does not know;
-                not about steps that a person said to repeat.
-            stopping: whether it was asked to stop; it does before the next step, never in one.
+            run: id of the run.
+            may_begin: called once before any step, with the run-once steps that the journal does not know and that
+                nobody said to repeat.
+            stopping: whether the run was asked to stop; it stops before the next step, never during one.
         """
         record = record_of(self._journal.events(run))
         if closed := pipeline.gate(pipeline.GateFacts(record.state)):
@@ -136,7 +136,7 @@ class PipelineRunner:
         return Ended(run, state, refusal.exit, refusal)
 
     def _known(self, run: str) -> dict[str, int | None]:
-        """Exit code of each configured step that counts as begun, by its key; None while in doubt."""
+        """Exit code of each configured step that counts as begun, by the step's key; None for a step in doubt."""
         idempotent = {step_key(step): step.idempotent for step in self._steps}
         return pipeline.known(idempotent, begun(self._journal), record_of(self._journal.events(run)).steps)
 
