@@ -1,1 +1,1 @@
-"""Observes for the states INSPECT, CLASSIFY and VERIFY: production beside the replayed history."""
+"""Observations for the states INSPECT, CLASSIFY and VERIFY: production compared with the replayed history."""

@@ -1,4 +1,4 @@
-"""How far an attempt at a migration can have got, from its logs and from what a table's row in the catalog tells."""
+"""How far an attempt at a migration can have got, proven from its logs or from columns that were never added."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,8 +14,8 @@ from recovery.sql.statements import Parsed, ScriptError, parse
 from states.comparison import qualified_name
 from states.facts import Replay, Row, Snapshot, Stop, Visibility
 
-#: Only a statement that makes something of that name says these. "Does not exist" may come from anywhere: from a
-#: trigger that a later statement fires, above all.
+#: Errors that only a statement which creates an object of that name can raise. "Does not exist" is not among them: any
+#: statement can raise it, for example through a trigger that it fires.
 _NAMING = tuple(
     re.compile(sentence)
     for sentence in (
@@ -26,7 +26,7 @@ _NAMING = tuple(
         r'enum label "(.+)" already exists',
     )
 )
-#: Longer names are cut by PostgreSQL, in its messages too.
+#: PostgreSQL truncates longer names, also in its messages.
 _NAME_BYTES = 63
 
 
@@ -38,15 +38,15 @@ def stops(
     replays: Sequence[Replay],
     production: Snapshot,
 ) -> tuple[Stop, ...]:
-    """The proofs that there are, for the attempts whose scripts hold open statements (RULES E7).
+    """Proofs that attempts did not get beyond a statement; only for scripts with open statements (RULES E7).
 
     Args:
         connection: to the target.
-        schema: the ledger's.
-        attempts: the migration's rows.
-        scripts: by the checksum that a row holds.
-        replays: of these scripts.
-        production: what production has of their footprints.
+        schema: the schema of the ledger.
+        attempts: the migration's rows in the ledger.
+        scripts: the script of each attempt, by the checksum in its row.
+        replays: the replays of these scripts.
+        production: a snapshot of production, limited to the footprints of these scripts.
     """
     found: list[Stop] = []
     for row in attempts:
@@ -64,7 +64,7 @@ def _undecided(replay: Replay) -> bool:
 
 
 def refused_at(row: Row, script: str) -> Iterator[Stop]:
-    """How far an attempt can have got, by the error in its logs; nothing where they prove nothing."""
+    """How far an attempt can have got, by the error in its logs. Yields nothing where the logs prove nothing."""
     sentence = logs.refused(row.logs)
     if sentence is None:
         return
@@ -74,7 +74,7 @@ def refused_at(row: Row, script: str) -> Iterator[Stop]:
         return
     last = last_to_raise(parsed, sentence)
     if last == len(parsed):
-        yield Stop(row.id, last, f"PostgreSQL refused the script ({sentence}), so it never came to its end")
+        yield Stop(row.id, last, f"PostgreSQL refused the script ({sentence}), so it did not run to its end")
     else:
         yield Stop(row.id, last, f"PostgreSQL said “{sentence}”, which no statement after the {_ordinal(last)} can say")
 
@@ -82,7 +82,7 @@ def refused_at(row: Row, script: str) -> Iterator[Stop]:
 def _by_trace(
     connection: psycopg.Connection[Any], schema: str, row: Row, replay: Replay, production: Snapshot
 ) -> Iterator[Stop]:
-    """A column that an earlier statement adds, and that was never there: the attempt did not get that far."""
+    """Proof from a column: if the one that a statement adds was never in production, the attempt stopped before it."""
     absent = {key for key in replay.added if key not in production}
     tables = {name for obj, _ in absent if obj.startswith("table ") and (name := qualified_name(obj))}
     if not tables:
@@ -103,10 +103,14 @@ def _ordinal(number: int) -> str:
 
 
 def last_to_raise(parsed: Sequence[Parsed], sentence: str) -> int:
-    """The last statement that can have raised an error of PostgreSQL's with this sentence.
+    """Index of the last statement that can have raised this error of PostgreSQL's.
 
-    The statements after it did not run, whichever way the script was run: a failure ends a script. Where the sentence
-    doesn't tell, that is the script's last statement.
+    The statements after it did not run, because every engine stops a script at its first failure. If the error does not
+    say which statement raised it, this is the script's last statement.
+
+    Args:
+        parsed: the statements of the script.
+        sentence: PostgreSQL's primary error message, without its code.
     """
     name = next((match[1] for pattern in _NAMING if (match := pattern.fullmatch(sentence))), None)
     if name is None:
@@ -119,12 +123,12 @@ def last_to_raise(parsed: Sequence[Parsed], sentence: str) -> int:
 def _holds(sql: str, name: str) -> bool:
     text = sql.encode()
     tokens = [text[token.start : token.end].decode(errors="replace") for token in postgast.scan(sql).tokens]
-    # Escapes are not unescaped here: what is written with them may be any name.
+    # Escapes are not decoded here, so a token with escapes may stand for any name.
     return any(token[:2].lower() in ("u&", "e'") or _word(token) == _cut(name) for token in tokens)
 
 
 def _word(token: str) -> str:
-    """A token as the name or the text that it stands for."""
+    """The name or the text that a token stands for."""
     for quote in ('"', "'"):
         if token.startswith(quote):
             return _cut(token[1:-1].replace(quote * 2, quote))

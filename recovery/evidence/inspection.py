@@ -11,11 +11,13 @@ from states.facts import History, Row
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """Ledger and folder, as they are now.
+    """Ledger and migrations folder as they are now.
 
     Attributes:
-        failures: migrations with an unfinished row, and why they failed.
-        checksums: of each file in the folder.
+        history: which migrations are applied, failed, pending or rolled back.
+        rows: every row of the ledger.
+        failures: each failed migration with the cause of its failure.
+        checksums: SHA-256 of each migration's file in the folder, by the migration's name.
     """
 
     history: History
@@ -25,13 +27,13 @@ class Inspection:
 
 
 def inspection(scripts: Scripts, rows: Sequence[Row]) -> Inspection:
-    """Ledger and folder side by side, with the cause of each failure."""
+    """Compares the ledger with the migrations folder, and reads the cause of each failure from its logs."""
     history = scripts.history(rows)
     failures = []
     for name in dict.fromkeys(row.migration for row in rows if row.failed):
         last = next(row for row in reversed(rows) if row.migration == name and row.failed)
         failures.append(Failure(name, logs.cause(last.logs), last.logs))
     for name in (*history.failed, *history.pending):
-        scripts.present(name)  # one that can't be read is refused now: half-way through the recovery it is too late
+        scripts.present(name)  # an unreadable file must be refused now, not half-way through the recovery
     checksums = {name: migration.checksum for name, migration in scripts.migrations.items()}
     return Inspection(history, tuple(rows), tuple(failures), checksums)

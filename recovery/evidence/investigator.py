@@ -1,4 +1,4 @@
-"""Gathering the evidence on a failed migration: its replay beside what production really holds."""
+"""Gathers the evidence on a failed migration: compares its replay with production."""
 
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -27,20 +27,22 @@ from states.facts import Key, Note, Replay, Row, Stop, Subject
 from states.ledger import later_than
 from states.verdict import Evidence, digest, judge, latest_attempt
 
-#: RULES E13: whoever holds such a lock is at work on the schema.
+#: RULES E13: a session that holds such a lock is changing the schema.
 LOCKED = "Another session holds a lock that keeps the schema from being read."
-#: Ledger and footprint must read the same twice; somebody who changes them that often is at work on them.
+#: Attempts to read ledger and footprint twice with equal results. If all fail, somebody is changing them right now.
 READS = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Classified:
-    """A verdict, with what it takes to see later that it still holds.
+    """A verdict on a migration, with everything needed to check later that it still holds.
 
     Attributes:
-        rows: the ledger it rests on, all of it.
-        base: name and checksum of each migration replayed before the failed one.
-        scripts: those that its attempts ran, and the present one.
+        evidence: the verdict, the decision and the reasons for them.
+        subject: the facts that were judged.
+        rows: every row of the ledger at that time.
+        base: name and checksum of each migration replayed before this one.
+        scripts: the scripts that its attempts ran, and the one now in the migrations folder.
     """
 
     evidence: Evidence
@@ -51,18 +53,25 @@ class Classified:
 
     @property
     def ran_to_its_end(self) -> bool:
-        """Prisma counted a step of an attempt: its script ran, and what is unfinished is the row alone."""
+        """Whether Prisma recorded an applied step: then a script ran to its end, and only the row is unfinished."""
         return any(row.applied_steps_count >= 1 for row in self.subject.attempts)
 
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """What to replay for a failed or pending migration.
+    """The scripts to replay for a failed or pending migration.
 
     Attributes:
-        later: what finished after it began, or sorts after it.
-        unknown: finished migrations whose script was not found.
-        unknown_later: those of them that are later.
+        name: the migration.
+        attempts: its rows in the ledger.
+        base: the scripts to replay before it.
+        notes: parts of the base that can't be replayed, with the reason.
+        scripts: the scripts to judge: each one that an attempt ran, and the present one.
+        present: checksum of the script now in the migrations folder; empty if there is none.
+        missing: why the script of an attempt is not known; empty if all are.
+        later: finished migrations that ended after this one began, or sort after it.
+        unknown: finished migrations before it whose script was not found.
+        unknown_later: later migrations whose script was not found.
     """
 
     name: str
@@ -78,7 +87,7 @@ class Material:
 
 
 class Investigator:
-    """Finds out whether a failed migration is in the database. Reads production, changes nothing anywhere else."""
+    """Finds out whether a failed migration is in the database. Only reads production; runs scripts in scratch only."""
 
     def __init__(
         self,
@@ -87,7 +96,14 @@ class Investigator:
         workshop: Workshop,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Takes its sources; `sleep` waits in seconds, between two looks at a held lock."""
+        """Keeps the sources of the evidence.
+
+        Args:
+            target: production.
+            scripts: the checkout.
+            workshop: the scratch server.
+            sleep: waits for a number of seconds between two checks of Prisma's lock.
+        """
         self._target = target
         self._scripts = scripts
         self._workshop = workshop
@@ -95,7 +111,7 @@ class Investigator:
         self._sleep = sleep
 
     def classify(self, name: str) -> Classified:
-        """The evidence on `name`, with its verdict. A history that can't be replayed is one too, no crash."""
+        """Judges the failed migration `name`. If its history can't be replayed, the verdict says so."""
         rows = self._target.rows()
         for _ in range(READS):
             plan = self._plan(name, rows)
@@ -115,15 +131,15 @@ class Investigator:
         return self._judged(plan, subject, rows)
 
     def digest_now(self, classified: Classified) -> str:
-        """The digest that the same evidence has now: equal as long as nothing that the verdict rests on changed.
+        """Reads production again and digests the evidence: the digest is equal if the verdict still holds.
 
-        Empty where somebody's lock keeps the schema from being read: that is no longer the same either.
+        It is empty, and so never equal, where another session's lock keeps the schema from being read.
         """
         subject = classified.subject
         rows = self._target.rows()
         attempts = tuple(row for row in rows if row.migration == subject.migration)
         if not subject.attempts:
-            # Nothing blocks a deploy of what is pending, so the ledger and the file have to be what they were.
+            # Nothing keeps others from deploying a pending migration, so ledger and file must be unchanged.
             present = self._scripts.present(subject.migration)
             if rows != classified.rows or present is None or present.checksum != subject.present:
                 return ""
@@ -144,7 +160,7 @@ class Investigator:
         if any(script is None for script in found.values()):
             missing = (
                 "The script that an attempt ran (by the checksum in its row) is neither in the migrations folder "
-                "nor in git's history, so what it did can't be known."
+                "nor in git's history, so what it did is not known."
             )
         ran = [script for script in found.values() if script is not None]
         present = self._scripts.present(name)
@@ -152,7 +168,7 @@ class Investigator:
             ran.append(present)
         checksum = present.checksum if present else ""
         if present is not None:
-            # The same file with other line endings is the same script to Prisma, and to us.
+            # The same file with other line endings is the same script, for Prisma as for this tool.
             checksum = next((script.checksum for script in ran if script.text == present.text), checksum)
         later = later_than(name, attempts, rows)
         finished = {row.migration for row in rows if row.finished and row.migration != name}
@@ -198,7 +214,7 @@ class Investigator:
             return workshop.submit(lambda: workshop.history(plan.base).steps(script)).result()
 
         if workshop.server.standins is None:
-            replay = make()  # what a server of somebody's own can do may change from one run to the next
+            replay = make()  # not cached: a server that the user named may change between two runs
         else:
             schema = self._target.url.schema
             name = key(plan.base, script, workshop.server.source, schema, workshop.standins, workshop.roles)
@@ -213,14 +229,14 @@ class Investigator:
         return catalog.read(self._target.reading(), scope)
 
     def _filled(self, subject: Subject) -> dict[Key, str]:
-        """RULES E5: of the columns whose rows the scripts fill."""
+        """Defaults with which production's rows were filled, of the columns that the scripts fill (RULES E5)."""
         statements = [statement for replay in subject.replays for statement in replay.statements]
         wanted = {key for statement in statements for key, _ in statement.fills}
         known = catalog.read_filled(self._target.reading(), {obj for obj, _ in wanted})
         return {key: value for key, value in known.items() if key in wanted}
 
     def _stops(self, scripts: Sequence[Script], subject: Subject) -> tuple[Stop, ...]:
-        """RULES E7."""
+        """Proofs of how far the attempts can have got (RULES E7)."""
         return stops(
             self._target.reading(),
             self._target.url.schema,
@@ -231,7 +247,7 @@ class Investigator:
         )
 
     def _reread(self, plan: Material, subject: Subject) -> dict[Key, str]:
-        """Definitions that differ, on a server of another version, as the scratch server writes them (RULES E13)."""
+        """Production's definitions as the scratch server writes them, where its version is another (RULES E13)."""
         if self._target.reading().info.server_version // 10_000 == self._workshop.server.version // 10_000:
             return {}
         footprint = {key for replay in subject.replays for key in replay.footprint}
@@ -254,7 +270,7 @@ class Investigator:
         return found | respelled(spellings, {**subject.production, **found}, versions)
 
     def _running(self, plan: Material, subject: Subject) -> tuple[str, ...]:
-        """RULES E14: whoever may still be running the script, or holds Prisma's lock for longer than a moment."""
+        """Sessions that may still be running the script, or keep holding Prisma's lock (RULES E14)."""
         connection = self._target.reading()
         tables = {
             name
@@ -265,7 +281,7 @@ class Investigator:
         unlogged = any(row.failed and not row.logs for row in plan.attempts)
         script = "\n".join(script.text for script in plan.scripts)
         found = [
-            f"{session} may still be at work on it."
+            f"{session} may still be running the script."
             for session in at_work_on(connection, script, tuple(sorted(tables)), unlogged=unlogged)
         ]
         held = patiently_held(connection, PRISMA_LOCK, self._sleep, events.lock_sink(self._workshop.emit))
@@ -281,7 +297,7 @@ class Investigator:
 
 
 def changed_names(replays: Sequence[Replay]) -> set[str | None]:
-    """Names of the objects that a step of the failed script changes."""
+    """Qualified names of the objects that a step of the script changes."""
     return {
         qualified_name(obj)
         for replay in replays
@@ -291,7 +307,13 @@ def changed_names(replays: Sequence[Replay]) -> set[str | None]:
 
 
 def touching(scripts: Iterable[Script], objects: Collection[str | None], schema: str) -> tuple[str, ...]:
-    """Migrations that name one of the objects, or of which can't be told what they work on."""
+    """Names of the migrations that may work on one of the objects: their text names it, or does not tell.
+
+    Args:
+        scripts: the migrations to look at.
+        objects: qualified names, as in a snapshot.
+        schema: the schema of unqualified names.
+    """
     touching = []
     for script in scripts:
         try:
@@ -306,7 +328,10 @@ def touching(scripts: Iterable[Script], objects: Collection[str | None], schema:
 
 
 def unreplayed(plan: Material, subject: Subject, schema: str) -> tuple[str, ...]:
-    """RULES E1: what was skipped is named; where it may bear on the steps they decide nothing."""
+    """Names of base migrations that were not replayed and may work on the same objects (RULES E1).
+
+    While there are any, the steps of the replay decide nothing.
+    """
     replays = subject.replays
     lost = {note.migration for replay in replays for note in replay.skipped if note.statement is None}
     known = {script.migration: script for script in plan.base}

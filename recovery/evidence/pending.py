@@ -1,4 +1,4 @@
-"""What of the pending migrations is in production already, before a deploy fails on it."""
+"""Compares pending migrations with production, to find objects that are there already before a deploy fails on them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -23,11 +23,11 @@ from states.verdict import Decision
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """The pending migrations beside production.
+    """The pending migrations, compared with production.
 
     Attributes:
-        found: those of which production has something already, in the order in which a deploy would run them.
-        missing: why some could not be compared; empty if all were. A deploy is possible all the same.
+        found: pending migrations with an effect in production already, in the order in which a deploy would run them.
+        missing: why some migrations could not be compared; empty if all were. It does not prevent a deploy.
     """
 
     found: tuple[Classified, ...] = ()
@@ -36,12 +36,12 @@ class Compared:
 
 @dataclass(slots=True)
 class _Chain:
-    """The pending migrations looked at so far, in the order of a deploy.
+    """The pending migrations compared so far, in the order in which a deploy would run them.
 
     Attributes:
-        scripts: all of them.
-        deltas: what each of them changes.
-        undone: those that a deploy has yet to run, with their replays.
+        scripts: their scripts.
+        deltas: the changes that each of them makes to the schema.
+        undone: the scripts that a deploy has yet to run, with their replays.
     """
 
     scripts: list[Script]
@@ -50,16 +50,19 @@ class _Chain:
 
 
 class PendingInvestigator(Investigator):
-    """Compares pending migrations with production as failed ones are compared: each as if those before it had run."""
+    """Judges pending migrations as failed ones are judged, each as if the pending ones before it had already run."""
 
     def compare(self, pending: Sequence[str], rows: tuple[Row, ...]) -> Compared:
-        """Each of them beside production.
+        """Compares each pending migration with production.
 
-        One that was attempted and rolled back is not looked at: it is classified by itself (RULES F5).
+        A migration with a rolled-back attempt is not compared here: it is classified by itself (RULES F5).
 
         Args:
-            pending: in the order in which a deploy would run them.
-            rows: the ledger's, with none of them unfinished.
+            pending: names of the migrations, in the order in which a deploy would run them.
+            rows: every row of the ledger, none of them unfinished.
+
+        Raises:
+            RecoveryError: production could not be read. Failures of the replay are reported in `Compared.missing`.
         """
         chain = _Chain([], [], [])
         found: list[Classified] = []
@@ -78,10 +81,10 @@ class PendingInvestigator(Investigator):
                 chain.scripts.append(script)
                 chain.deltas.append(delta(replay))
                 if not replay.complete and name != pending[-1]:
-                    return Compared(tuple(found), f"What comes after {name} was not compared: {replay.ended}.")
+                    return Compared(tuple(found), f"The migrations after {name} were not compared: {replay.ended}.")
         except RecoveryError as error:
             if not error.code.startswith(("scratch.", "replay.")):
-                raise  # production's own server, or what was read of the checkout
+                raise  # the error is about production or the checkout, not about the replay
             return Compared(tuple(found), error.fact)
         except psycopg.errors.LockNotAvailable:
             return Compared(tuple(found), LOCKED)
@@ -124,6 +127,6 @@ class PendingInvestigator(Investigator):
 
 
 def _overlap(earlier: Script, its: Replay, plan: Material, replay: Replay, schema: str) -> bool:
-    """Whether it matters which of the two comes first, as far as their texts and what they change can tell."""
+    """Whether two migrations may work on the same objects, so that their order may matter."""
     one_way = touching((earlier,), changed_names((replay,)), schema)
     return bool(one_way or touching(plan.scripts, changed_names((its,)), schema))

@@ -1,4 +1,4 @@
-"""Proving the schema: production beside the replay of all finished migrations (RULES F8)."""
+"""Proves the schema: compares production with the replay of all finished migrations (RULES F8)."""
 
 import re
 from collections.abc import Sequence
@@ -23,14 +23,14 @@ _ATTACHED = re.compile(r"(constraint|trigger|policy|rule) \S+\Z")
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What the history says the schema is.
+    """The schema that the history makes.
 
     Attributes:
-        history: the scripts it is of, in order.
-        watched: names that must be proven.
-        replays: for each watched name, its effects as they stand at the end of the history.
-        final: the whole schema at the end.
-        unprovable: watched names that could not be replayed, with the reason.
+        history: the scripts that were replayed, in order.
+        watched: names of the migrations that must be proven.
+        replays: for each watched migration, its effects as they stand at the end of the history.
+        final: the whole schema at the end of the history.
+        unprovable: watched migrations that could not be replayed, with the reason.
     """
 
     history: tuple[Script, ...]
@@ -42,7 +42,7 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """How production compares; the fields are those of `VerifyFacts`."""
+    """How production compares with the history. The fields are those of `states.verification.VerifyFacts`."""
 
     proven: tuple[str, ...] = ()
     differing: tuple[MigrationDifference, ...] = ()
@@ -52,7 +52,7 @@ class Proof:
 
 @dataclass(slots=True)
 class Prover:
-    """Compares production with its history. The replay can be begun before it is needed."""
+    """Compares production with its history. The replay can be started before its result is needed."""
 
     target: Target
     scripts: Scripts
@@ -60,12 +60,22 @@ class Prover:
     _ahead: Future[Expected] | None = field(default=None, init=False)
 
     def begin(self, history: list[Script], watching: frozenset[str]) -> None:
-        """Replays ahead, beside whatever else goes on: the history as it will be once a deploy has ended."""
+        """Starts replaying the history in the background, as it will be once the deploy has ended.
+
+        Args:
+            history: the scripts that will have finished by then.
+            watching: names of the migrations that must be proven.
+        """
         self.workshop.stand_in(self.target.reading(), self.scripts.texts())
         self._ahead = self.workshop.submit(lambda: self._expect(history, watching))
 
     def prove(self, rows: Sequence[Row], deployed: frozenset[str]) -> Proof:
-        """Production against the replay of all finished migrations; `deployed` ones are watched in any case."""
+        """Compares production with the replay of all finished migrations.
+
+        Args:
+            rows: every row of the ledger.
+            deployed: names of the migrations that this recovery deployed; they must be proven in any case.
+        """
         history, notes = self.scripts.finished(rows)
         watching = to_be_proven(rows) | deployed
         expected = self._ahead.result() if self._ahead is not None else None
@@ -96,9 +106,9 @@ class Prover:
     def _left_behind(
         self, rows: Sequence[Row], expected: Expected, production: dict[Key, str]
     ) -> tuple[MigrationDifference, ...]:
-        """What rolled-back attempts left in production: another script than the one that finished, or none finished.
+        """Objects that rolled-back attempts left in production and that the history does not make.
 
-        An attempt whose script is found nowhere can't be looked at.
+        Only attempts whose script never finished are examined. An attempt whose script can't be found is left out.
         """
         looked_at = {(row.migration, row.checksum) for row in rows if row.finished}
         left = []
@@ -114,7 +124,7 @@ class Prover:
         return tuple(left)
 
     def _made_by(self, row: Row, rows: Sequence[Row], production: dict[Key, str]) -> dict[Key, str]:
-        """Of the objects, columns and what hangs on tables that an attempt's script makes: those in production."""
+        """Production's objects, columns, constraints, triggers, policies and rules that an attempt's script makes."""
         script = self.scripts.ran(row.migration, row.checksum)
         if script is None:
             return {}
@@ -131,7 +141,7 @@ class Prover:
         return {key: there[key] for key in marks if key in there}
 
     def _reread(self, expected: Expected, production: dict[Key, str]) -> dict[Key, str]:
-        """Definitions that a server of another version writes otherwise, as the scratch server does (RULES E13)."""
+        """Production's definitions as the scratch server writes them, where its version is another (RULES E13)."""
         if self.target.reading().info.server_version // 10_000 == self.workshop.server.version // 10_000:
             return {}
         odd = {
@@ -169,7 +179,10 @@ class Prover:
 
 
 def _as_replay(keys: set[Key], created: set[str], added: frozenset[Key], final: dict[Key, str]) -> Replay:
-    """One step, the end of the history: later migrations may have changed what this one made."""
+    """A migration's effects as a replay of one step, taken at the end of the history.
+
+    They are taken there because later migrations may have changed the objects that this one made.
+    """
     lasting = frozenset(obj for obj in created if (obj, "exists") in final)
     tables = {obj.removeprefix("table ") for obj in lasting}
     indexes = {obj for (obj, prop), value in final.items() if prop == "table" and value in tables}
@@ -181,6 +194,7 @@ def _as_replay(keys: set[Key], created: set[str], added: frozenset[Key], final: 
 
 
 def _elsewhere(expected: Expected, production: dict[Key, str]) -> tuple[MigrationDifference, ...]:
+    """Differences in objects that no watched migration touches; they are shown, and refuse nothing."""
     covered = {key for replay in expected.replays.values() for key in replay.footprint}
     rest = {key for key in expected.final if key not in covered and not is_remark(key)}
     step = {key: expected.final[key] for key in rest}

@@ -1,1 +1,1 @@
-"""What would make a migration fail again: questions to production about rows, names and privileges."""
+"""Looks in production for rows, names and privileges that would make a migration fail again."""

@@ -1,7 +1,7 @@
-"""Would the script of a failed migration fail again? Asked of production, read only, before Prisma runs it again.
+"""Finds obstacles: would the script of a failed migration fail again? Only reads production.
 
-An obstacle is reported only if the deploy would surely fail. What can't be asked that surely isn't asked, and
-what could not be answered in time is said.
+An obstacle is reported only if the deploy would certainly fail. A question without a certain answer is not asked. A
+question that production did not answer in time is reported as untested.
 """
 
 import time
@@ -21,13 +21,13 @@ from recovery.prisma.scripts import Scripts
 from states.classification import may_run_again
 from states.facts import Obstacle
 
-#: A question scans a table at most once or twice; it must not weigh on production for long.
+#: The longest that one query may take. It scans a table once or twice, and must not burden production for long.
 QUESTION_SECONDS = 20.0
-#: All questions about one script together.
+#: The longest that all queries about one script may take together.
 ALL_SECONDS = 60.0
 
-#: How Prisma's session will read names and values: ours has settings of its own, for reading the catalog. A query that
-#: row security would shorten fails rather than being believed.
+#: Settings that make names and values read as in Prisma's session; our own session reads the catalog under others.
+#: With row_security off, a query whose rows a policy would hide fails instead of giving a wrong answer.
 _AS_PRISMA = """
 SET LOCAL search_path TO {schema};
 SET LOCAL statement_timeout TO {milliseconds};
@@ -41,10 +41,11 @@ SET LOCAL standard_conforming_strings TO DEFAULT;
 
 @dataclass(frozen=True, slots=True)
 class Obstacles:
-    """What stands in the way of a script.
+    """The obstacles to a script.
 
     Attributes:
-        untested: what could not be answered, as sentences.
+        obstacles: each one with the statement that it makes fail.
+        untested: sentences on statements that could not be tested, with the reason.
     """
 
     obstacles: tuple[Obstacle, ...] = ()
@@ -59,14 +60,14 @@ def find(
     seconds: float = QUESTION_SECONDS,
     clock: Callable[[], float] = time.monotonic,
 ) -> Obstacles:
-    """What would make the last of these scripts fail, if a deploy ran them now, in this order.
+    """Finds what would make the last of these scripts fail, if a deploy ran them now, in this order.
 
     Args:
         connection: to production, in autocommit, read only.
-        schema: where the search path of Prisma's session leads.
-        scripts: texts of the migrations; only the last is tested, the others may change what it meets.
-        seconds: the longest that one question may take.
-        clock: seconds that pass.
+        schema: the schema in the search path of Prisma's session.
+        scripts: texts of the migrations. Only the last is tested; the others may change what it finds.
+        seconds: the longest that one query may take.
+        clock: a monotonic clock, in seconds.
     """
     until = clock() + ALL_SECONDS
     obstacles: dict[str, Obstacle] = {}
@@ -74,7 +75,7 @@ def find(
     asked: set[Probe] = set()
     for probe in probes(scripts, schema):
         if (same := replace(probe, statement=0)) in asked:
-            continue  # a right that many statements need: what is said of the first holds for all
+            continue  # many statements need the same privilege: the answer for the first holds for all
         asked.add(same)
         left = min(seconds, until - clock())
         said: Obstacle | str | None = "there was no time left for it"
@@ -88,7 +89,7 @@ def find(
 
 
 def _asked(connection: psycopg.Connection[Any], schema: str, probe: Probe, seconds: float) -> Obstacle | str | None:
-    """What stands in the way; None if nothing does, or nothing surely; or why it could not be told."""
+    """The obstacle that a probe finds; None if there is none for certain; or, as a text, why it could not be tested."""
     try:
         with connection.transaction():
             milliseconds = max(1, int(seconds * 1000))
@@ -97,21 +98,22 @@ def _asked(connection: psycopg.Connection[Any], schema: str, probe: Probe, secon
     except psycopg.errors.QueryCanceled:
         return f"the query was ended after {seconds:.0f} s"
     except psycopg.errors.LockNotAvailable:
-        return "another session holds a lock that is in the way"
+        return "another session holds a lock on the table"
     except psycopg.errors.InsufficientPrivilege:
-        return "the role may not read what has to be looked at"
+        return "the role may not read the rows concerned"
     except psycopg.Error as error:
         if connection.broken or connection.closed:
             raise
         if isinstance(error, (psycopg.ProgrammingError, psycopg.DataError, psycopg.NotSupportedError)):
-            return None  # the statement is not about what is there: it may well fail, but for another cause
+            return None  # production's objects are not those that the statement expects; it may fail for that instead
         return "the server could not answer"
 
 
 def tested(classified: Classified, scripts: Scripts, target: Target) -> Classified:
-    """The same, with what would make its script fail again, where the script may be run again.
+    """Adds obstacles to the evidence, where a decision may let Prisma run the script again.
 
-    A dead attempt beside a finished one is only withdrawn (RULES F7), so nothing of it is run again.
+    A migration that also has a finished row is not tested: its failed attempt is only withdrawn (RULES F7), so its
+    script is not run again.
     """
     evidence, attempts = classified.evidence, classified.subject.attempts
     present = scripts.present(evidence.migration)

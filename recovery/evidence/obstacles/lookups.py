@@ -1,4 +1,4 @@
-"""Small questions to the catalog: what a table is, what columns it has, whether an expression means what it says."""
+"""Small lookups in the catalog: a table's columns and their types, and whether an expression is safe to evaluate."""
 
 from dataclasses import dataclass
 from typing import Any, LiteralString
@@ -8,10 +8,10 @@ import psycopg
 from recovery.sql.expressions import Expression
 from recovery.sql.names import Name
 
-#: `pg_input_is_valid` came with it.
+#: The first server version with `pg_input_is_valid`.
 _INPUT_IS_VALID = 160_000
 
-#: A table whose rows are its own: no partitions, no children.
+#: An ordinary table without partitions or inheriting tables.
 _TABLE = """
 SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = %s AND c.relname = %s AND c.relkind = 'r' AND NOT c.relhassubclass
@@ -21,8 +21,8 @@ SELECT a.attname, t.typtype, t.oid::regtype::text, a.attcollation, t.typnamespac
 FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
 WHERE a.attrelid = %s AND a.attnum > 0 AND NOT a.attisdropped
 """
-#: Functions that with so many arguments can only be PostgreSQL's own and immutable; operators none of whose forms is
-#: volatile; types that a cast makes values of without more ado.
+#: Whether an expression's parts are sound: every function of that name and number of arguments is PostgreSQL's own and
+#: immutable, no operator of that name is volatile, and every type is an enum or one of PostgreSQL's own base types.
 _SOUND = """
 SELECT (SELECT bool_and(coalesce((SELECT bool_and(p.pronamespace = 'pg_catalog'::regnamespace AND p.provolatile = 'i')
                                   FROM pg_catalog.pg_proc p WHERE p.proname = f.name
@@ -41,10 +41,12 @@ class Column:
     """A column of a table.
 
     Attributes:
-        typtype: as in `pg_type`: b for a base type, e for an enum, d for a domain, c for a row.
-        type: its type's name, without length.
-        builtin: the type is PostgreSQL's own.
-        oid: the type's.
+        name: unquoted.
+        typtype: as in `pg_type`: b for a base type, e for an enum, d for a domain, c for a composite type.
+        type: name of the type, without length.
+        collation: OID of the column's collation; 0 if its type has none.
+        builtin: whether the type is PostgreSQL's own.
+        oid: OID of the type.
     """
 
     name: str
@@ -57,17 +59,17 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Lookups:
-    """Answers from the catalog of one database."""
+    """Looks things up in the catalog of one database."""
 
     connection: psycopg.Connection[Any]
 
     def one(self, query: LiteralString, *parameters: object) -> object:
-        """The first value of the first row; None if there is none."""
+        """The first value of the query's first row; None if there is no row."""
         row = self.connection.execute(query, parameters or None).fetchone()
         return row[0] if row else None
 
     def relation(self, name: Name) -> bool:
-        """There is a table, an index, or anything else of that name."""
+        """Whether a relation of that name exists: a table, an index, a view, or the like."""
         return bool(
             self.one(
                 "SELECT true FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
@@ -78,7 +80,15 @@ class Lookups:
         )
 
     def columns(self, table: Name, *wanted: str | Expression) -> dict[str, Column] | None:
-        """The table's columns; None if it isn't a plain table, lacks one, or an expression is not sound."""
+        """The table's columns by name.
+
+        Args:
+            table: with its schema.
+            wanted: columns that it must have, and expressions that must be sound over its columns.
+
+        Returns:
+            None if it is not an ordinary table, lacks a column, or an expression is not sound.
+        """
         oid = self.one(_TABLE, table.schema, table.name)
         if oid is None:
             return None
@@ -97,7 +107,7 @@ class Lookups:
         return bool(self.one(_SOUND, *lists, sorted(expression.operators), sorted(expression.types)))
 
     def labels(self, name: str) -> tuple[str, ...] | None:
-        """An enum's; None if the type is none, is not there, or has casts of its own."""
+        """The labels of an enum; None if there is no such enum, or if it has casts of its own."""
         rows = self.connection.execute(
             "SELECT enumlabel FROM pg_catalog.pg_enum WHERE enumtypid = to_regtype(%s)"
             " AND NOT EXISTS (SELECT FROM pg_catalog.pg_cast WHERE casttarget = enumtypid)",
@@ -106,7 +116,7 @@ class Lookups:
         return tuple(row[0] for row in rows) or None
 
     def convertible(self, name: str) -> bool:
-        """Whether a text is a value of that type can be asked without an error."""
+        """Whether `pg_input_is_valid` can tell if a text would convert to that type."""
         return self.connection.info.server_version >= _INPUT_IS_VALID and bool(
             self.one(
                 "SELECT typtype = 'b' AND typnamespace = 'pg_catalog'::regnamespace AND NOT EXISTS ("

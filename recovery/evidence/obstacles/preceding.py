@@ -1,4 +1,4 @@
-"""What the statements before one may have changed, so that production as it is now says nothing of it any more."""
+"""What earlier statements may change, so that today's production can't answer for it."""
 
 from typing import Any
 
@@ -6,12 +6,12 @@ from recovery.sql.expressions import identifier
 from recovery.sql.names import Name, relation
 from recovery.sql.tree import enum_name, functions, of, strings
 
-#: These change neither rows, nor columns, nor what a name means.
+#: Statements that change neither rows, nor columns, nor the meaning of a name.
 _HARMLESS = {
     *("comment_stmt", "lock_stmt", "variable_show_stmt", "create_extension_stmt"),
     *("create_trig_stmt", "create_policy_stmt", "create_stats_stmt"),
 }
-#: Settings without a bearing on what a statement means.
+#: Settings that do not change the meaning of a statement.
 _HARMLESS_SETTINGS = {
     *("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout"),
     *("client_encoding", "client_min_messages", "check_function_bodies", "maintenance_work_mem", "work_mem"),
@@ -27,15 +27,15 @@ _TRANSACTION = {"TRANS_STMT_BEGIN", "TRANS_STMT_START", "TRANS_STMT_COMMIT", "TR
 
 
 class Preceding:
-    """Adds up statements. What it does not know for harmless may have changed everything.
+    """Accumulates the possible changes of the statements before one. An unknown statement may have changed everything.
 
     Attributes:
-        schema: where the search path leads.
-        everything: anything at all may have been changed, rows above all.
-        rights: who may do what may have been changed.
+        schema: the schema of unqualified names.
+        everything: anything may have been changed, rows above all.
+        rights: privileges may have been changed.
         names: tables, types, indexes, functions that were made, dropped, or renamed.
-        columns: those that were added, dropped, or given another type, with their table.
-        enums: labels of the enums that were made.
+        columns: columns that were added, dropped, or given another type, with their table.
+        enums: labels of each enum that was made.
     """
 
     def __init__(self, schema: str) -> None:
@@ -47,18 +47,23 @@ class Preceding:
         self.enums: dict[Name, tuple[str, ...]] = {}
 
     def full(self, name: Name) -> Name:
-        """With the schema that the search path leads to, if it has none."""
+        """The name with its schema; an unqualified name is in the search path's schema."""
         return Name(name.schema or self.schema, name.name)
 
     def type_text(self, name: Name) -> str:
-        """The name as `to_regtype` reads it."""
+        """The name of a type, qualified and quoted, as `to_regtype` reads it."""
         return f"{identifier(name.schema or self.schema)}.{identifier(name.name)}"
 
     def after(self, node: str, body: Any) -> None:
-        """Adds a statement."""
+        """Adds the possible changes of a statement.
+
+        Args:
+            node: libpg_query's name for the statement.
+            body: its parse tree.
+        """
         match node:
             case "create_stmt":
-                # With IF NOT EXISTS a table that is in production stays as it is; one that isn't is not asked for.
+                # IF NOT EXISTS leaves a table of production's as it is; a table that production lacks is never probed.
                 if not body.if_not_exists or body.relation.relpersistence == "t":
                     self.names.add(self.full(relation(body.relation)))
             case "create_seq_stmt":

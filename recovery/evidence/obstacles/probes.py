@@ -1,4 +1,4 @@
-"""What of a statement can be tried before it is run: what production may not allow, by the text alone."""
+"""Probes: conditions read from a statement's text under which production would make it fail."""
 
 from dataclasses import dataclass
 
@@ -8,10 +8,15 @@ from recovery.sql.names import Name
 
 @dataclass(frozen=True, slots=True)
 class Duplicates:
-    """Rows that a unique index would find equal.
+    """Rows with equal keys, which a unique index or constraint refuses.
 
     Attributes:
-        unless: the index that makes the statement do nothing if it is there.
+        statement: number of the statement in its script, from 1; the same in every probe.
+        table: the table of the index.
+        keys: the columns or expressions that must be unique together.
+        where: the predicate of a partial index.
+        nulls_distinct: nulls do not count as equal.
+        unless: an index of this name makes the statement do nothing (IF NOT EXISTS).
     """
 
     statement: int
@@ -24,7 +29,7 @@ class Duplicates:
 
 @dataclass(frozen=True, slots=True)
 class Nulls:
-    """Rows without a value in a column that is to have one."""
+    """Rows with NULL in a column that the statement sets NOT NULL."""
 
     statement: int
     table: Name
@@ -33,12 +38,12 @@ class Nulls:
 
 @dataclass(frozen=True, slots=True)
 class Unfilled:
-    """Rows at all, where a column is added that must have a value and gets none.
+    """Any rows in a table to which a column is added that is NOT NULL and has no default.
 
     Attributes:
-        type: as `to_regtype` reads it; a domain can have a default of its own.
+        type: type of the column, as `to_regtype` reads it; a domain can have a default of its own.
         dropped: a column of that name is dropped before.
-        conditional: nothing is added if the column is there.
+        conditional: the column is added only if it is missing (IF NOT EXISTS).
     """
 
     statement: int
@@ -51,7 +56,13 @@ class Unfilled:
 
 @dataclass(frozen=True, slots=True)
 class Orphans:
-    """Rows that refer to rows which are not there."""
+    """Rows whose foreign key would refer to missing rows.
+
+    Attributes:
+        columns: the referring columns.
+        referenced: the table that they refer to.
+        keys: the referenced columns, in the same order.
+    """
 
     statement: int
     table: Name
@@ -62,7 +73,7 @@ class Orphans:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """Rows for which a condition is false."""
+    """Rows for which the condition of a CHECK constraint is false."""
 
     statement: int
     table: Name
@@ -71,12 +82,12 @@ class Broken:
 
 @dataclass(frozen=True, slots=True)
 class Unconvertible:
-    """Values that the column's new type does not have.
+    """Values of a column that do not convert to its new type.
 
     Attributes:
-        type: what it is cast to, as `to_regtype` reads it.
-        labels: of an enum that the script makes; None: the type has to be there.
-        length: the most characters that it takes; None if it has no such limit.
+        type: the new type, as `to_regtype` reads it.
+        labels: labels of the new type if the script makes it as an enum; None if production must have the type.
+        length: the most characters that the new type takes; None without a limit.
     """
 
     statement: int
@@ -89,7 +100,11 @@ class Unconvertible:
 
 @dataclass(frozen=True, slots=True)
 class Unavailable:
-    """An extension that the server may lack."""
+    """An extension that the server may lack.
+
+    Attributes:
+        version: the version that the statement names; empty if it names none.
+    """
 
     statement: int
     name: str
@@ -98,11 +113,11 @@ class Unavailable:
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """A right that the role may lack.
+    """A privilege that the role may lack.
 
     Attributes:
-        right: `owner` or `references`, of a table; `create`, in a schema.
-        name: of the table or the schema; None: a schema is to be made in the database.
+        right: `owner` or `references` of a table, or `create` in a schema.
+        name: the table or the schema; None for the privilege to make schemas in the database.
     """
 
     statement: int

@@ -1,4 +1,4 @@
-"""Each kind of probe as SQL: what it needs to be about, what it looks for, and how the answer is said."""
+"""Puts each kind of probe to production as a query, and words its answer as an obstacle."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -22,15 +22,18 @@ from recovery.sql.expressions import Expression, column
 from recovery.sql.names import Name, quoted
 from states.facts import Obstacle
 
-#: Rows and values are counted up to here.
+#: The most rows or values that are counted.
 MOST = 1000
 
 
 def ask(connection: psycopg.Connection[Any], probe: Probe) -> Obstacle | None:
-    """What stands in the way of a statement; None if nothing does, or if production isn't what the probe is about.
+    """Looks for the obstacle that a probe describes.
+
+    Returns:
+        None if there is no such obstacle, or if production's objects are not those that the probe is about.
 
     Raises:
-        psycopg.Error: production could not be asked.
+        psycopg.Error: production could not be queried.
     """
     asking = _Asking(connection, Lookups(connection), probe.statement)
     match probe:
@@ -81,7 +84,7 @@ class _Asking:
 
     def nulls(self, probe: Nulls) -> Obstacle | None:
         columns = self.lookups.columns(probe.table, probe.column)
-        if columns is None or columns[probe.column].typtype in "cd":  # a row of nulls is null, and is a value
+        if columns is None or columns[probe.column].typtype in "cd":  # IS NULL also holds for a row of nulls, a value
             return None
         query = SQL("SELECT * FROM {} WHERE {} IS NULL").format(_table(probe.table), Identifier(probe.column))
         what = f"of {_name(probe.table)} without a value of {quoted(probe.column)}"
@@ -151,10 +154,12 @@ class _Asking:
             column=named, table=_table(probe.table), wrong=wrong
         )
         what = f"of {quoted(probe.column)} in {_name(probe.table)}"
-        return self._counted("cast", query, f"1 value {what} is no {to}", f"{{}} values {what} are no {to}")
+        return self._counted(
+            "cast", query, f"1 value {what} is not a valid {to}", f"{{}} values {what} are not valid as {to}"
+        )
 
     def unavailable(self, probe: Unavailable) -> Obstacle | None:
-        # pg_tle serves extensions of its own, which the server's list does not have.
+        # pg_tle provides extensions that the server's list does not show.
         if self.lookups.one("SELECT true FROM pg_catalog.pg_extension WHERE extname IN (%s, 'pg_tle')", probe.name):
             return None
         query = SQL("SELECT name, version FROM pg_catalog.pg_available_extension_versions WHERE name = {}").format(
@@ -194,7 +199,7 @@ class _Asking:
         return None if row is None or row[1] else self._stands("privileges", query, fact)
 
     def _counted(self, kind: str, query: Composed, one: str, many: str) -> Obstacle | None:
-        """How many rows the query lists; `many` has `{}` for their number."""
+        """The obstacle made by the rows that a query lists; None if it lists none. `many` has `{}` for their number."""
         counting = SQL("SELECT count(*) FROM ({} LIMIT {}) AS found").format(query, Literal(MOST))
         row = self.connection.execute(counting).fetchone()
         count = int(row[0]) if row else 0
@@ -212,7 +217,7 @@ class _Asking:
 
 
 def _sql(text: str) -> SQL:
-    """What was written from a parse tree."""
+    """SQL text that was written from a parse tree, as a composable."""
     return SQL(text)
 
 
@@ -234,7 +239,7 @@ _TEXTS = ("text", "character varying")
 
 
 def _comparable(ours: Column, theirs: Column) -> bool:
-    """`=` of these is what the foreign key would compare them with."""
+    """Whether comparing the two columns by `=` gives what the foreign key would find."""
     if ours.collation != theirs.collation:
         return False
     if any(ours.type in group and theirs.type in group for group in (_INTEGERS, _TEXTS)):

@@ -1,6 +1,6 @@
-"""Reads the probes out of a script: what of each statement production may not allow.
+"""Reads from a script the probes that tell whether production would make its statements fail.
 
-A probe is about production as it is now. So there is none for what an earlier statement may have changed by then.
+A probe is about production as it is now, so there is none on objects that an earlier statement may change.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,11 +26,11 @@ from recovery.sql.tree import enum_name, strings
 
 
 def probes(scripts: Sequence[str], schema: str) -> tuple[Probe, ...]:
-    """The probes of the last of these scripts, which a deploy runs in this order.
+    """The probes for the last of these scripts.
 
     Args:
-        scripts: texts of the migrations.
-        schema: where the search path leads.
+        scripts: texts of the migrations, in the order in which a deploy runs them.
+        schema: the schema of unqualified names.
     """
     preceding = Preceding(schema)
     found: list[Probe] = []
@@ -48,7 +48,7 @@ def probes(scripts: Sequence[str], schema: str) -> tuple[Probe, ...]:
     return tuple(found)
 
 
-#: What is made in a schema, and the field that names it.
+#: Statements that make something in a schema, each with the field of its parse tree that names it.
 _MADE = {
     "create_stmt": "relation",
     "create_seq_stmt": "sequence",
@@ -59,11 +59,11 @@ _MADE = {
 
 @dataclass(slots=True)
 class _Reader:
-    """Reads one statement, after those before it."""
+    """Reads one statement, knowing what the statements before it may have changed."""
 
     index: int
     preceding: Preceding
-    #: Columns that another part of the same statement changes; parts are not done in the order of the text.
+    #: Columns that other actions of the same ALTER TABLE change; PostgreSQL does not run actions in the text's order.
     touched: set[str] = field(default_factory=set)
 
     def read(self, node: str, body: Any) -> Iterator[Probe]:
@@ -98,13 +98,13 @@ class _Reader:
                     yield Denied(self.index, "create", Name(None, table.schema or ""))
 
     def _known(self, table: Name, *columns: str) -> bool:
-        """Nothing before has changed the table, nor these columns of it."""
+        """Whether no earlier statement can have changed the table or these columns of it."""
         return table not in self.preceding.names and not any(
             (table, each) in self.preceding.columns or each in self.touched for each in columns
         )
 
     def _pure(self, table: Name, *expressions: Expression) -> bool:
-        """Nothing before has changed what the expressions need."""
+        """Whether no earlier statement can have changed a column, function or type that the expressions use."""
         names = {name.name for name in self.preceding.names}
         return all(
             self._known(table, *each.columns)
@@ -223,7 +223,7 @@ class _Reader:
 
 
 def _casts(using: Any, name: str, wanted: tuple[str, ...]) -> bool:
-    """`name::wanted` or `name::text::wanted`, and nothing else."""
+    """Whether a USING expression is `name::wanted` or `name::text::wanted`, and nothing else."""
     if using.WhichOneof("node") != "type_cast":
         return False
     last = using.type_cast
