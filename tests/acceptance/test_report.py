@@ -68,7 +68,7 @@ def test_a_drifted_production_is_told(make: Make) -> None:
         assert "the recovery is blocked in CLASSIFY (classify.drifted), nothing was changed." in text
         assert "timestamp with time zone" in text
         assert "written by one transaction" in text
-        assert "PostgreSQL refused statement 1, so no attempt came to make this" in text
+        assert "PostgreSQL refused statement 1, so no attempt got as far as this" in text
         assert "the transaction that wrote table public.password_reset_tokens wrote it" in text
         assert "Make nothing by hand on production" in text
     assert (
@@ -83,7 +83,7 @@ def test_a_half_done_production_is_told(make: Make) -> None:
     assert recovered(scene).code == Exit.BLOCKED
     markdown = scene.cli("report").out
     assert "What is there looks like the failed attempt's own work." in markdown
-    assert markdown.count("the attempt ran it, then came to statement 3 and was refused") == 2
+    assert markdown.count("the attempt ran it, and was then refused at statement 3") == 2
     assert "since Prisma 7.4 each statement is committed by itself" in markdown
 
 

@@ -76,10 +76,10 @@ def test_one_transaction_after_the_row_looks_like_prisma(production: Production)
     assert orders(evidence) == [(part, "after", 1) for part in PARTS]
     assert evidence.indications == (
         (
-            "3 objects or parts of it are in production, made or last changed in one transaction, right after the "
-            "failed attempt began."
+            "3 of the script's objects or parts are in production, made or last changed in one transaction, right after "
+            "the failed attempt began."
         ),
-        "Owner: postgres, as of the ledger.",
+        "Owner: postgres, who owns the ledger too.",
         "It looks like Prisma's own work.",
     )
     assert {(trace.owner, trace.committed_at) for trace in evidence.forensics} == {("postgres", None)}
@@ -345,7 +345,7 @@ def test_what_postgresql_refused_to_make_is_not_the_attempts(production: Product
     evidence = production.judge()
     assert works(evidence) == [("somebody", "strong")] * 3
     assert {trace.why for trace in evidence.forensics} == {
-        "PostgreSQL refused statement 1, so no attempt came to make this"
+        "PostgreSQL refused statement 1, so no attempt got as far as this"
     }
     assert evidence.origin.pace == "one_transaction"
 

@@ -143,7 +143,7 @@ def test_whole_is_known_only_of_the_native_engine(project: Project) -> None:
     assert project.runner(None).whole is None
     assert project.runner(JAVASCRIPT_LOGS).whole is False
     assert project.runner(NATIVE_LOGS, partial=True).whole is None
-    assert "somebody's hand" in project.runner(None, partial=True).source
+    assert "a change by hand" in project.runner(None, partial=True).source
 
 
 def test_a_history_that_is_not_all_there_proves_nothing(project: Project, tmp_path: Path) -> None:

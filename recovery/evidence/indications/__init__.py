@@ -1,1 +1,1 @@
-"""What hints at who did what and when; shown to people, and never a proof."""
+"""Indications of who changed production, and when. They are shown to people, and prove nothing."""

@@ -1,8 +1,8 @@
-"""Which Prisma ran a failed migration, and whether it sent the script whole: from `logs`, and from the project.
+"""Which Prisma engine ran a failed migration, and whether it sent the script whole: from `logs` and the project.
 
-The native engine sent a script as one query up to version 7.3, and sends it statement by statement since 7.4. Which
-engine it was, its words in `logs` show. Which version it was, nothing records; so `whole` is True only where no version
-that the project ever asked for could be a later one. What the configuration says is only looked at as text.
+Up to version 7.3 the native engine sends a script as one query, since 7.4 statement by statement. The wording of `logs`
+shows which engine it was. Nothing records the version, so a script counts as sent whole only if no version that the
+project ever asked for could be 7.4 or later. Configuration files are read as text and never run.
 """
 
 import json
@@ -17,17 +17,17 @@ from recovery.prisma.git import Repository
 from recovery.prisma.sources import config_path, config_text, package_version
 from states.facts import Runner
 
-#: Since this version the native engine runs a script statement by statement.
+#: The first version whose native engine runs a script statement by statement.
 _PIECEWISE = (7, 4)
-#: The first with this ledger.
+#: The first major version with today's columns in the ledger.
 _FIRST = 3
-#: Versions of package.json that are looked at; where there are more, what they ask for is not known.
+#: The most versions of package.json that are read from git. If there are more, their demands count as unknown.
 _MOST_VERSIONS = 500
 
-# At the start of a line: a statement or a message quoted in the logs can hold the same words.
+# Only at the start of a line: a statement or a message quoted in the logs can hold the same words.
 _NATIVE_CODE = re.compile(r"^Database error code: [0-9A-Z]{5}\s*$", re.MULTILINE)
 _NATIVE_ERROR = re.compile(r"^DbError \{ severity: \"", re.MULTILINE)
-# The JavaScript engine hands on PostgreSQL's sentence as its driver gives it; the native one puts "db error" before it.
+# The JavaScript engine quotes PostgreSQL's message as its driver gives it; the native one puts "db error" before it.
 _JAVASCRIPT = re.compile(r"^(?:Database error: )?Error querying the database: (?:ERROR|FATAL|PANIC): ", re.MULTILINE)
 _ADAPTER = re.compile(r"\bengine\s*:\s*[\"'`]js[\"'`]|\badapter\b")
 _PREVIEW = re.compile(r"^\s*previewFeatures\s*=\s*\[[^\]]*\bdriverAdapters\b", re.MULTILINE)
@@ -41,13 +41,13 @@ _LOCKS = (
 
 
 def runner(logs: str | None, migrations: Path, repository: Repository | None, *, partial: bool = False) -> Runner:
-    """Who ran it, as far as that is known; never fails, and needs no project.
+    """Which engine ran the script, as far as that is known. Never fails, and needs no project.
 
     Args:
-        logs: the failed row's.
-        migrations: the migrations folder; the project is looked for from there upwards.
-        repository: the checkout that it is in; None without git.
-        partial: production holds the first of the script's statements and not the rest.
+        logs: logs of the failed row.
+        migrations: the migrations folder; the project is searched for from there upwards.
+        repository: the checkout that the folder is in; None without git.
+        partial: production has the effects of the script's first statements and not of the rest.
     """
     try:
         version, said = _version(migrations)
@@ -60,25 +60,26 @@ def runner(logs: str | None, migrations: Path, repository: Repository | None, *,
             return Runner("native", version, None, f"The logs are the native engine's. {_PARTIAL} {said}.")
         older = _never_later(version, migrations, repository)
         how = (
-            f"and neither it nor its history in git ever asked for {_dotted(_PIECEWISE)} or later, so the script was "
-            "sent whole"
+            f"and the project, with its history in git, never asked for {_dotted(_PIECEWISE)} or later, so the script "
+            "was sent whole"
             if older
-            else f"so how it ran the script is not known: up to 7.3 whole, since {_dotted(_PIECEWISE)} by statements"
+            else "so it is not known how the script was sent: whole up to 7.3, statement by statement since "
+            f"{_dotted(_PIECEWISE)}"
         )
         return Runner("native", version, older or None, f"The logs are the native engine's. {said}, {how}.")
     if _JAVASCRIPT.search(text):
         source = (
             "The logs are as Prisma writes them through a driver adapter (its JavaScript engine): it runs a script "
-            "piece by piece, each committed."
+            "statement by statement, and commits each one."
         )
         return Runner("javascript", version, whole=False, source=f"{source} {said}.")
     if partial:
         return Runner("unknown", version, None, f"{_PARTIAL} {said}{adapter}.")
-    return Runner("unknown", version, None, f"The logs do not tell which engine it was. {said}{adapter}.")
+    return Runner("unknown", version, None, f"The logs do not tell which engine ran the script. {said}{adapter}.")
 
 
 _PARTIAL = (
-    "Part of the script is in place, as an engine that runs statement by statement leaves it, or somebody's hand."
+    "Part of the script is in place: an engine that runs it statement by statement can leave that, or a change by hand."
 )
 
 
@@ -87,7 +88,10 @@ def _dotted(version: tuple[int, int]) -> str:
 
 
 def _version(migrations: Path) -> tuple[str | None, str]:
-    """The project's Prisma as it is now, the strongest source first; and a sentence on it, without its full stop."""
+    """The project's current version of Prisma, from the strongest source that names it, and a sentence on the source.
+
+    The version is None if it is not exactly known. The sentence has no full stop.
+    """
     folders = upwards(migrations)
     for folder in folders:
         if version := package_version(folder / "node_modules" / "prisma" / "package.json"):
@@ -103,11 +107,11 @@ def _version(migrations: Path) -> tuple[str | None, str]:
         package = folder / "package.json"
         if package.is_file() and (wanted := _wanted(package.read_bytes())):
             return None, f"package.json asks for Prisma {', '.join(sorted(wanted))} now"
-    return None, "Which Prisma the project has is not known here"
+    return None, "The project's version of Prisma could not be found"
 
 
 def _adapter(migrations: Path) -> str:
-    """What speaks for the JavaScript engine, as the end of a sentence; empty if nothing does."""
+    """A sign in the configuration that the JavaScript engine is used, as the end of a sentence; empty without one."""
     for folder in upwards(migrations):
         if _ADAPTER.search(config_text(config_path(folder))):
             return ", and its prisma.config seems to name an adapter, as for the JavaScript engine"
@@ -140,10 +144,10 @@ def _wanted(package: bytes) -> set[str]:
 
 
 def _never_later(version: str | None, migrations: Path, repository: Repository | None) -> bool:
-    """Whether every version that the project ever asked for is one that sends a script whole.
+    """Whether every version of Prisma that the project ever asked for sends a script whole.
 
-    The version that is installed now is; and so is whatever any package.json above the migrations has asked for, now
-    and in every commit of every branch. A history that is not all there proves nothing.
+    That takes the version installed now, and each version that a package.json above the migrations asks for, now and
+    in every commit of every branch. An incomplete history (a shallow clone) proves nothing.
     """
     if version is None or not _whole(version) or repository is None:
         return False
@@ -160,7 +164,7 @@ def _never_later(version: str | None, migrations: Path, repository: Repository |
 
 
 def _readable(packages: Iterable[bytes]) -> Iterable[bytes]:
-    """One that is no JSON asks for nothing that is known, so it stands for everything."""
+    """Replaces each package.json that is not valid JSON by one that asks for an unknown version of Prisma."""
     for package in packages:
         try:
             json.loads(package)
@@ -171,7 +175,7 @@ def _readable(packages: Iterable[bytes]) -> Iterable[bytes]:
 
 
 def _whole(wanted: str) -> bool:
-    """Whether an exact version, or a range of the form ^ or ~, holds only versions that send a script whole."""
+    """Whether an exact version, or a range with ^ or ~, covers only versions that send a script whole."""
     match = _RANGE.match(wanted.strip())
     if match is None or match["label"]:
         return False

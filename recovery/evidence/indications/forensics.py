@@ -1,6 +1,7 @@
-"""When what is in production was written, and what that suggests to a person. It indicates, and never proves.
+"""When the script's objects in production were written, and what that suggests to a person.
 
-On a quiet database somebody's hand right after a crash looks like Prisma's own work. So no verdict rests on this.
+These are indications, and no verdict rests on them: on a quiet database, a change made by hand right after a crash
+looks like Prisma's own work.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,12 +22,12 @@ from states.verdict import latest_attempt
 
 @dataclass(frozen=True, slots=True)
 class Forensics:
-    """What was found.
+    """Traces of the failed script in production, and what they suggest.
 
     Attributes:
-        traces: of what is in production of the failed script, in the script's order.
-        sentences: what they suggest.
-        origin: how it came about, and traces of what differs.
+        traces: one for each object or part that the script makes and production has, in the script's order.
+        sentences: what the traces suggest, for people.
+        origin: how the objects came about, and the traces of those that differ from the script.
     """
 
     traces: tuple[Trace, ...] = ()
@@ -37,14 +38,17 @@ class Forensics:
 def forensics(
     target: Target, subject: Subject, rows: Sequence[Row], differing: Sequence[Difference] = (), *, whole: bool = False
 ) -> Forensics:
-    """When what production has of a failed migration was written, and what that suggests.
+    """When production's objects of a failed migration were written, and what that suggests.
 
     Args:
         target: production.
         subject: the failed migration.
-        rows: the whole ledger.
-        differing: what production has otherwise than the script.
+        rows: every row of the ledger.
+        differing: properties in which production differs from the script.
         whole: the attempt's script is known to have run as one transaction.
+
+    Returns:
+        Empty if the catalog or the ledger can't be read, or if there is no attempt to compare with.
     """
     replay, attempt = replay_of(subject), latest_attempt(subject)
     if replay is None or attempt is None:
@@ -72,18 +76,22 @@ def forensics(
         return Forensics(origin=origin)
     sentences = sentences_on(listed, numbers, beside, marks)
     if beside.restored:
-        sentences = (*sentences, "Several rows of the ledger were written at once, as by a restore: they date nothing.")
+        restored = "Several rows of the ledger were written at once, as by a restore, so they date nothing else."
+        sentences = (*sentences, restored)
     return Forensics(listed, sentences, origin)
 
 
 def replay_of(subject: Subject) -> Replay | None:
-    """The steps of the script that the latest attempts ran; None if there are none."""
+    """The replay of the script that the latest attempt ran; None if it was not replayed."""
     ran = {row.checksum for row in subject.attempts}
     return next((replay for replay in reversed(subject.replays) if replay.checksum in ran), None)
 
 
 def _in_production(replay: Replay, production: Snapshot) -> Iterator[tuple[int, Key]]:
-    """What of each step is there, with its statement: the objects it makes, else the parts that it changes."""
+    """The effects of each statement that production has, with the statement's index.
+
+    They are the objects that it makes, or, if it makes none, the parts of objects that it changes.
+    """
     for index, (before, after) in enumerate(pairwise(replay.steps), 1):
         own = {key for key in replay.footprint if before.get(key) != after.get(key) and key in after}
         made = {obj for obj, prop in own if prop == "exists" and (obj, prop) not in before}
@@ -98,11 +106,12 @@ def _in_production(replay: Replay, production: Snapshot) -> Iterator[tuple[int, 
 
 
 def _comes_along(obj: str, *, with_table: bool) -> bool:
+    """Whether an object is made by the same statement as its table."""
     return with_table and obj.startswith(("index ", "sequence "))
 
 
 def _part(prop: str) -> str:
-    """The row of the catalog that holds a property."""
+    """The part of an object whose row of the catalog holds a property, as `marks` names it."""
     if column := column_of(prop):
         return f"{column} default" if prop == f"{column} default" else column
     if prop.startswith(("constraint ", "trigger ", "rule ", "policy ")):

@@ -1,4 +1,4 @@
-"""Pieces of SQL taken out of a parse tree, for queries that only read; and what can be said of their values."""
+"""Takes expressions and clauses out of a statement's parse tree, to build queries that only read."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +9,7 @@ from recovery.sql.parser import postgast
 from recovery.sql.tree import functions, of, strings
 
 # fmt: off
-#: PostgreSQL's own functions that give the same for the same, and change nothing.
+#: PostgreSQL's own functions that give the same result for the same arguments, and change nothing.
 _FIXED = frozenset(
     (
         "lower", "upper", "initcap", "btrim", "ltrim", "rtrim", "concat", "concat_ws", "format", "replace",
@@ -29,30 +29,34 @@ _FIXED = frozenset(
         "pg_get_serial_sequence", "quote_ident", "quote_literal"
     )
 )
-#: The same for a whole statement, and another one later.
+#: Functions that change nothing, and whose result differs from one time to another.
 _OF_THE_MOMENT = frozenset(
     (
         "now", "transaction_timestamp", "statement_timestamp", "clock_timestamp", "current_setting"
     )
 )
-#: Applied a second time these change nothing more.
+#: Functions that are idempotent: applied to their own result, they give it again.
 _SETTLING = frozenset(
     (
         "lower", "upper", "initcap", "btrim", "ltrim", "rtrim"
     )
 )
 # fmt: on
-#: Types without equality, and what of them can be compared.
+#: Types without an equality operator, and the types that their values are compared as.
 _COMPARED_AS = {"json": "jsonb", "xml": "text", "point": "text", "polygon": "text", "path": "text"}
 _WRITERS = ("InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt", "LockingClause")
 
 
 class NoQueryError(Exception):
-    """No query can be derived."""
+    """No query can be derived from the statement."""
 
 
 def statement_of(sql: str) -> Any:
-    """The tree of one statement."""
+    """The parse tree of one statement.
+
+    Raises:
+        NoQueryError: the text is not exactly one statement.
+    """
     try:
         statements = postgast.parse(sql).stmts
     except postgast.PgQueryError as error:
@@ -63,7 +67,11 @@ def statement_of(sql: str) -> Any:
 
 
 def known(schema: str | None) -> str:
-    """The schema of unqualified names."""
+    """The schema of unqualified names.
+
+    Raises:
+        NoQueryError: it is not known.
+    """
     if schema is None:
         raise NoQueryError
     return schema
@@ -71,21 +79,35 @@ def known(schema: str | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A statement's tree, with every name qualified, and what production has."""
+    """A statement's parse tree, and the tables of production that it names.
+
+    Attributes:
+        body: the tree, with every name qualified.
+        tables: production's tables.
+        schema: the schema of unqualified names; None if it is not known.
+    """
 
     body: Any
     tables: Tables
     schema: str | None
 
     def table(self, range_var: Any) -> Table:
-        """As production has it."""
+        """The table as production has it.
+
+        Raises:
+            NoQueryError: production does not have it.
+        """
         found = self.tables.get((range_var.schemaname, range_var.relname))
         if found is None:
             raise NoQueryError
         return found
 
     def with_clause(self) -> str:
-        """`WITH … `, if the statement has one that only reads."""
+        """The statement's WITH clause as SQL; empty without one.
+
+        Raises:
+            NoQueryError: it may write.
+        """
         if not self.body.HasField("with_clause"):
             return ""
         only_reads(self.body.with_clause)
@@ -94,7 +116,11 @@ class Scene:
         return _deparsed(select).removesuffix("SELECT 1").rstrip() + "\n"
 
     def condition(self) -> str:
-        """Its WHERE; `true` without one."""
+        """The statement's WHERE condition as SQL; `true` without one.
+
+        Raises:
+            NoQueryError: it may write.
+        """
         if not self.body.HasField("where_clause"):
             return "true"
         return expression(self.body.where_clause)
@@ -105,13 +131,17 @@ def _deparsed(tree: Any) -> str:
 
 
 def only_reads(node: Any) -> None:
-    """Refuses what could write, or call what does."""
+    """Refuses a tree that may write, itself or through a function that it calls.
+
+    Raises:
+        NoQueryError: it may write.
+    """
     if not functions(node) <= _FIXED | _OF_THE_MOMENT or any(True for kind in _WRITERS for _ in of(node, kind)):
         raise NoQueryError
 
 
 def expression(node: Any) -> str:
-    """An expression as SQL."""
+    """An expression as SQL; NoQueryError if it may write."""
     only_reads(node)
     select = postgast.parse("SELECT 1")
     select.stmts[0].stmt.select_stmt.target_list[0].res_target.val.CopyFrom(node)
@@ -119,7 +149,7 @@ def expression(node: Any) -> str:
 
 
 def from_items(relation: Any, more: Any = ()) -> str:
-    """What stands behind FROM: a table, and more items."""
+    """The items of a FROM clause as SQL: a table, and more items; NoQueryError if one may write."""
     for item in more:
         only_reads(item)
     select = postgast.parse("SELECT 1")
@@ -130,7 +160,7 @@ def from_items(relation: Any, more: Any = ()) -> str:
 
 
 def query_text(node: Any) -> str:
-    """A SELECT as SQL."""
+    """A SELECT as SQL; NoQueryError if it may write."""
     only_reads(node)
     whole = postgast.parse("SELECT 1")
     whole.stmts[0].stmt.select_stmt.CopyFrom(node)
@@ -143,23 +173,23 @@ def named(range_var: Any) -> str:
 
 
 def alias_of(range_var: Any) -> str:
-    """What a statement calls its table."""
+    """The name by which a statement refers to its table: the alias, or else the table's name."""
     return quoted(range_var.alias.aliasname or range_var.relname)
 
 
 def literal(text: str) -> str:
-    """A text as a constant."""
+    """A text as an SQL string constant."""
     return "'" + text.replace("'", "''") + "'"
 
 
 def is_fixed(node: Any) -> bool:
-    """Whether an expression has the same value now as when the statement ran, on the same rows."""
+    """Whether an expression always has the same value on the same rows."""
     kinds = ("SQLValueFunction", "SetToDefault", "MultiAssignRef", "ParamRef", *_WRITERS)
     return functions(node) <= _FIXED and not any(True for kind in kinds for _ in of(node, kind))
 
 
 def settles(node: Any) -> bool:
-    """Whether computing it again from its own result changes nothing."""
+    """Whether an expression is idempotent: computed again from its own result, it gives the same."""
     return functions(node) <= _SETTLING and not any(
         True for kind in ("A_Expr", "SubLink", "CaseExpr", "BoolExpr", "MinMaxExpr") for _ in of(node, kind)
     )
@@ -171,6 +201,6 @@ def columns_in(node: Any) -> set[str]:
 
 
 def comparable(value: str, of_type: str | None) -> str:
-    """A value as something that has equality."""
+    """A value as SQL, cast to a type with an equality operator where its own type has none."""
     other = _COMPARED_AS.get(of_type or "")
     return f"({value})::{other}" if other else value

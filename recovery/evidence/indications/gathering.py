@@ -1,6 +1,6 @@
-"""What is shown beside a verdict so that a person can decide: traces, queries to run, which Prisma it was.
+"""Adds to a verdict what helps a person to decide: traces, queries to run, and which Prisma ran the script.
 
-It is added when the verdict is there, and changes neither it nor its digest.
+This changes neither the verdict nor the digest of the evidence.
 """
 
 from collections.abc import Sequence
@@ -18,13 +18,13 @@ from states.verdict import Evidence, Verdict
 
 
 def indicated(evidence: Evidence, subject: Subject, rows: Sequence[Row], target: Target, scripts: Scripts) -> Evidence:
-    """The evidence with all that it suggests.
+    """The evidence with indications added.
 
     Args:
-        evidence: as it was judged.
-        subject: what it rests on.
-        rows: the whole ledger.
-        target: production, which is read.
+        evidence: the judged evidence.
+        subject: the facts that were judged.
+        rows: every row of the ledger.
+        target: production; it is only read.
         scripts: the checkout.
     """
     queried = replace(evidence, statements=_with_queries(evidence.statements, target))
@@ -36,6 +36,7 @@ def indicated(evidence: Evidence, subject: Subject, rows: Sequence[Row], target:
 
 
 def _with_queries(statements: Sequence[StatementState], target: Target) -> tuple[StatementState, ...]:
+    """The statements, each open one with a query that looks for its effect, where one can be derived."""
     schema = None if any(sets_path(s.sql) for s in statements) else target.url.schema
     names = frozenset[tuple[str, str]]().union(
         *(names_in(s.sql, schema or "") for s in statements if s.state == "open")

@@ -1,7 +1,7 @@
-"""A query with which a person looks for what an open statement writes. It is shown, and never run here.
+"""Derives queries with which a person can look for the effect of an open statement. They are shown, and never run here.
 
-What can't be derived from a statement's parse tree has none. A query reads only: it calls no function that is not
-known to change nothing.
+A query is derived from the statement's parse tree; some statements have none. It only reads, and calls only functions
+that are known to change nothing.
 """
 
 from collections.abc import Callable, Iterator
@@ -29,12 +29,12 @@ from recovery.sql.names import quoted
 from recovery.sql.parser import postgast
 from recovery.sql.tree import enum_name, functions, of, strings
 
-#: A seed of thousands of rows would make a query that nobody reads.
+#: The most rows of an INSERT that are looked for; a query with thousands of rows could not be read.
 _MOST_ROWS = 50
 
 
 def names_in(sql: str, schema: str) -> frozenset[tuple[str, str]]:
-    """The tables, by schema and name, that a query for this statement may be about; `schema` where it names none."""
+    """The tables that a query for this statement may read, by schema and name; unqualified ones get `schema`."""
     try:
         statement = statement_of(sql)
     except NoQueryError:
@@ -43,12 +43,13 @@ def names_in(sql: str, schema: str) -> frozenset[tuple[str, str]]:
 
 
 def look_for(sql: str, schema: str | None, tables: Tables) -> tuple[str, ...]:
-    """Queries that look for the effect of a statement, the best first, each below a remark on how to read its answer.
+    """Queries that look for the effect of a statement, the best first, each below a comment on how to read its result.
 
     Args:
         sql: one statement of a migration.
-        schema: where its unqualified names are; None if that is not known, so that a statement with such has no query.
-        tables: those of `names_in` that production has.
+        schema: the schema of unqualified names; None if it is not known: a statement with unqualified names then has
+            no query.
+        tables: the tables of `names_in` that production has.
     """
     try:
         statement = statement_of(sql)
@@ -67,7 +68,7 @@ def look_for(sql: str, schema: str | None, tables: Tables) -> tuple[str, ...]:
 
 
 def sets_path(sql: str) -> bool:
-    """Whether a statement says where the unqualified names after it are."""
+    """Whether a statement may set the search path, and so the schema of unqualified names after it."""
     try:
         statement = statement_of(sql)
     except NoQueryError:
@@ -77,7 +78,7 @@ def sets_path(sql: str) -> bool:
 
 
 def _qualify(body: Any, schema: str | None) -> None:
-    """Whoever runs the query may have another search path than Prisma."""
+    """Qualifies every table, because whoever runs the query may have another search path than Prisma."""
     queries = {item.ctename for item in of(body, "CommonTableExpr")}
     for item in of(body, "RangeVar"):
         if not item.schemaname and item.relname not in queries:
@@ -101,25 +102,27 @@ def _update(scene: Scene) -> Iterator[str]:
     reads_own = bool(body.HasField("where_clause") and columns_in(body.where_clause) & assigned.keys())
     if undone:
         remark = (
-            "-- Rows that it would still change. 0: it ran, or it had nothing to do. More: it has not changed these."
+            "-- Rows that the statement would still change. 0: it ran, or had nothing to change. More: it has not "
+            "changed these rows."
         )
         if reads_own:
             remark = (
-                "-- Rows that it would still change; those that it has changed no longer match. "
-                "0: it ran, or it had nothing to do."
+                "-- Rows that the statement would still change; rows that it has changed no longer match. "
+                "0: it ran, or had nothing to change."
             )
         missing = " OR ".join(undone)
         yield f"{remark}\n{head}SELECT count(*) AS to_do FROM {source}\n WHERE ({where})\n   AND ({missing});"
     elif reads_own:
         yield (
-            "-- Rows that still match its condition, which reads what it sets. 0: it ran, or it had nothing to do.\n"
+            "-- Rows that still match the statement's condition, which reads the columns that it sets. 0: it ran, or "
+            "had nothing to change.\n"
             f"{head}SELECT count(*) AS to_do FROM {source}\n WHERE {where};"
         )
     else:
         values = ", ".join(f"{alias}.{quoted(column)}::text AS {quoted(column)}" for column in assigned)
         numbers = ", ".join(str(number) for number in range(1, len(assigned) + 1))
         yield (
-            "-- What the rows hold that it is about, the ten most frequent values: before it, or after it?\n"
+            "-- The ten most frequent values in the rows that the statement changes: are they from before, or after?\n"
             f"{head}SELECT {values}, count(*) AS rows FROM {source}\n WHERE {where}\n"
             f" GROUP BY {numbers} ORDER BY count(*) DESC LIMIT 10;"
         )
@@ -129,7 +132,8 @@ def _delete(scene: Scene) -> Iterator[str]:
     body = scene.body
     scene.table(body.relation)
     yield (
-        "-- Rows that it deletes. 0: it ran, or there were none. More: it did not run, or they came since.\n"
+        "-- Rows that the statement would delete. 0: it ran, or there were none. More: it did not run, or they were "
+        "added since.\n"
         f"{scene.with_clause()}SELECT count(*) AS still_there FROM {from_items(body.relation, body.using_clause)}\n"
         f" WHERE {scene.condition()};"
     )
@@ -141,7 +145,10 @@ def _truncate(scene: Scene) -> Iterator[str]:
         scene.table(item.range_var)
         name = named(item.range_var)
         parts.append(f"EXISTS (SELECT FROM {name}) AS {quoted('rows in ' + item.range_var.relname)}")
-    yield f"-- f: it ran, or there were no rows. t: it did not run, or they came since.\nSELECT {', '.join(parts)};"
+    yield (
+        "-- f: the statement ran, or there were no rows. t: it did not run, or rows were added since.\n"
+        f"SELECT {', '.join(parts)};"
+    )
 
 
 def _insert(scene: Scene) -> Iterator[str]:
@@ -160,11 +167,11 @@ def _insert(scene: Scene) -> Iterator[str]:
         select.with_clause.CopyFrom(body.with_clause)
     rows, total = _first_rows(select)
     what = (
-        "the rows that it inserts"
+        "the rows that the statement inserts"
         if total is None
-        else f"its {rows} rows"
+        else f"the statement's {rows} rows"
         if total == rows
-        else f"the first {rows} of its {total} rows"
+        else f"the first {rows} of the statement's {total} rows"
     )
     conflict = [item.index_elem.name for item in body.on_conflict_clause.infer.index_elems]
     key = next((each for each in (conflict, table.key) if each and all(each) and set(each) <= fixed), None)
@@ -172,8 +179,8 @@ def _insert(scene: Scene) -> Iterator[str]:
     if not compared:
         raise NoQueryError
     by = f"looked for by {', '.join(compared)}"
-    remark = f"-- Of {what}, those that are not there ({by}). 0: all are there" + (
-        ", or its source has none." if total is None else f". {rows}: none is."
+    remark = f"-- Of {what}, the number that are missing ({by}). 0: all are there" + (
+        ", or the statement's query gives none." if total is None else f". {rows}: none is."
     )
     source = f"({query_text(select)}) AS s({', '.join(quoted(column) for column in columns)})"
     stated = {c: comparable(f"s.{quoted(c)}::{table.types[c]}", table.types[c]) for c in compared}
@@ -199,14 +206,14 @@ def _width(select: Any) -> int:
 
 
 def _first_rows(select: Any) -> tuple[int, int | None]:
-    """Keeps the first rows of VALUES: how many are looked for, and how many there are; None if a query gives them."""
+    """Cuts VALUES to its first rows. Returns how many are left, and how many there were; None for a query's rows."""
     total = len(select.values_lists)
     del select.values_lists[_MOST_ROWS:]
     return len(select.values_lists), total or None
 
 
 def _fixed_positions(select: Any) -> set[int]:
-    """The positions of a query's columns that give the same again; NULL stands for the others from here on."""
+    """The positions of a query's columns whose values are fixed. In the tree, the other columns become NULL."""
     if select.values_lists:
         rows = [row.list.items for row in select.values_lists]
     elif select.HasField("larg"):
@@ -229,19 +236,20 @@ def _create_as(scene: Scene) -> Iterator[str]:
 
 
 def _both_ways(scene: Scene, target: Any, query: str) -> Iterator[str]:
-    """A table beside the query that fills it; where its rows have no equality, only their number."""
+    """Queries that compare a table with the query that fills it: by their rows, else by the number of rows alone."""
     scene.table(target)
     name = named(target)
     counts = (
         f"(SELECT count(*) FROM {name}) AS rows_there,\n       (SELECT count(*) FROM ({query}) q) AS rows_of_the_query"
     )
     yield (
-        "-- Its rows beside those that its query gives now. missing = more = 0: it was filled by this query.\n"
+        "-- The table's rows, compared with the rows that its query gives now. missing = more = 0: this query filled "
+        "it.\n"
         f"SELECT {counts},\n"
         f"       (SELECT count(*) FROM (({query}) EXCEPT ALL TABLE {name}) q) AS missing,\n"
         f"       (SELECT count(*) FROM (TABLE {name} EXCEPT ALL ({query})) q) AS more;"
     )
-    yield f"-- How many rows it has, and how many its query gives now.\nSELECT {counts};"
+    yield f"-- How many rows the table has, and how many its query gives now.\nSELECT {counts};"
 
 
 def _refresh(scene: Scene) -> Iterator[str]:
@@ -261,7 +269,7 @@ def _alter_sequence(scene: Scene) -> Iterator[str]:
 
 def _last_value(sequence: str, expected: str) -> Iterator[str]:
     yield (
-        "-- The last number that the sequence gave; NULL: none since it was set to begin there.\n"
+        "-- The last number that the sequence gave; NULL: it has given none since it was set to its start.\n"
         f"SELECT q.last_value{expected} FROM pg_catalog.pg_sequences AS q\n"
         f" WHERE format('%I.%I', q.schemaname, q.sequencename)::regclass = to_regclass(({sequence})::text);"
     )
@@ -298,11 +306,11 @@ def _alter_table(scene: Scene) -> Iterator[str]:
         definition = getattr(command, "def")
         action = enum_name(command, "subtype")
         if action == "AT_AddColumn" and _fills(definition.column_def):
-            # The column may not be there, so it is asked for by a name that is no identifier.
+            # The column may be missing, so the query reads it through JSON, where a missing name is no error.
             value = f"to_jsonb(t) ->> {literal(definition.column_def.colname)}"
             yield (
-                "-- All filled, and with the values that it gives: it ran. None filled: the column was made without "
-                "them, or is not there.\n"
+                "-- All rows filled, with the values that the statement gives: it ran. None filled: the column was "
+                "made without them, or is missing.\n"
                 f"SELECT count(*) AS rows, count({value}) AS filled, count(DISTINCT {value}) AS different,\n"
                 f"       min({value}) AS lowest, max({value}) AS highest FROM {name} AS t;"
             )
@@ -311,7 +319,7 @@ def _alter_table(scene: Scene) -> Iterator[str]:
                 raise NoQueryError
             column = f"t.{quoted(command.name)}"
             yield (
-                "-- Its ten most frequent values: as they were, or as USING makes them?\n"
+                "-- The column's ten most frequent values: as they were, or as USING makes them?\n"
                 f"SELECT pg_typeof({column}) AS type, {column}::text AS value, count(*) AS rows FROM {name} AS t\n"
                 " GROUP BY 1, 2 ORDER BY 3 DESC LIMIT 10;"
             )
@@ -321,7 +329,7 @@ def _alter_table(scene: Scene) -> Iterator[str]:
 
 
 def _fills(column: Any) -> bool:
-    """Whether rows that are there get a value."""
+    """Whether adding the column gives a value to existing rows."""
     kinds = {enum_name(item.constraint, "contype") for item in column.constraints}
     serial = strings(column.type_name.names)[-1:] in (("serial",), ("bigserial",), ("smallserial",))
     return serial or not kinds.isdisjoint(("CONSTR_DEFAULT", "CONSTR_IDENTITY", "CONSTR_GENERATED"))

@@ -1,6 +1,6 @@
-"""Which transaction last wrote what of the catalog and of the ledger: `xmin`, owners, times of commit.
+"""Which transaction last wrote a row of the catalog or of the ledger: its number (`xmin`), owner and time of commit.
 
-Nothing of it proves who made an object: a transaction's number says when it first wrote, and no more.
+A transaction's number only tells when the transaction began to write. It does not prove who made an object.
 """
 
 from collections.abc import Collection
@@ -12,11 +12,12 @@ from psycopg import sql
 from recovery.postgres.catalog import Scope
 from states.attribution import Marks, Written
 
-#: Numbers of transactions begin anew after these many.
+#: Transaction numbers wrap around after this many.
 _ROUND = 2**32
 
-# A table's own columns (ctid and the like) are written once, when it is made; an index's first column too. A row of
-# pg_class is written again by much that follows. "exists" is the making, "" the last change.
+# "exists" is the write that made an object, "" its last change. A row of pg_class is written again by many commands.
+# The rows of a table's system columns (ctid and the like) and of an index's first column are written once, when it is
+# made.
 _CATALOG = """
 WITH asked AS (SELECT s, o FROM unnest(%(schemas)s::text[], %(names)s::text[]) q(s, o)),
 relations AS (
@@ -97,11 +98,11 @@ FROM unnest(%s::text[]) x
 
 
 def read(connection: psycopg.Connection[Any], schema: str, scope: Scope) -> Marks:
-    """The marks of these objects and of the ledger's rows; empty without a ledger.
+    """Reads the last writes of these objects and of the ledger's rows; empty without a ledger.
 
     Args:
-        connection: in autocommit.
-        schema: the ledger's.
+        connection: to production, in autocommit.
+        schema: the schema of the ledger.
         scope: the objects.
     """
     pairs = sorted(scope.qualified)
@@ -125,15 +126,15 @@ def read(connection: psycopg.Connection[Any], schema: str, scope: Scope) -> Mark
 
 
 def dated(newest: int, number: int, frozen: int) -> tuple[int, bool]:
-    """A transaction's number counted without beginning anew, and whether that is certain.
+    """A transaction's number counted without wrapping around, and whether it is certain.
 
     Args:
-        newest: the number that the next transaction gets, counted so.
-        number: as the row holds it.
-        frozen: whatever in that table is older may be older by any number of rounds (`relfrozenxid`).
+        newest: the number that the next transaction gets, counted in the same way.
+        number: the number as the row holds it (32 bits).
+        frozen: `relfrozenxid` of the row's table; an older number may be from any round before.
     """
     full = newest - (newest - number) % _ROUND
-    # Until the numbers began anew once, each stands for one transaction.
+    # Before the first wraparound, each number stands for one transaction.
     return full, newest < _ROUND or full >= newest - (newest - frozen) % _ROUND
 
 

@@ -1,4 +1,4 @@
-"""What the catalog says of a few tables: enough to write a query on their rows."""
+"""Reads from the catalog the columns, keys and definitions that are needed to write a query on a table's rows."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -30,9 +30,9 @@ class Table:
     """A table, or a view.
 
     Attributes:
-        types: type of each column by its name, in the table's order.
+        types: type of each column by the column's name, in the table's order.
         key: columns of the primary key; empty without one.
-        definition: of a materialized view; else empty.
+        definition: the query of a materialized view; else empty.
     """
 
     types: Mapping[str, str]
@@ -40,16 +40,16 @@ class Table:
     definition: str = ""
 
 
-#: Those that exist, by schema and name.
+#: Existing tables by schema and name, unquoted.
 Tables = Mapping[tuple[str, str], Table]
 
 
 def read(connection: psycopg.Connection[Any], names: Collection[tuple[str, str]]) -> Tables:
-    """Those of the tables, given by schema and name, that exist. Types and definitions come out qualified.
+    """Reads the tables that exist of those named. Types and definitions are written with qualified names.
 
     Args:
-        connection: in autocommit.
-        names: unquoted.
+        connection: to production, in autocommit.
+        names: schema and name of each table, unquoted.
     """
     if not names:
         return {}
@@ -64,6 +64,6 @@ def read(connection: psycopg.Connection[Any], names: Collection[tuple[str, str]]
 
 
 def accepts(connection: psycopg.Connection[Any], query: str) -> bool:
-    """Whether the server reads this query as one that it could run: it is parsed, and never run."""
+    """Whether the server accepts this query: it is prepared, so that syntax and names are checked, and never run."""
     result = connection.pgconn.prepare(b"", query.encode())
     return bool(result.status == psycopg.pq.ExecStatus.COMMAND_OK)

@@ -89,7 +89,7 @@ def find(
 
 
 def _asked(connection: psycopg.Connection[Any], schema: str, probe: Probe, seconds: float) -> Obstacle | str | None:
-    """The obstacle that a probe finds; None if there is none for certain; or, as a text, why it could not be tested."""
+    """The obstacle that a probe finds; None if no failure is certain; or, as a text, why it could not be tested."""
     try:
         with connection.transaction():
             milliseconds = max(1, int(seconds * 1000))
