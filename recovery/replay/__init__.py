@@ -1,1 +1,1 @@
-"""What a migration does, step by step, found by running it in a scratch database."""
+"""Runs a history and a migration in a scratch database, to find what the migration does, statement by statement."""

@@ -1,4 +1,4 @@
-"""Replays kept between runs (RULES E16): the same scripts, in the same order, on the same server, replay the same."""
+"""Keeps replays between runs (RULES E16): the same scripts in the same order on the same server replay the same."""
 
 import contextlib
 import hashlib
@@ -18,7 +18,7 @@ from states.facts import Replay
 from states.verdict import RULES_VERSION
 
 _DIGEST_SIZE = hashlib.sha256().digest_size
-#: Replays of other histories are left to lie until there are this many; then the oldest go.
+#: The most replays kept, whatever their history; beyond that the oldest are deleted.
 KEPT = 64
 #: The packages whose code decides what a replay holds: everything that `recovery.replay` imports, directly or not.
 CODE = ("recovery.replay", "recovery.sql", "recovery.postgres", "states")
@@ -27,15 +27,15 @@ CODE = ("recovery.replay", "recovery.sql", "recovery.postgres", "states")
 def key(
     base: Sequence[Script], script: Script, server: str, schema: str, standins: Sequence[StandIn], roles: Roles
 ) -> str:
-    """Names everything that a replay depends on.
+    """The name of a replay in the cache: a digest of everything that the replay depends on.
 
     Args:
-        base: the migrations before it, in order.
-        script: the failed one.
-        server: the scratch server's source and version.
+        base: the scripts replayed before it, in order.
+        script: the script whose steps the replay holds.
+        server: source and version of the scratch server.
         schema: the schema that the scripts run in.
-        standins: extensions that were stood in for, with what they hold.
-        roles: those that were made.
+        standins: the stand-ins for extensions.
+        roles: the roles that were made.
     """
     parts = (
         RULES_VERSION,
@@ -52,7 +52,7 @@ def key(
 
 @cache
 def _code() -> str:
-    """A digest of the code that makes replays, so that a corrected parser or snapshot makes them anew."""
+    """A digest of the code that makes replays, so that a change of the code makes every replay anew."""
     digest = hashlib.sha256()
     for package in CODE:
         for file in sorted(files(package).iterdir(), key=lambda each: each.name):
@@ -62,17 +62,17 @@ def _code() -> str:
 
 
 class ReplayCache:
-    """A folder of replays. What is damaged or of another format is made anew, never trusted.
+    """A folder of replays. A damaged file, or one of another format, is never used; its replay is made anew.
 
-    Only replays without a flaw are kept: what kept a migration from being replayed may be gone the next time.
+    Only complete replays are kept: a failure may not happen the next time.
     """
 
     def __init__(self, folder: Path) -> None:
-        """Takes the folder; it is made when there is something to keep."""
+        """Keeps replays in `folder`, which is created with the first one."""
         self._folder = folder
 
     def get(self, name: str, make: Callable[[], Replay]) -> Replay:
-        """The replay kept under `name`, or the one that `make` makes, which is kept."""
+        """The replay kept under `name`; without one, `make` makes it, and it is kept."""
         path = self._folder / name
         kept = _read(path)
         if kept is not None:
@@ -80,7 +80,7 @@ class ReplayCache:
         replay = make()
         if replay.ended is not None or any(note.statement is None for note in replay.skipped):
             return replay
-        with contextlib.suppress(OSError):  # a full disk or a folder of somebody else costs time, nothing more
+        with contextlib.suppress(OSError):  # without a place to keep it, the next run only takes longer
             self._write(path, replay)
         return replay
 

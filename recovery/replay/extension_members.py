@@ -1,6 +1,6 @@
-"""An extension's members as production's catalog has them, written down with nothing inside.
+"""Writes SQL that makes an extension's members with the signatures of production's catalog, and empty bodies.
 
-Every type is text inside, however production's is made; so whatever is stored, compared and indexed is at least sound.
+Every base type is stored as text, whatever production's type is, so that storing, comparing and indexing values work.
 """
 
 from collections.abc import Callable, Iterator
@@ -38,7 +38,7 @@ WHERE e.extname = %s AND m.typtype = 'd'
 ORDER BY m.typname
 """
 
-# Functions that only C code can call, or that a type of C code needs, have no place in a stand-in.
+# Leaves out functions that only C code can call, or that a type written in C needs.
 _FUNCTIONS = """
 SELECT quote_ident(m.proname), pg_catalog.pg_get_function_arguments(m.oid),
        pg_catalog.pg_get_function_result(m.oid), m.proretset, m.provolatile::text, m.proisstrict
@@ -65,7 +65,7 @@ WHERE e.extname = %s AND m.castsource <> m.casttarget
 ORDER BY 1, 2
 """
 
-# A cast of a type to itself puts its modifiers into effect.
+# Casts of a type to itself; PostgreSQL uses them to apply type modifiers, as the length in varchar(10).
 _RESIZES = """
 SELECT quote_ident(f.proname), pg_catalog.pg_get_function_arguments(f.oid),
        pg_catalog.pg_get_function_identity_arguments(f.oid), pg_catalog.format_type(m.castsource, NULL),
@@ -113,7 +113,7 @@ _CATALOGS = {
     _METHODS: "pg_am",
 }
 
-#: What a stand-in's function gives, by type: something that a NOT NULL or unique column takes.
+#: What a stand-in's function returns, by type: a value that NOT NULL and unique columns accept. Other types give NULL.
 _VALUES = {
     "uuid": "gen_random_uuid()",
     "text": "md5(random()::text)",
@@ -125,7 +125,8 @@ _VOLATILITY = {"i": "IMMUTABLE", "s": "STABLE", "v": "VOLATILE"}
 _STORAGE = {"p": "plain", "e": "external", "m": "main", "x": "extended"}
 _CONTEXTS = {"i": "AS IMPLICIT", "a": "AS ASSIGNMENT", "e": ""}
 
-#: Modifiers as PostgreSQL's varchar keeps and prints them; what isn't one number only has to be told from others.
+#: Type modifiers, stored and printed as varchar's. One that is not a single number is stored as a hash, to differ from
+#: others.
 _MODIFIERS = """
 CREATE FUNCTION {0}(cstring[]) RETURNS integer LANGUAGE plpgsql IMMUTABLE STRICT AS $$
 BEGIN
@@ -139,9 +140,13 @@ CREATE FUNCTION {1}(integer) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT 
 
 
 def script_of(production: psycopg.Connection[Any], extension: str) -> str:
-    """SQL that makes the members of an extension; one that can't be made here is left out.
+    """SQL that makes the members of an extension.
 
-    What uses it ends the path there, by name.
+    When it runs, a member that can't be made is left out. A statement that uses that member then fails in the replay.
+
+    Args:
+        production: a connection to the server whose catalog has the extension.
+        extension: its name.
     """
     statements: list[str] = []
     for query, write in (
@@ -165,13 +170,13 @@ def script_of(production: psycopg.Connection[Any], extension: str) -> str:
 
 
 def _literal(text: str) -> str:
-    """A string constant, whatever the text holds."""
+    """A text as an SQL string constant."""
     escaped = text.replace("\\", "\\\\").replace("'", "''")
     return f"E'{escaped}'"
 
 
 def _named(name: str, suffix: str) -> str:
-    """A name that belongs to `name`, a quoted identifier or a bare one."""
+    """An identifier made of `name`, which may be quoted, and a suffix."""
     return '"' + name.removeprefix('"').removesuffix('"') + suffix + '"'
 
 
@@ -239,7 +244,10 @@ def _method(name: str) -> Iterator[str]:
 
 
 def _class(*row: Any) -> Iterator[str]:  # noqa: ANN401 - a row of the catalog, as its query says
-    """Of B-trees, and of methods that are stood in for by one; compared byte by byte."""
+    """An operator class of a hash, or of a B-tree or an access method with a B-tree as its stand-in.
+
+    Values are compared byte by byte. Other access methods get no operator class.
+    """
     name, method, of, default = row
     support, hashed = _named(name, " order"), _named(name, " hash")
     head = f"CREATE OPERATOR CLASS {name} {'DEFAULT ' if default else ''}FOR TYPE {of} USING {method} AS"

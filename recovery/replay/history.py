@@ -1,4 +1,4 @@
-"""The history before a failed migration, replayed into a scratch database: S₀, and the ground for its steps."""
+"""Replays the history before a migration into a scratch database: S₀, the state on which its script is then run."""
 
 import contextlib
 import re
@@ -16,7 +16,7 @@ from recovery.sql.script import Script
 from recovery.sql.statements import GAP, Parsed, ScriptError, parse
 from states.facts import Key, Note, Replay
 
-#: Scripts that hold one of these words are parsed first, for statements that must not run here (RULES E15).
+#: Only scripts with one of these words are parsed, to find statements that must not run here (RULES E15).
 _SUSPICIOUS = re.compile(
     rf"\b(create|alter|drop|import){GAP}(role|user|group|database|tablespace|subscription|server|foreign)\b"
     rf"|\balter{GAP}(system|default{GAP}privileges)\b|\bowned\s+by\s+\w+\s*(,|;|to\b)|\b(reassign|drop){GAP}owned\b|\bset{GAP}tablespace\b"
@@ -24,7 +24,7 @@ _SUSPICIOUS = re.compile(
     r"|terminate|execute|rotate|stat_file)",
     re.IGNORECASE,
 )
-#: A script that ends transactions itself can leave something behind when it fails further on.
+#: A script that ends transactions by itself can leave changes behind when a later statement fails.
 _CONTROLS = re.compile(
     r"\bconcurrently\b|\bcommit\b|\brollback\b|\bcall\b|\bstart\s+transaction\b|\bend\s+(transaction|work)\b"
     r"|\bbegin\s*(;|transaction\b|work\b|isolation\b|read\b)",
@@ -33,11 +33,12 @@ _CONTROLS = re.compile(
 _SETS = re.compile(r"\bset\b|set_config|\btemp", re.IGNORECASE)
 
 
-#: Who owns and may use what, and remarks, count in a comparison only where the failed script says so itself.
+#: Owners, privileges and comments count in a comparison only where the failed script states them, so the base may lack
+#: them.
 _ABOUT_ROLES = {"grant_stmt", "alter_owner_stmt", "comment_stmt"}
 _CHANGES_OWNER = re.compile(r"ALTER\s[^;]*\sOWNER\s+TO\s+\S+\Z", re.IGNORECASE)
 
-#: The ledger, empty, as Prisma makes it: some scripts turn on its row security or comment on it.
+#: The ledger as Prisma creates it. It stays empty, but some scripts alter it (row security, comments).
 _LEDGER = """
 CREATE TABLE {}._prisma_migrations (
     id varchar(36) PRIMARY KEY NOT NULL,
@@ -53,7 +54,7 @@ CREATE TABLE {}._prisma_migrations (
 
 
 def _executed(script: Script) -> tuple[list[Parsed], list[Note]]:
-    """The statements of a migration that may run here, and a note on each that may not.
+    """The statements of a migration that may run on a scratch server, and a note on each other one.
 
     Raises:
         ScriptError: the script can't be split into statements.
@@ -63,15 +64,21 @@ def _executed(script: Script) -> tuple[list[Parsed], list[Note]]:
         if statement.forbidden:
             notes.append(Note(script.migration, f"not executed, it {statement.forbidden}", statement.index))
         elif statement.node == "alter_default_privileges_stmt":
-            # They would show on whatever is made later, as privileges that no script states (RULES E8).
-            notes.append(Note(script.migration, "not executed, default privileges don't count", statement.index))
+            # It would give later objects privileges that no script states (RULES E8).
+            notes.append(Note(script.migration, "not executed, default privileges are not compared", statement.index))
         else:
             statements.append(statement)
     return statements, notes
 
 
 def _statements(connection: psycopg.Connection[Any], script: Script) -> list[Note]:
-    """Runs them one by one, without those about roles that can't run here, each of which gets a note."""
+    """Runs a script's statements one by one.
+
+    A statement about owners, privileges or comments that fails for a missing object or privilege is left out.
+
+    Returns:
+        A note on each statement that was left out.
+    """
     notes = []
     for statement in _executed(script)[0]:
         try:
@@ -80,35 +87,40 @@ def _statements(connection: psycopg.Connection[Any], script: Script) -> list[Not
             owner_only = statement.actions == 1 and _CHANGES_OWNER.search(statement.sql)
             if statement.node not in _ABOUT_ROLES and not owner_only:
                 raise
-            notes.append(Note(script.migration, "what it is about, a role most likely, is not here", statement.index))
+            reason = "it names an object, most likely a role, that the scratch database lacks"
+            notes.append(Note(script.migration, reason, statement.index))
     return notes
 
 
 def _transactions(connection: psycopg.Connection[Any]) -> int:
-    """The number of the next transaction of this server."""
+    """The number that the server's next transaction gets."""
     row = connection.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text").fetchone()
     return int(row[0]) if row else 0
 
 
 def _committed_since(connection: psycopg.Connection[Any], before: int) -> bool:
-    """A transaction of that number or a later one was committed, by whomever."""
+    """Whether any session committed a transaction whose number is `before` or higher."""
     query = "SELECT bool_or(pg_xact_status(n::text::xid8) = 'committed') FROM generate_series(%s::bigint, %s::bigint) n"
     row = connection.execute(query, (before, _transactions(connection) - 1)).fetchone()
     return bool(row and row[0])
 
 
 class HistoryReplay:
-    """A scratch database that holds the first migrations of a history, and can take on more.
+    """A scratch database that holds the first migrations of a history, and to which later ones can be added.
 
-    Once a history, not once a database: nothing here knows production.
+    It depends on the history alone and knows nothing of production, so one replay serves every comparison.
+
+    Attributes:
+        applied: the scripts replayed so far, in order.
+        skipped: notes on migrations and statements that were not replayed.
     """
 
     def __init__(self, server: ScratchServer, schema: str) -> None:
-        """Starts with an empty database that has the target's schema.
+        """Makes a database with the target's schema and an empty ledger.
 
         Args:
-            server: where to make it.
-            schema: the schema that Prisma's URL names; scripts run with it as their search path.
+            server: the scratch server.
+            schema: the schema of the target's URL; it is the search path of the scripts.
         """
         self._server = server
         self._schema = schema
@@ -134,7 +146,7 @@ class HistoryReplay:
         return self._connection
 
     def release(self) -> None:
-        """Ends the session; the database stays for the server to drop."""
+        """Closes the connection, and leaves the database for the server to drop."""
         self._close()
 
     def _close(self) -> None:
@@ -143,18 +155,18 @@ class HistoryReplay:
             self._connection = None
 
     def close(self) -> None:
-        """Drops the database; nothing can be replayed on this history any more."""
+        """Drops the database. This object must not be used afterwards."""
         self._close()
         self._server.drop(self._database)
 
     def _reset(self, connection: psycopg.Connection[Any]) -> None:
-        """Each migration starts with the session that Prisma gives it."""
+        """Sets the session back to the state in which Prisma starts each migration."""
         connection.execute("DISCARD ALL")  # temporary tables and SET ROLE too, which RESET ALL leaves
         connection.execute(f"SET statement_timeout = '{STATEMENT_TIMEOUT_SECONDS}s'")
         connection.execute(sql.SQL("SET search_path = {}").format(sql.Identifier(self._schema)))
 
     def extend(self, scripts: Iterable[Script]) -> None:
-        """Applies migrations on top; one that can't be replayed is undone, skipped and named (RULES E1)."""
+        """Replays more migrations. One that fails is undone, and noted in `skipped` (RULES E1)."""
         for script in scripts:
             text, notes = script.text, list[Note]()
             if _SUSPICIOUS.search(script.text):
@@ -168,17 +180,20 @@ class HistoryReplay:
                 self._apply(script, text)
             connection = self._open()
             if connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
-                connection.execute("ROLLBACK")  # BEGIN without COMMIT: PostgreSQL undid it at the session's end
+                connection.execute("ROLLBACK")  # BEGIN without COMMIT: in production it ended with the session
             if _SETS.search(script.text):
                 self._reset(connection)
             self.skipped.extend(notes)
             self.applied.append(script)
 
     def _apply(self, script: Script, text: str) -> bool:
-        """Replays one migration. False: it failed and left something behind, and there is no copy to go back to.
+        """Replays one migration.
 
-        A copy of a large database takes longer than most migrations, and few that could leave something behind
-        fail. So none is made, until one does.
+        A copy of a large database takes longer than most migrations, and few migrations fail after they committed
+        something. So the first try is made without a copy to go back to.
+
+        Returns:
+            False if it failed and left changes behind, so that the history must be replayed with copies.
         """
         commits = bool(_CONTROLS.search(text))
         if commits and self._careful:
@@ -198,7 +213,7 @@ class HistoryReplay:
         return True
 
     def _start_over(self) -> None:
-        """The same history on an empty database, this time with a copy before whatever could leave something behind."""
+        """Replays the history in a new database, with a copy before each script that could leave changes behind."""
         self._careful = True
         applied, self.applied, self.skipped = self.applied, [], []
         self.close()
@@ -207,7 +222,7 @@ class HistoryReplay:
         self.extend(applied)
 
     def _piecewise(self, script: Script) -> None:
-        """Statement by statement; named as skipped where that fails too."""
+        """Replays a migration statement by statement. If that fails too, it is noted as skipped."""
         notes: list[Note] = []
         if reason := self._on_a_copy(lambda connection: notes.extend(_statements(connection, script))):
             self.skipped.append(Note(script.migration, reason))
@@ -215,7 +230,11 @@ class HistoryReplay:
             self.skipped.extend(notes)
 
     def _on_a_copy(self, run: Callable[[psycopg.Connection[Any]], object]) -> str:
-        """Why it failed, or empty: what a failed try leaves behind is thrown away with the copy."""
+        """Runs something on a copy of the database, which takes the database's place only if that succeeds.
+
+        Returns:
+            Why it failed; empty if it did not.
+        """
         self._close()
         copy = self._server.create(self._database)
         try:
@@ -231,14 +250,14 @@ class HistoryReplay:
         return ""
 
     def reread(self, definitions: Mapping[Key, str], script: Script | None = None) -> dict[Key, str]:
-        """Definitions of views from another server, as this one writes them (RULES E13).
+        """Rewrites view definitions from another server as the scratch server writes them (RULES E13).
 
         Args:
-            definitions: by their keys in a snapshot.
-            script: run first, as far as it runs; None to read them on the history as it is.
+            definitions: the definitions, by their keys in a snapshot.
+            script: a script to run before that, as far as it succeeds; None to use the history as it is.
 
         Returns:
-            Those that can be made here; the others stay as they were written.
+            The definitions that this server accepts, as it writes them; the others are left out.
         """
         self._close()
         copy = self._server.create(self._database)
@@ -259,7 +278,7 @@ class HistoryReplay:
         return catalog.read(self._open())
 
     def steps(self, script: Script) -> Replay:
-        """The steps of a script on top of this history, which is left as it was.
+        """Runs a script on this history and returns its steps. The history's database is left unchanged.
 
         Raises:
             ScriptError: the script can't be split into statements.
@@ -269,7 +288,7 @@ class HistoryReplay:
 
         @contextmanager
         def in_transaction() -> Iterator[psycopg.Connection[Any]]:
-            connection = self._open()  # what a transaction does is undone with it, so no copy is needed
+            connection = self._open()  # no copy is needed, since the transaction is rolled back
             try:
                 yield connection
             finally:
@@ -296,11 +315,12 @@ class HistoryReplay:
 
 
 def is_definition(key: Key) -> bool:
-    """Its value is SQL that a server wrote, and that one of another version may write otherwise."""
+    """Whether a property is a view's query, which a server of another version may write in other words."""
     return key[1] == "definition" and key[0].startswith(("view ", "materialized view "))
 
 
 def _written_here(connection: psycopg.Connection[Any], definition: str) -> str | None:
+    """A view's query as this server writes it; None if the server refuses it."""
     connection.execute("BEGIN")
     try:
         connection.execute(b"CREATE TEMPORARY VIEW reread AS " + definition.encode())

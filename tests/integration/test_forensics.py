@@ -76,8 +76,8 @@ def test_one_transaction_after_the_row_looks_like_prisma(production: Production)
     assert orders(evidence) == [(part, "after", 1) for part in PARTS]
     assert evidence.indications == (
         (
-            "3 of the script's objects or parts are in production, made or last changed in one transaction, right after "
-            "the failed attempt began."
+            "3 of the script's objects or parts are in production, made or last changed in one transaction, right "
+            "after the failed attempt began."
         ),
         "Owner: postgres, who owns the ledger too.",
         "It looks like Prisma's own work.",

@@ -181,7 +181,7 @@ def test_only_the_first_rows_of_a_seed_are_looked_for(database: psycopg.Connecti
     """And the remark says so."""
     rows = ", ".join(f"('{number}')" for number in range(400))
     question = query(database, f"INSERT INTO kind (code) VALUES {rows}")
-    assert "first 50 of its 400 rows" in question
+    assert "first 50 of the statement's 400 rows" in question
     assert asked(database, question) == [(50,)]
 
 
