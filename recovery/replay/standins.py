@@ -1,8 +1,8 @@
-"""Stand-ins for extensions that scripts create and the scratch server's own role may not, or that it lacks.
+"""Stand-ins for extensions that the scratch server lacks, or that only a superuser may create there.
 
-A stand-in is a real extension of the scratch server with the names and signatures that production's own catalog
-gives, and empty bodies: scripts that create and use it run, and what it owns stays out of every snapshot.
-Its script runs as a superuser (`trusted`), so whatever production says goes into it as a quoted literal only.
+A stand-in is an extension with the names and signatures of production's catalog and empty bodies. Scripts can create
+and use it, and its members stay out of every snapshot, like those of any extension. Its own script runs as a superuser
+(`trusted`), so text from production only enters it as a quoted literal.
 """
 
 import re
@@ -23,8 +23,8 @@ WHERE NOT (e.extname = ANY(%s))
 ORDER BY e.extname
 """
 
-#: Extensions that only a superuser may create, though nothing of them reaches beyond the database. Where the
-#: scratch server has one, it is used as it is.
+#: Extensions that only a superuser may create, although they can't reach beyond the database. If the scratch server has
+#: one, that is used instead of a stand-in.
 HARMLESS = frozenset(
     {
         "autoinc",
@@ -41,7 +41,7 @@ HARMLESS = frozenset(
 )
 _UUIDS = ("v1()", "v1mc()", "v4()", "v3(namespace uuid, name text)", "v5(namespace uuid, name text)")
 _FUNCTION = "CREATE FUNCTION {} LANGUAGE plpgsql AS 'BEGIN RETURN {}; END';"
-#: What a script of the history can use of an extension that production doesn't have: itself creates it, and failed.
+#: Stand-ins for extensions that production lacks, because the script that creates them failed.
 _KNOWN = {
     "uuid-ossp": "\n".join(
         _FUNCTION.format(f"uuid_generate_{each} RETURNS uuid", "gen_random_uuid()") for each in _UUIDS
@@ -67,7 +67,7 @@ _FIXED_VERSION = "1.0"
 
 @dataclass(frozen=True, slots=True)
 class StandIn:
-    """An extension to be written: its name, its version, and the SQL of its script."""
+    """A stand-in to be written: its name, its version, and the SQL of its script."""
 
     name: str
     version: str
@@ -78,8 +78,9 @@ def read(production: psycopg.Connection[Any], available: Iterable[str], scripts:
     """The stand-ins that a history needs.
 
     Args:
-        production: where the real ones are installed. Of one that isn't, only what is well known can be stood in for.
-        available: extensions that scripts can create on the scratch server as it is.
+        production: the server whose catalog has the real extensions. An extension that is not installed there gets the
+            members that are known here, or none.
+        available: extensions that scripts can create on the scratch server without a stand-in.
         scripts: texts of the history.
     """
     own = {*available, "plpgsql"}
@@ -94,12 +95,13 @@ def read(production: psycopg.Connection[Any], available: Iterable[str], scripts:
 
 
 def write(folder: Path, standins: Iterable[StandIn], own: Path | None = None) -> None:
-    """Writes them where the server looks for extensions first (`extension_control_path`).
+    """Writes stand-ins where the server looks for extensions first.
 
     Args:
-        folder: that place.
-        standins: what to write.
-        own: the server's own extensions. One of these that is harmless is made available as it is.
+        folder: the first folder of the server's `extension_control_path`.
+        standins: the stand-ins to write.
+        own: the folder of the server's own extensions. A harmless one of them is made available instead of its
+            stand-in.
     """
     home = folder / "extension"
     home.mkdir(mode=0o755, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The failed script run statement by statement in the scratch database: the steps S₀ … Sₙ and their footprint."""
+"""Runs a script statement by statement in the scratch database, to find its steps S₀ … Sₙ and its footprint."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -16,11 +16,11 @@ from recovery.sql.statements import Parsed
 from states.comparison import column_of, is_remark, qualified_name
 from states.facts import Key, Note, Replay, Snapshot, Statement, Visibility
 
-#: What PostgreSQL says when IF [NOT] EXISTS found nothing to do; the scratch server speaks English (lc_messages).
+#: Notices that IF [NOT] EXISTS found nothing to do; the scratch server's messages are in English (lc_messages).
 _SKIPPED = re.compile(r"already exists, skipping|does not exist, skipping|is already a member|already a label")
 
 
-#: What CREATE EXTENSION may say of one.
+#: Properties of an extension that CREATE EXTENSION may state.
 _STATED = ("schema", "version")
 
 Connect = Callable[[], AbstractContextManager[psycopg.Connection[Any]]]
@@ -28,7 +28,15 @@ Connect = Callable[[], AbstractContextManager[psycopg.Connection[Any]]]
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """One way through the script: a full snapshot after each statement, what was skipped, and what filled rows."""
+    """One run of a script, as a transaction or statement by statement.
+
+    Attributes:
+        snapshots: the whole schema before the script, and after each statement that ran.
+        skipped: indexes of the statements that PostgreSQL skipped (IF [NOT] EXISTS).
+        fills: for a statement's index, the columns that it added and the values with which it filled existing rows.
+        path: every schema that was in the search path at some time.
+        ended: why the run ended early; None if every statement ran.
+    """
 
     snapshots: list[dict[Key, str]]
     skipped: frozenset[int]
@@ -74,7 +82,7 @@ def _walk(connection: psycopg.Connection[Any], parsed: Sequence[Parsed]) -> _Run
             skipped.add(statement.index)
         if statement.inert:  # SET, or a SELECT of set_config
             path = tuple(dict.fromkeys((*path, *_search_path(connection))))
-        # What changes nothing by its nature needs no look; a transaction's end is looked at, for ON COMMIT.
+        # An inert statement needs no snapshot, except for the end of a transaction, where ON COMMIT takes effect.
         same = statement.inert and not statement.control
         snapshots.append(snapshots[-1] if same else catalog.read(connection))
         if statement.fills:
@@ -83,9 +91,9 @@ def _walk(connection: psycopg.Connection[Any], parsed: Sequence[Parsed]) -> _Run
 
 
 def _found(statement: Parsed, path: Sequence[str], snapshot: Snapshot) -> bool:
-    """The tables whose parts it drops are in the snapshot, so that production's are looked at too.
+    """Whether the tables of the parts that a statement drops are in the snapshot, so that they are compared too.
 
-    One that is not, as an extension's own, can have such a part in production unseen.
+    A table that is not, such as an extension's, could have the part in production, and nobody would see it.
     """
     named = [name for name in statement.names if (name.properties or "").split(" ")[0] in PARTS.values()]
     there = {qualified_name(obj) for obj, prop in snapshot if prop == "exists"} if named else set[str | None]()
@@ -98,9 +106,9 @@ def _found(statement: Parsed, path: Sequence[str], snapshot: Snapshot) -> bool:
 def _filled(
     connection: psycopg.Connection[Any], columns: frozenset[str], before: Snapshot, after: Snapshot
 ) -> tuple[tuple[Key, str], ...]:
-    """What a step's new columns were filled with; nothing where the server does not know it of each.
+    """The values with which a step's new columns were filled; empty if the server does not know all of them.
 
-    A column that was there before, under the same name, may have been filled by another statement.
+    A column that was there before does not count: another statement may have filled it.
     """
     wanted = {f"column {quoted(column)}" for column in columns}
     new = sorted(key for key in after.keys() - before.keys() if key[1] in wanted)
@@ -121,18 +129,18 @@ def run(
     on_a_copy: Connect,
     skipped_base: tuple[Note, ...],
 ) -> Replay:
-    """Runs the script in every way it can have been run, and keeps the way that got furthest.
+    """Runs a script in every way in which Prisma may have run it, and keeps the run that got furthest.
 
-    A script without transaction control ran as one transaction or statement by statement (Prisma 7.4 and
-    the JavaScript engine). Some statements can only run one way: CREATE INDEX CONCURRENTLY in no
-    transaction, LOCK only in one.
+    A script without transaction control ran as one transaction, or statement by statement (Prisma 7.4 and the
+    JavaScript engine). Some statements run in one of these ways only: CREATE INDEX CONCURRENTLY needs to be outside a
+    transaction, LOCK inside one.
 
     Args:
         parsed: the script's statements.
         checksum: SHA-256 of the script.
-        in_transaction: a connection to the database at S₀, on which a transaction is rolled back at the end.
-        on_a_copy: a connection to a copy of it, which is thrown away.
-        skipped_base: migrations before it that could not be replayed.
+        in_transaction: opens a connection to the database at S₀; its transaction is rolled back at the end.
+        on_a_copy: opens a connection to a copy of that database, which is dropped at the end.
+        skipped_base: notes on migrations of the base that could not be replayed.
     """
     best: _Run | None = None
     if not any(statement.control for statement in parsed):
@@ -185,8 +193,9 @@ def _replay(parsed: Sequence[Parsed], checksum: str, way: _Run, skipped_base: tu
 
 
 def _visibility(statement: Parsed, way: _Run) -> tuple[Visibility, str]:
+    """Whether the schema shows that a statement ran, and the reason if it does not."""
     if statement.index >= len(way.snapshots):
-        # RULES E15: the steps before it still decide absence, but not over rows that it may have written or lost.
+        # RULES E15: the steps before it still decide absence, but not of rows that it may have written or deleted.
         return Visibility.UNREACHED if statement.additive else Visibility.OPEN, way.ended or ""
     seen = way.snapshots[statement.index] != way.snapshots[statement.index - 1]
     if statement.rows:
@@ -201,9 +210,10 @@ def _visibility(statement: Parsed, way: _Run) -> tuple[Visibility, str]:
 
 
 def changed_keys(snapshots: Sequence[Snapshot]) -> set[Key]:
-    """Every property that a step touches.
+    """Every property that a step changes.
 
-    Of an object that a step drops, only that it existed: what else it had is none of the script's business.
+    Of an object or a column that a step drops, only its existence counts: the script does not depend on its other
+    properties.
     """
     keys: set[Key] = set()
     for before, after in pairwise(snapshots):
@@ -217,7 +227,7 @@ def changed_keys(snapshots: Sequence[Snapshot]) -> set[Key]:
             if object_dropped and prop != "exists":
                 continue
             if obj.startswith("extension ") and (obj, "exists") not in before and is_remark(key):
-                continue  # it came with it; where the script states it, it is named
+                continue  # it came with the extension; if the script states it, `_named` adds it
             if _column_dropped(before, after, obj, prop):
                 continue
             keys.add(key)
@@ -225,7 +235,7 @@ def changed_keys(snapshots: Sequence[Snapshot]) -> set[Key]:
 
 
 def added_columns(before: Snapshot, later: Sequence[Snapshot]) -> frozenset[Key]:
-    """Columns that are not there before, on objects that are."""
+    """Columns that later snapshots add to objects which were there before."""
     return frozenset(
         (obj, prop)
         for snapshot in later
@@ -240,7 +250,10 @@ def _column_dropped(before: Snapshot, after: Snapshot, obj: str, prop: str) -> b
 
 
 def _named(parsed: Sequence[Parsed], way: _Run) -> tuple[set[Key], frozenset[str]]:
-    """RULES E9: what the script names belongs to the footprint, changed in the replay or not."""
+    """The properties and the qualified names of the objects that the script names (RULES E9).
+
+    They belong to the footprint even if no step of the replay changes them.
+    """
     existing: dict[str, set[str]] = {}
     properties: dict[str, set[str]] = {}
     for snapshot in {id(s): s for s in way.snapshots}.values():

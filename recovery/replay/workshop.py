@@ -1,4 +1,4 @@
-"""The scratch server, started beside everything else: it is ready when it is first needed."""
+"""Runs the scratch server and all replays on a background thread, so that the server is ready when it is needed."""
 
 import contextlib
 import time
@@ -18,22 +18,27 @@ from recovery.sql.script import Script
 
 T = TypeVar("T")
 
-#: Seconds between two words on how far a replay is.
+#: Seconds between two progress events of a replay.
 TELL_SECONDS = 0.25
 
 
 class Workshop:
-    """A scratch server and the histories replayed on it, on one thread of its own.
+    """A scratch server, and the history that is replayed on it, on a thread of their own.
 
-    Everything that touches the scratch server runs there, one thing at a time, in the order asked for.
+    All work on the scratch server runs on that thread, one task at a time, in the order of submission.
+
+    Attributes:
+        emit: receives progress events, on that thread.
+        standins: the stand-ins for extensions that were made.
+        roles: the roles that were made.
     """
 
     def __init__(self, open_server: Callable[[], AbstractContextManager[ScratchServer]], schema: str) -> None:
-        """Begins to start the server and returns at once.
+        """Starts the server on the thread, and does not wait for it.
 
         Args:
-            open_server: how to get one.
-            schema: the target's, for the histories.
+            open_server: opens a server, and closes it at the end of the block.
+            schema: the schema of the target's URL, in which scripts run.
         """
         self._open = open_server
         self._schema = schema
@@ -42,7 +47,6 @@ class Workshop:
         self._history: HistoryReplay | None = None
         self._stood_in = False
         self._told = 0.0
-        #: Told now and then how far a replay is, from the workshop's thread.
         self.emit: events.Sink = events.nobody
         self.standins: tuple[standins.StandIn, ...] = ()
         self.roles = roles.Roles()
@@ -54,14 +58,16 @@ class Workshop:
 
     @property
     def server(self) -> ScratchServer:
-        """The server, waited for."""
+        """The server. Waits until it has started."""
         return self._server.result()
 
     def stand_in(self, production: psycopg.Connection[Any], scripts: Iterable[str]) -> None:
-        """Makes stand-ins for roles and extensions that the scratch server lacks, before the first replay.
+        """Makes the roles and the stand-ins for extensions that the scratch server lacks. Call it before a replay.
+
+        Later calls do nothing, and neither does any call on a server that the user named.
 
         Args:
-            production: where they are read.
+            production: the server from whose catalog they are read.
             scripts: texts of the history.
         """
         if self._stood_in or self.server.standins is None:
@@ -74,17 +80,18 @@ class Workshop:
         self._stood_in = True
 
     def submit(self, work: Callable[[], T]) -> Future[T]:
-        """Does `work` on the workshop's thread; its future raises ScratchError if the scratch server failed it."""
+        """Runs `work` on the workshop's thread. The future raises ScratchError if the scratch server fails."""
         return self._thread.submit(_told, work)
 
     def history(self, scripts: list[Script], of: int | None = None) -> HistoryReplay:
-        """The history of exactly these scripts: the last one grown, where it is the beginning of this one.
+        """Replays a history of exactly these scripts. The previous history is extended if it is the beginning of this.
 
         Call it on the workshop's thread only.
 
         Args:
-            scripts: in their order.
-            of: how many it will have been grown to in the end; None: these are all.
+            scripts: the scripts in their order.
+            of: the total that progress is reported against, if later calls will extend the history; None for these
+                scripts alone.
         """
         if self._history is None or self._history.applied != scripts[: len(self._history.applied)]:
             if self._history is not None:
@@ -100,11 +107,11 @@ class Workshop:
         now = time.monotonic()
         if now - self._told >= TELL_SECONDS:
             self._told = now
-            with contextlib.suppress(Exception):  # whoever listens is no reason to end a replay
+            with contextlib.suppress(Exception):  # a failing listener must not end a replay
                 self.emit(events.Progressed(events.Task.REPLAY, round(now - began, 1), done, total, migration))
 
     def close(self) -> None:
-        """Ends the server; waits for work under way."""
+        """Stops the server, after the tasks that were submitted before."""
         if self._context is not None or not self._server.done():
             self._thread.submit(self._stop).result()
         self._thread.shutdown()
@@ -123,5 +130,5 @@ def _told(work: Callable[[], T]) -> T:
         raise ScratchError(
             "scratch.failed",
             f"The scratch server failed while the history was replayed: {str(error).strip()}. Nothing was changed.",
-            "Run again; if it stays so, name another throw-away server as [scratch] url.",
+            "Run again; if it fails again, name another throw-away server as [scratch] url.",
         ) from error
