@@ -1,1 +1,1 @@
-"""SQL as text: the parse tree, and what it alone tells. No server is asked."""
+"""Analyses SQL text by its parse tree alone, without a server."""

@@ -1,4 +1,4 @@
-"""Expressions of a script that may be asked of production: written anew from the parse tree, not cut from the text."""
+"""Expressions of a script that are safe to use in a query on production, written from the parse tree."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,10 +6,10 @@ from typing import Any
 from recovery.sql.parser import postgast
 from recovery.sql.tree import strings, walk
 
-#: Types that PostgreSQL finds in pg_catalog however the search path is set. Other bare names are the schema's.
+#: Types whose bare name always means the one in pg_catalog. Other bare names are taken for types of the schema.
 _OWN_TYPES = {"text", "uuid", "date", "json", "jsonb", "bytea", "name", "inet", "cidr", "float4", "float8"}
 
-#: All that an expression may consist of. What is not named here (sub-selects, CURRENT_DATE, …) is not asked.
+#: The kinds of nodes that an expression may consist of. Any other kind (sub-selects, CURRENT_DATE, …) is refused.
 _ALLOWED = {
     *("Node", "List", "String", "Integer", "Float", "Boolean", "BitString"),
     *("ColumnRef", "A_Const", "A_Expr", "A_ArrayExpr", "BoolExpr", "NullTest", "BooleanTest"),
@@ -23,12 +23,12 @@ class Expression:
     """An expression over the columns of one table.
 
     Attributes:
-        sql: the expression, with types of the schema qualified by it.
-        columns: those that it reads.
-        functions: those that it calls, by their bare names, with the number of arguments; each has to be
-            PostgreSQL's own, and immutable.
-        operators: their bare names.
-        types: those that it casts to, as `to_regtype` reads them.
+        sql: the expression, in which types of the schema have a qualified name.
+        columns: the columns that it reads.
+        functions: bare name and number of arguments of each function that it calls. Before use, each must be found to
+            be PostgreSQL's own, and immutable.
+        operators: bare names of the operators that it uses.
+        types: the types that it casts to, as `to_regtype` reads them.
     """
 
     sql: str
@@ -39,17 +39,25 @@ class Expression:
 
 
 def identifier(name: str) -> str:
-    """The identifier in quotes, whatever it holds."""
+    """A name as a quoted identifier."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def column(name: str) -> Expression:
-    """The expression that is a column."""
+    """The expression that consists of one column."""
     return Expression(identifier(name), frozenset({name}))
 
 
 def expression(node: Any, schema: str) -> Expression | None:
-    """An expression of a script, or None where it can't be asked of production just as the script would ask it."""
+    """Reads an expression from a script.
+
+    Args:
+        node: its parse tree.
+        schema: the schema of unqualified types.
+
+    Returns:
+        None if it could mean something else in a query on production than in the script.
+    """
     own = type(node)()
     own.CopyFrom(node)
     parts = list(walk(own))
@@ -81,12 +89,12 @@ def expression(node: Any, schema: str) -> Expression | None:
 
 
 def _special(call: Any) -> bool:
-    """An aggregate, a window, or named arguments."""
+    """Whether a call has parts of an aggregate or of a window function, or a VARIADIC argument."""
     return any(field.name in _PARTS_OF_CALLS for field, _ in call.ListFields())
 
 
 def _written(node: Any) -> str | None:
-    """The expression as text; None if that text, read again, is not the same expression."""
+    """The expression as SQL; None if parsing that SQL does not give the same expression again."""
     query = postgast.parse("SELECT 1")
     query.stmts[0].stmt.select_stmt.target_list[0].res_target.val.CopyFrom(node)
     try:
@@ -98,7 +106,7 @@ def _written(node: Any) -> str | None:
 
 
 def _bare(node: Any) -> bytes:
-    """A tree without the places of its parts in the text."""
+    """A parse tree, serialized without the positions of its nodes in the text."""
     copy = type(node)()
     copy.CopyFrom(node)
     for part in walk(copy):

@@ -1,4 +1,4 @@
-"""The objects that a statement names."""
+"""Finds the objects that a statement names."""
 
 import re
 from collections.abc import Iterator
@@ -15,9 +15,10 @@ class Name:
     """An object that a statement names.
 
     Attributes:
-        schema: None where the search path decides.
-        properties: what of it the statement is about even when it changes nothing (RULES E9): None for
-            its existence only, "" for everything, "column x" for that column, "schema" of an extension.
+        schema: the schema; None if the name is unqualified, so that the search path decides.
+        name: the name without its schema, unquoted.
+        properties: the properties that must be compared even if the statement changes nothing (RULES E9): None for
+            its existence only, "" for all, "column x" for that column, "schema" or "version" of an extension.
     """
 
     schema: str | None
@@ -38,16 +39,16 @@ def _qualified(parts: tuple[str, ...], properties: str | None = None) -> Name | 
 
 
 def relation(range_var: Any, properties: str | None = None) -> Name:
-    """A table, or anything else that stands where one can."""
+    """The name in a RangeVar: a table, or another relation."""
     return Name(range_var.schemaname or None, range_var.relname, properties)
 
 
-#: ALTER TABLE's actions with IF [NOT] EXISTS, and the property they are about.
+#: ALTER TABLE's actions with IF [NOT] EXISTS that are about a column; the others are about a constraint.
 _COLUMN_ACTIONS = {"AT_AddColumn", "AT_DropColumn"}
 
 
 def _conditional_names(node: str, body: Any) -> Iterator[Name]:
-    """What a conditional clause is about: it may have been a no-op here and not in production, or the reverse."""
+    """The objects of IF [NOT] EXISTS clauses, which may do nothing in the replay and something in production."""
     if node == "create_stmt" and body.if_not_exists:
         yield relation(body.relation, "")
     elif node == "index_stmt" and body.if_not_exists:
@@ -78,30 +79,35 @@ def _added_column(command: Any) -> str:
 _PLAIN_IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]*\Z")
 
 
-#: KeywordKind's NO_KEYWORD and UNRESERVED_KEYWORD: the words that `quote_ident` leaves bare.
+#: KeywordKind's NO_KEYWORD and UNRESERVED_KEYWORD: words that `quote_ident` does not quote.
 _BARE = (0, 1)
 
 
 @cache
 def quoted(identifier: str) -> str:
-    """The identifier as `quote_ident` writes it, so that it meets the names in a snapshot."""
+    """An identifier as PostgreSQL's `quote_ident` writes it, and so as it stands in a snapshot."""
     if _PLAIN_IDENTIFIER.match(identifier) and postgast.scan(identifier).tokens[0].keyword_kind in _BARE:
         return identifier
     return '"' + identifier.replace('"', '""') + '"'
 
 
-#: What belongs to a table, and is dropped by naming both.
+#: Kinds of objects that belong to a table, and whose DROP names the table too.
 PARTS = {"OBJECT_TRIGGER": "trigger", "OBJECT_POLICY": "policy", "OBJECT_RULE": "rule"}
 
 
 def _part_of_a_table(node: str, body: Any, parts: tuple[str, ...]) -> str | None:
-    """The property of its table that a DROP IF EXISTS is about; None where it is only about the table."""
+    """The property of a table that a DROP … IF EXISTS is about; None if it drops no part of a table."""
     kind = PARTS.get(enum_name(body, "remove_type")) if node == "drop_stmt" and body.missing_ok else None
     return f"{kind} {quoted(parts[-1])}" if kind else None
 
 
 def names_of(node: str, body: Any) -> frozenset[Name]:
-    """Every object that a statement names."""
+    """Every object that a statement names.
+
+    Args:
+        node: libpg_query's name for the statement, such as `create_stmt`.
+        body: its parse tree.
+    """
     names: set[Name | None] = set(_conditional_names(node, body))
     names.update(relation(item) for item in of(body, "RangeVar") if item.relname)
     names.update(_qualified(strings(item.names)) for item in of(body, "TypeName"))

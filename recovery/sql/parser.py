@@ -1,7 +1,7 @@
-"""PostgreSQL's own parser, by way of `postgast`.
+"""PostgreSQL's own parser, from the package `postgast`.
 
-Looked up, not imported: mypy takes its generated stubs for a mistake in syntax, and would then say nothing else to a
-program that imports us.
+It is imported by name at run time: mypy finds a syntax error in the package's generated stubs, and would then check
+nothing else in a program that imports this one.
 """
 
 from importlib import import_module

@@ -1,7 +1,7 @@
-"""Expressions that servers of different versions write otherwise, and that are the same (RULES E13).
+"""Recognises equal expressions that servers of different versions write in different words (RULES E13).
 
-Version 14 began to write `now() AT TIME ZONE 'utc'` where version 13 writes `timezone('utc'::text, now())`, and left
-away casts to text that it adds itself.
+Since version 14 PostgreSQL writes `now() AT TIME ZONE 'utc'` where version 13 writes `timezone('utc'::text, now())`,
+and leaves out casts to text that it adds by itself.
 """
 
 import re
@@ -13,7 +13,8 @@ from recovery.sql.tree import strings, walk
 from states.facts import Key
 
 _NAME = r'(?:"(?:[^"]|"")*"|\S+)'
-#: What makes a statement of a property's value, so that it can be parsed; the first pattern that fits.
+#: For each pattern of property names, a statement around the property's value, so that it can be parsed. The first one
+#: that matches is used.
 _STATEMENTS = (
     (r"(column .* )?default|predicate", "SELECT {}"),
     (rf"constraint {_NAME}", "ALTER TABLE t ADD CONSTRAINT c {}"),
@@ -24,7 +25,7 @@ _STATEMENTS = (
 _GENERATED = re.compile(r"column .* generated\Z", re.DOTALL)
 
 _SQL_SYNTAX = 14_00_00
-#: Functions that version 14 writes in SQL's own syntax. EXTRACT was one of them before it had a function of its own.
+#: Functions that version 14 writes in the SQL standard's syntax. Before version 14 EXTRACT was date_part.
 _SYNTAX = {
     "btrim",
     "date_part",
@@ -44,12 +45,16 @@ _SYNTAX = {
 def respelled(
     known: Mapping[Key, Iterable[str]], production: Mapping[Key, str], versions: tuple[int, int]
 ) -> dict[Key, str]:
-    """Production's values that say the same as a known one in other words, as the known one says it.
+    """Rewrites production's values in the words of the scratch server, where they mean the same.
 
     Args:
-        known: how the scratch server writes them, at each step.
-        production: a snapshot of another server.
-        versions: of the two servers, as 180006; nothing is respelled unless one of them is older than 14 alone.
+        known: the values that the scratch server writes, one for each step.
+        production: a snapshot of production.
+        versions: versions of the two servers, such as 180006. Nothing is rewritten unless exactly one of them is older
+            than 14.
+
+    Returns:
+        The rewritten values; those that are equal already, or mean something else, are left out.
     """
     if not min(versions) < _SQL_SYNTAX <= max(versions):
         return {}
@@ -66,7 +71,7 @@ def respelled(
 
 
 def _plain(prop: str, value: str) -> str | None:
-    """The value in the plainest words; None where it is no expression, or can't be read."""
+    """The value in one spelling for all versions; None if it is no expression, or can't be parsed."""
     statement = next((form for pattern, form in _STATEMENTS if re.fullmatch(pattern, prop, re.DOTALL)), None)
     if _GENERATED.match(prop):
         kind, _, value = value.partition(" ")
@@ -84,6 +89,7 @@ def _plain(prop: str, value: str) -> str | None:
 
 
 def _call_plainly(call: Any) -> None:
+    """Changes a call of one of `_SYNTAX` to an ordinary call by the bare name, without casts of arguments to text."""
     name = strings(call.funcname)[-1]
     name = "date_part" if name == "extract" else name
     if name not in _SYNTAX or strings(call.funcname)[:-1] not in ((), ("pg_catalog",)):

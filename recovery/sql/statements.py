@@ -1,4 +1,4 @@
-"""A migration's script as statements, and what its text alone tells of each (libpg_query's parse tree)."""
+"""Splits a script into statements, and reads the properties of each from its parse tree (libpg_query's) alone."""
 
 import re
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from recovery.sql.written_rows import filled_columns, into_its_own, written_rows
 
 
 class ScriptError(RecoveryError):
-    """The script cannot be read as SQL, so nothing is known of its steps."""
+    """The script can't be parsed as SQL, so nothing is known of its steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,23 +20,23 @@ class Parsed:
     """One statement of a script.
 
     Attributes:
-        index: 1 for the first.
+        index: its number in the script, from 1.
         sql: its text, without the semicolon.
-        node: libpg_query's name for it, as `create_stmt`.
-        actions: how many things it does; it did nothing at all if PostgreSQL skipped as many.
-        opaque: what it works on can't be told from its text.
-        skippable: where PostgreSQL skipped it, what it names was compared instead (RULES E9).
-        additive: it only adds to the schema: where that is there already it fails, or changes nothing.
-        schema_only: it runs nobody's code and writes no rows, so what it can say on failing is about the schema.
-        atomic: where it fails, it leaves nothing behind.
+        node: libpg_query's name for it, such as `create_stmt`.
+        actions: the number of its actions. If PostgreSQL skipped as many, the statement did nothing.
+        opaque: its text does not tell which objects it works on.
+        skippable: if PostgreSQL skips it, the objects that it names are compared instead (RULES E9).
+        additive: it only adds to the schema. Where its effect is there already, it fails or changes nothing.
+        schema_only: it runs no user code and writes no rows, so an error of it is about the schema.
+        atomic: if it fails, it leaves nothing behind.
         conditional: where its effect is there already, it changes nothing (IF NOT EXISTS, OR REPLACE …).
-        guarded: a part of it, at least, is conditional.
+        guarded: at least one of its actions is conditional.
         control: it begins or ends a transaction.
-        inert: why it changes nothing by its nature (RULES E4's allow-list), or empty.
-        forbidden: why it must not run in a scratch database (RULES E15), or empty.
-        rows: why it writes rows although it is DDL (RULES E5), or empty.
-        own_rows: it writes them only into what it makes, so that they are gone where that is.
-        fills: the columns whose rows it fills with a default; none where it writes rows otherwise, too.
+        inert: why it changes nothing by its nature (the allow-list of RULES E4); empty otherwise.
+        forbidden: why it must not run in a scratch database (RULES E15); empty if it may.
+        rows: why it may write rows although its schema changes can be seen (RULES E5); empty if it does not.
+        own_rows: it writes rows only into the table or columns that it makes; if those are absent, so are the rows.
+        fills: the columns that it adds and fills with a default; empty if it also writes rows in another way.
         names: every object that it names.
     """
 
@@ -60,7 +60,7 @@ class Parsed:
     names: frozenset[Name]
 
 
-#: Statements that reach beyond the scratch database. Refused whoever runs them.
+#: Statements that reach beyond the scratch database, with the reason. They are refused, whatever the role may do.
 _FORBIDDEN_NODES = {
     **dict.fromkeys(
         ("create_role_stmt", "alter_role_stmt", "alter_role_set_stmt", "drop_role_stmt", "grant_role_stmt"),
@@ -103,7 +103,7 @@ _FORBIDDEN_NODES = {
     "load_stmt": "loads a library into the server",
     "check_point_stmt": "works on the whole server",
 }
-#: Between two words of a statement: blanks and comments.
+#: Matches the blanks and comments between two words of a statement.
 GAP = r"(?:\s|/\*[\s\S]*\*/|--[^\n]*\n)+"
 _FORBIDDEN_WORDS = re.compile(
     r"\b(dblink\w*|postgres_fdw\w*|file_fdw\w*|lo_import|lo_export|pg_read_\w*file|pg_write_\w*file|pg_file_\w+"
@@ -114,7 +114,7 @@ _FORBIDDEN_WORDS = re.compile(
     re.IGNORECASE,
 )
 
-#: Inside a body, where a script has no file to name but on the server: COPY from or to a program or a string.
+#: COPY from or to a program or a file, inside the body of a function or a DO block, where any file is on the server.
 _COPIES = re.compile(rf"\bcopy\b[\s\S]*\b(from|to)(?:{GAP})?(program\b|e?'|u&'|\$|%)", re.IGNORECASE)
 
 #: The only functions a SELECT may call and still change nothing.
@@ -122,7 +122,10 @@ _INERT_FUNCTIONS = {"set_config", "version", "current_setting"}
 
 
 def _inert(node: str, body: Any) -> str:
-    """RULES E4's allow-list. Whatever is not named here is open when its step shows nothing."""
+    """Why a statement is inert, by the allow-list of RULES E4; empty if it is not on the list.
+
+    A statement that is not on it is open if its step does not change the schema.
+    """
     if node == "variable_set_stmt":
         return "a setting of the session"
     if node == "variable_show_stmt":
@@ -153,24 +156,24 @@ def _forbidden(node: str, body: Any, sql: str) -> str:
         "adminpack",
     ):
         return "loads an extension that reaches other servers or files"
-    # Bodies of DO and of functions are text to the parser, so words decide there; a false alarm costs a
-    # question to a person, a miss would run on a server that may be somebody's.
+    # To the parser, bodies of DO and of functions are plain text, so they are searched for words. A false alarm costs a
+    # question to a person; a miss would run the statement, maybe on somebody's server.
     if match := _FORBIDDEN_WORDS.search(sql) or (_COPIES.search(sql) if node in _BODIES else None):
         return f"uses {match[0].split()[0].lower()}, which reaches beyond the database"
     return ""
 
 
-#: What these do is in a text that the parser doesn't read, or in functions.
+#: Statements whose actions are in a text that the parser does not read, or in functions.
 _OPAQUE = {"do_stmt", "call_stmt", "execute_stmt", "explain_stmt", "prepare_stmt"}
 
-#: These can commit on their way (RULES E12).
+#: Statements that can commit before they end (RULES E12).
 _OWN_TRANSACTIONS = {"do_stmt", "call_stmt", "vacuum_stmt", "reindex_stmt", "cluster_stmt"}
 
 
 def _opaque(node: str, body: Any) -> bool:
     if node in _OPAQUE or (node == "select_stmt" and not _inert(node, body)):
         return True
-    # What hangs on the thing that is dropped goes with it; a schema's and "all tables" are not named at all.
+    # CASCADE drops dependent objects that the text does not name; nor does it name a schema's objects or "all tables".
     if node == "drop_stmt":
         cascades = enum_name(body, "behavior") == "DROP_CASCADE"
         return cascades or enum_name(body, "remove_type") == "OBJECT_SCHEMA"
@@ -181,8 +184,8 @@ def _opaque(node: str, body: Any) -> bool:
     return node == "grant_stmt" and enum_name(body, "targtype") == "ACL_TARGET_ALL_IN_SCHEMA"
 
 
-#: DROP … IF EXISTS of these: an object of that name which only production has is found by its name, or as a property
-#: of its table. Of others (schemas, publications, casts …) it is not, so that skipping one proves nothing.
+#: Kinds of objects that snapshots of production show by name, or as a property of a table. If the replay skips a
+#: DROP … IF EXISTS of another kind (schemas, publications, casts …), that proves nothing about production.
 _FOUND_BY_NAME = {
     *PARTS,
     "OBJECT_TABLE",
@@ -236,17 +239,17 @@ _ADDITIVE = {
     "comment_stmt",
 }
 _ADDITIVE_ACTIONS = {"AT_AddColumn", "AT_AddConstraint", "AT_SetNotNull", "AT_ValidateConstraint"}
-#: Besides those: what they can say on failing is about the names that they hold.
+#: Statements that run no user code: the additive ones, and others whose errors are about the names in their text.
 _SCHEMA_ONLY = {*_ADDITIVE, "alter_table_stmt", "alter_enum_stmt", "drop_stmt", "rename_stmt", "view_stmt"}
 
 
 def _of_a_table(node: str, body: Any) -> bool:
-    """It is about a part of a table, which is looked up by the table's name."""
+    """Whether a statement is about a part of a table, which is found by the table's name."""
     return node == "alter_table_stmt" or (node == "drop_stmt" and enum_name(body, "remove_type") in PARTS)
 
 
 def _moves(node: str, body: Any) -> bool:
-    """A table may have another name afterwards, and another table that name."""
+    """Whether a statement may rename a table or move it to another schema, so that its name may mean another table."""
     renames = node == "rename_stmt" and enum_name(body, "rename_type") == "OBJECT_TABLE"
     return renames or node == "alter_object_schema_stmt"
 
@@ -258,7 +261,7 @@ def _additive(node: str, body: Any) -> bool:
 
 
 def _conditions(body: Any) -> list[bool]:
-    """For each thing that it does, whether it does it only where that is not done yet."""
+    """For each action of a statement: is it conditional (IF NOT EXISTS)?"""
     fields = body.DESCRIPTOR.fields_by_name
     if "cmds" in fields:
         return [bool(item.alter_table_cmd.missing_ok) for item in body.cmds]
@@ -277,10 +280,10 @@ def _unqualified(node: str, body: Any) -> bool:
 
 
 def tree(text: str) -> list[tuple[str, Any]]:
-    """The statements of a script as libpg_query's trees, each with its name for it.
+    """The statements of a script, each as libpg_query's name for it and its parse tree.
 
     Raises:
-        ScriptError: as `parse`.
+        ScriptError: PostgreSQL's grammar (version 18) does not accept the script.
     """
     return _nodes(_parsed(text))
 
@@ -291,7 +294,7 @@ def _parsed(text: str) -> Any:
     except postgast.PgQueryError as error:
         raise ScriptError(
             "replay.syntax",
-            f"The script is not SQL as PostgreSQL's parser reads it: {error}.",
+            f"PostgreSQL's parser does not accept the script: {error}.",
             "Correct the script, or decide by hand.",
         ) from error
 
@@ -301,7 +304,7 @@ def _nodes(result: Any) -> list[tuple[str, Any]]:
 
 
 def parse(text: str) -> tuple[Parsed, ...]:
-    """Splits a script into its statements.
+    """Splits a script into its statements, with their properties.
 
     Raises:
         ScriptError: PostgreSQL's grammar (version 18) does not accept the script.

@@ -1,11 +1,11 @@
-"""Walking libpg_query's parse tree: protobuf messages, built at import and without types."""
+"""Walks libpg_query's parse tree. Its nodes are protobuf messages, whose classes have no static types."""
 
 from collections.abc import Iterator
 from typing import Any
 
 
 def children(message: Any) -> Iterator[tuple[str, Any]]:
-    """The messages in a message, each with the name of its field."""
+    """The direct child messages of a message, each with the name of its field."""
     for descriptor, value in message.ListFields():
         if descriptor.message_type is None:
             continue
@@ -17,29 +17,32 @@ def children(message: Any) -> Iterator[tuple[str, Any]]:
 
 
 def walk(message: Any) -> Iterator[Any]:
-    """A message and all that are in it, depth first."""
+    """A message and all messages inside it, depth first."""
     yield message
     for _, child in children(message):
         yield from walk(child)
 
 
 def of(message: Any, kind: str) -> Iterator[Any]:
-    """Those of a kind, as `RangeVar`."""
+    """The messages of one kind inside a message; `kind` is the name of the message type, such as `RangeVar`."""
     return (node for node in walk(message) if node.DESCRIPTOR.name == kind)
 
 
 def strings(nodes: Any) -> tuple[str, ...]:
-    """The parts of a dotted name."""
+    """The parts of a dotted name, from a list of string nodes."""
     return tuple(node.string.sval for node in nodes if node.WhichOneof("node") == "string")
 
 
 def functions(body: Any) -> set[str]:
-    """The functions it calls; one of a schema keeps it in its name, since only PostgreSQL's own are known."""
+    """Names of the functions that a tree calls. A schema other than pg_catalog stays in the name, as in `s.lower`.
+
+    So a list of PostgreSQL's own functions does not match a function of another schema by accident.
+    """
     parts = (strings(call.funcname) for call in of(body, "FuncCall"))
     return {".".join(each[1:] if each[0] == "pg_catalog" else each) for each in parts if each}
 
 
 def enum_name(message: Any, field: str) -> str:
-    """The name of an enumeration's value, as `AT_AddColumn`."""
+    """The name of an enumeration field's value, such as `AT_AddColumn`."""
     descriptor = message.DESCRIPTOR.fields_by_name[field]
     return str(descriptor.enum_type.values_by_number[getattr(message, field)].name)

@@ -1,4 +1,4 @@
-"""Rows that schema statements write: seen in the schema, and open in the rows (RULES E5, E12)."""
+"""Finds statements that change the schema and may also write rows, which the schema does not show (RULES E5, E12)."""
 
 import re
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 from recovery.sql.names import Name, relation
 from recovery.sql.tree import enum_name, functions, strings, walk
 
-#: Functions whose value is the same for every row of one statement; a default of these writes nothing a
-#: hand-made column would not have.
+#: Functions whose value is the same for every row of one statement. A default of these gives rows no values that they
+#: would not have if the column had been added by hand.
 _STABLE_FUNCTIONS = {
     "now",
     "transaction_timestamp",
@@ -25,10 +25,10 @@ def _is_pure_cast(expression: Any, column: str) -> bool:
     return expression.WhichOneof("node") == "column_ref" and strings(expression.column_ref.fields)[-1:] == (column,)
 
 
-#: Words in a DO block that can change rows, or call what does; "ON DELETE CASCADE" is none of them.
+#: Words in a DO block that can change rows, or call functions that do; ON DELETE CASCADE and the like are removed first.
 _WRITES = re.compile(
     r"\b(insert|update|delete|merge|truncate|copy|execute|perform|call|select|setval|nextval|refresh)\b|:="
-    # Rows that DDL writes, and expressions that can call a function.
+    # DDL that writes rows, and expressions that can call a function.
     r"|\b(default|identity|(big|small)?serial[248]?|restart|explain|raise|assert|while|for|return|case)\b"
     r"|\busing\b(?!\s+(btree|hash|gin|gist|spgist|brin|index)\b)"
     r"|\bas\s+(table|values)\b|\b(els)?if\b(?!\s*;|\s+(not\s+)?exists\b(?!\s*\())|\w\s*=\s*[\w\"]+\s*[.(]",
@@ -41,7 +41,7 @@ _COMMITS = re.compile(r"\b(commit|call)\b", re.IGNORECASE)
 
 
 def _body_of(block: Any) -> str:
-    """The text of a DO block as PostgreSQL gets it."""
+    """The body of a DO block, without its quotes."""
     return "\n".join(_text(item.def_elem) for item in block.args if item.WhichOneof("node") == "def_elem")
 
 
@@ -51,7 +51,7 @@ def _text(element: Any) -> str:
 
 
 def written_rows(node: str, body: Any, later: list[tuple[str, Any]], created: set[Name], *, inert: bool) -> str:
-    """Why a statement writes rows although its schema changes are seen, or empty.
+    """Why a statement may write rows although its schema changes can be seen; empty if it does not.
 
     RULES E5: rows that DDL writes are data, and the schema doesn't show whether they were written.
 
@@ -59,23 +59,23 @@ def written_rows(node: str, body: Any, later: list[tuple[str, Any]], created: se
         node: libpg_query's name for the statement.
         body: its parse tree.
         later: the statements after it.
-        created: tables that the script itself has made; they have no rows that an ALTER could write.
-        inert: it changes nothing by its nature.
+        created: tables that the script itself made before; they have no rows that an ALTER could write.
+        inert: whether the statement changes nothing by its nature.
     """
     if node == "create_table_as_stmt" and not body.into.skip_data:
         return "" if enum_name(body, "objtype") == "OBJECT_MATVIEW" else "CREATE TABLE AS writes rows"
     if node == "call_stmt" or (node == "do_stmt" and _COMMITS.search(_body_of(body))):
-        return "it can commit on its way, so that what is seen of it doesn't show that it ended"  # RULES E12
+        return "it can commit before it ends, so its visible changes don't show that it ended"  # RULES E12
     if node == "do_stmt" and _WRITES.search(_REFERENTIAL.sub("", _body_of(body))):
         return "a DO block that may write rows: only its DDL can be seen"
     if node in ("explain_stmt", "execute_stmt"):
-        return "what it runs can write rows"
+        return "the statement that it runs can write rows"
     if node == "alter_seq_stmt" and _restarts(body.options):
-        return "where a sequence goes on can't be seen"
+        return "the schema does not show a sequence's next value"
     if node == "select_stmt" and body.HasField("into_clause"):
         return "SELECT INTO writes rows"
     if node == "select_stmt" and not inert:
-        return "a SELECT can call what writes rows: only what it changes in the schema can be seen"
+        return "a SELECT can call functions that write rows: only its changes to the schema can be seen"
     if node != "alter_table_stmt" or relation(body.relation) in created:
         return ""  # a table that this script itself creates has no rows that an ALTER could write
     for item in body.cmds:
@@ -86,16 +86,17 @@ def written_rows(node: str, body: Any, later: list[tuple[str, Any]], created: se
             if not _is_pure_cast(definition.raw_default, command.name):
                 return f"column {command.name} is computed by USING"
         elif action == "AT_SetIdentity" and _restarts(getattr(command, "def").list.items):
-            return "where a sequence goes on can't be seen"
+            return "the schema does not show a sequence's next value"
         elif action == "AT_AddColumn" and (reason := _added_rows(definition, body.relation, [(node, body), *later])):
             return reason
     return ""
 
 
 def filled_columns(node: str, body: Any, later: list[tuple[str, Any]]) -> frozenset[str]:
-    """Columns whose rows a statement fills with a default, and it writes no others.
+    """The columns that a statement adds and fills with a default; empty if it also writes rows in another way.
 
-    PostgreSQL may keep for such a column what it was filled with, and then that tells.
+    PostgreSQL may keep the value with which such a column was filled (`pg_attribute.attmissingval`), which then shows
+    that the statement ran.
 
     Args:
         node: libpg_query's name for the statement.
@@ -114,7 +115,7 @@ def filled_columns(node: str, body: Any, later: list[tuple[str, Any]]) -> frozen
     return frozenset(found)
 
 
-#: Functions that give a value, and do nothing else.
+#: Functions that return a value, and have no other effect.
 _GIVING = {
     *_STABLE_FUNCTIONS,
     "gen_random_uuid",
@@ -131,7 +132,7 @@ _GIVING = {
 
 
 def into_its_own(node: str, body: Any) -> bool:
-    """It writes rows only into the table or the columns that it makes itself: where those are not, the rows aren't."""
+    """Whether a statement writes rows only into the table or columns that it makes: if these are absent, so are they."""
     if not functions(body) <= _GIVING:
         return False
     if node in ("create_table_as_stmt", "select_stmt"):
@@ -165,7 +166,7 @@ def _added_rows(definition: Any, relation: Any, later: list[tuple[str, Any]]) ->
         return f"column {definition.colname} gets a volatile default row by row"
     for node, body in later:
         if node == "rename_stmt" and (body.relation.relname, body.subname) == (relation.relname, definition.colname):
-            return f"column {definition.colname} gets a default, and another name later"
+            return f"column {definition.colname} gets a default, and is renamed later"
         # By the bare name: the search path may make two ways of writing it one table.
         if node != "alter_table_stmt" or body.relation.relname != relation.relname:
             continue
@@ -174,5 +175,5 @@ def _added_rows(definition: Any, relation: Any, later: list[tuple[str, Any]]) ->
             action = enum_name(command, "subtype")
             if command.name == definition.colname and action in ("AT_ColumnDefault", "AT_DropColumn"):
                 return f"column {definition.colname} gets a default that a later statement changes"
-    # Where it may be null, ADD COLUMN and SET DEFAULT one after the other make the same schema, and leave rows null.
-    return "" if demanding else f"column {definition.colname} gets a default that its rows may lack"
+    # For a nullable column, ADD COLUMN and then SET DEFAULT make the same schema, and leave existing rows null.
+    return "" if demanding else f"column {definition.colname} gets a default that existing rows may lack"
