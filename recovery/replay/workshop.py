@@ -25,7 +25,7 @@ TELL_SECONDS = 0.25
 class Workshop:
     """A scratch server, and the history that is replayed on it, on a thread of their own.
 
-    All work on the scratch server runs on that thread, one task at a time, in the order of submission.
+    The server is started and replays run on that thread, one task at a time, in the order of submission.
 
     Attributes:
         emit: receives progress events, on that thread.

@@ -25,7 +25,7 @@ def _is_pure_cast(expression: Any, column: str) -> bool:
     return expression.WhichOneof("node") == "column_ref" and strings(expression.column_ref.fields)[-1:] == (column,)
 
 
-#: Words in a DO block that can change rows, or call functions that do; ON DELETE CASCADE and the like are removed first.
+#: Words in a DO block that can change rows, or call functions that do. Clauses as ON DELETE CASCADE are cut out first.
 _WRITES = re.compile(
     r"\b(insert|update|delete|merge|truncate|copy|execute|perform|call|select|setval|nextval|refresh)\b|:="
     # DDL that writes rows, and expressions that can call a function.
@@ -132,7 +132,10 @@ _GIVING = {
 
 
 def into_its_own(node: str, body: Any) -> bool:
-    """Whether a statement writes rows only into the table or columns that it makes: if these are absent, so are they."""
+    """Whether a statement writes rows only into the table or columns that it makes itself.
+
+    Where these are absent, its rows are absent too.
+    """
     if not functions(body) <= _GIVING:
         return False
     if node in ("create_table_as_stmt", "select_stmt"):
