@@ -244,9 +244,9 @@ def _method(name: str) -> Iterator[str]:
 
 
 def _class(*row: Any) -> Iterator[str]:  # noqa: ANN401 - a row of the catalog, as its query says
-    """An operator class of a hash, or of a B-tree or an access method with a B-tree as its stand-in.
+    """An operator class for hash, for B-tree, or for an access method whose stand-in is a B-tree.
 
-    Values are compared byte by byte. Other access methods get no operator class.
+    Values are compared byte by byte. PostgreSQL's other access methods get no operator class.
     """
     name, method, of, default = row
     support, hashed = _named(name, " order"), _named(name, " hash")
