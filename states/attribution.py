@@ -1,7 +1,7 @@
 """Whose work a trace looks like: a failed attempt's, or somebody's by hand or by `prisma db push`.
 
-It indicates, and never proves: on a quiet database somebody's hand right after a crash looks like Prisma's own work.
-So no verdict rests on it.
+These are indications, and no verdict rests on them: on a quiet database, a change made by hand right after a crash
+looks like Prisma's own work.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from states.facts import Key, Row, Trace
 
-#: A statement that fails can use up a number before the next write does.
+#: Transaction numbers this far apart count as consecutive: a failed statement can use up the number between them.
 NEXT = 2
 
 _WHEN = {
@@ -22,7 +22,7 @@ _WHEN = {
 _WHOLE = "Prisma's own work"
 _PIECES = "the work of an engine that runs a script statement by statement"
 _OURS = "the failed attempt's own work"
-#: `prisma db push` commits each statement by itself.
+#: Not `prisma db push`, which commits each statement by itself.
 _BY_HAND_AT_ONCE = "work by hand"
 _BY_HAND = "work by hand or by `prisma db push`"
 
@@ -32,9 +32,9 @@ class Written:
     """The last write of a row.
 
     Attributes:
-        transaction: its number, counted without beginning anew: a higher one began to write later.
-        certain: not so old that the number may stand for an older one, from before the numbers began anew.
-        owner: of the object.
+        transaction: number of the transaction, counted without wrapping around: a higher one began to write later.
+        certain: whether the number is certain; a very old write may be from before a wraparound.
+        owner: owner of the object.
     """
 
     transaction: int
@@ -44,12 +44,13 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """Who wrote what.
+    """The last writes of objects and of the ledger's rows.
 
     Attributes:
-        objects: by object and part of it (`exists` for its making, "" for its last change, `column x`).
-        rows: the ledger's, by their id.
-        times: when a transaction was committed, ISO 8601 in UTC; empty where the server does not keep that.
+        objects: by object and part of it (`exists` for its creation, "" for its last change, `column x`).
+        rows: the ledger's rows, by their id.
+        times: when each transaction was committed, ISO 8601 in UTC; empty if the server does not keep these times
+            (`track_commit_timestamp`).
     """
 
     objects: Mapping[Key, Written]
@@ -59,16 +60,17 @@ class Marks:
 
 @dataclass(frozen=True, slots=True)
 class LedgerDates:
-    """What the rows of the ledger tell of when something else was written.
+    """The ledger's rows as dates: they tell whether a trace was written before or after the failed attempt.
 
     Attributes:
-        attempt: the latest of the migration.
-        written: its last write.
-        numbers: by transaction, the migration whose row it wrote last; those that are dated for certain.
-        earlier: the newest write of a migration that ended before the attempt began; None if there is none.
-        restored: several rows were written at once, so they date nothing.
+        attempt: the row of the migration's latest attempt.
+        written: the last write of that row.
+        numbers: the migration whose row a transaction wrote last, by the transaction's number; certain numbers only.
+        earlier: the newest transaction that wrote the row of a migration which ended before the attempt began; None
+            if there is none.
+        restored: several rows were written by one transaction, as by a restore, so they tell no times.
         whole: the attempt's script ran as one transaction.
-        repeated: there were attempts before it.
+        repeated: the migration was attempted before.
     """
 
     attempt: Row
@@ -81,11 +83,11 @@ class LedgerDates:
 
     @property
     def as_inserted(self) -> bool:
-        """Prisma writes the row again when the script failed, and when it ended; until then it is as inserted."""
+        """Whether the row is as Prisma inserted it: Prisma writes it again when the script fails or ends."""
         return not self.attempt.logs and not self.attempt.applied_steps_count and self.attempt.failed
 
     def beside(self, written: Written) -> tuple[str, str]:
-        """The migrations whose rows were written last before it, and first after it."""
+        """The migrations whose rows were written last before `written`, and first after it; empty if not known."""
         if self.restored or not written.certain:
             return "", ""
         before = max((number for number in self.numbers if number < written.transaction), default=None)
@@ -94,7 +96,14 @@ class LedgerDates:
 
 
 def ledger_dates(attempt: Row, rows: Sequence[Row], marks: Marks, *, whole: bool) -> LedgerDates:
-    """The ledger beside which traces are dated."""
+    """Reads from the ledger's rows what is needed to date traces.
+
+    Args:
+        attempt: the row of the migration's latest attempt.
+        rows: every row of the ledger.
+        marks: the transactions that wrote them.
+        whole: the attempt's script ran as one transaction.
+    """
     written = marks.rows[attempt.id]
     ended = [row for row in rows if row.finished and max(row.started_at, row.finished_at or "") < attempt.started_at]
     known = [marks.rows[row.id] for row in ended if row.id in marks.rows]
@@ -102,7 +111,7 @@ def ledger_dates(attempt: Row, rows: Sequence[Row], marks: Marks, *, whole: bool
         attempt,
         written,
         {marks.rows[r.id].transaction: r.migration for r in rows if r.id in marks.rows and marks.rows[r.id].certain},
-        # Both times are clients' clocks, so this dates the attempt only as well as they agree.
+        # Both times come from clients' clocks, so this is only as exact as the clocks agree.
         max((e.transaction for e in known if e.certain and e.transaction < written.transaction), default=None),
         sum(each.transaction == written.transaction for each in marks.rows.values()) > 1,
         whole,
@@ -112,11 +121,12 @@ def ledger_dates(attempt: Row, rows: Sequence[Row], marks: Marks, *, whole: bool
 
 @dataclass(frozen=True, slots=True)
 class CameTo:
-    """How far the attempts came, by what PostgreSQL found there already.
+    """How far the attempts came, judged by the object that PostgreSQL said already exists.
 
     Attributes:
-        refused: the first statement that no attempt completed; None if unknown.
-        ran: statements that the only attempt must have run before, since they fail where their effect is there.
+        refused: index of the first statement that no attempt completed; None if unknown.
+        ran: indexes of statements that the attempt must have run before it was refused, if there was only one: they are
+            not conditional, so they would have failed had their effect been there before.
     """
 
     refused: int | None = None
@@ -126,12 +136,12 @@ class CameTo:
 def traces_of(
     found: Sequence[tuple[Key, int | None, Written]], beside: LedgerDates, marks: Marks, came: CameTo
 ) -> tuple[Trace, ...]:
-    """A trace of each thing found, with whose work it looks like.
+    """A trace of each object or part found, with whose work it looks like.
 
     Args:
-        found: the object with its part, the statement that makes it (None for what the script does not make), and its
-            last write.
-        beside: the ledger's rows, beside which it is dated.
+        found: the object with its part, the index of the statement that makes it (None if the script does not make
+            it), and its last write.
+        beside: the dates that the ledger's rows give.
         marks: when transactions were committed.
         came: how far the attempts came.
     """
@@ -153,60 +163,65 @@ def traces_of(
 
 
 def attributed(written: Written, index: int | None, beside: LedgerDates, came: CameTo) -> tuple[str, str, str]:
-    """Whose work it looks like, how sure that is, and why.
+    """Whose work an object looks like.
 
     Args:
-        written: the last write of an object, or a part of it.
-        index: the statement of the script that makes it; None for what the script does not make so.
-        beside: the ledger.
+        written: the last write of the object, or of a part of it.
+        index: index of the statement that makes it; None if it is not as the script makes it.
+        beside: the dates that the ledger's rows give.
         came: how far the attempts came.
+
+    Returns:
+        Whose work it looks like (attempt, somebody, either, unknown), the certainty of that (strong, weak, none), and
+        the reason.
     """
     if index is not None and came.refused is not None and index >= came.refused:
-        return "somebody", "strong", f"PostgreSQL refused statement {came.refused}, so no attempt came to make this"
+        return "somebody", "strong", f"PostgreSQL refused statement {came.refused}, so no attempt got as far as this"
     if beside.whole and beside.attempt.logs:
         return "somebody", "strong", "the attempt ran as one transaction and failed, so it left nothing"
     if written.owner != beside.written.owner:
-        return "somebody", "strong", f"{written.owner} owns it, and Prisma's role ({beside.written.owner}) would"
+        return "somebody", "strong", f"{written.owner} owns it, not Prisma's role {beside.written.owner}"
     if beside.restored or not beside.written.certain or not written.certain:
-        return "unknown", "none", "the ledger's rows don't date it"
+        return "unknown", "none", "the ledger's rows don't tell when it was written"
     number, row = written.transaction, beside.written.transaction
     if number == row:
-        return "unknown", "none", "the transaction that wrote the failed row wrote it, which Prisma does not do"
+        return "unknown", "none", "the transaction that wrote the failed row wrote it too, which Prisma never does"
     if number < row:
         if beside.as_inserted or (beside.earlier is not None and number < beside.earlier):
             if beside.repeated:
                 return "either", "weak", "it was written before this attempt began, by an earlier one or by somebody"
             return "somebody", "strong", "it was written before the failed attempt began"
         if index in came.ran and not beside.whole:
-            return "attempt", "strong", f"the attempt ran it, then came to statement {came.refused} and was refused"
+            return "attempt", "strong", f"the attempt ran it, and was then refused at statement {came.refused}"
         return "either", "weak", "it was written before the failed row was, by the attempt or by somebody earlier"
     if not beside.as_inserted:
         return "somebody", "strong", "it was written after the failed attempt had ended"
-    return "attempt", "weak", "it was written after the attempt began; somebody's hand since looks the same"
+    return "attempt", "weak", "it was written after the attempt began; a later change by hand would look the same"
 
 
 def _with(trace: Trace, sure: Trace) -> Trace:
-    """What one transaction wrote is one's work."""
+    """Gives a trace the certainty of another one that the same transaction wrote: both are the same one's work."""
     if trace.certainty == "strong" or sure is trace:
         return trace
     return replace(trace, by=sure.by, certainty="strong", why=f"the transaction that wrote {sure.object} wrote it")
 
 
 def _order(written: Written, row: Written) -> str:
+    """Whether a write came before or after that of the failed row, in the same transaction, or is unknown."""
     if not row.certain:
         return "unknown"
     if written.transaction == row.transaction:
         return "same"
-    # What is too old to be dated for certain is older still than its number says.
+    # An uncertain number only means that the write can be older still.
     if written.transaction < row.transaction:
         return "before"
     return "after" if written.certain else "unknown"
 
 
 def pace(numbers: Sequence[int]) -> str:
-    """In how many sittings it was made; empty for a single trace."""
+    """Whether the traces were written by one transaction, by consecutive ones, or scattered; empty for one trace."""
     different = sorted(set(numbers))
-    if len(numbers) < 2:  # noqa: PLR2004 - one says nothing of a pace
+    if len(numbers) < 2:  # noqa: PLR2004 - a single trace has no pace
         return ""
     if len(different) == 1:
         return "one_transaction"
@@ -218,13 +233,13 @@ def _adjacent(numbers: Sequence[int]) -> bool:
 
 
 def sentences_on(listed: Sequence[Trace], numbers: Sequence[int], beside: LedgerDates, marks: Marks) -> tuple[str, ...]:
-    """How they were written, when, whose they are, and what that looks like."""
+    """Sentences on how and when the traces were written, on their owners, and on whose work that looks like."""
     row = beside.written
     orders = tuple(order for order in _WHEN if any(trace.order == order for trace in listed))
     many = len(listed) > 1
     how = f" {_how(numbers)}," if many else ""
-    what = f"{len(listed)} objects or parts of it are" if many else "1 object or part of it is"
-    when, looks = "some at another time than the others", ""
+    what = f"{len(listed)} of the script's objects or parts are" if many else "1 of the script's objects or parts is"
+    when, looks = "at different times", ""
     if len(orders) == 1:
         when, looks = _when(orders[0], numbers, beside)
     sentences = [f"{what} in production, made or last changed{how} {when}."]
@@ -232,7 +247,7 @@ def sentences_on(listed: Sequence[Trace], numbers: Sequence[int], beside: Ledger
         sentences += [f"{_WHEN[o]}: {', '.join(trace.object for trace in listed if trace.order == o)}." for o in orders]
     owners = sorted({trace.owner for trace in listed})
     if owners == [row.owner]:
-        sentences.append(f"Owner: {row.owner}, as of the ledger.")
+        sentences.append(f"Owner: {row.owner}, who owns the ledger too.")
         looks = _agreed(listed, one=len(set(numbers)) == 1) or looks
     else:
         sentences.append(f"Owner: {', '.join(owners)}; of the ledger: {row.owner}. Prisma would own what it made.")
@@ -247,7 +262,7 @@ def sentences_on(listed: Sequence[Trace], numbers: Sequence[int], beside: Ledger
 
 
 def _agreed(listed: Sequence[Trace], *, one: bool) -> str:
-    """What it looks like where every trace says the same for certain; it then says more than the order of writing."""
+    """Whose work it is where every trace says the same with certainty; that outweighs the order of writing."""
     if {trace.certainty for trace in listed} != {"strong"} or len({trace.by for trace in listed}) > 1:
         return ""
     whose = _OURS if listed[0].by == "attempt" else _BY_HAND_AT_ONCE if one and len(listed) > 1 else _BY_HAND
@@ -256,7 +271,7 @@ def _agreed(listed: Sequence[Trace], *, one: bool) -> str:
 
 
 def _how(numbers: Sequence[int]) -> str:
-    """By how many transactions, and in which order."""
+    """By how many transactions the traces were written, and in which order."""
     if len(set(numbers)) == 1:
         return "in one transaction"
     if sorted(set(numbers)) == list(numbers):
@@ -266,7 +281,7 @@ def _how(numbers: Sequence[int]) -> str:
 
 
 def _when(order: str, numbers: Sequence[int], beside: LedgerDates) -> tuple[str, str]:
-    """When they were written, as closely as the failed row tells, and what that looks like."""
+    """When the traces were written, relative to the failed row, and whose work that looks like."""
     attempt, row, earlier, as_inserted = beside.attempt, beside.written.transaction, beside.earlier, beside.as_inserted
     one = len(set(numbers)) == 1
     in_a_row = one or _adjacent(numbers)
@@ -274,11 +289,11 @@ def _when(order: str, numbers: Sequence[int], beside: LedgerDates) -> tuple[str,
         if in_a_row and 0 < numbers[0] - row <= NEXT:
             return "right after the failed attempt began", _WHOLE if one else _PIECES
         in_order = sorted(numbers) == list(numbers)
-        return "after the failed attempt began", f"{_WHOLE}, or somebody's since" if in_order else _BY_HAND
+        return "after the failed attempt began", f"{_WHOLE}, or a later change by hand" if in_order else _BY_HAND
     if order == "before" and (as_inserted or (earlier is not None and max(numbers) < earlier)):
         return "before the failed attempt began", f"{_BY_HAND}, or an earlier attempt's"
     if order == "before" and in_a_row and 0 < row - numbers[-1] <= NEXT:
-        looks = _WHOLE if one and attempt.applied_steps_count else f"{_PIECES}, or somebody's just before"
+        looks = _WHOLE if one and attempt.applied_steps_count else f"{_PIECES}, or a change by hand just before"
         return "right before the failed row was last written", looks
     otherwise = {
         "before": "the attempt's work, or older work of somebody else",

@@ -1,4 +1,4 @@
-"""How far the attempts of a migration came, by what PostgreSQL refused because it was there already."""
+"""How far the attempts of a migration came, judged by the object that PostgreSQL said already exists."""
 
 import re
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ _COLUMN_EXISTS = re.compile(r'column "(?P<name>.+)" of relation "(?P<table>.+)" 
 
 
 def came_to(attempts: Sequence[Row], replay: Replay) -> CameTo:
-    """How far they came; nothing where the logs don't tell."""
+    """How far the attempts came, by their logs. Both fields are empty if a log does not tell."""
     found = [_refused(row, replay) if row.checksum == replay.checksum else None for row in attempts]
     known = [index for index in found if index is not None]
     if not known or len(known) < len(found):
@@ -24,6 +24,7 @@ def came_to(attempts: Sequence[Row], replay: Replay) -> CameTo:
 
 
 def _refused(row: Row, replay: Replay) -> int | None:
+    """Index of the statement that PostgreSQL refused with "already exists"; None if more than one can be meant."""
     said = logs.refused(row.logs) or ""
     column = _COLUMN_EXISTS.fullmatch(said)
     made = column or _EXISTS.fullmatch(said)
@@ -38,7 +39,7 @@ def _refused(row: Row, replay: Replay) -> int | None:
 
 
 def _is(key: Key, name: str, table: str | None) -> bool:
-    """An object of that name, or that column of that table."""
+    """Whether a property is the existence of the object `name`, or, with a table, of its column `name`."""
     obj, prop = key
     bare = _unquoted((qualified_name(obj) or obj).rpartition(".")[2].removeprefix("schema "))
     if table is None:
