@@ -171,7 +171,7 @@ def at(conninfo: str, target_system_identifier: str | None) -> Iterator[ScratchS
             "scratch.is_target",
             "The scratch server is the target's own server; nothing was run on it."
             if same
-            else "The scratch server can't be told apart from the target's own server; nothing was run on it.",
+            else "It can't be shown that the scratch server is not the target's; nothing was run on it.",
             "Name a separate, throw-away server, or remove [scratch] url to use the embedded one.",
         )
     server = ScratchServer(conninfo, None, None, "the scratch URL")
