@@ -152,7 +152,7 @@ def test_the_postmortem_says_whose_work_it_was() -> None:
     assert "made by hand, not by this migration" in text
     assert "One transaction wrote all" in text
     assert f"after the ledger's row of {FIRST} and before that of {FAILED}" in text
-    assert "Its owner is postgres, the role of the migrations" in text
+    assert "Their owner is postgres, the role that deploys" in text
     assert any("db push" in each for each in note.prevents)
 
 
@@ -163,7 +163,7 @@ def test_the_postmortem_is_as_sure_as_its_weakest_trace() -> None:
     text = " ".join(note.sentences)
     assert note.certainty == "weak"
     assert "differ in who likely made them" in text
-    assert "somebody else made it" in text
+    assert "somebody else made those" in text
 
 
 def test_nothing_there_leaves_no_trace() -> None:
