@@ -186,7 +186,7 @@ def _prevents(kinds: frozenset[str], finding: Finding) -> Iterator[str]:
     if cause in ("connection_lost", "unknown", ""):
         yield "Run deploys where nothing kills their process (a build's time limit, a container's restart)."
     if cause in ("duplicates", "nulls", "foreign_key", "check", "cast"):
-        yield "Rehearse migrations on a copy with production's rows: an empty database has no rows that violate a constraint."
+        yield "Rehearse migrations on a copy with production's rows: an empty database has no rows to fail on."
     if cause in ("deadlock", "lock_timeout", "statement_timeout"):
         yield "Deploy when production is quiet, or split the migration so that no statement holds a lock for long."
     yield "Deploy migrations before the code that needs them."

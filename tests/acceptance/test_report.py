@@ -67,10 +67,10 @@ def test_a_drifted_production_is_told(make: Make) -> None:
     for text in (html, markdown):
         assert "the recovery is blocked in CLASSIFY (classify.drifted), nothing was changed." in text
         assert "timestamp with time zone" in text
-        assert "written by one transaction" in text
+        assert "One transaction wrote all" in text
         assert "PostgreSQL refused statement 1, so no attempt came to make this" in text
         assert "the transaction that wrote table public.password_reset_tokens wrote it" in text
-        assert "Make nothing by hand on production" in text
+        assert "Make no objects by hand on production" in text
     assert (
         "| `table public.password_reset_tokens` | `column used_at` | `timestamp(3) without time zone` | absent |"
         in markdown
