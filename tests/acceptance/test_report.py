@@ -82,7 +82,7 @@ def test_a_half_done_production_is_told(make: Make) -> None:
     scene = make("partial")
     assert recovered(scene).code == Exit.BLOCKED
     markdown = scene.cli("report").out
-    assert "What is there looks like the failed attempt's own work." in markdown
+    assert "The objects in production look like the failed attempt's own work." in markdown
     assert markdown.count("the attempt ran it, then came to statement 3 and was refused") == 2
     assert "since Prisma 7.4 each statement is committed by itself" in markdown
 
