@@ -80,8 +80,8 @@ def _standing(story: Story) -> tuple[str, str, str]:
         later = {step.name for step in story.steps if step.exit_code == 0}
         if left is not None and left.name not in later:
             todo = (
-                f"Find out what the step did; then run prisma-recovery pipeline with --repeat {left.name}, or with "
-                f"--done {left.name}."
+                f"Find out what the step did; then run prisma-recovery pipeline --repeat {left.name}, or "
+                f"prisma-recovery pipeline --done {left.name}."
             )
             return "ready", f"the gate is open, and the step {left.name} of the pipeline did not succeed", todo
         return "ready", "the gate is open", "Nothing."
