@@ -1,1 +1,1 @@
-"""Acts for the states RESOLVE and DEPLOY: hands commands to Prisma under its lock, and makes the way back."""
+"""Acts for the states RESOLVE and DEPLOY: makes a restore point, and runs Prisma's commands under Prisma's own lock."""

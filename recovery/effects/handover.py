@@ -1,9 +1,9 @@
-"""Handing a command to Prisma under Prisma's own lock, with the evidence seen to hold at that very moment.
+"""The hand-over: lets a Prisma command run under Prisma's own lock, while the evidence is known to still hold.
 
-Without it `migrate resolve` waits for the lock and then marks whatever rows it finds by then (RULES F1).
-So: take Prisma's lock, look again, start the CLI, wait until its session stands first in the queue behind
-us, and only then let go. PostgreSQL serves the queue in order. If this process is killed meanwhile, the lock
-passes to the child, and the evidence still holds.
+Without a hand-over, `migrate resolve` waits for the lock and then marks whatever rows it finds by then (RULES F1).
+So: take Prisma's lock, gather the evidence again, start the CLI, wait until its session is first in the queue for the
+lock, and only then release it. PostgreSQL grants a lock in the order of its queue. If this process is killed meanwhile,
+the lock passes to the CLI, and the evidence still holds.
 """
 
 import contextlib
@@ -24,11 +24,11 @@ from recovery.prisma.cli import PrismaCli
 from recovery.prisma.process import Running
 from states.effects import Deploy, Effect
 
-#: How long Prisma's lock may stay with somebody else before we say so.
+#: How long another session may hold Prisma's lock before we give up.
 LOCK_SECONDS = 15.0
-#: The CLI takes about a second to stand in the queue; one that doesn't within this is ended.
+#: The CLI asks for the lock after about a second; one that has not asked within this time is killed.
 QUEUE_SECONDS = 8.0
-#: How long the command's own session may outlive the command.
+#: How long the command's session in the database may outlive the command.
 LEFTOVER_SECONDS = 10.0
 _POLL = 0.02
 
@@ -46,16 +46,16 @@ class HandOver:
         emit: events.Sink = events.nobody,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Takes its means.
+        """Stores its arguments; connects to nothing yet.
 
         Args:
             target: the production database.
-            cli: the project's CLI.
-            ours: the recovery's own lock, which must still be held.
+            cli: the project's Prisma CLI.
+            ours: the lock of recoveries; a command is started only while it is still held.
             on_output: called with each line that a command prints.
-            on_interrupt: called when ^C comes while a command is waited for.
-            emit: told how far a command is, and who holds Prisma's lock; from a thread of its own.
-            sleep: waits, in seconds.
+            on_interrupt: called at each ^C while a command is at work.
+            emit: receives a command's progress, and who holds Prisma's lock; called from a thread of its own.
+            sleep: waits the given number of seconds.
         """
         self._target = target
         self._cli = cli
@@ -66,16 +66,16 @@ class HandOver:
         self._sleep = sleep
 
     def perform(self, effect: Effect, changed: Callable[[], str], meanwhile: Callable[[], None]) -> Performed:
-        """Runs the effect's command if nothing has changed, and waits for its end, however long that takes.
+        """Runs the effect's command if the evidence is unchanged, and waits for its end, however long that takes.
 
         Args:
-            effect: what to do.
-            changed: looks again, under Prisma's lock; why the effect must not happen, or empty.
-            meanwhile: called once the command has been let go.
+            effect: the effect whose command is run.
+            changed: compares the evidence again, under Prisma's lock; returns why the effect must not happen, else "".
+            meanwhile: called once the command has the lock and is at work.
 
         Raises:
-            BusyError: the command was not let go, so nothing happened.
-            StillRunningError: it ended, and its session on the database did not.
+            BusyError: the command never got the lock, so nothing happened.
+            StillRunningError: the command ended, but its session in the database is still at work.
         """
         name = f"{EFFECT_NAME} {secrets.token_hex(4)}"
         with contextlib.closing(self._target.working("prisma-recovery hand-over")) as connection:
@@ -87,7 +87,7 @@ class HandOver:
                 raise BusyError(
                     "lock.lost",
                     "The recovery's own lock is gone (its connection was ended), so nothing more was done.",
-                    "Run again: it goes on from what is true.",
+                    "Run again: it looks at the database anew and goes on from there.",
                 )
             url = self._target.url.prisma_url(name)
             running = self._cli.start(effect, url=url, on_output=self._on_output, on_interrupt=self._on_interrupt)
@@ -103,10 +103,10 @@ class HandOver:
 
         def beside() -> None:
             stack.enter_context(watch)
-            with contextlib.suppress(Exception):  # it only saves time; a command that was let go is waited for
+            with contextlib.suppress(Exception):  # it only saves time; the command is at work and must be waited for
                 meanwhile()
 
-        # From here on it is at work: whatever is done, a first ^C does not keep us from waiting for its end.
+        # From here on the command is at work: a first ^C must not keep us from waiting for its end.
         with contextlib.ExitStack() as stack:
             running.patiently(beside)
             finished = running.wait()
@@ -115,7 +115,7 @@ class HandOver:
 
     @staticmethod
     def _let_go(lock: SessionLock, connection: psycopg.Connection[Any]) -> None:
-        """Closing the connection gives the lock back as well, so an error on it is none of the command's."""
+        """Releases Prisma's lock. Closing the connection releases it too, so an error here can be ignored."""
         with contextlib.suppress(psycopg.Error):
             lock.release()
         connection.close()
@@ -137,30 +137,33 @@ class HandOver:
             self._sleep(0.1)
 
     def _queue(self, lock: SessionLock, running: Running, name: str) -> None:
-        """Waits until the command's session is the first behind our lock, and nobody else is."""
+        """Waits until the command's session, and no other, is first in the queue behind our lock."""
         deadline = time.monotonic() + QUEUE_SECONDS
         while running.poll() is None:
             first = lock.waiting_behind()
             if first == (name,):
                 return
             if first or time.monotonic() > deadline:
-                who = "another session stands before it" if first else "it did not ask for the lock"
+                why = "another session asked for Prisma's lock before it"
+                if not first:
+                    why = f"it did not ask for Prisma's lock within {QUEUE_SECONDS:g} s"
                 raise BusyError(
-                    "lock.queue",
-                    f"Prisma's command was ended before it did anything: {who} within {QUEUE_SECONDS:g} s.",
-                    "Run again.",
+                    "lock.queue", f"Prisma's command was ended before it did anything: {why}.", "Run again."
                 )
             self._sleep(_POLL)
-        # It ended by itself (no such file, a broken config): it never had the lock, and its output says why.
+        # The command ended by itself (no such file, a broken config): it never had the lock, and its output says why.
 
     def _gone(self, name: str) -> None:
-        """A CLI can end before its engine does; what the engine still writes is part of the effect (RULES F5)."""
+        """Waits until the command's session in the database is gone.
+
+        The CLI can end before its engine does, and what the engine still writes is part of the effect (RULES F5).
+        """
         deadline = time.monotonic() + LEFTOVER_SECONDS
         while any(session.application == name for session in our_effects(self._target.reading())):
             if time.monotonic() > deadline:
                 raise StillRunningError(
                     "effect.running",
-                    "Prisma's command has ended, but its session on the database is still at work.",
-                    "Wait until it is gone, and run again: what it did is observed then.",
+                    "Prisma's command has ended, but its session in the database is still at work.",
+                    "Wait until that session is gone, and run again: it then looks at what the command did.",
                 )
             self._sleep(0.05)

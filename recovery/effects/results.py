@@ -1,4 +1,4 @@
-"""What an effect leaves to be told: how its command ended, and what there is to go back to."""
+"""The results of an effect: how its command ended, and the restore point that was made before it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,8 +9,10 @@ class Performed:
     """How an effect's command ended.
 
     Attributes:
-        unchanged: why it was not even tried, as `the evidence has changed`; empty if it was.
-        output: the end of what it printed, redacted.
+        unchanged: why the command did not run, such as `the evidence has changed`; empty if it ran.
+        output: the end of the command's output, redacted.
+        exit_code: the command's exit code; None if it did not run.
+        seconds: how long the command ran.
     """
 
     unchanged: str = ""
@@ -21,13 +23,13 @@ class Performed:
 
 @dataclass(frozen=True, slots=True)
 class RestorePoint:
-    """What to go back to.
+    """A state of the database that a person can go back to.
 
     Attributes:
-        kind: neon or pg_dump.
-        place: the branch, or the file.
-        lsn: how far the write-ahead log was, at or just before the state that it holds.
-        time: then, ISO 8601 in UTC, by the server's clock.
+        kind: `neon` or `pg_dump`.
+        place: the branch's name and id, or the file's path.
+        lsn: position in the write-ahead log (LSN) at, or just before, that state.
+        time: the time of that state, ISO 8601 in UTC, by the server's clock.
         back: how to go back to it, for people.
     """
 
@@ -38,5 +40,5 @@ class RestorePoint:
     back: str
 
 
-#: Makes one for a run, by its name; making it twice for the same run leaves one.
+#: Makes the restore point of a run, given the run's identifier; a second call for the same run makes no second one.
 MakeRestorePoint = Callable[[str], RestorePoint]

@@ -1,7 +1,7 @@
-"""Watching a Prisma command that is at work: which migration, for how long, and who keeps it waiting.
+"""Watches a Prisma command at work: which migration it runs, for how long, and which session blocks it.
 
-It only reads, each look a statement of its own with short waits, on a connection that is opened only where the
-command takes its time. What it sees is told and decides nothing; where it can't see, it stays silent.
+The watch only reads, with one statement at a time and short time-outs. It opens its connection only if the command
+takes longer than one interval. Its reports are shown and decide nothing; if it cannot read, it reports nothing.
 """
 
 import time
@@ -18,14 +18,14 @@ from recovery.postgres import ledger
 from recovery.postgres.sessions import OUR_NAME, kept_waiting
 from recovery.postgres.target import Target
 
-#: Seconds before the first look, and between two.
+#: Seconds before the first look, and between two looks.
 INTERVAL_SECONDS = 1.0
-#: A look waits for nobody: the command may hold the ledger itself.
+#: Time-outs in milliseconds: a look must not wait long for a lock, since the command itself may have locked the ledger.
 _WAITS = "SELECT set_config('lock_timeout', '500', false), set_config('statement_timeout', '5000', false)"
 
 
 class Watch:
-    """Looks at a command from a thread of its own, from `with` to its end."""
+    """Looks at a command from a thread of its own, as long as its `with` block lasts."""
 
     def __init__(
         self,
@@ -41,10 +41,10 @@ class Watch:
         Args:
             target: the production database.
             name: application name of the command's session.
-            migrations: those that it is to run, in their order.
-            emit: told at each look.
+            migrations: the migrations that the command is to run, in their order; empty for `migrate resolve`.
+            emit: receives the progress seen at each look.
             clock: seconds, monotonic.
-            interval: seconds before the first look, and between two.
+            interval: seconds before the first look, and between two looks.
         """
         self._target = target
         self._name = name
@@ -61,24 +61,24 @@ class Watch:
         self._thread = Thread(target=self._run, name="watch", daemon=True)
 
     def __enter__(self) -> None:
-        """Begins to look; once, however often it is entered."""
+        """Starts to look; entering it again changes nothing."""
         if not self._begun:
             self._begun = True
             self._since = self._clock()
             self._thread.start()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        """Nothing is told from now on."""
+        """Stops; no progress is emitted from now on."""
         with self._telling:
             self._ended.set()
 
     @property
     def running(self) -> bool:
-        """It still looks."""
+        """Whether its thread is still at work."""
         return self._thread.is_alive()
 
     def _run(self) -> None:
-        # Whatever it is, a terminal that went away or a server that says no: a command must not suffer for it.
+        # No error of the watch (a closed terminal, a refusal of the server) may disturb the command.
         with suppress(Exception), ExitStack() as stack:
             connection: psycopg.Connection[Any] | None = None
             while not self._ended.wait(self._interval):
@@ -94,7 +94,7 @@ class Watch:
                 self._emit(progress)
 
     def look(self, connection: psycopg.Connection[Any]) -> events.Progressed:
-        """What the command is at, this very moment."""
+        """The command's progress at this moment."""
         waits_for, blocked_by = kept_waiting(connection, self._name)
         done: int | None = None
         if self._migrations:

@@ -1,7 +1,7 @@
-"""The journal: what a recovery intended, did and saw, in the order in which it happened.
+"""The journal: an append-only record of what recoveries intended, did and saw, in order.
 
-Append-only. Before an effect its intent is appended, after it what was observed; so a run that was
-killed at any instant is resumed from its events and from the world, and from nothing else.
+An effect's intent is appended before the effect, its observed outcome after it. So a run that was killed at any
+instant can be resumed from its events and a new look at production, and from nothing else.
 """
 
 from typing import Any, Protocol
@@ -10,15 +10,15 @@ import msgspec
 
 
 class JournalEvent(msgspec.Struct, frozen=True):
-    """One thing that happened in a run.
+    """One event of a run.
 
     Attributes:
         run: identifier of the run.
-        seq: 1 for the first event of its run, without gaps.
+        seq: number of the event in its run; from 1, without gaps.
         time: when it was appended, ISO 8601 in UTC, by the clock of the machine that appended it.
-        kind: what happened, as `effect.intended`.
-        state: where the recovery stood.
-        payload: facts, as JSON; never a secret.
+        kind: what happened, for example `effect.intended`.
+        state: the state of the machine in which it happened.
+        payload: the facts, as JSON; never a secret.
     """
 
     run: str
@@ -30,11 +30,11 @@ class JournalEvent(msgspec.Struct, frozen=True):
 
 
 class Journal(Protocol):
-    """Events of one target: a system identifier, a database and a schema (RULES F10).
+    """The events of one target, which is a system identifier, a database and a schema (RULES F10).
 
-    Rows of other targets in the same store are invisible. A journal object remembers how far it has
-    read or written each run, and appends right behind that: an event that somebody else appended in
-    between is a lost race, never something to write past unseen.
+    Other targets' events in the same store are invisible. A journal object remembers the last event of each run that
+    it read or wrote, and appends only directly after that one: if another writer appended in between, it raises
+    `journal.conflict`.
     """
 
     def append(self, run: str, kind: str, state: str, payload: dict[str, Any]) -> JournalEvent:
@@ -43,9 +43,9 @@ class Journal(Protocol):
         Raises:
             JournalError: `journal.conflict` if another writer has appended to `run` since this
                 object last read or wrote it; `journal.unwritable`, `journal.locked`, `journal.corrupt`.
-                The event is not recorded then, and what it announces must not be done.
-            UnreachableError: `journal.unreachable`: whether the event is recorded is not known, and what it
-                announces must not be done. Whoever reads the run next sees what is there.
+                The event is not recorded then, and the act that it announces must not be done.
+            UnreachableError: `journal.unreachable`: whether the event is recorded is not known, and the act that it
+                announces must not be done. The next reader of the run sees whether it is.
             TypeError: the payload is not JSON.
         """
 

@@ -1,4 +1,4 @@
-"""The databases that recoveries were confirmed on, kept: another one under the same name is noticed."""
+"""The targets whose identity earlier runs confirmed, read from the journal, so that a different server is noticed."""
 
 from dataclasses import dataclass
 
@@ -11,12 +11,13 @@ _CONFIRMED = (Outcome.HELD, Outcome.WAIVED)
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """A confirmation of a target.
+    """A target whose identity one run confirmed.
 
     Attributes:
         place: host, port, database and schema, as in a URL.
-        system_identifier: of the server's data directory then; None where it could not be read.
-        time: when, ISO 8601 in UTC, by the clock of the machine that ran it.
+        system_identifier: PostgreSQL's system identifier of the server at that time; None if it could not be read.
+        run: identifier of the run.
+        time: when it was confirmed, ISO 8601 in UTC, by the clock of the machine that ran it.
     """
 
     place: str
@@ -26,10 +27,10 @@ class Confirmation:
 
 
 def confirmations(store: Store) -> tuple[Confirmation, ...]:
-    """Every confirmation, the latest last.
+    """Every confirmation in the store, the latest last. Only reads.
 
-    The journal says it: its target holds the server's identifier, its run's first event the URL, and
-    `preflight.checked` whether the identity held or was taken on. Makes nothing.
+    A journal's target holds the server's system identifier, a run's first event the URL, and its `preflight.checked`
+    whether `target.identity` held or was waived.
 
     Raises:
         JournalError, UnreachableError: the journal can't be read.
@@ -47,7 +48,7 @@ def confirmations(store: Store) -> tuple[Confirmation, ...]:
 
 
 def confirmed(store: Store) -> tuple[str, ...]:
-    """The URLs, without passwords, of all targets whose identity was ever confirmed. Makes nothing.
+    """The URLs, without passwords, of all targets whose identity was ever confirmed. Only reads.
 
     Raises:
         JournalError, UnreachableError: the journal can't be read.
@@ -62,5 +63,5 @@ def confirmed(store: Store) -> tuple[str, ...]:
 
 
 def place(url: str) -> str:
-    """Host, port, database and schema of a URL without its password; another role is no other database."""
+    """Host, port, database and schema of a URL. The role is left out: another role makes it no other database."""
     return url.partition("://")[2].rpartition("@")[2]

@@ -1,4 +1,4 @@
-"""A journal in a PostgreSQL schema of its own: for runners that come and go, and share it."""
+"""The journal in a schema of its own in PostgreSQL, for machines that share it or do not last (CI, containers)."""
 
 import json
 import secrets
@@ -14,7 +14,7 @@ from recovery.journal.postgres_schema import SCHEMA, Link
 from recovery.journal.seal import seal
 from recovery.postgres.url import DatabaseUrl
 
-# Each of these is one transaction of its own, and may be run twice.
+# Each statement is a transaction of its own, and safe to run twice: `Link.run` repeats one whose connection broke.
 _APPEND = f"""
 INSERT INTO {SCHEMA}.event (target, run, seq, time, kind, state, payload, writer, digest)
 SELECT %(target)s, %(run)s, %(seq)s, %(time)s, %(kind)s, %(state)s, %(payload)s, %(writer)s, %(digest)s
@@ -40,8 +40,8 @@ def _utc_now() -> datetime:
 class PostgresJournal:
     """A `Journal` in the schema `prisma_recovery` of a database. Made by `open` or `find`; for one thread.
 
-    An append whose outcome the lost connection took with it is made once more: the same event a second
-    time is found to be there.
+    If the connection is lost during an append, the append is repeated; if the first one was committed, the second one
+    finds its event there and adds none.
     """
 
     def __init__(self, link: Link, target: str, clock: Callable[[], datetime] = _utc_now) -> None:
@@ -70,7 +70,7 @@ class PostgresJournal:
 
     @classmethod
     def find(cls, url: DatabaseUrl, target: str) -> Self | None:
-        """The journal in the database at `url`, to be read only; None if there is none. Makes nothing.
+        """The journal in the database at `url`, for reading only; None if there is none. Makes nothing.
 
         Raises:
             JournalError, UnreachableError: as `open`.
@@ -87,7 +87,7 @@ class PostgresJournal:
     def append(self, run: str, kind: str, state: str, payload: dict[str, Any]) -> JournalEvent:
         """See `Journal.append`."""
         known = msgspec.json.decode(msgspec.json.encode(payload))
-        # ASCII, so that a database of any encoding takes it.
+        # json.dumps writes ASCII, which a database of any encoding can store.
         encoded = json.dumps(known, separators=(",", ":"))
         time = self._clock().astimezone(UTC).isoformat()
         before = self._last[run] if run in self._last else self._stored(run)
@@ -132,7 +132,7 @@ class PostgresJournal:
 
 
 def all_runs(link: Link) -> tuple[tuple[str, str], ...]:
-    """Target and name of every run in a journal that is there, oldest first.
+    """Target and identifier of every run in the journals at `link`, oldest first; the schema must exist.
 
     Raises:
         JournalError, UnreachableError: as `PostgresJournal.open`.

@@ -1,4 +1,4 @@
-"""The journal's schema in PostgreSQL: the connection to it, making it, its format, and what its errors mean."""
+"""The journal's schema in PostgreSQL: its format, how it is made, the connection to it, and what its errors mean."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -11,18 +11,18 @@ from recovery.errors import JournalError, PreflightError, RecoveryError, Unreach
 from recovery.postgres.connect import connect, said
 from recovery.postgres.url import DatabaseUrl
 
-#: A name that no datasource of Prisma has, so that neither deploy nor a verdict ever looks into it.
+#: The schema's name. No Prisma datasource lists it, so neither a deploy nor a verdict ever looks into it.
 SCHEMA = "prisma_recovery"
-#: Format of the schema; raised when an older release could no longer read what a newer one writes.
+#: Version of the schema's format; raised only when older releases could not read what the new one writes.
 FORMAT = 1
-#: One maker of the schema at a time on a database. ("journal", as seven bytes of ASCII)
+#: Advisory lock of the process that makes the schema, one at a time on a database. ("journal" in ASCII, seven bytes)
 MAKER_LOCK = 0x6A6F75726E616C
-#: Seconds to wait for another maker. Making takes milliseconds.
+#: Seconds to wait while another process makes the schema, which takes milliseconds.
 LOCK_TIMEOUT = 5.0
 
-# `json`, not `jsonb`: it keeps the text as it was written, which is what `digest` seals, and takes \u0000.
-# `writer` is one journal object: after a lost connection it tells our event from the same one by somebody else.
-# The owner takes from itself what an append-only table needs nobody to have.
+# `json`, not `jsonb`: it keeps the text as it was written, over which `digest` is made, and takes \u0000.
+# `writer` identifies a journal object: after a lost connection it tells our event from an equal one of another writer.
+# The REVOKE keeps the table append-only: even its owner gives up UPDATE, DELETE and TRUNCATE.
 _MAKE = f"""
 CREATE TABLE {SCHEMA}.format (version integer NOT NULL);
 INSERT INTO {SCHEMA}.format VALUES ({FORMAT});
@@ -43,7 +43,7 @@ REVOKE UPDATE, DELETE, TRUNCATE ON {SCHEMA}.event FROM CURRENT_USER;
 COMMENT ON SCHEMA {SCHEMA} IS 'The journal of prisma-recovery: what recoveries intended, did and saw. Append-only.';
 """  # noqa: S608 - constants
 
-# By the catalog: a name that may not be used would raise an error instead of an answer.
+# Asked of the catalog, since to_regclass raises an error in a schema on which the role lacks USAGE.
 _FOUND = """
 SELECT coalesce(array_agg(c.relname::text) FILTER (WHERE c.relname IN ('event', 'format')), '{}'),
        count(n.oid) > 0
@@ -51,21 +51,26 @@ SELECT coalesce(array_agg(c.relname::text) FILTER (WHERE c.relname IN ('event', 
  WHERE n.nspname = %s
 """
 
-#: What a role or a database may have set otherwise. An event that was acknowledged must survive a crash (RULES F10),
-#: and a writer that waited for another must see what that one wrote.
+#: Set on each connection, since a role or a database may have other defaults: a committed event must survive a crash
+#: (RULES F10), and a writer that waited for another one must see the event that it wrote.
 _SETTINGS = {"synchronous_commit": "on", "default_transaction_isolation": "read committed"}
 
 Row = tuple[Any, ...]
 
 
 class Link:
-    """A connection to the journal's database: never in a transaction between calls, opened anew if it broke.
+    """A connection to the journal's database, opened on first use, and anew if it broke.
 
-    Every statement that it is given may be run twice.
+    No transaction is open between calls. A statement given to `run` may be run twice, so it must be safe to repeat.
     """
 
     def __init__(self, url: DatabaseUrl, *, writing: bool) -> None:
-        """Opens nothing yet; without `writing`, the server refuses any write."""
+        """Opens nothing yet.
+
+        Args:
+            url: of the journal's database.
+            writing: if false, the server refuses every write.
+        """
         self.url = url
         self._writing = writing
         self._connection: psycopg.Connection[Any] | None = None
@@ -74,7 +79,7 @@ class Link:
         return f"{self.url.host}:{self.url.port}/{self.url.database}, schema {SCHEMA}"
 
     def made(self) -> bool:
-        """The journal is there, in a format that we know.
+        """Whether the journal's tables exist, in a format that this release knows.
 
         Raises:
             JournalError: `journal.newer_version`, `journal.corrupt`, `journal.refused`, `journal.not_permitted`.
@@ -84,7 +89,7 @@ class Link:
         if not tables:
             return False
         if len(tables) != len({"event", "format"}):
-            raise self.corrupt(f"it holds a table {tables[0]}, and is another program's")
+            raise self.corrupt(f"it has a table {tables[0]}, but is another program's")
         versions = self.run(f"SELECT version FROM {SCHEMA}.format")  # noqa: S608 - constant
         if len(versions) != 1:
             raise self.corrupt("it names no format")
@@ -113,7 +118,10 @@ class Link:
             sleep(0.05)
 
     def _try_to_make(self) -> bool:
-        """False if another process is at it. The lock is tried for, never waited for (RULES F3)."""
+        """Makes the missing parts in one transaction; False if another process is making them.
+
+        The maker's lock is only tried for, never waited for (RULES F3).
+        """
         try:
             connection = self._connected()
             with connection.transaction():
@@ -122,7 +130,7 @@ class Link:
                     return False
                 tables, schema = connection.execute(_FOUND, (SCHEMA,)).fetchone() or ((), False)
                 if not schema:
-                    # Not IF NOT EXISTS: that asks for the privilege also where an owner has made it for us.
+                    # Not IF NOT EXISTS: it needs CREATE on the database even where an owner has made the schema for us.
                     connection.execute(f"CREATE SCHEMA {SCHEMA}".encode())
                 if not tables:
                     connection.execute(_MAKE.encode())
@@ -131,7 +139,7 @@ class Link:
         return True
 
     def run(self, statement: str, *values: object, **named: object) -> list[Row]:
-        """Runs one statement, committed by itself; once more on a new connection where the last one broke.
+        """Runs one statement in a transaction of its own; repeats it once, on a new connection, if the last one broke.
 
         Raises:
             JournalError: `journal.locked`, `journal.not_permitted`, `journal.corrupt`, `journal.unwritable`,
@@ -156,11 +164,11 @@ class Link:
             self._connection = None
 
     def corrupt(self, reason: str) -> JournalError:
-        """The journal holds something that was never written to it."""
+        """The error for a journal that holds something which no release has written to it."""
         return JournalError(
             "journal.corrupt",
             f"The journal {self} is damaged, or is not a journal ({reason}); nothing more was done.",
-            f"Keep it for a look (ALTER SCHEMA {SCHEMA} RENAME TO …), and run again: "
+            f"Keep it for an investigation (ALTER SCHEMA {SCHEMA} RENAME TO …), and run again: "
             "a new run starts from what the database says.",
         )
 
@@ -180,7 +188,7 @@ class Link:
         return self._connection
 
     def _explained(self, error: psycopg.Error) -> RecoveryError:
-        """What an error of the server's means for the recovery."""
+        """PostgreSQL's error as one of the recovery's."""
         if self._connection is None or self._connection.closed:
             return self._away(error)
         text = error.diag.message_primary or said(self.url, error)
@@ -201,10 +209,11 @@ class Link:
         return JournalError(
             "journal.unwritable",
             f"The journal {self} cannot be written ({text}); nothing was recorded, and nothing more was done.",
-            "See that the database takes writes and has room, and run again.",
+            "Make sure that the database takes writes and has free space, and run again.",
         )
 
     def _away(self, error: Exception) -> RecoveryError:
+        """The error for a database that refused the connection, or does not answer."""
         cause = error.__cause__ if isinstance(error, RecoveryError) and error.__cause__ is not None else error
         text = said(self.url, cause)
         if isinstance(error, PreflightError):
@@ -217,8 +226,8 @@ class Link:
             "journal.unreachable",
             f"The journal {self} does not answer: {text}. "
             + ("Nothing more was done, since it could not be recorded." if self._writing else "Nothing was read."),
-            "See that its database is up, and run again: an effect whose outcome is missing there is looked for in "
-            "production first.",
+            "See that its database is up, and run again: if the outcome of an effect is missing in the journal, "
+            "production is looked at first.",
         )
 
     def _locked(self, reason: str) -> JournalError:

@@ -1,4 +1,4 @@
-"""What a run knows of itself, from its journal alone: the fold of its events."""
+"""The record of a run: what its events in the journal, taken together, say of it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -33,25 +33,26 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """A run, as its journal has it.
+    """What the journal says of a run.
 
     Attributes:
-        state: where it stands.
-        settled: for each migration whose rolled-back row this run brought about, the ids of all its rows then;
-            with another row it is in question again.
+        state: the state in which the run is.
+        settled: for each migration that this run marked rolled back, the ids of all its rows in the ledger at that
+            time; once it has another row, it is no longer settled.
         resolved: for each migration that an effect of this run was seen to resolve, that effect's id.
-        failures: every failure met, oldest first.
+        failures: all failures of migrations that were met, oldest first.
         approvals: the latest approval of each migration.
-        evidence: digest and verdict that each migration had when last classified.
-        acted: an effect of this run was tried, and its outcome recorded.
-        planned: checksum of each migration that a deploy of this run brought in, or may have.
-        in_doubt: an effect's id whose outcome is not recorded; empty if there is none.
-        doubted: what that effect was to deploy.
+        evidence: the payload of each migration's last `migration.classified`, with its digest and verdict.
+        acted: whether an effect of this run was tried and its outcome recorded.
+        planned: the script's checksum for each migration that a deploy of this run applied, or may have applied.
+        in_doubt: id of the effect whose outcome is not recorded; empty if there is none.
+        doubted: the migrations that this effect was to deploy.
         restore_point: where this run's restore point is; empty if it made none.
-        back: how to go back to it.
-        pipeline: the pipeline was asked for.
-        steps: exit code of each pipeline step, by its key; None while in doubt.
-        because: the last refusal or reason, for people.
+        back: how to go back to the restore point, for people.
+        pipeline: whether the pipeline was asked for.
+        steps: exit code of each pipeline step, by its key; None while the step is in doubt.
+        because: why the run last changed its state, a refusal for example; for people.
+        remedy: what to do about it, for people.
     """
 
     state: State = State.PREFLIGHT
@@ -73,11 +74,11 @@ class RunRecord:
 
     @property
     def changed(self) -> bool:
-        """An effect of this run took place, or may have."""
+        """Whether an effect of this run took place, or may have."""
         return self.acted or bool(self.in_doubt)
 
     def after(self, event: JournalEvent) -> "RunRecord":
-        """The record once `event` has happened."""
+        """The record after one more event."""
         payload = event.payload
         match event.kind:
             case Kind.MOVED:
@@ -102,7 +103,7 @@ class RunRecord:
             case Kind.OBSERVED:
                 return self._observed(payload)
             case Kind.FOUND:
-                # Who brought about what the ledger shows now can't be told, so nothing is settled by it.
+                # The effect was cut off, so nobody knows who wrote the rows that the ledger shows now: none is settled.
                 return replace(self, in_doubt="", acted=True)
             case Kind.RESTORE_POINT:
                 return replace(self, restore_point=payload["place"], back=payload.get("back", ""))
@@ -121,7 +122,7 @@ class RunRecord:
     def _observed(self, payload: dict[str, Any]) -> "RunRecord":
         record = replace(self, in_doubt="")
         if "deployed" in payload:
-            # What the deploy did not bring in is no longer ours: its file may be corrected, and deployed by hand.
+            # A migration that this deploy did not apply is no longer planned: its file may be corrected meanwhile.
             planned = {name: self.planned[name] for name in payload["deployed"] if name in self.planned}
             record = replace(record, planned=planned)
         if payload.get("unchanged"):

@@ -1,4 +1,4 @@
-"""A journal in one SQLite file next to the project: the default."""
+"""The journal in a SQLite file of the project, which is the default."""
 
 import sqlite3
 from collections.abc import Callable
@@ -43,7 +43,7 @@ class SqliteJournal:
 
     @classmethod
     def find(cls, folder: Path, target: str) -> Self | None:
-        """The journal of the project in `folder`, to be read only; None if there is none. Makes nothing.
+        """The journal of the project in `folder`, for reading only; None if there is none. Makes nothing.
 
         Raises:
             JournalError: as `open`.
@@ -68,7 +68,7 @@ class SqliteJournal:
                 )
                 self._connection.execute("COMMIT")
             except BaseException:
-                # SQLite has rolled back by itself after some errors (a full disk).
+                # After some errors, such as a full disk, SQLite has already rolled back by itself.
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
@@ -148,5 +148,5 @@ def all_targets(folder: Path) -> dict[str, tuple[str, ...]]:
 
 
 def _written(path: Path) -> bool:
-    """Whether there is a journal; an empty file is one whose maker was killed before its first write."""
+    """Whether there is a journal. A file is empty if the process that made it was killed before its first write."""
     return path.is_file() and path.stat().st_size > 0

@@ -1,4 +1,4 @@
-"""The journal's SQLite file: creating and opening it, its format, and what its errors mean."""
+"""The journal's SQLite file: its format, how it is made and opened, and SQLite's errors as `JournalError`."""
 
 import os
 import sqlite3
@@ -8,12 +8,12 @@ from recovery.errors import JournalError
 
 #: "PRJ1": tells our file from any other SQLite database.
 APPLICATION_ID = 0x50524A31
-#: Format of the file; raised when an older release could no longer read what a newer one writes.
+#: Version of the file's format; raised only when older releases could not read the files of the new one.
 FORMAT = 1
 #: Seconds to wait for another process that is writing. A write takes milliseconds.
 LOCK_TIMEOUT = 5.0
 
-# `digest` is SHA-256 over the rest of the row: SQLite notices a damaged page, not a damaged value.
+# `digest` is SHA-256 over the rest of the row (see `seal`).
 _CREATE = f"""
 BEGIN IMMEDIATE;
 CREATE TABLE event (
@@ -42,13 +42,13 @@ def journal_file(folder: Path) -> Path:
     return folder / ".prisma-recovery" / "journal.sqlite3"
 
 
-#: What reading a damaged file can raise; Python decodes values and SQLite's own messages as UTF-8.
+#: The errors that reading a damaged file can raise: Python decodes values, and SQLite's messages, as UTF-8.
 ERRORS = (sqlite3.Error, UnicodeDecodeError)
 
 
 def explain(error: Exception, path: Path) -> JournalError:
-    """What one of `ERRORS` means for the recovery."""
-    # The low byte is the primary result code. Without one it is Python that failed to decode.
+    """One of `ERRORS` as a `JournalError`."""
+    # The low byte is SQLite's primary result code. An error without a code is Python's: it could not decode a text.
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
     if code in _LOCKED:
         return JournalError(
@@ -63,17 +63,17 @@ def explain(error: Exception, path: Path) -> JournalError:
 
 
 def corrupt(path: Path, reason: str) -> JournalError:
-    """The journal holds something that was never written to it."""
+    """The error for a journal that holds something which no release has written to it."""
     return JournalError(
         "journal.corrupt",
         f"The journal {path} is damaged, or is not a journal ({reason}); nothing more was done.",
-        "Keep the file as it is for a look at it, move it away, and run again: "
+        "Move the file away, keep it for an investigation, and run again: "
         "a new run starts from what the database says.",
     )
 
 
 def unwritable(path: Path, reason: str) -> JournalError:
-    """The journal takes no event: no permission, a read-only or full disk."""
+    """The error for a journal that cannot be written: no permission, a read-only or full disk."""
     return JournalError(
         "journal.unwritable",
         f"The journal {path} cannot be opened or written ({reason}); nothing was recorded, and nothing more was done.",
@@ -82,7 +82,7 @@ def unwritable(path: Path, reason: str) -> JournalError:
 
 
 def create(path: Path) -> None:
-    """Make folder and file if they are missing, readable by nobody else.
+    """Make the folder and the file if they are missing, readable by this user only.
 
     Raises:
         JournalError: `journal.unwritable`.
@@ -106,7 +106,7 @@ def connect(path: Path, *, writing: bool) -> sqlite3.Connection:
         JournalError: `journal.newer_version`, `journal.corrupt`, `journal.unwritable`, `journal.locked`.
     """
     try:
-        # Not `mode=ro` for reading: a run that was killed may have left a transaction to roll back.
+        # Not `mode=ro`, even for reading: a run that was killed may have left a transaction that must be rolled back.
         connection = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=LOCK_TIMEOUT, isolation_level=None
         )
@@ -121,8 +121,9 @@ def connect(path: Path, *, writing: bool) -> sqlite3.Connection:
 
 
 def _prepare(connection: sqlite3.Connection, path: Path, *, writing: bool) -> None:
-    """Check the file, then set what a connection needs."""
-    # Read first: another process may be writing the format, and whoever sees its table sees its mark too.
+    """Check that the file is our journal, make its table if it is empty, and configure the connection."""
+    # `schema_version` first: another process may be making the table, which it does in one transaction with the
+    # application_id. If we see the table, we then see the application_id too.
     empty = _number(connection, "schema_version") == 0
     version = _number(connection, "user_version")
     application = _number(connection, "application_id")
@@ -137,9 +138,9 @@ def _prepare(connection: sqlite3.Connection, path: Path, *, writing: bool) -> No
         )
     elif application != APPLICATION_ID:
         raise corrupt(path, "it is another program's database")
-    # Durable after a power cut too, with no shared memory (which network file systems lack, and WAL
-    # needs): TRUNCATE commits by emptying the rollback journal, and FULL flushes that to disk. With
-    # DELETE, only EXTRA would: an unlinked journal can come back and undo what was committed.
+    # A commit must survive a power cut, and WAL is no choice: it needs shared memory, which network file systems
+    # lack. TRUNCATE commits by emptying the rollback journal, and FULL flushes that to disk. With DELETE, only
+    # EXTRA would be safe: a deleted rollback journal can reappear after a power cut, and undo a commit.
     connection.execute("PRAGMA journal_mode = TRUNCATE")
     connection.execute("PRAGMA synchronous = FULL")
     if not writing:
@@ -150,7 +151,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, *, writing: bool) -> No
 
 
 def _initialise(connection: sqlite3.Connection) -> None:
-    """Write the format in one transaction; whoever comes second finds it done."""
+    """Make the table, and mark the file as ours, in one transaction; does nothing if another process was faster."""
     try:
         connection.executescript(_CREATE)
     except sqlite3.OperationalError:
@@ -165,7 +166,7 @@ def _number(connection: sqlite3.Connection, pragma: str) -> int:
 
 
 def _sync(folder: Path) -> None:
-    """Make an entry of `folder` survive a power cut."""
+    """Flush the folder's entries to disk, so that a new one survives a power cut."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

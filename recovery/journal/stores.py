@@ -1,4 +1,4 @@
-"""Where journals are kept: a file of the project, or a database that several machines share."""
+"""The stores that keep journals: a file of the project, or a database that several machines share."""
 
 import contextlib
 from collections.abc import Iterator
@@ -15,32 +15,32 @@ from recovery.postgres.url import DatabaseUrl
 
 
 class Store(Protocol):
-    """The journals of several targets. `str` names it for people, without a secret.
+    """A place that keeps the journals of several targets. `str` names it for people, without a secret.
 
     Attributes:
-        shared: whoever else works on the target can see it, so what it doesn't hold wasn't done.
-        secrets: what must not be shown of it.
+        shared: every machine that works on the target uses this store, so an act that it does not record was not done.
+        secrets: texts that must never be shown, such as the store's URL.
     """
 
     shared: bool
     secrets: tuple[str, ...]
 
     def open(self, target: str) -> Journal:
-        """The journal of `target`; the store is made if it is missing.
+        """The journal of `target`; makes the store if it is missing.
 
         Raises:
-            JournalError, UnreachableError: it can't be opened.
+            JournalError, UnreachableError: the store can't be made or opened.
         """
 
     def find(self, target: str) -> Journal | None:
-        """The same to be read only; None if there is no store. Makes nothing.
+        """The journal of `target`, for reading only; None if there is no store. Makes nothing.
 
         Raises:
             JournalError, UnreachableError: as `open`.
         """
 
     def everything(self) -> Iterator[tuple[str, str, tuple[JournalEvent, ...]]]:
-        """Target, run and events of all runs, the oldest run of each target first. Makes nothing.
+        """Target, run and events of each run in the store; each target's runs from the oldest. Makes nothing.
 
         Raises:
             JournalError, UnreachableError: as `open`.
@@ -48,7 +48,7 @@ class Store(Protocol):
 
 
 class FileStore:
-    """A SQLite file in the project's folder."""
+    """A store in a SQLite file in the project's folder."""
 
     shared = False
     secrets: tuple[str, ...] = ()
@@ -80,7 +80,7 @@ class FileStore:
 
 
 class PostgresStore:
-    """A schema of our own in a PostgreSQL database: the target, or any other."""
+    """A store in a schema of its own in a PostgreSQL database: the target, or any other."""
 
     shared = True
 
@@ -93,8 +93,8 @@ class PostgresStore:
         if url.pooled:
             raise UsageError(
                 "journal.pooled",
-                f"The journal's URL ({url.host}:{url.port}) is a transaction pooler's, behind which no setting of ours "
-                "holds. Nothing was done.",
+                f"The journal's URL ({url.host}:{url.port}) is a transaction pooler's, through which our session's "
+                "settings do not hold. Nothing was done.",
                 url.past_the_pooler,
             )
         self._url = url

@@ -1,1 +1,1 @@
-"""The platforms around a project, as far as preflight asks them."""
+"""Neon and Vercel, asked over HTTP by preflight and for restore points."""

@@ -1,4 +1,4 @@
-"""A platform's API over HTTP: bounded in time, attempts and size, and silent about its token."""
+"""A client for a platform's HTTP API, with limits on time, attempts and size; it never shows its token."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -15,9 +15,9 @@ from recovery.secrets import Redactor
 if TYPE_CHECKING:
     import httpx
 
-#: Passes by itself: too many requests, locked by another operation, the platform's own trouble.
+#: Status codes that pass by themselves: too many requests, locked by another operation, an error of the platform.
 _TRANSIENT = frozenset({423, 429, 500, 502, 503, 504})
-#: The same, where the request was certainly not carried out.
+#: Those of them that say for certain that the request was not carried out.
 _NOT_DONE = frozenset({423, 429})
 _TOO_MANY = 429
 _MOST_BYTES = 8 << 20
@@ -26,14 +26,15 @@ _MOST_PAGES = 100
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long a platform is waited for, in seconds.
+    """How long, in seconds, and how often a platform is asked.
 
     Attributes:
-        connect: to open a connection.
-        answer: for one answer, to its last byte.
-        attempts: requests for one answer.
-        patience: from the first of these to the last one's beginning; a platform that asks for more is not waited for.
-        pause: before the second attempt; doubled before each further one.
+        connect: time-out for opening a connection.
+        answer: time-out for one answer, up to its last byte.
+        attempts: how many requests may be sent for one answer.
+        patience: time from the first request to the last one's start; a platform that asks for a longer wait
+            (`Retry-After`) gets no further request.
+        pause: wait before the second request; doubled before each further one.
     """
 
     connect: float = 3.0
@@ -47,10 +48,10 @@ LIMITS = Limits()
 
 
 class _AgainError(Exception):
-    """Another attempt may bring an answer.
+    """A request failed in a way that passes: another attempt may get an answer.
 
     Attributes:
-        after: seconds that the platform asked to wait; None where it did not.
+        after: seconds to wait, as the platform asked by `Retry-After`; None if it did not ask.
     """
 
     def __init__(self, why: str, after: float | None = None) -> None:
@@ -64,7 +65,7 @@ def _asked(state: RetryCallState) -> float | None:
 
 
 class _TooLong(stop_base):
-    """The platform asks to be waited for longer than it will be."""
+    """A stop condition of tenacity: the platform asks for a longer wait than we accept."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -75,7 +76,7 @@ class _TooLong(stop_base):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A platform's secret; neither `repr` nor `str` shows it."""
+    """A platform's access token or API key; neither `repr` nor `str` shows it."""
 
     value: str
 
@@ -84,10 +85,10 @@ class Token:
 
 
 def find_token(variable: str, file: Path | None, environment: Mapping[str, str]) -> Token:
-    """The token from a file where one is named, else from the environment.
+    """The token from `file` if one is named, else from the environment variable.
 
     Raises:
-        UnreachableError: `platform.token`: there is none, or what is there can be none.
+        UnreachableError: `platform.token`: there is no token, or the text found cannot be one.
     """
     place = f"the variable {variable}" if file is None else f"the file {file}"
     try:
@@ -97,12 +98,12 @@ def find_token(variable: str, file: Path | None, environment: Mapping[str, str])
     if not value:
         raise _no_token(f"{place} holds no token", place)
     if not (value.isascii() and value.isprintable() and " " not in value):
-        raise _no_token(f"{place} holds what can be no token", place)
+        raise _no_token(f"{place} holds a text that cannot be a token", place)
     return Token(value)
 
 
 class Api:
-    """One platform. Answers are JSON objects."""
+    """The API of one platform. Answers are JSON objects."""
 
     def __init__(
         self,
@@ -116,11 +117,11 @@ class Api:
         """Opens nothing yet.
 
         Args:
-            name: of the platform, for people.
-            url: what each path is put behind.
-            token: goes out with every request, and nowhere else.
-            limits: how long it is waited for.
-            sleep: waits, in seconds.
+            name: the platform's name, for people.
+            url: base URL, to which each path is appended.
+            token: sent with every request, and shown nowhere.
+            limits: how long and how often the platform is asked.
+            sleep: waits the given number of seconds.
             clock: seconds, monotonic.
         """
         self._name = name
@@ -133,7 +134,7 @@ class Api:
         self._client: httpx.Client | None = None
 
     def get(self, path: str, **parameters: str) -> dict[str, Any]:
-        """One answer; asked for again where the last one was worth it.
+        """The answer to a GET request, which is sent again after a failure that passes.
 
         Raises:
             UnreachableError: `platform.refused`, `platform.unavailable`, `platform.malformed`.
@@ -141,21 +142,21 @@ class Api:
         return self._ask("GET", path, parameters, None)
 
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        """Has something made; asked for again only where it was certainly not made.
+        """The answer to a POST request, which is sent again only if it was certainly not carried out.
 
         Raises:
-            UnreachableError: as `get`. After `platform.unavailable` it may have been made or not.
+            UnreachableError: as `get`. After `platform.unavailable` the request may have been carried out or not.
         """
         return self._ask("POST", path, {}, body)
 
     def pages(self, path: str, key: str, cursor: str, **parameters: str) -> Iterator[dict[str, Any]]:
-        """The objects under `key` in every page.
+        """The objects of a paginated list, page after page.
 
         Args:
-            path: of the list.
-            key: where a page has them.
-            cursor: the parameter that `pagination.next` of a page is passed on as.
-            parameters: of every page.
+            path: the list's path.
+            key: the key under which each page has its objects.
+            cursor: the query parameter that takes a page's `pagination.next`.
+            parameters: query parameters of every page.
 
         Raises:
             UnreachableError: as `get`.
@@ -177,7 +178,7 @@ class Api:
             parameters = {**parameters, cursor: str(following)}
 
     def close(self) -> None:
-        """Closes its connections."""
+        """Closes the HTTP connections."""
         if self._client is not None:
             self._client.close()
             self._client = None
@@ -204,7 +205,7 @@ class Api:
         return float(asked if asked is not None else self._limits.pause * 2 ** (state.attempt_number - 1))
 
     def _once(self, method: str, path: str, parameters: dict[str, str], body: dict[str, Any] | None) -> dict[str, Any]:
-        import httpx  # noqa: PLC0415 - a tenth of a second that only who asks a platform pays
+        import httpx  # noqa: PLC0415 - it takes 0.1 s to load, and is needed only if a platform is asked
 
         if self._client is None:
             self._client = httpx.Client(
@@ -217,7 +218,7 @@ class Api:
             with self._client.stream(method, f"{self._url}{path}", params=parameters, json=body) as response:
                 for chunk in response.iter_bytes():
                     content += chunk
-                    # httpx bounds each read, so an answer that drips would never end.
+                    # httpx limits the time of each read only, so an answer that comes in drips would never end.
                     if self._clock() - begun > self._limits.answer:
                         raise httpx.ReadTimeout("it was not read to its end in time")
                     if len(content) > _MOST_BYTES:
@@ -228,7 +229,7 @@ class Api:
             why = "no answer in time" if isinstance(error, httpx.TimeoutException) else type(error).__name__
             if body is None:
                 raise _AgainError(why=why) from error
-            raise self._unavailable(path, f"{why}; whether it was done is not known") from error
+            raise self._unavailable(path, f"{why}; whether the request was carried out is not known") from error
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             raise self._malformed(path, type(error).__name__) from error
         return self._read(response, bytes(content), path, making=body is not None)
@@ -240,7 +241,7 @@ class Api:
         if status in (_NOT_DONE if making else _TRANSIENT):
             raise _AgainError(why=f"status {status}", after=_seconds(response.headers.get("Retry-After")))
         if status in _TRANSIENT:
-            raise self._unavailable(path, f"status {status}; whether it was done is not known")
+            raise self._unavailable(path, f"status {status}; whether the request was carried out is not known")
         try:
             answer = json.loads(content)
         except ValueError as error:
@@ -252,24 +253,24 @@ class Api:
             raise UnreachableError(
                 "platform.refused",
                 f"{self._name} answered {path} with status {status}{f' ({said})' if said else ''}.",
-                "See that the token is valid and may read this project, and that the project's name or id is right.",
+                "Check that the token is valid and may read this project, and that the project's name or id is right.",
             )
         if not isinstance(answer, dict):
-            raise self._malformed(path, "it is no object")
+            raise self._malformed(path, "it is not a JSON object")
         return answer
 
     def _unavailable(self, path: str, why: str) -> RecoveryError:
         return UnreachableError(
             "platform.unavailable",
             f"{self._name} did not answer {path}: {self._redact(why)}.",
-            f"Run again, or see what {self._name} says of its state.",
+            f"Run again, or look at the status page of {self._name}.",
         )
 
     def _malformed(self, path: str, why: str) -> RecoveryError:
         return UnreachableError(
             "platform.malformed",
             f"The answer of {self._name} to {path} cannot be understood: {self._redact(why)}.",
-            "Run again; if it stays so, the API has changed: report it.",
+            "Run again. If the answer stays the same, the API has changed: report it.",
         )
 
 
@@ -280,12 +281,12 @@ def _no_token(fact: str, place: str) -> UnreachableError:
 
 
 def _seconds(value: str | None) -> float | None:
-    """`Retry-After`, where it is a number; a date is not worth waiting for."""
+    """The seconds of a `Retry-After` header; None if it is missing, or a date, which we do not wait for."""
     return float(value) if value is not None and value.strip().isdigit() else None
 
 
 def _message(answer: object) -> str:
-    """What an error answer says, shortened; Vercel puts it one level deeper than Neon."""
+    """The message in an error's answer, shortened. Neon has it under `message`, Vercel under `error.message`."""
     if not isinstance(answer, dict):
         return ""
     error = answer.get("error")

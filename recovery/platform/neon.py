@@ -1,4 +1,4 @@
-"""Neon: from a host to its compute endpoint and that one's branch; and a branch as a restore point."""
+"""Neon: finds the branch to which the target's host belongs, and makes a branch as a restore point."""
 
 import time
 from collections.abc import Callable
@@ -18,13 +18,13 @@ _WRITES = "read_write"
 
 
 def branch_check(api: Callable[[], Api], project: str, url: DatabaseUrl, wanted: str | None) -> Check:
-    """The target's host belongs to this project, and to the branch that is production.
+    """The check that the target's host belongs to this project, and to the branch that is production.
 
     Args:
-        api: opens the API.
-        project: its id.
-        url: the target.
-        wanted: id or name of the branch; None: the project's default one.
+        api: makes a client of Neon's API.
+        project: the project's id.
+        url: the target's URL.
+        wanted: id or name of the branch that is production; None: the project's default branch.
     """
     source = f"the API of Neon, project {project}"
     with ThreadPoolExecutor(max_workers=2) as beside:
@@ -58,8 +58,8 @@ def _judged(
         )
     branch = next((each for each in branches if each.get("id") == endpoint.get("branch_id")), None)
     if branch is None:
-        return unknown(NAME, f"the branch of the host {host} is not among the project's", source, "Run again.")
-    pooled = f" (by its pooler; the direct host is {host})" if host != url.host.lower() else ""
+        return unknown(NAME, f"the branch of the host {host} is not among the project's branches", source, "Run again.")
+    pooled = f" (through its pooler; the direct host is {host})" if host != url.host.lower() else ""
     marks = "".join(f", {word}" for word in ("default", "protected") if branch.get(word) is True)
     state = endpoint.get("current_state", "in an unknown state")
     seen = f"branch {branch.get('name')}{marks}, compute {state}{pooled}"
@@ -80,19 +80,20 @@ def _path(project: str) -> str:
     return f"/projects/{quote(project, safe='')}"
 
 
-#: Ends of an operation that made what was asked for.
+#: Final states of a successful operation; the other final states are failures.
 _DONE = frozenset({"finished", "skipped"})
 _UNDER_WAY = frozenset({"scheduling", "running"})
-#: Making a branch takes seconds whatever its size.
+#: Seconds to wait for a new branch, which takes a few seconds whatever its size.
 BRANCH_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """A branch that was made.
+    """A branch that was made as a restore point.
 
     Attributes:
-        parent: id of the branch whose head it was made from.
+        id: its id.
+        parent: id of the branch from whose head it was made.
     """
 
     id: str
@@ -107,10 +108,18 @@ def make_branch(
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> Branch:
-    """A branch of this name, made from the head of the branch that a host belongs to; found if it is there.
+    """Makes a branch from the head of the branch to which a host belongs, unless the project has one of this name.
+
+    Args:
+        api: a client of Neon's API.
+        project: the project's id.
+        parent_host: host of the branch to copy, its direct host or its pooler's.
+        name: the new branch's name.
+        sleep: waits the given number of seconds.
+        clock: seconds, monotonic.
 
     Raises:
-        RecoveryError: `platform.*`, or `restore_point.failed` where it was not finished.
+        RecoveryError: `platform.*`, or `restore_point.failed` if Neon did not make the branch, or not in time.
     """
     there = list(api.pages(f"{_path(project)}/branches", "branches", "cursor"))
     endpoints = api.pages(f"{_path(project)}/endpoints", "endpoints", "cursor")
@@ -142,5 +151,5 @@ def _failed(why: str) -> PreflightError:
     return PreflightError(
         "restore_point.failed",
         f"A branch as a restore point could not be made: {why}. Nothing was changed.",
-        "See the project in Neon's console, and run again; or choose another restore point: --restore-point.",
+        "Look at the project in Neon's console, and run again; or choose another restore point with --restore-point.",
     )

@@ -1,4 +1,4 @@
-"""Vercel: is production being deployed, and from which commit does it run?"""
+"""Vercel: checks whether production is being deployed, and which commit it runs."""
 
 from collections.abc import Callable
 from itertools import islice
@@ -9,14 +9,14 @@ from recovery.platform.http import Api
 from states.checks import held, refused, unknown
 from states.facts import Check
 
-#: In a build of Vercel's: the id of its deployment.
+#: Vercel sets this variable in a build: the id of the deployment that is built.
 OWN_VARIABLE = "VERCEL_DEPLOYMENT_ID"
 DEPLOY, COMMIT = "vercel.deploy", "vercel.commit"
 _PATH = "/v7/deployments"
 _UNDER_WAY = "BUILDING,QUEUED,INITIALIZING"
-#: Who ignores a filter answers with all there are.
+#: States of a deployment that is no longer under way. Filtered here again, in case the API ignores its `state` filter.
 _ENDED = frozenset({"ready", "error", "canceled", "deleted"})
-#: Where each git host's commit is kept.
+#: Keys of a deployment's `meta` that hold its commit, one for each git host.
 _COMMITS = ("githubCommitSha", "gitlabCommitSha", "bitbucketCommitSha")
 _SHORT = 12
 
@@ -28,10 +28,10 @@ class Production:
         """Opens nothing yet.
 
         Args:
-            api: makes a client.
-            project: its id or name.
-            team: its owner's id; None for a personal account.
-            own: id of the deployment that this process is part of; None where it is of none.
+            api: makes a client of Vercel's API.
+            project: the project's id or name.
+            team: id of the team that owns the project; None for a personal account.
+            own: id of the deployment in whose build this process runs; None outside a build.
         """
         self._api = api
         self._own = own
@@ -39,7 +39,7 @@ class Production:
         self._source = f"the API of Vercel, project {project}"
 
     def deploy_check(self) -> Check:
-        """No deployment of production is under way: its build may run `prisma migrate deploy`."""
+        """The check that no deployment of production is under way: its build may run `prisma migrate deploy`."""
         try:
             found = [each for each in self._deployments(_UNDER_WAY) if _state(each) not in _ENDED]
         except RecoveryError as error:
@@ -54,11 +54,11 @@ class Production:
         return refused(DEPLOY, seen, self._source, remedy, busy=True)
 
     def commit_check(self, head: str | None, *, demanded: bool) -> Check:
-        """Which commit production runs, beside the checked out one.
+        """The check that production runs the checked out commit; if that is not demanded, both are only shown.
 
         Args:
-            head: the checked out commit; None without one.
-            demanded: they have to be the same.
+            head: the checked out commit; None if there is none.
+            demanded: whether the two commits have to be the same.
         """
         try:
             ready = [each for each in self._deployments("READY", limit="1") if _state(each) == "ready"]
@@ -69,20 +69,20 @@ class Production:
         commit = next((str(known[key]).lower() for key in _COMMITS if known.get(key)), None)
         here = f"HEAD is {(head or 'unborn')[:_SHORT]}"
         if commit is None:
-            what = f"{_named(ready[0])} tells no commit" if ready else "no deployment of production is ready"
+            what = f"{_named(ready[0])} names no commit" if ready else "no deployment of production is ready"
             if demanded:
                 remedy = "Name the commit itself with --expect-commit."
                 return unknown(COMMIT, f"{what}; {here}", self._source, remedy)
-            return held(COMMIT, f"{what}; {here}; none was demanded", self._source)
+            return held(COMMIT, f"{what}; {here}; no commit was demanded", self._source)
         seen = f"production runs {commit[:_SHORT]} ({_named(ready[0])}); {here}"
         if commit == head:
             return held(COMMIT, f"{seen}, the same", self._source)
         if demanded:
             return refused(COMMIT, f"{seen}, another one", self._source, f"Check out {commit[:_SHORT]}.")
-        return held(COMMIT, f"{seen}; the same was not demanded", self._source)
+        return held(COMMIT, f"{seen}; the same commit was not demanded", self._source)
 
     def _deployments(self, states: str, **parameters: str) -> list[dict[str, Any]]:
-        """Newest first; with `limit` the first page only."""
+        """Production's deployments in these states, newest first; at most `limit` of them if it is given."""
         api = self._api()
         try:
             found = api.pages(_PATH, "deployments", "until", **self._parameters, state=states, **parameters)

@@ -1,1 +1,1 @@
-"""Observes for the state PREFLIGHT: is this the right database, the right commit, and a quiet moment?"""
+"""Observes for the state PREFLIGHT: is this the right database and the right commit, and is nobody else at work?"""

@@ -1,4 +1,4 @@
-"""Is the target quiet? Who holds Prisma's lock or changes the schema, and who waits behind whom."""
+"""Checks that nobody else is at work: who holds Prisma's migration lock, who changes the schema, who waits for whom."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -10,7 +10,8 @@ from recovery.preflight.asking import asked
 from states.checks import held, refused
 from states.facts import Check
 
-#: Prisma holds its lock between two statements for milliseconds; who is idle with it for so long has lost its client.
+#: A session that has held Prisma's lock while idle for this long has lost its client: between two statements of a live
+#: deploy, a session is idle for milliseconds.
 ORPHAN_SECONDS = 10.0
 
 
@@ -20,7 +21,7 @@ _SOURCE = "pg_locks, pg_stat_activity"
 def quiet_checks(
     target: Target, sleep: Callable[[float], None] = time.sleep, emit: events.Sink = events.nobody
 ) -> list[Check]:
-    """Is nobody else deploying, or changing the schema?"""
+    """The checks that no other session is deploying or changing the schema."""
     return [
         asked("deploy.lock", _SOURCE, lambda: _lock(target, sleep, emit)),
         asked("deploy.ddl", _SOURCE, lambda: _ddl(target)),
@@ -28,11 +29,11 @@ def quiet_checks(
 
 
 def alone_check(target: Target, ours: int | None = None) -> Check:
-    """No other recovery of this database is at work.
+    """The check that no other recovery of this database is at work.
 
     Args:
         target: the production database.
-        ours: pid of the session with which this recovery holds the lock of recoveries; None where it is only looked at.
+        ours: pid of the session in which this recovery holds the lock of recoveries; None if it does not hold it.
     """
     name, source = "recovery.alone", f"{_SOURCE}: the lock of recoveries"
 
@@ -56,11 +57,14 @@ def _lock(target: Target, sleep: Callable[[float], None], emit: events.Sink) -> 
     alone = _orphaned(holder) if orphan else ""
     if orphan:
         remedy = (
-            "See that no deploy is at work on any machine; then end the orphan with "
+            "Make sure that no deploy is at work on any machine; then end the orphan with "
             f"SELECT pg_terminate_backend({holder.pid});"
         )
     elif holder.query is None:
-        remedy = "Wait for that deploy to end; a role that is a member of pg_read_all_stats sees whether it is idle."
+        remedy = (
+            "Wait for that deploy to end. To see whether its session is idle, use a role that is a member of "
+            "pg_read_all_stats."
+        )
     else:
         remedy = "Wait for that deploy to end."
     seen = f"Prisma's migration lock is held by {holder}{alone}{_queue(sessions.waiting(connection), holding)}"
@@ -80,12 +84,12 @@ def _ddl(target: Target) -> Check:
 
 
 def _orphaned(holder: sessions.Backend) -> str:
-    """A session whose client is gone, or has gone back to a pooler without giving the lock back."""
+    """Words for a session whose client is gone, or went through a pooler that kept the session and its lock."""
     return f", idle for {holder.seconds:.0f} s: an orphan, whose client is gone or came through a pooler"
 
 
 def _queue(waiting: Sequence[sessions.Backend], holding: Sequence[sessions.Backend]) -> str:
-    """Who waits behind the holders, and behind whom."""
+    """Which sessions wait for one of `holding`, each with the sessions that block it; empty if none waits."""
     pids = {holder.pid for holder in holding}
     behind = [each for each in waiting if pids & set(each.behind) and each.pid not in pids]
     return "".join(f"; {each} waits behind {_pids(each.behind)}" for each in behind)

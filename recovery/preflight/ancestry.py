@@ -1,4 +1,4 @@
-"""Is the checkout one that production was deployed from? Asked of every migration that the ledger calls applied."""
+"""Checks that production was deployed from the history of this checkout, by each migration applied in the ledger."""
 
 from collections.abc import Sequence
 
@@ -7,15 +7,15 @@ from states.checks import held, refused, unknown
 from states.facts import Check, Row
 
 NAME = "git.ledger"
-#: Names in one sentence.
+#: How many migrations a message names.
 _SHOWN = 3
 
 
 def ledger_check(scripts: Scripts, rows: Sequence[Row]) -> Check:
-    """Every applied migration is in the folder as it ran, or was in the history of what is checked out.
+    """The check that each applied migration's script, as it ran, is in the folder or in a commit before HEAD.
 
-    A file that was edited later is no sign of a wrong checkout, and the evidence takes the script that ran. One whose
-    script no commit before HEAD holds is: another branch was deployed, or what ran was never committed.
+    A file that was edited after it ran is no sign of a wrong checkout: the evidence takes the script that ran. But if
+    no commit before HEAD holds that script, another branch was deployed, or the script was never committed.
     """
     source = f"_prisma_migrations and {scripts.folder}"
     done = {row.migration: row for row in rows if row.finished}
@@ -26,15 +26,15 @@ def ledger_check(scripts: Scripts, rows: Sequence[Row]) -> Check:
             NAME,
             f"applied in production, and not in the migrations folder: {_listed(scripts, missing)}",
             source,
-            "Check out the commit that production was deployed from. Where they were squashed into another migration, "
-            f'as Prisma\'s documentation describes, take it on: --waive {NAME}="squashed".',
+            "Check out the commit that production was deployed from. If these migrations were squashed into another "
+            f'one, as Prisma\'s documentation describes, waive this check: --waive {NAME}="squashed".',
         )
     foreign = [row for row in edited if not _before_head(scripts, row)]
     if foreign and scripts.repository is not None and scripts.repository.shallow():
         return unknown(
             NAME,
             f"applied in production with another script than the folder's: {_listed(scripts, foreign)}; but this is a "
-            "shallow clone, whose history is not all here",
+            "shallow clone, which lacks the older commits",
             source,
             "Fetch the history, and run again: git fetch --unshallow (in GitHub Actions: fetch-depth: 0).",
         )
@@ -43,8 +43,8 @@ def ledger_check(scripts: Scripts, rows: Sequence[Row]) -> Check:
             NAME,
             f"applied in production with another script than the folder's: {_listed(scripts, foreign)}",
             source,
-            "Check out the commit that holds the script that ran, or merge it. Where it was edited by hand before it "
-            f'ran and that was never committed, take it on: --waive {NAME}="why".',
+            "Check out the commit that holds the script that ran, or merge it. If the script was edited by hand before "
+            f'it ran, and never committed, waive this check: --waive {NAME}="why".',
         )
     if edited:
         return held(NAME, f"edited since they were applied: {_listed(scripts, edited)}", source)
@@ -63,13 +63,13 @@ def _before_head(scripts: Scripts, row: Row) -> bool:
 
 
 def _place(scripts: Scripts, row: Row) -> str:
-    """The migration's name, with the commit that has the script as it ran."""
+    """The migration's name, with the commit that holds the script as it ran."""
     if scripts.repository is None:
         return row.migration
     found = scripts.repository.commit_with_checksum(scripts.path(row.migration), row.checksum)
     if found is None:
         return f"{row.migration} (as it ran: in no commit here)"
-    where = "" if found.before_head else ", which is not in what is checked out"
+    where = "" if found.before_head else ", which is not in the history of HEAD"
     return f"{row.migration} (as it ran: commit {found.commit[:12]}{where})"
 
 

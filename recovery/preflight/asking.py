@@ -1,4 +1,4 @@
-"""Asking the server for a check, where it may refuse to tell."""
+"""Makes a check that asks PostgreSQL something which the role may not be allowed to read."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,16 @@ from states.facts import Check
 
 
 def asked(name: str, source: str, look: Callable[[], Check]) -> Check:
-    """The check that `look` makes; unknown where the server refuses to tell. A lost connection is raised on."""
+    """Makes the check with `look`; the check is unknown if PostgreSQL refuses the query.
+
+    Args:
+        name: the check's name, for an unknown one.
+        source: where the check looks, for an unknown one.
+        look: makes the check.
+
+    Raises:
+        psycopg.OperationalError, psycopg.InterfaceError: the connection is lost.
+    """
     try:
         return look()
     except (psycopg.OperationalError, psycopg.InterfaceError):
@@ -17,7 +26,7 @@ def asked(name: str, source: str, look: Callable[[], Check]) -> Check:
     except psycopg.Error as error:
         return unknown(
             name,
-            f"PostgreSQL does not tell: {error.diag.message_primary or type(error).__name__}",
+            f"PostgreSQL refused the query: {error.diag.message_primary or type(error).__name__}",
             source,
-            f'Use a role that may ask this, or grant it; or take it on: --waive {name}="why".',
+            f'Use a role that may read this, or grant it the right; or waive this check: --waive {name}="why".',
         )

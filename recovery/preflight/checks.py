@@ -1,4 +1,4 @@
-"""The checks of preflight: what was seen, where, and what to do if it does not hold."""
+"""Preflight's checks of the database, the checkout and the project's Prisma CLI."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,18 +21,18 @@ PRISMA = "prisma.target"
 
 _PRIMARY = "pg_is_in_recovery(), default_transaction_read_only"
 _PRIVILEGES = "pg_class, pg_namespace"
-_LISTENER = "`prisma migrate status` with a URL that leads to a listener of ours"
+_LISTENER = "`prisma migrate status` with the URL of a listener of ours"
 
 
 def database_checks(
     target: Target, expected: Expectation, confirmed: Callable[[], Sequence[Confirmation]] = lambda: ()
 ) -> list[Check]:
-    """Is it the right database, and one that migrations can be resolved on?
+    """The checks that this is the right database, and one on which migrations can be resolved.
 
     Args:
         target: the production database.
-        expected: what a person says that it is.
-        confirmed: what was confirmed before.
+        expected: the host and database that a person named.
+        confirmed: reads the earlier confirmations from the journal.
     """
     connection = target.reading()
     return [
@@ -46,7 +46,7 @@ def database_checks(
 
 def _primary(connection: psycopg.Connection[Any]) -> Check:
     row = connection.execute(
-        # What our own session has set is not what counts, so: what it would be reset to.
+        # reset_val: the default of the database and the role, not the value that our own read-only session has set.
         "SELECT pg_is_in_recovery(), (SELECT reset_val FROM pg_catalog.pg_settings"
         " WHERE name = 'default_transaction_read_only')"
     ).fetchone()
@@ -64,7 +64,7 @@ def _primary(connection: psycopg.Connection[Any]) -> Check:
 
 
 def _direct(target: Target, connection: psycopg.Connection[Any]) -> Check:
-    """Session locks don't hold through a transaction pooler, so Prisma's own lock would protect nothing."""
+    """The check that the URL is no transaction pooler's: behind a pooler, Prisma's lock protects nothing."""
     name = "target.direct"
     if target.url.pooled:
         seen = f"the URL is a transaction pooler's ({target.url.host}:{target.url.port})"
@@ -72,8 +72,8 @@ def _direct(target: Target, connection: psycopg.Connection[Any]) -> Check:
     first = connection.execute("SELECT pg_backend_pid()").fetchone()
     if first is not None and first[0] == connection.info.backend_pid:
         return held(name, "a session of its own", "the backend's pid, as announced")
-    # Behind a transaction pooler there would be no connection (`database.pooled`).
-    return held(name, "a session of its own, behind a proxy", "the backend's pid, beside another session")
+    # A transaction pooler would have been refused while connecting already (`database.pooled`).
+    return held(name, "a session of its own, behind a proxy", "the backend's pid, compared with another session's")
 
 
 def _ledger(target: Target, connection: psycopg.Connection[Any]) -> Check:
@@ -83,7 +83,7 @@ def _ledger(target: Target, connection: psycopg.Connection[Any]) -> Check:
             name,
             "the database is Prisma 8's: its history is in the schema prisma_contract",
             source,
-            "This tool knows Prisma 3 to 7 only. Use Prisma 8's own means.",
+            "This tool knows Prisma 3 to 7 only. Use Prisma 8's own commands.",
         )
     missing = ledger.missing_columns(connection, target.url.schema)
     if missing is None:
@@ -92,28 +92,28 @@ def _ledger(target: Target, connection: psycopg.Connection[Any]) -> Check:
             f"there is no {where}, so no migration can have failed there",
             source,
             "If `prisma migrate deploy` stops with P3005, baseline the database first, as Prisma's documentation "
-            "says; if the ledger is in another schema, name it in the URL (?schema=…).",
+            "describes; if the ledger is in another schema, name that schema in the URL (?schema=…).",
         )
     if missing:
         return refused(
             name,
             f"{where} has no column {', '.join(missing)}: it is not the ledger of Prisma 3 to 7",
             source,
-            "Use the means of the Prisma that made it.",
+            "Use the version of Prisma that made this table.",
         )
-    return held(name, f"{where} is there", source)
+    return held(name, f"{where} exists", source)
 
 
 def _privileges(target: Target, connection: psycopg.Connection[Any]) -> Check:
-    """Whoever deploys writes the ledger, and as a rule owns the tables."""
+    """The check that the role may do what a deploy does: write the ledger, create objects, alter existing tables."""
     name, source, schema = "target.privileges", _PRIVILEGES, target.url.schema
     found = privileges.read(connection, schema)
     if found is None:
-        return unknown(name, "there is no ledger to write", source, "Mend ledger.present first.")
+        return unknown(name, "there is no ledger to write to", source, "Mend ledger.present first.")
     if found.hidden:
         return refused(
             name,
-            f"{found}; row level security hides rows of the ledger from it",
+            f"{found}; row level security hides rows of the ledger from this role",
             source,
             "Use the role that runs `prisma migrate deploy`: the ledger's owner, or one with BYPASSRLS.",
         )
@@ -122,26 +122,26 @@ def _privileges(target: Target, connection: psycopg.Connection[Any]) -> Check:
         return held(name, str(found), source)
     lacks = [
         *(f"may not {word} on the ledger" for word in found.lacking),
-        *([] if found.creates else [f"may not create in the schema {schema}"]),
-        *(f"is no member of {each.name}, who owns most tables" for each in found.owners[:1] if not each.ours),
+        *([] if found.creates else [f"may not create objects in the schema {schema}"]),
+        *(f"is not a member of {each.name}, which owns most tables" for each in found.owners[:1] if not each.ours),
     ]
     remedy = f"Use the role that runs `prisma migrate deploy`, or let the owner run: {' '.join(grants)}"
     return refused(name, f"{found}; the role {', '.join(lacks)}", source, remedy)
 
 
 def checkout_checks(folder: Path, expected: Expectation) -> list[Check]:
-    """Is the intended commit checked out, and are the migrations what it says?"""
+    """The checks that the intended commit is checked out, and that its migrations folder has no uncommitted changes."""
     repository = Repository.find(folder)
     if repository is None:
         seen = "the migrations folder is in no git checkout, or git is not installed"
-        remedy = 'Run in the checkout, or take it on: --waive git.commit="…" --waive git.clean="…".'
+        remedy = 'Run in the checkout, or waive both checks: --waive git.commit="…" --waive git.clean="…".'
         return [Check(name, Outcome.UNKNOWN, seen, str(folder), remedy) for name in ("git.commit", "git.clean")]
     head = repository.head()
     source = f"git in {repository.root}"
     if expected.commit == VERCEL:
         commit = held("git.commit", f"HEAD is {(head or 'unborn')[:12]}; vercel.commit compares it", source)
     elif expected.commit is None:
-        commit = held("git.commit", f"HEAD is {(head or 'unborn')[:12]}; none was demanded", source)
+        commit = held("git.commit", f"HEAD is {(head or 'unborn')[:12]}; no commit was demanded", source)
     else:
         wanted = repository.resolve(expected.commit)
         if wanted is None:
@@ -164,21 +164,25 @@ def checkout_checks(folder: Path, expected: Expectation) -> list[Check]:
 
 
 def command_awaited() -> Check:
-    """The check `prisma.target` while Prisma starts, which takes a second: the evidence is gathered meanwhile."""
-    return awaited(PRISMA, "being looked at; nothing is changed before it holds", _LISTENER)
+    """The check `prisma.target` while the Prisma CLI starts (about a second); the evidence is gathered meanwhile."""
+    return awaited(PRISMA, "not yet known; nothing is changed before it holds", _LISTENER)
 
 
 def command_check(proven: bool | None) -> Check:  # noqa: FBT001 - the one fact there is
-    """Does the project's Prisma go where we send it? None: it did not get anywhere in time."""
+    """The check `prisma.target`: does the project's Prisma CLI connect to the database whose URL we give it?
+
+    Args:
+        proven: whether it connected to our listener; None if it neither connected nor ended in time.
+    """
     name, source = PRISMA, _LISTENER
     if proven:
-        return held(name, "the project's Prisma goes to the database that it is given", source)
+        return held(name, "the project's Prisma connects to the database that it is given", source)
     if proven is None:
-        seen = f"`prisma migrate status` neither came to the listener nor ended within {SECONDS:g} s"
-        return unknown(name, seen, source, "See why `prisma migrate status` takes so long, and run again.")
+        seen = f"`prisma migrate status` neither connected to the listener nor ended within {SECONDS:g} s"
+        return unknown(name, seen, source, "Find out why `prisma migrate status` takes so long, and run again.")
     return refused(
         name,
-        "the project's Prisma did not go to the database that it was given: it may work on another one",
+        "the project's Prisma did not connect to the database that it was given: it may work on another one",
         source,
         "Let schema.prisma or prisma.config read its URL from DATABASE_URL or DIRECT_URL; or see what "
         "`prisma migrate status` says.",

@@ -1,4 +1,4 @@
-"""What a person says the target and the checkout are, and which checks they take on."""
+"""What a person expects of the target and the checkout, and which checks they waive."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -6,21 +6,22 @@ from dataclasses import dataclass, field
 from states.checks import waive
 from states.facts import Check
 
-#: Instead of a revision: the commit that Vercel runs as production.
+#: A value of `Expectation.commit`: instead of a revision, the commit that runs in production on Vercel.
 VERCEL = "vercel"
 
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What a person says.
+    """What a person expects, by options, by settings or in the terminal.
 
     Attributes:
-        host: of the target; None where not said.
-        database: its name; None where not said.
-        commit: a revision that must be checked out; None: whatever is, and shown.
-        typed: the database's name as a person typed it into the terminal; None where nobody was asked.
-        waived: reason for each check that a person took on for now, by the check's name.
-        waived_by_settings: reason for each that the settings take on where it can't be made, by its name.
+        host: the target's host; None if nobody named it.
+        database: the target's database; None if nobody named it.
+        commit: the revision that must be checked out, or `VERCEL`; None: any, and it is only shown.
+        typed: the database's name as typed into the terminal; None if nobody was asked.
+        waived: for each check waived in this run (`--waive`), the reason, by the check's name.
+        waived_by_settings: for each check waived in the settings (`[[waive]]`), the reason, by the check's name;
+            it counts only while the check is unknown.
     """
 
     host: str | None = None
@@ -31,5 +32,5 @@ class Expectation:
     waived_by_settings: Mapping[str, str] = field(default_factory=dict)
 
     def waive(self, checks: Iterable[Check]) -> tuple[Check, ...]:
-        """The same checks, with those marked that a person took on."""
+        """The same checks, those that a person waived marked as waived, with the reason."""
         return waive(checks, self.waived, self.waived_by_settings)

@@ -1,4 +1,4 @@
-"""`target.identity`: is it the database that a person names, and the server that it was the last time?"""
+"""The check `target.identity`: is this the database that a person named, on the same server as the last time?"""
 
 from collections.abc import Callable, Sequence
 
@@ -13,12 +13,12 @@ NAME = "target.identity"
 
 
 def identity_check(target: Target, expected: Expectation, confirmations: Callable[[], Sequence[Confirmation]]) -> Check:
-    """Host and database as a person says, and nothing that was confirmed before speaks against it.
+    """The check that host and database are as a person named them, and that no earlier confirmation contradicts them.
 
     Args:
         target: the production database.
-        expected: what a person says that it is.
-        confirmations: what was confirmed before.
+        expected: the host and database that a person named.
+        confirmations: reads the earlier confirmations from the journal.
     """
     check = _named(target, expected)
     if check.outcome is Outcome.REFUSED:
@@ -26,7 +26,7 @@ def identity_check(target: Target, expected: Expectation, confirmations: Callabl
     try:
         confirmed = confirmations()
     except RecoveryError as error:
-        seen = f"{check.seen}; what it was before is not known. {error.fact}"
+        seen = f"{check.seen}; it cannot be compared with earlier runs. {error.fact}"
         return unknown(NAME, seen, check.source, error.remedy)
     here = place(str(target.url))
     now = target.identity.system_identifier
@@ -43,7 +43,7 @@ def _named(target: Target, expected: Expectation) -> Check:
         f"{identity.database} on {identity.host}, schema {identity.schema}, PostgreSQL {identity.server_version}; "
         f"URL from {target.source}"
     )
-    remedy = "Correct the URL, or what [production] in prisma-recovery.toml expects."
+    remedy = "Correct the URL; or host and database under [production] in prisma-recovery.toml."
     if expected.host is not None and expected.host != identity.host:
         return refused(NAME, f"{seen}; expected the host {expected.host}", source, remedy)
     if expected.database is not None and expected.database != identity.database:
@@ -66,7 +66,7 @@ def _named(target: Target, expected: Expectation) -> Check:
 
 
 def _another_server(check: Check, now: str | None, here: Sequence[Confirmation]) -> Check | None:
-    """The same name leads to another server than when it was last confirmed."""
+    """The refusal if the URL leads to another server than when it was last confirmed; else None."""
     then = next((each for each in reversed(here) if each.system_identifier is not None), None)
     if then is None or now is None or then.system_identifier == now:
         return None
@@ -75,7 +75,7 @@ def _another_server(check: Check, now: str | None, here: Sequence[Confirmation])
         f"{check.seen}; its system identifier is {now}, and was {then.system_identifier} in run {then.run}: the same "
         "name leads to another server",
         f"{check.source}, and the journal",
-        "Find out why. Where the server was replaced, or restored from a dump, confirm the new one once: "
+        "Find out why. If the server was replaced, or restored from a dump, confirm the new one once: "
         f'--waive {NAME}="why".',
     )
 
@@ -83,7 +83,10 @@ def _another_server(check: Check, now: str | None, here: Sequence[Confirmation])
 def _another_place(
     check: Check, expected: Expectation, here: str, now: str | None, confirmed: Sequence[Confirmation]
 ) -> Check | None:
-    """A typed name says no host: many databases are called the same, and another one was confirmed so far."""
+    """The refusal if so far a database of this name was confirmed on another host only; else None.
+
+    It applies only where a person typed the name: a name alone does not tell databases of the same name apart.
+    """
     if expected.host is not None or expected.typed is None:
         return None
     same = [each for each in confirmed if each.place == here or (now is not None and each.system_identifier == now)]
@@ -93,8 +96,8 @@ def _another_place(
         return None
     return refused(
         NAME,
-        f"{check.seen}; so far the database of this name was that on {others[-1].place.partition('/')[0]} (run "
+        f"{check.seen}; so far the database of this name was the one on {others[-1].place.partition('/')[0]} (run "
         f"{others[-1].run})",
         f"{check.source}, and the journal",
-        "Correct the URL. Where this one is meant, say so by its host too: --expect-host and --expect-database.",
+        "Correct the URL. If this database is meant, name its host too: --expect-host and --expect-database.",
     )

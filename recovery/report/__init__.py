@@ -1,1 +1,1 @@
-"""How a recovery is shown: to people in a terminal, to machines as JSON."""
+"""Tells people and machines of a recovery: its events as they happen, and its journal afterwards."""

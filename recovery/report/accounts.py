@@ -1,4 +1,4 @@
-"""What the commands say to machines that tell of a run, draw the machine, or guard a Prisma command."""
+"""The JSON documents of `report` and `graph`."""
 
 from datetime import datetime
 from typing import Any
@@ -15,21 +15,23 @@ Record = dict[str, Any]
 
 
 class ReportDocument(msgspec.Struct, frozen=True):
-    """A run, as its journal tells it.
+    """A run, told from its journal.
 
     Attributes:
-        began: when its first event was recorded; `ended`: its last.
-        processes: how many worked on it.
-        checks: of the last preflight, by name.
+        source: where the target's URL came from.
+        began: when its first event was recorded.
+        ended: when its last event was recorded.
+        processes: how many processes worked on it, one after another.
+        checks: the checks of the last preflight, by name.
         findings: each different state of the evidence on a migration, oldest first.
-        failures: what failed, and why, oldest first.
-        commands: Prisma's, each with its outcome and what it changed in the ledger.
-        steps: of the pipeline.
-        ledger: rows that were not plainly applied, or were written to: as first seen, and as last seen.
-        compared: the last comparison of the schema with its history.
-        restore_point: where it is, and how to go back to it; empty without one.
-        refusal: code, fact and remedy of the last refusal, where it still stands; else empty.
-        postmortem: how it likely came about, with what certainty, and what prevents it; a note a migration.
+        failures: each failed migration and its cause, oldest first.
+        commands: the Prisma commands, each with its outcome and the rows of the ledger that it changed.
+        steps: the steps of the pipeline.
+        ledger: the ledger's rows that were not plainly applied, or that changed: each as first seen and as last seen.
+        compared: the last comparison of production with the replay of the history.
+        restore_point: where the restore point is, and how to go back to it; empty without one.
+        refusal: code, fact and remedy of the last refusal, if the run is still blocked by it; else empty.
+        postmortem: for each migration how its failure likely came about, with what certainty, and what prevents it.
     """
 
     run: str
@@ -78,11 +80,11 @@ class ReportDocument(msgspec.Struct, frozen=True):
 
 
 class EdgeDocument(msgspec.Struct, frozen=True):
-    """A move that a recovery can make.
+    """A move between two states that the machine allows.
 
     Attributes:
-        when: what has to hold.
-        moves: which of a run's moves went there, 1 for the first.
+        when: the condition of the move.
+        moves: the run's moves along this edge, by their numbers in the run; 1 is its first move.
     """
 
     source: State
@@ -95,9 +97,10 @@ class GraphDocument(msgspec.Struct, frozen=True):
     """The machine, from its table of edges.
 
     Attributes:
-        path: the states of the path, in order.
-        visited: those that the run has been in; empty without a run.
-        current: where the run stands; null without a run.
+        path: the states from PREFLIGHT to PIPELINE_READY, in order.
+        edges: every possible move.
+        visited: the states that the run has been in; empty without a run.
+        current: the state in which the run is; null without a run.
     """
 
     path: tuple[State, ...]
@@ -108,7 +111,7 @@ class GraphDocument(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, trail: Trail = NO_TRAIL) -> "GraphDocument":
-        """The machine, with a run's way through it."""
+        """The machine, with the moves of a run."""
         edges = (EdgeDocument(*edge, trail.numbers(edge.source, edge.target)) for edge in EDGES)
         visited = (state for state in State if state in trail.visited)
         return cls(PATH, tuple(edges), tuple(visited), trail.current)

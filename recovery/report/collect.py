@@ -1,4 +1,4 @@
-"""Events as one document, for `run --json` and its like."""
+"""A sink that collects a command's events into one JSON document, for `run --json` and `pipeline --json`."""
 
 import time
 from collections.abc import Callable
@@ -22,13 +22,13 @@ from states.table import State
 
 
 class Collector:
-    """A sink that keeps what a document is made of."""
+    """A sink that builds a `RunDocument` from events."""
 
     def __init__(self, command: str, clock: Callable[[], float] = time.monotonic) -> None:
-        """Has nothing yet.
+        """Starts with an empty document.
 
         Args:
-            command: run, plan or pipeline.
+            command: `run`, `plan` or `pipeline`.
             clock: seconds, monotonic.
         """
         self._clock = clock
@@ -40,7 +40,7 @@ class Collector:
         self._document = RunDocument(command)
 
     def __call__(self, event: events.Event) -> None:  # noqa: C901, PLR0912 - a case an event
-        """Takes in one event."""
+        """Adds one event to the document."""
         match event:
             case events.RunStarted():
                 self._have(run=event.run, resumed=event.resumed, target=event.target)
@@ -86,7 +86,7 @@ class Collector:
             case events.RunEnded():
                 self._state = event.state
             case _:
-                pass  # output and progress are for whoever looks on
+                pass  # output and progress are for a person who watches
 
     def _have(self, **fields: Any) -> None:  # noqa: ANN401 - the document's own fields
         self._document = msgspec.structs.replace(self._document, **fields)
@@ -104,7 +104,12 @@ class Collector:
         self._since = now
 
     def document(self, exit_code: int, refusal: Refusal | None = None) -> RunDocument:
-        """All of it. `refusal` is what stopped the command where no event said so."""
+        """The finished document.
+
+        Args:
+            exit_code: the command's exit code.
+            refusal: why the command stopped, if no event said so.
+        """
         self._have(
             state=self._state,
             exit_code=exit_code,

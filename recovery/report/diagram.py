@@ -1,6 +1,7 @@
-"""The machine drawn from its table of edges: as Mermaid, as DOT, and as SVG; optionally with the path of a run.
+"""Draws the machine from its table of edges, as Mermaid, DOT or SVG; optionally with the moves of a run.
 
-The seven states of the path stand in a line; the others, which nearly every state leads to, stand apart.
+The states from PREFLIGHT to PIPELINE_READY form a line. The other states, to which nearly every state leads, stand
+apart.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,23 +13,23 @@ from states.table import EDGES, FINAL, PATH, Edge, State
 
 @dataclass(frozen=True, slots=True)
 class Trail:
-    """The way of a run through the machine.
+    """The moves of a run through the machine.
 
     Attributes:
-        moves: each move, in order.
-        current: where it stands.
+        moves: source and target of each move, in order.
+        current: the state in which the run is; None without a run.
     """
 
     moves: tuple[tuple[State, State], ...] = ()
     current: State | None = None
 
     def numbers(self, source: State, target: State) -> tuple[int, ...]:
-        """Which of the moves went there, 1 for the first."""
+        """The numbers of the run's moves from `source` to `target`; its first move is 1."""
         return tuple(n for n, move in enumerate(self.moves, 1) if move == (source, target))
 
     @property
     def visited(self) -> frozenset[State]:
-        """States that it has been in."""
+        """The states that the run has been in."""
         return frozenset(state for move in self.moves for state in move) | ({self.current} if self.current else set())
 
 
@@ -36,13 +37,13 @@ NO_TRAIL = Trail()
 
 
 def apart(edges: Sequence[Edge] = EDGES) -> tuple[State, ...]:
-    """The states that are not on the path, in the table's order."""
+    """The states that are not on the path to PIPELINE_READY, in the table's order."""
     ends = dict.fromkeys(state for edge in edges for state in (edge.source, edge.target))
     return tuple(state for state in ends if state not in PATH)
 
 
 def mermaid(trail: Trail = NO_TRAIL, edges: Sequence[Edge] = EDGES) -> str:
-    """A Mermaid state diagram; what nearly every state leads to has no words at its arrows."""
+    """A Mermaid state diagram; arrows to the states apart bear no condition, since there are so many."""
     aside = apart(edges)
     lines = ["stateDiagram-v2", f"    [*] --> {PATH[0]}"]
     lines += [f"    {e.source} --> {e.target}: {_words(e, trail)}" for e in edges if e.target not in aside]
@@ -68,7 +69,7 @@ def _went(trail: Trail, edge: Edge) -> str:
 
 
 def dot(trail: Trail = NO_TRAIL, edges: Sequence[Edge] = EDGES) -> str:
-    """A graph for Graphviz."""
+    """A graph in DOT, for Graphviz."""
     aside = apart(edges)
     lines = [
         "digraph recovery {",
@@ -97,12 +98,12 @@ def _quoted(text: str) -> str:
 
 
 def svg(trail: Trail = NO_TRAIL, edges: Sequence[Edge] = EDGES, *, legend: bool = True) -> str:
-    """A picture of its own, light and dark as whoever looks at it prefers.
+    """A self-contained SVG, light or dark as its viewer prefers.
 
     Args:
-        trail: drawn in colour, its moves numbered; without one every move within the path is numbered.
-        edges: the table.
-        legend: what the numbers mean stands below; without it the picture is for a page that says so itself.
+        trail: the run's moves, drawn in colour and numbered; without a run, every move within the path is numbered.
+        edges: the table of edges.
+        legend: explain the numbers below the picture; false for a page that explains them itself.
     """
     shown = [edge for edge in edges if edge.target not in apart(edges)]
     if trail.moves:

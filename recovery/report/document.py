@@ -1,4 +1,4 @@
-"""What the commands print for machines. It may grow fields; those that are here are never lost or changed."""
+"""The JSON documents that commands print. Fields may be added; existing fields are never removed or changed."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +18,7 @@ SCHEMA_VERSION = 1
 
 
 class TargetDocument(msgspec.Struct, frozen=True):
-    """Where the database is; never a user or a password."""
+    """Where the target is; never a user or a password."""
 
     host: str
     database: str
@@ -27,7 +27,14 @@ class TargetDocument(msgspec.Struct, frozen=True):
 
 
 class HistoryDocument(msgspec.Struct, frozen=True):
-    """Ledger and folder: `applied` counts, the others name."""
+    """The ledger compared with the migrations folder.
+
+    Attributes:
+        applied: number of applied migrations.
+        pending: names of the pending migrations.
+        modified: names of the migrations whose script was edited after it ran.
+        missing_locally: names of the migrations that the ledger has and the folder lacks.
+    """
 
     applied: int
     pending: tuple[str, ...]
@@ -36,19 +43,21 @@ class HistoryDocument(msgspec.Struct, frozen=True):
 
 
 class ErrorDocument(msgspec.Struct, frozen=True):
-    """What any command prints that could not do what was asked."""
+    """Why a command could not do what was asked."""
 
     refusal: Refusal
     schema_version: int = SCHEMA_VERSION
 
 
 class InspectDocument(msgspec.Struct, frozen=True):
-    """All that `inspect` found.
+    """The findings of `inspect`.
 
     Attributes:
-        present: pending migrations, never attempted, of which production has something already; looked at where none
-            failed.
-        uncompared: why pending ones, or some of them, could not be compared with production; empty if all were.
+        failed: the evidence on each failed migration.
+        checks: the checks of preflight.
+        present: the evidence on pending migrations that production has already, in whole or in part, though no deploy
+            ever attempted them; made only if no migration failed.
+        uncompared: why pending migrations, or some of them, could not be compared with production; empty if all were.
     """
 
     schema_version: int
@@ -61,7 +70,7 @@ class InspectDocument(msgspec.Struct, frozen=True):
 
 
 class MoveDocument(msgspec.Struct, frozen=True):
-    """A state that was left: why, and how long it took."""
+    """A state that the run left: why, and after how many seconds."""
 
     state: State
     because: str
@@ -69,12 +78,17 @@ class MoveDocument(msgspec.Struct, frozen=True):
 
 
 class EffectDocument(msgspec.Struct, frozen=True):
-    """A Prisma command that was to be run.
+    """An effect: a Prisma command that the run proposed.
 
     Attributes:
-        started: it was run.
-        shown: the ledger shows it; null where it was not run, or its end was not seen.
-        unchanged: why it was not even tried; empty if it was.
+        effect: the effect's id.
+        command: the command line.
+        consequence: what the command leads to, for people.
+        untouched: what the command leaves alone, for people.
+        started: whether the command was started.
+        shown: whether the ledger shows the effect; null if the command did not run, or its end was not seen.
+        seconds: how long the command ran; null if it did not run.
+        unchanged: why the command did not run after all, such as changed evidence; else empty.
     """
 
     effect: str
@@ -88,12 +102,18 @@ class EffectDocument(msgspec.Struct, frozen=True):
 
     @classmethod
     def proposed(cls, event: EffectProposed) -> "EffectDocument":
-        """One of which no more is known yet."""
+        """An effect that was only proposed."""
         return cls(event.effect, event.command, event.consequence, event.untouched)
 
 
 class FoundDocument(msgspec.Struct, frozen=True):
-    """A Prisma command of an earlier process, whose end it did not record: whether the ledger shows it."""
+    """A Prisma command whose process died before it recorded the end.
+
+    Attributes:
+        effect: the effect's id.
+        command: the command line.
+        shown: whether the ledger shows the effect.
+    """
 
     effect: str
     command: str
@@ -101,7 +121,14 @@ class FoundDocument(msgspec.Struct, frozen=True):
 
 
 class StepDocument(msgspec.Struct, frozen=True):
-    """A step of the pipeline; `already_done`: an earlier run had done it."""
+    """A step of the pipeline.
+
+    Attributes:
+        step: the step's name.
+        exit_code: the exit code of its command.
+        seconds: how long its command ran.
+        already_done: whether the step was done before, so that it was not repeated.
+    """
 
     step: str
     exit_code: int
@@ -110,7 +137,13 @@ class StepDocument(msgspec.Struct, frozen=True):
 
 
 class ProofDocument(msgspec.Struct, frozen=True):
-    """Production beside the replay of its whole history."""
+    """Production compared with the replay of its whole history.
+
+    Attributes:
+        proven: migrations in question whose every object and column is as in the replay.
+        differing: migrations in question that differ; they stop the run.
+        elsewhere: differences in migrations that are not in question; they are only shown.
+    """
 
     proven: tuple[str, ...]
     differing: tuple[MigrationDifference, ...]
@@ -118,19 +151,27 @@ class ProofDocument(msgspec.Struct, frozen=True):
 
 
 class RunDocument(msgspec.Struct, frozen=True):
-    """All that `run`, `run --plan` or `pipeline` did and saw.
+    """What `run`, `run --plan` or `pipeline` saw and did.
 
     Attributes:
-        command: run, plan or pipeline.
-        run: empty where none was begun: with `--plan`, or where something stopped the command before.
-        target: for people.
-        state: where it stands; null where no state was entered.
-        evidence: on failed migrations, as in `inspect`; the latest of each.
-        present: on pending ones, as in `inspect`.
-        found: what became of the command at which an earlier process died; null where there was none.
-        effects: in their order; with `--plan` those that would be run.
-        path: the states that were left.
-        refusal: why it stopped; null if nothing stopped it.
+        command: `run`, `plan` or `pipeline`.
+        run: identifier of the run; empty if none was begun: with `--plan`, or if the command stopped before.
+        resumed: whether it resumed an unfinished recovery.
+        target: the target's URL without the password, for people.
+        state: the state in which the run is; null if no state was entered.
+        exit_code: the command's exit code.
+        checks: the checks of preflight.
+        history: the ledger compared with the migrations folder; null if they were not read.
+        evidence: the latest evidence on each failed migration, as in `inspect`.
+        present: the evidence on pending migrations that production has already, as in `inspect`.
+        uncompared: why pending migrations could not be compared with production, as in `inspect`.
+        found: the command at which an earlier process died, and its outcome; null if there was none.
+        effects: the effects in order; with `--plan` those that a run would propose.
+        restore_point: the restore point that this process made; null if it made none.
+        proof: production compared with the replay of its whole history; null if it was not compared.
+        steps: the steps of the pipeline.
+        path: the states that were left, in order.
+        refusal: why the command stopped; null if nothing stopped it.
     """
 
     command: str
@@ -155,10 +196,14 @@ class RunDocument(msgspec.Struct, frozen=True):
 
 
 class Decided(msgspec.Struct, frozen=True):
-    """What a run found of a migration.
+    """The latest verdict of a run on a migration.
 
     Attributes:
-        approved: the decision that a person took on it; empty if none did.
+        migration: its name.
+        verdict: the verdict.
+        decision: the decision that follows from the verdict.
+        evidence_digest: digest of the evidence.
+        approved: the decision that a person approved on this evidence; empty if nobody did.
     """
 
     migration: str
@@ -172,9 +217,11 @@ class Done(msgspec.Struct, frozen=True):
     """An effect that a run began.
 
     Attributes:
-        shown: the ledger showed it; null while that is in doubt.
-        time: when it was begun, or when its end was recorded.
-        unchanged: why it was not even tried; empty if it was.
+        effect: the effect's id.
+        shown: whether the ledger showed the effect; null while it is in doubt.
+        time: when its outcome was recorded; while it is in doubt, when it was begun.
+        seconds: how long its command ran; null if that is not recorded.
+        unchanged: why its command did not run after all; else empty.
     """
 
     effect: str
@@ -185,27 +232,32 @@ class Done(msgspec.Struct, frozen=True):
 
 
 class StepStanding(msgspec.Struct, frozen=True):
-    """A step that a run began; `exit_code` is null while in doubt."""
+    """A step of the pipeline that a run began; `exit_code` is null while it is in doubt."""
 
     step: str
     exit_code: int | None
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """One run, as its journal has it.
+    """The status of a run, from its journal. Times are ISO 8601 in UTC.
 
     Attributes:
-        target: its system identifier, database and schema.
-        because: the last refusal or reason.
+        run: identifier of the run.
+        target: the target's system identifier, database and schema.
+        state: the state in which the run is.
+        because: why it is in that state, a refusal for example.
         next: what to do, for people.
-        started: when it began. Times are ISO 8601 in UTC.
+        started: when the run began.
         since: when it came to its state.
-        stopped_in: the state that it was blocked in; null if it is not blocked.
-        code: of the refusal; empty if there is none.
-        changed: it changed something, or may have.
-        restore_point: where it is; empty if it made none.
-        back: how to go back to that.
-        commands: what to do, to be copied.
+        stopped_in: the state in which it was blocked; null if it is not blocked.
+        code: code of the refusal; empty if it is not blocked.
+        changed: whether the run changed the database, or may have.
+        decided: the latest verdict on each migration.
+        done: the effects that the run began.
+        steps: the steps of the pipeline that it began.
+        restore_point: where its restore point is; empty if it made none.
+        back: how to go back to the restore point.
+        commands: the commands to run next, to be copied.
     """
 
     run: str
@@ -227,14 +279,14 @@ class Standing(msgspec.Struct, frozen=True):
 
 
 class StatusDocument(msgspec.Struct, frozen=True):
-    """Where the runs stand, the newest of each target last."""
+    """The status of the runs in a journal; of each target the newest run last."""
 
     runs: tuple[Standing, ...]
     schema_version: int = SCHEMA_VERSION
 
 
 class ApproveDocument(msgspec.Struct, frozen=True):
-    """A decision that was recorded."""
+    """The approval that `approve` recorded."""
 
     run: str
     migration: str
@@ -245,7 +297,7 @@ class ApproveDocument(msgspec.Struct, frozen=True):
 
 
 class AbortDocument(msgspec.Struct, frozen=True):
-    """A recovery that was given up; `changed`: what it had changed in the database stays."""
+    """The recovery that `abort` gave up; if `changed`, its changes stay in the database."""
 
     run: str
     changed: bool
@@ -254,7 +306,7 @@ class AbortDocument(msgspec.Struct, frozen=True):
 
 
 def history_document(history: History) -> HistoryDocument:
-    """Ledger and folder in few words."""
+    """The part of a document that compares the ledger with the folder."""
     return HistoryDocument(len(history.applied), history.pending, history.modified, history.missing_locally)
 
 
@@ -278,7 +330,12 @@ def document(
 
 
 def builtins(value: object, complete: Callable[[str], str] = str) -> Any:  # noqa: ANN401 - JSON
-    """Any of our records as what JSON knows; `complete` adds the options that a command to be copied needs."""
+    """A document or event as dicts, lists and other types of JSON.
+
+    Args:
+        value: the document or event.
+        complete: adds the options that a suggested command needs.
+    """
     return _completed(msgspec.to_builtins(value), complete)
 
 
@@ -293,5 +350,5 @@ def _completed(value: Any, complete: Callable[[str], str]) -> Any:  # noqa: ANN4
 
 
 def encode(value: object, complete: Callable[[str], str] = str) -> str:
-    """The same as indented JSON."""
+    """A document as indented JSON; arguments as of `builtins`."""
     return msgspec.json.format(msgspec.json.encode(builtins(value, complete)), indent=2).decode()

@@ -1,6 +1,6 @@
-"""A small layout for the machine: the path as a column, its other moves in lanes on its left, the rest on its right.
+"""Lays out the machine as SVG: the path as a column, its other moves in lanes on the left, the rest on the right.
 
-It knows nothing of which edges there are: lanes and rails are made for those that it is given.
+It knows no edge by name: it makes lanes and rails for the edges that it is given.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -10,14 +10,17 @@ from itertools import count
 
 from states.table import FINAL, PATH, Edge, State
 
+#: All lengths are in pixels. Size of a state's box, and distance between the middles of two boxes.
 WIDTH, HEIGHT, PITCH = 142, 38, 76
+#: Distance between two lanes; margin of the picture; half the height of a number's badge.
 LANE, MARGIN, BADGE = 22, 14, 10
-#: From the column to the first rail, and from one rail to the next.
+#: Distance from the column to the first rail, and from one rail to the next.
 RAIL, RAILS = 24, 15
+#: Width of the box of a state apart.
 ASIDE = 92
-#: From the last rail to the states apart.
+#: Distance from the last rail to the states apart.
 LEAD = 24
-#: Height of a line of the legend, and about the width of its letters.
+#: Height of a line of the legend, and the approximate width of a letter in it.
 LINE_HEIGHT, LETTER = 17, 6.3
 
 STYLE = """
@@ -49,7 +52,7 @@ Point = tuple[float, float]
 
 @dataclass(slots=True)
 class _Picture:
-    """What is drawn so far: lines below, then nodes, then numbers."""
+    """The picture drawn so far, in layers from below: lines, the run's lines, nodes, badges."""
 
     names: Mapping[Edge, str]
     visited: Collection[State]
@@ -60,17 +63,17 @@ class _Picture:
     badges: list[str] = field(default_factory=list)
 
     def style(self, edge: Edge) -> str:
-        """Taken, not taken, or nobody asks."""
+        """The CSS class of a move: taken by the run, not taken, or none without a run."""
         return ("way" if self.names.get(edge) else "off") if self.visited else ""
 
     def line(self, style: str, points: Sequence[Point]) -> None:
-        """A line through these points, its corners rounded, with an arrow's head at its end."""
+        """Draws a line through these points, with rounded corners and an arrowhead at its end."""
         layer = self.ways if style == "way" else self.lines
         layer.append(f'<path class="line {style}" d="{_rounded(points)}"/>')
         layer.append(f'<path class="head {style}" d="{_head(points)}"/>')
 
     def badge(self, edge: Edge, x: float, y: float) -> None:
-        """The number of a move, on its line."""
+        """Draws the number of a move on its line, around the point x, y."""
         name = self.names.get(edge)
         if not name:
             return
@@ -83,7 +86,7 @@ class _Picture:
         )
 
     def node(self, state: State, x: float, y: float, width: float) -> None:
-        """A state, by the middle of its box."""
+        """Draws a state's box around the point x, y."""
         style = ""
         if self.visited:
             style = "here" if state is self.current else "way" if state in self.visited else "off"
@@ -104,15 +107,15 @@ def drawn(
     visited: Collection[State],
     current: State | None,
 ) -> str:
-    """The picture.
+    """The picture as SVG.
 
     Args:
-        edges: the table.
+        edges: the table of edges.
         aside: the states that are not on the path.
-        names: what stands on the line of an edge.
-        words: number, move and condition, for the legend below.
-        visited: states to be emphasised; empty: none, and all are drawn alike.
-        current: the state to be filled.
+        names: the label on each edge's line.
+        words: the lines of the legend, each with number, move and condition.
+        visited: states to emphasise; if empty, all states are drawn alike.
+        current: the state to fill with colour.
     """
     picture = _Picture(names, visited, current)
     within = [e for e in edges if e.source in PATH and e.target in PATH]
@@ -144,7 +147,7 @@ def _row(state: State) -> float:
 
 
 def _lanes(edges: Sequence[Edge]) -> dict[Edge, int]:
-    """A lane for each move that skips or goes back, short ones next to the column; none is shared where two overlap."""
+    """A lane for each move that skips or goes back: short moves next to the column, moves that overlap in two lanes."""
     lanes: dict[Edge, int] = {}
     for edge in sorted(edges, key=lambda e: (abs(_at(e.source) - _at(e.target)), _at(e.source))):
         low, high = sorted((_at(edge.source), _at(edge.target)))
@@ -171,12 +174,15 @@ def _column(picture: _Picture, within: Sequence[Edge], lanes: Mapping[Edge, int]
         x = left - LANE * (lanes[edge] + 0.9)
         start, end = _row(edge.source) + ports[edge, True], _row(edge.target) + ports[edge, False]
         picture.line(style, [(left, start), (x, start), (x, end), (left, end)])
-        # Not half-way: there the lines of the states between would meet it.
+        # Not half-way, where lines of the states in between meet this one.
         picture.badge(edge, x, start + 0.3 * (end - start))
 
 
 def _ports(lanes: Mapping[Edge, int]) -> dict[tuple[Edge, bool], float]:
-    """Where on the left side of its state a lane begins or ends, so that lanes of one state don't meet."""
+    """For the start (True) and the end (False) of each lane: its offset from the middle of its state's left side.
+
+    Lanes of one state get different offsets, so that they don't meet.
+    """
     ports: dict[tuple[Edge, bool], float] = {}
     for state in PATH:
         ends = [(edge, edge.source is state) for edge in lanes if state in (edge.source, edge.target)]
@@ -194,7 +200,7 @@ def _ports(lanes: Mapping[Edge, int]) -> dict[tuple[Edge, bool], float]:
 
 
 def _exits(picture: _Picture, edges: Sequence[Edge], aside: Sequence[State], edge_of: float, left: float) -> None:
-    """The states apart, each with a rail of its own that the states of the path lead into."""
+    """Draws the states apart, each with a rail of its own that collects the moves from the path to it."""
     rows = {state: _row(PATH[-1]) - PITCH * 2.5 + PITCH * 1.5 * n for n, state in enumerate(aside)}
     for number, state in enumerate(aside):
         into = [e for e in edges if e.target is state and e.source in PATH]
@@ -222,7 +228,7 @@ def _exits(picture: _Picture, edges: Sequence[Edge], aside: Sequence[State], edg
 def _rail(
     picture: _Picture, into: Sequence[Edge], x: float, start: float, row: float, left: float, offset: float
 ) -> None:
-    """One line down the side, which each state joins, and which leads to one state."""
+    """Draws a rail: one vertical line to one state, joined by a line from each state that leads there."""
     for edge in sorted(into, key=lambda e: picture.style(e) == "way"):
         y = _row(edge.source) + offset
         picture.line(picture.style(edge), [(start, y), (x, y), (x, row), (left, row)])
@@ -255,14 +261,14 @@ def _towards(point: Point, other: Point, far: float) -> Point:
 
 
 def _head(points: Sequence[Point]) -> str:
-    """A triangle at the end of the last stretch, which is level or upright."""
+    """The path of an arrowhead at the end of a line, whose last stretch is horizontal or vertical."""
     (x, y), back = points[-1], _towards(points[-1], points[-2], 9)
     dx, dy = (back[1] - y) / 2, (back[0] - x) / 2
     return f"M{x:g} {y:g}L{back[0] + dx:g} {back[1] + dy:g}L{back[0] - dx:g} {back[1] - dy:g}Z"
 
 
 def _legend(picture: _Picture, words: Words, top: float, width: float) -> float:
-    """What the numbers mean, in lines that fit; its height."""
+    """Draws the legend, in lines that fit the width; returns its height."""
     y = top
     for number, move, when in words:
         y += LINE_HEIGHT + 4

@@ -1,4 +1,4 @@
-"""A verdict on a console: the sentence, then why, statement by statement, then what differs and how to look further."""
+"""Evidence on a console: the verdict, the reasons, each statement, the differences, and queries to look further."""
 
 from collections.abc import Iterable, Iterator
 
@@ -11,7 +11,7 @@ from recovery.report import words
 from states.comparison import Difference, StatementState
 from states.verdict import Decision, Evidence, Verdict
 
-#: The colour of what needs a person: readable on a dark ground and on a light one, which yellow is not.
+#: The colour of lines that need a person; unlike yellow, it is readable on dark and on light backgrounds.
 WARNING = "dark_orange3"
 SENTENCES = {
     Verdict.APPLIED: "is in the database",
@@ -29,15 +29,15 @@ _STATES = {
     "inert": ("- no effect", "dim"),
 }
 _GOOD = (Verdict.APPLIED, Verdict.NOT_APPLIED)
-#: From this width on a statement and its proof stand side by side.
+#: From this width on, in characters, a statement and its proof are printed side by side.
 WIDE = 120
-#: What the columns of a wide table have between them, and the mark before a statement takes.
+#: Characters between the columns of a wide table, and for the mark before a statement.
 _GAP = 2
 _MARK = 12
 
 
 def sentence(evidence: Evidence) -> Text:
-    """The verdict, in one sentence."""
+    """The verdict on the migration, in one sentence."""
     good = evidence.verdict in _GOOD or evidence.decision is Decision.DEPLOY
     style = "bold green" if good else f"bold {WARNING}"
     attempted = "" if evidence.attempted else "was never attempted, and "
@@ -45,14 +45,14 @@ def sentence(evidence: Evidence) -> Text:
 
 
 def reasons(evidence: Evidence) -> Iterator[str]:
-    """Why, without what the table says of each statement."""
+    """The reasons for the verdict, without those that the table of statements repeats."""
     told = {f"Statement {each.index} is open: {each.proof}." for each in evidence.statements}
     told |= {f"Statement {each.index} did not run: {each.proof}." for each in evidence.statements}
     return (reason for reason in evidence.reasons if reason not in told)
 
 
 def cause(evidence: Evidence) -> str:
-    """What it failed for; empty where that is not known."""
+    """A sentence on the cause of the failure; empty if it is unknown."""
     if evidence.cause.kind == "unknown":
         return ""
     code = f" ({evidence.cause.sqlstate})" if evidence.cause.sqlstate else ""
@@ -60,12 +60,12 @@ def cause(evidence: Evidence) -> str:
 
 
 def is_wide(console: Console) -> bool:
-    """There is room for columns. In a log there is none: whoever searches it wants whole lines."""
+    """Whether to print in columns. Never in a log, whose readers search for whole lines."""
     return console.is_terminal and console.width >= WIDE
 
 
 def statements(each: tuple[StatementState, ...], console: Console) -> Iterator[RenderableType]:
-    """Each statement: in place or not, and what proves it."""
+    """Each statement with its state (in place, absent, …) and its proof."""
     digits = len(str(len(each)))
     if not is_wide(console):
         for statement in each:
@@ -98,7 +98,7 @@ def _one_line(sql: str) -> str:
 
 
 def differences(found: Iterable[Difference], console: Console) -> Iterator[RenderableType]:
-    """Each property that differs, with what is expected and what is there."""
+    """Each property that differs, with its expected and its actual value."""
     if not is_wide(console):
         for each in found:
             yield indented(Text.assemble(("✗ ", "red"), (_property(each), "bold")), 2)
@@ -126,7 +126,7 @@ def _property(difference: Difference) -> str:
 
 
 def queries(evidence: Evidence) -> Iterator[Text]:
-    """For each open statement how to look for its effect; whole lines, from the first column on, to be copied."""
+    """For each open statement the query that looks for its effect; not indented and never wrapped, to be copied."""
     for statement in evidence.statements:
         if statement.state != "open":
             continue
@@ -140,5 +140,5 @@ def queries(evidence: Evidence) -> Iterator[Text]:
 
 
 def indented(text: Text, columns: int) -> Padding:
-    """Lines that go on below keep the indent, and nothing is padded on the right."""
+    """The text with an indent that wrapped lines keep, and without padding on the right."""
     return Padding(text, (0, 0, 0, columns), expand=False)

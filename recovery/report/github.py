@@ -1,7 +1,7 @@
-"""What GitHub Actions shows of a command: annotations in the log, and the job's summary.
+"""Shows a command's events in GitHub Actions: as annotations in the log, and in the job's summary.
 
-Names and texts come from a repository and a database, so nothing of them may be read as a workflow command, as
-Markdown or as HTML.
+Names and texts come from a repository and a database, so they are escaped: GitHub must not read them as workflow
+commands, Markdown or HTML.
 """
 
 import os
@@ -21,9 +21,9 @@ from states.table import State
 from states.verdict import Decision, Evidence
 from states.verification import MigrationDifference
 
-#: Where GitHub wants the summary of a step; set in its runners only.
+#: The variable that names the file for a step's summary; set in GitHub's runners only.
 VARIABLE = "GITHUB_STEP_SUMMARY"
-#: GitHub drops a summary of more than 1 MiB.
+#: GitHub drops a summary of more than 1 MiB. The other limits keep one table, list or text from filling it.
 _MOST_BYTES = 1_000_000
 _MOST_ROWS = 50
 _MOST_CHARACTERS = 2_000
@@ -41,7 +41,7 @@ _DOES = {
 
 
 def annotation(level: Level, title: str, message: str) -> str:
-    """A line that GitHub shows as an annotation."""
+    """The workflow command that makes GitHub show an annotation."""
     value = _data(title).replace(":", "%3A").replace(",", "%2C")
     return f"::{level} title={value}::{_data(message)}"
 
@@ -51,23 +51,23 @@ def _data(text: str) -> str:
 
 
 def plain(text: str, most: int = _MOST_CHARACTERS) -> str:
-    """`text` in Markdown, shown as it is: in one line, no character of it with a meaning, not more than `most`."""
+    """`text` as Markdown that shows it literally: in one line, every special character escaped, cut after `most`."""
     shown = text if len(text) <= most else f"{text[:most]}…"
     line = " ".join(shown.split())
     return re.sub(r"[^\w\s]|_", lambda match: f"&#{ord(match[0])};", line)
 
 
 def code(text: str) -> str:
-    """The same in the type of code."""
+    """`text` as Markdown that shows it literally, as code."""
     return f"<code>{plain(text, _MOST_CODE)}</code>"
 
 
 def summary(happened: Sequence[events.Event], complete: Callable[[str], str] = str) -> str:
-    """The events of a run, or what of them there was, as a section of Markdown: the outcome first.
+    """A Markdown section on the events of a run, complete or not, with the outcome first.
 
     Args:
-        happened: in their order.
-        complete: adds the options that a command to be copied needs.
+        happened: the events, in order.
+        complete: adds the options that a suggested command needs.
     """
     parts = [
         _headline(happened),
@@ -84,7 +84,7 @@ def summary(happened: Sequence[events.Event], complete: Callable[[str], str] = s
 
 
 def error_summary(error: Refusal) -> str:
-    """An error that ended a command before a recovery was under way."""
+    """A Markdown section on an error that ended a command before a recovery had begun."""
     return f"## prisma-recovery: stopped\n\n{_to_do(error)}\n\n"
 
 
@@ -133,7 +133,7 @@ def _evidence(happened: Iterable[events.Event]) -> Iterator[str]:
 
 
 def sentence(evidence: Evidence) -> str:
-    """The verdict, to follow the migration's name."""
+    """The verdict in words, to follow the migration's name."""
     attempted = "" if evidence.attempted else "was never attempted, and "
     return f"{attempted}{SENTENCES[evidence.verdict]}"
 
@@ -151,7 +151,7 @@ def _checks(happened: Iterable[events.Event]) -> Iterator[str]:
 
 
 def _planned(happened: Sequence[events.Event]) -> Iterator[str]:
-    """What a run would do, or did not come to."""
+    """The effects that were proposed and not started: those of a plan, or those that the run did not reach."""
     begun = {event.effect for event in happened if isinstance(event, events.EffectStarted)}
     left = [e for e in happened if isinstance(e, events.EffectProposed) and e.effect not in begun]
     lines = [f"{_command(event.command)}: {plain(event.consequence)}" for event in left]
@@ -170,7 +170,7 @@ def _done(happened: Iterable[events.Event]) -> Iterator[str]:
                 command = event.command
             case events.EffectFound():
                 shows = "the ledger shows it" if event.shown else "the ledger does not show it, so it was decided anew"
-                lines.append(f"{code(event.command)}, begun by a process that died: {shows}")
+                lines.append(f"{code(event.command)}, during which the last process died: {shows}")
             case events.EffectEnded(unchanged=""):
                 shown = "the ledger shows it" if event.shown else "**the ledger does not show it**"
                 lines.append(f"{code(command)}: {shown} ({event.seconds:.1f} s)")
@@ -189,7 +189,7 @@ def _done(happened: Iterable[events.Event]) -> Iterator[str]:
 def _differing(happened: Iterable[events.Event]) -> Iterator[str]:
     compared = [event for event in happened if isinstance(event, events.SchemaCompared)]
     for each in compared[-1:]:
-        yield _list(f"{code(name)}: every object and column is as the replay has it" for name in each.proven)
+        yield _list(f"{code(name)}: every object and column is the same as in the replay" for name in each.proven)
         yield from (_differences(difference) for difference in each.differing)
 
 
@@ -225,10 +225,16 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 class GitHub:
-    """A sink that writes annotations as things happen, and the summary once they have."""
+    """A sink that writes annotations at once, and the summary when the run or a step of the pipeline has ended."""
 
     def __init__(self, path: Path, annotations: TextIO, complete: Callable[[str], str] = str) -> None:
-        """Takes the summary's file, which is appended to, where annotations are printed, and as `summary`."""
+        """Writes nothing yet.
+
+        Args:
+            path: the summary's file, to which it appends.
+            annotations: where annotations are printed.
+            complete: adds the options that a suggested command needs.
+        """
         self._path = path
         self._annotations = annotations
         self._complete = complete
@@ -259,14 +265,14 @@ class GitHub:
         print(annotation(level, title, message), file=self._annotations, flush=True)
 
     def end(self) -> None:
-        """Writes the summary of what happened since the last one."""
+        """Writes the summary of the events since the last summary."""
         happened, self._happened = self._happened, []
         self.write(summary(happened, self._complete))
 
     def inspected(
         self, history: History, checks: tuple[Check, ...], failed: Iterable[Evidence], compared: Compared
     ) -> None:
-        """What `inspect` found, as the same events."""
+        """Shows the findings of `inspect`, as the events that a run would have emitted."""
         self(events.ChecksMade(checks))
         self(events.Inspected(history))
         for evidence in failed:
@@ -276,7 +282,7 @@ class GitHub:
         self.end()
 
     def write(self, text: str) -> None:
-        """Appends to the summary. What GitHub shows must not keep a recovery from going on, so a failure is told."""
+        """Appends to the summary; a failure becomes an annotation, since it must not stop a recovery."""
         content = text.encode("utf-8", "replace")
         if len(content) > _MOST_BYTES:
             content = content[:_MOST_BYTES].rpartition(b"\n\n")[0] + b"\n\nThe rest is in the log.\n\n"
@@ -290,19 +296,19 @@ class GitHub:
 def of(
     environ: Mapping[str, str], *, annotations: TextIO | None = None, complete: Callable[[str], str] = str
 ) -> GitHub | None:
-    """The sink for a runner of GitHub's; None elsewhere.
+    """The sink on a runner of GitHub Actions; None elsewhere.
 
     Args:
         environ: environment variables.
-        annotations: standard output by default; GitHub reads standard error as well.
-        complete: as `summary` takes it.
+        annotations: where annotations are printed; standard output by default. GitHub reads standard error as well.
+        complete: adds the options that a suggested command needs.
     """
     path = environ.get(VARIABLE)
     return GitHub(Path(path), annotations or sys.stdout, complete) if path else None
 
 
 def tell(error: Refusal, annotations: TextIO) -> None:
-    """An error that ended a command, told to GitHub where this is one of its runners."""
+    """Shows the error that ended a command, on a runner of GitHub Actions; elsewhere does nothing."""
     github = of(os.environ, annotations=annotations)
     if github is not None:
         github.annotate("error", error.code, f"{error.fact}\nWhat to do: {error.remedy}")

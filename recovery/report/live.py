@@ -1,4 +1,4 @@
-"""What lasts: a line that moves in a terminal, a line now and then in a log."""
+"""Shows the progress of work that lasts: by an animated line in a terminal, by occasional lines in a log."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -13,30 +13,30 @@ from rich.text import Text
 from recovery import events
 from recovery.events import Progressed, Task
 
-#: Seconds until something that lasts is first told in a log, and at most between two times.
+#: Seconds until progress is first written to a log, and the longest interval between two such lines.
 FIRST_SECONDS = 10.0
 LONGEST_SECONDS = 300.0
-#: Seconds until a line that moves appears; what is over by then needs none.
+#: Seconds until the animated line appears; shorter work shows none.
 PATIENCE_SECONDS = 0.5
 _FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _FRAMES_A_SECOND = 8
 
 
 class Pace:
-    """When to tell what lasts: after ten seconds, then less and less often."""
+    """Decides when progress is due in a log: after ten seconds, then at growing intervals."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """Begins now; `clock` gives seconds."""
+        """Starts the first interval; `clock` gives monotonic seconds."""
         self._clock = clock
         self.begin()
 
     def begin(self) -> None:
-        """Something else lasts now."""
+        """Starts over, because other work has begun."""
         self._wait = FIRST_SECONDS
         self._next = self._clock() + self._wait
 
     def due(self) -> bool:
-        """It is time to tell; asking again at once says no."""
+        """Whether progress is due; if so, starts the next interval."""
         now = self._clock()
         if now < self._next:
             return False
@@ -46,20 +46,26 @@ class Pace:
 
 
 def moves(console: Console) -> bool:
-    """Lines can be rewritten there: a real terminal, and not one that calls itself dumb."""
+    """Whether lines on this console can be rewritten: on a terminal, unless it declares itself dumb."""
     return console.is_terminal and not console.is_dumb_terminal and console.file.isatty()
 
 
 class Activity:
-    """What is going on right now, on a console."""
+    """Shows on a console the work that is going on."""
 
     def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic, *, live: bool = True) -> None:
-        """Shows nothing yet. With `live` unset, no line moves: something else writes to the same terminal."""
+        """Shows nothing yet.
+
+        Args:
+            console: where to show it.
+            clock: seconds, monotonic.
+            live: whether a line may be animated; false if something else writes to the same terminal.
+        """
         self._console = console
         self._clock = clock
         self._moves = live and moves(console)
         self._pace = Pace(clock)
-        self._lock = RLock()  # progress is told by other threads
+        self._lock = RLock()  # progress is emitted by other threads
         self._live: Live | None = None
         self._paused = False
         self._what = ""
@@ -67,18 +73,18 @@ class Activity:
         self._progress: Progressed | None = None
 
     def begin(self, what: str) -> None:
-        """This goes on from now on."""
+        """Shows that this work has begun; `what` names it."""
         with self._lock:
             self._what, self._since, self._progress = what, self._clock(), None
             self._pace.begin()
             self._show()
 
     def told(self, progress: Progressed) -> None:
-        """How far it is."""
+        """Shows new progress."""
         with self._lock:
             if self._paused:
                 return
-            # While a command is at work the next replay goes on beside it, and is of less interest.
+            # While a command is at work, the next replay runs beside it; the command matters more to the reader.
             if self._progress is not None and self._progress.task is Task.COMMAND and progress.task is Task.REPLAY:
                 return
             self._progress = progress
@@ -89,19 +95,19 @@ class Activity:
                 self._console.print(Text(line, style="dim"), soft_wrap=True)
 
     def over(self) -> None:
-        """What was at work has ended; what goes on is still the same."""
+        """Drops the progress shown so far, since its command or replay has ended; the work itself goes on."""
         with self._lock:
             self._progress = None
 
     def end(self) -> None:
-        """Nothing goes on any more."""
+        """Shows nothing from now on, since the work has ended."""
         with self._lock:
             self._what, self._progress = "", None
             self._hide()
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Nothing moves while a person types."""
+        """A context in which nothing is animated, for a person who types."""
         with self._lock:
             self._hide()
             self._paused = True
@@ -133,7 +139,7 @@ class Activity:
             self._live = None
 
     def render(self) -> RenderableType:
-        """The line as it is at this moment."""
+        """The animated line at this moment."""
         what, progress, since = self._what, self._progress, self._since
         lasted = self._clock() - since
         if not what or lasted < PATIENCE_SECONDS:
@@ -146,7 +152,7 @@ class Activity:
 
 
 def described(progress: Progressed) -> list[str]:
-    """How far something is, in a line; who keeps it waiting, in a line each."""
+    """Lines on the progress: how far the work is, then what it waits for, then each session that blocks it."""
     count = "" if progress.total is None else f"{progress.done} of {progress.total} "
     match progress.task:
         case Task.REPLAY:
@@ -163,7 +169,7 @@ def described(progress: Progressed) -> list[str]:
 
 
 def paced(sink: events.Sink, clock: Callable[[], float] = time.monotonic) -> events.Sink:
-    """A sink that passes everything on, and progress only now and then."""
+    """A sink that passes every event on to `sink`, but progress only at growing intervals."""
     pace = Pace(clock)
 
     def emit(event: events.Event) -> None:

@@ -1,4 +1,4 @@
-"""Events as structured logs: dotted, stable names, facts as keys."""
+"""Sinks that write events as structured logs: stable dotted names, with the facts as keys."""
 
 from collections.abc import Iterator
 from enum import StrEnum
@@ -13,7 +13,7 @@ from recovery.report.live import paced
 from states.answers import Exit, Refusal
 from states.facts import Outcome
 
-#: A fact that is longer is left to the JSON, in characters.
+#: Longer facts, in characters, appear in JSON logs only.
 _PLAIN = 200
 
 
@@ -22,17 +22,17 @@ class Format(StrEnum):
 
     #: One JSON object.
     JSON = "json"
-    #: Words and key=value; lists as their length.
+    #: The event's name and key=value pairs; of a list only its length.
     TEXT = "text"
 
 
 _WELL = (Outcome.HELD, Outcome.AWAITED)
-#: Stopped by what passes by itself.
+#: Exit codes of refusals that trying later may get past.
 _PASSES = (Exit.BUSY, Exit.UNREACHABLE, Exit.INTERRUPTED)
 
 
 def level(event: events.Event) -> str:
-    """How much an event matters: debug, info, warning or error."""
+    """The log level of an event: debug, info, warning or error."""
     match event:
         case events.OutputLine() | events.Progressed():
             return "debug"
@@ -57,7 +57,7 @@ def _of(refusal: Refusal) -> str:
 
 
 def sink(logger: Any) -> events.Sink:  # noqa: ANN401 - any of structlog's loggers
-    """A sink that writes each event to `logger`, which whoever embeds us has configured."""
+    """A sink that writes each event to `logger`, which the embedding program has configured."""
 
     def write(event: events.Event) -> None:
         facts = msgspec.to_builtins(event)
@@ -68,7 +68,13 @@ def sink(logger: Any) -> events.Sink:  # noqa: ANN401 - any of structlog's logge
 
 
 def to(file: TextIO, form: Format, *, verbose: bool) -> events.Sink:
-    """A sink that writes to `file`, from info up; with `verbose` from debug up, progress only now and then."""
+    """A sink that writes log lines to `file`.
+
+    Args:
+        file: where to write.
+        form: how a line is written.
+        verbose: also write debug lines, of which progress comes only at growing intervals.
+    """
     last: Processor = structlog.processors.JSONRenderer()
     processors: list[Processor] = [structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso")]
     if form is Format.TEXT:
@@ -80,7 +86,7 @@ def to(file: TextIO, form: Format, *, verbose: bool) -> events.Sink:
 
 
 def _plainly(_: WrappedLogger, __: str, facts: EventDict) -> EventDict:
-    """What fits a line: records by their own words and numbers, lists by their length."""
+    """The facts that fit a line: a record's short texts and numbers, and a list's length."""
     return {key: value for name, fact in facts.items() for key, value in _plain(name, fact)}
 
 

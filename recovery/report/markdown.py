@@ -1,4 +1,4 @@
-"""The report as Markdown, for an issue or an incident's channel. What others wrote is escaped, in tables too."""
+"""The report as Markdown, for an issue or an incident's channel; texts from elsewhere are escaped, in tables too."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -10,18 +10,18 @@ from recovery.report.story import OUTCOMES, Finding, Story
 from recovery.report.summary import VERDICTS, cause, summary
 from recovery.version import __version__
 
-#: Of an output or an error, of a statement or a value, in characters; and rows of a table: an issue holds 65,536
-#: characters in all, and the page has the rest.
+#: Longest output or error, and longest statement or value, in characters; most rows of a table. An issue on GitHub
+#: holds 65,536 characters; the HTML page has everything.
 _TEXT, _SHORT, _ROWS = 1_500, 300, 40
-#: What is markup wherever it stands; an underscore, unless it is inside of a word; what would be an emoji.
+#: Characters that are markup anywhere in a line: also an underscore at a word's edge, and the colon of an `:emoji:`.
 _SPECIAL = re.compile(r"([\\`*\[\]<|~$]|(?<![^\W_])_|_(?![^\W_])|&(?=#?\w+;)|:(?=[a-z][\w+-]*:))")
-#: What begins a list, a heading or a quotation.
+#: Characters at the start of a line that would begin a list, a heading or a quotation.
 _BEGIN = re.compile(r"\A(\d+(?=[.)](?:\s|\Z))|(?=[-+=#>]))(.)")
 _RUNS = re.compile("`+")
 
 
 def markdown(story: Story) -> str:
-    """The whole report."""
+    """The whole report as Markdown."""
     parts = [
         *_head(story),
         *_path(story),
@@ -39,25 +39,25 @@ def markdown(story: Story) -> str:
 
 
 def _text(value: object) -> str:
-    """As a sentence's words: no markup, no link, no HTML, nobody mentioned; in one line."""
+    """A text in one line, escaped: no markup, no link, no HTML, no mention of a user (@name)."""
     plain = " ".join(str(value).split())
     escaped = _BEGIN.sub(r"\1\\\2", _SPECIAL.sub(r"\\\1", plain))
     return escaped.replace("@", "@\u200b")
 
 
 def _prose(text: str, code: Callable[[str], str] | None = None) -> str:
-    """A sentence, with what stands between backticks as code."""
+    """A sentence, escaped; text between backticks becomes code."""
     parts = text.split("`")
     if len(parts) % 2 == 0:
         return _text(text)
-    # A word's space at either side of code would be lost with the line's.
+    # `_text` strips the spaces next to code, so they are put back.
     spaced = [f"{' ' * part.startswith(' ')}{_text(part)}{' ' * part.endswith(' ')}" for part in parts]
     shown = code or _code
     return "".join(shown(parts[n]) if n % 2 else part for n, part in enumerate(spaced)).strip()
 
 
 def _code(value: object) -> str:
-    """As code in a line."""
+    """A text as code within a line."""
     plain = " ".join(str(value).split())
     if not plain:
         return ""
@@ -67,17 +67,17 @@ def _code(value: object) -> str:
 
 
 def _cell(value: object) -> str:
-    """As code in the cell of a table, which is split at every bar that has no backslash before it, in code too."""
+    """A text as code in a cell of a table. Even in code, a bar without a backslash would end the cell."""
     return _code(value).replace("|", "\\|")
 
 
 def _cell_prose(text: str) -> str:
-    """A sentence in the cell of a table."""
+    """A sentence in a cell of a table; arguments as of `_prose`."""
     return _prose(text, _cell)
 
 
 def _block(text: str, language: str = "text", *, whole: bool = False) -> str:
-    """Lines as they are; of many the end, unless all are wanted."""
+    """A block of code; of a long text only the end, unless `whole`."""
     kept = text if whole or len(text) <= _TEXT else f"… {text[-_TEXT:]}"
     fence = "`" * max(3, max((len(run) for run in _RUNS.findall(kept)), default=0) + 1)
     return f"{fence}{language}\n{kept.strip(chr(10))}\n{fence}"
@@ -85,7 +85,7 @@ def _block(text: str, language: str = "text", *, whole: bool = False) -> str:
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
     lines = [f"| {' | '.join(row)} |" for row in rows]
-    if len(lines) > _ROWS:  # how it began and how it ended are worth more than what was between
+    if len(lines) > _ROWS:  # the first and the last rows are worth more than those in the middle
         half = _ROWS // 2
         left_out = [f"({len(lines) - 2 * half} more)", *([""] * (len(head) - 1))]
         lines = [*lines[:half], f"| {' | '.join(left_out)} |", *lines[-half:]]
@@ -219,7 +219,7 @@ def _verification(story: Story) -> Iterator[str]:
         return
     yield "## Verification"
     if story.compared["proven"]:
-        yield "As the replay of all finished migrations has it, every object and column:"
+        yield "Every object and column is the same as in the replay of all finished migrations:"
         yield _bullets(map(_code, story.compared["proven"]))
     for reason in story.compared["unprovable"]:
         yield f"Not provable: {_text(reason)}"
@@ -247,11 +247,11 @@ def _restore_point(story: Story) -> Iterator[str]:
     made = story.restore_point
     if not made:
         changed = story.record.changed
-        yield "None was asked for (`--restore-point`)." if changed else "None: nothing was changed."
+        yield "None: it was not asked for (`--restore-point`)." if changed else "None: nothing was changed."
         return
     yield f"{_text(made['kind'])}: {_code(made['place'])}, the state at {_text(made['time'])}, LSN {_code(made['lsn'])}"
     if story.record.back:
-        yield f"**How to return to it:** {_prose(story.record.back)}"
+        yield f"**How to go back to it:** {_prose(story.record.back)}"
 
 
 def _pipeline(story: Story) -> Iterator[str]:
@@ -266,7 +266,7 @@ def _pipeline(story: Story) -> Iterator[str]:
             (
                 _text(step.name),
                 _cell(step.text),
-                "done, says a person"
+                "done, as a person said"
                 if step.by_hand
                 else "how it ended is not recorded"
                 if step.exit_code is None
@@ -281,10 +281,10 @@ def _pipeline(story: Story) -> Iterator[str]:
 def _postmortem(notes: Sequence[PostmortemNote]) -> Iterator[str]:
     if notes:
         yield "## Postmortem note"
-        yield "From traces in the catalog. They indicate, and prove nothing."
+        yield "Made from traces in PostgreSQL's catalog, which are indications and no proof."
     for note in notes:
         yield f"### {_text(note.migration)}"
-        yield f"**How it likely came about** ({words.CERTAINTY[note.certainty]})"
+        yield f"**How it likely happened** ({words.CERTAINTY[note.certainty]})"
         yield from map(_prose, note.sentences)
         yield from _table(
             ("object", "written", "owner", "transaction", "likely by", "certainty"),

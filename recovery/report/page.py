@@ -1,4 +1,4 @@
-"""The report as one HTML page: nothing is loaded, nothing is run, everything is escaped."""
+"""The report as one HTML page: it loads nothing, runs no script, and escapes every text."""
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -11,7 +11,7 @@ from recovery.version import __version__
 
 
 def prose(text: str) -> Markup:
-    """A sentence, with what stands between backticks as code."""
+    """A sentence as HTML; text between backticks becomes code."""
     parts = text.split("`")
     if len(parts) % 2 == 0:
         return escape(text)
@@ -19,7 +19,7 @@ def prose(text: str) -> Markup:
 
 
 def name(text: str) -> Markup:
-    """A long name, which may be broken where its words end."""
+    """A long name as HTML, which a browser may break after each underscore."""
     return Markup("_<wbr>").join(text.split("_"))
 
 
@@ -45,7 +45,7 @@ def html(story: Story) -> str:
     page = environment.get_template("report.html.j2").render(
         story=story,
         summary=summary(story),
-        # It is made of the table's own words and of numbers, and escapes both.
+        # Safe as markup: the diagram holds only numbers and the words of the table of edges, escaped.
         diagram=Markup(diagram.svg(story.trail, legend=False)),  # noqa: S704
         notes=postmortem(story),
         words=words,

@@ -1,6 +1,6 @@
-"""The postmortem note: how it likely came about, with what certainty, and what prevents it.
+"""The postmortem note: how a failure likely came about, with what certainty, and what prevents it.
 
-It is made from indications. A verdict never rests on them, and neither should blame.
+It is made from indications. No verdict rests on them, and nobody should be blamed for them.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,13 +14,14 @@ Trace = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class PostmortemNote:
-    """On one migration.
+    """The postmortem note on one migration.
 
     Attributes:
-        sentences: how it likely came about.
-        certainty: strong, weak or none: of that.
-        traces: what was written when, by whom; those of what differs behind the others.
-        prevents: what keeps it from happening again.
+        migration: the migration's name.
+        sentences: how the failure likely came about.
+        certainty: how certain that is: `strong`, `weak` or `none`.
+        traces: for each object in production when it was written and by whom; objects that differ come last.
+        prevents: measures that keep it from happening again.
     """
 
     migration: str
@@ -31,13 +32,13 @@ class PostmortemNote:
 
 
 _NEVER_TRIED = (
-    "Production has something of it although no deploy ever tried it: the ledger has no row of it. It was made by hand "
-    "or by `prisma db push`."
+    "Production has objects of this migration although no deploy ever attempted it: the ledger has no row of it. They "
+    "were made by hand or by `prisma db push`."
 )
 
 
 def postmortem(story: Story) -> tuple[PostmortemNote, ...]:
-    """A note for each migration that failed or was there before its time, by the first look at it."""
+    """A note for each migration that failed, or was in production before any deploy, from the first finding on it."""
     first: dict[str, Finding] = {}
     for finding in story.findings:
         first.setdefault(finding.migration, finding)
@@ -67,21 +68,21 @@ def _why_failed(evidence: Mapping[str, Any]) -> Iterator[str]:
         yield f"The migration failed for: {kind.replace('_', ' ')}."
     elif not evidence.get("logs"):
         yield (
-            "Prisma recorded no error: the attempt was cut off (its process or its connection ended), or what it "
-            "recorded was lost with the transaction."
+            "Prisma recorded no error: the attempt was cut off (its process or its connection ended), or the record "
+            "was lost with its transaction."
         )
 
 
-#: What a cause says of how it came about, by its kind.
+#: Why the migration failed, by the kind of its cause.
 _FAILED = {
-    "object_exists": "The migration failed because something that it makes was there already.",
-    "duplicates": "The migration failed on rows that were equal where its unique index allows one.",
-    "nulls": "The migration failed on rows without a value where it demands one.",
-    "connection_lost": "The connection was lost while the migration ran; what it had done by then stayed, or did not.",
-    "deadlock": "The migration and another session waited for each other, and PostgreSQL ended the migration.",
-    "lock_timeout": "The migration waited for a lock longer than it was allowed to.",
-    "statement_timeout": "The migration ran longer than a statement is allowed to.",
-    "privileges": "The role that deploys may not do what the migration does.",
+    "object_exists": "The migration failed because an object that it creates already existed.",
+    "duplicates": "The migration failed on duplicate rows, which its unique index or constraint does not allow.",
+    "nulls": "The migration failed on rows without a value in a column that must have one.",
+    "connection_lost": "The connection was lost while the migration ran; its work up to then was kept or undone.",
+    "deadlock": "The migration and another session waited for each other's locks, and PostgreSQL ended the migration.",
+    "lock_timeout": "The migration waited for a lock for longer than lock_timeout allows.",
+    "statement_timeout": "A statement of the migration ran for longer than statement_timeout allows.",
+    "privileges": "The role that deploys lacks a privilege that the migration needs.",
 }
 
 
@@ -94,23 +95,26 @@ def _how(
 ) -> Iterator[str]:
     if not traces:
         yield (
-            "Nothing of it was in production when it was looked at"
-            + (": what was in its way had gone." if _exists(finding) else ".")
+            "Nothing of the migration was in production when the evidence was gathered"
+            + ("; the object in its way was gone by then." if _exists(finding) else ".")
             if finding.verdict == "not_applied"
-            else "Production holds no trace that tells who wrote what."
+            else "Production holds no trace that shows who wrote its objects."
         )
         return
     if kinds == {"somebody"}:
         who = "by hand" if origin.get("pace") == "one_transaction" else "by hand or by `prisma db push`"
-        yield f"What is there was most likely made {who}, not by this migration."
+        yield f"The objects in production were most likely made {who}, not by this migration."
     elif kinds == {"attempt"}:
-        yield "What is there looks like the failed attempt's own work."
+        yield "The objects in production look like the failed attempt's own work."
     elif kinds == {"either"}:
-        yield "What is there is the failed attempt's work, or somebody's before it; the traces can't tell them apart."
+        yield (
+            "The objects in production were made by the failed attempt, or by somebody before it; the traces don't "
+            "show which."
+        )
     elif kinds == {"unknown"}:
-        yield "The traces do not tell whose work it is."
+        yield "The traces do not show who made the objects in production."
     else:
-        yield "Not all of it was written alike; each object's trace is listed."
+        yield "The objects in production differ in who likely made them; the trace of each is listed."
     yield from _pace(origin.get("pace", ""), own)
     yield from _window(traces)
     yield from _owners(traces, origin.get("ledger_owner", ""))
@@ -121,33 +125,33 @@ def _exists(finding: Finding) -> bool:
 
 
 def _pace(pace: str, own: Sequence[Trace]) -> Iterator[str]:
-    """In one go or piecemeal: each command leaves its own pattern of transactions."""
+    """In one go or piecemeal? `prisma migrate`, `prisma db push` and work by hand leave different transactions."""
     numbers = [trace["transaction"] for trace in own]
     if pace == "one_transaction":
         yield (
-            f"All {len(own)} objects and parts were written by one transaction, as a script that is sent whole leaves "
-            "it. `prisma db push` commits each statement by itself, so it was not that."
+            f"One transaction wrote all {len(own)} objects and parts, as when a script is sent as a whole. It was not "
+            "`prisma db push`, which commits each statement by itself."
         )
     elif pace == "consecutive":
         order = "in the script's order" if numbers == sorted(numbers) else "not in the script's order"
         yield (
-            f"They were written one after another, {order}, with nothing in between: in one go, as `prisma db push` "
-            "and an engine that runs a script statement by statement do."
+            f"Consecutive transactions wrote them, {order}: in one go, as by `prisma db push`, or by an engine that "
+            "runs a script statement by statement."
         )
     elif pace == "scattered":
-        yield "Other transactions came in between: it was made piecemeal, not in one go, as work by hand is."
+        yield "Other transactions came in between: they were made piecemeal, not in one go, as by hand."
 
 
 def _window(traces: Sequence[Trace]) -> Iterator[str]:
-    """Between which rows of the ledger it was written."""
+    """Between which rows of the ledger, and at which times, the objects were written."""
     windows = list(dict.fromkeys((trace["after"], trace["before"]) for trace in traces))
     if len(windows) == 1 and any(windows[0]):
         after, before = windows[0]
-        yield f"It was written {_between(after, before)}, by the order of transactions."
+        yield f"By the order of transactions, they were written {_between(after, before)}."
     times = sorted(trace["committed_at"] for trace in traces if trace["committed_at"])
     if times:
-        span = times[0] if times[0] == times[-1] else f"{times[0]} to {times[-1]}"
-        yield f"By the server's clock: {span}."
+        span = f"at {times[0]}" if times[0] == times[-1] else f"from {times[0]} to {times[-1]}"
+        yield f"By the server's clock, they were written {span}."
 
 
 def _between(after: str, before: str) -> str:
@@ -161,28 +165,28 @@ def _owners(traces: Sequence[Trace], ledger: str) -> Iterator[str]:
     if not ledger:
         return
     if owners == [ledger]:
-        yield f"Its owner is {ledger}, the role of the migrations; so whoever made it used that role."
+        yield f"Their owner is {ledger}, the role that deploys; so whoever made them used that role."
     else:
         others = ", ".join(owner for owner in owners if owner != ledger)
-        yield f"Not all of it belongs to the role of the migrations ({ledger}), but to {others}: somebody else made it."
+        yield f"Some of them belong to {others}, not to the role that deploys ({ledger}): somebody else made those."
 
 
 def _prevents(kinds: frozenset[str], finding: Finding) -> Iterator[str]:
-    """What keeps it from happening again, for what it likely was."""
+    """Measures that keep it from happening again, by the likely cause."""
     cause = finding.evidence.get("cause", {}).get("kind", "")
     if "somebody" in kinds or _exists(finding):
-        yield "Make nothing by hand on production, and never run `prisma db push` or `migrate dev` against it."
-        yield "Give people a role that may not create in the schema; keep the role of the migrations to the deploy."
-        yield "Let CI look before each deploy: `prisma-recovery inspect --exit-code` fails when a migration has failed."
+        yield "Make no objects by hand on production, and never run `prisma db push` or `migrate dev` against it."
+        yield "Give people a role that may not create objects in the schema; use the deploy's role for deploys only."
+        yield "In CI, run `prisma-recovery inspect --exit-code` before each deploy: it fails if a migration has failed."
     if kinds & {"attempt", "either"} or finding.verdict == "partial":
         yield (
-            "Keep migrations to one change each: since Prisma 7.4 each statement is committed by itself, and a failure "
-            "leaves those before it behind."
+            "Keep each migration to one change: since Prisma 7.4 each statement is committed by itself, so a failure "
+            "does not undo the statements before it."
         )
     if cause in ("connection_lost", "unknown", ""):
-        yield "Run deploys where their process is not ended from outside (a build's time limit, a container's restart)."
+        yield "Run deploys where nothing kills their process (a build's time limit, a container's restart)."
     if cause in ("duplicates", "nulls", "foreign_key", "check", "cast"):
-        yield "Rehearse a migration on a copy with production's rows: empty databases do not show what rows refuse."
+        yield "Rehearse migrations on a copy with production's rows: an empty database has no rows to fail on."
     if cause in ("deadlock", "lock_timeout", "statement_timeout"):
         yield "Deploy when production is quiet, or split the migration so that no statement holds a lock for long."
     yield "Deploy migrations before the code that needs them."

@@ -1,4 +1,4 @@
-"""Where a run stands, from its journal alone: since when, what was decided and done, and what to do now."""
+"""The status of a run, from its journal: its state, what was decided and done, and what to do now."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,13 +10,19 @@ from states.answers import RUN_AGAIN, NextCommand
 from states.table import State
 
 _APPROVED = "Run again: it acts on the approval, if the evidence is still the same."
-#: Where a run stops for what a person can decide.
+#: The states in which a person's approval can unblock a run.
 _DECIDING = (State.INSPECT, State.CLASSIFY)
 _PIPELINE = NextCommand("prisma-recovery pipeline", "to run what is left of the pipeline")
 
 
 def standing(target: str, run: str, events: Sequence[JournalEvent]) -> Standing:
-    """One run; `target` as the journal names it."""
+    """The status of one run.
+
+    Args:
+        target: the target's key in the journal: system identifier, database and schema.
+        run: identifier of the run.
+        events: all events of the run.
+    """
     record = record_of(events)
     moves = [event for event in events if event.kind == Kind.MOVED]
     last = moves[-1] if moves else None
@@ -44,7 +50,7 @@ def standing(target: str, run: str, events: Sequence[JournalEvent]) -> Standing:
 
 
 def _decided_since(record: RunRecord, events: Sequence[JournalEvent], seq: int) -> bool:
-    """A person has decided the very evidence that it stopped for."""
+    """Whether a person, since the event `seq`, has approved the evidence on which the run stopped."""
     return any(
         event.kind == Kind.APPROVED
         and event.seq > seq
@@ -57,10 +63,10 @@ def _next(record: RunRecord) -> str:
     if record.state is State.PIPELINE_READY:
         return "Nothing: the gate is open."
     if record.state is State.ABORTED:
-        return "Nothing: it was given up. `prisma-recovery run` starts a new one."
+        return "Nothing: this recovery was given up. `prisma-recovery run` starts a new one."
     if record.state is State.BLOCKED:
         return record.remedy or "Run prisma-recovery run again."
-    return "Its process ended, or is still at work. `prisma-recovery run` goes on with it, or says that it is busy."
+    return "Run `prisma-recovery run`: it resumes this recovery, or says that another process is still at work on it."
 
 
 def _commands(record: RunRecord, payload: dict[str, Any]) -> tuple[NextCommand, ...]:
@@ -84,7 +90,7 @@ def _decided(record: RunRecord, found: dict[str, Any]) -> Decided:
 
 
 def _done(events: Sequence[JournalEvent]) -> tuple[Done, ...]:
-    """Each effect that was begun, once: with its outcome where that is recorded, or was found by a later process."""
+    """Each effect that was begun, once, with its outcome as recorded, or as a later process found it."""
     done: list[Done] = []
     found = False
     for event in events:
@@ -93,7 +99,7 @@ def _done(events: Sequence[JournalEvent]) -> tuple[Done, ...]:
             done.append(Done(effect, None, event.time))
             found = False
         elif event.kind in (Kind.OBSERVED, Kind.FOUND):
-            # What was found is observed once more where it is classified anew.
+            # An effect whose outcome was found is observed again if its migration is classified anew: keep the last.
             if done and done[-1].effect == effect and (done[-1].shown is None or found):
                 done.pop()
             found = event.kind == Kind.FOUND

@@ -1,4 +1,4 @@
-"""Where runs stand, at a glance: the unfinished and the newest in full, the others in a line each."""
+"""Prints the status of runs: unfinished runs and each target's newest in full, the others in a line each."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -25,18 +25,18 @@ _VERDICTS = {
 
 
 def show(console: Console, document: StatusDocument, now: datetime, complete: Callable[[str], str] = str) -> None:
-    """Prints it, the newest last.
+    """Prints the status of all runs, the newest last.
 
     Args:
-        console: where.
-        document: what the journal has.
-        now: to say how long ago something was.
-        complete: adds the options that a command to be copied needs.
+        console: where to print.
+        document: the status of each run.
+        now: the current time, to say how long ago a run changed its state.
+        complete: adds the options that a suggested command needs.
     """
     if not document.runs:
         console.print(
-            "The journal here holds no recovery. `prisma-recovery run` starts one. A project keeps its journal in its "
-            "root; --journal names another.",
+            "The journal holds no recovery. `prisma-recovery run` starts one. The default is the journal in the "
+            "project's root; --journal names another one.",
             soft_wrap=True,
         )
     newest = {each.target: each.run for each in document.runs}
@@ -114,7 +114,7 @@ def _effect(done: Done) -> str:
     if done.shown is None:
         return f"[{WARNING}]? in doubt:[/] {told}"
     if done.seconds is None and not done.unchanged:
-        return f"· not {told} (its process died first, as the next one saw)"
+        return f"· not {told} (its process died, and the ledger does not show it)"
     why = f" ({escape(done.unchanged.rstrip('.'))})" if done.unchanged else ""
     return f"[red]✗ not[/] {told}{why}"
 

@@ -1,6 +1,6 @@
-"""A run as its journal tells it, for a report: what was seen, decided and done, in order.
+"""The story of a run: the events of its journal put in order for a report.
 
-Journals of older releases hold less; what they don't hold is left out.
+Journals of older releases record less; their story leaves the missing facts out.
 """
 
 from collections.abc import Sequence
@@ -20,15 +20,15 @@ _AGAINST = (Outcome.REFUSED, Outcome.UNKNOWN)
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of the timeline.
+    """One entry of the timeline.
 
     Attributes:
         at: when it was recorded.
-        seconds: how long it took, or was stood in the state that it left; None where that is not known.
-        number: of the move, as in the diagram; None for what is no move.
         title: what happened.
-        detail: why, or how it ended.
-        tone: good, bad, or empty.
+        detail: why it happened, or how it ended.
+        seconds: how long a command ran, or how long the run was in the state that a move left; None if unknown.
+        number: the move's number in the diagram; None if the entry is no move.
+        tone: `good`, `bad`, or empty.
     """
 
     at: datetime
@@ -41,13 +41,19 @@ class Entry:
 
 @dataclass(slots=True)
 class ToldCommand:
-    """A Prisma command.
+    """A Prisma command of the run.
 
     Attributes:
-        outcome: shown (the ledger shows it), not_shown, not_run, or in_doubt (its end is not recorded).
-        note: why it was not run.
-        ledger: before it.
-        changes: what it changed there.
+        effect: the effect's id.
+        text: the command line.
+        at: when it was begun.
+        outcome: `shown` (the ledger shows it), `not_shown`, `not_run`, or `in_doubt` (its end is not recorded).
+        seconds: how long it ran; None if that is not recorded.
+        exit_code: its exit code; None if it did not run, or that is not recorded.
+        output: the end of its output, redacted.
+        note: why it was not run; else empty.
+        ledger: the ledger before the command.
+        changes: the ledger's rows that the command changed.
     """
 
     effect: str
@@ -64,7 +70,16 @@ class ToldCommand:
 
 @dataclass(slots=True)
 class Step:
-    """A command of the pipeline; without an exit code it is in doubt, or to be repeated."""
+    """A step of the pipeline.
+
+    Attributes:
+        name: the step's name.
+        text: the command line.
+        at: when it was begun.
+        exit_code: its exit code; None if it is in doubt.
+        seconds: how long it ran; None if that is not recorded.
+        by_hand: whether a person declared it done.
+    """
 
     name: str
     text: str
@@ -76,11 +91,18 @@ class Step:
 
 @dataclass(slots=True)
 class Finding:
-    """What the evidence said of a migration.
+    """One state of the evidence on a migration, and the verdict on it.
 
     Attributes:
-        evidence: as `inspect --json` has it; empty in journals of older releases.
-        approval: a person's decision on this very evidence.
+        migration: the migration's name.
+        at: when it was first recorded.
+        verdict: the verdict.
+        decision: the decision that follows from it.
+        digest: digest of the evidence.
+        reasons: the reasons for the verdict, for people.
+        attempted: whether a deploy ever attempted the migration.
+        evidence: the evidence as in `inspect --json`; empty in journals of older releases.
+        approval: the approval of exactly this evidence; None if there is none.
     """
 
     migration: str
@@ -96,18 +118,29 @@ class Finding:
 
 @dataclass(slots=True)
 class Story:
-    """A run.
+    """A run, told from its journal.
 
     Attributes:
-        began: when its first event was recorded; `ended`: its last.
-        processes: how many processes worked on it.
-        checks: of the last preflight, by name.
+        run: identifier of the run.
+        began: when its first event was recorded.
+        ended: when its last event was recorded.
+        target: the target's URL without the password.
+        source: where that URL came from.
+        version: the release that began the run.
+        processes: how many processes worked on it, one after another.
+        record: the run's record.
+        moves: source and target of each move.
+        timeline: what happened, in order.
+        checks: the checks of the last preflight, by name.
         findings: each different state of the evidence on a migration, oldest first.
-        failures: what failed, and why, oldest first.
-        history: the ledger beside the folder when it was first read.
-        ledger: then.
-        compared: the last comparison of the schema with its history.
-        refusal: code, fact and remedy of the last refusal, where it still stands.
+        failures: each failed migration and its cause, oldest first.
+        commands: the Prisma commands.
+        steps: the steps of the pipeline.
+        restore_point: where the restore point is; empty without one.
+        history: the ledger compared with the migrations folder, as first read.
+        ledger: the ledger's rows, as first read.
+        compared: the last comparison of production with the replay of the history.
+        refusal: code, fact and remedy of the last refusal, if the run is still blocked by it; else empty.
     """
 
     run: str
@@ -133,12 +166,12 @@ class Story:
 
     @property
     def state(self) -> State:
-        """Where it stands."""
+        """The state in which the run is."""
         return self.record.state
 
     @property
     def trail(self) -> Trail:
-        """Its way through the machine."""
+        """The run's moves through the machine."""
         return Trail(tuple(self.moves), self.state)
 
     @property
@@ -147,7 +180,10 @@ class Story:
         return {finding.migration: finding for finding in self.findings}
 
     def rows(self) -> list[tuple[dict[str, Any] | None, dict[str, Any] | None]]:
-        """Rows of the ledger that were not plainly applied, or were written to: as first seen, and as last seen."""
+        """The ledger's rows that were not plainly applied, or that changed: each as first seen and as last seen.
+
+        None in the place of a row: it did not exist then.
+        """
         first = {row["id"]: row for row in self.ledger.get("rows", ())}
         known: dict[str, list[dict[str, Any] | None]] = {key: [row, row] for key, row in first.items()}
         for command in self.commands:
@@ -165,7 +201,7 @@ def told(events: Sequence[JournalEvent]) -> Story:
     since, last = at[0], at[0]
     for event, when in zip(events, at, strict=True):
         if event.kind == Kind.MOVED:
-            # A process that died left its state when it died, not when the next one found out.
+            # A process that died left its state then, not when the next process noticed: count to its last event.
             died = event.payload.get("code") == "engine.interrupted"
             _moved(story, event.payload, when, ((last if died else when) - since).total_seconds())
             since = when
@@ -176,7 +212,7 @@ def told(events: Sequence[JournalEvent]) -> Story:
 
 
 def _nothing(story: Story, payload: dict[str, Any], when: datetime) -> None:
-    """What a later release recorded, and this one does not know."""
+    """Ignores an event that a later release recorded and this one does not know."""
 
 
 def _started(story: Story, payload: dict[str, Any], when: datetime) -> None:
@@ -268,7 +304,7 @@ def _intended(story: Story, payload: dict[str, Any], when: datetime) -> None:
 def _observed(story: Story, payload: dict[str, Any], when: datetime) -> None:
     command = story.commands[-1] if story.commands else None
     if command is None or command.effect != payload["effect"] or command.outcome != "in_doubt":
-        # The ledger showed it already: done by hand, or by a process that died before it could record it.
+        # Nothing was run: a person did it by hand, or a process did, and died before it recorded the outcome.
         story.timeline.append(Entry(when, payload["effect"], "the ledger shows it already; nothing was run"))
         return
     command.note = payload.get("unchanged", "")
@@ -284,12 +320,12 @@ def _found(story: Story, payload: dict[str, Any], _when: datetime) -> None:
     command = story.commands[-1]
     command.outcome = "shown" if payload["shown"] else "not_shown"
     tone = "good" if payload["shown"] else ""
-    seen = OUTCOMES["shown"] if payload["shown"] else "the ledger did not show it when the next one looked"
+    seen = OUTCOMES["shown"] if payload["shown"] else "the ledger did not show it to the next process"
     _ended(story, Entry(command.at, command.text, f"its process died; {seen}", tone=tone))
 
 
 def _ended(story: Story, entry: Entry) -> None:
-    """What began is told once, with its end."""
+    """Replaces the entry of a command or step that began by the one that tells its end."""
     began = Entry(entry.at, entry.title, OUTCOMES["in_doubt"], tone="bad")
     story.timeline[story.timeline.index(began)] = entry
 

@@ -1,4 +1,4 @@
-"""Events as lines of JSON, for whoever follows a run while it goes on."""
+"""A sink that writes each event as a line of JSON, for programs that follow a run."""
 
 import json
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from recovery.report.document import builtins
 
 
 def now() -> str:
-    """ISO 8601 in UTC, with milliseconds."""
+    """The current time, ISO 8601 in UTC, with milliseconds."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -20,11 +20,11 @@ def stream(file: TextIO, clock: Callable[[], str] = now, complete: Callable[[str
 
     Args:
         file: where to write.
-        clock: the time of an event.
-        complete: adds the options that a command to be copied needs.
+        clock: gives the time of an event.
+        complete: adds the options that a suggested command needs.
     """
     run = ""
-    writing = Lock()  # progress is told by other threads
+    writing = Lock()  # progress is emitted by other threads
 
     def write(event: events.Event) -> None:
         nonlocal run

@@ -1,11 +1,11 @@
-"""The summary of a run: what happened, where it stands, what to do."""
+"""The summary at the head of a report: what happened, where the run stands, and what to do."""
 
 from dataclasses import dataclass
 
 from recovery.report.story import Finding, Story
 from states.table import State
 
-#: What a verdict says of a migration, in the past of the report.
+#: Each verdict in words, to follow the migration's name; in the past tense of a report.
 VERDICTS = {
     "applied": "was in the database",
     "not_applied": "was not in the database",
@@ -18,11 +18,11 @@ VERDICTS = {
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a person reads first.
+    """The summary of a run.
 
     Attributes:
         word: ready, blocked, aborted or unfinished.
-        sentence: what happened, and where it stands.
+        sentence: what happened, and where the run stands.
         to_do: what to do now.
     """
 
@@ -32,7 +32,7 @@ class Summary:
 
 
 def summary(story: Story) -> Summary:
-    """One sentence on the run, and what to do."""
+    """The summary of a run, from its story."""
     parts = [_found(finding, story) for finding in story.latest.values()]
     if not parts:
         names = dict.fromkeys(failure["migration"] for failure in story.failures)
@@ -44,7 +44,7 @@ def summary(story: Story) -> Summary:
 
 
 def cause(found: dict[str, object]) -> str:
-    """A cause for people, as `object exists, 42P07`; empty where it is unknown."""
+    """The cause of a failure, for people, such as `object exists, 42P07`; empty if it is unknown."""
     kind = str(found.get("kind", "unknown"))
     if kind == "unknown":
         return ""
@@ -79,12 +79,15 @@ def _standing(story: Story) -> tuple[str, str, str]:
         left = next((step for step in reversed(story.steps) if step.exit_code != 0), None)
         later = {step.name for step in story.steps if step.exit_code == 0}
         if left is not None and left.name not in later:
-            todo = f"See what it did; then prisma-recovery pipeline --repeat {left.name}, or --done {left.name}."
+            todo = (
+                f"Find out what the step did; then run prisma-recovery pipeline --repeat {left.name}, or "
+                f"prisma-recovery pipeline --done {left.name}."
+            )
             return "ready", f"the gate is open, and the step {left.name} of the pipeline did not succeed", todo
         return "ready", "the gate is open", "Nothing."
     if story.state is State.ABORTED:
-        changed = "what it changed stays" if story.record.changed else "nothing was changed"
-        return "aborted", f"the recovery was given up, {changed}", "prisma-recovery run starts a new one."
+        changed = "its changes stay in the database" if story.record.changed else "nothing was changed"
+        return "aborted", f"the recovery was given up, {changed}", "Run prisma-recovery run to start a new one."
     if story.refusal:
         changed = "" if story.record.changed else ", nothing was changed"
         code = f" ({story.refusal['code']})"
@@ -94,7 +97,7 @@ def _standing(story: Story) -> tuple[str, str, str]:
     return (
         "unfinished",
         f"the recovery stands at {story.state}{in_doubt}",
-        "Its process ended, or is still at work. prisma-recovery run goes on with it, or says that it is busy.",
+        "Run prisma-recovery run: it resumes this recovery, or says that another process is still at work on it.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Events as a person reads them in an incident: the verdict first, then why, then what is run."""
+"""Shows events in a terminal, for a person in an incident: the verdict first, then why, then the commands."""
 
 import contextlib
 import io
@@ -31,25 +31,25 @@ _MARKS = {
     Outcome.WAIVED: ("~", WARNING),
     Outcome.AWAITED: ("…", "dim"),
 }
-#: What a refusal is called that passes by itself, or that somebody asked for; any other is BLOCKED.
+#: The headline of a refusal that passes by itself, or that a person asked for (^C); any other is BLOCKED.
 _STOPS = {Exit.BUSY: "BUSY", Exit.INTERRUPTED: "STOPPED"}
-#: Width of what is no terminal, a log above all: wide enough for names and types to stay whole.
+#: Width in characters where the output is no terminal: wide enough that names and types are never broken.
 LOG_WIDTH = 400
-#: How many differences are shown that are no reason to stop.
+#: How many of the differences that are no reason to stop are shown.
 _ELSEWHERE = 5
 
 
-#: Where a stack trace of Prisma's engine begins in what it logged: nobody can do anything about it.
+#: The start of a stack trace in the logs of Prisma's engine, which is not shown: it helps nobody.
 _TRACE = "\n   0: "
 
 
 def _told(evidence: Evidence) -> tuple[str, ...]:
-    """What a refusal need not say again once the evidence was shown."""
+    """The sentences that a refusal need not repeat once the evidence was shown."""
     return (f"What differs: {some(evidence.differences)}.", *evidence.reasons)
 
 
 class _Log(io.TextIOBase):
-    """Standard output as a log: without the blanks that fill a column."""
+    """Standard output without the spaces with which rich fills up a line."""
 
     def write(self, text: str) -> int:
         """See `TextIOBase.write`."""
@@ -66,22 +66,22 @@ class _Log(io.TextIOBase):
 
 
 def console_of_output() -> Console:
-    """A console on stdout. In a log nobody wraps lines, and whoever searches it wants names whole."""
+    """A console on standard output. If that is no terminal, lines are not wrapped, so that a log can be searched."""
     if sys.stdout.isatty():
         return Console(soft_wrap=False, width=max(shutil.get_terminal_size((100, 24)).columns, 80), highlight=False)
     return Console(file=cast("TextIO", _Log()), soft_wrap=False, width=LOG_WIDTH, highlight=False)
 
 
 class Terminal:
-    """A sink that writes to a rich console. Call `close` at the end, also where something was raised."""
+    """A sink that writes to a rich console. Call `close` at the end, also after an exception."""
 
     def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic, *, live: bool = True) -> None:
-        """Takes the console.
+        """Shows nothing yet.
 
         Args:
             console: where to write.
-            clock: seconds, for the time that each state takes.
-            live: a line may move there, if it is a terminal; nothing else writes to it.
+            clock: monotonic seconds, to measure how long each state takes.
+            live: whether a line may be animated, if it is a terminal; false if something else writes to it.
         """
         self._console = console
         self._clock = clock
@@ -92,7 +92,7 @@ class Terminal:
         self._headed: State | None = None
         self._shown: tuple[str, ...] = ()
         self._activity = Activity(console, clock, live=live)
-        #: Adds the options that a command which is shown to be copied needs.
+        #: Adds the options that a suggested command needs.
         self.complete: Callable[[str], str] = str
 
     def __call__(self, event: events.Event) -> None:  # noqa: C901, PLR0912, PLR0915 - a case an event
@@ -151,25 +151,25 @@ class Terminal:
                 raise AssertionError(f"no way to show {event}")
 
     def begin(self, what: str) -> None:
-        """This goes on from now on; the next event ends it."""
+        """Shows that this work has begun; the next event ends it."""
         self._activity.begin(what)
 
     def close(self) -> None:
-        """Nothing moves any more."""
+        """Stops the animated line."""
         self._activity.end()
 
     def asking(self, ask: Callable[[str], str]) -> Callable[[str], str]:
-        """The same question, with nothing moving while it is answered."""
+        """The function `ask`, with nothing animated while a person answers; ^D is an empty answer."""
 
         def still(prompt: str) -> str:
             with self._activity.paused(), contextlib.suppress(EOFError):
                 return ask(prompt)
-            return ""  # ^D is no yes
+            return ""  # ^D does not agree to anything
 
         return still
 
     def _print(self, markup: str, *, whole: bool = False) -> None:
-        """`whole` lines are never broken: they are there to be copied."""
+        """Prints markup, with wrapped lines indented; if `whole`, lines are not wrapped, since they may be copied."""
         if whole:
             self._console.print(markup, soft_wrap=True)
             return
@@ -208,7 +208,7 @@ class Terminal:
         self._activity.begin(state)
 
     def _left(self) -> float:
-        """Seconds that the state took which is left now."""
+        """The seconds that the state took which the run leaves now; adds them to the state's total."""
         now = self._clock()
         lasted = now - self._since
         self._took[self._state] = self._took.get(self._state, 0.0) + lasted
@@ -216,7 +216,7 @@ class Terminal:
         return lasted
 
     def checks(self, checks: tuple[Check, ...]) -> None:
-        """The list in full, refusals first; where one does not hold, also where that was seen, and what to do."""
+        """Shows all checks, refusals first; a refused or unknown one with its source and what to do."""
         order = {Outcome.REFUSED: 0, Outcome.UNKNOWN: 1, Outcome.WAIVED: 2, Outcome.HELD: 3, Outcome.AWAITED: 4}
         grid = Table.grid(padding=(0, 1))
         for check in sorted(checks, key=lambda check: order[check.outcome]):
@@ -232,10 +232,10 @@ class Terminal:
         self._console.print(grid)
 
     def history(self, history: History) -> None:
-        """What the ledger says, in a line for each list."""
+        """Shows how many migrations are applied, failed, pending, edited since they ran, or missing in the folder."""
         self._print(
             f"  applied {len(history.applied)} · failed {len(history.failed)} · pending {len(history.pending)}"
-            f" · edited since {len(history.modified)} · missing here {len(history.missing_locally)}"
+            f" · edited since they ran {len(history.modified)} · missing in the folder {len(history.missing_locally)}"
         )
         for word, names in (("failed", history.failed), ("pending", history.pending)):
             for name in names:
@@ -243,7 +243,7 @@ class Terminal:
                     self._print(f"    {word:<8} {escape(name)}")
 
     def evidence(self, evidence: Evidence) -> None:
-        """The verdict in a sentence, then why, then what differs and how to look further."""
+        """Shows the verdict, the reasons, each statement, the differences, and how a person can look further."""
         self._shown = _told(evidence)
         self._lines([indented(verdicts.sentence(evidence), 2)])
         self._lines(indented(Text(reason), 2) for reason in verdicts.reasons(evidence))
@@ -260,7 +260,7 @@ class Terminal:
             self._further(evidence)
 
     def _further(self, evidence: Evidence) -> None:
-        """What helps a person to decide."""
+        """Shows what helps a person to decide: queries, the indication, and the evidence's digest to approve."""
         looks = list(verdicts.queries(evidence))
         if looks:
             self._print("\n  [bold]Did the open statements run?[/] These queries only read:")
@@ -273,7 +273,7 @@ class Terminal:
         self._print(f"  [dim]evidence {evidence.evidence_digest}[/]", whole=True)
 
     def present(self, evidence: Evidence) -> None:
-        """A pending migration that production has something of: in how far, why, and what differs."""
+        """Shows the verdict on a pending migration that production has already, in whole or in part."""
         self._shown += _told(evidence)
         self._lines([indented(verdicts.sentence(evidence), 2)])
         self._lines(indented(Text(reason), 4) for reason in evidence.reasons)
@@ -284,11 +284,11 @@ class Terminal:
             self._print(f"    [dim]evidence {evidence.evidence_digest}[/]", whole=True)
 
     def warn(self, sentence: str) -> None:
-        """Something to look at."""
+        """Shows a warning."""
         self._print(f"  [{WARNING}]{escape(sentence)}[/]")
 
     def uncompared(self, reason: str) -> None:
-        """Nothing is known of the pending ones; a deploy finds out."""
+        """Shows why pending migrations could not be compared with production."""
         self._print(f"  [{WARNING}]Pending migrations could not be compared with production.[/] {escape(reason)}")
 
     def _proposed(self, event: events.EffectProposed) -> None:
@@ -296,9 +296,9 @@ class Terminal:
         self.would_run("To be run", event)
 
     def would_run(self, word: str, event: events.EffectProposed) -> None:
-        """A command that is to be run, what follows from it, and what it leaves alone."""
+        """Shows a command that is to be run, its consequence, and what it leaves alone."""
         room = self._console.width - len(f"  {word}: {event.command}")
-        between = " " if room >= 0 else "\n    "  # on a line of its own a command stays whole
+        between = " " if room >= 0 else "\n    "  # a long command gets a line of its own
         self._print(f"  {word}:{between}[bold]{escape(event.command)}[/]", whole=True)
         self._print(f"    {escape(event.consequence)}")
         self._print(f"    [dim]Not touched: {escape(event.untouched)}.[/]")
@@ -318,12 +318,12 @@ class Terminal:
             if event.shown
             else ("[dim]·[/]", "the ledger does not show it, so it is decided anew")
         )
-        self._print(f"  {mark} What the last process began, {escape(event.command)}: {end}")
+        self._print(f"  {mark} The last process died during {escape(event.command)}: {end}")
 
     def _compared(self, event: events.SchemaCompared) -> None:
         self._activity.over()
         for name in event.proven:
-            self._print(f"  [green]✓[/] {escape(name)}: as the replay has it")
+            self._print(f"  [green]✓[/] {escape(name)}: the same as in the replay")
         self._shown = tuple(f"{some(each.differences)}." for each in event.differing)
         for each in event.differing:
             self._print(f"  [red]✗[/] [bold]{escape(each.migration)}[/] differs in production:")
@@ -331,7 +331,7 @@ class Terminal:
         if event.elsewhere:
             count = sum(len(each.differences) for each in event.elsewhere)
             self._print(
-                f"  [dim]{count} differences in migrations that are not in question; shown, no reason to stop:[/]"
+                f"  [dim]{count} differences in migrations that are not in question, which are no reason to stop:[/]"
             )
             for difference in event.elsewhere[0].differences[:_ELSEWHERE]:
                 self._print(f"    [dim]{escape(difference.object)} {escape(difference.property)}[/]")
@@ -345,14 +345,14 @@ class Terminal:
         self._print(f"  {ok} exit code {event.exit_code} [dim]({event.seconds:.1f} s)[/]")
 
     def refusal(self, state: State, refusal: Refusal) -> None:
-        """Where it stopped, what is true, and what to do."""
+        """Shows in which state the run stopped, why, and what to do."""
         self._left()
         word = _STOPS.get(refusal.exit, "BLOCKED")
         self._activity.end()
         where = "" if state is State.BLOCKED else f" in {state}"
         self._print(f"\n[bold red]{word}[/]{where} [dim]({refusal.code})[/]")
         fact = refusal.fact.partition(_TRACE)[0]
-        for told in self._shown:  # a person has just read it, with the table that belongs to it
+        for told in self._shown:  # the person has just read this sentence, above its table
             fact = fact.replace(f" {told}", "")
         self._print(f"  {escape(re.sub(r': (?=Nothing was)', '. ', fact))}")
         what, *rest = refusal.remedy.split("\n")

@@ -1,4 +1,4 @@
-"""How both reports put facts into words: outcomes, durations, times, rows of the ledger."""
+"""Words that the page and the Markdown share: for outcomes, durations, times and rows of the ledger."""
 
 import re
 from collections.abc import Mapping
@@ -28,20 +28,20 @@ ORDER = {
 }
 
 
-#: A terminal would obey them, and no page shows them.
+#: Control characters, which a terminal would obey and no page shows.
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def shown(text: str) -> str:
-    """A whole report without control characters, which a program may have printed or somebody written."""
+    """A whole report without the control characters that outputs and names may hold."""
     return _CONTROLS.sub("", text)
 
 
 def duration(seconds: float | None) -> str:
-    """As `0.84 s`, `3 min 12 s`, `2 h 5 min`; empty where it is not known."""
+    """A duration as `0.84 s`, `3 min 12 s` or `2 h 5 min`; empty if it is unknown."""
     if seconds is None:
         return ""
-    if seconds < 10:  # noqa: PLR2004 - below ten seconds their fractions tell something
+    if seconds < 10:  # noqa: PLR2004 - below ten seconds, fractions of a second matter
         return f"{seconds:.2f} s"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
@@ -51,17 +51,17 @@ def duration(seconds: float | None) -> str:
 
 
 def moment(at: datetime) -> str:
-    """A time in UTC, to the second."""
+    """Date and time in UTC, to the second."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def clock(at: datetime) -> str:
-    """Its time of day in UTC."""
+    """The time of day in UTC, to the second."""
     return f"{at.astimezone(UTC):%H:%M:%S}"
 
 
 def row(values: Mapping[str, Any] | None) -> str:
-    """A row of the ledger, as what it means."""
+    """The meaning of a row of the ledger; None is a row that does not exist."""
     if values is None:
         return "not there"
     steps = values["applied_steps_count"]
@@ -73,7 +73,12 @@ def row(values: Mapping[str, Any] | None) -> str:
 
 
 def differing(value: str | None, prop: str) -> str:
-    """One side of a difference in that property; `exists` is how a snapshot says that something is there."""
+    """One side of a difference, for people: a snapshot writes `exists` for an object that is there, None for absent.
+
+    Args:
+        value: the property's value on that side.
+        prop: the property's name.
+    """
     if value is None:
         return "absent"
     return "there" if value == "exists" or (value == "yes" and prop == "exists") else value

@@ -216,7 +216,7 @@ def test_an_approval_that_could_never_count_is_refused(make: Make) -> None:
 def test_a_recovery_can_be_given_up(make: Make) -> None:
     """`abort` ends the unfinished run and changes nothing; `status` tells, and the next run is a new one."""
     scene = make("drifted")
-    assert "The journal here holds no recovery." in scene.cli("status").out
+    assert "The journal holds no recovery." in scene.cli("status").out
     assert scene.cli("abort").code == 2
     assert scene.cli("run").code == 3
     before = scene.everything()

@@ -124,7 +124,7 @@ def test_a_run_that_is_killed_around_an_effect_is_finished_by_the_next(
     assert [command[1] for command in scene.commands()] == commands
     # What became of that command is told, and is in the journal's accounts.
     took_place = rows == between or commands == ["resolve", "deploy"]
-    assert "What the last process began, prisma migrate" in said
+    assert "The last process died during prisma migrate" in said
     assert ("shows it, so it is not repeated" in said) is took_place
     assert ("does not show it, so it is decided anew" in said) is not took_place
     (standing,) = json.loads(scene.cli("status", "--json").out)["runs"]

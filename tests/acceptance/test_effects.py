@@ -40,7 +40,7 @@ def test_a_command_that_another_one_stands_before_is_ended(make: Make) -> None:
         said, _ = run.communicate()
         waiting.join()
         assert run.returncode == 5, said
-        assert "another session stands before it" in said
+        assert "another session asked for Prisma's lock before it" in said
         assert scene.ledger() == STUCK
     assert not (scene.rehearsed / "ended").exists()
     assert scene.effects("observed") == ["mark_applied"]

@@ -67,10 +67,10 @@ def test_a_drifted_production_is_told(make: Make) -> None:
     for text in (html, markdown):
         assert "the recovery is blocked in CLASSIFY (classify.drifted), nothing was changed." in text
         assert "timestamp with time zone" in text
-        assert "written by one transaction" in text
+        assert "One transaction wrote all" in text
         assert "PostgreSQL refused statement 1, so no attempt got as far as this" in text
         assert "the transaction that wrote table public.password_reset_tokens wrote it" in text
-        assert "Make nothing by hand on production" in text
+        assert "Make no objects by hand on production" in text
     assert (
         "| `table public.password_reset_tokens` | `column used_at` | `timestamp(3) without time zone` | absent |"
         in markdown
@@ -82,7 +82,7 @@ def test_a_half_done_production_is_told(make: Make) -> None:
     scene = make("partial")
     assert recovered(scene).code == Exit.BLOCKED
     markdown = scene.cli("report").out
-    assert "What is there looks like the failed attempt's own work." in markdown
+    assert "The objects in production look like the failed attempt's own work." in markdown
     assert markdown.count("the attempt ran it, and was then refused at statement 3") == 2
     assert "since Prisma 7.4 each statement is committed by itself" in markdown
 

@@ -58,7 +58,7 @@ def test_a_script_of_another_branch(production: Production) -> None:
     commit(production)
     check = look(production)["git.ledger"]
     assert check.outcome is Outcome.REFUSED
-    assert f"commit {ran[:12]}, which is not in what is checked out" in check.seen
+    assert f"commit {ran[:12]}, which is not in the history of HEAD" in check.seen
     assert "Check out the commit" in check.remedy
 
 
@@ -136,7 +136,7 @@ def test_a_role_that_may_not_change_anything(production: Production, guest: str)
     production.user = guest
     check = look(production)["target.privileges"]
     assert check.outcome is Outcome.REFUSED
-    for words in ("may not INSERT", "may not UPDATE", "may not create", "no member of postgres"):
+    for words in ("may not INSERT", "may not UPDATE", "may not create", "not a member of postgres"):
         assert words in check.seen
     production.run(check.remedy.partition("run: ")[2])
     assert look(production)["target.privileges"].outcome is Outcome.HELD
@@ -297,7 +297,9 @@ def test_a_name_that_is_typed_says_no_host(production: Production, tmp_path: Pat
 
     check = look(production, confirmed=confirmed)["target.identity"]
     assert check.outcome is Outcome.REFUSED
-    assert f"so far the database of this name was that on localhost:{production.server.port} (run run-1)" in check.seen
+    assert (
+        f"so far the database of this name was the one on localhost:{production.server.port} (run run-1)" in check.seen
+    )
     assert "--expect-host" in check.remedy
     assert look(production, confirmed=confirmed, host="127.0.0.1")["target.identity"].outcome is Outcome.HELD
     target = production.target()

@@ -55,7 +55,7 @@ def test_the_pooler_is_named(platform: Platform) -> None:
     first, _, rest = HOST.partition(".")
     check = ask_neon(platform, f"{first}-pooler.{rest}", current_state="idle")
     assert check.outcome is Outcome.HELD
-    assert f"compute idle (by its pooler; the direct host is {HOST})" in check.seen
+    assert f"compute idle (through its pooler; the direct host is {HOST})" in check.seen
 
 
 @pytest.mark.parametrize(

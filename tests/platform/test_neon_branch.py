@@ -77,5 +77,5 @@ def test_an_answer_that_never_came(neon: Platform) -> None:
     neon.says(f"POST {PATH}", Answer({}, 502))
     with pytest.raises(UnreachableError) as caught:
         make(neon)
-    assert "whether it was done is not known" in caught.value.fact
+    assert "whether the request was carried out is not known" in caught.value.fact
     assert len(posted(neon)) == 1

@@ -162,7 +162,7 @@ def test_a_recovery_is_told_from_its_summary_to_its_postmortem(shown: Open) -> N
         assert page.locator(".machine text.here").all_text_contents() == ["PIPELINE_READY"]
         moves = page.locator("ol.time .n:not(.none)").all_inner_texts()
         assert moves == ["1", "2", "3", "4", "5", "6"]
-        assert "How to return to it: psql -f EMPTY" in page.inner_text("body")
+        assert "How to go back to it: psql -f EMPTY" in page.inner_text("body")
 
 
 def test_a_block_says_what_to_do(shown: Open) -> None:

@@ -150,9 +150,9 @@ def test_the_postmortem_says_whose_work_it_was() -> None:
     text = " ".join(note.sentences)
     assert note.certainty == "strong"
     assert "made by hand, not by this migration" in text
-    assert "written by one transaction" in text
+    assert "One transaction wrote all" in text
     assert f"after the ledger's row of {FIRST} and before that of {FAILED}" in text
-    assert "Its owner is postgres, the role of the migrations" in text
+    assert "Their owner is postgres, the role that deploys" in text
     assert any("db push" in each for each in note.prevents)
 
 
@@ -162,15 +162,15 @@ def test_the_postmortem_is_as_sure_as_its_weakest_trace() -> None:
     (note,) = postmortem(told(traced(whole(), OURS, weak)))
     text = " ".join(note.sentences)
     assert note.certainty == "weak"
-    assert "Not all of it was written alike" in text
-    assert "somebody else made it" in text
+    assert "differ in who likely made them" in text
+    assert "somebody else made those" in text
 
 
 def test_nothing_there_leaves_no_trace() -> None:
     """What is not in production says nothing of who made it."""
     (note,) = postmortem(told(recovered(production("CREATE TABLE a ()"))))
     assert (note.certainty, note.traces) == ("none", ())
-    assert any("Nothing of it was in production" in sentence for sentence in note.sentences)
+    assert any("Nothing of the migration was in production" in sentence for sentence in note.sentences)
 
 
 def and_then(events: list[JournalEvent], kind: str, **payload: Any) -> list[JournalEvent]:  # noqa: ANN401 - JSON
@@ -203,7 +203,7 @@ def test_a_step_in_doubt_is_said_first() -> None:
     assert "| load | `npm run load` | exit code 0 | 1.50 s |" in markdown(told(done))
     by_hand = and_then(events, Kind.STEP_DECIDED, step="load:1", exit_code=0)
     assert summary(told(by_hand)).to_do == "Nothing."
-    assert "done, says a person" in markdown(told(by_hand))
+    assert "done, as a person said" in markdown(told(by_hand))
 
 
 def test_a_command_that_was_not_run_says_why() -> None:
