@@ -184,9 +184,7 @@ def _ways(evidence: Evidence) -> str:
 
 def _remedy(evidence: Evidence) -> str:
     if evidence.verdict is Verdict.PARTIAL:
-        return (
-            "By hand, undo the statements that are in production or run those that are missing. Then run again."
-        )
+        return "By hand, undo the statements that are in production or run those that are missing. Then run again."
     if evidence.verdict is Verdict.DRIFTED:
         return (
             "Mend the differences by hand, and run again. Or approve an answer with the differences in place, knowing "
