@@ -123,7 +123,7 @@ def _halves(stager: Stager, scene: Scene) -> Iterator[Case]:
 
 
 def _in_the_way(stager: Stager, scene: Scene) -> Iterator[Case]:
-    """Something of that name was there; the script really fails at it, whole or statement by statement."""
+    """An object of that name was there; the script really fails at it, whole or statement by statement."""
     source, known = scene.source, scene.known
     if known.controls:
         return
