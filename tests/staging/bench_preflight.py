@@ -2,8 +2,8 @@
 
 First the checks alone are timed as `run` makes them, in one process, with a kept proof of where the project's Prisma
 connects. Then whole processes are timed up to the moment when they propose a change, each compared with one that has
-that proof: after the configuration changed, so that the proof is made anew; and on a fresh machine, which also makes the
-scratch server's data directory. The command that makes the proof is timed alone, as a measure of the machine.
+that proof: after the configuration changed, so that the proof is made anew; and on a fresh machine, which also makes
+the scratch server's data directory. The command that makes the proof is timed alone, as a measure of the machine.
 """
 
 import argparse

@@ -221,7 +221,7 @@ def _remove_conflict(case: Case, production: psycopg.Connection) -> None:
 
 
 def _check(incident: Incident) -> None:
-    """Raise unless the ledger shows this migration as failed, all before it as applied, and none of the two after it."""
+    """Raise unless the ledger shows this migration as failed, all before it as applied, and no pending one."""
     rows = {row.migration_name: row for row in incident.ledger()}
     failed = rows.pop(FAILED, None)
     if (
