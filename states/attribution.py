@@ -1,7 +1,7 @@
-"""Whose work a trace looks like: a failed attempt's, or somebody's by hand or by `prisma db push`.
+"""Whose work a trace looks like: that of a failed attempt, or somebody's work by hand or by `prisma db push`.
 
-It indicates, and never proves: on a quiet database somebody's hand right after a crash looks like Prisma's own work.
-So no verdict rests on it.
+Traces indicate, and never prove: on a quiet database, work by hand right after a crash looks like Prisma's own work. So
+no verdict rests on them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from states.facts import Key, Row, Trace
 
-#: A statement that fails can use up a number before the next write does.
+#: How far the ids of two consecutive transactions are apart at most: a failed statement can use up an id in between.
 NEXT = 2
 
 _WHEN = {
@@ -29,12 +29,12 @@ _BY_HAND = "work by hand or by `prisma db push`"
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The last write of a row.
+    """The last write of a row, in the catalog or in the ledger.
 
     Attributes:
-        transaction: its number, counted without beginning anew: a higher one began to write later.
-        certain: not so old that the number may stand for an older one, from before the numbers began anew.
-        owner: of the object.
+        transaction: the id of the writing transaction, with its epoch, so that a higher id began to write later.
+        certain: the row is recent enough that the epoch is certain.
+        owner: the owner of the object.
     """
 
     transaction: int
@@ -44,12 +44,12 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """Who wrote what.
+    """The last writes of objects and of the ledger's rows.
 
     Attributes:
-        objects: by object and part of it (`exists` for its making, "" for its last change, `column x`).
-        rows: the ledger's, by their id.
-        times: when a transaction was committed, ISO 8601 in UTC; empty where the server does not keep that.
+        objects: by object and its part: `exists` for its creation, "" for its last change, or `column x`.
+        rows: those of the ledger's rows, by the row's id.
+        times: when each transaction was committed, ISO 8601 in UTC; empty if the server does not record it.
     """
 
     objects: Mapping[Key, Written]
@@ -59,16 +59,17 @@ class Marks:
 
 @dataclass(frozen=True, slots=True)
 class LedgerDates:
-    """What the rows of the ledger tell of when something else was written.
+    """The writes of the ledger's rows, against which other writes are dated.
 
     Attributes:
-        attempt: the latest of the migration.
-        written: its last write.
-        numbers: by transaction, the migration whose row it wrote last; those that are dated for certain.
-        earlier: the newest write of a migration that ended before the attempt began; None if there is none.
-        restored: several rows were written at once, so they date nothing.
+        attempt: the latest attempt of the migration.
+        written: the last write of its row.
+        numbers: by transaction id, the migration whose row that transaction wrote last; only certain ids.
+        earlier: the newest transaction that wrote the row of a migration which had ended before the attempt began; None
+            if there is none.
+        restored: one transaction wrote several rows (as a restore does), so the rows date nothing.
         whole: the attempt's script ran as one transaction.
-        repeated: there were attempts before it.
+        repeated: there were earlier attempts of the migration.
     """
 
     attempt: Row
@@ -81,11 +82,11 @@ class LedgerDates:
 
     @property
     def as_inserted(self) -> bool:
-        """Prisma writes the row again when the script failed, and when it ended; until then it is as inserted."""
+        """Whether the row is as inserted at the attempt's beginning; Prisma updates it when the script ends or fails."""
         return not self.attempt.logs and not self.attempt.applied_steps_count and self.attempt.failed
 
     def beside(self, written: Written) -> tuple[str, str]:
-        """The migrations whose rows were written last before it, and first after it."""
+        """The migrations whose rows were the last to be written before this write, and the first after it."""
         if self.restored or not written.certain:
             return "", ""
         before = max((number for number in self.numbers if number < written.transaction), default=None)
@@ -94,7 +95,7 @@ class LedgerDates:
 
 
 def ledger_dates(attempt: Row, rows: Sequence[Row], marks: Marks, *, whole: bool) -> LedgerDates:
-    """The ledger beside which traces are dated."""
+    """The writes of the ledger's rows, as far as they date the traces of an attempt."""
     written = marks.rows[attempt.id]
     ended = [row for row in rows if row.finished and max(row.started_at, row.finished_at or "") < attempt.started_at]
     known = [marks.rows[row.id] for row in ended if row.id in marks.rows]
@@ -102,7 +103,7 @@ def ledger_dates(attempt: Row, rows: Sequence[Row], marks: Marks, *, whole: bool
         attempt,
         written,
         {marks.rows[r.id].transaction: r.migration for r in rows if r.id in marks.rows and marks.rows[r.id].certain},
-        # Both times are clients' clocks, so this dates the attempt only as well as they agree.
+        # Both times are from clients' clocks, so the result is only as good as these clocks agree.
         max((e.transaction for e in known if e.certain and e.transaction < written.transaction), default=None),
         sum(each.transaction == written.transaction for each in marks.rows.values()) > 1,
         whole,
@@ -112,11 +113,11 @@ def ledger_dates(attempt: Row, rows: Sequence[Row], marks: Marks, *, whole: bool
 
 @dataclass(frozen=True, slots=True)
 class CameTo:
-    """How far the attempts came, by what PostgreSQL found there already.
+    """How far the attempts came, as an "already exists" error of PostgreSQL shows.
 
     Attributes:
         refused: the first statement that no attempt completed; None if unknown.
-        ran: statements that the only attempt must have run before, since they fail where their effect is there.
+        ran: earlier statements that the only attempt must have run, since they fail if their effect is already there.
     """
 
     refused: int | None = None
@@ -126,13 +127,13 @@ class CameTo:
 def traces_of(
     found: Sequence[tuple[Key, int | None, Written]], beside: LedgerDates, marks: Marks, came: CameTo
 ) -> tuple[Trace, ...]:
-    """A trace of each thing found, with whose work it looks like.
+    """The trace of each object or part found, with whose work it looks like.
 
     Args:
-        found: the object with its part, the statement that makes it (None for what the script does not make), and its
+        found: each object with its part, the statement that makes it (None if the script does not make it), and its
             last write.
-        beside: the ledger's rows, beside which it is dated.
-        marks: when transactions were committed.
+        beside: the ledger's rows, against which the writes are dated.
+        marks: holds the times of commit.
         came: how far the attempts came.
     """
     numbers = {number: n for n, number in enumerate(dict.fromkeys(each.transaction for _, _, each in found), 1)}
@@ -153,12 +154,12 @@ def traces_of(
 
 
 def attributed(written: Written, index: int | None, beside: LedgerDates, came: CameTo) -> tuple[str, str, str]:
-    """Whose work it looks like, how sure that is, and why.
+    """Whose work a write looks like, how certain that is, and why (see `Trace`).
 
     Args:
-        written: the last write of an object, or a part of it.
-        index: the statement of the script that makes it; None for what the script does not make so.
-        beside: the ledger.
+        written: the last write of an object or of a part of it.
+        index: the statement of the script that makes it; None if the script does not make it like that.
+        beside: the ledger's rows, against which the write is dated.
         came: how far the attempts came.
     """
     if index is not None and came.refused is not None and index >= came.refused:
@@ -186,7 +187,7 @@ def attributed(written: Written, index: int | None, beside: LedgerDates, came: C
 
 
 def _with(trace: Trace, sure: Trace) -> Trace:
-    """What one transaction wrote is one's work."""
+    """The trace, with the attribution of a certain trace by the same transaction, which is one person's work."""
     if trace.certainty == "strong" or sure is trace:
         return trace
     return replace(trace, by=sure.by, certainty="strong", why=f"the transaction that wrote {sure.object} wrote it")
@@ -197,14 +198,14 @@ def _order(written: Written, row: Written) -> str:
         return "unknown"
     if written.transaction == row.transaction:
         return "same"
-    # What is too old to be dated for certain is older still than its number says.
+    # A write whose epoch is uncertain can only be older than its id says.
     if written.transaction < row.transaction:
         return "before"
     return "after" if written.certain else "unknown"
 
 
 def pace(numbers: Sequence[int]) -> str:
-    """In how many sittings it was made; empty for a single trace."""
+    """How the transactions followed each other (see `Origin.pace`); empty for a single trace."""
     different = sorted(set(numbers))
     if len(numbers) < 2:  # noqa: PLR2004 - one says nothing of a pace
         return ""
@@ -218,7 +219,7 @@ def _adjacent(numbers: Sequence[int]) -> bool:
 
 
 def sentences_on(listed: Sequence[Trace], numbers: Sequence[int], beside: LedgerDates, marks: Marks) -> tuple[str, ...]:
-    """How they were written, when, whose they are, and what that looks like."""
+    """Sentences on how and when the traced objects were written, who owns them, and whose work they look like."""
     row = beside.written
     orders = tuple(order for order in _WHEN if any(trace.order == order for trace in listed))
     many = len(listed) > 1
@@ -247,7 +248,7 @@ def sentences_on(listed: Sequence[Trace], numbers: Sequence[int], beside: Ledger
 
 
 def _agreed(listed: Sequence[Trace], *, one: bool) -> str:
-    """What it looks like where every trace says the same for certain; it then says more than the order of writing."""
+    """Whose work it looks like, if all traces agree for certain (more than the order tells); else empty."""
     if {trace.certainty for trace in listed} != {"strong"} or len({trace.by for trace in listed}) > 1:
         return ""
     whose = _OURS if listed[0].by == "attempt" else _BY_HAND_AT_ONCE if one and len(listed) > 1 else _BY_HAND
@@ -256,7 +257,7 @@ def _agreed(listed: Sequence[Trace], *, one: bool) -> str:
 
 
 def _how(numbers: Sequence[int]) -> str:
-    """By how many transactions, and in which order."""
+    """By how many transactions the objects were written, and in which order."""
     if len(set(numbers)) == 1:
         return "in one transaction"
     if sorted(set(numbers)) == list(numbers):
@@ -266,7 +267,7 @@ def _how(numbers: Sequence[int]) -> str:
 
 
 def _when(order: str, numbers: Sequence[int], beside: LedgerDates) -> tuple[str, str]:
-    """When they were written, as closely as the failed row tells, and what that looks like."""
+    """When the objects were written, as closely as the failed row tells, and whose work that looks like."""
     attempt, row, earlier, as_inserted = beside.attempt, beside.written.transaction, beside.earlier, beside.as_inserted
     one = len(set(numbers)) == 1
     in_a_row = one or _adjacent(numbers)

@@ -26,7 +26,7 @@ class ClassifyFacts:
 
     @property
     def judged(self) -> Judged:
-        """The evidence, as far as an approval has to agree with it."""
+        """The parts of the evidence with which an approval has to agree."""
         evidence = self.evidence
         return Judged(
             evidence.migration,
@@ -39,14 +39,14 @@ class ClassifyFacts:
 
     @property
     def approved(self) -> bool:
-        """The approval counts: it is of this very evidence, of a kind that can be approved, and not against it."""
+        """Whether the approval counts: it is for this very evidence, and the evidence allows it."""
         return self.approval is not None and objection(self.approval, self.judged) is None
 
     @property
     def contradicted(self) -> Refusal | None:
-        """Why an approval of this very evidence doesn't count, where the evidence decides by itself; else None.
+        """The refusal if an approval of this very evidence contradicts what the evidence itself decides; else None.
 
-        Then neither is acted on: a person and the evidence say different things, and one of them is wrong.
+        Neither is acted on then, since either the person or the evidence is wrong.
         """
         approval, evidence = self.approval, self.evidence
         seen = (evidence.migration, evidence.evidence_digest)
@@ -70,7 +70,7 @@ def resolution(facts: ClassifyFacts) -> Resolution | None:
 
 
 def effect_if_agreed(facts: ClassifyFacts) -> Resolution | Refusal:
-    """What a run would do about this migration if somebody agreed to it; else what would stop the run."""
+    """The effect that a run would have on this migration with consent, or the refusal that would stop the run."""
     agreed = replace(facts, consented=True)
     answer = decide(agreed)
     effect = resolution(agreed)

@@ -112,11 +112,11 @@ def deploy_after(effects: Sequence[Effect], pending: Sequence[str]) -> tuple[Dep
 
 
 def would_run(questions: Sequence[ClassifyFacts], pending: Sequence[str]) -> tuple[Effect, ...]:
-    """What a run would do to production, up to the first migration that its evidence leaves to a person.
+    """The effects that a run would have on production, up to the first migration at which it would stop.
 
     Args:
         questions: the failed migrations, in the ledger's order, with the evidence on each.
-        pending: names of the pending ones.
+        pending: names of the pending migrations.
     """
     effects: list[Effect] = []
     for question in questions:
@@ -128,13 +128,13 @@ def would_run(questions: Sequence[ClassifyFacts], pending: Sequence[str]) -> tup
 
 
 def look_exit(checks: Sequence[Check], *, failed: bool) -> Exit:
-    """What `inspect --exit-code` answers.
+    """The exit code of `inspect --exit-code`.
 
     Args:
-        checks: those of preflight; a missing `target.identity` is a bug.
+        checks: the checks of preflight; a missing `target.identity` is a bug.
         failed: some migration failed.
     """
     identity = next(check for check in checks if check.name == "target.identity")
-    if identity.outcome is Outcome.REFUSED:  # what is well with another database says nothing of this one
+    if identity.outcome is Outcome.REFUSED:  # the findings are about a database that nobody asked about
         return Exit.PREFLIGHT
     return Exit.BLOCKED if failed else Exit.READY

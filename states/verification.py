@@ -85,10 +85,10 @@ def decide(facts: VerifyFacts) -> Answer:
 
 
 def to_be_proven(rows: Sequence[Row]) -> frozenset[str]:
-    """Migrations in which a difference keeps the gate shut (RULES F8).
+    """Migrations that must agree: a difference in one keeps the gate closed (RULES F8).
 
-    Those are the migrations that ever failed, were rolled back or stamped, and those deployed since the first failure.
-    They follow from the ledger alone, not from this run's journal, which can be lost.
+    These are the migrations that ever failed, were rolled back or stamped, and those deployed since the first failure.
+    They are found from the ledger alone, because this run's journal can be lost.
     """
     suspicious = {
         row.migration for row in rows if row.rolled_back_at or row.failed or row.applied_steps_count == 0 or row.logs
@@ -103,8 +103,8 @@ def wrong_checksums(planned: Mapping[str, str], rows: Sequence[Row]) -> tuple[st
     """Migrations that were deployed with another script than the one planned (RULES F6).
 
     Args:
-        planned: checksum of each script that the run was to deploy, by the migration's name.
-        rows: the ledger after the deploy. A row without steps was stamped, not deployed, and says nothing of a script.
+        planned: the checksum of each script that the run planned to deploy, by the migration's name.
+        rows: the ledger after the deploy. A row without steps was stamped, not deployed, and does not count.
     """
     ran = {row.migration: row.checksum for row in rows if row.finished and row.applied_steps_count > 0}
     return tuple(name for name, checksum in planned.items() if name in ran and ran[name] != checksum)
