@@ -82,7 +82,7 @@ class LedgerDates:
 
     @property
     def as_inserted(self) -> bool:
-        """Whether the row is as inserted at the attempt's beginning; Prisma updates it when the script ends or fails."""
+        """Whether the row is as inserted when the attempt began; Prisma updates it when the script ends or fails."""
         return not self.attempt.logs and not self.attempt.applied_steps_count and self.attempt.failed
 
     def beside(self, written: Written) -> tuple[str, str]:
