@@ -1,4 +1,4 @@
-"""What a state answers: go on, and why; or a refusal, with the fact it rests on and the remedy."""
+"""The answer of a state: go on to another state, or stop with a refusal that names the fact and the remedy."""
 
 from dataclasses import dataclass
 from enum import IntEnum
@@ -7,7 +7,7 @@ from states.table import State
 
 
 class Exit(IntEnum):
-    """What a refusal means for whoever called us; the process exits with this number."""
+    """The exit codes of the process, and what each means for the caller."""
 
     #: The gate is open, or nothing was wrong.
     READY = 0
@@ -39,22 +39,22 @@ class Go:
 
 @dataclass(frozen=True, slots=True)
 class NextCommand:
-    """A command to copy.
+    """A command that a person can copy and run next.
 
     Attributes:
-        line: complete, but for `…` where a person has to say something.
-        when: in which case it is the right one, as `if all of it is there`; empty where it is in any.
+        line: the command line; `…` stands for text that the person fills in.
+        when: the case in which it is the right one, as `if all of it is there`; empty if it always is.
     """
 
     line: str
     when: str = ""
 
 
-#: The next command where nothing else is to be said.
+#: The next command where a new run is all that is needed.
 RUN_AGAIN = NextCommand("prisma-recovery run")
-#: The same after another one.
+#: The same command, listed after another one.
 THEN_RUN = NextCommand(RUN_AGAIN.line, "then")
-#: The same where nothing but consent is missing.
+#: The next command where only consent is missing.
 RUN_AGREED = NextCommand(f"{RUN_AGAIN.line} --yes", "to agree to all that the evidence decides")
 
 
@@ -66,8 +66,8 @@ class Refusal:
         code: stable and dotted, as `classify.drifted`; the error's place in the documentation.
         fact: what is true, and what was therefore not done.
         remedy: what to do next.
-        exit: what it means for the caller.
-        commands: the next ones, in their order.
+        exit: the exit code of the process.
+        commands: the commands to run next, in this order.
     """
 
     code: str
@@ -78,12 +78,12 @@ class Refusal:
 
     @property
     def to(self) -> State:
-        """Where a refusal leads: always BLOCKED."""
+        """The state that a refusal leads to: always BLOCKED."""
         return State.BLOCKED
 
     @property
     def because(self) -> str:
-        """The same sentence a `Go` carries: here, the fact."""
+        """The fact, under the name that `Go` has for its sentence."""
         return self.fact
 
 

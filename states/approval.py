@@ -1,11 +1,12 @@
-"""Which approvals count: a person decides where the evidence doesn't, and for exactly the evidence seen (RULES F9)."""
+"""Which approvals count: those on exactly this evidence, where the evidence itself does not decide (RULES F9)."""
 
 from dataclasses import dataclass
 
 from states.answers import RUN_AGAIN, THEN_RUN, NextCommand, Refusal
 from states.verdict import Decision, Verdict
 
-#: Verdicts that no approval overrides: half a script is neither in nor out, and a running one is neither yet.
+#: Verdicts that no approval overrides: a partly applied script is neither applied nor rolled back, and a script that
+#: may still be running can become either.
 NEVER_APPROVED = (Verdict.PARTIAL, Verdict.IN_PROGRESS)
 
 _MARKED = {Decision.MARK_APPLIED: "applied", Decision.MARK_ROLLED_BACK: "rolled back"}
@@ -17,7 +18,7 @@ class Approval:
 
     Attributes:
         decision: mark_applied or mark_rolled_back.
-        evidence_digest: of the evidence that the person has seen.
+        evidence_digest: the digest of the evidence that the person has seen.
     """
 
     migration: str
@@ -28,10 +29,10 @@ class Approval:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What the evidence says of a migration, as far as an approval has to agree with it.
+    """The parts of a migration's evidence with which an approval has to agree.
 
     Attributes:
-        attempted: the ledger has a row of it.
+        attempted: the ledger has a row of the migration.
         ran_to_its_end: some attempt has applied_steps_count of 1 or more (RULES E3).
     """
 
@@ -65,7 +66,7 @@ def objection(approval: Approval, judged: Judged) -> Refusal | None:
         return Refusal(
             "approve.never",
             f"{name} is {judged.verdict}: neither answer would be true.",
-            "Finish or undo the rest of it by hand, or wait; then run again.",
+            "Finish or undo the script by hand, or wait for its end; then run again.",
         )
     rolled_back = approval.decision is Decision.MARK_ROLLED_BACK
     if rolled_back and not judged.attempted:
@@ -94,6 +95,6 @@ def objection(approval: Approval, judged: Judged) -> Refusal | None:
 
 
 def approve_command(name: str, decision: Decision, digest: str, when: str = "") -> NextCommand:
-    """The command by which a person approves a decision on exactly this evidence."""
+    """The command with which a person approves a decision on exactly this evidence."""
     way = _MARKED[decision].replace(" ", "-")
     return NextCommand(f'prisma-recovery approve {name} --{way} --evidence {digest} --reason "…"', when)

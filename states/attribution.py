@@ -1,4 +1,4 @@
-"""Whose work a trace looks like: a failed attempt's, or somebody's by hand or by `prisma db push`.
+"""Whose work a trace looks like: that of a failed attempt, or somebody's work by hand or by `prisma db push`.
 
 These are indications, and no verdict rests on them: on a quiet database, a change made by hand right after a crash
 looks like Prisma's own work.
@@ -29,7 +29,7 @@ _BY_HAND = "work by hand or by `prisma db push`"
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The last write of a row.
+    """The last write of a row, in the catalog or in the ledger.
 
     Attributes:
         transaction: number of the transaction, counted without wrapping around: a higher one began to write later.

@@ -1,11 +1,11 @@
-"""The checks of preflight: their names, the ways in which one can end, and which may be waived."""
+"""The checks of preflight: their names, a constructor for each outcome, and which of them may be waived."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from states.facts import Check, Outcome
 
-#: Every check there is, by the name that `--waive` takes.
+#: The names of all checks, as `--waive` takes them.
 NAMES = (
     "target.identity",
     "target.primary",
@@ -24,11 +24,11 @@ NAMES = (
     "recovery.alone",
 )
 
-#: While one of these is refused, the target is none to work on.
+#: Checks of the target itself. If one is refused, this is no database to work on.
 _BEFORE = ("target.identity", "target.primary", "target.direct", "ledger.present")
-#: Not looked at then: each by itself could be right on a wrong database.
+#: Checks that are then left out, since they could hold on a wrong database.
 _AFTERWARDS = ("deploy.lock", "deploy.ddl", "git.ledger")
-#: Checks that the settings can't waive once and for all, with what to do instead.
+#: Checks that the settings can't waive for all runs, with the reason or the alternative.
 NOT_BY_SETTINGS = {
     "target.identity": "Set host and database under [production] instead.",
     "prisma.target": "What it proves is needed before each first change.",
@@ -36,30 +36,30 @@ NOT_BY_SETTINGS = {
 
 
 def held(name: str, seen: str, source: str) -> Check:
-    """It was made, and holds."""
+    """A check that holds."""
     return Check(name, Outcome.HELD, seen, source)
 
 
 def refused(name: str, seen: str, source: str, remedy: str, *, busy: bool = False) -> Check:
-    """It was made, and does not hold; `busy`: it will by itself, in time."""
+    """A check that does not hold; with `busy`, it is expected to hold by itself in time."""
     return Check(name, Outcome.REFUSED, seen, source, remedy, busy)
 
 
 def unknown(name: str, seen: str, source: str, remedy: str) -> Check:
-    """It could not be made."""
+    """A check that could not be made."""
     return Check(name, Outcome.UNKNOWN, seen, source, remedy)
 
 
 def awaited(name: str, seen: str, source: str) -> Check:
-    """It is being made."""
+    """A check that is still being made."""
     return Check(name, Outcome.AWAITED, seen, source)
 
 
 def not_looked_at(made: Sequence[Check]) -> list[Check]:
-    """The checks that are left out on a target that is none to work on, each as unknown; empty on any other.
+    """The checks that are left out because a check of the target itself is refused, each as unknown.
 
     Args:
-        made: the checks of the target itself.
+        made: the checks of the target itself; the result is empty if none of them is refused.
     """
     first = next((check for check in made if check.name in _BEFORE and check.outcome is Outcome.REFUSED), None)
     if first is None:
@@ -69,13 +69,13 @@ def not_looked_at(made: Sequence[Check]) -> list[Check]:
 
 
 def waive(checks: Iterable[Check], by_name: Mapping[str, str], by_settings: Mapping[str, str]) -> tuple[Check, ...]:
-    """Marks the checks that a person took on, with the reason; a check that holds needs none.
+    """Marks checks that a person waived, with the reason; checks that hold stay as they are.
 
     Args:
-        checks: as they were made.
-        by_name: the reason for each check that a person took on for now, by the check's name.
-        by_settings: the reason for each that the settings take on for good. They count only for a check that could
-            not be made: a refusal is news.
+        checks: the checks as they were made.
+        by_name: the reason for each check that is waived for this run, by the check's name.
+        by_settings: the reason for each check that the settings waive for all runs. It counts only if the check could
+            not be made: that a check does not hold is news to the person who wrote the settings.
     """
     return tuple(_waived(check, by_name, by_settings) for check in checks)
 

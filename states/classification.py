@@ -1,4 +1,4 @@
-"""CLASSIFY: is the failed, or pending, migration in the database or not, and may that be acted on?"""
+"""CLASSIFY: is the failed or pending migration in the database, and may the recovery act on the answer?"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,12 +13,12 @@ from states.verdict import Decision, Evidence, Verdict
 
 @dataclass(frozen=True, slots=True)
 class ClassifyFacts:
-    """The evidence on one failed or pending migration, with what people said of it.
+    """The evidence on one failed or pending migration, with a person's approval and consent.
 
     Attributes:
-        ran_to_its_end: some attempt has applied_steps_count of 1 or more (RULES E3).
-        approval: the latest approval of this migration, of whatever evidence.
-        consented: somebody agreed to the change that follows from the evidence; an approval is consent too.
+        ran_to_its_end: some attempt has an applied_steps_count of 1 or more (RULES E3).
+        approval: the latest approval of this migration, whatever evidence it was given for.
+        consented: somebody agreed to the change that follows from the evidence; an approval that counts also suffices.
     """
 
     evidence: Evidence
@@ -28,7 +28,7 @@ class ClassifyFacts:
 
     @property
     def judged(self) -> Judged:
-        """The evidence, as far as an approval has to agree with it."""
+        """The parts of the evidence with which an approval has to agree."""
         evidence = self.evidence
         return Judged(
             evidence.migration,
@@ -41,14 +41,14 @@ class ClassifyFacts:
 
     @property
     def approved(self) -> bool:
-        """The approval counts: it is of this very evidence, of a kind that can be approved, and not against it."""
+        """Whether the approval counts: it is for this very evidence, and the evidence allows it."""
         return self.approval is not None and objection(self.approval, self.judged) is None
 
     @property
     def contradicted(self) -> Refusal | None:
-        """Why an approval of this very evidence doesn't count, where the evidence decides by itself; else None.
+        """The refusal if an approval of this very evidence contradicts what the evidence itself decides; else None.
 
-        Then neither is acted on: a person and the evidence say different things, and one of them is wrong.
+        Neither is acted on then, since either the person or the evidence is wrong.
         """
         approval, evidence = self.approval, self.evidence
         seen = (evidence.migration, evidence.evidence_digest)
@@ -72,7 +72,7 @@ def resolution(facts: ClassifyFacts) -> Resolution | None:
 
 
 def effect_if_agreed(facts: ClassifyFacts) -> Resolution | Refusal:
-    """What a run would do about this migration if somebody agreed to it; else what would stop the run."""
+    """The effect that a run would have on this migration with consent, or the refusal that would stop the run."""
     agreed = replace(facts, consented=True)
     answer = decide(agreed)
     effect = resolution(agreed)
@@ -97,14 +97,14 @@ def may_run_again(evidence: Evidence, attempts: Sequence[Row]) -> bool:
 
 
 def fails_again(facts: ClassifyFacts) -> bool:
-    """The script would be run again, and what production holds would make it fail."""
+    """Whether the script is to be run again although obstacles in production would make it fail."""
     return bool(facts.evidence.obstacles) and isinstance(resolution(facts), MarkRolledBack)
 
 
 def decide(facts: ClassifyFacts) -> Answer:
-    """Goes on only with a decision, or an approval of this very evidence, and with consent.
+    """Goes on only if the evidence, or an approval of this very evidence, decides, and somebody has consented.
 
-    A script that would fail again is not run again, whoever agreed to it.
+    A script that would fail again is not run again, even with consent.
     """
     evidence = facts.evidence
     name = evidence.migration
@@ -145,7 +145,7 @@ def decide(facts: ClassifyFacts) -> Answer:
         )
     void = ""
     if facts.approval is not None:
-        void = " An approval was given, and is void: it is of other evidence, or of a kind that can't be approved."
+        void = " An approval was given, but is void: it is for other evidence, or this verdict can't be approved."
     return Refusal(
         f"classify.{evidence.verdict}",
         f"{name} is {evidence.verdict}: {' '.join(evidence.reasons)}{void} Nothing was changed.",
@@ -155,7 +155,7 @@ def decide(facts: ClassifyFacts) -> Answer:
 
 
 def approvals(facts: ClassifyFacts) -> tuple[NextCommand, ...]:
-    """The commands by which a person decides where the evidence doesn't: those that would count."""
+    """The `approve` commands that would count; none where the evidence decides."""
     evidence = facts.evidence
     if evidence.decision is not Decision.OPERATOR:
         return ()
@@ -173,22 +173,25 @@ def approvals(facts: ClassifyFacts) -> tuple[NextCommand, ...]:
 
 
 def _seen_in_place(evidence: Evidence) -> bool:
-    """Drifted, and some of it is seen there: to say that nothing is would be false, and its script would fail on it."""
+    """Whether the migration has drifted and some of its effects are visible in production.
+
+    An approval as rolled back would then be false, and the script would fail on those effects.
+    """
     there = any(statement.state in ("in_place", "differs") for statement in evidence.statements)
     return evidence.verdict is Verdict.DRIFTED and there
 
 
-#: What to do about an obstacle; where nothing is said here, rows stand in the way.
+#: The remedy for each kind of obstacle; in any other kind, rows or values are the obstacle.
 _WAYS = {
-    "missing_extension": "Install on the server what this looks for",
-    "privileges": "Grant what this shows is missing, or deploy as the owner",
+    "missing_extension": "Install on the server the extension that this query looks for",
+    "privileges": "Grant the privileges that this query shows as missing, or deploy as the owner",
 }
 
 
 def _ways(evidence: Evidence) -> str:
-    """Each obstacle's remedy with its query, on lines of its own."""
+    """The remedy and the query of each obstacle, on lines of their own."""
     ways = (
-        f"{_WAYS.get(each.kind, 'Clean up what this lists')}, or correct the script:\n{each.query}"
+        f"{_WAYS.get(each.kind, 'Clean up what this query lists')}, or correct the script:\n{each.query}"
         for each in evidence.obstacles
     )
     return "\n".join((*ways, "Then run again."))
@@ -196,13 +199,10 @@ def _ways(evidence: Evidence) -> str:
 
 def _remedy(evidence: Evidence) -> str:
     if evidence.verdict is Verdict.PARTIAL:
-        return (
-            "Bring production by hand to where the script begins (undo its first part) or ends "
-            "(run the rest), and run again."
-        )
+        return "By hand, undo the statements that are in production or run those that are missing. Then run again."
     if evidence.verdict is Verdict.DRIFTED:
         return (
-            "Mend what differs by hand, and run again. Or decide with it in place, knowing that VERIFY will refuse "
-            "to open the gate until production is what the migration says."
+            "Mend the differences by hand, and run again. Or approve an answer with the differences in place, knowing "
+            "that VERIFY will refuse to open the gate until production is what the migration says."
         )
     return "Find out what the schema can't show (see the open statements), then decide, and run again."

@@ -1,4 +1,4 @@
-"""Production against the steps of a replay: which step it stands at, and what differs from one."""
+"""Compares production with the steps of a replay: which steps it equals, and how it differs from a step."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 
 from states.facts import Key, Replay, Snapshot, Visibility
 
-#: How many differences a sentence holds.
+#: How many differences a sentence lists at most.
 _SOME = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A property that production has otherwise than the replay. None means that it isn't there."""
+    """A property whose value in production differs from the replay's. None means that the property is absent."""
 
     object: str
     property: str
@@ -25,7 +25,7 @@ class Difference:
 
 
 def some(found: Sequence[Difference]) -> str:
-    """The first of several, in a line; the rest is where all are shown."""
+    """The first few differences on one line; the full list is shown elsewhere."""
     return "; ".join(map(str, found[:_SOME]))
 
 
@@ -35,8 +35,8 @@ class StatementState:
 
     Attributes:
         state: in_place, absent, differs, open, or inert.
-        proof: what that rests on, for people.
-        look: of an open statement, a query with which a person looks for its effect; empty where there is none.
+        proof: the reason for `state`, for people.
+        look: for an open statement, a query that shows a person whether its effect is there; empty if there is none.
     """
 
     index: int
@@ -47,15 +47,16 @@ class StatementState:
 
 
 _COLUMN = re.compile(r'(column (?:"(?:[^"]|"")*"|\S+))(?: (.*))?\Z', re.DOTALL)
-#: What owners, remarks and statistics targets are is nobody's migration, unless the script itself says so.
+#: Properties that migrations rarely set: privileges, comments and statistics targets. They count only if the script
+#: itself sets them.
 _REMARKS = re.compile(r"((column .* )?privileges of .*|(.* )?comment|column .* statistics)\Z", re.DOTALL)
 _KIND = re.compile(
     r"(?:foreign table|materialized view|table|view|index|sequence|type|function|procedure|aggregate|statistics"
     r"|collation) "
 )
 
-#: Why the rows of a new column are known to be filled.
-FILLED = "its rows have the default, which PostgreSQL keeps from when the column was added"
+#: The reason why the rows of a new column are known to be filled.
+FILLED = "its rows have the default, as PostgreSQL recorded when the column was added"
 
 #: A name with its schema, without a function's arguments; a parenthesis inside quotes belongs to the name.
 _NAME = re.compile(r'(?:"(?:[^"]|"")*"|[^"(])+')
@@ -75,15 +76,16 @@ def qualified_name(obj: str) -> str | None:
 
 
 def is_remark(key: Key) -> bool:
-    """It counts only where a script says so itself.
+    """Whether the property counts only if the script itself sets it.
 
-    Comments, privileges, and an extension's schema and version: these are what the server offers.
+    Such properties are comments, privileges and statistics targets, and an extension's schema and version, which
+    depend on the server.
     """
     obj, prop = key
     return bool(_REMARKS.match(prop)) or (obj.startswith("extension ") and prop != "exists")
 
 
-#: Of a column, in the order in which they are shown.
+#: The properties of a column, in the order in which they are shown.
 _DECLARED = (
     "type",
     "nullability",
@@ -99,7 +101,7 @@ _DECLARED = (
 
 
 def differences(replay: Replay, step: int, production: Snapshot) -> tuple[Difference, ...]:
-    """What separates production from step `step` (0 for before the script). Empty: production stands there."""
+    """How production differs from step `step` (0 is the state before the script); empty if production equals it."""
     expected = replay.steps[step]
     found = {
         key: Difference(*key, expected.get(key), production.get(key))
@@ -112,7 +114,7 @@ def differences(replay: Replay, step: int, production: Snapshot) -> tuple[Differ
 
 
 def _declared(found: Difference, expected: Snapshot, production: Snapshot) -> Difference:
-    """A column that is there on one side only is shown as one would declare it: whoever mends it needs that."""
+    """Shows a column that only one side has by its whole declaration, which a person needs in order to mend it."""
     column = _COLUMN.match(found.property)
     if column is None or column[2] is not None:
         return found
@@ -129,15 +131,15 @@ def _declared(found: Difference, expected: Snapshot, production: Snapshot) -> Di
 
 
 def _closed(replay: Replay, expected: Snapshot, production: Snapshot) -> Iterator[Key]:
-    """RULES E8: what production has besides, on an object or column that the script creates.
+    """Properties that only production has, on an object or column that the script creates (RULES E8).
 
-    A further column that an insert may leave out, a further index that only makes queries faster, and remarks
-    change nothing for the code that was written for the script; everything else does.
+    Left out are an additional column that an INSERT may omit, an additional index that is not unique, and remarks:
+    they do not affect code that was written for the script. Everything else may.
     """
     here = {obj for obj in replay.created if (obj, "exists") in expected and (obj, "exists") in production}
     added = {key for key in replay.added if key in expected and key in production}
     tables = {obj.removeprefix("table ") for obj in here if obj.startswith("table ")}
-    indexes = {obj for obj, _ in expected if obj.startswith("index ")}  # a renamed table brings its own along
+    indexes = {obj for obj, _ in expected if obj.startswith("index ")}  # a renamed table keeps its indexes
     for (obj, prop), value in production.items():
         if (obj, prop) in expected or is_remark((obj, prop)):
             continue
@@ -159,13 +161,13 @@ def _closed(replay: Replay, expected: Snapshot, production: Snapshot) -> Iterato
 
 
 def _demanding(obj: str, column: str, production: Snapshot) -> bool:
-    """An insert that doesn't know the column fails: it is NOT NULL and nothing fills it."""
+    """Whether an INSERT that omits the column fails: the column is NOT NULL, and no default fills it."""
     filled = any((obj, f"{column} {kind}") in production for kind in ("default", "identity", "generated"))
     return production.get((obj, f"{column} nullability")) == "not null" and not filled
 
 
 def _only_in_production(replay: Replay, production: Snapshot) -> Iterator[Key]:
-    """RULES E9: an object that the script names and the replayed history never had."""
+    """Objects of production that the script names and that no step of the replay has (RULES E9)."""
     known = {obj for step in replay.steps for obj, prop in step if prop == "exists"}
     for obj, prop in production:
         if prop == "exists" and obj not in known and qualified_name(obj) in replay.named:
@@ -173,7 +175,7 @@ def _only_in_production(replay: Replay, production: Snapshot) -> Iterator[Key]:
 
 
 def _without_consequences(found: dict[Key, Difference]) -> Iterator[Key]:
-    """Of a missing (or extra) object or column only that, not each property that is missing with it."""
+    """The keys without the properties of an object or column that is itself missing (or extra) as a whole."""
     for obj, prop in found:
         if prop != "exists" and (obj, "exists") in found:
             continue
@@ -189,10 +191,10 @@ def steps_equal_to(replay: Replay, production: Snapshot) -> tuple[int, ...]:
 
 
 def witnessed(replay: Replay, filled: Snapshot) -> Replay:
-    """The replay, with what is seen after all: rows that were filled when their column was added (RULES E5).
+    """The replay, in which a statement counts as seen if production proves that it filled its column (RULES E5).
 
-    PostgreSQL keeps the default that a column was added with, until the table is rewritten. A column that was added
-    first and given its default later has none, and leaves its rows null.
+    Until the table is rewritten, PostgreSQL keeps the default with which a column was added
+    (`pg_attribute.attmissingval`). A column that got its default later has no such value, and its older rows are null.
     """
     statements = tuple(
         replace(statement, visibility=Visibility.SEEN, why=FILLED)
@@ -207,14 +209,14 @@ def witnessed(replay: Replay, filled: Snapshot) -> Replay:
 
 
 def _added_once(replay: Replay, index: int, key: Key) -> bool:
-    """The name is this statement's column from there to the end, and was nobody's before."""
+    """Whether the column is absent before this statement, and present after it and after every later one."""
     return all((key in step) == (place >= index) for place, step in enumerate(replay.steps))
 
 
 def nearest(replay: Replay, production: Snapshot) -> int:
-    """The step to show differences from: the script's end, or its beginning where that is nearer.
+    """The step whose differences are shown: the script's end, or its beginning if fewer properties differ from that.
 
-    A step between the two may be nearer still, but what a person has to bring about is one of these two.
+    A step in between may be nearer still, but a person has to bring production to one of these two.
     """
     last = len(replay.steps) - 1
     return min((last, 0), key=lambda step: len(differences(replay, step, production)))
@@ -223,13 +225,13 @@ def nearest(replay: Replay, production: Snapshot) -> int:
 def statement_states(
     replay: Replay, production: Snapshot, at: tuple[int, ...], not_done: Mapping[int, str]
 ) -> tuple[StatementState, ...]:
-    """Each statement's state.
+    """The state of each statement in production.
 
     Args:
-        replay: of the script.
-        production: what production has of its footprint.
+        replay: the replay of the script.
+        production: the footprint's properties in production.
         at: the steps that production equals.
-        not_done: open statements that are known not to have run, with what proves it.
+        not_done: numbers of open statements that are known not to have run, each with its proof.
     """
     return tuple(_statement_state(replay, index, production, at, not_done) for index in range(1, replay.total + 1))
 
@@ -251,7 +253,7 @@ def _statement_state(
     in_place = state("in_place", f"as replayed: {what}{statement.why and f'; {statement.why}'}")
     gone = what.removeprefix("no ")
     absent = state("absent", f"not there: {what}" if gone == what else f"still there: {gone}")
-    if statement.visibility is Visibility.ROWS:  # what it makes is there, and the rows in it may not be
+    if statement.visibility is Visibility.ROWS:  # the object that it makes is there, but the rows may be missing
         in_place = state("open", statement.why)
     if at and min(at) >= index:
         return in_place
@@ -272,7 +274,7 @@ def _statement_state(
 
 
 def _headline(own: set[Key], before: Snapshot, after: Snapshot) -> str:
-    """What a statement is about, in a few words: the first object it makes or drops, else what it changes."""
+    """A statement's effect in a few words: the first object that it makes or drops, else the first changed property."""
     made = sorted((obj for obj, prop in own if prop == "exists" and (obj, prop) in after), key=_tables_first)
     gone = sorted((obj for obj, prop in own if prop == "exists" and (obj, prop) not in after), key=_tables_first)
     named = [*made, *(f"no {obj}" for obj in gone if (obj, "exists") in before)]

@@ -1,4 +1,4 @@
-"""DEPLOY: did `prisma migrate deploy` bring in what was pending?"""
+"""DEPLOY: did `prisma migrate deploy` apply the pending migrations?"""
 
 from dataclasses import dataclass
 
@@ -10,14 +10,17 @@ from states.table import State
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A migration that failed in this run, and why. Two failures without a cause are the same (RULES F6)."""
+    """A migration that failed in this run, and why.
+
+    Two failures of a migration whose causes are unknown count as the same failure (RULES F6).
+    """
 
     migration: str
     cause: Cause
     logs: str | None = None
 
     def same_as(self, other: "Failure") -> bool:
-        """The same migration, for the same cause."""
+        """Whether the same migration failed for the same cause."""
         return self.migration == other.migration and (self.cause.sqlstate, self.cause.kind) == (
             other.cause.sqlstate,
             other.cause.kind,
@@ -29,13 +32,13 @@ class DeployFacts:
     """The ledger, read again after the deploy.
 
     Attributes:
-        planned: names that were to be deployed.
-        after: ledger and folder now.
+        planned: names of the migrations to deploy.
+        after: the ledger and the migrations folder after the deploy.
         consented: somebody agreed to deploy.
         unchanged: why the deploy was not even tried, as `the pending set has changed`; empty if it was tried.
-        failures: migrations with an unfinished row now.
-        earlier: failures that this run has met before, those it began with included.
-        output: the end of what the command printed.
+        failures: migrations that have an unfinished row after the deploy.
+        earlier: failures that this run knew before the deploy, including those that it began with.
+        output: the end of the command's output.
     """
 
     planned: tuple[str, ...]
@@ -48,7 +51,7 @@ class DeployFacts:
 
 
 def decide(facts: DeployFacts) -> Answer:
-    """Believes the ledger only; a failure for a new cause is inspected, the same one again blocks."""
+    """Decides from the ledger alone: inspects a failure with a new cause, refuses when the same failure repeats."""
     planned = ", ".join(facts.planned)
     if not facts.consented:
         return Refusal(
@@ -61,7 +64,7 @@ def decide(facts: DeployFacts) -> Answer:
         return Refusal(
             "deploy.plan_changed",
             f"Nothing was deployed: {facts.unchanged}.",
-            "Run again: it is inspected anew.",
+            "Run again. The pending migrations are inspected anew.",
             Exit.BUSY,
             (RUN_AGAIN,),
         )

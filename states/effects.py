@@ -1,6 +1,6 @@
-"""What a recovery can do to production, as data: three effects, each one Prisma command.
+"""The three effects that a recovery can have on production, as data. Each is one Prisma command.
 
-There is no fourth: whatever carries effects out accepts this type only.
+There is no fourth: the code that carries out effects accepts the type `Effect` only.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ class MarkApplied:
 
     @property
     def id(self) -> str:
-        """Stable name, the same on every run."""
+        """A name that stays the same on every run."""
         return f"mark_applied:{self.migration}"
 
 
@@ -29,7 +29,7 @@ class MarkRolledBack:
 
     @property
     def id(self) -> str:
-        """Stable name, the same on every run."""
+        """A name that stays the same on every run."""
         return f"mark_rolled_back:{self.migration}"
 
 
@@ -41,7 +41,7 @@ class Deploy:
 
     @property
     def id(self) -> str:
-        """Stable name, the same on every run."""
+        """A name that stays the same on every run."""
         return "deploy:" + ",".join(self.migrations)
 
 
@@ -50,9 +50,9 @@ Effect = Resolution | Deploy
 
 
 def shown(effect: Effect, rows: Sequence[Row]) -> bool:
-    """The ledger shows the effect: of each of its migrations no unfinished row, and a finished one.
+    """Whether the ledger shows the effect: each of its migrations has a finished row and no unfinished one.
 
-    Where it was to be rolled back, rolled-back rows are enough.
+    For a migration to be marked rolled back, rolled-back rows are enough.
     """
     names = effect.migrations if isinstance(effect, Deploy) else (effect.migration,)
     for name in names:
@@ -65,7 +65,12 @@ def shown(effect: Effect, rows: Sequence[Row]) -> bool:
 
 
 def of_id(identifier: str, planned: tuple[str, ...]) -> Effect:
-    """The effect of that id; `planned`, if it is a deploy, since an id can't tell a comma of a name from its own."""
+    """The effect with this id.
+
+    Args:
+        identifier: the `id` of an effect.
+        planned: the migrations of a deploy, whose id alone is ambiguous when a name contains a comma.
+    """
     kind, _, name = identifier.partition(":")
     match kind:
         case "mark_applied":

@@ -1,4 +1,4 @@
-"""Frozen records that states read: what was observed, without a word on what follows from it."""
+"""Frozen records of what was observed. The states decide from them; the records draw no conclusions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,22 +6,22 @@ from enum import StrEnum
 
 #: One property of one object, as ("table public.x", "column y type").
 Key = tuple[str, str]
-#: Property values of the objects that exist; a missing key means that the property is absent.
+#: The properties of the objects that exist, with their values; a missing key means that the property is absent.
 Snapshot = Mapping[Key, str]
 
 
 class Outcome(StrEnum):
     """How a check ended."""
 
-    #: It was made, and holds.
+    #: The check holds.
     HELD = "held"
-    #: It was made, and does not hold.
+    #: The check does not hold.
     REFUSED = "refused"
-    #: It could not be made; never a pass.
+    #: The check could not be made, which never counts as a pass.
     UNKNOWN = "unknown"
-    #: It does not hold or could not be made, and a person took it on, with a reason.
+    #: The check does not hold or could not be made, and a person waived it, with a reason.
     WAIVED = "waived"
-    #: It is being made, beside all that changes nothing; before the first change it has to hold.
+    #: The check is still being made while the recovery only reads; it has to hold before the first change.
     AWAITED = "awaited"
 
 
@@ -31,7 +31,9 @@ class Check:
 
     Attributes:
         name: stable, as `target.identity`.
-        busy: a refusal of it passes by itself (a deploy that is running).
+        seen: what the check found.
+        source: where it looked.
+        busy: if refused, the check is expected to hold by itself in time, as when another deploy ends.
     """
 
     name: str
@@ -49,7 +51,7 @@ class Cause:
     Attributes:
         sqlstate: PostgreSQL's five characters; None where the logs hold none.
         kind: one word, as `object_exists`; `unknown` where the logs don't tell.
-        transient: another try can succeed with nothing changed (a deadlock, a time-out).
+        transient: another attempt can succeed although nothing was changed (a deadlock, a time-out).
     """
 
     sqlstate: str | None
@@ -59,14 +61,14 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """What would make a script fail that is run now, because of what production holds.
+    """Something in production that would make a script fail if it ran now.
 
     Attributes:
         statement: the number of the statement that would fail.
-        kind: the word of the cause for it, as `duplicates`.
-        count: how many rows or values stand in the way, 1000 for that many or more; None where it is no matter of rows.
-        fact: what is true, as a sentence without its full stop.
-        query: SQL that only reads, and lists what stands in the way.
+        kind: the kind of the cause, as `duplicates`.
+        count: how many rows or values are the obstacle, 1000 for that many or more; None if it is no matter of rows.
+        fact: the obstacle, as a sentence without its full stop.
+        query: a read-only SQL query that lists what the obstacle consists of.
     """
 
     statement: int
@@ -102,15 +104,15 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Ledger and migrations folder side by side.
+    """The ledger compared with the migrations folder.
 
     Attributes:
         applied: names with a finished row, in order of `finished_at`.
         failed: names to classify before any deploy: those with an unfinished row, then pending
             names with a rolled-back attempt, which a deploy would run again (RULES F5).
-        pending: names of the folder with no row, or with rolled-back rows only, in the folder's order.
-        modified: applied names whose file has another checksum than their row.
-        missing_locally: names of the ledger that the folder does not hold.
+        pending: names in the folder with no row, or with rolled-back rows only, in the folder's order.
+        modified: applied names whose file's checksum is not the one in their row.
+        missing_locally: applied and failed names that the folder does not hold.
     """
 
     applied: tuple[str, ...]
@@ -123,34 +125,34 @@ class History:
 class Visibility(StrEnum):
     """Whether the schema can tell that a statement ran."""
 
-    #: Its own step changes the catalog.
+    #: The statement's own step changes the catalog.
     SEEN = "seen"
-    #: Its own step changes the catalog, and it writes rows into what it makes: where that is not there, they aren't
-    #: either; where it is, nothing tells whether they are.
+    #: Its own step changes the catalog, and it writes rows into the object that it makes. If the object is absent, so
+    #: are the rows; if the object is there, the rows may still be missing.
     ROWS = "rows"
-    #: Nothing in the catalog tells whether it ran, or whether the rows it writes are there.
+    #: The catalog does not tell whether the statement ran, or whether the rows that it writes are there.
     OPEN = "open"
-    #: It changes nothing by its nature, or PostgreSQL itself said that it skipped it.
+    #: The statement changes nothing by its nature, or PostgreSQL itself said that it skipped it.
     INERT = "inert"
-    #: The path ended before it, and it only adds to the schema: running it twice fails, and changes nothing.
+    #: The replay ended before the statement, which only adds to the schema: a second run fails and changes nothing.
     UNREACHED = "unreached"
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A statement of the failed script, as its replay in the scratch database showed it.
+    """A statement of the script, as its replay in the scratch database showed it.
 
     Attributes:
-        index: 1 for the first.
+        index: its number; 1 for the first.
         sql: its text.
-        visibility: what the schema can tell.
-        why: the reason for `visibility`, for people; empty when it is plain.
-        atomic: where it failed, it left nothing behind (CALL, and DO with COMMIT in it, may have).
-        conditional: where its effect is there already, it changes nothing and does not fail.
-        makes: what it is sure to fail on, where that is there already.
-        needs: what it is sure to fail without.
-        fills: columns with what their rows were filled with, where PostgreSQL keeps that and the statement writes no
-            other rows: a column that production keeps the same of was added with it, rows and all.
+        visibility: whether the schema can tell that it ran.
+        why: the reason for `visibility`, for people; empty if it is obvious.
+        atomic: if it fails, it leaves nothing behind; not so for CALL, and DO with COMMIT in it.
+        conditional: if its effect is there already, it changes nothing and does not fail (as with IF NOT EXISTS).
+        makes: properties that must not exist yet, or it is sure to fail.
+        needs: properties that must exist, or it is sure to fail.
+        fills: columns that it adds, each with the default that PostgreSQL keeps for their older rows; empty if it
+            writes any other rows. Where production keeps the same default, the column and its rows are in place.
     """
 
     index: int
@@ -171,7 +173,7 @@ class Stop:
     Attributes:
         row: id of the attempt's row in the ledger.
         statement: the attempt completed neither this statement nor any after it; 1 for the first.
-        why: what proves it, for people.
+        why: the proof, for people.
     """
 
     row: str
@@ -181,10 +183,11 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What of a migration was not replayed as it ran.
+    """Why a migration, or a statement of it, was not replayed as it ran in production.
 
     Attributes:
-        statement: the only one that was left out, which no schema shows; None: it is about the migration as a whole.
+        statement: the number of the one statement that was left out, whose effect no schema shows; None if the note
+            is about the migration as a whole.
     """
 
     migration: str
@@ -199,19 +202,20 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """What the failed script does, step by step, on top of the history before it.
+    """What a script does, step by step, on a database that holds the history before it.
 
     Attributes:
         checksum: SHA-256 of the script.
-        statements: all of the script's.
-        steps: S₀ … Sₖ, the footprint's properties after each statement; k < n if the path ended.
+        statements: all statements of the script.
+        steps: S₀ … Sₖ, the footprint's properties before the script and after each statement; k < n if the replay
+            ended early.
         footprint: every property that differs between two steps, or that the script names.
         created: objects that the script creates; compared closed (RULES E8).
-        added: columns that it adds to tables that were there before; compared closed too.
+        added: columns that it adds to tables that existed before; compared closed too.
         named: names, as `public.x`, that the script mentions; an object of that name that only production
             has is a difference too (RULES E9).
-        ended: why the path ended before the script's last statement; None if it did not.
-        skipped: what of the base was not replayed as it ran.
+        ended: why the replay ended before the script's last statement; None if it did not.
+        skipped: the parts of the base that were not replayed as they ran.
     """
 
     checksum: str
@@ -241,21 +245,23 @@ class Subject:
 
     Attributes:
         migration: its name.
-        attempts: every ledger row of that name, oldest first; none for one that is pending.
+        attempts: every ledger row of that name, oldest first; empty if it was never attempted.
         replays: one for each distinct script that an attempt ran (RULES E2).
         present: checksum of the file that the folder holds now.
-        production: the footprint's properties in production, and all of the objects that the script creates.
-        reread: those of them that a server of another version writes otherwise, as the scratch server writes
-            them (RULES E13); compared in place of what production wrote.
+        production: the footprint's properties in production, and all properties of the objects that the script
+            creates.
+        reread: properties whose text depends on the server's version, as the scratch server writes them (RULES E13);
+            compared in the place of production's text.
         unreadable: why there is no replay (script not found, history not replayable); empty if there is one.
         overtaken_by: finished migrations that came after this one and touch its footprint (RULES E10).
         unreplayed: migrations before it that could not be replayed and may work on the same objects, so that
-            the steps may not be what production would have seen.
-        filled: what production keeps of how the rows of columns were filled when they were added (RULES E5).
+            the replay's steps may differ from production's.
+        filled: for columns of production, the default that PostgreSQL keeps for the rows that were there when the
+            column was added (RULES E5).
         stops: proofs that an attempt did not get past a statement (RULES E7).
-        running: what is still at work on it, as sentences; empty if nothing is (RULES E14).
-        assumed: what the pending migrations before it change, each one's in turn: it is compared as if they had run.
-        ahead: pending migrations before it that a deploy has yet to run, and that may work on the same objects.
+        running: what may still be running it, as sentences; empty if nothing is (RULES E14).
+        assumed: the changes of each pending migration before it, in order; it is compared as if these had run.
+        ahead: pending migrations before it that a deploy has yet to run and that may work on the same objects.
     """
 
     migration: str
@@ -276,21 +282,21 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """When, and by which transaction, an object of the footprint was written. It indicates, and never proves.
+    """When, and by which transaction, an object of the footprint was written. A trace is an indication, not a proof.
 
     Attributes:
         object: an object of a snapshot, or a part of one, as `table public.x column y`.
-        order: its writing against the last write of the failed attempt's row: before, after, same (one transaction
-            wrote both), or unknown.
-        transaction: 1 for the first of the list; equal numbers are one transaction.
-        owner: the role that owns it.
-        committed_at: ISO 8601 in UTC, by the server's clock; None where the server does not keep that.
-        after: the migration whose row of the ledger was the last to be written before it; empty if that is not known.
-        before: the migration whose row was the first to be written after it; empty likewise.
+        order: when the object was written, compared with the last write of the failed attempt's row: before, after,
+            same (one transaction wrote both), or unknown.
+        transaction: number of the writing transaction; 1 for the first of the list, and the same for the same one.
+        owner: the role that owns the object.
+        committed_at: ISO 8601 in UTC, by the server's clock; None if the server does not record it.
+        after: the migration whose ledger row was the last to be written before the object; empty if not known.
+        before: the migration whose ledger row was the first to be written after the object; empty if not known.
         by: whose work it looks like: somebody (by hand, or by `prisma db push`), attempt (a failed attempt of this
             migration), either, or unknown.
-        certainty: of `by`: strong, weak or none.
-        why: what speaks for `by`, as a clause.
+        certainty: how certain `by` is: strong, weak or none.
+        why: the reason for `by`, as a clause.
     """
 
     object: str
@@ -307,12 +313,14 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """How what production has of a failed migration came about, as far as traces tell. It indicates, and never proves.
+    """How a failed migration's objects came into production, as far as traces tell. An indication, not a proof.
 
     Attributes:
-        ledger_owner: the role that owns the ledger, and would own what Prisma makes; empty if nothing was traced.
-        pace: one_transaction; consecutive: by transactions with none in between; scattered; empty for a single trace.
-        differing: traces of what production has otherwise than the script.
+        ledger_owner: the role that owns the ledger, and would own the objects that Prisma makes; empty if nothing was
+            traced.
+        pace: one_transaction; consecutive (several transactions with no other in between); scattered; empty for a
+            single trace.
+        differing: traces of the objects that differ from the script.
     """
 
     ledger_owner: str = ""
@@ -325,11 +333,11 @@ class Runner:
     """Which Prisma ran a failed migration.
 
     Attributes:
-        engine: native, javascript, or unknown; known by what it wrote into `logs` only.
-        version: of the project's Prisma as it is now; the one that ran the migration may have been another.
-        whole: it sent the script to the server whole, as one transaction; False: statement by statement, each
-            committed; None: not known. True is never assumed.
-        source: what that rests on, in a sentence for people.
+        engine: native, javascript, or unknown; told only from the text that it wrote into `logs`.
+        version: version of the project's Prisma now, which may not be the one that ran the migration.
+        whole: True: it sent the whole script to the server, as one transaction; False: it sent and committed each
+            statement by itself; None: not known. True is never assumed.
+        source: how this is known, in a sentence for people.
     """
 
     engine: str = "unknown"

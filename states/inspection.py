@@ -1,4 +1,4 @@
-"""INSPECT: what do the ledger and the migrations folder say?"""
+"""INSPECT: which migrations failed, and which are pending, by the ledger and the migrations folder?"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,12 +15,13 @@ from states.verdict import Decision
 
 @dataclass(frozen=True, slots=True)
 class InspectFacts:
-    """Ledger and folder, and what this run has settled already.
+    """The ledger and the migrations folder, and what this run has already settled.
 
     Attributes:
-        settled: pending names whose rolled-back row this run itself brought about; they are no longer in question.
-        present: pending migrations of which production has something already, in the order of a deploy, with what
-            people said of them; none where something failed, which comes first.
+        history: the ledger compared with the folder.
+        settled: pending names that this run itself has marked rolled back, so a deploy may run them.
+        present: pending migrations with effects that are already in production, in the order of a deploy. Empty if a
+            migration failed, since failed migrations come first.
     """
 
     history: History
@@ -29,30 +30,37 @@ class InspectFacts:
 
     @property
     def unsettled(self) -> tuple[str, ...]:
-        """Names to classify, in the order of the ledger.
+        """Names of the failed migrations to classify, in the order of the ledger.
 
-        A settled name whose row is unfinished again has failed again: it is no longer pending, nor settled.
+        A settled name that has an unfinished row again has failed again: it is neither pending nor settled.
         """
         settled = self.settled.intersection(self.history.pending)
         return tuple(name for name in self.history.failed if name not in settled)
 
     @property
     def failing(self) -> ClassifyFacts | None:
-        """The first pending migration that a deploy would fail on, and that nobody has decided."""
+        """The first pending migration that a deploy would fail on and that no approval decides; None if none."""
         return next(
             (each for each in self.present if each.evidence.decision is Decision.OPERATOR and not each.approved), None
         )
 
     @property
     def question(self) -> ClassifyFacts | None:
-        """The first pending migration to classify before a deploy: one that may be running, else one to be marked."""
+        """The first pending migration to classify before a deploy; None if none.
+
+        One that may be running comes first, then one to be marked applied.
+        """
         waiting = [each for each in self.present if each.evidence.decision is Decision.WAIT]
         decided = [each for each in self.present if each.evidence.decision is Decision.MARK_APPLIED or each.approved]
         return next(iter((*waiting, *decided)), None)
 
 
 def decide(facts: InspectFacts) -> Answer:
-    """Failed migrations first, then pending ones that production has already, then the others, then the proof."""
+    """Leads to CLASSIFY, DEPLOY or VERIFY, or refuses.
+
+    Failed migrations come first, then pending ones that are already in production, then the other pending ones. If
+    there are none of these, the schema is verified.
+    """
     history = facts.history
     unsettled = facts.unsettled
     absent = [name for name in unsettled if name in history.missing_locally]
@@ -81,13 +89,13 @@ def _would_fail(facts: ClassifyFacts, others: int) -> Refusal:
     evidence = facts.evidence
     name = evidence.migration
     differs = f" What differs: {some(evidence.differences)}." if evidence.differences else ""
-    more = f" Of {others} more, production has something too." if others else ""
-    void = " An approval was given, and is void." if facts.approval is not None else ""
+    more = f" Production also has part of {others} more." if others else ""
+    void = " An approval was given, but is void." if facts.approval is not None else ""
     approve = approvals(facts)
     decide = " Or, if all of it is there, approve it as applied." if approve else ""
     return Refusal(
         "deploy.would_fail",
-        f"{name} was never attempted, and production has something of it: {' '.join(evidence.reasons)}{differs}{more}"
+        f"{name} was never attempted, but production has part of it: {' '.join(evidence.reasons)}{differs}{more}"
         f"{void} Nothing was deployed.",
         "Undo by hand what is there, and run again to deploy it. Or finish it by hand, and run again to mark it "
         f"applied. Or correct the script.{decide}",
@@ -96,7 +104,7 @@ def _would_fail(facts: ClassifyFacts, others: int) -> Refusal:
 
 
 def deploy_after(effects: Sequence[Effect], pending: Sequence[str]) -> tuple[Deploy, ...]:
-    """The deploy that is left to do once these effects took place; none if nothing is pending then."""
+    """The deploy that remains after these effects; empty if nothing is pending then."""
     again = {effect.migration for effect in effects if isinstance(effect, MarkRolledBack)}
     kept = {effect.migration for effect in effects if isinstance(effect, MarkApplied)}
     coming = tuple(sorted({*again, *pending} - kept, key=order))
@@ -104,11 +112,11 @@ def deploy_after(effects: Sequence[Effect], pending: Sequence[str]) -> tuple[Dep
 
 
 def would_run(questions: Sequence[ClassifyFacts], pending: Sequence[str]) -> tuple[Effect, ...]:
-    """What a run would do to production, up to the first migration that its evidence leaves to a person.
+    """The effects that a run would have on production, up to the first migration at which it would stop.
 
     Args:
         questions: the failed migrations, in the ledger's order, with the evidence on each.
-        pending: names of the pending ones.
+        pending: names of the pending migrations.
     """
     effects: list[Effect] = []
     for question in questions:
@@ -120,13 +128,13 @@ def would_run(questions: Sequence[ClassifyFacts], pending: Sequence[str]) -> tup
 
 
 def look_exit(checks: Sequence[Check], *, failed: bool) -> Exit:
-    """What `inspect --exit-code` answers.
+    """The exit code of `inspect --exit-code`.
 
     Args:
-        checks: those of preflight; a missing `target.identity` is a bug.
+        checks: the checks of preflight; a missing `target.identity` is a bug.
         failed: some migration failed.
     """
     identity = next(check for check in checks if check.name == "target.identity")
-    if identity.outcome is Outcome.REFUSED:  # what is well with another database says nothing of this one
+    if identity.outcome is Outcome.REFUSED:  # the findings are about a database that nobody asked about
         return Exit.PREFLIGHT
     return Exit.BLOCKED if failed else Exit.READY

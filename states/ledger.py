@@ -1,4 +1,4 @@
-"""What the rows of the ledger say by themselves: their order, and whether they still show what a run did."""
+"""Conclusions from the ledger's rows alone: the order of migrations, and whether the effects of a run still show."""
 
 from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
@@ -12,19 +12,20 @@ _PUNCTUATION = """ _-,;:!?.'"()[]{}@*&#%`^+<=>|~$"""
 
 @lru_cache(maxsize=4096)
 def order(name: str) -> tuple[list[int], list[bool], str]:
-    """Sorts names as Prisma 6.19 deploys them: by JavaScript's `localeCompare`, not by bytes.
+    """The sort key that puts names in the order in which Prisma 6.19 deploys them.
 
-    They differ where names have no timestamp of full length: `20260101_b` comes before `20260101000000_a`.
+    Prisma sorts by JavaScript's `localeCompare`, not by bytes. The two orders differ if a timestamp is not of full
+    length: `20260101_b` comes before `20260101000000_a`.
     """
     places = [_PUNCTUATION.find(c) if c in _PUNCTUATION else len(_PUNCTUATION) + ord(c.lower()[0]) for c in name]
     return places, [c.isupper() for c in name], name
 
 
 def side_by_side(rows: Sequence[Row], folder: Sequence[str], differing: Collection[str]) -> History:
-    """Ledger and migrations folder side by side, as Prisma reads them.
+    """Compares the ledger with the migrations folder as Prisma does.
 
     Args:
-        rows: the ledger's, oldest attempt first.
+        rows: the rows of the ledger, oldest attempt first.
         folder: names of the migrations on disk, in Prisma's order.
         differing: applied names whose file on disk has another checksum than their finished row.
     """
@@ -44,19 +45,19 @@ def side_by_side(rows: Sequence[Row], folder: Sequence[str], differing: Collecti
 
 
 def in_order_of_finishing(rows: Sequence[Row]) -> list[Row]:
-    """The finished rows in the order in which Prisma finished them, which need not be that of the names (RULES E1)."""
+    """The finished rows in order of `finished_at`, which may differ from the order of names (RULES E1)."""
     return sorted((row for row in rows if row.finished), key=lambda row: (row.finished_at or "", row.migration))
 
 
 def later_than(name: str, attempts: Sequence[Row], rows: Sequence[Row]) -> frozenset[str]:
-    """Finished migrations that may have changed what a failed one touches (RULES E10).
+    """Finished migrations that may have changed the footprint of a failed one (RULES E10).
 
-    Those are the migrations that sort after it, and those that finished after its first attempt began.
+    These are the migrations that sort after it, and those that finished after its first attempt began.
 
     Args:
         name: the failed migration.
         attempts: its rows; at least one.
-        rows: the whole ledger.
+        rows: all rows of the ledger.
     """
     began = min(row.started_at for row in attempts)
     return frozenset(
@@ -69,12 +70,12 @@ def later_than(name: str, attempts: Sequence[Row], rows: Sequence[Row]) -> froze
 
 
 def lost_effect(resolved: Mapping[str, str], rows: Sequence[Row]) -> str | None:
-    """The first migration that the ledger no longer shows as a run resolved it; None if it shows all (RULES F10).
+    """The first migration whose mark by a run the ledger no longer shows; None if it shows all marks (RULES F10).
 
-    A database behind its journal was restored or replaced, so the run is about another past.
+    If a mark is lost, the database was restored or replaced since, so the run's journal does not apply to it any more.
 
     Args:
-        resolved: id of the effect by which the run resolved each migration, by the migration's name.
+        resolved: the id of the effect by which the run resolved each migration, by the migration's name.
         rows: the ledger now.
     """
     for name, effect in resolved.items():
@@ -85,10 +86,10 @@ def lost_effect(resolved: Mapping[str, str], rows: Sequence[Row]) -> str | None:
 
 
 def still_settled(settled: Mapping[str, frozenset[str]], rows: Sequence[Row]) -> frozenset[str]:
-    """Migrations that a run has marked rolled back, and of which no attempt was made since.
+    """Migrations that a run has marked rolled back and that were not attempted again since.
 
     Args:
-        settled: ids of all rows of each of them when it was marked, by the migration's name.
+        settled: for each migration, the ids of all its rows when it was marked.
         rows: the ledger now.
     """
     ids = {name: {row.id for row in rows if row.migration == name} for name in settled}

@@ -1,4 +1,7 @@
-"""The machine: the table of edges in `transitions`, fired from one place, by what a state answers."""
+"""The state machine of a recovery: the table of edges, run by the library `transitions`.
+
+A state's answer fires every move, from one place.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +20,7 @@ from states.verification import VerifyFacts
 
 Facts = PreflightFacts | InspectFacts | ClassifyFacts | ResolveFacts | DeployFacts | VerifyFacts
 
-#: The module that decides in each state, and the facts that it reads.
+#: For each state: the type of the facts that it reads, and the function that decides from them.
 DECIDES: dict[State, tuple[type, Callable[[Any], Answer]]] = {
     State.PREFLIGHT: (PreflightFacts, preflight.decide),
     State.INSPECT: (InspectFacts, inspection.decide),
@@ -29,15 +32,15 @@ DECIDES: dict[State, tuple[type, Callable[[Any], Answer]]] = {
 
 
 class ImpossibleMoveError(Exception):
-    """A move that the table doesn't have was asked for. Always a bug."""
+    """The requested move is not in the table of edges. Always a bug."""
 
 
 class RecoveryMachine:
-    """One recovery's state. `advance`, `refuse`, `rerun` and `abort` are the only moves.
+    """The state of one recovery. `advance`, `refuse`, `rerun` and `abort` are the only moves.
 
-    `transitions` is used with care: no automatic `to_*` triggers (they bypass guards), not queued (a queued
-    machine answers True when a guard refused), no work in callbacks. A trigger's answer is checked, and the
-    state is read back.
+    `transitions` is used without automatic `to_*` triggers (they bypass guards), without a queue (a queued machine
+    answers True when a guard refused) and without work in callbacks. After each trigger its answer is checked and
+    the state is read back.
     """
 
     def __init__(self, state: State = State.PREFLIGHT) -> None:
@@ -63,11 +66,15 @@ class RecoveryMachine:
 
     @property
     def current(self) -> State:
-        """Where the recovery stands."""
+        """The state that the recovery is in."""
         return State(self.state)
 
     def advance(self, facts: Facts) -> Answer:
-        """Decides in the current state, from its facts, and moves there; a refusal moves to BLOCKED."""
+        """Decides in the current state from its facts, and moves to the state of the answer (BLOCKED for a refusal).
+
+        Raises:
+            ImpossibleMoveError: the current state decides nothing, or does not read such facts.
+        """
         if self.current not in DECIDES:
             raise ImpossibleMoveError(f"{self.current} decides nothing")
         kind, decide = DECIDES[self.current]
@@ -78,16 +85,16 @@ class RecoveryMachine:
         return answer
 
     def refuse(self, refusal: Refusal) -> Refusal:
-        """Moves to BLOCKED for something that kept the state from observing its facts at all."""
+        """Moves to BLOCKED, for a refusal that arose before the state had its facts."""
         self._move(refusal, "_block")
         return refusal
 
     def rerun(self) -> None:
-        """From BLOCKED back to PREFLIGHT: what was true may not be any more."""
+        """Moves from BLOCKED back to PREFLIGHT, because facts that were true before may have changed."""
         self._move(Go(State.PREFLIGHT, "run again"), "_rerun")
 
     def abort(self, reason: str) -> None:
-        """A person gave up this recovery."""
+        """Moves to ABORTED: a person gave up this recovery."""
         self._move(Go(State.ABORTED, reason), "_abort")
 
     def _move(self, answer: Answer, trigger: str) -> None:

@@ -1,7 +1,7 @@
-"""PIPELINE_READY: may a step of the data pipeline be run, and which one?
+"""PIPELINE_READY: may a step of the data pipeline be run?
 
-The gate opens for whoever reached this state. Behind it nothing moves the machine any more: a step that fails, or that
-may not be begun, leaves the recovery where it is, and the refusal says how to go on with the steps.
+The gate is open for a recovery in this state. The steps do not move the machine: if a step fails or may not be begun,
+the recovery stays in this state, and the refusal says how to continue with the steps.
 """
 
 import shlex
@@ -17,10 +17,10 @@ _FIRST = "Run prisma-recovery run first."
 
 @dataclass(frozen=True, slots=True)
 class GateFacts:
-    """What the gate depends on, besides the checks of preflight.
+    """The facts that open the gate, besides the checks of preflight.
 
     Attributes:
-        state: where the last recovery of this database stands; None if there was none.
+        state: the state of the last recovery of this database; None if there was none.
         left: migrations that are failed or pending now.
     """
 
@@ -29,7 +29,10 @@ class GateFacts:
 
 
 def gate(facts: GateFacts) -> Refusal | None:
-    """Why no step may be run; None if the gate is open. What was proven once may have changed since."""
+    """The refusal to run any step; None if the gate is open.
+
+    A recovery that reached PIPELINE_READY is not enough, since the ledger may have changed since.
+    """
     if facts.state is not State.PIPELINE_READY:
         stands = "there is no recovery of this database" if facts.state is None else f"it stands at {facts.state}"
         return Refusal(
@@ -49,22 +52,22 @@ def gate(facts: GateFacts) -> Refusal | None:
 
 
 class Turn(StrEnum):
-    """What happens when it is a step's turn."""
+    """What to do with a step when its turn comes."""
 
-    #: It is run.
+    #: Run it.
     RUN = "run"
-    #: It was run before, and succeeded: it is passed over.
+    #: Skip it: it was run before, and succeeded.
     DONE = "done"
 
 
 @dataclass(frozen=True, slots=True)
 class StepFacts:
-    """A step of the pipeline when it is its turn.
+    """The facts on a step of the pipeline when its turn comes.
 
     Attributes:
         idempotent: running it twice does no harm.
         begun: it was begun before.
-        exit_code: how it ended then; None if that is not recorded.
+        exit_code: its exit code then; None if that is not recorded.
         stopping: the run was asked to stop.
     """
 
@@ -76,12 +79,12 @@ class StepFacts:
 
 
 def turn(step: StepFacts) -> Turn | Refusal:
-    """Runs what was never begun, and what may be run twice; passes over what succeeded; refuses what is in doubt."""
+    """Skips a step that succeeded before, runs one that was never begun or may be repeated, and refuses any other."""
     if step.stopping:
         return Refusal(
             "pipeline.stopped",
             f"The pipeline was asked to stop before the step {step.name}, which was not run.",
-            "Run prisma-recovery pipeline: it goes on there.",
+            "Run prisma-recovery pipeline, which continues with that step.",
             Exit.INTERRUPTED,
         )
     if step.begun and step.exit_code == 0:
@@ -93,19 +96,19 @@ def turn(step: StepFacts) -> Turn | Refusal:
     return Refusal(
         "pipeline.in_doubt",
         f"The step {step.name} {what}. It was not run again.",
-        "See what it did, and say so.",
+        "Find out whether the step did its work, and say so.",
         commands=ways(step.name),
     )
 
 
 def ended(name: str, exit_code: int) -> Refusal | None:
-    """Why the steps after this one are not run; None if it succeeded."""
+    """The refusal to run the steps after this one; None if this one succeeded."""
     if exit_code == 0:
         return None
     return Refusal(
         "pipeline.failed",
         f"The step {name} failed with exit code {exit_code}; the steps after it were not run.",
-        "Mend its cause, and run it again; or say that it is done.",
+        "Mend the cause of the failure, and run the step again; or say that it is done.",
         commands=ways(name),
     )
 
@@ -113,14 +116,14 @@ def ended(name: str, exit_code: int) -> Refusal | None:
 def known(
     idempotent: Mapping[str, bool], ever: Mapping[str, int | None], here: Mapping[str, int | None]
 ) -> dict[str, int | None]:
-    """How each step that counts as begun has ended; None where that is not recorded.
+    """The exit code of each step that counts as begun, by the step's key; None if it is not recorded.
 
-    A step that must run once counts as begun whichever run began it. An idempotent one is run anew in a new run.
+    A step that must run once counts as begun if any run began it; an idempotent one, only if this run began it.
 
     Args:
-        idempotent: of each configured step, whether it is, by the step's key.
-        ever: exit code of each step that any run began, by its key.
-        here: the same, of this run alone.
+        idempotent: whether each configured step is idempotent, by the step's key.
+        ever: the exit code of each step that any run began.
+        here: the exit code of each step that this run began.
     """
     found = {key: here if twice else ever for key, twice in idempotent.items()}
     return {key: codes[key] for key, codes in found.items() if key in codes}
@@ -128,14 +131,14 @@ def known(
 
 @dataclass(frozen=True, slots=True)
 class RunOnceFacts:
-    """Steps that must run once, before they are begun for the first time (RULES F10).
+    """The facts on steps that must run once and were not begun yet (RULES F10).
 
     Attributes:
-        steps: their names.
-        journal: where the journal is, for people.
-        shared: other machines use the same journal, so it knows their steps.
+        steps: the names of the steps.
+        journal: the place of the journal, for people.
+        shared: other machines use the same journal, so it also records the steps that they began.
         agreed: a person, or the settings, said that nobody else runs these steps; asked only without a shared journal.
-        file: where this folder's own journal is, for people.
+        file: the place of this folder's own journal, for people.
         begun_in_file: the first of the steps that a run with this folder's own journal began; None if none did.
     """
 
@@ -148,7 +151,7 @@ class RunOnceFacts:
 
 
 def may_begin(facts: RunOnceFacts) -> Refusal | None:
-    """Why these steps may not be begun: another machine, or another journal's run, may have run them already."""
+    """The refusal to begin these steps, which another machine or a run with another journal may already have begun."""
     if not facts.shared and not facts.agreed:
         return Refusal(
             "pipeline.needs_shared_journal",
@@ -164,25 +167,25 @@ def may_begin(facts: RunOnceFacts) -> Refusal | None:
             "pipeline.other_journal",
             f"The step {name} was begun by a run whose journal is {facts.file}; the journal {facts.journal} does not "
             "know of it. No step was run.",
-            "See what it did, and say so.",
+            "Find out whether the step did its work, and say so.",
             commands=ways(name),
         )
     return None
 
 
 def only_steps_are_left(state: State, *, asked_for: bool, outcomes: Sequence[int | None]) -> bool:
-    """A recovery is through, and the steps that it was asked to run are not: they alone remain to be done.
+    """Whether a recovery has reached PIPELINE_READY and was asked to run its steps, but some have not succeeded.
 
     Args:
-        state: where the recovery stands.
-        asked_for: it was asked to run its pipeline.
-        outcomes: exit code of each configured step; None if it was not begun, or did not end.
+        state: the state of the recovery.
+        asked_for: the recovery was asked to run its pipeline.
+        outcomes: the exit code of each configured step; None if it was not begun, or did not end.
     """
     return state is State.PIPELINE_READY and asked_for and any(code != 0 for code in outcomes)
 
 
 def ways(name: str) -> tuple[NextCommand, ...]:
-    """The commands by which a person says how a step ended."""
+    """The commands with which a person says how a step ended."""
     return tuple(
         NextCommand(shlex.join(("prisma-recovery", "pipeline", option, name)), when)
         for option, when in (("--repeat", "to run it again"), ("--done", "if it is done"))

@@ -1,4 +1,4 @@
-"""PREFLIGHT: is this the right database, the right commit, and is nobody else deploying?"""
+"""PREFLIGHT: is this the right database and the right commit, and is nobody else deploying?"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,15 +10,15 @@ from states.table import State
 
 @dataclass(frozen=True, slots=True)
 class PreflightFacts:
-    """Every check that was made, is being made, or should have been."""
+    """Every check of preflight, including those that are still being made or could not be made."""
 
     checks: tuple[Check, ...]
 
 
 def decide(facts: PreflightFacts) -> Answer:
-    """Goes on only if every check holds or was waived by name; one that couldn't be made is no pass.
+    """Goes on only if every check holds, was waived by name, or is awaited; one that couldn't be made does not pass.
 
-    What is still awaited is demanded before the first change, by `against`.
+    Awaited checks are demanded before the first change, by `demanded`.
     """
     if not facts.checks:
         return Refusal("preflight.no_checks", "No check was made.", "Report this as a bug.", Exit.FAILURE)
@@ -34,17 +34,17 @@ def decide(facts: PreflightFacts) -> Answer:
 
 
 def demanded(checks: Sequence[Check]) -> Refusal | None:
-    """What stands against changing anything: what is still awaited does, too."""
+    """The refusal to change anything, an awaited check included; None if no check stands against a change."""
     return against([replace(c, outcome=Outcome.UNKNOWN) if c.outcome is Outcome.AWAITED else c for c in checks])
 
 
 def against(checks: Sequence[Check]) -> Refusal | None:
-    """What stands against working on this target; None if nothing does."""
+    """The refusal to work on this target, for the most serious check; None if no check stands against it."""
     found = [check for check in checks if check.outcome in (Outcome.REFUSED, Outcome.UNKNOWN)]
     if not found:
         return None
-    # What only time mends is said last: a wrong database stays wrong however long one waits. What could not be made
-    # can be so because of what does not hold.
+    # A busy check is named last: waiting resolves it, but a wrong database stays wrong. A check that does not hold
+    # is named before one that could not be made, since it can be the reason why.
     first = min(found, key=lambda check: (check.busy, check.outcome is Outcome.UNKNOWN))
     more = len(found) - 1
     others = f" {more} more {'does' if more == 1 else 'do'} not hold, or could not be made." if more else ""

@@ -1,22 +1,22 @@
-"""Pending migrations of which production has something already: what a deploy of them would run into."""
+"""Would a deploy fail because effects of a pending migration are already in production?"""
 
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
 
 from states.facts import Key, Replay, Snapshot, Subject
 
-#: What a migration changes: properties with their new values; None takes one away.
+#: The changes of a migration: properties with their new values, None for a property that it removes.
 Delta = Mapping[Key, str | None]
 
 
 def delta(replay: Replay) -> Delta:
-    """What the whole script changes, once it has run."""
+    """The changes between the first and the last step of the replay."""
     first, last = replay.steps[0], replay.steps[-1]
     return {key: last.get(key) for key in replay.footprint if first.get(key) != last.get(key)}
 
 
 def after(production: Snapshot, deltas: Iterable[Delta]) -> dict[Key, str]:
-    """Production once these changes are made, in their order."""
+    """Production after these changes, made in order."""
     now = dict(production)
     for change in deltas:
         gone = {key for key, value in change.items() if value is None}
@@ -26,7 +26,7 @@ def after(production: Snapshot, deltas: Iterable[Delta]) -> dict[Key, str]:
 
 
 def _goes(key: Key, gone: set[Key]) -> bool:
-    """With an object goes all that it has, and with a column too."""
+    """Whether the property goes away with a removed property: all of an object or column goes with it."""
     obj, prop = key
     words = prop.split(" ")
     columns = [" ".join(words[:end]) for end in range(2, len(words))] if words[0] == "column" else []
@@ -34,17 +34,20 @@ def _goes(key: Key, gone: set[Key]) -> bool:
 
 
 def in_view(subject: Subject) -> dict[Key, str]:
-    """What the steps are compared with: production, as the scratch server would write it, after what comes before."""
+    """The snapshot to compare with the steps.
+
+    It is production, with texts as the scratch server writes them, after the changes of the pending migrations before.
+    """
     return after({**subject.production, **subject.reread}, subject.assumed)
 
 
 def surely_fails(replay: Replay, production: Snapshot) -> str:
-    """Why a deploy of the script is sure to fail on such a production, by its first such statement; or empty."""
+    """Why the script is sure to fail on this production, as its first such statement shows; empty if it isn't sure."""
     now = dict(production)
     for statement, (before, then) in zip(replay.statements, pairwise(replay.steps), strict=False):
         there = sorted(statement.makes & now.keys(), key=_tables_first)
         if there:
-            return f"statement {statement.index} makes {_named(there[0])}, which is there already"
+            return f"statement {statement.index} makes {_named(there[0])}, which is already there"
         absent = sorted((key for key in statement.needs if key not in now), key=_tables_first)
         if absent:
             return f"statement {statement.index} needs {_named(absent[0])}, which is not there"

@@ -1,4 +1,4 @@
-"""RESOLVE: did `prisma migrate resolve` do what it was to do, and what is left?"""
+"""RESOLVE: did `prisma migrate resolve` mark the migration, and what remains to be done?"""
 
 from dataclasses import dataclass
 
@@ -13,11 +13,11 @@ class ResolveFacts:
     """The ledger, read again after the effect.
 
     Attributes:
-        effect: what was asked of Prisma.
-        shown: the ledger shows it.
+        effect: the mark that Prisma was asked to set.
+        shown: the ledger shows the effect.
+        after: the ledger and the migrations folder after the effect.
         unchanged: why the effect was not even tried, as `the evidence has changed`; empty if it was tried.
-        output: the end of what the command printed.
-        after: ledger and folder now.
+        output: the end of the command's output.
     """
 
     effect: Resolution
@@ -28,13 +28,13 @@ class ResolveFacts:
 
 
 def decide(facts: ResolveFacts) -> Answer:
-    """Believes the ledger only."""
+    """Decides from the ledger alone, not from the command's output or exit code."""
     name = facts.effect.migration
     if facts.unchanged:
         return Refusal(
             "resolve.evidence_changed",
             f"{name} was not marked: {facts.unchanged}. Nothing was changed.",
-            "Run again: it is classified anew.",
+            "Run again. The migration is classified anew.",
             Exit.BUSY,
             (RUN_AGAIN,),
         )
@@ -43,7 +43,7 @@ def decide(facts: ResolveFacts) -> Answer:
         return Refusal(
             "resolve.not_shown",
             f"`prisma migrate resolve` ran, but the ledger does not show {name} as resolved.{said}",
-            "See that the project's Prisma works on this very database, and run again.",
+            "Make sure that the project's Prisma works on this very database, and run again.",
             commands=(RUN_AGAIN,),
         )
     unsettled = facts.after.unsettled

@@ -1,4 +1,4 @@
-"""The table of edges: every move a recovery can make. A missing row means impossible."""
+"""The table of edges: every move that a recovery can make. A move without a row is impossible."""
 
 from enum import StrEnum
 from typing import NamedTuple
@@ -7,28 +7,28 @@ from typing import NamedTuple
 class State(StrEnum):
     """Where a recovery stands."""
 
-    #: Is this the right database, the right commit, and is nobody else deploying?
+    #: Is this the right database and the right commit, and is nobody else deploying?
     PREFLIGHT = "PREFLIGHT"
-    #: What do the ledger and the migrations folder say?
+    #: Which migrations failed, and which are pending, by the ledger and the migrations folder?
     INSPECT = "INSPECT"
-    #: Is the failed, or pending, migration in the database or not?
+    #: Is the failed or pending migration in the database?
     CLASSIFY = "CLASSIFY"
-    #: `prisma migrate resolve`, and the ledger read again.
+    #: Run `prisma migrate resolve` and read the ledger again.
     RESOLVE = "RESOLVE"
-    #: `prisma migrate deploy`, and the ledger read again.
+    #: Run `prisma migrate deploy` and read the ledger again.
     DEPLOY = "DEPLOY"
-    #: Is the schema what the history says?
+    #: Is the schema the one that the finished migrations make?
     VERIFY = "VERIFY"
     #: The gate is open: the data pipeline may run.
     PIPELINE_READY = "PIPELINE_READY"
-    #: A refusal says what is true and what to do next. Running again starts at PREFLIGHT.
+    #: The recovery stopped with a refusal, which says why and what to do next. Running again starts at PREFLIGHT.
     BLOCKED = "BLOCKED"
     #: A person gave up this recovery.
     ABORTED = "ABORTED"
 
 
 class Edge(NamedTuple):
-    """One row of the table: a recovery at `source` moves to `target` when `when` holds."""
+    """One row of the table: a recovery moves from `source` to `target` if `when` holds."""
 
     source: State
     target: State

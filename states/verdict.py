@@ -1,4 +1,4 @@
-"""Is the failed migration in the database? The verdict, from evidence alone (RULES E1 to E14)."""
+"""The verdict: is the failed or pending migration in the database? Judged from evidence alone (RULES E1 to E14)."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ from states.comparison import (
 from states.facts import Cause, Obstacle, Origin, Replay, Row, Runner, Subject, Trace, Visibility
 from states.presence import in_view, surely_fails
 
-#: Raised whenever a rule changes what a verdict can be: approvals and caches of older rules are void.
+#: Raised whenever a changed rule can change a verdict, so that approvals and caches made under older rules are void.
 RULES_VERSION = 6
 
 
@@ -28,9 +28,9 @@ class Verdict(StrEnum):
 
     #: Every effect of the script is in production.
     APPLIED = "applied"
-    #: None is.
+    #: No effect of the script is in production.
     NOT_APPLIED = "not_applied"
-    #: The first k of n statements are.
+    #: The first k of n statements are in production, the rest is not.
     PARTIAL = "partial"
     #: Production equals no step of the script.
     DRIFTED = "drifted"
@@ -49,13 +49,13 @@ class Decision(StrEnum):
     OPERATOR = "operator"
     #: Look again later.
     WAIT = "wait"
-    #: Of a migration that was never attempted: there is nothing to decide, a deploy runs it.
+    #: For a migration that was never attempted: there is nothing to decide, a deploy runs it.
     DEPLOY = "deploy"
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far production is in the script: a range where steps can't be told apart."""
+    """How many of the script's statements are in production: first and last of a range, where steps look alike."""
 
     steps_in_place: tuple[int, int]
     steps_total: int
@@ -66,12 +66,13 @@ class Evidence:
     """One failed or pending migration with its verdict; the fields are those of `inspect --json`.
 
     Attributes:
-        started_at: of the latest attempt; empty for a migration that was never attempted.
-        forensics: when what is in production was written; it changes no verdict and no digest, like all below.
-        indications: what that suggests, in sentences.
-        runner: which Prisma ran it.
-        obstacles: what would make its script fail again.
-        origin: how what is in production came about.
+        started_at: start of the latest attempt; empty for a migration that was never attempted.
+        forensics: traces of the migration's objects in production. This field and all below change neither the
+            verdict nor the digest.
+        indications: what the traces suggest, in sentences.
+        runner: which Prisma ran the migration.
+        obstacles: obstacles in production that would make the script fail again.
+        origin: how the migration's objects came into production.
     """
 
     migration: str
@@ -94,12 +95,12 @@ class Evidence:
 
     @property
     def attempted(self) -> bool:
-        """Prisma has begun to run it at least once."""
+        """Whether Prisma has begun to run the migration at least once."""
         return bool(self.started_at)
 
     @property
     def in_production(self) -> bool:
-        """Production is not as it would be before this migration (or somebody may be changing that right now)."""
+        """Whether production has, or may be getting, effects of the migration."""
         if self.decision is not Decision.DEPLOY:
             return True
         there = self.verdict in (Verdict.APPLIED, Verdict.PARTIAL, Verdict.DRIFTED)
@@ -120,7 +121,7 @@ class _Found(Protocol):
 
 
 def _not_done(replay: Replay, subject: Subject) -> dict[int, str]:
-    """RULES E7: open statements that no attempt of this script completed, with what proves it."""
+    """Open statements that no attempt of this script completed, each with its proof (RULES E7)."""
     attempts = [row.id for row in subject.attempts if row.checksum == replay.checksum]
     proofs = [[stop for stop in subject.stops if stop.row == row] for row in attempts]
     found: dict[int, str] = {}
@@ -137,7 +138,7 @@ def _not_done(replay: Replay, subject: Subject) -> dict[int, str]:
 
 
 def _one(replay: Replay, subject: Subject) -> _Finding:
-    """The verdict if this script is the one that ran."""
+    """The verdict, if this script is the one that ran."""
     production = in_view(subject)
     replay = witnessed(replay, subject.filled)
     at = steps_equal_to(replay, production)
@@ -153,7 +154,7 @@ def _one(replay: Replay, subject: Subject) -> _Finding:
         shown = () if closest is None else differences(replay, closest, production)
         return _Finding(verdict, reasons, progress, statements, shown)
 
-    # The count proves the script of its own row only: a later attempt, or the present file, may hold more.
+    # The count of a row is proof for that row's script only: a later attempt, or the present file, may do more.
     if any(row.applied_steps_count >= 1 and row.checksum == replay.checksum for row in subject.attempts):
         return _after_success(replay, at, found)
     if not at:
@@ -163,14 +164,14 @@ def _one(replay: Replay, subject: Subject) -> _Finding:
             place = "after its last statement" if closest == last else f"after statement {closest} of {last}"
         return found(
             Verdict.DRIFTED,
-            f"Production equals no step of the script; shown is what separates it from the state {place}.",
+            f"Production equals no step of the script. Shown are the differences from the state {place}.",
             closest=closest,
         )
     if at != tuple(range(where[0], where[1] + 1)):
         return found(
             Verdict.UNDECIDABLE,
-            "Steps before and after a change look alike in the schema, and production stands there: "
-            "whether what lies between was done can't be seen.",
+            "Production equals both a step before and a step after some change of the script, "
+            "so the schema can't tell whether that change was made.",
         )
     if 0 in at:
         return _at_the_beginning(replay, at, statements, (opened, proven), found)
@@ -178,7 +179,7 @@ def _one(replay: Replay, subject: Subject) -> _Finding:
         if opened or proven:
             return found(
                 Verdict.UNDECIDABLE,
-                "What the schema can show of the script is in production, but not all of it can be seen.",
+                "Every effect that the schema can show is in production, but it can't show all of the script.",
                 *opened,
                 *proven,
             )
@@ -204,17 +205,20 @@ def _at_the_beginning(
     said: tuple[list[str], list[str]],
     found: _Found,
 ) -> _Finding:
-    """Nothing that can be seen of the script is in production, or nothing of it can be seen."""
+    """The finding if production equals the state before the script.
+
+    Either no effect that the schema can show is in production, or the script has no such effect (`traceless`).
+    """
     opened, proven = said
     traceless = len(replay.steps) - 1 in at
-    # What was not reached can't have run where a step before it is absent, unless rows or a loss hide in it (E15).
+    # An unreached statement can't have run if an earlier step is absent; one that may write or lose rows is open (E15).
     unreached = {s.index for s in replay.statements if s.visibility is Visibility.UNREACHED}
     blocking = any(s.state == "open" and (traceless or s.index not in unreached) for s in statements)
     if blocking:
         what = (
             "The script leaves no trace in the schema."
             if traceless
-            else "What the schema can show of the script is not in production, but not all of it can be seen."
+            else "No effect that the schema can show is in production, but it can't show all of the script."
         )
         return found(Verdict.UNDECIDABLE, what, *opened, *proven)
     if traceless and not proven:
@@ -226,7 +230,7 @@ def _at_the_beginning(
 
 
 def _after_success(replay: Replay, at: tuple[int, ...], found: _Found) -> _Finding:
-    """RULES E3: an attempt ran to its end, so the migration is never marked rolled back."""
+    """The finding if an attempt ran to its end: the migration is then never marked rolled back (RULES E3)."""
     ran = "Prisma counted the script as run to its end (applied_steps_count is at least 1)"
     if not replay.complete:
         return found(Verdict.UNDECIDABLE, f"{ran}, but the script can't be replayed: {replay.ended}.")
@@ -253,7 +257,7 @@ def _finding(subject: Subject) -> tuple[_Finding, Decision]:
     present = next((r for r in subject.replays if r.checksum == subject.present), None)
     ran = [r for r in subject.replays if r.checksum in {row.checksum for row in subject.attempts}]
     if not ran or {row.checksum for row in subject.attempts} - {replay.checksum for replay in ran}:
-        return _Finding(Verdict.UNDECIDABLE, ("A script that ran was not found.",), nothing), Decision.OPERATOR
+        return _Finding(Verdict.UNDECIDABLE, ("The script of an attempt was not found.",), nothing), Decision.OPERATOR
     findings = [_one(replay, subject) for replay in ran]
     finding = findings[-1]
     skipped = tuple(f"Not replayed before it: {note}" for replay in ran[-1:] for note in replay.skipped)
@@ -286,7 +290,7 @@ def _finding(subject: Subject) -> tuple[_Finding, Decision]:
 
 
 def _never_attempted(subject: Subject, replay: Replay) -> tuple[_Finding, Decision]:
-    """A pending one: a deploy runs it, unless production has it already and the deploy would fail on that."""
+    """The finding on a pending migration: a deploy runs it, unless it is already there or the deploy would fail."""
     finding = _one(replay, subject)
     production = in_view(subject)
     if 0 in steps_equal_to(replay, production):
@@ -319,9 +323,9 @@ def judge(subject: Subject, cause: Cause, target: Sequence[str], base: Sequence[
     """The evidence on a failed or pending migration, with its verdict and decision.
 
     Args:
-        subject: everything that the verdict rests on.
-        cause: why it failed, as far as the logs tell; shown, never decisive.
-        target: the target's identity, as its system identifier, database and schema.
+        subject: the migration, with everything that the verdict rests on.
+        cause: why it failed, as far as the logs tell; shown, but never decisive.
+        target: the target's identity: its system identifier, database and schema.
         base: name and checksum of each migration that was replayed before it, in order.
     """
     finding, decision = _finding(subject)
@@ -343,13 +347,13 @@ def judge(subject: Subject, cause: Cause, target: Sequence[str], base: Sequence[
 
 
 def latest_attempt(subject: Subject) -> Row | None:
-    """The attempt that is shown: the last that failed, else the last; None where it was never attempted."""
+    """The attempt to show: the last that failed, else the last; None if the migration was never attempted."""
     failed = (row for row in reversed(subject.attempts) if row.failed)
     return next(failed, next(reversed(subject.attempts), None))
 
 
 def digest(subject: Subject, target: Sequence[str], base: Sequence[tuple[str, str]]) -> str:
-    """Names this very evidence (RULES F9): any change of it gives another digest."""
+    """A name for exactly this evidence: any change of the evidence gives another digest (RULES F9)."""
     rows: list[Row] = sorted(subject.attempts, key=lambda row: row.id)
     parts = {
         "rules": RULES_VERSION,

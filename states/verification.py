@@ -1,4 +1,4 @@
-"""VERIFY: is the schema what the history says?"""
+"""VERIFY: is production's schema the one that the finished migrations make?"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from states.table import State
 
 @dataclass(frozen=True, slots=True)
 class MigrationDifference:
-    """What production lacks, or has otherwise, of one finished migration."""
+    """The differences between production and one finished migration."""
 
     migration: str
     differences: tuple[Difference, ...]
@@ -20,16 +20,17 @@ class MigrationDifference:
 
 @dataclass(frozen=True, slots=True)
 class VerifyFacts:
-    """Production against the replay of all finished migrations (RULES F8).
+    """Production compared with the replay of all finished migrations (RULES F8).
 
     Attributes:
-        after: ledger and folder now.
+        after: the ledger and the migrations folder now.
         changed: this run has changed something, by resolve or deploy.
-        proven: names whose objects were compared and agree.
-        differing: names that ever failed, were rolled back, stamped or deployed since, and differ.
-        elsewhere: differences in other migrations; shown, and no reason to refuse.
-        wrong_checksums: rows that deploy wrote with another checksum than the planned file's (RULES F6).
-        unprovable: why the comparison could not be made for a name that needs it; empty if it was.
+        proven: names of the migrations whose objects were compared and agree.
+        differing: migrations that differ and that must agree: those that ever failed, were rolled back or stamped, or
+            were deployed since the first failure.
+        elsewhere: differences in other migrations; they are shown, and no reason to refuse.
+        wrong_checksums: migrations whose row, written by deploy, has another checksum than the planned file (RULES F6).
+        unprovable: why migrations that must agree could not be compared; empty if all were.
     """
 
     after: InspectFacts
@@ -42,7 +43,7 @@ class VerifyFacts:
 
 
 def decide(facts: VerifyFacts) -> Answer:
-    """The gate opens only when nothing is failed, pending, different or unproven."""
+    """Opens the gate only if no migration is failed or pending, and none that must agree differs or is unproven."""
     exit_code = Exit.VERIFY_FAILED if facts.changed else Exit.BLOCKED
     history = facts.after.history
     left = (*facts.after.unsettled, *history.pending)
@@ -76,7 +77,7 @@ def decide(facts: VerifyFacts) -> Answer:
         return Refusal(
             "verify.unprovable",
             f"The schema could not be proven: {facts.unprovable[0]}",
-            "Resolve what stops the replay, and run again.",
+            "Remove the cause that stops the replay, and run again.",
             exit_code,
             (RUN_AGAIN,),
         )
@@ -84,10 +85,10 @@ def decide(facts: VerifyFacts) -> Answer:
 
 
 def to_be_proven(rows: Sequence[Row]) -> frozenset[str]:
-    """Migrations in which a difference keeps the gate shut (RULES F8).
+    """Migrations that must agree: a difference in one keeps the gate closed (RULES F8).
 
-    Those are the migrations that ever failed, were rolled back or stamped, and those deployed since the first failure.
-    They follow from the ledger alone, not from this run's journal, which can be lost.
+    These are the migrations that ever failed, were rolled back or stamped, and those deployed since the first failure.
+    They are found from the ledger alone, because this run's journal can be lost.
     """
     suspicious = {
         row.migration for row in rows if row.rolled_back_at or row.failed or row.applied_steps_count == 0 or row.logs
@@ -102,8 +103,8 @@ def wrong_checksums(planned: Mapping[str, str], rows: Sequence[Row]) -> tuple[st
     """Migrations that were deployed with another script than the one planned (RULES F6).
 
     Args:
-        planned: checksum of each script that the run was to deploy, by the migration's name.
-        rows: the ledger after the deploy. A row without steps was stamped, not deployed, and says nothing of a script.
+        planned: the checksum of each script that the run planned to deploy, by the migration's name.
+        rows: the ledger after the deploy. A row without steps was stamped, not deployed, and does not count.
     """
     ran = {row.migration: row.checksum for row in rows if row.finished and row.applied_steps_count > 0}
     return tuple(name for name, checksum in planned.items() if name in ran and ran[name] != checksum)

@@ -1,1 +1,1 @@
-"""Production as PostgreSQL shows it: connections, catalog, locks."""
+"""Access to any PostgreSQL: connections, the catalog, sessions and locks, the target and its ledger."""

@@ -1,7 +1,7 @@
-"""A connection on which nobody is waited for without end.
+"""A connection that never waits for the server without a limit.
 
-The server ends a statement that takes too long, and the operating system notices a peer that is gone. Neither helps
-against one that is there and says nothing: a stopped process, a proxy whose other end is lost.
+The server ends a statement that takes too long, and TCP keepalives notice a peer that is gone. Neither helps against
+a peer that is there and stays silent: a stopped process, or a proxy that has lost its other end.
 """
 
 import time
@@ -10,19 +10,19 @@ from typing import Any
 
 import psycopg
 
-#: Seconds without a byte from it. Longer than the server lets any statement of ours run, so that it speaks first.
+#: Seconds without a byte from the server. Longer than `statement_timeout`, so that the server answers first.
 ANSWER_SECONDS = 45.0
 
 
 class BoundedConnection(psycopg.Connection[Any]):
-    """Raises OperationalError where the server doesn't answer in time, and is closed then."""
+    """A connection that closes itself and raises OperationalError if the server doesn't answer in time."""
 
     def wait(self, gen: Generator[Any, Any, Any], *args: Any, **named: Any) -> Any:  # noqa: ANN401 - psycopg's own
-        """See `psycopg.Connection.wait`; every question to the server is waited for here."""
+        """See `psycopg.Connection.wait`, by which psycopg waits for every answer of the server."""
         try:
             return super().wait(_limited(gen), *args, **named)
         except _SilentError as error:
-            # What it would still say belongs to a question that nobody asks any more.
+            # A late answer would be taken for the answer to the next statement.
             self.close()
             raise psycopg.OperationalError(f"no answer within {ANSWER_SECONDS:g} s") from error
 
@@ -32,7 +32,7 @@ class _SilentError(Exception):
 
 
 def _limited(gen: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
-    """The same steps; they end when nothing has come for that long. Whoever waits looks often, and then sends 0."""
+    """The same generator, which fails after ANSWER_SECONDS without data; psycopg sends 0 while there is none."""
     deadline = time.monotonic() + ANSWER_SECONDS
     try:
         wanted = next(gen)

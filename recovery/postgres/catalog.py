@@ -1,8 +1,8 @@
-"""Reading a database's schema as properties: the same words for the same thing on every server version.
+"""Reads a database's schema as a snapshot of properties, written alike on every server version.
 
-A snapshot maps (object, property) to a value; `catalog.sql` and `remarks.sql` hold the queries. What no query reads is
-invisible here, and a statement whose effect is invisible counts as open (RULES E4): a gap costs a
-question to a person, never a wrong verdict.
+A snapshot maps (object, property) to a value; `catalog.sql` and `remarks.sql` hold the queries. A statement whose
+effect no query reads counts as open (RULES E4), so a gap in the queries costs a question to a person, never a wrong
+verdict.
 """
 
 import re
@@ -18,7 +18,7 @@ from psycopg import pq
 from recovery.sql.names import quoted
 from states.facts import Key
 
-#: Settings that change how PostgreSQL writes names and constants down; with few digits, different numbers look equal.
+#: Settings that change how PostgreSQL writes names and constants; with too few digits, different numbers look equal.
 _PINNED = {
     "search_path": "",
     "datestyle": "ISO, YMD",
@@ -27,7 +27,7 @@ _PINNED = {
     "extra_float_digits": "1",
     "bytea_output": "hex",
     "quote_all_identifiers": "off",
-    # Compiling the query would take many times as long as running it.
+    # Compiling the query would take many times longer than running it.
     "jit": "off",
 }
 _PIN = (
@@ -35,7 +35,7 @@ _PIN = (
     " FROM unnest(%s::text[], %s::text[]) settings(name, value)"
 )
 
-#: Schemas of the system and of sessions' temporary objects are nobody's migration.
+#: Leaves out the schemas of the system and of temporary objects, which no migration changes.
 _OURS = "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
 
 
@@ -53,7 +53,10 @@ def _not_an_extensions(catalog: str, oid: str, members: str = "of_extensions") -
 
 
 def _wanted(catalog: str, schema: str, name: str) -> str:
-    """By name; what an extension brought along is nobody's there either (of its name is often a type of its own)."""
+    """The objects of a catalog that the scope names, without members of extensions.
+
+    An extension often has a type of its own name.
+    """
     return (
         f"SELECT 'pg_catalog.{catalog}'::regclass::oid, x.oid"  # noqa: S608 - names of this module
         " FROM unnest(%(schemas)s::text[], %(names)s::text[]) q(s, o) JOIN pg_catalog.pg_namespace n ON n.nspname = q.s"
@@ -62,7 +65,7 @@ def _wanted(catalog: str, schema: str, name: str) -> str:
     )
 
 
-#: Looked up once and used by number: joining names in every block takes longer to plan than to run.
+#: The objects of the scope, looked up once and used by oid: planning joins by name in every block takes too long.
 _WANTED = "WITH wanted(catalog, oid) AS MATERIALIZED ({})\n".format(
     " UNION ALL ".join(
         _wanted(*each)
@@ -81,7 +84,7 @@ def _named(catalog: str, oid: str) -> str:
     return f"{oid} = ANY (ARRAY(SELECT w.oid FROM wanted w WHERE w.catalog = 'pg_catalog.{catalog}'::regclass))"  # noqa: S608 - names of this module
 
 
-#: Those in the scope by their own name, or with their table.
+#: Indexes in the scope, by their own name or by their table's.
 _INDEXES_OF = "SELECT y.indexrelid FROM pg_catalog.pg_index y WHERE {}"
 _INDEXES = " UNION ALL ".join(
     (
@@ -95,7 +98,7 @@ _EVERYTHING = {
     "scope_extension": "e.extname <> 'plpgsql'",
     "scope_relation": f"({_OURS} AND {_not_an_extensions('pg_class', 'c.oid')})",
     "scope_index": f"({_OURS} AND {_not_an_extensions('pg_class', 'c.oid')})",
-    # Looked up for all at once.
+    # Reads the constraints of all tables at once.
     "constraint_near_index": "true",
     "constraint_near_column": "true",
     "scope_type": f"{_OURS} AND {_not_an_extensions('pg_type', 't.oid')}",
@@ -104,7 +107,7 @@ _EVERYTHING = {
     "scope_statistics": _OURS,
     "scope_publication": "true",
     "scope_event_trigger": _not_an_extensions("pg_event_trigger", "v.oid"),
-    # Who owns what in a scratch database is nobody's script.
+    # In a scratch database no script decides who owns an object.
     "relation_acl": "c.relacl",
     "not_relation_owner": "x.grantee <> c.relowner",
     "schema_acl": "n.nspacl",
@@ -120,7 +123,7 @@ _SCOPED = {
     "scope_extension": "e.extname = ANY(%(plain_names)s::text[])",
     "scope_relation": _named("pg_class", "c.oid"),
     "scope_index": f"x.indexrelid = ANY (ARRAY({_INDEXES}))",
-    # Looked up one by one, by the table's number: those of all other tables would have to be read else.
+    # Looks up each table's constraints by its oid; otherwise the constraints of all other tables would be read, too.
     "constraint_near_index": "k.conrelid = x.indrelid",
     "constraint_near_column": "o.conrelid = c.oid",
     "scope_type": _named("pg_type", "t.oid"),
@@ -129,7 +132,7 @@ _SCOPED = {
     "scope_statistics": _named("pg_statistic_ext", "s.oid"),
     "scope_publication": "b.pubname = ANY(%(plain_names)s::text[])",
     "scope_event_trigger": "v.evtname = ANY(%(plain_names)s::text[])",
-    # Production's owner has what a script may grant to that very role, whether or not it was granted.
+    # The owner holds every privilege without a GRANT, and a script may grant some to that very role.
     "relation_acl": (
         "coalesce(c.relacl, pg_catalog.acldefault(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::\"char\", c.relowner))"
     ),
@@ -145,16 +148,18 @@ _SCOPED = {
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The objects to read: by schema and name, whatever their kind, and those that have no schema.
+    """The objects to read. A table includes its columns, constraints, indexes, triggers and policies.
 
-    A table in it brings its columns, constraints, indexes, triggers and policies along.
+    Attributes:
+        qualified: objects of any kind, by schema and name.
+        plain: names of objects that have no schema, and of schemas.
     """
 
     qualified: frozenset[tuple[str, str]] = frozenset()
     plain: frozenset[str] = frozenset()
 
     def __or__(self, other: "Scope") -> "Scope":
-        """Both."""
+        """The scope of all objects in either scope."""
         return Scope(self.qualified | other.qualified, self.plain | other.plain)
 
 
@@ -175,9 +180,9 @@ _GRAMMAR = 18
 
 @lru_cache(maxsize=1 << 16)
 def _written_alike(text: str, pattern: re.Pattern[str]) -> str:
-    """An object or property with its names quoted as the grammar quotes them.
+    """An object or property, its names quoted by the keywords of one version for all servers.
 
-    A server goes by its own keywords: `json` is a column's name on version 16, and `"json"` on 17.
+    A server quotes by its own keywords: it writes a column `json` on version 16, and `"json"` on 17.
     """
     match = pattern.match(text)
     if match is None:
@@ -217,15 +222,14 @@ _INVALID_NOT_NULL = (
     " WHERE o.contype = 'n' AND NOT o.convalidated AND {constraint_near_column})"
 )
 
-#: Expressions that not all server versions know: the first version that has it, the expression, and what stands
-#: for it before.
+#: Expressions that differ between server versions: pairs of a first version and its expression, newest first.
 _VERSIONED = {
     "compression": [(14, "nullif(a.attcompression::text, '')"), (0, "NULL")],
     "detach_pending": [(14, "CASE WHEN i.inhdetachpending THEN ' (detach pending)' ELSE '' END"), (0, "''")],
     "invalid_not_null": [(18, _INVALID_NOT_NULL), (0, "false")],
     "nulls_not_distinct": [(15, "x.indnullsnotdistinct"), (0, "false")],
     "sql_body": [(14, "pg_catalog.pg_get_function_sqlbody(f.oid)"), (0, "NULL")],
-    # Copies of a partitioned table's triggers counted as internal before.
+    # Before version 15, a partition's copy of a trigger counted as internal.
     "trigger": [(15, "NOT t.tgisinternal"), (0, "(NOT t.tgisinternal OR t.tgparentid <> 0)")],
     "collation_locale": [
         (17, "coalesce(l.colllocale, l.collcollate)"),
@@ -263,11 +267,11 @@ def _query(version: int, *, scoped: bool) -> str:
 
 
 def read(connection: psycopg.Connection[Any], scope: Scope | None = None) -> dict[Key, str]:
-    """Reads a snapshot, as the connection's transaction sees it, uncommitted changes of its own included.
+    """Reads a snapshot as the connection's transaction sees it, including its own uncommitted changes.
 
     Args:
-        connection: in autocommit, or inside a transaction; its settings are as before afterwards.
-        scope: the objects to read; None for all that are not the system's or an extension's.
+        connection: a connection in autocommit or inside a transaction; its settings are restored afterwards.
+        scope: the objects to read; None for all objects but those of the system and of extensions.
     """
     parameters: dict[str, list[str]] | None = None
     if scope is not None:
@@ -280,7 +284,7 @@ def read(connection: psycopg.Connection[Any], scope: Scope | None = None) -> dic
     return _pinned(connection, _query(connection.info.server_version, scoped=scope is not None), parameters)
 
 
-#: `missing`: what the rows that were there when a column was added have in it. A rewrite of the table forgets it.
+#: `attmissingval` holds a column's value for the rows that existed when it was added, until the table is rewritten.
 _FILLED = """
 SELECT format('table %%I.%%I', n.nspname, c.relname), format('column %%I', a.attname), a.attmissingval::text
 FROM unnest(%(schemas)s::text[], %(names)s::text[]) q(s, o)
@@ -292,11 +296,11 @@ WHERE a.atthasmissing
 
 
 def read_filled(connection: psycopg.Connection[Any], tables: Iterable[str]) -> dict[Key, str]:
-    """With what the rows of columns were filled when these were added, as far as the server still knows (RULES E5).
+    """For each column, the value that PostgreSQL keeps for rows older than the column (RULES E5).
 
     Args:
         connection: as for `read`.
-        tables: as a snapshot names them.
+        tables: their names, as a snapshot has them (`table public.x`).
     """
     pairs = sorted(scope_of(tables).qualified)
     parameters = {"schemas": [schema for schema, _ in pairs], "names": [name for _, name in pairs]}
@@ -304,13 +308,13 @@ def read_filled(connection: psycopg.Connection[Any], tables: Iterable[str]) -> d
 
 
 def _pinned(connection: psycopg.Connection[Any], query: str, parameters: dict[str, list[str]] | None) -> dict[Key, str]:
-    """The rows of a query as a snapshot, under settings that are alike on every server."""
+    """The rows of a query as a snapshot, read under the pinned settings."""
     own = connection.info.transaction_status == pq.TransactionStatus.IDLE
     with connection.cursor() as cursor:
         if own:
             cursor.execute("BEGIN")
         try:
-            # Names come out qualified, and values alike on both sides, only under pinned settings (RULES E13).
+            # Only pinned settings give qualified names, and values that are written alike on both sides (RULES E13).
             cursor.execute(_PIN, (list(_PINNED), list(_PINNED.values())))
             before = {name: value for name, value, _ in cursor}
             cursor.execute(query.encode(), parameters)

@@ -1,7 +1,7 @@
--- One row a property: (object, property, value). A property that is absent has no row.
+-- One row per property: (object, property, value). An absent property has no row.
 -- Placeholders in braces are expressions that differ between server versions; catalog.py fills them in.
 -- Every block ends in a condition on {scope_*}: the objects asked for, or all that are not the system's.
--- Comments and privileges are in remarks.sql. What no block reads leaves its statement open (RULES E4).
+-- Comments and privileges are in remarks.sql. A statement whose effect no block reads is open (RULES E4).
 
 -- block: schemas
 SELECT format('schema %I', n.nspname), 'exists', 'yes'
@@ -30,7 +30,7 @@ CROSS JOIN LATERAL (VALUES
     ('inherits', (SELECT string_agg(i.inhparent::regclass::text || {detach_pending}, ', ' ORDER BY i.inhseqno)
                   FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.oid)),
     ('of type', CASE WHEN c.reloftype <> 0 THEN pg_catalog.format_type(c.reloftype, NULL) END),
-    -- 2 is the heap's number, on every server; a partitioned table of no method of its own has 0
+    -- 2 is heap's oid on every server; a partitioned table without an access method of its own has 0
     ('access method', CASE WHEN c.relkind IN ('r', 'p', 'm') AND c.relam NOT IN (0, 2) THEN
         (SELECT m.amname::text FROM pg_catalog.pg_am m WHERE m.oid = c.relam) END),
     ('row security', CASE WHEN c.relkind IN ('r', 'p') THEN
@@ -58,7 +58,7 @@ JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
 CROSS JOIN LATERAL (SELECT CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view'
                                           WHEN 'f' THEN 'foreign table' ELSE 'table' END) k(kind)
--- Two arrays, not VALUES: those are set up anew for each column, and most rows of a snapshot are columns'.
+-- Two arrays, not VALUES, which is set up anew for each column; most rows of a snapshot belong to columns.
 CROSS JOIN LATERAL unnest(
     ARRAY['', ' type', ' nullability', ' default', ' generated', ' identity', ' collation', ' storage',
           ' statistics', ' compression', ' options'],
@@ -88,8 +88,8 @@ SELECT format('table %I.%I', n.nspname, c.relname), format('constraint %I', x.co
 FROM pg_catalog.pg_constraint x
 JOIN pg_catalog.pg_class c ON c.oid = x.conrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
--- A foreign key to a partitioned table has one more for each partition, named otherwise on each server version.
--- A plain NOT NULL is the column's nullability; version 18 also knows one that is not valid or not inherited.
+-- Left out: the copies of a foreign key to a partitioned table, one per partition, whose names depend on the version.
+-- Left out: a plain NOT NULL, which is the column's nullability. Version 18 also has invalid and uninherited ones.
 WHERE (x.contype IN ('c', 'f', 'p', 'u', 'x') OR (x.contype = 'n' AND (x.connoinherit OR NOT x.convalidated)))
   AND NOT (x.contype = 'f' AND x.conparentid <> 0 AND EXISTS (
       SELECT FROM pg_catalog.pg_constraint y WHERE y.oid = x.conparentid AND y.conrelid = x.conrelid))
@@ -124,7 +124,7 @@ CROSS JOIN LATERAL (
                   END AS text
         FROM pg_catalog.pg_attribute a
         JOIN pg_catalog.pg_type y ON y.oid = a.atttypid
-        -- OFFSET: looked up, where a join would read all columns of the table for each index.
+        -- OFFSET forces a look-up; a join would read all columns of the table for each index.
         LEFT JOIN LATERAL (SELECT t.attname, t.attcollation FROM pg_catalog.pg_attribute t
                            WHERE t.attrelid = x.indrelid AND t.attnum = x.indkey[a.attnum - 1] OFFSET 0) b ON true
         WHERE a.attrelid = x.indexrelid AND a.attnum > 0
@@ -314,7 +314,7 @@ CROSS JOIN LATERAL (VALUES
                           g.aggmfinalfn, g.aggmfinalextra, g.aggmfinalmodify)
          FROM pg_catalog.pg_aggregate g WHERE g.aggfnoid = f.oid) END)
 ) p(property, value)
--- A range type's constructors come with it; version 14 added more.
+-- Left out: the constructors of a range type, which come with it; version 14 added more.
 WHERE NOT (l.lanname = 'internal' AND f.prosrc ~ '^(multi)?range_constructor[0-3]$')
   AND p.value IS NOT NULL AND {scope_function}
 

@@ -1,4 +1,4 @@
-"""Connections to the target: how they are opened, what they may do, and which failures are worth another try."""
+"""Connections to the target: how they are opened, and which failures are worth another attempt."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ from recovery.postgres.bounded import BoundedConnection
 from recovery.postgres.url import DatabaseUrl
 from recovery.secrets import Redactor
 
-#: Connecting and reading only, never an effect. 57014 is a cancel and means what it says.
+#: SQLSTATEs after which connecting or reading (never an effect) is tried again. 57014 is left out: it is a cancel.
 TRANSIENT_STATES = frozenset({"57P01", "57P02", "57P03", "53300"})
 TRANSIENT_CLASS = "08"
 ATTEMPTS = 4
@@ -21,13 +21,13 @@ SECONDS = 10.0
 
 CONNECT_TIMEOUT_SECONDS = 10
 STATEMENT_TIMEOUT_MS = 30_000
-#: Reading the catalog waits for nobody's DDL for long: whoever holds such a lock is at work on the schema.
+#: Short, because a session whose lock keeps us from reading the catalog is changing the schema.
 LOCK_TIMEOUT_MS = 3_000
 
-#: A server that vanished is noticed within about half a minute, also by a connection that only waits.
+#: Even an idle connection notices within about half a minute that the server is gone.
 _KEEPALIVE: dict[str, Any] = {"keepalives": 1, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
 
-#: Bounded waits, and one way of writing values: what a role or a database has set must not change what we read.
+#: Time limits, and the format of values: the settings of a role or database must not change what we read.
 _SETTINGS = {
     "statement_timeout": str(STATEMENT_TIMEOUT_MS),
     "lock_timeout": str(LOCK_TIMEOUT_MS),
@@ -43,17 +43,17 @@ _SETTINGS = {
 
 
 def is_transient(error: BaseException) -> bool:
-    """Another try can succeed with nothing changed. Decided by SQLSTATE, never by text."""
+    """Whether another attempt can succeed with nothing changed; decided by SQLSTATE, never by the message."""
     if not isinstance(error, psycopg.OperationalError):
         return False
     state = error.sqlstate
-    if state is None:  # no server answered: refused, timed out, unknown host, or it said no before any SQL
+    if state is None:  # no answer (refused, timed out, unknown host), or a refusal before any SQL
         return True
     return state in TRANSIENT_STATES or state.startswith(TRANSIENT_CLASS)
 
 
 def retrying(sleep: Callable[[float], None] = time.sleep) -> Retrying:
-    """The one retry policy: bounded in attempts and time, jittered."""
+    """The only retry policy: jittered, with limits on attempts and time."""
     return Retrying(
         retry=retry_if_exception(is_transient),
         stop=stop_after_attempt(ATTEMPTS) | stop_after_delay(SECONDS),
@@ -63,17 +63,17 @@ def retrying(sleep: Callable[[float], None] = time.sleep) -> Retrying:
     )
 
 
-#: Looks at a proxied session's backend; with every one it is less likely that a pooler gave out the same by chance.
+#: How often a proxied session's backend is looked up; a pooler can give out the same backend a few times by chance.
 _LOOKS = 5
-#: A pooler with one backend makes us wait for the one that our other session holds.
+#: A pooler with a single backend lets our first session have it only once our other session's transaction ends.
 _OTHER_IDLE_MS = 2_000
 
 
 def _open(url: DatabaseUrl, name: str, settings: dict[str, str], *, kept: bool) -> psycopg.Connection[Any]:
     connection = _session(url, name)
     try:
-        # Set here rather than as start-up options, which poolers refuse before one can say what they are. And only on a
-        # backend that is ours: through a transaction pooler the next one to get it would find itself read only.
+        # Not set by start-up options: poolers refuse these before we can tell that it is a pooler. And only set on a
+        # backend that is ours: through a transaction pooler, the next client to get the backend would be read-only.
         chosen = ", ".join(f"set_config('{key}', '{value}', false)" for key, value in settings.items())
         ours = f"pg_backend_pid() = {connection.info.backend_pid}"
         if not connection.execute(f"SELECT {chosen} WHERE {ours}".encode()).fetchone():
@@ -91,7 +91,7 @@ def _session(url: DatabaseUrl, name: str) -> psycopg.Connection[Any]:
         url.conninfo,
         autocommit=True,
         prepare_threshold=None,
-        client_encoding="UTF8",  # else a database in SQL_ASCII answers in bytes, and the environment has a say
+        client_encoding="UTF8",  # else SQL_ASCII databases answer in bytes, and PGCLIENTENCODING counts
         connect_timeout=CONNECT_TIMEOUT_SECONDS,
         application_name=name,
         **_KEEPALIVE,
@@ -99,9 +99,9 @@ def _session(url: DatabaseUrl, name: str) -> psycopg.Connection[Any]:
 
 
 def _see_that_it_is_kept(url: DatabaseUrl, connection: psycopg.Connection[Any]) -> None:
-    """The server's pid is not the announced one, so there is a proxy: does each session keep its backend behind it?
+    """Makes sure that a session keeps its backend behind a proxy, where the backend's pid is not the announced one.
 
-    While another session is in a transaction, and so has a backend for itself, a pooled session gets a different one.
+    A pooled session gets another backend while our second session is in a transaction, which keeps its own.
 
     Raises:
         PreflightError: `database.pooled`.
@@ -123,7 +123,7 @@ def _changes(url: DatabaseUrl, connection: psycopg.Connection[Any]) -> bool:
             try:
                 other.execute("BEGIN READ ONLY")
             except psycopg.errors.ProtocolViolation:
-                return True  # a pooler of single statements allows no transaction
+                return True  # a pooler in statement mode allows no transaction
             other.execute(f"SET LOCAL idle_in_transaction_session_timeout = {_OTHER_IDLE_MS}".encode())
             theirs = _backend(other)
             ours.add(_backend(connection))
@@ -140,8 +140,8 @@ def _backend(connection: psycopg.Connection[Any]) -> int:
     return int(row[0]) if row else 0
 
 
-#: Before a session exists libpq passes on no SQLSTATE, only words. Where the server speaks another language
-#: these are missed, and the refusal is merely tried again and reported as unreachable.
+#: Before a session exists, libpq passes on a message without SQLSTATE. In another language than English it is not
+#: recognised; the connection is then only tried again, and reported as unreachable.
 _NO = (
     "password authentication failed",
     "SASL authentication failed",
@@ -160,7 +160,7 @@ _NO = (
 
 
 def _refused_for_good(error: psycopg.OperationalError) -> bool:
-    """The server, or the resolver, said no: another try brings the same answer."""
+    """Whether the server or the name resolution refused, so that another attempt would give the same answer."""
     if error.sqlstate is not None:
         return not is_transient(error)
     return any(words in str(error) for words in _NO)
@@ -169,16 +169,16 @@ def _refused_for_good(error: psycopg.OperationalError) -> bool:
 def connect(
     url: DatabaseUrl, *, read_only: bool, name: str = "prisma-recovery", kept: bool = False
 ) -> psycopg.Connection[Any]:
-    """A connection in autocommit with bounded waits; with `read_only`, the server itself refuses any write.
+    """A connection in autocommit with time limits on every wait.
 
     Args:
-        url: where to.
-        read_only: set it so.
-        name: what `pg_stat_activity` shows.
-        kept: if there is a proxy, it is known that a session keeps its backend behind it.
+        url: the database to connect to.
+        read_only: make the server refuse every write of this session.
+        name: the `application_name` that `pg_stat_activity` shows.
+        kept: an earlier connection has shown that a session keeps its backend, through a proxy or without one.
 
     Raises:
-        UnreachableError: `database.unreachable`, after bounded tries.
+        UnreachableError: `database.unreachable` after the last attempt; `database.unknown_host`.
         PreflightError: `database.refused`: wrong password, unknown database, not allowed; `database.pooled`.
     """
     settings = dict(_SETTINGS)
@@ -198,17 +198,17 @@ def connect(
         raise UnreachableError(
             "database.unreachable",
             f"{where} does not answer: {said(url, error)}. Nothing was changed.",
-            "See that the host is right and up, and run again.",
+            "Make sure that the host is right and up, and run again.",
         ) from error
     raise AssertionError("the retry policy either returns or raises")
 
 
 @contextmanager
 def answering(url: DatabaseUrl) -> Iterator[None]:
-    """Turns a connection that broke, or a wait that ran out, into an error that a person can act on.
+    """Turns a broken connection or an expired wait into an error that a person can act on.
 
     Raises:
-        UnreachableError: `database.lost`. What was under way on the server may have happened or not.
+        UnreachableError: `database.lost`. The statement that was running on the server may or may not have succeeded.
     """
     try:
         yield
@@ -216,12 +216,12 @@ def answering(url: DatabaseUrl) -> Iterator[None]:
         raise UnreachableError(
             "database.lost",
             f"{url.host}:{url.port} stopped answering: {said(url, error)}.",
-            "See that the database is up, and run again: it goes on from what is true.",
+            "Make sure that the database is up, and run again: the recovery goes on from the state it finds.",
         ) from error
 
 
 def said(url: DatabaseUrl, error: BaseException) -> str:
-    """The last line of what an error says, without the URL's password; libpq adds a question that helps nobody here."""
+    """The last line of an error, without the URL's password, and without the question that libpq adds."""
     lines = [text for line in str(error).splitlines() if (text := line.strip()) and not text.endswith("?")]
     return Redactor(url.url)(lines[-1] if lines else type(error).__name__).rstrip(".")
 

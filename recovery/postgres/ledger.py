@@ -27,7 +27,7 @@ _COLUMNS = (
 
 
 def missing_columns(connection: psycopg.Connection[Any], schema: str) -> tuple[str, ...] | None:
-    """Columns that the ledger of Prisma 3 to 7 has and this one has not; None where there is no ledger."""
+    """Columns that the ledger of Prisma 3 to 7 has and this one lacks; None if there is no ledger."""
     rows = connection.execute(
         "SELECT a.attname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
         " LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
@@ -39,7 +39,7 @@ def missing_columns(connection: psycopg.Connection[Any], schema: str) -> tuple[s
 
 
 def kept_by_prisma_8(connection: psycopg.Connection[Any]) -> bool:
-    """Prisma 8 keeps the database's history: in a schema of its own, with a marker of the present state."""
+    """Whether Prisma 8 keeps the database's history: it has a schema of its own, with a marker of the present state."""
     row = connection.execute(
         "SELECT count(*) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
         " WHERE n.nspname = 'prisma_contract' AND c.relname IN ('marker', 'ledger')"
@@ -48,10 +48,10 @@ def kept_by_prisma_8(connection: psycopg.Connection[Any]) -> bool:
 
 
 def read(connection: psycopg.Connection[Any], schema: str) -> tuple[Row, ...]:
-    """Every row, oldest attempt first.
+    """Every row of the ledger, oldest attempt first.
 
     Raises:
-        PreflightError: `ledger.missing` without a ledger, `ledger.unreadable` where the role may not read it.
+        PreflightError: `ledger.missing`; `ledger.unreadable` if the role may not read it; `ledger.unknown_shape`.
     """
     try:
         found = connection.execute(sql.SQL(_ROWS).format(sql.Identifier(schema))).fetchall()
@@ -80,7 +80,7 @@ def read(connection: psycopg.Connection[Any], schema: str) -> tuple[Row, ...]:
 
 
 def under_way(connection: psycopg.Connection[Any], schema: str, migrations: Sequence[str]) -> tuple[int, str]:
-    """How many of these migrations are finished, and which of them is begun and not finished; empty if none is."""
+    """How many of these migrations are finished, and the name of one that is begun but unfinished; empty if none is."""
     query = """
     SELECT count(DISTINCT migration_name) FILTER (WHERE finished_at IS NOT NULL),
            coalesce(max(migration_name) FILTER (WHERE finished_at IS NULL), '')

@@ -1,4 +1,4 @@
-"""May the role do what a recovery does: write the ledger, and change the tables of the schema?"""
+"""The role's privileges: may it do what a recovery needs, write the ledger and change the schema's tables?"""
 
 from dataclasses import dataclass
 from typing import Any, LiteralString
@@ -13,7 +13,8 @@ SELECT current_user::text, pg_catalog.pg_get_userbyid(c.relowner)::text,
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = %s AND c.relname = '_prisma_migrations'
 """
-# Tables of extensions (PostGIS's spatial_ref_sys) belong to whoever installed them, and no migration changes them.
+# Left out are tables of extensions (as PostGIS's spatial_ref_sys): the role that installed them owns them, and no
+# migration changes them.
 _OWNERS = """
 SELECT pg_catalog.pg_get_userbyid(c.relowner)::text, count(*), pg_has_role(c.relowner, 'USAGE')
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -26,11 +27,11 @@ GROUP BY c.relowner ORDER BY count(*) DESC, 1
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Who owns tables of the schema, the ledger left out.
+    """A role that owns tables of the schema other than the ledger.
 
     Attributes:
-        tables: how many.
-        ours: the role is this one, or has its rights as a member.
+        tables: how many it owns.
+        ours: it is the connected role, or a role whose privileges the connected role has as a member.
     """
 
     name: str
@@ -40,14 +41,15 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class Privileges:
-    """What the role may do.
+    """The privileges of the connected role.
 
     Attributes:
-        owner: of the ledger.
-        lacking: privileges on the ledger that it has not, of SELECT, INSERT and UPDATE.
-        hidden: row level security keeps rows of the ledger from it.
-        creates: it may create tables in the schema.
-        owners: of the schema's tables, whoever owns most first.
+        role: the connected role.
+        owner: the role that owns the ledger.
+        lacking: the privileges on the ledger that the role lacks, of SELECT, INSERT and UPDATE.
+        hidden: row level security is active on the ledger, and may hide rows from the role.
+        creates: the role may create tables in the schema.
+        owners: the owners of the schema's tables, the one with the most tables first.
     """
 
     role: str
@@ -64,7 +66,7 @@ class Privileges:
 
 
 def read(connection: psycopg.Connection[Any], schema: str) -> Privileges | None:
-    """The role's privileges; None without a ledger."""
+    """The role's privileges; None if there is no ledger."""
     row = connection.execute(_LEDGER, (schema,)).fetchone()
     if row is None:
         return None
@@ -76,7 +78,7 @@ def read(connection: psycopg.Connection[Any], schema: str) -> Privileges | None:
 
 
 def grants(connection: psycopg.Connection[Any], schema: str, found: Privileges) -> tuple[str, ...]:
-    """The statements that give the role what it lacks; none if it lacks nothing."""
+    """The GRANT statements that give the role what it lacks; empty if it lacks nothing."""
     role, where = sql.Identifier(found.role), sql.Identifier(schema)
     wanted: list[sql.Composed] = []
     if found.lacking:

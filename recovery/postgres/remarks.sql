@@ -1,7 +1,7 @@
--- Comments and privileges, read as catalog.sql's blocks are: (object, property, value).
+-- Comments and privileges, in blocks as in catalog.sql: (object, property, value).
 
 -- block: comments
--- By number, so that PostgreSQL's own thousands are never looked at; schema public alone has one of those.
+-- Selected by oid, to skip the thousands of PostgreSQL's own objects; schema public has a low oid, too.
 SELECT o.object, o.property, d.description
 FROM pg_catalog.pg_description d
 CROSS JOIN LATERAL (
@@ -95,7 +95,7 @@ WHERE d.objoid >= 16384 OR (d.classoid = 'pg_catalog.pg_namespace'::regclass AND
     d.objoid = (SELECT n.oid FROM pg_catalog.pg_namespace n WHERE n.nspname = 'public'))
 
 -- block: privileges
--- GRANT ALL gives MAINTAIN too since version 17: who has all others has all.
+-- Since version 17, GRANT ALL includes MAINTAIN: a role with all other privileges counts as having all.
 SELECT format('%s %I.%I', CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view'
                                WHEN 'f' THEN 'foreign table' WHEN 'S' THEN 'sequence' ELSE 'table' END,
               n.nspname, c.relname),
@@ -136,7 +136,7 @@ WHERE {not_schema_owner} AND {scope_schema}
 GROUP BY 1, 2
 
 -- block: function_privileges
--- Everybody may call a function, and use a type, unless that was taken away: only this is a property.
+-- By default everybody may call a function and use a type; only the loss of that default is a property.
 SELECT format('%s %I.%I(%s)', CASE f.prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate' ELSE 'function' END,
               n.nspname, f.proname, pg_catalog.pg_get_function_identity_arguments(f.oid)), x.property, x.value
 FROM pg_catalog.pg_proc f

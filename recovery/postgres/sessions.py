@@ -1,4 +1,4 @@
-"""Who else is at work on the target: locks, DDL, and the effects of our own that may still be running."""
+"""The sessions at work on the target: their locks and DDL, and effects of ours that may still be running."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,12 +8,13 @@ import psycopg
 
 #: The key of the session advisory lock that Prisma's deploy and resolve take.
 PRISMA_LOCK = 72707369
-#: Ours: one recovery at a time on a database. ("recovery", as eight bytes of ASCII)
+#: The key of our own session advisory lock: one recovery at a time on a database. ("recovery" in ASCII)
 RECOVERY_LOCK = 0x7265636F76657279
-#: A held Prisma lock is looked at again this long before it counts as somebody at work (RULES E14).
+#: Seconds for which Prisma's lock must stay held before it counts as a sign of somebody at work (RULES E14).
 LOCK_PATIENCE_SECONDS = 15.0
 _LOOK_SECONDS = 0.25
-#: Every session of ours carries this; Prisma's sessions that we start carry EFFECT_NAME and the run.
+#: The `application_name` of every session of ours begins with this. Prisma's sessions that we start have EFFECT_NAME
+#: and the run instead.
 OUR_NAME = "prisma-recovery"
 EFFECT_NAME = "prisma-recovery effect"
 
@@ -28,9 +29,9 @@ class Backend:
     """Another session on this database, as `pg_stat_activity` shows it.
 
     Attributes:
-        query: its last statement; None where the role may not see it, nor client, state and times.
-        seconds: for how long it has been in this state, by the server's clock; 0 where the role may not see it.
-        behind: sessions that it waits for, by pid; empty if it waits for no lock.
+        query: its last statement; None if the role may not see it, nor the client, state and times.
+        seconds: for how long it has been in this state, by the server's clock; 0 if the role may not see it.
+        behind: pids of the sessions that it waits for; empty if it waits for no lock.
     """
 
     pid: int
@@ -51,8 +52,8 @@ class Backend:
         return f"pid {self.pid} ({self.user}{application}, {hidden if self.query is None else seen})"
 
 
-# Of another role's session whoever is no member of it or of pg_read_all_stats sees pid, role and application only; the
-# type of its backend is NULL then. Autovacuum has no role.
+# A role sees of another role's session only pid, role and application, with a backend_type of NULL, unless it is a
+# member of that role or of pg_read_all_stats. Autovacuum has no role.
 _SESSION = """
 SELECT a.pid, coalesce(a.usename, '?'), coalesce(a.application_name, ''),
        coalesce(host(a.client_addr), 'local'), coalesce(a.state, 'unknown'),
@@ -87,7 +88,7 @@ def holders(connection: psycopg.Connection[Any], key: int) -> tuple[Backend, ...
 
 
 def waiting(connection: psycopg.Connection[Any]) -> tuple[Backend, ...]:
-    """Sessions that wait for a lock, ours left out; `behind` says for whom."""
+    """Sessions other than ours that wait for a lock; their `behind` names the sessions that they wait for."""
     return _sessions(
         connection,
         "a.application_name NOT LIKE %s AND EXISTS"
@@ -97,11 +98,11 @@ def waiting(connection: psycopg.Connection[Any]) -> tuple[Backend, ...]:
 
 
 def running_ddl(connection: psycopg.Connection[Any]) -> tuple[Backend, ...]:
-    """Sessions that change the schema: by what they run, or by the lock on a table that they hold.
+    """Sessions that change the schema, as their statement or their locks show.
 
-    `pg_locks` shows locks to every role, so DDL is seen also where the statement itself is not. A lock on what is not
-    in `pg_class` is one on what the session is just making. DDL also locks the schemas, types and roles that it names,
-    which nothing else does.
+    `pg_locks` shows locks to every role, so DDL is found even if the statement is hidden. A lock on a relation that is
+    not in `pg_class` is one on a relation that the session is just creating. DDL alone also locks the schemas, types
+    and roles that it names.
     """
     return _sessions(
         connection,
@@ -110,7 +111,7 @@ def running_ddl(connection: psycopg.Connection[Any]) -> tuple[Backend, ...]:
         "   LEFT JOIN pg_catalog.pg_class c ON c.oid = l.relation"
         "   WHERE l.granted AND l.locktype = 'relation'"
         "     AND (l.mode IN ('AccessExclusiveLock', 'ShareRowExclusiveLock', 'ShareLock')"
-        # CREATE INDEX CONCURRENTLY, and also VACUUM: only the statement tells them apart.
+        # Held by CREATE INDEX CONCURRENTLY and by VACUUM; only the statement, here hidden, tells them apart.
         "          OR l.mode = 'ShareUpdateExclusiveLock' AND a.backend_type IS NULL)"
         "     AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = current_database())"
         "     AND (c.relkind IN ('r', 'p', 'i', 'S', 'v', 'm') OR c.oid IS NULL))"
@@ -122,11 +123,11 @@ def running_ddl(connection: psycopg.Connection[Any]) -> tuple[Backend, ...]:
 
 
 def our_effects(connection: psycopg.Connection[Any]) -> tuple[Backend, ...]:
-    """Sessions of Prisma commands that a recovery started and that are still there, their starter dead or not."""
+    """Sessions of Prisma commands that a recovery started, even if that recovery has died since."""
     return _sessions(connection, "a.application_name LIKE %s", EFFECT_NAME + "%")
 
 
-#: What a session waits for, in words; a row is waited for through the transaction that holds it.
+#: The lock that a session waits for, in words; a wait for a row is one for the end of the transaction that locked it.
 _WAITED = """
 SELECT l.mode || CASE WHEN c.oid IS NOT NULL THEN ' on ' || n.nspname || '.' || c.relname
                       WHEN l.locktype = 'transactionid' THEN ' on the end of a transaction'
@@ -142,16 +143,17 @@ LIMIT 1
 
 
 def kept_waiting(connection: psycopg.Connection[Any], application: str) -> tuple[str, tuple[str, ...]]:
-    """The lock that a session of that name waits for, and who keeps it waiting, both for people; empty if it doesn't.
+    """The lock that the session with this application name waits for, and the sessions that block it; both for people.
 
-    Every role sees whose session it is. What the others do, and since when, only a member of `pg_read_all_stats` does.
+    Both are empty if it waits for no lock. Every role sees the pid and role of the blocking sessions; only a member
+    of `pg_read_all_stats` (or of their role) also sees their state and since when.
     """
     row = connection.execute(_WAITED, (application,)).fetchone()
     if row is None:
         return "", ()
     waited, pids = row
     known = {session.pid: str(session) for session in _sessions(connection, "a.pid = ANY(%s)", list(pids))}
-    # One that is no client is a worker of the server's, autovacuum above all; 0 is a prepared transaction.
+    # A pid that is no client's is a worker of the server, mostly autovacuum; 0 is a prepared transaction.
     return waited, tuple(
         known.get(pid, f"pid {pid} (no client: a worker of the server)" if pid else "a prepared transaction")
         for pid in dict.fromkeys(pids)
@@ -164,13 +166,13 @@ def patiently_held(
     sleep: Callable[[float], None],
     told: Callable[[float, tuple[Backend, ...]], None],
 ) -> tuple[Backend, ...]:
-    """Who still holds the lock `key` after being looked at for a while; nobody as soon as it is free.
+    """Sessions that still hold the lock `key` after LOCK_PATIENCE_SECONDS; returns at once when the lock is free.
 
     Args:
         connection: to the target.
-        key: of a session advisory lock.
-        sleep: waits, in seconds.
-        told: called about once a second meanwhile, with the seconds waited and the holders.
+        key: the key of a session advisory lock.
+        sleep: sleeps for a number of seconds.
+        told: called about once a second with the seconds waited and the holders.
     """
     looks = 0
     while (holding := holders(connection, key)) and looks * _LOOK_SECONDS < LOCK_PATIENCE_SECONDS:
@@ -184,14 +186,16 @@ def patiently_held(
 def at_work_on(
     connection: psycopg.Connection[Any], script: str, tables: tuple[str, ...], *, unlogged: bool
 ) -> tuple[Backend, ...]:
-    """Sessions, idle ones too, that may still be running a failed migration (RULES E14).
+    """Sessions, including idle ones, that may still be running a failed migration (RULES E14).
+
+    A session counts if its last statement is the script or a part of it, or a write to the ledger. A session that
+    last read the ledger, as a person does who looks at it, does not count.
 
     Args:
         connection: to the target.
-        script: the migration's text; a session whose last statement is it, or a part of it, counts. So does
-            one that wrote to the ledger last; one that only read it (a person who looks) does not.
-        tables: `schema.table` of the footprint; whoever holds ShareUpdateExclusive or more on one counts.
-        unlogged: the row has no logs, so a session whose statement can't be read counts as well.
+        script: the migration's text.
+        tables: `schema.table` of the footprint; a session that holds ShareUpdateExclusive or more on one counts.
+        unlogged: the row has no logs, so a session whose statement can't be read counts, too.
     """
     return _sessions(
         connection,
@@ -211,7 +215,7 @@ def at_work_on(
 
 
 class SessionLock:
-    """A session advisory lock, taken by trying only (RULES F3), on a connection that never reconnects."""
+    """A session advisory lock on a connection that never reconnects; taken without waiting (RULES F3)."""
 
     def __init__(self, connection: psycopg.Connection[Any], key: int) -> None:
         self._connection = connection
@@ -219,7 +223,7 @@ class SessionLock:
         self.pid = connection.info.backend_pid
 
     def try_take(self) -> bool:
-        """Takes it if nobody holds it."""
+        """Takes the lock if nobody holds it; returns whether it did."""
         row = self._connection.execute("SELECT pg_try_advisory_lock(%s), pg_backend_pid()", (self._key,)).fetchone()
         if row is None or not row[0]:
             return False
@@ -227,7 +231,7 @@ class SessionLock:
         return True
 
     def held(self) -> bool:
-        """Still ours: the same backend has it in `pg_locks`. Taking it again would prove nothing (RULES F4)."""
+        """Whether `pg_locks` still shows the lock for the same backend. Taking it again proves nothing (RULES F4)."""
         try:
             row = self._connection.execute(
                 "SELECT pg_backend_pid() = %s AND EXISTS (SELECT FROM pg_catalog.pg_locks WHERE locktype = 'advisory'"
@@ -239,12 +243,12 @@ class SessionLock:
         return bool(row and row[0])
 
     def release(self) -> None:
-        """Gives it back; a dead connection has given it back already."""
+        """Releases the lock; a dead connection has released it already."""
         if not self._connection.closed:
             self._connection.execute("SELECT pg_advisory_unlock(%s)", (self._key,))
 
     def waiting_behind(self) -> tuple[str, ...]:
-        """Application names of the sessions that wait for this lock and for us alone, first come first."""
+        """Application names of the sessions that wait for this lock and that only we block."""
         rows = self._connection.execute(
             "SELECT a.application_name FROM pg_catalog.pg_locks l"
             " JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid"

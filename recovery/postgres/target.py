@@ -1,4 +1,4 @@
-"""The production database: its identity, and a connection that can only read it."""
+"""The target, the production database: its identity, its ledger, and a connection that can only read."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,10 +14,10 @@ from states.facts import Row
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What names a target for good: the journal and every approval are tied to it (RULES F10).
+    """The lasting identity of a target, to which the journal and every approval are tied (RULES F10).
 
     Attributes:
-        system_identifier: of the server's data directory; None where the role may not read it.
+        system_identifier: PostgreSQL's identifier of the server's data directory; None if the role may not read it.
         server_version: as `17.4`.
     """
 
@@ -29,12 +29,12 @@ class Identity:
 
     @property
     def parts(self) -> tuple[str, str, str]:
-        """System identifier (the host where that can't be read), database, schema."""
+        """System identifier (or the host, if that can't be read), database and schema."""
         return (self.system_identifier or f"host:{self.host}", self.database, self.schema)
 
     @property
     def key(self) -> str:
-        """The same as one string, for the journal."""
+        """The `parts` as one string, the journal's key."""
         return "/".join(part.replace("/", "%2F") for part in self.parts)
 
 
@@ -55,13 +55,13 @@ class Target:
         self._identity: Identity | None = None
 
     def reading(self) -> psycopg.Connection[Any]:
-        """A connection on which the server refuses any write; opened anew if the last one broke."""
+        """A connection on which the server refuses every write; opened anew if the last one broke."""
         if self._reading is None or self._reading.closed or self._reading.broken:
             self._reading = self._connect(OUR_NAME)
         return self._reading
 
     def working(self, name: str) -> psycopg.Connection[Any]:
-        """A connection of its own, for locks; it never reconnects."""
+        """A separate connection, for locks; it never reconnects."""
         return self._connect(name)
 
     def _connect(self, name: str) -> psycopg.Connection[Any]:
@@ -71,7 +71,7 @@ class Target:
 
     @property
     def identity(self) -> Identity:
-        """Read once, then kept: a target that changes under a recovery is another target."""
+        """The target's identity, read once and then kept, since a recovery never moves to another target."""
         if self._identity is None:
             connection = self.reading()
             try:
@@ -90,7 +90,7 @@ class Target:
         return self._identity
 
     def rows(self) -> tuple[Row, ...]:
-        """The ledger, oldest attempt first."""
+        """The rows of the ledger, oldest attempt first."""
         return ledger.read(self.reading(), self.url.schema)
 
     def close(self) -> None:

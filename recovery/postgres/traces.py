@@ -1,7 +1,7 @@
-"""Whether a column can have been added to a table since a row of the ledger was written, and dropped again.
+"""Could a column have been added to a table, and dropped again, since a row of the ledger was written?
 
-Adding a column writes the table's row in `pg_class`, so a table whose row is older never had it. That holds for the
-very table that was there: not for one that was made, renamed or restored since.
+Adding a column rewrites the table's row in `pg_class`, so a table whose row is older never had the column. This holds
+only if the table itself was not created, renamed or restored since.
 """
 
 from collections.abc import Collection
@@ -10,11 +10,11 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-# Transactions are compared by age, which is the order of their numbers. A number of before a wraparound tells
-# nothing, so nothing is said where one is possible. A transaction that began earlier can have written later, so the
-# measure is the row before the attempt's: one that was open since then would have outlived a whole migration.
-# And some table must have been made between the ledger's first row and that one: in a database that was restored, or
-# copied by replication, everything was made before the first row was.
+# Transactions are compared by the age of their ids. An id from before a wraparound tells nothing, so the query finds
+# no table if there may have been one. A transaction that began earlier can have written later, so tables are compared
+# with the ledger row before the attempt's: a transaction open since then would have outlived a whole migration.
+# Some table must also have been created between the ledger's first row and that row. In a database that was restored,
+# or copied by replication, all tables were created before the first row was.
 _UNTOUCHED = """
 WITH ledger AS (SELECT id, age(xmin) AS age FROM {schema}._prisma_migrations),
      earlier AS (SELECT min(l.age) AS age FROM ledger l JOIN ledger a ON a.id = %(row)s AND l.age > a.age)
@@ -36,13 +36,13 @@ WHERE format('%%I.%%I', n.nspname, c.relname) = ANY(%(tables)s)
 def never_widened(
     connection: psycopg.Connection[Any], schema: str, row: str, tables: Collection[str]
 ) -> frozenset[str]:
-    """Those of the tables that no column was added to since a ledger row was inserted.
+    """The tables that are proven to have got no new column since a ledger row was inserted.
 
     Args:
         connection: to the target.
-        schema: the ledger's.
-        row: id of a row that was not written to since: unfinished, without logs, not rolled back.
-        tables: as `public.t`, quoted as PostgreSQL quotes.
+        schema: the schema of the ledger.
+        row: id of a ledger row that was not updated since: unfinished, without logs, not rolled back.
+        tables: names as `public.t`, quoted as PostgreSQL quotes them.
     """
     query = sql.SQL(_UNTOUCHED).format(schema=sql.Identifier(schema))
     found = connection.execute(query, {"row": row, "tables": sorted(tables)})

@@ -1,4 +1,4 @@
-"""A connection URL as Prisma takes it, and what PostgreSQL's own client library makes of it."""
+"""Connection URLs: as Prisma reads them, and translated for libpq, PostgreSQL's client library."""
 
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
@@ -12,12 +12,12 @@ _SCHEMES = ("postgresql", "postgres")
 _DEFAULT_PORT = 5432
 _PGBOUNCER_PORT = 6543
 
-#: Parameters that libpq would take from a query, and Prisma would not: with them, the evidence would
-#: come from one database and the command go to another.
+#: Query parameters that libpq would obey and Prisma ignores: with them, the evidence would come from one database
+#: and the command would go to another.
 _DIVERTING = frozenset(
     {"dbname", "hostaddr", "passfile", "password", "port", "replication", "service", "servicefile", "user"}
 )
-#: Prisma gives these another meaning (its `sslcert` is the server's), unless libpq's own `sslkey` is with them.
+#: Parameters with another meaning for Prisma (its `sslcert` is the server's), unless libpq's own `sslkey` is present.
 _CLIENT_CERTIFICATE = frozenset({"sslcert", "sslpassword"})
 
 
@@ -26,15 +26,15 @@ class DatabaseUrl:
     """A direct PostgreSQL URL. Neither `repr` nor `str` shows its password.
 
     Attributes:
-        host: as the URL names it; the socket's folder where there is one.
+        host: as the URL names it; for a Unix socket, its folder.
         port: TCP port, or the number in the socket's name.
         database: name of the database.
         user: name of the role; empty if the URL names none.
         schema: the schema that Prisma works in, and that holds the ledger.
-        has_password: it holds one.
-        pooled: it looks like a transaction pooler's, which migrations must not go through.
-        url: as it was given. Secret.
-        conninfo: for psycopg, with all and only the parameters that libpq knows. Secret.
+        has_password: the URL holds a password.
+        pooled: it looks like the URL of a transaction pooler, through which migrations must not go.
+        url: the URL as it was given. Secret.
+        conninfo: the connection string for psycopg, with the parameters that mean the same to libpq. Secret.
     """
 
     host: str
@@ -53,16 +53,16 @@ class DatabaseUrl:
 
     @property
     def past_the_pooler(self) -> str:
-        """What to use instead, if this is a pooler's."""
+        """A remedy, for the case that this is a pooler's URL: which URL to use instead."""
         direct = direct_host(self.host)
         known = "on Neon the host without -pooler, on Supabase port 5432"
         return f"Use the direct URL (directUrl, DIRECT_URL): {known if direct == self.host.lower() else direct}."
 
     def prisma_url(self, application_name: str) -> str:
-        """The URL to hand to Prisma: as it was given, but for the name that its session is to be known by. Secret."""
+        """The URL for Prisma: as it was given, with this `application_name` for its session. Secret."""
         base, _, query = self.url.partition("?")
         if not urlsplit(base).hostname:
-            # Prisma wants a host also where `host=/folder` names a socket.
+            # Prisma requires a host even if `host=/folder` names a socket.
             head, _, path = base.rpartition("/")
             base = f"{head}localhost/{path}"
         kept = [part for part in query.split("&") if part and part.partition("=")[0] != "application_name"]
@@ -70,10 +70,10 @@ class DatabaseUrl:
 
 
 def parse(url: str) -> DatabaseUrl:
-    """Take a URL apart.
+    """Parses a database URL.
 
     Raises:
-        UsageError: `url.malformed`; `url.scheme` for what is no direct PostgreSQL URL. Neither shows the URL.
+        UsageError: `url.malformed`; `url.scheme` if it is no direct PostgreSQL URL. Neither message shows the URL.
     """
     url = url.strip()
     scheme, separator, _ = url.partition("://")
@@ -90,7 +90,7 @@ def parse(url: str) -> DatabaseUrl:
         parts = urlsplit(url)
         port = parts.port or _DEFAULT_PORT
     except ValueError:
-        # Not chained: the error's own text quotes what stands between `:` and `/`, which can be a password.
+        # Not chained: the error's own text quotes the part between `:` and `/`, which can be a password.
         raise _malformed("its host or port is not valid; in a password, / : @ ? # must be percent-encoded") from None
     parameters = dict(parse_qsl(parts.query, keep_blank_values=True))
     host = parameters.get("host") or _host(parts)
@@ -98,7 +98,7 @@ def parse(url: str) -> DatabaseUrl:
     if not host:
         raise _malformed("it names no host")
     if not path or "/" in path or "@" in path:
-        # An `@` so late is the end of a password with a `/` in it, which must not be shown as a database.
+        # An `@` in the path ends a password that holds a `/`, which must not be shown as a database's name.
         raise _malformed("it names no database, or its password holds a `/`, which must be written %2F")
     database, user, password = unquote(path), unquote(parts.username or ""), unquote(parts.password or "")
     if "\0" in "".join((host, database, user, password, *parameters.values())):
@@ -127,20 +127,20 @@ def parse(url: str) -> DatabaseUrl:
 
 
 def direct_host(host: str) -> str:
-    """The host that leads past Neon's pooler; any other one as it is."""
+    """The direct host for the host of Neon's pooler; any other host unchanged, in lower case."""
     label, dot, rest = host.lower().partition(".")
     return f"{label.removesuffix('-pooler')}{dot}{rest}"
 
 
 def _host(parts: SplitResult) -> str:
-    """The host in the case in which it was written: it can be a socket's folder, percent-encoded."""
+    """The host with its upper and lower case kept, since it can be a socket's folder, percent-encoded."""
     written = parts.netloc.rpartition("@")[2]
     bracketed = written.startswith("[")
     return unquote(written[1:].partition("]")[0] if bracketed else written.partition(":")[0])
 
 
 def _libpq(parameters: dict[str, str]) -> dict[str, str]:
-    """Those parameters that libpq knows, and that mean the same to Prisma."""
+    """The parameters that libpq knows and that mean the same to Prisma."""
     known = {option.keyword.decode() for option in pq.Conninfo.get_defaults()} - _DIVERTING - {"host"}
     if "sslkey" not in parameters:
         known -= _CLIENT_CERTIFICATE
@@ -157,7 +157,7 @@ def _malformed(why: str) -> UsageError:
 
 def _scheme(scheme: str) -> UsageError:
     known = {"prisma", "prisma+postgres", "file", "mysql", "sqlserver", "mongodb", "mongodb+srv", "sqlite"}
-    # What stands before `://` is shown only if it cannot be a part of a password.
+    # The scheme is shown only if it is a known one: the text before `://` could be a part of a password.
     shown = f"a {scheme}: URL" if scheme in known else "a URL of another kind"
     return UsageError(
         "url.scheme",

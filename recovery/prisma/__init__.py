@@ -1,1 +1,1 @@
-"""Prisma's side of a project: its schema, migrations folder, `.env`, and the CLI."""
+"""The Prisma project: its schema, settings and CLI, and its migrations folder with their history in git."""

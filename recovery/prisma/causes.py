@@ -1,4 +1,4 @@
-"""The causes of failed migrations, as a table: what PostgreSQL says, what it means, what to do."""
+"""The causes of failed migrations, as a table: PostgreSQL's error codes and messages, and advice on each cause."""
 
 from typing import NamedTuple
 
@@ -7,13 +7,13 @@ class Entry(NamedTuple):
     """One kind of cause.
 
     Attributes:
-        kind: one word.
+        kind: the name of the cause.
         codes: SQLSTATEs, or two characters for a whole class.
-        advice: what to do, for people.
-        sentences: PostgreSQL's messages as patterns, each with the code that it stands for.
-        transient: another try can succeed with nothing changed.
-        prose: sentences that Prisma's JavaScript engine has in place of PostgreSQL's, as patterns, each with the
-            code that it stands for; None where it stands for several.
+        advice: what it means and what to do, for people.
+        sentences: patterns of PostgreSQL's messages, each with its SQLSTATE.
+        transient: another attempt can succeed with nothing changed.
+        prose: patterns of the messages that Prisma's JavaScript engine writes in the place of PostgreSQL's, each with
+            its SQLSTATE; None if the message stands for several.
     """
 
     kind: str
@@ -25,13 +25,13 @@ class Entry(NamedTuple):
 
 
 _EDIT = "Once this attempt is resolved, correct the script, and deploy again."
-_AGAIN = "Once it is proven absent, deploying again can succeed with nothing changed."
+_AGAIN = "Once the migration is proven absent, deploying again can succeed with nothing changed."
 
 ENTRIES = (
     Entry(
         "object_exists",
         ("42P07", "42701", "42710", "42P06", "42723"),
-        "Something of that name was there already: from an earlier attempt, or made by hand.",
+        "An object of that name was there already: from an earlier attempt, or made by hand.",
         (
             (r'relation ".+" already exists', "42P07"),
             (r'column ".+" of relation ".+" already exists', "42701"),
@@ -40,11 +40,15 @@ ENTRIES = (
             (r"function .+ already exists with same argument types", "42723"),
         ),
     ),
-    Entry("schema_not_empty", (), "The database has tables but no ledger: baseline it, as Prisma says."),
+    Entry(
+        "schema_not_empty",
+        (),
+        "The database has tables but no ledger: baseline it, as Prisma's documentation describes.",
+    ),
     Entry(
         "not_in_transaction",
         ("25001",),
-        "That statement must be alone in its migration, outside a transaction. " + _EDIT,
+        "This statement must be alone in its migration, outside a transaction. " + _EDIT,
         (
             (r".+ cannot run inside a transaction block", "25001"),
             (r".+ cannot be executed from a function", "25001"),
@@ -63,7 +67,7 @@ ENTRIES = (
     Entry(
         "nulls",
         ("23502",),
-        "Existing rows hold no value there. Fill them, or give a default, then deploy again.",
+        "Existing rows have no value in that column. Fill them, or give a default, then deploy again.",
         (
             (r'column ".+" of relation ".+" contains null values', "23502"),
             (r'column ".+" of table ".+" contains null values', "23502"),
@@ -75,7 +79,7 @@ ENTRIES = (
     Entry(
         "foreign_key",
         ("23503", "23001"),
-        "Existing rows refer to rows that are not there. Clean them up, then deploy again.",
+        "Existing rows refer to rows that do not exist. Clean them up, then deploy again.",
         (
             (r'(?:insert or )?update (?:or delete )?on table ".+" violates foreign key constraint ".+"', "23503"),
             (r'update or delete on table ".+" violates RESTRICT setting of foreign key constraint ".+"', "23001"),
@@ -88,7 +92,7 @@ ENTRIES = (
     Entry(
         "check",
         ("23514",),
-        "Existing rows break the new rule. Clean them up, then deploy again.",
+        "Existing rows violate the new constraint. Clean them up, then deploy again.",
         (
             (r'check constraint ".+" (?:of relation ".+" )?is violated by some row', "23514"),
             (r'new row for relation ".+" violates (?:check|partition) constraint(?: ".+")?', "23514"),
@@ -102,7 +106,7 @@ ENTRIES = (
     Entry(
         "exclusion",
         ("23P01",),
-        "Existing rows exclude each other under the new rule. Clean them up, then deploy again.",
+        "Existing rows conflict under the new exclusion constraint. Clean them up, then deploy again.",
         (
             (r'could not create exclusion constraint ".+"', "23P01"),
             (r'conflicting key value violates exclusion constraint ".+"', "23P01"),
@@ -111,7 +115,7 @@ ENTRIES = (
     Entry(
         "cast",
         ("22P02", "42804", "22001", "22003", "22007", "22008", "42846"),
-        "A value, or a column's type, cannot be converted by itself: give a USING. " + _EDIT,
+        "A value, or a column's type, cannot be converted automatically: add a USING clause. " + _EDIT,
         (
             (r"invalid input syntax for type (?:date|time|timestamp|interval)\b.*", "22007"),
             (r"invalid input syntax for type (?!date|time|timestamp|interval).+", "22P02"),
@@ -139,7 +143,7 @@ ENTRIES = (
     Entry(
         "bad_value",
         ("22", "21000"),
-        "A value does not allow what the script does with it. Correct the data or the script, then deploy again.",
+        "The script cannot work with a value that it meets. Correct the data or the script, then deploy again.",
         (
             (r"division by zero", "22012"),
             (r"query string argument of EXECUTE is null", "22004"),
@@ -153,7 +157,7 @@ ENTRIES = (
     Entry(
         "deadlock",
         ("40P01",),
-        "Another session was in the way. " + _AGAIN,
+        "The script and another session blocked each other. " + _AGAIN,
         (("deadlock detected", "40P01"),),
         transient=True,
     ),
@@ -178,7 +182,7 @@ ENTRIES = (
     Entry(
         "statement_timeout",
         ("57014",),
-        "It was cancelled, or ran into statement_timeout. " + _AGAIN,
+        "The statement was cancelled, or exceeded statement_timeout. " + _AGAIN,
         (
             ("canceling statement due to statement timeout", "57014"),
             ("canceling statement due to user request", "57014"),
@@ -188,7 +192,7 @@ ENTRIES = (
     Entry(
         "privileges",
         ("42501",),
-        "The role may not do this: grant it, or deploy as the owner.",
+        "The role lacks a privilege: grant it, or deploy as the owner.",
         (
             (r"permission denied (?:for|to) .+", "42501"),
             (r"must be (?:owner of|superuser|member of|able to) .+", "42501"),
@@ -212,7 +216,7 @@ ENTRIES = (
     Entry(
         "missing_object",
         ("42P01", "42703", "42883", "42704", "3F000"),
-        "Something that the script needs is not there. It never means that the script was applied.",
+        "An object that the script needs is not there. This never means that the script was applied.",
         (
             (r'(?:relation|table|view|materialized view|sequence) ".+" does not exist', "42P01"),
             (r'index ".+" does not exist', "42704"),
@@ -232,7 +236,7 @@ ENTRIES = (
     Entry(
         "in_failed_transaction",
         ("25P02",),
-        "The script opened a transaction that had failed before: its first error is in the server's log.",
+        "An earlier statement of the transaction had failed: that first error is in the server's log.",
         (("current transaction is aborted, commands ignored until end of transaction block", "25P02"),),
     ),
     Entry(
@@ -281,7 +285,7 @@ ENTRIES = (
     Entry(
         "in_use",
         ("55006",),
-        "Something still uses what the script works on, the script's own session perhaps. " + _EDIT,
+        "An object that the script works on is still in use, perhaps by the script's own session. " + _EDIT,
         (
             (r"cannot .+ because it is being used by active queries in this session", "55006"),
             (r"cannot .+ because it has pending trigger events", "55006"),
@@ -290,7 +294,7 @@ ENTRIES = (
     Entry(
         "limit_exceeded",
         ("54", "53400"),
-        "It is more than PostgreSQL takes, or more than it is set to take. " + _EDIT,
+        "The script exceeds a limit of PostgreSQL, built in or configured. " + _EDIT,
         (
             (r"index row (?:size|requires) .+", "54000"),
             (r"tables can have at most [0-9]+ columns", "54011"),
@@ -301,7 +305,7 @@ ENTRIES = (
     Entry(
         "out_of_memory",
         ("53200",),
-        "The server had no memory left for it, or for its locks: give it more, then deploy again.",
+        "The server had no memory left for the script or its locks: give it more, then deploy again.",
         (
             (r"out of memory", "53200"),
             (r"out of shared memory", "53200"),
@@ -352,6 +356,6 @@ ENTRIES = (
         ),
     ),
     Entry("raised", ("P0001",), "The script itself, or a function that it calls, raised this error. " + _EDIT),
-    Entry("not_supported", ("0A000",), "PostgreSQL cannot do that as it is written. " + _EDIT),
+    Entry("not_supported", ("0A000",), "PostgreSQL does not support a statement as it is written. " + _EDIT),
     Entry("unknown", (), "The ledger does not tell why: see the server's log."),
 )

@@ -1,6 +1,6 @@
-"""The Prisma CLI: four commands, by construction. Nothing here takes arguments for it as text.
+"""The Prisma CLI, limited to four commands: no function here takes the CLI's arguments as text.
 
-What it prints is for people: what a command did is read from the database, before and after it.
+The CLI's output is only shown to people. What a command did is read from the database, before and after it.
 """
 
 import shlex
@@ -15,7 +15,7 @@ from recovery.prisma.project import Launcher, Project
 from recovery.secrets import Redactor
 from states.effects import Deploy, Effect, MarkApplied, MarkRolledBack
 
-#: Nothing is asked, nothing is looked up on the network, nothing is coloured.
+#: No prompts, no look-ups on the network, no colours.
 _QUIET = {
     "CI": "1",
     "CHECKPOINT_DISABLE": "1",
@@ -36,10 +36,10 @@ Command = Effect | Status
 
 
 def command(effect: Command, schema: Path | None = None) -> tuple[str, ...]:
-    """The CLI's arguments for an effect. There are no others.
+    """The CLI's arguments for an effect or for `Status`. No other command line can be built.
 
     Raises:
-        UsageError: `prisma.migration_name` for a name that could be taken for something else.
+        UsageError: `prisma.migration_name` for a name that could be mistaken for an option or a path.
     """
     match effect:
         case MarkApplied(migration):
@@ -54,7 +54,7 @@ def command(effect: Command, schema: Path | None = None) -> tuple[str, ...]:
 
 
 def command_line(effect: Effect) -> str:
-    """An effect's command, for people."""
+    """The command line of an effect, for people."""
     return shlex.join(("prisma", *command(effect)))
 
 
@@ -62,8 +62,8 @@ class PrismaCli:
     """Runs the project's own CLI.
 
     Args:
-        project: its root is the working directory, and its URL variables are all set to the URL, so
-            that whichever the project reads, it reads our target.
+        project: the project, whose root is the CLI's working directory. All its URL variables are set to the
+            target's URL, so that the CLI reaches the target whichever of them it reads.
         launcher: how the CLI is started.
         environ: the environment that the CLI inherits.
     """
@@ -81,13 +81,13 @@ class PrismaCli:
         on_output: Callable[[str], None] | None = None,
         on_interrupt: Callable[[], None] | None = None,
     ) -> Running:
-        """Start a command, in a session and process group of its own.
+        """Starts a command in a session and process group of its own.
 
         Args:
-            effect: what to do.
-            url: of the target; handed over in the environment alone, since anybody can read arguments.
-            on_output: called with each line, redacted, from another thread.
-            on_interrupt: called when ^C comes while the command is waited for.
+            effect: the command.
+            url: the target's URL; passed in the environment only, since every user can read a process's arguments.
+            on_output: called with each line of the output, redacted, from another thread.
+            on_interrupt: called at the first ^C during the wait for the command.
 
         Raises:
             UsageError: `prisma.not_started`, `prisma.migration_name`.
@@ -126,12 +126,12 @@ class PrismaCli:
         on_interrupt: Callable[[], None] | None = None,
         timeout: float | None = None,
     ) -> Finished:
-        """`start`, then `Running.wait`. No time-out unless one is given: it would cause a failed migration."""
+        """`start`, then `Running.wait`. There is no default time-out, because it would cause a failed migration."""
         return self.start(effect, url=url, on_output=on_output, on_interrupt=on_interrupt).wait(timeout)
 
 
 def _name(migration: str) -> str:
-    """A migration's name, if it can be nothing but one."""
+    """The name of a migration, refused if it could be mistaken for an option or a path."""
     if not migration or migration in {".", ".."} or migration.startswith("-") or set(migration) & set("/\\\0"):
         raise UsageError(
             "prisma.migration_name",

@@ -1,4 +1,4 @@
-"""Where the target's URL comes from: a flag, the environment, or a `.env` file as Prisma reads it."""
+"""Finds the target's URL: from an option, the environment, a `.env` file as Prisma reads it, or the datasource."""
 
 import os
 import re
@@ -8,7 +8,7 @@ from pathlib import Path
 from recovery.errors import UsageError
 from recovery.prisma.project import Project
 
-#: Names of a direct URL by convention: migrations need a session, which a pooler's URL does not give.
+#: Conventional names for a direct URL. Migrations need a session, which a pooler does not give.
 _DIRECT = ("DIRECT_URL", "DATABASE_URL_UNPOOLED")
 
 # The grammar of npm's `dotenv`, which Prisma uses: an unquoted value ends at a `#`.
@@ -24,15 +24,15 @@ _REFERENCE = re.compile(r"\\\$\{|\$\{(\w+)\}")
 def find_url(explicit: str | None, environ: Mapping[str, str], project: Project | None) -> tuple[str, str]:
     """The URL of the target, and where it was found.
 
-    An explicit one comes first; then the environment; then `.env` beside the schema and at the root of
-    the project. In each, the variable that the project's datasource names for the direct URL comes first, then the
-    direct ones by convention, then what the datasource names, then DATABASE_URL. A URL that is written into the
-    datasource itself comes last.
+    An explicit URL comes first, then the environment, then the `.env` files beside the schema and at the root of
+    the project. In each of these, the order is: the variable that the datasource names for its direct URL, the
+    conventional names of a direct URL, other variables that the datasource names, DATABASE_URL. A URL that is written
+    into the datasource itself comes last.
 
     Args:
         explicit: the value of `--database-url`.
         environ: environment variables.
-        project: whose `.env` files are read; None if there is no project.
+        project: the project whose `.env` files are read; None if there is no project.
 
     Returns:
         The URL, and its source for people, as "DIRECT_URL in the environment (directUrl of prisma/schema.prisma)".
@@ -87,14 +87,14 @@ def _expand(value: str, raw: Mapping[str, str], environ: Mapping[str, str], insi
             return "${"
         if name in environ:
             return environ[name]
-        # A variable that refers to itself, also by way of others, has nothing to give.
+        # A variable that refers to itself, directly or through others, expands to nothing.
         return "" if name in inside else _expand(raw.get(name, ""), raw, environ, inside | {name})
 
     return _REFERENCE.sub(replacement, value)
 
 
 def _names(project: Project | None) -> tuple[str, ...]:
-    """Variables that can hold the URL, the most direct first."""
+    """Variables that can hold the URL, in the order in which they are looked up."""
     named = project.named if project else ()
     direct = [each.variable for each in named if each.key == "directUrl"]
     others = [*(each.variable for each in named), "DATABASE_URL", *(project.url_variables if project else ())]
@@ -102,7 +102,7 @@ def _names(project: Project | None) -> tuple[str, ...]:
 
 
 def _named_by(name: str, project: Project | None) -> str:
-    """Which file of the project reads this variable."""
+    """The place in the project that names this variable, as " (url of prisma/schema.prisma)"; empty if none does."""
     found = next((each for each in project.named if each.variable == name), None) if project else None
     return f" ({found.key} of {os.path.relpath(found.file, project.root)})" if found and project else ""
 

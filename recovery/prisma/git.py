@@ -1,4 +1,4 @@
-"""What git knows about the checkout: its commit, uncommitted changes, and old versions of a script."""
+"""Questions to git about the checkout: its commit, uncommitted changes, and old versions of a script."""
 
 import os
 import subprocess
@@ -9,13 +9,13 @@ from pathlib import Path
 from recovery.errors import UsageError
 from recovery.prisma.migrations import variant
 
-#: Seconds for one command; a walk through a long history takes some.
+#: Seconds for one command; a walk through a long history takes a while.
 _TIMEOUT = 30.0
-#: Versions of one script that are looked at.
+#: How many versions of one script are looked at, the newest first.
 _MOST_VERSIONS = 200
-#: Set by git for its hooks; they would point us at another repository than the project's.
+#: Variables that git sets for its hooks, left out because they can name another repository than the project's.
 _FOREIGN = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_PREFIX", "GIT_NAMESPACE")
-#: Answer and error when git refuses a checkout of another user.
+#: A part of git's error when it refuses a checkout that belongs to another user.
 _REFUSED = b"dubious ownership"
 
 
@@ -24,7 +24,7 @@ class FoundCommit:
     """A commit that holds a version of a script.
 
     Attributes:
-        before_head: it is the checked out commit, or one that led to it.
+        before_head: it is the checked-out commit or an ancestor of it.
     """
 
     commit: str
@@ -58,18 +58,18 @@ class Repository:
         return cls(Path(os.fsdecode(done.stdout.removesuffix(b"\n")))) if done.returncode == 0 else None
 
     def head(self) -> str | None:
-        """The checked out commit; None before the first one."""
+        """The checked-out commit; None if there is no commit yet."""
         return self.resolve("HEAD")
 
     def resolve(self, revision: str) -> str | None:
-        """The commit that a branch, tag or abbreviation names; None if it names none here."""
+        """The commit that a branch, tag or abbreviated id names; None if there is none in this checkout."""
         if revision.startswith("-") or "\0" in revision:
             return None
         done = _git(self.root, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
         return done.stdout.decode().strip() if done.returncode == 0 else None
 
     def shallow(self) -> bool:
-        """Its history is not all here (a clone with `--depth`).
+        """Whether a part of the history is missing (a clone with `--depth`).
 
         Raises:
             UsageError: `git.failed`.
@@ -77,16 +77,16 @@ class Repository:
         return self._must("rev-parse", "--is-shallow-repository").strip() != b"false"
 
     def remote(self, revision: str) -> bool:
-        """It names a branch of a remote, as it was when it was last fetched."""
+        """Whether the revision names a remote-tracking branch, known since the last fetch."""
         return _git(self.root, "rev-parse", "--verify", "--quiet", f"refs/remotes/{revision}").returncode == 0
 
     def changed(self, folder: Path) -> tuple[str, ...]:
-        """Paths under `folder` that differ from the commit, or are in none; relative to the root, sorted.
+        """Paths under `folder` with uncommitted changes, relative to the root, sorted.
 
-        Scripts that git is told to ignore are in no commit either.
+        Untracked files count, and so do scripts that git is told to ignore.
 
         Raises:
-            UsageError: `git.failed`: no answer must never pass for no changes.
+            UsageError: `git.failed`, since no answer must not be taken for no changes.
         """
         where = os.path.relpath(folder.resolve(), self.root)
         output = self._must(
@@ -100,8 +100,8 @@ class Repository:
     def script_with_checksum(self, path: Path, checksum: str) -> bytes | None:
         """The version of a script that has this checksum, from any branch, stash or reset commit.
 
-        Also a version whose line endings git or an editor changed, or that was in another folder then;
-        what is returned has the checksum. None if none is found among the newest versions.
+        The migrations folder may have been elsewhere then. If only a version with other line endings is committed, its
+        line endings are changed so that the result has the checksum. None if the newest versions do not hold it.
 
         Args:
             path: `…/NAME/migration.sql`, present or not.
@@ -114,9 +114,9 @@ class Repository:
         return None if found is None else found[1]
 
     def commit_with_checksum(self, path: Path, checksum: str) -> FoundCommit | None:
-        """The commit that brought in the version of a script that has this checksum; one before HEAD, if there is one.
+        """The commit that added the version of a script with this checksum; None if no branch, stash or reset has one.
 
-        None where no commit of any branch, stash or reset has it.
+        HEAD and its ancestors are preferred.
 
         Raises:
             UsageError: `git.failed`.
@@ -131,7 +131,7 @@ class Repository:
                 *(f"--find-object={found[0]}", "--", _wherever(path)),
             ).splitlines():
                 if line.startswith(b":"):
-                    # ":mode mode before after status"; a commit that took it away has it before only.
+                    # ":mode mode before after status"; a commit that removed the version has it as `before` only.
                     if line.split()[3].decode() == found[0]:
                         return FoundCommit(commit, before_head)
                 elif line:
@@ -139,7 +139,7 @@ class Repository:
         return None
 
     def _with_checksum(self, path: Path, checksum: str) -> tuple[str, bytes] | None:
-        """The object that holds a version of a script, and the version with the line endings that it ran with."""
+        """The blob with this version of a script, and the version with the line endings that give the checksum."""
         if self.head() is None:
             return None
         for blob in self._versions(_wherever(path)):
@@ -148,7 +148,7 @@ class Repository:
         return None
 
     def versions(self, paths: Sequence[Path], most: int) -> tuple[bytes, ...] | None:
-        """Every version of some files, from all commits; None where there are more than `most`, or not all are here.
+        """Every version of these files, from all commits; None if there are more than `most`, or the clone is shallow.
 
         Raises:
             UsageError: `git.failed`.
@@ -162,11 +162,11 @@ class Repository:
         return tuple(self._must("cat-file", "blob", blob) for blob in blobs)
 
     def _versions(self, pathspec: str) -> tuple[str, ...]:
-        """Objects that hold versions of a script, the newest."""
+        """The blobs with the newest versions of a script."""
         return self._blobs(pathspec)[:_MOST_VERSIONS]
 
     def _blobs(self, *pathspecs: str) -> tuple[str, ...]:
-        """Objects that hold versions of files, newest first."""
+        """The blobs with all versions of these files, newest first."""
         output = self._must(
             *("log", "--all", "--reflog", "--format=", "--raw", "--no-abbrev", "--no-renames", "-m", "-z"),
             *("--", *pathspecs),
@@ -174,7 +174,7 @@ class Repository:
         blobs: dict[str, None] = {}
         for entry in output.split(b"\0"):
             if entry.lstrip(b"\n").startswith(b":"):
-                # ":mode mode before after status"; before too: a shallow clone has no commit that made it.
+                # ":mode mode before after status"; `before` counts, since a shallow clone may lack the adding commit.
                 _, _, before, after, _ = entry.decode().split()
                 blobs.update(dict.fromkeys(blob for blob in (after, before) if blob.strip("0")))
         return tuple(blobs)
@@ -188,13 +188,13 @@ class Repository:
 
 
 def _wherever(path: Path) -> str:
-    """What git takes for a migration's script, in whichever folder its migration was."""
+    """A git pathspec for a migration's script, wherever the migrations folder was."""
     name = "".join(f"\\{letter}" if letter in "*?[]\\" else letter for letter in path.parent.name)
     return f":(top,glob)**/{name}/{path.name}"
 
 
 def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
-    """Run git: no prompt, no lock, none of the programs that a repository's configuration can name."""
+    """Runs git without prompts, without locks, and without the fsmonitor program that a repository can configure."""
     environment = {key: value for key, value in os.environ.items() if key not in _FOREIGN}
     try:
         return subprocess.run(
@@ -213,5 +213,5 @@ def _failed(folder: Path, reason: str, what: str) -> UsageError:
     return UsageError(
         "git.failed",
         f"git could not be asked about {folder} ({what}: {reason}). Nothing was changed.",
-        f"See what `git -C {folder} status` says.",
+        f"Run `git -C {folder} status` to see the reason.",
     )

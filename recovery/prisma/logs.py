@@ -1,7 +1,8 @@
-"""Why a migration failed, from the ledger's `logs`. It explains; it never proves that nothing was done.
+"""The cause of a failed migration, from the ledger's `logs`. It explains, and never proves that nothing was done.
 
-Prisma's native engine writes PostgreSQL's code, its JavaScript engine PostgreSQL's sentence alone, or one of its own:
-the code is then inferred where the sentence leaves no doubt (in English; else the cause is unknown).
+Prisma's native engine writes PostgreSQL's error code. Its JavaScript engine writes only PostgreSQL's message, or one
+of its own; the code is then inferred if the message is unambiguous. In another language than English, the cause is
+unknown.
 """
 
 import re
@@ -14,29 +15,29 @@ _SENTENCES = tuple((re.compile(sentence), code, entry) for entry in ENTRIES for 
 
 _PROSE = tuple((re.compile(sentence), code, entry) for entry in ENTRIES for sentence, code in entry.prose)
 
-# At the start of a line: a statement quoted in the log can hold the same words.
+# Only at the start of a line, since a statement quoted in the logs can hold the same words.
 _CODE = re.compile(r"^Database error code: ([0-9A-Z]{5})\s*$", re.MULTILINE)
 _DEBUG_CODE = re.compile(r"\bcode: SqlState\(E([0-9A-Z]{5})\)")
 _ERROR = re.compile(r"(?:^|: )(?:ERROR|FATAL|PANIC): +(.+)$", re.MULTILINE)
 _DEBUG_MESSAGE = re.compile(r'\bmessage: "((?:[^"\\]|\\.)*)"')
 _PARSED = re.compile(r"\bparsed_severity: Some\((\w+)\)")
-#: The beginning of a line, as both engines write PostgreSQL's own word; the lines of a quoted statement are numbered.
+#: PostgreSQL's message as both engines write it, at the start of a line; a quoted statement's lines have numbers.
 _SAID = re.compile(r"^(?:Database error: )?(?:Error querying the database: )?(ERROR|FATAL|PANIC): +(.+)$", re.MULTILINE)
-#: After these nobody knows what was done: the connection, or the server, went away.
+#: Kinds of causes after which it is unknown how much of the script ran.
 _LOST = ("connection_lost", "too_many_connections", "in_failed_transaction")
-# The JavaScript engine's own sentence stands below this line, or is the first.
+# The JavaScript engine's own message is the first line, or the line after this one.
 _EXTERNAL = re.compile(r"\A(?:external connector error\n)?(.+)")
 _NOT_EMPTY = re.compile(r"\bP3005\b")
 
 
 def cause(logs: str | None) -> Cause:
-    """What made a migration fail; kind `unknown` where `logs` is empty or does not tell."""
+    """The cause of a failure; its kind is `unknown` if `logs` is empty or does not tell."""
     text = logs or ""
     said = message(text) or ""
     read = {(code, entry) for pattern, code, entry in _SENTENCES if pattern.fullmatch(said)}
     written = _CODE.search(text) or _DEBUG_CODE.search(text)
     if written:
-        # A code can stand for several kinds (0A000); the sentence then tells which.
+        # A code can belong to several kinds (0A000); the message then tells which.
         code, same = written[1], [entry for code, entry in read if code == written[1]]
         return _cause(code, same[0] if same else _by_code(code))
     if len(read) == 1:
@@ -49,7 +50,7 @@ def cause(logs: str | None) -> Cause:
 
 
 def message(logs: str | None) -> str | None:
-    """PostgreSQL's own sentence, as `relation "x" already exists`; None where `logs` holds none."""
+    """PostgreSQL's own message, as `relation "x" already exists`; None if `logs` holds none."""
     text = logs or ""
     if match := _ERROR.search(text):
         return match[1].strip()
@@ -59,9 +60,9 @@ def message(logs: str | None) -> str | None:
 
 
 def refused(logs: str | None) -> str | None:
-    """PostgreSQL's sentence where it says itself that a statement of the script failed; None where that isn't sure.
+    """PostgreSQL's message, if it is certain that a statement of the script raised it; else None.
 
-    A lost connection proves nothing: the script may have gone on. Nor does an error of Prisma's own.
+    Neither a lost connection, after which the script may have gone on, nor an error of Prisma itself is certain.
     """
     text = logs or ""
     said = _SAID.findall(text)
@@ -72,7 +73,7 @@ def refused(logs: str | None) -> str | None:
 
 
 def advice(found: Cause) -> str:
-    """What to do about a cause, for people."""
+    """Advice on a cause, for people."""
     return _BY_KIND.get(found.kind, _BY_KIND["unknown"]).advice
 
 

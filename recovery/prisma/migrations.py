@@ -20,9 +20,9 @@ class Migration:
     """One migration of the folder.
 
     Attributes:
-        name: of its folder, as in the ledger.
+        name: the name of its folder, as in the ledger.
         checksum: SHA-256 of the script's bytes, in hexadecimal, as Prisma writes it into the ledger.
-        path: of the script.
+        path: the path of the script.
         script: the script's bytes.
     """
 
@@ -72,13 +72,13 @@ def read(folder: Path) -> tuple[Migration, ...]:
 
 
 def variant(script: bytes, checksum: str) -> bytes | None:
-    """The script with the line endings that give `checksum`; None if none do.
+    """The script with the line endings that give `checksum`; None if neither kind does.
 
-    Git can change line endings on checkout, so Prisma takes a script with other ones for the same.
+    Git can change line endings on checkout, so Prisma ignores them when it compares scripts.
     """
     for candidate in (script, script.replace(b"\r\n", b"\n"), script.replace(b"\n", b"\r\n")):
         digest = sha256(candidate)
-        # Early releases of Prisma wrote each byte without its leading zero; such rows are still around.
+        # Early releases of Prisma wrote each byte without its leading zero; such rows still exist.
         unpadded = "".join(f"{byte:x}" for byte in digest.digest())
         if checksum == (digest.hexdigest() if len(checksum) == _CHECKSUM_LENGTH else unpadded):
             return candidate
@@ -86,7 +86,7 @@ def variant(script: bytes, checksum: str) -> bytes | None:
 
 
 def decode(script: bytes, path: Path) -> str:
-    """The text of a script; `path` is named if it has none.
+    """The text of a script, without a byte order mark; `path` is for the error message only.
 
     Raises:
         UsageError: `migrations.not_utf8`.
@@ -96,7 +96,7 @@ def decode(script: bytes, path: Path) -> str:
     except UnicodeDecodeError as error:
         raise _not_utf8(path) from error
     if "\0" in text:
-        # UTF-16 without a byte order mark is valid UTF-8 where it holds ASCII only.
+        # Text in UTF-16 without a byte order mark is valid UTF-8 if it holds ASCII only.
         raise _not_utf8(path)
     return text
 
@@ -114,7 +114,7 @@ def _read(path: Path) -> Migration:
 
 
 def _check_provider(lock: Path) -> None:
-    """Refuse a history that was written for another kind of database."""
+    """Refuses a migrations folder that was written for another kind of database."""
     if not lock.is_file():
         return
     try:
@@ -122,7 +122,7 @@ def _check_provider(lock: Path) -> None:
     except ValueError as error:
         raise UsageError(
             "migrations.provider",
-            f"{lock} cannot be understood ({error}), so nothing tells which database the migrations are for. "
+            f"{lock} cannot be understood ({error}), so it is unknown which database the migrations are for. "
             "Nothing was done.",
             "Restore it from git.",
         ) from error
@@ -138,5 +138,5 @@ def _not_utf8(path: Path) -> UsageError:
     return UsageError(
         "migrations.not_utf8",
         f"{path} is not text in UTF-8, so it cannot be replayed. Nothing was done.",
-        "Save it as UTF-8 if it was never applied; else restore the version that was, from git.",
+        "Save it as UTF-8 if it was never applied; else restore the applied version from git.",
     )

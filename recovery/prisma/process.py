@@ -1,4 +1,4 @@
-"""A Prisma command that is running: its output, its end, and ending it."""
+"""A running Prisma command: reading its output, waiting for its end, and ending it."""
 
 import contextlib
 import os
@@ -13,9 +13,9 @@ from typing import IO
 
 from recovery.secrets import Redactor
 
-#: How much of the output is kept, in characters: its end, where the error is.
+#: How many characters of the output are kept: the last ones, where the error is.
 KEPT = 64 * 1024
-#: Seconds to wait for the rest of the output once the CLI has ended, or its group was told to.
+#: Seconds to wait for the rest of the output once the CLI has ended or its process group was killed.
 _GRACE = 5.0
 
 
@@ -24,8 +24,8 @@ class Finished:
     """How a command ended.
 
     Attributes:
-        exit_code: negative: the signal that ended it; None: the time-out did.
-        output: the end of what it printed, redacted.
+        exit_code: negative if a signal ended the command; None if the time-out did.
+        output: the end of its output, redacted.
         seconds: how long it took.
     """
 
@@ -35,7 +35,7 @@ class Finished:
 
 
 class Running:
-    """A command that was started. Its output is read by a thread of its own."""
+    """A command that was started. A thread of its own reads its output."""
 
     def __init__(
         self,
@@ -53,13 +53,13 @@ class Running:
         self._lines: deque[str] = deque()
         self._length = 0
         self._lock = Lock()
-        # A daemon: an engine that outlives the CLI can hold the pipe open for ever.
+        # A daemon thread, since an engine that outlives the CLI can hold the pipe open for ever.
         self._reader = Thread(target=self._read, args=(process.stdout,), daemon=True)
         self._reader.start()
 
     @property
     def pid(self) -> int:
-        """Of the CLI, which is also the id of its process group."""
+        """The process id of the CLI, which is also the id of its process group."""
         return self._process.pid
 
     def poll(self) -> int | None:
@@ -67,12 +67,12 @@ class Running:
         return self._process.poll()
 
     def wait(self, timeout: float | None = None) -> Finished:
-        """Wait for the end; after `timeout` seconds, end the whole process group. None waits for ever.
+        """Waits for the command's end; kills its whole process group after `timeout` seconds. None waits for ever.
 
         A first KeyboardInterrupt does not end the wait: see `patiently`.
 
         Raises:
-            KeyboardInterrupt: a second one came. The command goes on by itself; what it does has to be observed.
+            KeyboardInterrupt: a second one came. The command goes on alone, so its effect has to be observed later.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         timed_out = False
@@ -93,10 +93,11 @@ class Running:
         return Finished(None if timed_out else self._process.returncode, output, seconds)
 
     def patiently(self, work: Callable[[], None]) -> None:
-        """Does what belongs to the wait, and does it again where the first KeyboardInterrupt cut it off.
+        """Does work that belongs to the wait, and starts it over if the first KeyboardInterrupt cut it off.
 
-        The command runs in a session of its own, so ^C did not reach it, and a deploy that is cut off is the very
-        failure that is repaired here. Whoever listens is told, and may stop once the outcome is recorded (RULES F11).
+        The command runs in a session of its own, so ^C does not reach it; a deploy that is cut off would be the very
+        failure that we repair. `on_interrupt` is called, and the recovery may stop once the outcome is recorded
+        (RULES F11).
 
         Raises:
             KeyboardInterrupt: a second one came, here or in `wait`.
@@ -109,15 +110,15 @@ class Running:
 
     def _once(self) -> None:
         if self._interrupted:
-            raise  # noqa: PLE0704 - called where one is being handled
+            raise  # noqa: PLE0704 - called only while a KeyboardInterrupt is handled
         self._interrupted = True
         if self._on_interrupt is not None:
             self._on_interrupt()
 
     def kill_group(self) -> None:
-        """End the CLI and its engine, which would go on writing to the database without it."""
+        """Kills the CLI and its engine, which would otherwise go on writing to the database."""
         if self._process.poll() is not None and not self._reader.is_alive():
-            # Nobody of the group holds its output any more; its id may soon be another's.
+            # No process of the group holds the output open any more, and the group's id may soon be reused.
             return
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
@@ -139,5 +140,5 @@ class Running:
         try:
             self._on_output(line)
         except Exception:  # noqa: BLE001 - whatever it is, a terminal that went away must not stop a deploy
-            # Were reading to end here, the CLI would wait for ever on a full pipe.
+            # Reading must go on, or the CLI would wait for ever on a full pipe.
             self._on_output = None

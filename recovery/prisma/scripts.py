@@ -1,4 +1,4 @@
-"""The scripts that really ran: the migrations folder now, else git's history, found by checksum (RULES E2)."""
+"""Finds the scripts that really ran, by checksum: in the migrations folder, else in git's history (RULES E2)."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,15 +11,15 @@ from states.ledger import in_order_of_finishing, side_by_side
 
 
 class Scripts:
-    """The migrations of one checkout."""
+    """The scripts of one checkout, present and past."""
 
     def __init__(self, folder: Path, migrations: Sequence[Migration], repository: Repository | None) -> None:
-        """Takes what was read.
+        """Reads nothing.
 
         Args:
             folder: the migrations folder.
             migrations: its migrations, in Prisma's order.
-            repository: the checkout that the folder is in, to look for versions of old; None without git.
+            repository: the checkout that the folder is in, for older versions of scripts; None without git.
         """
         self.folder = folder
         self.repository = repository
@@ -28,15 +28,15 @@ class Scripts:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names in Prisma's order."""
+        """The names of the folder's migrations, in Prisma's order."""
         return tuple(self.migrations)
 
     def texts(self) -> Iterator[str]:
-        """The texts of all that the folder has now."""
+        """The texts of all scripts that the folder holds now."""
         return (migration.text for migration in self.migrations.values())
 
     def present(self, name: str) -> Script | None:
-        """The script as the folder has it now."""
+        """The migration's script as the folder holds it now; None if it doesn't."""
         migration = self.migrations.get(name)
         return Script(name, migration.checksum, migration.text) if migration else None
 
@@ -48,7 +48,7 @@ class Scripts:
         return self._found[key]
 
     def path(self, name: str) -> Path:
-        """Where the script of a migration is, or was."""
+        """The path at which the migration's script is, or was."""
         migration = self.migrations.get(name)
         return migration.path if migration else self.folder / name / "migration.sql"
 
@@ -61,7 +61,7 @@ class Scripts:
         return None if script is None else Script(name, checksum, decode(script, path))
 
     def history(self, rows: Sequence[Row]) -> History:
-        """Ledger and folder side by side."""
+        """The ledger compared with the folder."""
         differing = {
             row.migration
             for row in rows
@@ -70,11 +70,14 @@ class Scripts:
         return side_by_side(rows, self.names, differing)
 
     def finished(self, rows: Sequence[Row], but: str | None = None) -> tuple[list[Script], list[Note]]:
-        """What the ledger's finished rows ran, in order of `finished_at` (RULES E1), and notes on what is not certain.
+        """The scripts that the finished rows ran, in order of `finished_at` (RULES E1).
 
         Args:
-            rows: the ledger's.
+            rows: the rows of the ledger.
             but: a name to leave out.
+
+        Returns:
+            The scripts, and a note on each whose text is not the one that ran, or was not found.
         """
         scripts: dict[str, Script] = {}
         notes: list[Note] = []

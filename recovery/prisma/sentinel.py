@@ -1,8 +1,8 @@
-"""Proving that the project's Prisma goes where we send it (RULES F2).
+"""Proves that the project's Prisma connects to the URL that we give it (RULES F2).
 
-A configuration can read its URL from a variable that no pattern sees: the evidence would come from one database,
-and the command would go to another. So a command that changes nothing is first run with a URL that leads to
-a listener of our own, in every variable that the project could read; only a connection there proves that we choose.
+A configuration can read its URL from a variable that no pattern finds. The evidence would then come from one database,
+and the command would go to another. So a command that changes nothing is run first, with the URL of a listener of
+ours in every variable that the project could read. Only a connection there proves that we decide where Prisma goes.
 """
 
 import hashlib
@@ -22,21 +22,22 @@ from recovery.files import cache_folder
 from recovery.prisma.cli import PrismaCli, Status
 from recovery.prisma.project import Launcher, Project, find_launcher
 
-#: The command connects within about a second; one that hasn't by then will not.
+#: Seconds after which the proof is given up; the command usually connects within about one.
 SECONDS = 30.0
 _ACCEPT_SECONDS = 0.05
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _IMPORTS = re.compile(r"""(?:\bfrom\s*|\bimport\s*\(?\s*|\brequire\s*\(\s*)(?:"([^"]*)"|'([^']*)')""")
 _HARMLESS = {"prisma/config", "@prisma/config", "@prisma/adapter-pg", "dotenv/config", "node:path", "path"}
 _READS = re.compile(r"readFile|loadEnvFile|\bconfig\s*\(|\brequire\s*\(\s*[^\s\"']|\bimport\s*\(\s*[^\s\"']")
-#: Raised when what a proof means changes: older ones are void then.
+#: Raised when the meaning of a proof changes, which makes older proofs void.
 _VERSION = 1
 
 
 def fingerprint(project: Project, launcher: Launcher, environ: Mapping[str, str]) -> str:
-    """Names all that a proof rests on: how the CLI is started, its configuration, the variables it mentions.
+    """A digest of all that a proof rests on.
 
-    Paths count from the project's root: the same project elsewhere has the same proof.
+    It covers how the CLI is started, its configuration, and the values of the variables that the configuration
+    mentions. Paths are relative to the project's root, so a copy of the project elsewhere has the same digest.
     """
     started = tuple(part.replace(str(project.root), ".") for part in launcher.argv)
     digest = hashlib.sha256(repr((_VERSION, started, launcher.version, project.url_variables)).encode())
@@ -59,9 +60,9 @@ def _configuration(project: Project) -> tuple[Path, ...]:
 
 
 def lasting(project: Project) -> bool:
-    """A proof may be kept: nothing outside of what the fingerprint covers has a say in where commands go.
+    """Whether a proof may be kept: only inputs that the fingerprint covers decide where the CLI connects.
 
-    A configuration that imports a file of its own, or reads one, can change without its own text changing.
+    A configuration that imports or reads another file can change its meaning without a change of its own text.
     """
     if project.config is None:
         return True
@@ -76,12 +77,13 @@ def proven(
     """Runs `prisma migrate status` against a listener of ours.
 
     Args:
-        cli: the project's.
-        clock: seconds, monotonic.
-        stopped: nobody waits for the answer any more.
+        cli: the project's CLI.
+        clock: a monotonic clock, in seconds.
+        stopped: tells that the answer is no longer needed.
 
     Returns:
-        True if it came there; None if it was still at work, in the end.
+        True if the command connected to the listener; False if it ended without; None if it was still running at the
+        time-out, or `stopped` said so.
 
     Raises:
         UsageError: `prisma.not_started`.
@@ -109,15 +111,15 @@ def proven(
 
 
 class Sentinel:
-    """The proof, kept between runs by what it rests on."""
+    """The proof of where the project's Prisma connects, kept between runs under its fingerprint."""
 
     def __init__(self, folder: Path, key: str | None, prove: Callable[[Callable[[], bool]], bool | None]) -> None:
-        """Takes its means.
+        """Starts nothing.
 
         Args:
-            folder: where proofs are kept.
-            key: the fingerprint; None where a proof must not be kept.
-            prove: makes the proof; what it is given says whether it may stop.
+            folder: the folder in which proofs are kept.
+            key: the fingerprint; None if the proof must not be kept.
+            prove: makes the proof; its argument tells whether the answer is no longer needed.
         """
         self._proof = None if key is None else folder / "sentinel" / key
         self._prove = prove
@@ -127,11 +129,11 @@ class Sentinel:
 
     @property
     def kept(self) -> bool:
-        """It was proven earlier, and nothing that the proof rests on has changed."""
+        """Whether an earlier run has made the proof, and its fingerprint is unchanged."""
         return self._proof is not None and self._proof.exists()
 
     def begin(self) -> Future[bool | None]:
-        """Begins to make the proof where none is kept, beside whatever else goes on: a CLI takes a second to start."""
+        """Begins to make the proof in the background, unless one is kept; the CLI takes about a second to start."""
         if self._answer is None and self.kept:
             self._answer = Future()
             self._answer.set_result(True)
@@ -141,11 +143,13 @@ class Sentinel:
 
     @property
     def answered(self) -> bool:
-        """Nobody would have to wait for `holds`."""
+        """Whether `holds` would answer at once."""
         return self._answer is not None and self._answer.done()
 
     def holds(self) -> bool | None:
-        """Commands go where we send them; None: it can't be told. A proof outlives this process, a failure does not.
+        """Whether Prisma connects to the URL that we give it; None if it is unknown. Waits for the answer.
+
+        A proof is kept for later runs; a failure to prove is not.
 
         Raises:
             UsageError: the CLI could not be started.
@@ -153,29 +157,29 @@ class Sentinel:
         return self.begin().result()
 
     def close(self) -> None:
-        """Ends a proof that nobody waited for."""
+        """Stops a proof that is still being made."""
         self._closed.set()
         self._thread.shutdown()
 
     def _found(self) -> bool | None:
         found = self._prove(self._closed.is_set)
         if found and self._proof is not None:
-            with suppress(OSError):  # one that can't be kept is made again, which costs time, nothing more
+            with suppress(OSError):  # a proof that can't be kept is made again by the next run, which only costs time
                 self._proof.parent.mkdir(parents=True, exist_ok=True)
                 self._proof.touch()
         return found
 
 
 def sentinel(known: Project, config: Config, environ: Mapping[str, str]) -> Sentinel:
-    """The proof of where the project's Prisma goes, not begun.
+    """The sentinel for a project; the proof is not begun yet.
 
     Raises:
-        PreflightError: `prisma.unsupported`.
-        UsageError: there is no Prisma to be started.
+        PreflightError: `prisma.version_8`.
+        UsageError: `prisma.not_found`.
     """
     launcher, environment = find_launcher(known, config.prisma.command), inherited(environ)
     cli = PrismaCli(known, launcher, environment)
     key = None
-    with suppress(OSError):  # what can't be read is said by whoever needs it
+    with suppress(OSError):  # an unreadable file is reported by the code that needs it
         key = fingerprint(known, launcher, environment) if lasting(known) else None
     return Sentinel(cache_folder(), key, lambda stopped: proven(cli, stopped=stopped))

@@ -1,6 +1,6 @@
-"""Reading schema.prisma, prisma.config and package.json by pattern: paths, and environment variables.
+"""Reads paths and environment variables from schema.prisma, prisma.config and package.json, by pattern.
 
-Nothing is run. A pattern that misses something makes a later check refuse; it cannot send a command astray.
+No code of the project is run. If a pattern misses something, a later check refuses; no command goes astray.
 """
 
 import json
@@ -24,9 +24,9 @@ _CONFIG_VARIABLE = re.compile(
 )
 _CONFIG_KEY = re.compile(r"""\b(url|directUrl)\s*:\s*(?=\S)""")
 _BLOCK = re.compile(r"\bdatasource\b[^{]*\{[^}]*")
-# What stands there instead of a variable.
+# A URL written out in the place of a variable.
 _WRITTEN = re.compile(r"""\b(url|directUrl)\s*[=:]\s*(["'`])(postgres(?:ql)?://(?:(?!\2)\S)+)\2""")
-#: Names that a URL goes by. Others (NODE_ENV, a program's path) would break the CLI if they were given one.
+#: Names of variables that can hold a URL. Others (NODE_ENV, a program's path) would break the CLI if set to one.
 _URL_NAME = re.compile(r"URL|URI|DSN|CONN|(?:DATABASE|POSTGRES|DB)$", re.IGNORECASE)
 
 
@@ -40,9 +40,9 @@ def config_path(root: Path) -> Path | None:
 
 
 def config_setting(text: str, *keys: str) -> str | None:
-    """The path that a configuration file gives for `schema`, or for `migrations`, `path`.
+    """The path that a configuration file gives for a setting, as `schema` or (`migrations`, `path`); None if none.
 
-    Read from a string, or from the strings of a `path.join(…)`.
+    It is read from a string, or from the strings of a `path.join(…)`.
     """
     pattern = r"\s*:\s*\{[^}]*?\b".join(keys)
     match = re.search(rf"\b{pattern}\s*:\s*(?:path\.(?:join|resolve)\((?P<join>[^)]*)\)|(?=[\"'`]))", text)
@@ -60,10 +60,10 @@ def config_text(path: Path | None) -> str:
 
 
 def config_variables(text: str) -> tuple[str, ...]:
-    """Environment variables that a configuration file reads and that could hold the URL."""
+    """Environment variables that a configuration file reads and that can hold the URL."""
     found = {match[match.lastgroup or 0]: match.lastgroup for match in _CONFIG_VARIABLE.finditer(text)}
     return tuple(
-        # `env()` is Prisma's own helper for URLs, so its names are taken as they are.
+        # `env()` is Prisma's own helper for URLs, so any name in it counts.
         name
         for name, how in found.items()
         if (how == "call" or _URL_NAME.search(name)) and "SHADOW" not in name.upper()
@@ -72,10 +72,10 @@ def config_variables(text: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class NamedVariable:
-    """A variable that a project's file reads its URL from.
+    """A variable from which a file of the project reads its URL.
 
     Attributes:
-        key: where in the file: `url`, or `directUrl` for migrations.
+        key: the setting that reads it: `url`, or `directUrl` for migrations.
     """
 
     variable: str
@@ -84,7 +84,7 @@ class NamedVariable:
 
 
 def named_variables(text: str, file: Path) -> Iterator[NamedVariable]:
-    """The variables that the datasource of a schema file, or of prisma.config, reads its URLs from."""
+    """The variables from which the datasource of a schema file, or of prisma.config, reads its URLs."""
     text = _datasource(text)
     for key, variable in _SCHEMA_URL.findall(text):
         yield NamedVariable(variable, key, file)
@@ -94,23 +94,23 @@ def named_variables(text: str, file: Path) -> Iterator[NamedVariable]:
 
 
 def written_url(text: str) -> str | None:
-    """The URL itself, where a file has it instead of a variable; the direct one first. Secret."""
+    """The URL that a file holds instead of a variable, the direct URL first; None if none. Secret."""
     found = {key: url for key, _, url in _WRITTEN.findall(_datasource(text))}
     return found.get("directUrl") or found.get("url")
 
 
 def _datasource(text: str) -> str:
-    """The datasource's own lines, of a schema file or of prisma.config."""
+    """The lines of the datasource in a schema file or in prisma.config."""
     return "\n".join(_BLOCK.findall(_LINE_COMMENT.sub("", text)))
 
 
 def every_variable(text: str) -> tuple[str, ...]:
-    """Every environment variable that a configuration file names, whatever for."""
+    """Every environment variable that a configuration file names, for any purpose."""
     return tuple(dict.fromkeys(match[match.lastgroup or 0] for match in _CONFIG_VARIABLE.finditer(text)))
 
 
 def has_datasource(text: str) -> bool:
-    """Whether a schema file is the one of its folder that Prisma looks beside for the migrations."""
+    """Whether a schema file holds the datasource; Prisma looks for the migrations folder beside that file."""
     return _DATASOURCE.search(text) is not None
 
 

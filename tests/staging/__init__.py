@@ -1,4 +1,4 @@
-"""A production to rehearse on: real PostgreSQL, real Prisma, and the incident of the runbook.
+"""Stages productions to test on: a real PostgreSQL, the real Prisma, and the incident of the runbook.
 
 Used by `scripts/demo`, the acceptance tests and the benches; never by `recovery` or `states`.
 """

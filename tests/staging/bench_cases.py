@@ -1,4 +1,4 @@
-"""Verdicts on staged cases: how each stands to the truth, beside what simpler rules would have decided."""
+"""Judges staged cases: compares each verdict with the truth, and with the decisions of simpler rules."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ if TYPE_CHECKING:
     from tests.staging.histories import Source
     from tests.staging.postgres import Server
 
-#: How a verdict stands to the truth, best first.
+#: How a verdict compares with the truth, best first (see `bench_verdicts`).
 ANSWERS = ("right", "open", "undecided", "wrong", "crashed")
-#: What is compared with: each takes what it looks at, and says a decision, or nothing (a person must look).
+#: The tool, and the simpler rules that it is compared with; a rule decides, or leaves the case to a person.
 RULES = ("prisma-recovery", "the runbook", "the error's text", "the ledger's row")
 
 
 @dataclass
 class Record:
-    """A case and what was answered.
+    """A case and the answers to it.
 
     Attributes:
-        answer: one of ANSWERS.
-        rules: the same for each of RULES.
-        decidable: no statement of it is open.
+        answer: the tool's answer, one of ANSWERS.
+        rules: the answer of each of RULES, one of ANSWERS.
+        decidable: no statement of the case is open.
     """
 
     history: str
@@ -60,17 +60,17 @@ class Record:
 
 
 class Bench(Workshop):
-    """A workshop that knows how the history goes on, and copies its replay where a case departs from it.
+    """A workshop that replays a history once, and copies the replay where a case departs from the history.
 
-    The cases of a history share most of their base. Without this, one with a later migration stamped over it
-    would have the whole history replayed again.
+    The cases of a history share most of their base. Without the copies, the whole history would be replayed again for
+    each case in which a later migration was stamped over the failed one.
     """
 
     trunk: tuple[str, ...] = ()
     _branch: HistoryReplay | None = None
 
     def history(self, scripts: list[Script], of: int | None = None) -> HistoryReplay:
-        """The replay of these scripts."""
+        """The replay of these scripts, taken from the shared one as far as possible."""
         grown = self._history
         names = tuple(script.migration for script in scripts)
         if grown is None or names == self.trunk[: len(names)] or grown.applied != scripts[: len(grown.applied)]:
@@ -79,7 +79,7 @@ class Bench(Workshop):
             if self._branch is not None:
                 self._branch.close()
             self._branch = branch = copy.copy(grown)
-            grown._close()  # noqa: SLF001 - nobody else has a use for copies of a replay
+            grown._close()  # noqa: SLF001 - only this bench copies replays
             branch._connection = None  # noqa: SLF001
             branch._database = self.server.create(grown._database)  # noqa: SLF001
             branch.applied, branch.skipped = list(grown.applied), list(grown.skipped)
@@ -93,7 +93,7 @@ class Bench(Workshop):
 
 
 class Checkout:
-    """The folder of a history, and a repository with its scripts; each script's checksum is worked out once."""
+    """The folder of a history, and a repository with its scripts; each script's checksum is computed once."""
 
     def __init__(self, sources: Sequence[Source], repository: Repository | None = None) -> None:
         """Takes the migrations as they were deployed."""
@@ -111,7 +111,7 @@ class Checkout:
         return Scripts(self._folder, tuple(self._migrations.values()), repository)
 
     def scripts(self, case: Case) -> Scripts:
-        """As the case has them: one file may have been edited since."""
+        """The scripts of a case, in which one file may have been edited since the attempt."""
         source = case.source
         if self._checksums[source.name] == source.checksum and not case.more:
             return self._scripts
@@ -125,10 +125,10 @@ class Checkout:
 
 
 class Targets:
-    """Open sessions on staged databases: several cases are looked at in the same one, and connecting costs as much.
+    """Open sessions on staged databases. Cases share a database, and connecting takes as long as judging a case.
 
-    Statements stay prepared in them. The tool's own sessions prepare nothing, since a pooler may be in between; what
-    they read is the same.
+    Statements stay prepared in these sessions. The tool's own sessions prepare nothing, since a pooler may be in
+    between; both read the same.
     """
 
     def __init__(self, server: Server) -> None:
@@ -152,7 +152,7 @@ class Targets:
             target.close()
 
     def close(self) -> None:
-        """Ends all."""
+        """Ends all sessions."""
         for database in list(self._open):
             self.leave(database)
 
@@ -163,7 +163,7 @@ def investigate(target: Target, case: Case, checkout: Checkout, workshop: Worksh
 
 
 def judge(case: Case, evidence: Evidence) -> str:
-    """How a verdict stands to the truth: right, open, undecided or wrong."""
+    """Compares the verdict with the truth: right, open, undecided or wrong."""
     answer = answer_of(case, evidence.decision)
     counted = any(attempt.steps and attempt.source == case.source for attempt in case.attempts)
     if answer == "undecided" and not counted and not _decidable(evidence):
@@ -172,20 +172,20 @@ def judge(case: Case, evidence: Evidence) -> str:
 
 
 def answer_of(case: Case, decision: str) -> str:
-    """How a decision stands to the truth; undecided: it is none, and one was due."""
+    """Compares a decision with the truth; undecided means that there is no decision although one was due."""
     if decision in case.truth.wrong:
         return "wrong"
     return "right" if decision in BOTH or not case.truth.right else "undecided"
 
 
 def _decidable(evidence: Evidence) -> bool:
-    """Nothing is open: neither whether an attempt ran a statement, nor whether a person did what no attempt did."""
+    """Whether nothing is open: which statements the attempts ran, and whether a person ran any that no attempt did."""
     unseen = evidence.verdict == "undecidable" and any("did not run" in reason for reason in evidence.reasons)
     return not unseen and not any(statement.state == "open" for statement in evidence.statements)
 
 
 def by_simpler_rules(case: Case) -> dict[str, str]:
-    """What the runbook, the error's text, and the ledger's row alone would have decided."""
+    """The decisions of simpler rules: of the runbook, of the error's text, and of the ledger's row alone."""
     last = case.attempts[-1]
     table = {True: APPLIED, False: ROLLED_BACK, None: "operator"}[case.first_table]
     text = APPLIED if "already exists" in (last.logs or "") else ROLLED_BACK
@@ -194,7 +194,7 @@ def by_simpler_rules(case: Case) -> dict[str, str]:
 
 
 def record(targets: Targets, history: str, case: Case, checkout: Checkout, workshop: Workshop) -> Record:
-    """A case, investigated; whatever goes wrong is an answer too."""
+    """Investigates a case; an exception is recorded as the answer `crashed`."""
     began = time.perf_counter()
     made = Record(
         history=history,
@@ -211,7 +211,7 @@ def record(targets: Targets, history: str, case: Case, checkout: Checkout, works
     )
     try:
         evidence = investigate(targets.on(case.database), case, checkout, workshop)
-    except Exception as error:  # noqa: BLE001 - a crash is counted, whatever it is
+    except Exception as error:  # noqa: BLE001 - every crash is counted
         made.reasons = [f"{type(error).__name__}: {error}", *traceback.format_exc().splitlines()[-12:]]
         made.rules = dict.fromkeys(RULES, "crashed")
         return made

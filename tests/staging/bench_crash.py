@@ -1,8 +1,8 @@
 """Kills recoveries of a real PostgreSQL with the real Prisma at many points, and runs them again.
 
-Each must end as an uninterrupted one does, with every effect once, and the journal a path in the table of edges.
-Besides, two recoveries are started together, and somebody deploys between evidence and effect. A line a kind; exit
-code 1 if anything was broken, with the point's name.
+Each must end as an uninterrupted one does, with every effect once, and with a journal whose moves are all in the table
+of edges. In two races, two recoveries are started together, and somebody deploys between evidence and effect. Prints
+one line per kind of point, and the name of each point that failed; the exit code is then 1.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from tests.staging.crash.production import BrokenError
 from tests.staging.crash.scenarios import Stage
 from tests.staging.postgres import start
 
-#: As often are two recoveries started together, and as often does somebody else deploy.
+#: How often each of the two races is run.
 RACES = 50
 #: An acknowledged commit must survive the server's crash.
 SETTINGS = {"synchronous_commit": "on"}
@@ -32,7 +32,7 @@ SETTINGS = {"synchronous_commit": "on"}
 
 @dataclass(frozen=True)
 class Outcome:
-    """How it went; `broken` is empty if it ended well."""
+    """How a try at a point ended; `broken` says what went wrong, and is empty if all went well."""
 
     point: Point
     broken: str
@@ -52,10 +52,10 @@ class Worker:
         self._server.stop()
 
     def expected(self, scenario: str) -> dict[str, Any]:
-        """The world in the end, if nobody dies.
+        """The state of the world after an uninterrupted recovery.
 
         Raises:
-            BrokenError: it doesn't end well, or appends other events than the points know.
+            BrokenError: that recovery fails, or appends other events than the points are named after.
         """
         if scenario not in self._expected:
             production = self.stage.make(scenario)
@@ -73,7 +73,7 @@ class Worker:
         return self._expected[scenario]
 
     def try_once(self, point: Point) -> Outcome:
-        """Tries it on a production of its own."""
+        """Tries a point on a production of its own."""
         began, broken = time.monotonic(), ""
         try:
             expected = self.expected(point.scenario)
@@ -84,13 +84,13 @@ class Worker:
                 truth.check(production, expected)
             finally:
                 production.close()
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is told with the point's name, and the rest goes on
+        except Exception as error:  # noqa: BLE001 - any error is reported under the point's name, and the bench goes on
             broken = f"{type(error).__name__}: {error}"
         return Outcome(point, broken, time.monotonic() - began)
 
 
 def chosen(repeats: int, number_of_races: int, only: list[str]) -> Iterator[Point]:
-    """The races, then all points, and again: all of them, or those whose kind or name holds a word of `only`."""
+    """The races, then every point, repeatedly; with `only`, those whose kind or name holds one of its words."""
     found = [*itertools.islice(itertools.cycle(races.together()), number_of_races)]
     found += itertools.islice(itertools.cycle(races.rivals()), number_of_races)
     found += [point for _ in range(repeats) for point in points()]
@@ -122,7 +122,7 @@ def _work(todo: list[Point], jobs: int) -> Iterator[Outcome]:
 
 
 def report(outcomes: list[Outcome]) -> Iterator[str]:
-    """A line a kind, then each failure."""
+    """One line per kind, then each failure."""
     yield f"{'kind':<18}{'points':>8}{'runs':>8}{'ended well':>12}{'broken':>8}{'median s':>10}"
     kinds: dict[str, list[Outcome]] = collections.defaultdict(list)
     for each in outcomes:
@@ -138,12 +138,14 @@ def report(outcomes: list[Outcome]) -> Iterator[str]:
 
 
 def main() -> None:
-    """Kills, runs again, and reports."""
+    """The command line: kills, runs again, and reports."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("-n", "--repeats", type=int, default=5, help="how often each point is tried")
-    parser.add_argument("--races", type=int, default=RACES, help="how often two are at work at once, of each kind")
-    parser.add_argument("--only", action="append", default=[], metavar="TEXT", help="in a kind or a name; repeatable")
-    parser.add_argument("--jobs", type=int, default=2, help="at work side by side")
+    parser.add_argument("--races", type=int, default=RACES, help="how often each of the two races is run")
+    parser.add_argument(
+        "--only", action="append", default=[], metavar="TEXT", help="only if kind or name holds TEXT; repeatable"
+    )
+    parser.add_argument("--jobs", type=int, default=2, help="number of parallel workers")
     arguments = parser.parse_args()
     began = time.monotonic()
     outcomes: list[Outcome] = []

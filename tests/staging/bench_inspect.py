@@ -1,8 +1,8 @@
 """Times `prisma-recovery inspect --json`, as a whole process, on a history whose last migration failed.
 
-Cold: nothing was replayed before, only the scratch server's data directory is prepared. Cached: the same was
-looked at before. Each round takes all in turn, so that a machine that gets slower does so for all; what counts
-are the ratios of each round, and their median.
+Cold: nothing was replayed before, only the scratch server's data directory is prepared. Cached: the same database was
+inspected before. Each round times all variants in turn, so that a machine that becomes slower slows all of them. The
+results are the ratios within each round, and their median.
 """
 
 import argparse
@@ -23,17 +23,17 @@ from tests.staging.histories import Attempt, Source
 from tests.staging.postgres import Server, start
 from tests.staging.truth import PERSON
 
-#: Unrelated tables in production, few and many.
+#: Numbers of unrelated tables in production.
 FEW, MANY = 10, 10_000
-#: Made in one transaction, which takes a lock on each.
+#: How many tables one transaction makes; it holds a lock on each.
 BATCH = 250
-#: Between two looks at a process's memory, in seconds.
+#: Seconds between two measurements of a process's memory.
 LOOK = 0.02
 
 
 @dataclass(frozen=True)
 class Way:
-    """One way of being timed."""
+    """One variant to time."""
 
     name: str
     url: str
@@ -42,7 +42,7 @@ class Way:
 
 
 def inspect(way: Way, cache: Path) -> list[str]:
-    """The command."""
+    """The command line to time."""
     if not way.cached:
         shutil.rmtree(cache / "replays", ignore_errors=True)
     return ["prisma-recovery", "inspect", "--json", "--database-url", way.url, "--migrations", str(way.folder)]
@@ -53,10 +53,10 @@ def _environment(cache: Path) -> dict[str, str]:
 
 
 def timed(way: Way, cache: Path) -> tuple[float, float]:
-    """Seconds on the clock, and of the processor in the process itself and what it waited for.
+    """Seconds by the clock, and processor seconds of the process and the children that it waited for.
 
     Raises:
-        RuntimeError: it failed, or it could not tell.
+        RuntimeError: the command failed, or did not decide.
     """
     command = inspect(way, cache)
     began = time.perf_counter()
@@ -71,7 +71,7 @@ def timed(way: Way, cache: Path) -> tuple[float, float]:
 
 
 def memory(way: Way, cache: Path) -> tuple[int, int]:
-    """Peak memory in megabytes: of the process, and of it and all that it started, shared pages counted once."""
+    """Peak memory in megabytes: of the process alone, and with all its descendants, shared pages counted once."""
     process = subprocess.Popen(
         inspect(way, cache), env=_environment(cache), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
@@ -87,7 +87,7 @@ def _kilobytes(path: str, word: str) -> int:
     try:
         lines = Path(path).read_text().splitlines()
     except OSError:
-        return 0  # it ended in between
+        return 0  # the process has ended meanwhile
     return next((int(line.split()[1]) for line in lines if line.startswith(word)), 0)
 
 
@@ -96,7 +96,7 @@ def _tree(pid: int) -> Iterator[int]:
     try:
         threads = list(Path(f"/proc/{pid}/task").iterdir())
     except OSError:
-        return  # it ended in between
+        return  # the process has ended meanwhile
     for thread in threads:
         try:
             children = (thread / "children").read_text().split()
@@ -107,7 +107,7 @@ def _tree(pid: int) -> Iterator[int]:
 
 
 def stage(server: Server, name: str, sources: tuple[Source, ...], tables: int) -> str:
-    """The URL of a production in which all but the last migration are in, and the last one failed."""
+    """The URL of a production in which all migrations but the last are applied, and the last one failed."""
     stager = Stager(server, name)
     for source in sources[:-1]:
         stager.deploy(source)
@@ -127,7 +127,7 @@ def stage(server: Server, name: str, sources: tuple[Source, ...], tables: int) -
 
 
 def write(sources: tuple[Source, ...], folder: Path) -> Path:
-    """The history as a folder."""
+    """Writes the history as a migrations folder."""
     for source in sources:
         path = folder / source.name / "migration.sql"
         path.parent.mkdir(parents=True)
@@ -136,11 +136,11 @@ def write(sources: tuple[Source, ...], folder: Path) -> Path:
 
 
 def prepare(caches: list[Path], way: Way) -> None:
-    """Cache folders that hold what is prepared once on a machine, and no replays.
+    """Makes cache folders that hold everything that is prepared once on a machine, but no replays.
 
     Args:
-        caches: folders to make.
-        way: a command that makes what is missing.
+        caches: the folders to make.
+        way: a variant whose command prepares what the machine lacks.
     """
     subprocess.run(inspect(way, cache_folder()), check=True, stdout=subprocess.DEVNULL)
     for cache in caches:

@@ -1,9 +1,9 @@
 """Times what preflight adds to a recovery, with no platform configured.
 
-The checks by themselves, as `run` makes them, inside one process, where the proof is kept of where the project's Prisma
-goes. Then whole processes, to the moment when a change is proposed, each beside one that has that proof: after the
-configuration changed, so that the proof is made anew; and on a machine that has nothing yet, which makes the scratch
-server's data directory as well. Beside them, as the machine's measure, the command alone that proves it.
+First the checks alone are timed as `run` makes them, in one process, with a kept proof of where the project's Prisma
+connects. Then whole processes are timed up to the moment when they propose a change, each compared with one that has
+that proof: after the configuration changed, so that the proof is made anew; and on a fresh machine, which also makes
+the scratch server's data directory. The command that makes the proof is timed alone, as a measure of the machine.
 """
 
 import argparse
@@ -32,7 +32,7 @@ _DATABASE = "bench"
 
 
 def _checks(incident: Incident) -> float:
-    """Seconds from the first connection to the last check but that of Prisma's target, whose proof is kept."""
+    """Seconds from the first connection to the last check, apart from that of Prisma's target, whose proof is kept."""
     url = parse(incident.database_url)
     target = Target(url, "the bench")
     workshop = Workshop(scratch.embedded, url.schema)
@@ -49,7 +49,7 @@ def _checks(incident: Incident) -> float:
 
 
 def _to_the_proposal(incident: Incident, cache: Path) -> float:
-    """Seconds from a run's start to the change that it proposes, which nobody agrees to."""
+    """Seconds from the start of a run to the proposal of a change, to which nobody consents."""
     host = parse(incident.database_url).host
     began = time.perf_counter()
     with subprocess.Popen(
@@ -85,13 +85,13 @@ def _round(incident: Incident, work: Path, cache: Path) -> dict[str, float]:
 
 
 def main() -> None:
-    """Measures, and prints medians, and what preflight adds."""
+    """Measures, and prints medians and the time that preflight adds."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("-n", "--rounds", type=int, default=10)
     rounds = parser.parse_args().rounds
     measured: dict[str, list[float]] = {}
     with start() as server, tempfile.TemporaryDirectory() as folder:
-        # Read by the user that the scratch server runs as, where that is another.
+        # The scratch server may run as another user, who has to read the cache.
         work = Path(folder)
         work.chmod(0o755)
         incident = stage("exists", work / "project", server, database=_DATABASE)

@@ -1,8 +1,8 @@
-"""Times a whole recovery against what cannot be left out of it, and against doing it by hand.
+"""Compares the time of a whole recovery with that of its two Prisma commands, and of the recovery by hand.
 
 Each round stages the case `exists` three times and times, in turn: `prisma-recovery run`; its two Prisma
-commands alone; and the runbook by hand. Taking turns within one process, a machine that gets slower or
-faster does so for all three. What counts are the ratios of each round, and their median.
+commands alone; and the runbook by hand. All take turns within one process, so that a machine that becomes slower or
+faster affects all three. The results are the ratios within each round, and their median.
 """
 
 import argparse
@@ -47,7 +47,7 @@ def _commands_alone(incident: Incident) -> None:
 
 
 def _by_hand(incident: Incident) -> None:
-    """The runbook: look at the row, look for the table, resolve, deploy, see that it is well."""
+    """Times the steps of the runbook: read the row, look for the table, resolve, deploy, check the result."""
     execute = ("npx", "prisma", "db", "execute", "--schema=prisma/schema.prisma", "--stdin")
     _run(incident, *execute, script=_LOOK)
     _run(incident, *execute, script=_TABLE)

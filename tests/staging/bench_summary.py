@@ -1,4 +1,4 @@
-"""What the bench of verdicts found, as text."""
+"""The results of the bench of verdicts, as text."""
 
 import collections
 import statistics
@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from tests.staging.bench_cases import ANSWERS, RULES, Record
 
-#: Of the undecided ones of a kind and reason, as many are listed.
+#: How many undecided cases are listed for each kind and reason.
 LISTED = 5
 
 
 def lines(records: Sequence[Record], remarks: Sequence[str], megabytes: int, seconds: float) -> Iterator[str]:
-    """Tables by kind and by history, simpler rules beside them, then each case that needs a look."""
+    """Tables by kind and by history, a table of the simpler rules, then each case that a person should look at."""
     if not records:
         yield "No case could be staged."
         yield from remarks

@@ -1,7 +1,7 @@
-"""Stages failures of known truth on real histories, and counts how the verdicts answer them.
+"""Stages failures whose true answer is known, on real histories, and counts how the verdicts compare with the truth.
 
-right: the decision is true, or a person is asked where neither would be. open: a statement leaves no trace in the
-schema, and a person is asked. undecided: a person is asked although the schema tells. wrong: the decision is
+right: the decision is true, or a person is asked and no decision would be true. open: a statement leaves no trace in
+the schema, and a person is asked. undecided: a person is asked although the schema tells. wrong: the decision is
 false. crashed: there is no verdict at all.
 """
 
@@ -32,20 +32,20 @@ from tests.staging.postgres import Server, start
 
 #: Migrations that a worker takes at a time.
 PORTION = 5
-#: Seconds between two looks at whether a worker has died.
+#: Seconds between two checks whether a worker has died.
 LOOK = 5.0
 
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """What to stage.
+    """The cases to stage.
 
     Attributes:
-        histories: name and migrations of each.
-        every: each Nth migration is failed.
-        server: PostgreSQL's major version as production; None for the newest.
-        share: of what can be made differently by hand, one in as many is staged.
-        skip: so many migrations at the beginning of each history are only deployed.
+        histories: name and migrations of each history.
+        every: every Nth migration is made to fail.
+        server: PostgreSQL's major version of production; None for the newest.
+        share: one in this many of the possible differences made by hand is staged.
+        skip: how many migrations at the beginning of each history are only deployed.
     """
 
     histories: tuple[tuple[str, tuple[Source, ...]], ...]
@@ -55,7 +55,7 @@ class Job:
     skip: int = 0
 
     def portions(self) -> Iterator[tuple[int, int, int]]:
-        """History, first migration and the one after the last: in the order in which they are taken."""
+        """The portions of work, in the order in which workers take them: history, first migration, end of the range."""
         for number, (_, sources) in enumerate(self.histories):
             for first in range(self.skip, len(sources), PORTION):
                 yield number, first, min(first + PORTION, len(sources))
@@ -68,10 +68,10 @@ class Staging:
         """Begins with nothing deployed.
 
         Args:
-            server: its production.
-            name: for the records.
-            sources: its migrations.
-            root: an empty folder for its checkout.
+            server: the server that holds the production.
+            name: the history's name, for the records.
+            sources: the history's migrations.
+            root: an empty folder for the checkout.
         """
         self._name = name
         self._sources = sources
@@ -84,7 +84,7 @@ class Staging:
         self._deployed = 0
 
     def cases(self, positions: Sequence[int], share: int) -> Iterator[Record | str]:
-        """Every case of some migrations, in their order; a remark on each that can't be deployed here."""
+        """Every case of some migrations, in order, or a remark on a migration that can't be deployed on this server."""
         for position in positions:
             self._deploy_to(position)
             after = self._sources[position + 1] if position + 1 < len(self._sources) else None
@@ -102,15 +102,15 @@ class Staging:
         return remarks
 
     def close(self) -> None:
-        """Ends what it started."""
+        """Ends the sessions and the workshop."""
         self._targets.close()
         self._stager.close()
         self._workshop.close()
 
 
 def work(job: Job, portions: Any, results: Any) -> None:  # noqa: ANN401 - multiprocessing's queues have no public type
-    """Works on portions until none is left; each case and each remark goes into `results`, its memory at the end."""
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # the parent says what was measured so far
+    """Works on portions until none is left. Puts cases and remarks into `results`, and its peak memory at the end."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # the parent reports the results so far
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         with (
@@ -138,7 +138,7 @@ def work(job: Job, portions: Any, results: Any) -> None:  # noqa: ANN401 - multi
 
 
 def measure(job: Job, jobs: int) -> Iterator[Record | str | int]:
-    """Every case, as they come; remarks; and each worker's peak memory in kilobytes.
+    """Every case as it is finished, remarks, and each worker's peak memory in kilobytes.
 
     Raises:
         RuntimeError: a worker ended before its work was done.
@@ -166,10 +166,10 @@ def measure(job: Job, jobs: int) -> Iterator[Record | str | int]:
 
 
 def history_of(argument: str) -> tuple[str, tuple[Source, ...]]:
-    """A history by its folder, or by the name of a PyPI package that has one.
+    """The history in a folder, or in a PyPI package of that name.
 
     Raises:
-        SystemExit: there is none.
+        SystemExit: there is no history.
     """
     folder = Path(argument)
     if not folder.is_dir():
@@ -184,7 +184,7 @@ def history_of(argument: str) -> tuple[str, tuple[Source, ...]]:
 
 
 def main() -> None:
-    """Measures, and prints a line a kind, and each case that was wrong or undecided."""
+    """Measures, and prints one line per kind, and each case that was wrong or undecided."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("histories", nargs="+", help="folders of Prisma migrations, or PyPI packages that hold one")
     parser.add_argument("--every", type=int, default=1, help="take each Nth migration")

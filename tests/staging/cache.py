@@ -1,4 +1,4 @@
-"""Things that are expensive to make, made once a checkout and kept in its `.cache` folder."""
+"""The checkout's `.cache` folder, for things that are expensive to make and are made only once."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CACHE = ROOT / ".cache"
 
 
 def fetch_package(name: str) -> Path:
-    """The unpacked wheel of a PyPI package, without what it depends on."""
+    """The unpacked wheel of a PyPI package, without its dependencies."""
 
     def unpack(folder: Path) -> None:
         pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
@@ -33,10 +33,10 @@ def fetch_package(name: str) -> Path:
 
 
 def keep(name: str, build: Callable[[Path], None]) -> Path:
-    """Return the folder `name` of the cache, which `build` fills the first time it is asked for.
+    """Return the folder `name` of the cache, which `build` fills on first use.
 
     The folder appears whole or not at all: it is built under another name and renamed. Processes that
-    ask at the same time (test workers) wait for the first of them instead of building it again.
+    ask for it at the same time (test workers) wait for the first of them instead of building it again.
     """
     kept = CACHE / name
     if kept.is_dir():
@@ -48,7 +48,7 @@ def keep(name: str, build: Callable[[Path], None]) -> Path:
             return kept
         unfinished = Path(tempfile.mkdtemp(prefix=f"{name}.unfinished-", dir=CACHE))
         try:
-            unfinished.chmod(0o755)  # also for the user that servers run as
+            unfinished.chmod(0o755)  # servers may run as another user, who has to read it
             build(unfinished)
             unfinished.rename(kept)
         except BaseException:

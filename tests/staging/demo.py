@@ -1,4 +1,4 @@
-"""The runbook's incident from beginning to end: staged for real, then recovered by `prisma-recovery run`."""
+"""The demo: stages the runbook's incident with the real Prisma, then recovers it by `prisma-recovery run`."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def main() -> int:
     parser.add_argument("--keep", action="store_true", help="leave the project and its server until Enter is pressed")
     parser.add_argument("--stage", action="store_true", help="only stage it, and leave it until Enter is pressed")
     chosen = parser.parse_args()
-    # Like Ctrl-C: so that the folder is removed. The server goes in any case.
+    # SIGTERM acts like Ctrl-C, so that the folder is removed. The server ends in any case.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     folder = Path(tempfile.mkdtemp(prefix="prisma-recovery-demo-"))
     try:
@@ -100,7 +100,7 @@ def _recover(incident: Incident) -> int:
 
 
 def _error(said: str) -> str:
-    """Return what the CLI said from its error on, without blank lines."""
+    """Return the CLI's output from its error on, without blank lines."""
     return "\n".join(line for line in said[said.find("Error:") :].splitlines() if line.strip())
 
 

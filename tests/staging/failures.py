@@ -1,7 +1,7 @@
-"""Failed migrations of known truth, staged on a real server from any history of Prisma migrations.
+"""Stages failed migrations whose true answer is known, on a real server, from any history of Prisma migrations.
 
-No Prisma runs here: the ledger's rows are written as Prisma writes them, and the scripts are run on the
-server as Prisma runs them, so that thousands of failures can be staged in minutes.
+Prisma itself does not run: rows are written to the ledger as Prisma writes them, and scripts run on the server as
+Prisma runs them, so that thousands of failures can be staged in minutes.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ CREATE TABLE _prisma_migrations (
     migration_name varchar(255) NOT NULL, logs text, rolled_back_at timestamptz,
     started_at timestamptz NOT NULL DEFAULT now(), applied_steps_count integer NOT NULL DEFAULT 0)
 """
-#: What a production has besides its history; none of it is any migration's business.
+#: Objects that production has besides its history, and that concern no migration.
 DRIFT = """
 REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 CREATE SCHEMA foreign_team;
@@ -38,7 +38,7 @@ CREATE INDEX audit_said ON foreign_team.audit (said);
 CREATE VIEW foreign_team.recent AS SELECT id FROM foreign_team.audit;
 CREATE TABLE zz_report_cache (key text PRIMARY KEY, value jsonb);
 """
-#: Databases are copied by the thousand: no checkpoint is worth its time, and nothing outlives the server.
+#: Databases are copied by the thousand, and none outlives the server, so checkpoints and durability are not needed.
 SETTINGS = {
     "wal_level": "minimal",
     "max_wal_senders": "0",
@@ -46,11 +46,11 @@ SETTINGS = {
     "checkpoint_timeout": "1h",
     "autovacuum": "off",
 }
-#: A role that may do nothing; scripts that it runs fail at their first statement.
+#: A role without privileges, whose scripts fail at their first statement.
 REFUSED = "may_do_nothing"
-#: As many databases wait to be dropped.
+#: How many databases may wait to be dropped.
 DOOMED = 6
-#: The first server that copies a database through its buffers unless it is told otherwise.
+#: The first version that copies a database through its buffers by default.
 _STRATEGY = 15_00_00
 _FIRST_TABLE = re.compile(
     r'\bCREATE\s+TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?((?:"[^"]+"|\w+)(?:\.(?:"[^"]+"|\w+))?)', re.IGNORECASE
@@ -63,13 +63,13 @@ class Case:
 
     Attributes:
         kind: how it was staged.
-        truth: what a decision must not contradict, and which are due.
-        database: where.
+        truth: the true and the false decisions.
+        database: the database that holds the case.
         source: the migration as the folder has it now.
         attempts: its rows in the ledger, oldest first.
-        in_git: the scripts as they were are to be found in git.
+        in_git: git has the scripts as they ran.
         first_table: whether the first table that the script creates is there; None if it creates none.
-        note: what makes this one different from others of its kind.
+        note: the difference from other cases of its kind.
         more: migrations that the folder has besides those of the history.
     """
 
@@ -86,7 +86,7 @@ class Case:
 
 @dataclass
 class Scene:
-    """A migration on the way to be failed: what it does, and the databases before and after it."""
+    """A migration that is about to be failed: its effects, and the databases before and after it."""
 
     known: Known
     source: Source
@@ -101,7 +101,7 @@ class Stager:
     """Stages failures of one migration after another, on a database that grows with the history."""
 
     def __init__(self, server: Server, prefix: str) -> None:
-        """Makes the production that everything is copied from: its ledger, and some drift."""
+        """Makes the production from which all others are copied: its ledger, and some drift."""
         self._server = server
         self._prefix = prefix
         self._number = 0
@@ -109,7 +109,7 @@ class Stager:
         self._schema: dict[tuple[str, str], str] | None = None
         self._sessions: dict[str, psycopg.Connection[Any]] = {}
         self._doomed: list[str] = []
-        #: Called with a database to which nobody may be connected any more: it is about to be copied or dropped.
+        #: Called with a database that is about to be copied or dropped, so no session may stay connected to it.
         self.leaving: Callable[[str], None] = lambda _: None
         with server.connect() as connection:
             self._strategy = " STRATEGY FILE_COPY" if connection.info.server_version >= _STRATEGY else ""
@@ -130,7 +130,7 @@ class Stager:
         return name
 
     def _drop(self, database: str) -> None:
-        """Drops a database later on: PostgreSQL would wait for the sessions on it that are just ending."""
+        """Drops a database later; dropped at once, PostgreSQL would wait for sessions on it that are just ending."""
         self._leave(database)
         self._doomed.append(database)
         if len(self._doomed) > DOOMED:
@@ -145,9 +145,10 @@ class Stager:
 
     @contextlib.contextmanager
     def connect(self, database: str, user: str = "postgres") -> Iterator[psycopg.Connection[Any]]:
-        """A session as the superuser, or as a role that may do nothing.
+        """A session as the superuser, or as the role without privileges.
 
-        The superuser's stays open and idle until the database is copied or dropped; what it said last tells nothing.
+        The superuser's session stays open and idle until the database is copied or dropped. Its last statement never
+        looks like the migration's.
         """
         if user != "postgres":
             with psycopg.connect(self._server.url(database, user), autocommit=True) as connection:
@@ -163,13 +164,13 @@ class Stager:
         session.execute("DISCARD ALL")
 
     def close(self) -> None:
-        """Ends its sessions."""
+        """Ends all sessions."""
         for database in list(self._sessions):
             self._leave(database)
 
     @contextlib.contextmanager
     def copy(self, database: str) -> Iterator[str]:
-        """A database of its own, equal to another, dropped at the end."""
+        """A copy of a database, dropped at the end."""
         name = self._fresh(database)
         try:
             yield name
@@ -177,7 +178,7 @@ class Stager:
             self._drop(name)
 
     def deploy(self, source: Source) -> bool:
-        """Applies a migration to the base for good; False, and nothing done, where this server can't run it."""
+        """Applies a migration to the base for good; False, with nothing done, if this server can't run it."""
         scene, self._scene = self._scene, None
         if scene is not None and scene.source is source:
             self._drop(self.base)
@@ -192,7 +193,7 @@ class Stager:
         return True
 
     def scene(self, source: Source, after: Source | None) -> Scene | None:
-        """A migration run on a copy of the base; None where this server can't run it, or nobody can read it."""
+        """A migration, run on a copy of the base; None if this server can't run it, or the script can't be parsed."""
         try:
             parsed = parse(source.text)
         except ScriptError:
@@ -221,7 +222,7 @@ class Stager:
             return catalog.read(connection, scope)
 
     def error(self, database: str, text: str, user: str = "postgres") -> psycopg.Error | None:
-        """What PostgreSQL says when the script is run there as a whole; the database stays as it is."""
+        """PostgreSQL's error if the script runs as a whole on this database, which stays unchanged."""
         if re.search(r"\b(begin|commit|concurrently|rollback)\b", text, re.IGNORECASE):
             with self.copy(database) as name, self.connect(name, user) as connection:
                 return run(connection, text)
@@ -242,7 +243,7 @@ class Stager:
         note: str = "",
         more: tuple[Source, ...] = (),
     ) -> Iterator[Case]:
-        """One case: its rows are there while it is looked at, and gone when the next is asked for."""
+        """One case. Its rows are in the ledger until the next case is asked for."""
         source = folder or attempts[0].source
         with self.connect(database) as connection:
             ids = [_write(connection, attempt) for attempt in attempts]
@@ -257,7 +258,7 @@ class Stager:
 
 
 def _write(connection: psycopg.Connection[Any], attempt: Attempt) -> str:
-    """A row as Prisma leaves it; its id."""
+    """Writes a row as Prisma leaves it, and returns its id."""
     found = str(uuid.uuid4())
     connection.execute(
         "INSERT INTO public._prisma_migrations VALUES (%s, %s, CASE WHEN %s THEN clock_timestamp() END, %s, %s,"
@@ -287,7 +288,7 @@ def run(connection: psycopg.Connection[Any], text: str) -> psycopg.Error | None:
 
 
 def piecewise(connection: psycopg.Connection[Any], statements: Iterable[str]) -> tuple[int, psycopg.Error | None]:
-    """Runs statements one by one, as Prisma does since 7.4; how many ran, and the error of the one that failed."""
+    """Runs statements one by one, as Prisma does since 7.4; how many succeeded, and the error that ended it."""
     done = 0
     for statement in statements:
         error = run(connection, statement)

@@ -1,4 +1,4 @@
-"""Bringing a schema to another state by hand: with plain statements, other than the script's."""
+"""Brings a schema to another state as a person would: by plain statements, other than the script's."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import psycopg
 from recovery.postgres import catalog
 from tests.staging.truth import Snapshot
 
-#: Statements depend on each other, so those that failed are tried again as often as this.
+#: How often failed statements are tried again, since statements depend on each other.
 ROUNDS = 5
 _DROPS = {
     "table": "TABLE",
@@ -29,12 +29,12 @@ _KINDS = sorted(_DROPS, key=len, reverse=True)
 
 
 def words_of(prop: str) -> list[str]:
-    """`column "a b" type` as its words: a quoted name is one."""
+    """The words of `column "a b" type`; a quoted name is one word."""
     return re.findall(r'"(?:[^"]|"")*"|\S+', prop)
 
 
 def kind_of(obj: str) -> tuple[str, str]:
-    """`index public.x` as its kind and its name."""
+    """The kind and the name of an object, as `index public.x`."""
     for kind in _KINDS:
         if obj.startswith(kind + " "):
             return kind, obj[len(kind) + 1 :]
@@ -49,13 +49,12 @@ def bring(
     *,
     default_later: bool = False,
 ) -> list[str] | None:
-    """Brings some objects of a schema to another state; the plain statements that did it.
+    """Brings some objects of a schema to another state, and returns the plain statements that did it.
 
-    A nullable column is added with its default, which fills the rows that there are; with `default_later` it is given
-    its default by a statement of its own, which leaves them null.
+    A nullable column is added with its default, which fills the existing rows; with `default_later` it gets its default
+    by a second statement, which leaves them null.
 
-    None where they are not there in the end. Not everything can be undone so: a dropped function, say, or an
-    enum's value.
+    None if the objects did not reach that state: a dropped function or an enum's value, for example, can't be undone.
     """
     ran = []
     for _ in range(ROUNDS):

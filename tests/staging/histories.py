@@ -1,4 +1,4 @@
-"""Histories of migrations, and what is written about a migration that failed."""
+"""Histories of migrations, and the rows and logs of a migration that failed."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class Source:
 
     @functools.cached_property
     def checksum(self) -> str:
-        """As Prisma writes it into the ledger."""
+        """The checksum of the script, as Prisma writes it into the ledger."""
         return hashlib.sha256(self.text.encode()).hexdigest()
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """A row of the ledger; its script is the source's."""
+    """A row of the ledger, for an attempt that ran the script of `source`."""
 
     source: Source
     finished: bool = False
@@ -39,7 +39,7 @@ class Attempt:
 
 
 def read_history(folder: Path) -> list[Source]:
-    """The migrations of a folder, in their order."""
+    """The migrations of a folder, in the order of their names."""
     scripts = sorted(folder.glob("*/migration.sql"))
     return [Source(path.parent.name, path.read_bytes().decode()) for path in scripts]
 
@@ -73,7 +73,7 @@ def native_logs(source: Source, error: psycopg.Error | None) -> str | None:
 
 
 def prose_logs(error: psycopg.Error | None) -> str | None:
-    """The same as the JavaScript engine writes it."""
+    """The ledger's `logs` as Prisma's JavaScript engine writes them."""
     return None if error is None else f"Error querying the database: ERROR: {error.diag.message_primary}"
 
 

@@ -1,7 +1,7 @@
 """Stages the incident of the runbook: a migration that failed on production, with two more waiting behind it.
 
-Nothing in it is made up afterwards: the history is deployed by the real `prisma migrate deploy`, which then
-runs into a real conflict and leaves the failed row in `_prisma_migrations` by itself.
+Nothing is written to the ledger by hand: the real `prisma migrate deploy` deploys the history, runs into a real
+conflict, and leaves the failed row in `_prisma_migrations` itself.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ if TYPE_CHECKING:
 
 #: What production looks like when the recovery begins.
 Case = Literal["exists", "absent", "drifted", "partial"]
-#: exists: the table and all that belongs to it is there, made by hand.
-#: absent: nothing of the migration is there; what was in its way is gone.
+#: exists: the table is there with all that belongs to it, made by hand.
+#: absent: nothing of the migration is there; the object that made it fail is gone.
 #: drifted: a table of that name is there, made by hand, and differs.
 #: partial: the first two of the migration's five statements took effect.
 CASES: tuple[Case, ...] = get_args(Case)
 
 FAILED = "20260217000000_add_password_reset_tokens"
 PENDING = ("20260217100000_add_energy_formality_scoring", "20260217200000_golden_first_intake")
-#: How many of the failed migration's statements are in place, of how many, in the case `partial`.
+#: In the case `partial`: how many of the failed migration's statements are in place, and how many there are.
 PARTIAL_STEPS = (2, 5)
 
-#: The project that is copied for each incident.
+#: The project, of which each incident gets a copy.
 PROJECT = Path(__file__).parent / "project"
-#: No command of the CLI takes longer; they take about a second.
+#: Time limit of a CLI command, in seconds; a command usually takes about one.
 PRISMA_SECONDS = 120
 
 DATA = """
@@ -58,8 +58,8 @@ INSERT INTO intake_items (id, batch_id, line, raw, place_id) VALUES
     ('i_2', 'b_autumn', 2, 'Harbour Hall | Bergen', 'p_3');
 """
 
-# Somebody's idea of the table, from before the migration was written: another type for `expires_at`, and
-# `used_at`, an index and the foreign key missing.
+# A version of the table from before the migration was written: `expires_at` has another type, and `used_at`, an index
+# and the foreign key are missing.
 DRIFTED_TABLE = """
 CREATE TABLE password_reset_tokens (
     id TEXT NOT NULL,
@@ -99,11 +99,11 @@ class Incident:
     pending: tuple[str, ...] = PENDING
 
     def environment(self) -> dict[str, str]:
-        """Return what to merge into `os.environ` for whoever runs the Prisma CLI, npm or a recovery here."""
+        """Return the variables to merge into `os.environ` to run the Prisma CLI, npm or a recovery here."""
         return toolchain().node.environment() | {"DATABASE_URL": self.database_url}
 
     def prisma(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        """Run the project's Prisma CLI, and return what it said whether or not it failed."""
+        """Run the project's Prisma CLI, and return its output whether or not it failed."""
         cli = self.project / "node_modules" / "prisma" / "build" / "index.js"
         return subprocess.run(
             [toolchain().node.program, cli, *arguments],
@@ -129,8 +129,8 @@ class Incident:
 def stage(case: Case, folder: Path, server: Server, *, database: str = "production") -> Incident:
     """Stage a case: a git checkout in `folder`, and its blocked production as a new database of `server`.
 
-    The first time that a server is asked for a case, Prisma runs for it, in a database of that server which
-    is then kept to be copied: staging the case again there takes a fraction of a second.
+    The first time that a case is staged on a server, Prisma runs in a database there, which is kept as a template.
+    Staging the case again on that server copies it, which takes a fraction of a second.
     """
     _copy_project(folder, database)
     template = f"staged_{case}"
@@ -153,7 +153,7 @@ def _copy_project(folder: Path, database: str) -> None:
 
 
 def _make_production(case: Case, folder: Path, server: Server, template: str) -> None:
-    """Make the blocked database under the name `template`, which it gets when all went as it should."""
+    """Make the blocked database; it gets the name `template` only if every step succeeded."""
     work = f"{template}_unfinished"
     server.drop_database(work)
     server.create_database(work, _before_the_incident(folder, server))
@@ -187,7 +187,7 @@ def _before_the_incident(folder: Path, server: Server) -> str:
 
 @contextlib.contextmanager
 def _without_the_three(folder: Path) -> Iterator[None]:
-    """The project as it was before the incident: without its last three migrations."""
+    """Make the project, for a while, what it was before the incident: without its last three migrations."""
     here, aside = folder / "prisma" / "migrations", folder / "prisma" / "not_yet"
     aside.mkdir()
     for name in (FAILED, *PENDING):
@@ -209,7 +209,7 @@ def _prepare_conflict(case: Case, folder: Path, production: psycopg.Connection) 
     elif case == "absent":
         production.execute("CREATE TABLE password_reset_tokens (email TEXT PRIMARY KEY, token TEXT NOT NULL)")
     else:
-        # Relations of all kinds share one name space: the second CREATE INDEX finds its name taken.
+        # Relations of all kinds share one namespace, so the second CREATE INDEX finds its name taken.
         production.execute("CREATE TABLE password_reset_tokens_user_id_idx (note TEXT)")
 
 
@@ -221,7 +221,7 @@ def _remove_conflict(case: Case, production: psycopg.Connection) -> None:
 
 
 def _check(incident: Incident) -> None:
-    """Raise unless the ledger says: all before it applied, this one failed, nothing of the two others."""
+    """Raise unless the ledger shows this migration as failed, all before it as applied, and no pending one."""
     rows = {row.migration_name: row for row in incident.ledger()}
     failed = rows.pop(FAILED, None)
     if (
@@ -237,7 +237,7 @@ def _check(incident: Incident) -> None:
 
 
 def _commit(folder: Path) -> None:
-    """Make the folder a git repository with one commit, whatever git is configured to do on this machine."""
+    """Make the folder a git repository with one commit, independently of this machine's configuration of git."""
     outside = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
     environment = outside | {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
     author = ["-c", "user.name=Staging", "-c", "user.email=staging@example.com"]

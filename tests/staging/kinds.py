@@ -1,4 +1,4 @@
-"""The kinds of failures that are staged of a migration, each with what is true of it."""
+"""The kinds of failures that are staged of a migration, each with its true answer."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _EDIT = '\nCREATE TABLE "public"."edited_since" ("id" INTEGER NOT NULL);\n'
 
 
 def failures(stager: Stager, source: Source, after: Source | None, share: int = 1) -> Iterator[Case]:
-    """Every failure that can be staged of a migration whose history is deployed; nothing where it can't run here.
+    """Every failure that can be staged of a migration; empty if this server can't run it.
 
     Args:
-        stager: holds the history.
+        stager: the stager, with the history before the migration deployed.
         source: the migration.
-        after: the one after it, to be stamped over it; None for the last.
-        share: of what can be made differently by hand, one in as many; which ones changes with the migration.
+        after: the next migration, to be stamped over it; None for the last.
+        share: one in this many of the possible differences made by hand is staged, others for each migration.
     """
     scene = stager.scene(source, after)
     if scene is None:
@@ -96,7 +96,7 @@ def _edited(stager: Stager, scene: Scene, truth: Truth) -> Iterator[Case]:
 
 
 def _halves(stager: Stager, scene: Scene) -> Iterator[Case]:
-    """The first statements were run; then the script as a whole, and the row holds what PostgreSQL said."""
+    """The first statements were run, then the script as a whole; the row's logs hold PostgreSQL's error."""
     source, known = scene.source, scene.known
     found = [
         j
@@ -123,7 +123,7 @@ def _halves(stager: Stager, scene: Scene) -> Iterator[Case]:
 
 
 def _in_the_way(stager: Stager, scene: Scene) -> Iterator[Case]:
-    """Something of that name was there; the script really fails at it, whole or statement by statement."""
+    """An object of that name was already there, so that the script really fails, whole or statement by statement."""
     source, known = scene.source, scene.known
     if known.controls:
         return
@@ -169,7 +169,7 @@ def _in_the_way(stager: Stager, scene: Scene) -> Iterator[Case]:
 
 
 def _obstacle(statement: str) -> tuple[str, str] | None:
-    """What to make, so that the statement fails, and how to remove it again."""
+    """The SQL that makes an object on which the statement fails, and the SQL that removes it again."""
     name = r'("[^"]+"|\w+)'
     qualified = rf"({name}(?:\.{name})?)"
     if found := re.search(rf"\bCREATE\s+TABLE\s+{qualified}\s*\(", statement, re.IGNORECASE):
@@ -192,7 +192,7 @@ def _obstacle(statement: str) -> tuple[str, str] | None:
 
 
 def _stamped_over(stager: Stager, scene: Scene) -> Iterator[Case]:
-    """The migration after it has a finished row, run or not run."""
+    """The next migration has a finished row, whether or not its script ran."""
     source, known, after = scene.source, scene.known, scene.after
     if after is None:
         return

@@ -1,4 +1,4 @@
-"""Failures of which people did something by hand: undid it, made it with statements of their own, or not quite so."""
+"""Failures that people worked on by hand: they undid the script, or made its schema by themselves, more or less."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from tests.staging.histories import Attempt, Source, native_logs
 from tests.staging.mistakes import differences, harmless
 from tests.staging.truth import APPLIED, BOTH, NEITHER, NO_ROWS, PERSON, ROLLED_BACK, Known, Truth
 
-#: More objects than one change by hand brings back to what they were.
+#: One difference made by hand can bring at most so many objects back to their state before the script.
 UNDONE_AT_ONCE = 3
-#: But for these, which take indexes and constraints along.
+#: Differences that can bring back more, since a table takes its indexes and constraints along.
 WHOLE_TABLES = ("a table missing", "a table in another schema")
 
 
 def undone(stager: Stager, scene: Scene) -> Iterator[Case]:
-    """The script was run, then its schema changes were undone by hand, statement by statement, really."""
+    """The script was run, then its schema changes were undone by hand, statement by statement, on the real server."""
     source, known = scene.source, scene.known
     if known.start == known.end:
         return
@@ -39,7 +39,7 @@ def undone(stager: Stager, scene: Scene) -> Iterator[Case]:
             yield from stager.case(f"{kind}, then refused", name, truth, first, then)
             counted = Attempt(source, rolled_back=True, steps=1)
             yield from stager.case(f"{kind}, steps 1, then refused", name, forbidden, counted, then)
-        # Run again it would bring back what the history has undone.
+        # If the script ran again, it would redo what a later migration has undone.
         undoing = Source("99991231235959_undo", ";\n".join(done) + ";\n")
         later = Attempt(undoing, finished=True, steps=1)
         undone = Truth(NEITHER, frozenset({ROLLED_BACK}))
@@ -47,7 +47,7 @@ def undone(stager: Stager, scene: Scene) -> Iterator[Case]:
 
 
 def by_other_statements(stager: Stager, scene: Scene) -> Iterator[Case]:
-    """The schema was made by hand with other statements than the script's, and without its work on rows."""
+    """The schema was made by hand with other statements than the script's, without the script's changes of rows."""
     source, known = scene.source, scene.known
     if known.start == known.end:
         return
@@ -85,7 +85,7 @@ def _taken(source: Source, what: str, share: int) -> bool:
 
 
 def one_difference(stager: Stager, scene: Scene, share: int) -> Iterator[Case]:
-    """Somebody's own version of the script: made by hand, and one thing is not the same."""
+    """Somebody's own version of the script, made by hand, in which one property differs."""
     source, known = scene.source, scene.known
     logs = native_logs(source, scene.error_at_end)
     for what, change in differences(known.start, known.end):
@@ -100,21 +100,21 @@ def one_difference(stager: Stager, scene: Scene, share: int) -> Iterator[Case]:
 
 
 def _with_a_difference(stager: Stager, database: str, known: Known, what: str) -> Truth:
-    """Only a person can tell, unless the difference has undone all that the script did."""
+    """The truth with such a difference: only a person can tell, unless it has undone every effect of the script."""
     if what.endswith(" again") and len(known.statements) == 1:
-        return Truth(NEITHER, frozenset({APPLIED}))  # run again it drops what was made again
+        return Truth(NEITHER, frozenset({APPLIED}))  # run again, the script drops the object that was made again
     if what not in WHOLE_TABLES and len(changed(known.start, known.end)) > UNDONE_AT_ONCE:
         return PERSON
     now = stager.read(database, known.scope)
     if now == known.start:
         return known.truth(now, NO_ROWS)
     if known.start == {key: value for key, value in now.items() if key in known.start or key in known.end}:
-        return Truth(NEITHER, frozenset({APPLIED}))  # it is not there; there is something else besides
+        return Truth(NEITHER, frozenset({APPLIED}))  # the script's effect is not there; another object is
     return PERSON
 
 
 def besides(stager: Stager, scene: Scene, share: int) -> Iterator[Case]:
-    """Made by hand, with something besides that is nobody's business."""
+    """Made by hand, together with an addition that concerns no migration."""
     source, known = scene.source, scene.known
     logs = native_logs(source, scene.error_at_end)
     for what, change in harmless(known.start, known.end):

@@ -1,4 +1,4 @@
-"""One change by hand for each way in which somebody's own version of a script could differ from it."""
+"""Mistakes to stage: one change by hand for each way in which a version made by hand could differ from the script."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _CASTABLE = ("text", "integer", "boolean", "bigint", "jsonb", "timestamp(3) with
 
 
 def differences(start: Snapshot, end: Snapshot) -> Iterator[tuple[str, str]]:
-    """What is not the same, and the statements that make it so, on a database where the script was run.
+    """Differences, each with the statements that make it on a database where the script was run.
 
-    Of each kind one, on the first thing that the script made or changed that it can be done to.
+    There is one of each kind, on the first object or property of the script that allows it.
     """
     seen: set[str] = set()
     made = {key for key, value in end.items() if start.get(key) != value}
@@ -82,7 +82,7 @@ def _of_other(
 
 
 def _of_gone(gone: set[tuple[str, str]], start: Snapshot, end: Snapshot) -> Iterator[tuple[str, str]]:
-    """What the script drops, made again."""
+    """Objects that the script drops, made again."""
     for obj, prop in sorted(gone):
         kind, name = kind_of(obj)
         match (kind, *words_of(prop)):
@@ -183,7 +183,7 @@ def _retyped(alter: str, column: str, kind: str) -> Iterator[tuple[str, str]]:
 
 
 def _altered(table: str, column: str, word: str, before: str | None) -> Iterator[tuple[str, str]]:
-    """A property that the script changes of a column that was there, changed otherwise."""
+    """A property of an existing column that the script changes, changed to another value."""
     alter = f"ALTER TABLE {table} ALTER COLUMN {column}"
     if word == "type":
         yield "retyped otherwise", f"{alter} DROP DEFAULT; {alter} TYPE varchar(78) USING NULL"
@@ -272,7 +272,7 @@ def _enum(name: str, labels: str) -> Iterator[tuple[str, str]]:
 
 
 def _with_labels(name: str, labels: list[str]) -> str:
-    """The enum made anew with other labels, as far as no default stands in the way."""
+    """The enum made anew with other labels, unless a default prevents it."""
     columns = (
         "SELECT attrelid::regclass AS t, attname AS c, d.oid AS has FROM pg_attribute a"
         " JOIN pg_class r ON r.oid = a.attrelid AND r.relkind = 'r'"
@@ -290,7 +290,7 @@ def _with_labels(name: str, labels: list[str]) -> str:
 
 
 def harmless(start: Snapshot, end: Snapshot) -> Iterator[tuple[str, str]]:
-    """What may be there besides, or be otherwise, and changes nothing for the code that the script is for."""
+    """Additions and differences that do not affect code that was written for the script."""
     for obj in sorted(obj for obj, prop in end if prop == "exists" and (obj, prop) not in start):
         kind, name = kind_of(obj)
         if kind == "table":

@@ -18,11 +18,11 @@ from pathlib import Path
 
 from tests.staging.cache import CACHE, keep
 
-#: What is installed, to the exact version of every dependency of a dependency: package.json and its lock.
+#: The npm packages to install, with exact versions of all dependencies: package.json and its lock.
 PACKAGES = Path(__file__).parent / "toolchain"
 #: The oldest Node.js that Prisma 6.19 runs on.
 OLDEST_NODE = 18
-#: Installing the toolchain: downloads of about 30 MB.
+#: Time limit for installing the toolchain, which downloads about 30 MB, in seconds.
 INSTALL_SECONDS = 900
 
 
@@ -39,7 +39,7 @@ class Node:
     commands: Path | None = None
 
     def environment(self) -> dict[str, str]:
-        """Return what a process needs for `node`, `npm` and `#!/usr/bin/env node` to mean this one."""
+        """Return the variables with which `node`, `npm` and `#!/usr/bin/env node` mean this installation."""
         variables = {"npm_config_update_notifier": "false"}
         if not Path(os.environ.get("HOME") or "/nonexistent").is_dir():
             variables["npm_config_cache"] = str(CACHE / "npm")
@@ -48,7 +48,7 @@ class Node:
         return variables
 
     def run_npm(self, *arguments: str, cwd: Path) -> None:
-        """Run npm, and raise with what it said when it fails."""
+        """Run npm; if it fails, raise an error with its output."""
         command = [str(self.program), str(self.npm), *arguments]
         done = subprocess.run(
             command,
@@ -118,7 +118,7 @@ def _on_path(name: str) -> Path | None:
 
 
 def _version(program: Path) -> int:
-    """Return the major version, or 0 when the program doesn't say one (a version manager's empty shim)."""
+    """Return the major version, or 0 if the program prints none (a version manager's empty shim)."""
     done = subprocess.run([program, "--version"], capture_output=True, text=True, check=False, timeout=60)
     said = re.match(r"v(\d+)\.", done.stdout)
     return int(said.group(1)) if done.returncode == 0 and said else 0

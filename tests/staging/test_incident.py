@@ -41,14 +41,14 @@ def server() -> Iterator[postgres.Server]:
 
 @pytest.fixture(scope="module")
 def staged(server: postgres.Server, tmp_path_factory: pytest.TempPathFactory) -> Staged:
-    """The four incidents, each in a database of its own."""
+    """The four cases of the incident, each in a database of its own."""
     folder = tmp_path_factory.mktemp("staged incidents")
     return {case: incident.stage(case, folder / case, server, database=f"production_{case}") for case in incident.CASES}
 
 
 @pytest.fixture(scope="module")
 def steps(server: postgres.Server, staged: Staged) -> Steps:
-    """What the failed migration's table looks like before it and after each of its statements."""
+    """The table of the failed migration before its script and after each statement."""
     some = staged["exists"].project / "prisma" / "migrations" / incident.FAILED / "migration.sql"
     statements = [part for part in some.read_text().split(";") if part.strip()]
     server.create_database("steps", "staged_before")
@@ -92,12 +92,12 @@ def test_prisma_is_blocked_by_it(staged: Staged, case: incident.Case) -> None:
 
 
 def test_exists_is_the_whole_migration(server: postgres.Server, staged: Staged, steps: Steps) -> None:
-    """In the case `exists`, production has what the migration makes, to the last property."""
+    """In the case `exists`, production has every property that the migration makes."""
     assert table(server, staged["exists"]) == steps[-1]
 
 
 def test_absent_is_nothing_of_it(server: postgres.Server, staged: Staged, steps: Steps) -> None:
-    """In the case `absent`, production has nothing of the migration, nor of what was in its way."""
+    """In the case `absent`, production has nothing of the migration, nor of the object that made it fail."""
     assert table(server, staged["absent"]) == steps[0] == []
 
 
@@ -109,7 +109,7 @@ def test_partial_is_the_first_statements(server: postgres.Server, staged: Staged
 
 
 def test_drifted_is_none_of_the_steps(server: postgres.Server, staged: Staged, steps: Steps) -> None:
-    """In the case `drifted`, production has the table, and differs from the migration after any statement."""
+    """In the case `drifted`, production has the table, but equals no step of the migration."""
     seen = table(server, staged["drifted"])
     assert ("column", "expires_at", "timestamp with time zone", "true") in seen
     assert seen not in steps

