@@ -13,14 +13,6 @@ from states.verdict import Decision, Evidence, Verdict
 
 #: The colour of lines that need a person; unlike yellow, it is readable on dark and on light backgrounds.
 WARNING = "dark_orange3"
-SENTENCES = {
-    Verdict.APPLIED: "is in the database",
-    Verdict.NOT_APPLIED: "is not in the database",
-    Verdict.PARTIAL: "is half in the database",
-    Verdict.DRIFTED: "has drifted: production is neither as before it nor as after it",
-    Verdict.UNDECIDABLE: "may be in the database: the schema alone can't tell",
-    Verdict.IN_PROGRESS: "may still be running",
-}
 _STATES = {
     "in_place": ("✓ in place", "green"),
     "absent": ("· absent", "default"),
@@ -41,7 +33,7 @@ def sentence(evidence: Evidence) -> Text:
     good = evidence.verdict in _GOOD or evidence.decision is Decision.DEPLOY
     style = "bold green" if good else f"bold {WARNING}"
     attempted = "" if evidence.attempted else "was never attempted, and "
-    return Text.assemble((evidence.migration, "bold"), (f" {attempted}{SENTENCES[evidence.verdict]}", style))
+    return Text.assemble((evidence.migration, "bold"), (f" {attempted}{words.verdict_now(evidence.verdict)}", style))
 
 
 def reasons(evidence: Evidence) -> Iterator[str]:

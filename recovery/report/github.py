@@ -13,8 +13,7 @@ from typing import Literal, TextIO
 
 from recovery import events
 from recovery.evidence.pending import Compared
-from recovery.report.evidence import SENTENCES
-from recovery.report.words import differing
+from recovery.report import words
 from states.answers import Refusal
 from states.facts import Check, History, Outcome
 from states.table import State
@@ -135,7 +134,7 @@ def _evidence(happened: Iterable[events.Event]) -> Iterator[str]:
 def sentence(evidence: Evidence) -> str:
     """The verdict in words, to follow the migration's name."""
     attempted = "" if evidence.attempted else "was never attempted, and "
-    return f"{attempted}{SENTENCES[evidence.verdict]}"
+    return f"{attempted}{words.verdict_now(evidence.verdict)}"
 
 
 def _checks(happened: Iterable[events.Event]) -> Iterator[str]:
@@ -195,7 +194,11 @@ def _differing(happened: Iterable[events.Event]) -> Iterator[str]:
 
 def _differences(each: MigrationDifference) -> str:
     rows = [
-        (code(d.object), plain(d.property), *(code(differing(side, d.property)) for side in (d.expected, d.actual)))
+        (
+            code(d.object),
+            plain(d.property),
+            *(code(words.differing(side, d.property)) for side in (d.expected, d.actual)),
+        )
         for d in each.differences
     ]
     return _table(("what differs", "", "expected", "in production"), rows)

@@ -7,7 +7,7 @@ from typing import Any
 from recovery.report import diagram, words
 from recovery.report.postmortem import PostmortemNote, postmortem
 from recovery.report.story import OUTCOMES, Finding, Story
-from recovery.report.summary import VERDICTS, cause, summary
+from recovery.report.summary import cause, summary
 from recovery.version import __version__
 
 #: Longest output or error, and longest statement or value, in characters; most rows of a table. An issue on GitHub
@@ -153,7 +153,7 @@ def _checks(story: Story) -> Iterator[str]:
 
 def _evidence(finding: Finding) -> Iterator[str]:
     found = finding.evidence
-    yield f"## {_text(finding.migration)} {_text(VERDICTS[finding.verdict])}"
+    yield f"## {_text(finding.migration)} {_text(words.verdict_then(finding.verdict))}"
     yield _bullets(map(_prose, finding.reasons))
     why = cause(found.get("cause", {}))
     failed = f" It failed for: {_text(why)}." if why else ""

@@ -6,7 +6,7 @@ from markupsafe import Markup, escape
 from recovery.report import diagram, words
 from recovery.report.postmortem import postmortem
 from recovery.report.story import OUTCOMES, Story
-from recovery.report.summary import VERDICTS, cause, summary
+from recovery.report.summary import cause, summary
 from recovery.version import __version__
 
 
@@ -49,7 +49,6 @@ def html(story: Story) -> str:
         diagram=Markup(diagram.svg(story.trail, legend=False)),  # noqa: S704
         notes=postmortem(story),
         words=words,
-        verdicts=VERDICTS,
         outcomes=OUTCOMES,
         release=__version__,
     )

@@ -8,20 +8,13 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from recovery.report import words
 from recovery.report.document import Done, Standing, StatusDocument
 from recovery.report.evidence import WARNING, indented
 from states.table import FINAL, State
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _STYLES = {State.PIPELINE_READY: "bold green", State.ABORTED: "bold", State.BLOCKED: "bold red"}
-_VERDICTS = {
-    "applied": "is in the database",
-    "not_applied": "is not in the database",
-    "partial": "is half in the database",
-    "drifted": "has drifted",
-    "undecidable": "may be in the database",
-    "in_progress": "may still be running",
-}
 
 
 def show(console: Console, document: StatusDocument, now: datetime, complete: Callable[[str], str] = str) -> None:
@@ -94,7 +87,7 @@ def _decided(each: Standing) -> list[str]:
     lines = []
     for found in each.decided:
         approved = f", approved as {found.approved.removeprefix('mark_').replace('_', ' ')}" if found.approved else ""
-        lines.append(f"{escape(found.migration)} {_VERDICTS.get(found.verdict, found.verdict)}{approved}")
+        lines.append(f"{escape(found.migration)} {words.verdict_briefly(found.verdict)}{approved}")
     return lines
 
 

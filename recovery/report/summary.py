@@ -2,18 +2,9 @@
 
 from dataclasses import dataclass
 
+from recovery.report import words
 from recovery.report.story import Finding, Story
 from states.table import State
-
-#: Each verdict in words, to follow the migration's name; in the past tense of a report.
-VERDICTS = {
-    "applied": "was in the database",
-    "not_applied": "was not in the database",
-    "partial": "was half in the database",
-    "drifted": "had drifted: production was neither as before it nor as after it",
-    "undecidable": "may have been in the database: the schema alone could not tell",
-    "in_progress": "may still have been running",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +53,7 @@ def _found(finding: Finding, story: Story) -> str:
     effect = story.record.resolved.get(finding.migration, "").partition(":")[0]
     after = f"; it {marked[effect]}" if effect in marked else ""
     by = " by a person's approval" if after and finding.approval else ""
-    return f"{first}{joint}{VERDICTS[finding.verdict]}{after}{by}"
+    return f"{first}{joint}{words.verdict_then(finding.verdict)}{after}{by}"
 
 
 def _done(story: Story) -> list[str]:

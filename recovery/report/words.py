@@ -5,6 +5,21 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+#: Each verdict in words, to follow the migration's name: in the present tense, and in the past tense of a report.
+_VERDICTS = {
+    "applied": ("is in the database", "was in the database"),
+    "not_applied": ("is not in the database", "was not in the database"),
+    "partial": ("is half in the database", "was half in the database"),
+    "drifted": (
+        "has drifted: production is neither as before it nor as after it",
+        "had drifted: production was neither as before it nor as after it",
+    ),
+    "undecidable": (
+        "may be in the database: the schema alone can't tell",
+        "may have been in the database: the schema alone could not tell",
+    ),
+    "in_progress": ("may still be running", "may still have been running"),
+}
 OUTCOMES = {"held": "holds", "refused": "refused", "unknown": "not known", "waived": "waived", "awaited": "awaited"}
 STATEMENTS = {
     "in_place": "in place",
@@ -30,6 +45,21 @@ ORDER = {
 
 #: Control characters, which a terminal would obey and no page shows.
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def verdict_now(verdict: str) -> str:
+    """A verdict in words, to follow the migration's name, as `is in the database`."""
+    return _VERDICTS[verdict][0]
+
+
+def verdict_briefly(verdict: str) -> str:
+    """The same without its explanation, as `has drifted`."""
+    return verdict_now(verdict).partition(":")[0]
+
+
+def verdict_then(verdict: str) -> str:
+    """The same in the past tense of a report, as `was in the database`."""
+    return _VERDICTS[verdict][1]
 
 
 def shown(text: str) -> str:

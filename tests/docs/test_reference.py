@@ -12,7 +12,7 @@ import pytest
 import recovery
 from docs import documents
 from recovery import Recovery, config, events
-from recovery.report.evidence import SENTENCES
+from recovery.report import words
 from states.answers import Exit
 from states.checks import NAMES
 from states.verdict import Verdict
@@ -92,8 +92,8 @@ def test_every_verdict_is_explained() -> None:
 def test_verdicts_are_quoted_as_the_terminal_says_them() -> None:
     """docs/how-to/verdicts.md has the terminal's sentence for each verdict."""
     text = " ".join((DOCS / "how-to" / "verdicts.md").read_text().split())
-    for sentence in SENTENCES.values():
-        assert f"**{sentence}**" in text
+    for verdict in Verdict:
+        assert f"**{words.verdict_now(verdict)}**" in text
 
 
 def keys(table: type[msgspec.Struct], prefix: str = "") -> Iterator[str]:
