@@ -11,29 +11,12 @@ import typer
 
 from recovery.cli import guard_app, reports
 from recovery.cli.harness import Grouped, run_command_line, shown, signals
-from recovery.cli.options import (
-    AsEvents,
-    AsJson,
-    ConfigFile,
-    DatabaseUrl,
-    ExpectCommit,
-    ExpectDatabase,
-    ExpectHost,
-    Journal,
-    LogFormat,
-    Migrations,
-    RestorePoint,
-    RunId,
-    Schema,
-    Verbose,
-    Waive,
-)
+from recovery.cli.options import EVENTS, JOURNAL, OUTPUT, TARGET, Chosen, takes
 from recovery.version import __version__
 
 if TYPE_CHECKING:
     from recovery.app.api import Recovery
     from recovery.app.head_start import Ahead
-    from recovery.app.session import Options
     from recovery.cli.output import Output
 
 app = typer.Typer(
@@ -81,11 +64,11 @@ def _ahead(*, schema: Path | None = None, config: Path | None = None, prisma: bo
     return closing(Ahead(Path.cwd(), os.environ, schema=schema, config=config, prisma=prisma))
 
 
-def _recovery(options: "Options", output: "Output", ahead: "Ahead | None" = None) -> "Recovery":
+def _recovery(chosen: Chosen, output: "Output", ahead: "Ahead | None" = None) -> "Recovery":
     """The recovery of the project in the working directory, with the options of this call."""
     from recovery.app.api import Recovery
 
-    ask = output.asking(_asker())
+    ask, options = output.asking(_asker()), chosen.options()
     output.given(options)
 
     def ask_database(where: str) -> str | None:
@@ -97,58 +80,32 @@ def _recovery(options: "Options", output: "Output", ahead: "Ahead | None" = None
 
 
 @app.command(cls=Grouped)
+@takes(*TARGET, "journal", "restore_point", *EVENTS)
 def run(
+    chosen: Chosen,
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Agree to every change that the evidence decides.")] = False,
     plan: Annotated[bool, typer.Option("--plan", help="Show what would be done, and change nothing.")] = False,
     pipeline: Annotated[
         bool, typer.Option("--pipeline", help="Run the pipeline's steps once the gate is open.")
     ] = False,
-    database_url: DatabaseUrl = None,
-    migrations: Migrations = None,
-    schema: Schema = None,
-    config: ConfigFile = None,
-    expect_host: ExpectHost = None,
-    expect_database: ExpectDatabase = None,
-    expect_commit: ExpectCommit = None,
-    waive: Waive = None,
-    journal: Journal = None,
-    restore_point: RestorePoint = None,
-    json: AsJson = False,
-    events: AsEvents = False,
-    log_format: LogFormat = None,
-    verbose: Verbose = False,
 ) -> None:
     """Start a recovery, or resume the unfinished one."""
-    with signals(), _ahead(schema=schema, config=config, prisma=True) as ahead:
-        from recovery.app.session import Options
-        from recovery.cli.output import Output
+    with signals(), _ahead(schema=chosen.schema, config=chosen.config, prisma=True) as ahead:
         from recovery.cli.running import recover, show_plan
 
-        options = Options(
-            database_url=database_url,
-            migrations=migrations,
-            schema=schema,
-            config=config,
-            expect_host=expect_host,
-            expect_database=expect_database,
-            expect_commit=expect_commit,
-            waive=tuple(waive or ()),
-            journal=journal,
-            restore_point=restore_point,
-        )
-        output = Output(
-            "plan" if plan else "run", as_json=json, as_events=events, log_format=log_format, verbose=verbose
-        )
+        output = chosen.output("plan" if plan else "run")
         with shown(output):
-            recovery = _recovery(options, output, ahead)
+            recovery = _recovery(chosen, output, ahead)
             if plan:
                 raise typer.Exit(int(show_plan(recovery, output)))
             raise typer.Exit(int(recover(recovery, output, _asker(), yes=yes, pipeline=pipeline)))
 
 
 @app.command("inspect", cls=Grouped, short_help="Show what failed and what is pending, with evidence.")
+@takes(*TARGET, *OUTPUT)
 def inspect_(
+    chosen: Chosen,
     *,
     exit_code: Annotated[
         bool,
@@ -156,154 +113,82 @@ def inspect_(
             "--exit-code", help="Exit with 3 if a migration failed, with 4 if this is not the expected database."
         ),
     ] = False,
-    database_url: DatabaseUrl = None,
-    migrations: Migrations = None,
-    schema: Schema = None,
-    config: ConfigFile = None,
-    expect_host: ExpectHost = None,
-    expect_database: ExpectDatabase = None,
-    expect_commit: ExpectCommit = None,
-    waive: Waive = None,
-    json: AsJson = False,
-    log_format: LogFormat = None,
-    verbose: Verbose = False,
 ) -> None:
     """Show failed and pending migrations, with the evidence. Reads only; needs no Node and no Prisma project."""
     with signals(), _ahead() as ahead:
-        from recovery.app.session import Options
         from recovery.cli.inspecting import look
-        from recovery.cli.output import Output
 
-        options = Options(
-            database_url=database_url,
-            migrations=migrations,
-            schema=schema,
-            config=config,
-            expect_host=expect_host,
-            expect_database=expect_database,
-            expect_commit=expect_commit,
-            waive=tuple(waive or ()),
-        )
-        output = Output("inspect", as_json=json, log_format=log_format, verbose=verbose)
+        output = chosen.output("inspect")
         with shown(output):
-            raise typer.Exit(int(look(_recovery(options, output, ahead), output, exit_code=exit_code)))
+            raise typer.Exit(int(look(_recovery(chosen, output, ahead), output, exit_code=exit_code)))
 
 
 @app.command(cls=Grouped, short_help="Show where each recovery stands, and what to do next.")
+@takes(*JOURNAL, "json")
 def status(
+    chosen: Chosen,
     run: Annotated[str | None, typer.Argument(help="The run to show; by default all runs.", metavar="[RUN]")] = None,
-    *,
-    config: ConfigFile = None,
-    schema: Schema = None,
-    journal: Journal = None,
-    database_url: DatabaseUrl = None,
-    json: AsJson = False,
 ) -> None:
     """Show where each recovery of this project stands, and what to do next. Reads the journal only."""
-    from recovery.cli.output import Output
-
-    output = Output("status", as_json=json)
+    output = chosen.output("status")
     with signals(), shown(output):
-        from recovery.app.session import Options
         from recovery.cli.records import show_status
 
-        recovery = _recovery(Options(database_url, schema=schema, config=config, journal=journal), output)
-        show_status(recovery, output, run)
+        show_status(_recovery(chosen, output), output, run)
 
 
 @app.command(cls=Grouped)
+@takes("run", *JOURNAL, "json")
 def approve(
+    chosen: Chosen,
     migration: Annotated[str, typer.Argument(help="The failed migration.")],
     *,
     applied: Annotated[bool, typer.Option("--applied", help="The migration is in the database.")] = False,
     rolled_back: Annotated[bool, typer.Option("--rolled-back", help="The migration is not in the database.")] = False,
     evidence: Annotated[str, typer.Option(help="The digest that `run` showed: sha256:…")],
     reason: Annotated[str, typer.Option(help="Why; recorded in the journal.")],
-    run: RunId = None,
-    config: ConfigFile = None,
-    schema: Schema = None,
-    journal: Journal = None,
-    database_url: DatabaseUrl = None,
-    json: AsJson = False,
 ) -> None:
     """Decide a failed migration that the evidence leaves open. The next `run` acts on it, on the same evidence only."""
-    from recovery.cli.output import Output
-
-    output = Output("approve", as_json=json)
+    output = chosen.output("approve")
     with signals(), shown(output):
-        from recovery.app.session import Options
         from recovery.cli.records import record_approval
 
-        recovery = _recovery(Options(database_url, schema=schema, config=config, journal=journal), output)
+        recovery = _recovery(chosen, output)
         answer = "both" if applied and rolled_back else "applied" if applied else "rolled_back" if rolled_back else ""
-        record_approval(recovery, output, run, migration, answer, evidence=evidence, reason=reason)
+        record_approval(recovery, output, chosen.run, migration, answer, evidence=evidence, reason=reason)
 
 
 @app.command(cls=Grouped)
+@takes("run", *JOURNAL, "json")
 def abort(
+    chosen: Chosen,
     *,
     reason: Annotated[str, typer.Option(help="Why; recorded in the journal.")] = "given up by hand",
-    run: RunId = None,
-    config: ConfigFile = None,
-    schema: Schema = None,
-    journal: Journal = None,
-    database_url: DatabaseUrl = None,
-    json: AsJson = False,
 ) -> None:
     """Give up the unfinished recovery. Changes nothing in the database."""
-    from recovery.cli.output import Output
-
-    output = Output("abort", as_json=json)
+    output = chosen.output("abort")
     with signals(), shown(output):
-        from recovery.app.session import Options
         from recovery.cli.records import record_abort
 
-        recovery = _recovery(Options(database_url, schema=schema, config=config, journal=journal), output)
-        record_abort(recovery, output, run, reason)
+        record_abort(_recovery(chosen, output), output, chosen.run, reason)
 
 
 @app.command(cls=Grouped, short_help="Run the pipeline's steps, each at most once per run.")
+@takes(*TARGET, "journal", *EVENTS)
 def pipeline(
+    chosen: Chosen,
     *,
     repeat: Annotated[list[str] | None, typer.Option(help="Run this step again; repeatable.")] = None,
     done: Annotated[
         list[str] | None, typer.Option(help="Count this step as done, even if it failed; repeatable.")
     ] = None,
-    database_url: DatabaseUrl = None,
-    migrations: Migrations = None,
-    schema: Schema = None,
-    config: ConfigFile = None,
-    expect_host: ExpectHost = None,
-    expect_database: ExpectDatabase = None,
-    expect_commit: ExpectCommit = None,
-    waive: Waive = None,
-    journal: Journal = None,
-    json: AsJson = False,
-    events: AsEvents = False,
-    log_format: LogFormat = None,
-    verbose: Verbose = False,
 ) -> None:
     """Run the pipeline's steps if the gate is open, each at most once per run, starting where the last call stopped."""
-    from recovery.cli.output import Output
-
-    output = Output("pipeline", as_json=json, as_events=events, log_format=log_format, verbose=verbose)
+    output = chosen.output("pipeline")
     with signals(), shown(output):
-        from recovery.app.session import Options
         from recovery.cli.running import run_pipeline
 
-        options = Options(
-            database_url=database_url,
-            migrations=migrations,
-            schema=schema,
-            config=config,
-            expect_host=expect_host,
-            expect_database=expect_database,
-            expect_commit=expect_commit,
-            waive=tuple(waive or ()),
-            journal=journal,
-        )
-        recovery = _recovery(options, output)
-        code = run_pipeline(recovery, output, _asker(), repeat=repeat or (), done=done or ())
+        code = run_pipeline(_recovery(chosen, output), output, _asker(), repeat=repeat or (), done=done or ())
         raise typer.Exit(int(code))
 
 

@@ -1,9 +1,17 @@
-"""The options that several commands share, each with its group in the help."""
+"""The options that several commands share, each with its group in the help, and how a command takes them."""
 
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
+
+if TYPE_CHECKING:
+    from recovery.app.session import Options
+    from recovery.cli.output import Output
 
 #: The groups of options in a command's help.
 _TARGET, _EXPECTED, _OUTPUT = "Target, project and journal", "Expectations", "Output"
@@ -103,3 +111,96 @@ LogFormat = Annotated[
     ),
 ]
 RunId = Annotated[str | None, typer.Option("--run", metavar="RUN", help="The run; by default the unfinished one.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The shared options of one call; one that the command does not take has its default."""
+
+    database_url: DatabaseUrl = None
+    migrations: Migrations = None
+    schema: Schema = None
+    config: ConfigFile = None
+    expect_host: ExpectHost = None
+    expect_database: ExpectDatabase = None
+    expect_commit: ExpectCommit = None
+    waive: Waive = None
+    journal: Journal = None
+    restore_point: RestorePoint = None
+    run: RunId = None
+    json: AsJson = False
+    events: AsEvents = False
+    log_format: LogFormat = None
+    verbose: Verbose = False
+
+    def options(self) -> "Options":
+        """The options as a program gives them to `Recovery`."""
+        from recovery.app.session import Options
+
+        return Options(
+            database_url=self.database_url,
+            migrations=self.migrations,
+            schema=self.schema,
+            config=self.config,
+            expect_host=self.expect_host,
+            expect_database=self.expect_database,
+            expect_commit=self.expect_commit,
+            waive=tuple(self.waive or ()),
+            journal=self.journal,
+            restore_point=self.restore_point,
+        )
+
+    def output(self, command: str) -> "Output":
+        """Where this call's output goes, and in which form."""
+        from recovery.cli.output import Output
+
+        return Output(
+            command, as_json=self.json, as_events=self.events, log_format=self.log_format, verbose=self.verbose
+        )
+
+
+#: Options of commands that look at the journal only.
+JOURNAL = ("config", "schema", "journal", "database_url")
+#: Options of commands that look at production.
+TARGET = (
+    "database_url",
+    "migrations",
+    "schema",
+    "config",
+    "expect_host",
+    "expect_database",
+    "expect_commit",
+    "waive",
+)
+#: How the output of a command can be had, besides in words.
+OUTPUT = ("json", "log_format", "verbose")
+EVENTS = ("json", "events", "log_format", "verbose")
+
+
+def takes(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Gives a command these shared options, after its own; it finds their values in its first parameter, a `Chosen`.
+
+    Args:
+        names: fields of `Chosen`, in the order of the help.
+    """
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        hints = get_type_hints(Chosen, include_extras=True)
+        defaults = {each.name: each.default for each in fields(Chosen)}
+        own = list(inspect.signature(command).parameters.values())[1:]
+        shared = [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=defaults[name], annotation=hints[name])
+            for name in names
+        ]
+
+        @functools.wraps(command)
+        def taken(*args: Any, **values: Any) -> None:  # noqa: ANN401 - whatever the command's own options are
+            chosen = Chosen(**{name: values.pop(name) for name in names})
+            command(chosen, *args, **values)
+
+        # typer reads the signature for the options, and the annotations for their types.
+        taken.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined]
+        taken.__annotations__ = {each.name: each.annotation for each in (*own, *shared)}
+        return taken
+
+    return decorate

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from recovery.cli.harness import Grouped, documented
-from recovery.cli.options import AsJson, ConfigFile, DatabaseUrl, Journal, Schema
+from recovery.cli.options import JOURNAL, Chosen, takes
 from recovery.errors import UsageError
 from recovery.files import replace_file
 
@@ -39,7 +39,9 @@ class _ReportCommand(Grouped):
         return super().parse_args(ctx, told)
 
 
+@takes(*JOURNAL, "json")
 def report(
+    chosen: Chosen,
     run: Annotated[str | None, typer.Argument(help="The run; by default the newest.")] = None,
     *,
     html: Annotated[
@@ -51,23 +53,16 @@ def report(
             metavar="[FILE]", help="Write the report as Markdown; without a file, or with `-`, to standard output."
         ),
     ] = None,
-    config: ConfigFile = None,
-    schema: Schema = None,
-    journal: Journal = None,
-    database_url: DatabaseUrl = None,
-    json: AsJson = False,
 ) -> None:
     """Write a report of a run: what happened, where it stands, what to do, and how the failure likely came about."""
-    with documented("report", as_json=json) as output:
-        from recovery.app.session import Options
-
+    with documented("report", as_json=chosen.json) as output:
         if output is not None and _OUTPUT in (html, markdown):
             raise UsageError(
                 "usage.output",
                 "--json prints its document to standard output, so the report cannot go there too. Nothing was done.",
                 "Name a file for the report.",
             )
-        story = _story(Options(database_url, schema=schema, config=config, journal=journal), run)
+        story = _story(chosen.options(), run)
         if output is not None:
             from recovery.report.accounts import ReportDocument
 
@@ -82,7 +77,9 @@ def report(
             _write(html, as_html(story))
 
 
+@takes(*JOURNAL, "json")
 def graph(
+    chosen: Chosen,
     *,
     form: Annotated[
         str,
@@ -91,14 +88,9 @@ def graph(
         ),
     ] = "mermaid",
     run: Annotated[str | None, typer.Option(help="Show the path of this run; `newest` for the newest.")] = None,
-    config: ConfigFile = None,
-    schema: Schema = None,
-    journal: Journal = None,
-    database_url: DatabaseUrl = None,
-    json: AsJson = False,
 ) -> None:
     """Draw the state machine from its table of edges. Needs no project, except with `--run`."""
-    with documented("graph", as_json=json) as output:
+    with documented("graph", as_json=chosen.json) as output:
         from recovery.report.diagram import FORMATS, NO_TRAIL
 
         draw = FORMATS.get(form)
@@ -108,10 +100,7 @@ def graph(
             )
         trail = NO_TRAIL
         if run is not None:
-            from recovery.app.session import Options
-
-            options = Options(database_url, schema=schema, config=config, journal=journal)
-            trail = _story(options, None if run == "newest" else run).trail
+            trail = _story(chosen.options(), None if run == "newest" else run).trail
         if output is not None:
             from recovery.report.accounts import GraphDocument
 
