@@ -62,7 +62,7 @@ def shown(output: "Output") -> Iterator[None]:
         refusal = error.refusal()
     except KeyboardInterrupt:
         fact = "Interrupted. Nothing is lost, and what was done is in the journal."
-        remedy = "Run again: it goes on from the database as it is then."
+        remedy = "Run again: it looks at the database anew and goes on from there."
         refusal = Refusal("command.interrupted", fact, remedy, Exit.INTERRUPTED, (RUN_AGAIN,))
     except Exception as error:
         fact = f"A bug, or an unexpected failure: {type(error).__name__}."

@@ -165,7 +165,7 @@ class Engine:
             raise StoppedError(
                 "engine.stopped",
                 "The recovery was asked to stop. None of its commands is running, and what it did is in the journal.",
-                "Run prisma-recovery run again: it goes on from the database as it is then.",
+                "Run prisma-recovery run again: it looks at the database anew and goes on from there.",
             )
 
     def _step(self, state: State) -> Answer:
