@@ -216,7 +216,7 @@ def answering(url: DatabaseUrl) -> Iterator[None]:
         raise UnreachableError(
             "database.lost",
             f"{url.host}:{url.port} stopped answering: {said(url, error)}.",
-            "Make sure that the database is up, and run again: the recovery goes on from the state it finds.",
+            "Make sure that the database is up, and run again: it looks at the database anew and goes on from there.",
         ) from error
 
 

@@ -1,11 +1,10 @@
 """The sweep is worth what it catches: bugs planted on purpose, each of which some death brings to light."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from recovery.config import Step
 from recovery.effects.results import Performed
 from recovery.journal import JournalEvent
 from recovery.journal.run_record import Kind
@@ -14,7 +13,6 @@ from recovery.run.pipeline import PipelineRunner
 from recovery.run.ports import Ended
 from recovery.testing import MemoryJournal, Ticks
 from states import effects
-from states.answers import Refusal
 from tests.sweep.rehearsal import NOON, Rehearsal, Store
 from tests.sweep.scenarios import SCENARIOS
 
@@ -22,8 +20,8 @@ from tests.sweep.scenarios import SCENARIOS
 class Repeating(PipelineRunner):
     """Runs a step in doubt again without a word."""
 
-    def _one(self, run: str, step: Step, known: Mapping[str, int | None]) -> Refusal | None:
-        return super()._one(run, step, {name: code for name, code in known.items() if code is not None})
+    def _known(self, run: str) -> dict[str, int | None]:
+        return {step: code for step, code in super()._known(run).items() if code is not None}
 
 
 class Hasty(Engine):
