@@ -294,7 +294,7 @@ def _parsed(text: str) -> Any:
     except postgast.PgQueryError as error:
         raise ScriptError(
             "replay.syntax",
-            f"PostgreSQL's parser does not accept the script: {error}.",
+            f"The script is not SQL that PostgreSQL's parser accepts: {error}.",
             "Correct the script, or decide by hand.",
         ) from error
 
