@@ -36,10 +36,11 @@ class Production(_Table, frozen=True):
 
 
 class Prisma(_Table, frozen=True):
-    """`[prisma]`: the command that starts the Prisma CLI, and the path of schema.prisma or its folder."""
+    """`[prisma]`: how the Prisma CLI is started, how long that may take, and the path of the schema."""
 
     command: Command | None = None
     schema: Text | None = None
+    start_seconds: Annotated[float, msgspec.Meta(gt=0)] | None = None
 
 
 class Scratch(_Table, frozen=True):

@@ -24,14 +24,14 @@ class RecoveryError(Exception):
         self.remedy = remedy
 
     @classmethod
-    def of(cls, refusal: Refusal, consequence: str) -> Self:
+    def of(cls, refusal: Refusal, consequence: str = "") -> Self:
         """A refusal as an error of this class.
 
         Args:
             refusal: the refusal, from the rules in `states`.
             consequence: a sentence that says what was therefore not done.
         """
-        return cls(refusal.code, f"{refusal.fact} {consequence}", refusal.remedy)
+        return cls(refusal.code, f"{refusal.fact} {consequence}".rstrip(), refusal.remedy)
 
     @property
     def shown(self) -> str:
@@ -65,6 +65,10 @@ class BusyError(RecoveryError):
     """Another recovery, deploy or running migration is at work. Nothing was changed."""
 
     exit = Exit.BUSY
+
+
+class SlowStartError(RecoveryError):
+    """A command did not ask for Prisma's lock in time, and was ended before it did anything."""
 
 
 class StillRunningError(RecoveryError):

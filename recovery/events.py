@@ -135,6 +135,8 @@ class Task(StrEnum):
     REPLAY = "replay"
     #: Waiting until Prisma's migration lock is free.
     LOCK = "lock"
+    #: Waiting until Prisma's command has started and asks for Prisma's lock.
+    START = "start"
     #: Waiting for Prisma's command to end.
     COMMAND = "command"
 

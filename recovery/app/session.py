@@ -196,7 +196,7 @@ class Session:
         """The check `prisma.target` without starting Prisma: proven by an earlier run of this project, or unknown."""
         try:
             if sentinel(self.project(), self.config, self.environ).kept:
-                return command_check(proven=True)
+                return command_check(proven=True, limit=0.0)
         except PreflightError as error:
             return refused(PRISMA, error.fact, "node_modules", error.remedy)
         except UsageError:

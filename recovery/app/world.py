@@ -59,7 +59,14 @@ class RealWorld:
                 "Wait for it to end, and run again.",
             )
         self._handover = HandOver(
-            self.target, cli, self._lock, on_output, on_interrupt, observer.emit, sleep=observer.sleep
+            self.target,
+            cli,
+            self._lock,
+            on_output,
+            on_interrupt,
+            observer.emit,
+            sleep=observer.sleep,
+            start_limit=lambda: sentinel.start_limit,
         )
         self._prover: Prover | None = None
 
@@ -81,7 +88,7 @@ class RealWorld:
         return (*made, *self._command_checks()) if len(made) < len(checks) else checks
 
     def _command_checks(self) -> tuple[Check, ...]:
-        return self._observer.expected.waive([command_check(self._sentinel.holds())])
+        return self._observer.expected.waive([command_check(self._sentinel.holds(), self._sentinel.start_limit)])
 
     def inspect(self) -> Inspection:
         """See `World.inspect`."""

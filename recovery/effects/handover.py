@@ -17,17 +17,18 @@ import psycopg
 from recovery import events
 from recovery.effects.results import Performed
 from recovery.effects.watch import Watch
-from recovery.errors import BusyError, StillRunningError
+from recovery.errors import BusyError, SlowStartError, StillRunningError
 from recovery.postgres.sessions import EFFECT_NAME, PRISMA_LOCK, SessionLock, holders, our_effects
 from recovery.postgres.target import Target
 from recovery.prisma.cli import PrismaCli
 from recovery.prisma.process import Running
+from states import handover
+from states.answers import Exit, Refusal
 from states.effects import Deploy, Effect
+from states.handover import START_SECONDS, QueueFacts
 
 #: How long another session may hold Prisma's lock before we give up.
 LOCK_SECONDS = 15.0
-#: The CLI asks for the lock after about a second; one that has not asked within this time is killed.
-QUEUE_SECONDS = 8.0
 #: How long the command's session in the database may outlive the command.
 LEFTOVER_SECONDS = 10.0
 _POLL = 0.02
@@ -36,7 +37,7 @@ _POLL = 0.02
 class HandOver:
     """Runs Prisma commands on a target, one at a time."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - its ports
         self,
         target: Target,
         cli: PrismaCli,
@@ -44,7 +45,9 @@ class HandOver:
         on_output: Callable[[str], None],
         on_interrupt: Callable[[], None],
         emit: events.Sink = events.nobody,
+        *,
         sleep: Callable[[float], None] = time.sleep,
+        start_limit: Callable[[], float] = lambda: START_SECONDS,
     ) -> None:
         """Stores its arguments; connects to nothing yet.
 
@@ -56,6 +59,7 @@ class HandOver:
             on_interrupt: called at each ^C while a command is at work.
             emit: receives a command's progress, and who holds Prisma's lock; called from a thread of its own.
             sleep: waits the given number of seconds.
+            start_limit: gives the seconds that a command may take to start; see `states.handover.start_limit`.
         """
         self._target = target
         self._cli = cli
@@ -64,6 +68,7 @@ class HandOver:
         self._on_interrupt = on_interrupt
         self._emit = emit
         self._sleep = sleep
+        self._start_limit = start_limit
 
     def perform(self, effect: Effect, changed: Callable[[], str], meanwhile: Callable[[], None]) -> Performed:
         """Runs the effect's command if the evidence is unchanged, and waits for its end, however long that takes.
@@ -75,6 +80,7 @@ class HandOver:
 
         Raises:
             BusyError: the command never got the lock, so nothing happened.
+            SlowStartError: the command did not ask for the lock in time, and was ended before it did anything.
             StillRunningError: the command ended, but its session in the database is still at work.
         """
         name = f"{EFFECT_NAME} {secrets.token_hex(4)}"
@@ -138,18 +144,25 @@ class HandOver:
 
     def _queue(self, lock: SessionLock, running: Running, name: str) -> None:
         """Waits until the command's session, and no other, is first in the queue behind our lock."""
-        deadline = time.monotonic() + QUEUE_SECONDS
+        limit = self._start_limit()
+        began = told = time.monotonic()
+        connected: float | None = None
         while running.poll() is None:
-            first = lock.waiting_behind()
-            if first == (name,):
+            waiting = lock.waiting_behind()
+            now = time.monotonic()
+            # A CLI may connect to see whether it can, and connect anew for its work.
+            there = lock.connected(name)
+            connected = (now if connected is None else connected) if there else None
+            since = None if connected is None else now - connected
+            answer = handover.queue(QueueFacts(name, waiting, now - began, since, limit))
+            if answer is True:
                 return
-            if first or time.monotonic() > deadline:
-                why = "another session asked for Prisma's lock before it"
-                if not first:
-                    why = f"it did not ask for Prisma's lock within {QUEUE_SECONDS:g} s"
-                raise BusyError(
-                    "lock.queue", f"Prisma's command was ended before it did anything: {why}.", "Run again."
-                )
+            if isinstance(answer, Refusal):
+                kind = BusyError if answer.exit is Exit.BUSY else SlowStartError
+                raise kind.of(answer)
+            if now - told >= 1.0:
+                told = now
+                self._emit(events.Progressed(events.Task.START, round(now - began, 1)))
             self._sleep(_POLL)
         # The command ended by itself (no such file, a broken config): it never had the lock, and its output says why.
 

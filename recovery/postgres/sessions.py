@@ -247,6 +247,13 @@ class SessionLock:
         if not self._connection.closed:
             self._connection.execute("SELECT pg_advisory_unlock(%s)", (self._key,))
 
+    def connected(self, application: str) -> bool:
+        """Whether a session with this application name is in the database."""
+        row = self._connection.execute(
+            "SELECT EXISTS (SELECT FROM pg_catalog.pg_stat_activity WHERE application_name = %s)", (application,)
+        ).fetchone()
+        return bool(row and row[0])
+
     def waiting_behind(self) -> tuple[str, ...]:
         """Application names of the sessions that wait for this lock and that only we block."""
         rows = self._connection.execute(

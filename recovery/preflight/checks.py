@@ -13,7 +13,6 @@ from recovery.preflight.asking import asked
 from recovery.preflight.expectation import VERCEL, Expectation
 from recovery.preflight.identity import identity_check
 from recovery.prisma.git import Repository
-from recovery.prisma.sentinel import SECONDS
 from states.checks import awaited, held, refused, unknown
 from states.facts import Check, Outcome
 
@@ -21,6 +20,10 @@ PRISMA = "prisma.target"
 
 _PRIMARY = "pg_is_in_recovery(), default_transaction_read_only"
 _PRIVILEGES = "pg_class, pg_namespace"
+_SLOW = (
+    "Find out why `prisma migrate status` takes so long, and run again; or let it take longer: start_seconds under "
+    "[prisma] in prisma-recovery.toml."
+)
 _LISTENER = "`prisma migrate status` with the URL of a listener of ours"
 
 
@@ -168,18 +171,19 @@ def command_awaited() -> Check:
     return awaited(PRISMA, "not yet known; nothing is changed before it holds", _LISTENER)
 
 
-def command_check(proven: bool | None) -> Check:  # noqa: FBT001 - the one fact there is
+def command_check(proven: bool | None, limit: float) -> Check:  # noqa: FBT001 - the fact that it is about
     """The check `prisma.target`: does the project's Prisma CLI connect to the database whose URL we give it?
 
     Args:
         proven: whether it connected to our listener; None if it neither connected nor ended in time.
+        limit: that time, in seconds.
     """
     name, source = PRISMA, _LISTENER
     if proven:
         return held(name, "the project's Prisma connects to the database that it is given", source)
     if proven is None:
-        seen = f"`prisma migrate status` neither connected to the listener nor ended within {SECONDS:g} s"
-        return unknown(name, seen, source, "Find out why `prisma migrate status` takes so long, and run again.")
+        seen = f"`prisma migrate status` neither connected to the listener nor ended within {limit:.0f} s"
+        return unknown(name, seen, source, _SLOW)
     return refused(
         name,
         "the project's Prisma did not connect to the database that it was given: it may work on another one",

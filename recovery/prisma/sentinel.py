@@ -21,9 +21,8 @@ from recovery.config import Config, inherited
 from recovery.files import cache_folder
 from recovery.prisma.cli import PrismaCli, Status
 from recovery.prisma.project import Launcher, Project, find_launcher
+from states.handover import START_SECONDS, start_limit
 
-#: Seconds after which the proof is given up; the command usually connects within about one.
-SECONDS = 30.0
 _ACCEPT_SECONDS = 0.05
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _IMPORTS = re.compile(r"""(?:\bfrom\s*|\bimport\s*\(?\s*|\brequire\s*\(\s*)(?:"([^"]*)"|'([^']*)')""")
@@ -72,7 +71,10 @@ def lasting(project: Project) -> bool:
 
 
 def proven(
-    cli: PrismaCli, clock: Callable[[], float] = time.monotonic, stopped: Callable[[], bool] = lambda: False
+    cli: PrismaCli,
+    clock: Callable[[], float] = time.monotonic,
+    stopped: Callable[[], bool] = lambda: False,
+    seconds: float = START_SECONDS,
 ) -> bool | None:
     """Runs `prisma migrate status` against a listener of ours.
 
@@ -80,6 +82,7 @@ def proven(
         cli: the project's CLI.
         clock: a monotonic clock, in seconds.
         stopped: tells that the answer is no longer needed.
+        seconds: the time-out; the command usually connects within about one second.
 
     Returns:
         True if the command connected to the listener; False if it ended without; None if it was still running at the
@@ -93,7 +96,7 @@ def proven(
         port = listener.getsockname()[1]
         url = f"postgresql://sentinel:{secrets.token_hex(8)}@127.0.0.1:{port}/sentinel?connect_timeout=5"
         running = cli.start(Status(), url=url)
-        deadline = clock() + SECONDS
+        deadline = clock() + seconds
         try:
             while clock() < deadline and not stopped():
                 ended = running.poll() is not None
@@ -113,16 +116,25 @@ def proven(
 class Sentinel:
     """The proof of where the project's Prisma connects, kept between runs under its fingerprint."""
 
-    def __init__(self, folder: Path, key: str | None, prove: Callable[[Callable[[], bool]], bool | None]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        key: str | None,
+        prove: Callable[[Callable[[], bool]], bool | None],
+        setting: float | None = None,
+    ) -> None:
         """Starts nothing.
 
         Args:
             folder: the folder in which proofs are kept.
             key: the fingerprint; None if the proof must not be kept.
             prove: makes the proof; its argument tells whether the answer is no longer needed.
+            setting: the seconds that Prisma may take to start; None if they follow from how long it took here.
         """
         self._proof = None if key is None else folder / "sentinel" / key
         self._prove = prove
+        self._setting = setting
+        self._seconds = 0.0
         self._closed = Event()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sentinel")
         self._answer: Future[bool | None] | None = None
@@ -131,6 +143,15 @@ class Sentinel:
     def kept(self) -> bool:
         """Whether an earlier run has made the proof, and its fingerprint is unchanged."""
         return self._proof is not None and self._proof.exists()
+
+    @property
+    def start_limit(self) -> float:
+        """Seconds that a Prisma command may take to start, from how long this one took, now or when it was kept."""
+        known = self._seconds
+        if not known and self._proof is not None:
+            with suppress(OSError, ValueError):
+                known = float(self._proof.read_text())
+        return start_limit(known, self._setting)
 
     def begin(self) -> Future[bool | None]:
         """Begins to make the proof in the background, unless one is kept; the CLI takes about a second to start."""
@@ -162,11 +183,14 @@ class Sentinel:
         self._thread.shutdown()
 
     def _found(self) -> bool | None:
+        began = time.monotonic()
         found = self._prove(self._closed.is_set)
+        if found:
+            self._seconds = time.monotonic() - began
         if found and self._proof is not None:
             with suppress(OSError):  # a proof that can't be kept is made again by the next run, which only costs time
                 self._proof.parent.mkdir(parents=True, exist_ok=True)
-                self._proof.touch()
+                self._proof.write_text(f"{self._seconds:.2f}")
         return found
 
 
@@ -182,4 +206,6 @@ def sentinel(known: Project, config: Config, environ: Mapping[str, str]) -> Sent
     key = None
     with suppress(OSError):  # an unreadable file is reported by the code that needs it
         key = fingerprint(known, launcher, environment) if lasting(known) else None
-    return Sentinel(cache_folder(), key, lambda stopped: proven(cli, stopped=stopped))
+    setting = config.prisma.start_seconds
+    seconds = start_limit(0.0, setting)
+    return Sentinel(cache_folder(), key, lambda stopped: proven(cli, stopped=stopped, seconds=seconds), setting)

@@ -159,6 +159,8 @@ def described(progress: Progressed) -> list[str]:
             first = f"replaying the history: {count}migrations"
         case Task.LOCK:
             first = f"waiting for Prisma's migration lock for {progress.seconds:.0f} s"
+        case Task.START:
+            first = f"Prisma has been starting for {progress.seconds:.0f} s"
         case Task.COMMAND:
             first = f"{count}deployed" if count else "Prisma at work"
     at_work = progress.migration if progress.task is Task.COMMAND else ""

@@ -11,7 +11,7 @@ from typing import Any
 
 from recovery import events
 from recovery.effects.results import MakeRestorePoint, Performed
-from recovery.errors import BusyError, RecoveryError, StoppedError, UsageError
+from recovery.errors import BusyError, RecoveryError, SlowStartError, StoppedError, UsageError
 from recovery.evidence.inspection import Inspection
 from recovery.evidence.investigator import Classified
 from recovery.journal import Journal
@@ -364,7 +364,7 @@ class Engine:
         self._emit(events.EffectStarted(effect.id, command))
         try:
             return act()
-        except (BusyError, UsageError) as error:
+        except (BusyError, SlowStartError, UsageError) as error:
             # These are raised only before the command is started, so the effect certainly did not happen.
             self._diary.not_begun(self._machine.current, effect, error.fact)
             raise

@@ -13,7 +13,6 @@ import pytest
 import structlog
 
 from recovery import Ended, Event, Exit, Options, Question, Recovery, RecoveryError, Refusal, State, auto, events
-from recovery.effects import handover
 from tests.acceptance.scene import APPLIED, RUN_AGAIN, SECONDS, STUCK, Scene
 from tests.staging import Case
 from tests.staging.incident import FAILED, PENDING
@@ -23,12 +22,6 @@ YES = auto("applied", "not_applied", "deploy")
 SESSIONS = (
     "SELECT application_name FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()"
 )
-
-
-@pytest.fixture(autouse=True)
-def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a machine with much to do the CLI may take longer to stand in the queue; here that decides nothing."""
-    monkeypatch.setattr(handover, "QUEUE_SECONDS", SECONDS)
 
 
 def recovery(scene: Scene, options: Options = Options()) -> Recovery:  # noqa: B008 - frozen

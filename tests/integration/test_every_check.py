@@ -27,6 +27,7 @@ from recovery.prisma.cli import PrismaCli
 from recovery.prisma.sentinel import proven
 from states.checks import NAMES
 from states.facts import Check, Outcome
+from states.handover import START_SECONDS
 from tests.acceptance.scene import Held, Scene
 from tests.integration.rules.production import Production
 from tests.integration.site import EDITED, NAME, SCRIPT, Site, commit, git, look
@@ -422,7 +423,7 @@ def _(site: Site) -> Check:
     scene = site.make("exists")
     scene.rehearse(other="hold")
     held = Held(scene.rehearsed)
-    ticks = iter((0.0, 0.0, 100.0))
+    ticks = iter((0.0, 0.0, START_SECONDS + 1))
     command = [sys.executable, str(scene.rehearsed / "prisma.py")]
     check = ask_prisma(scene, command, lambda: next(ticks))
     held.close()
@@ -433,7 +434,7 @@ def ask_prisma(scene: Scene, command: list[str] | None = None, clock: Callable[[
     """The proof, made anew with the project's real Prisma."""
     found = project.find(scene.folder)
     cli = PrismaCli(found, project.find_launcher(found, command), scene.environment())
-    return command_check(proven(cli, clock))
+    return command_check(proven(cli, clock), START_SECONDS)
 
 
 def read_only(target: Target) -> str:

@@ -26,6 +26,7 @@ from states.verdict import Decision, Evidence, Progress, Verdict
 from states.verification import MigrationDifference, VerifyFacts
 from tests.states.strategies import UNKNOWN, row
 from tests.states.test_approval import OBJECTIONS
+from tests.states.test_handover import SLOW_OR_BUSY
 from tests.states.test_pipeline import REFUSALS as BEHIND_THE_GATE
 
 CLEAN = InspectFacts(History(("m0",), (), ()))
@@ -255,7 +256,7 @@ def test_every_code_is_refused_by_an_example() -> None:
                     parts = (re.escape(str(p.value)) if isinstance(p, ast.Constant) else ".+" for p in code.values)
                     patterns.add("".join(parts))
     produced = {code for _, _, code, _ in REFUSALS} | {code for *_, code in OBJECTIONS if code}
-    produced |= {refusal.code for refusal in BEHIND_THE_GATE if isinstance(refusal, Refusal)}
+    produced |= {refusal.code for refusal in (*BEHIND_THE_GATE, *SLOW_OR_BUSY) if isinstance(refusal, Refusal)}
     assert len(patterns) >= 14
     assert [pattern for pattern in patterns if not any(re.fullmatch(pattern, code) for code in produced)] == []
 

@@ -28,7 +28,6 @@ from typing import Any, Literal
 
 from recovery.app.world import RealWorld
 from recovery.cli import main
-from recovery.effects import handover
 from recovery.effects.handover import HandOver
 from recovery.journal.postgres import PostgresJournal
 from recovery.journal.sqlite import SqliteJournal
@@ -38,8 +37,6 @@ from recovery.prisma.process import Running
 from recovery.run.pipeline import PipelineRunner
 
 VARIABLE = "STAGING_INSTANT"
-#: A Prisma CLI that is started where much else is at work may take longer to ask for its lock than a recovery waits.
-QUEUE_SECONDS = 90.0
 #: What happens at the instant: SIGKILL to itself; first to the Prisma command at work too; SIGSTOP to itself.
 Fate = Literal["die", "die with Prisma", "stop"]
 
@@ -176,7 +173,6 @@ def wrap(passes: Instants) -> None:
 
 
 if __name__ == "__main__":
-    handover.QUEUE_SECONDS = QUEUE_SECONDS
     wrap(Instants(Plan(**json.loads(os.environ.pop(VARIABLE)))))
     sys.argv[0] = str(Path(sys.executable).with_name("prisma-recovery"))
     main()
