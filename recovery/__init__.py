@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from recovery.run.plan import Plan
     from recovery.run.policy import auto
     from recovery.run.ports import Ended, Policy, Question
-    from states.answers import Exit, Refusal
+    from states.answers import Refusal
+    from states.exit_codes import Exit
     from states.table import State
 
 __all__ = [
@@ -40,7 +41,7 @@ _HOMES = {
     "__version__": "recovery.version",
     "Ended": "recovery.run.ports",
     "Event": "recovery.events",
-    "Exit": "states.answers",
+    "Exit": "states.exit_codes",
     "InspectDocument": "recovery.report.document",
     "Options": "recovery.app.session",
     "Plan": "recovery.run.plan",

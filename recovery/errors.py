@@ -2,7 +2,8 @@
 
 from typing import Self
 
-from states.answers import Exit, Refusal
+from states.answers import Refusal
+from states.exit_codes import Exit
 
 
 class RecoveryError(Exception):

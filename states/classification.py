@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from states.answers import RUN_AGAIN, RUN_AGREED, THEN_RUN, Answer, Exit, Go, NextCommand, Refusal
+from states.answers import RUN_AGAIN, RUN_AGREED, THEN_RUN, Answer, Go, NextCommand, Refusal
 from states.approval import NEVER_APPROVED, Approval, Judged, approve_command, objection
 from states.effects import MarkApplied, MarkRolledBack, Resolution
+from states.exit_codes import Exit
 from states.facts import Row
 from states.table import State
 from states.verdict import Decision, Evidence, Verdict

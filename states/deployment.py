@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from states.answers import RUN_AGAIN, RUN_AGREED, Answer, Exit, Go, Refusal
+from states.answers import RUN_AGAIN, RUN_AGREED, Answer, Go, Refusal
+from states.exit_codes import Exit
 from states.facts import Cause
 from states.inspection import InspectFacts
 from states.table import State

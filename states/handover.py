@@ -6,7 +6,8 @@ its place in the queue, which is other sessions' business.
 
 from dataclasses import dataclass
 
-from states.answers import RUN_AGAIN, Exit, Refusal
+from states.answers import RUN_AGAIN, Refusal
+from states.exit_codes import Exit
 
 #: Prisma's start may take this many times as long as it took when it was last measured.
 START_FACTOR = 10.0

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from states.answers import RUN_AGAIN, Exit, NextCommand, Refusal
+from states.answers import RUN_AGAIN, NextCommand, Refusal
+from states.exit_codes import Exit
 from states.table import State
 
 _FIRST = "Run prisma-recovery run first."

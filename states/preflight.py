@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from states.answers import RUN_AGAIN, Answer, Exit, Go, Refusal
+from states.answers import RUN_AGAIN, Answer, Go, Refusal
+from states.exit_codes import Exit
 from states.facts import Check, Outcome
 from states.table import State
 

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from states.answers import RUN_AGAIN, Answer, Exit, Go, Refusal
+from states.answers import RUN_AGAIN, Answer, Go, Refusal
 from states.effects import Resolution
+from states.exit_codes import Exit
 from states.inspection import InspectFacts
 from states.table import State
 

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from states.answers import RUN_AGAIN, THEN_RUN, Answer, Exit, Go, NextCommand, Refusal
+from states.answers import RUN_AGAIN, THEN_RUN, Answer, Go, NextCommand, Refusal
 from states.comparison import Difference, some
+from states.exit_codes import Exit
 from states.facts import Row
 from states.inspection import InspectFacts
 from states.table import State

@@ -11,7 +11,8 @@ from recovery.evidence.investigator import Classified
 from recovery.evidence.pending import Compared
 from recovery.evidence.proof import Proof, Prover
 from recovery.postgres.connect import answering
-from recovery.postgres.sessions import OUR_NAME, RECOVERY_LOCK, SessionLock, holders
+from recovery.postgres.locks import RECOVERY_LOCK, SessionLock
+from recovery.postgres.sessions import OUR_NAME, holders
 from recovery.preflight.checks import command_awaited, command_check
 from recovery.prisma.cli import PrismaCli, command_line
 from recovery.prisma.sentinel import Sentinel

@@ -47,7 +47,8 @@ def errors_shown() -> Iterator[None]:
 def shown(output: "Output") -> Iterator[None]:
     """Shows errors that a person can act on; any other exception is a bug, and keeps its stack trace."""
     from recovery.errors import RecoveryError
-    from states.answers import RUN_AGAIN, Exit, Refusal
+    from states.answers import RUN_AGAIN, Refusal
+    from states.exit_codes import Exit
 
     refusal: Refusal | None = None
     code = int(Exit.FAILURE)
@@ -110,7 +111,8 @@ def run_command_line(app: typer.Typer) -> NoReturn:
 def _unreadable(message: str) -> None:
     """Reports an unreadable command line as JSON."""
     from recovery.cli.output import Output
-    from states.answers import Exit, Refusal
+    from states.answers import Refusal
+    from states.exit_codes import Exit
 
     output = Output("", as_json="--json" in sys.argv, as_events="--json" not in sys.argv)
     remedy = "See prisma-recovery --help, and --help of each command."

@@ -7,9 +7,9 @@ from recovery.cli.output import Output
 from recovery.prisma.cli import command_line
 from recovery.report.terminal import Terminal
 from recovery.run.proposal import proposed
-from states.answers import Exit
 from states.classification import ClassifyFacts
 from states.effects import Deploy
+from states.exit_codes import Exit
 from states.facts import Outcome
 from states.inspection import look_exit, would_run
 

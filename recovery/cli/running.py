@@ -9,7 +9,7 @@ from recovery.cli.output import Ask, Output
 from recovery.prisma.cli import command_line
 from recovery.run.policy import auto
 from recovery.run.proposal import proposed
-from states.answers import Exit
+from states.exit_codes import Exit
 from states.table import State
 
 

@@ -18,13 +18,15 @@ from recovery import events
 from recovery.effects.results import Performed
 from recovery.effects.watch import Watch
 from recovery.errors import BusyError, SlowStartError, StillRunningError
-from recovery.postgres.sessions import EFFECT_NAME, PRISMA_LOCK, SessionLock, holders, our_effects
+from recovery.postgres.locks import PRISMA_LOCK, SessionLock
+from recovery.postgres.sessions import EFFECT_NAME, holders, our_effects
 from recovery.postgres.target import Target
 from recovery.prisma.cli import PrismaCli
 from recovery.prisma.process import Running
 from states import handover
-from states.answers import Exit, Refusal
+from states.answers import Refusal
 from states.effects import Deploy, Effect
+from states.exit_codes import Exit
 from states.handover import START_SECONDS, QueueFacts
 
 #: How long another session may hold Prisma's lock before we give up.

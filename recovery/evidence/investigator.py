@@ -11,7 +11,8 @@ from recovery.evidence.attempts import stops
 from recovery.evidence.indications.gathering import indicated
 from recovery.files import cache_folder
 from recovery.postgres import catalog
-from recovery.postgres.sessions import PRISMA_LOCK, at_work_on, patiently_held
+from recovery.postgres.locks import PRISMA_LOCK
+from recovery.postgres.sessions import at_work_on, patiently_held
 from recovery.postgres.target import Target
 from recovery.prisma import logs
 from recovery.prisma.scripts import Scripts

@@ -6,10 +6,6 @@ from typing import Any
 
 import psycopg
 
-#: The key of the session advisory lock that Prisma's deploy and resolve take.
-PRISMA_LOCK = 72707369
-#: The key of our own session advisory lock: one recovery at a time on a database. ("recovery" in ASCII)
-RECOVERY_LOCK = 0x7265636F76657279
 #: Seconds for which Prisma's lock must stay held before it counts as a sign of somebody at work (RULES E14).
 LOCK_PATIENCE_SECONDS = 15.0
 _LOOK_SECONDS = 0.25
@@ -212,55 +208,3 @@ def at_work_on(
         unlogged,
         list(tables),
     )
-
-
-class SessionLock:
-    """A session advisory lock on a connection that never reconnects; taken without waiting (RULES F3)."""
-
-    def __init__(self, connection: psycopg.Connection[Any], key: int) -> None:
-        self._connection = connection
-        self._key = key
-        self.pid = connection.info.backend_pid
-
-    def try_take(self) -> bool:
-        """Takes the lock if nobody holds it; returns whether it did."""
-        row = self._connection.execute("SELECT pg_try_advisory_lock(%s), pg_backend_pid()", (self._key,)).fetchone()
-        if row is None or not row[0]:
-            return False
-        self.pid = row[1]
-        return True
-
-    def held(self) -> bool:
-        """Whether `pg_locks` still shows the lock for the same backend. Taking it again proves nothing (RULES F4)."""
-        try:
-            row = self._connection.execute(
-                "SELECT pg_backend_pid() = %s AND EXISTS (SELECT FROM pg_catalog.pg_locks WHERE locktype = 'advisory'"
-                " AND granted AND pid = %s AND classid::bigint = %s AND objid::bigint = %s AND objsubid = 1)",
-                (self.pid, self.pid, self._key >> 32, self._key & 0xFFFFFFFF),
-            ).fetchone()
-        except psycopg.Error:
-            return False
-        return bool(row and row[0])
-
-    def release(self) -> None:
-        """Releases the lock; a dead connection has released it already."""
-        if not self._connection.closed:
-            self._connection.execute("SELECT pg_advisory_unlock(%s)", (self._key,))
-
-    def connected(self, application: str) -> bool:
-        """Whether a session with this application name is in the database."""
-        row = self._connection.execute(
-            "SELECT EXISTS (SELECT FROM pg_catalog.pg_stat_activity WHERE application_name = %s)", (application,)
-        ).fetchone()
-        return bool(row and row[0])
-
-    def waiting_behind(self) -> tuple[str, ...]:
-        """Application names of the sessions that wait for this lock and that only we block."""
-        rows = self._connection.execute(
-            "SELECT a.application_name FROM pg_catalog.pg_locks l"
-            " JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid"
-            " WHERE l.locktype = 'advisory' AND NOT l.granted AND l.classid::bigint = %s AND l.objid::bigint = %s"
-            " AND l.objsubid = 1 AND pg_catalog.pg_blocking_pids(l.pid) = ARRAY[%s]::int[]",
-            (self._key >> 32, self._key & 0xFFFFFFFF, self.pid),
-        ).fetchall()
-        return tuple(row[0] for row in rows)

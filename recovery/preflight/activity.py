@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from recovery import events
-from recovery.postgres import sessions
+from recovery.postgres import locks, sessions
 from recovery.postgres.target import Target
 from recovery.preflight.asking import asked
 from states.checks import held, refused
@@ -38,7 +38,7 @@ def alone_check(target: Target, ours: int | None = None) -> Check:
     name, source = "recovery.alone", f"{_SOURCE}: the lock of recoveries"
 
     def look() -> Check:
-        holding = sessions.holders(target.reading(), sessions.RECOVERY_LOCK)
+        holding = sessions.holders(target.reading(), locks.RECOVERY_LOCK)
         others = [holder for holder in holding if holder.pid != ours]
         if others:
             return refused(name, f"another recovery is at work: {others[0]}", source, "Wait for it to end.", busy=True)
@@ -49,7 +49,7 @@ def alone_check(target: Target, ours: int | None = None) -> Check:
 
 def _lock(target: Target, sleep: Callable[[float], None], emit: events.Sink) -> Check:
     connection = target.reading()
-    holding = sessions.patiently_held(connection, sessions.PRISMA_LOCK, sleep, events.lock_sink(emit))
+    holding = sessions.patiently_held(connection, locks.PRISMA_LOCK, sleep, events.lock_sink(emit))
     if not holding:
         return held("deploy.lock", "Prisma's migration lock is free", _SOURCE)
     holder = holding[0]

@@ -10,7 +10,8 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from recovery import events
 from recovery.report.live import paced
-from states.answers import Exit, Refusal
+from states.answers import Refusal
+from states.exit_codes import Exit
 from states.facts import Outcome
 
 #: Longer facts, in characters, appear in JSON logs only.

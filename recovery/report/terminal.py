@@ -18,8 +18,9 @@ from recovery import events
 from recovery.report import evidence as verdicts
 from recovery.report.evidence import WARNING, indented
 from recovery.report.live import Activity
-from states.answers import Exit, Refusal
+from states.answers import Refusal
 from states.comparison import some
+from states.exit_codes import Exit
 from states.facts import Check, History, Outcome
 from states.table import State
 from states.verdict import Decision, Evidence

@@ -22,9 +22,10 @@ from recovery.run.ports import Ended, Policy, Question, World
 from recovery.run.proposal import proposed
 from recovery.version import __version__
 from states import classification, effects, preflight
-from states.answers import Answer, Exit, Go, Refusal
+from states.answers import Answer, Go, Refusal
 from states.classification import ClassifyFacts
 from states.deployment import DeployFacts
+from states.exit_codes import Exit
 from states.facts import Check, Row
 from states.inspection import InspectFacts
 from states.ledger import lost_effect, still_settled

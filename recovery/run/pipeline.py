@@ -20,7 +20,8 @@ from recovery.journal.run_record import Kind, record_of
 from recovery.run.ports import Ended
 from recovery.secrets import Redactor
 from states import pipeline
-from states.answers import Exit, Refusal
+from states.answers import Refusal
+from states.exit_codes import Exit
 from states.pipeline import StepFacts, Turn
 from states.table import State
 

@@ -9,7 +9,8 @@ from recovery.evidence.investigator import Classified
 from recovery.evidence.pending import Compared
 from recovery.evidence.proof import Proof
 from states import effects
-from states.answers import Exit, Refusal
+from states.answers import Refusal
+from states.exit_codes import Exit
 from states.facts import Check, Row
 from states.table import State
 from states.verdict import Evidence

@@ -11,7 +11,7 @@ import pytest
 
 from recovery import Recovery, RecoveryError
 from recovery.config import JOURNAL_VARIABLE, TARGET
-from states.answers import Exit
+from states.exit_codes import Exit
 from tests.acceptance.scene import PROGRAM, Done, Scene
 from tests.staging import Case
 from tests.staging.incident import FAILED, PENDING

@@ -12,7 +12,7 @@ import pytest
 from recovery.effects import handover
 from recovery.effects.handover import HandOver
 from recovery.effects.watch import Watch
-from recovery.postgres.sessions import RECOVERY_LOCK, SessionLock
+from recovery.postgres.locks import RECOVERY_LOCK, SessionLock
 from recovery.postgres.target import Target
 from recovery.postgres.url import parse
 from recovery.prisma import project

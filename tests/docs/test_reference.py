@@ -13,8 +13,8 @@ import recovery
 from docs import documents
 from recovery import Recovery, config, events
 from recovery.report import words
-from states.answers import Exit
 from states.checks import NAMES
+from states.exit_codes import Exit
 from states.verdict import Verdict
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -29,7 +29,7 @@ from typing import get_args
 
 import pytest
 
-from recovery.postgres.sessions import PRISMA_LOCK
+from recovery.postgres.locks import PRISMA_LOCK
 from tests.staging import Case, Server, stage, start
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from recovery.cli.guard_install import install
 from recovery.errors import RecoveryError
 from recovery.guard.scripts import edited, guarded
-from states.answers import Exit
+from states.exit_codes import Exit
 
 G = "prisma-recovery guard -- "
 PACKAGE = (

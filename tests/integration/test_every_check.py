@@ -17,7 +17,7 @@ from recovery.errors import PreflightError, UnreachableError
 from recovery.platform import neon
 from recovery.platform.http import Limits
 from recovery.platform.vercel import Production as Vercel
-from recovery.postgres.sessions import PRISMA_LOCK, RECOVERY_LOCK
+from recovery.postgres.locks import PRISMA_LOCK, RECOVERY_LOCK
 from recovery.postgres.target import Target
 from recovery.postgres.url import parse
 from recovery.preflight import activity

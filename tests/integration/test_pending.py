@@ -8,7 +8,7 @@ import pytest
 
 from recovery.evidence.investigator import Classified
 from recovery.evidence.pending import Compared, PendingInvestigator
-from recovery.postgres.sessions import PRISMA_LOCK
+from recovery.postgres.locks import PRISMA_LOCK
 from recovery.postgres.target import Target
 from recovery.postgres.url import parse
 from recovery.prisma.migrations import read

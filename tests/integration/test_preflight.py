@@ -10,7 +10,7 @@ from recovery.errors import UnreachableError
 from recovery.journal.confirmations import Confirmation, confirmations
 from recovery.journal.run_record import Kind
 from recovery.journal.stores import FileStore
-from recovery.postgres.sessions import PRISMA_LOCK
+from recovery.postgres.locks import PRISMA_LOCK
 from recovery.postgres.target import Target
 from recovery.postgres.url import parse
 from recovery.preflight import activity

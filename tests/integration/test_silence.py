@@ -13,7 +13,7 @@ import pytest
 from recovery.errors import UnreachableError
 from recovery.postgres import bounded, connect
 from recovery.postgres.connect import answering
-from recovery.postgres.sessions import RECOVERY_LOCK, SessionLock
+from recovery.postgres.locks import RECOVERY_LOCK, SessionLock
 from recovery.postgres.target import Target
 from recovery.postgres.url import parse
 from tests.staging import Server

@@ -22,7 +22,7 @@ from recovery.journal.postgres_schema import FORMAT, LOCK_TIMEOUT, MAKER_LOCK
 from recovery.journal.stores import PostgresStore
 from recovery.postgres import connect as connecting
 from recovery.postgres.url import DatabaseUrl, parse
-from states.answers import Exit
+from states.exit_codes import Exit
 from tests.journal.wire import Cut, Wire
 from tests.staging import Server
 

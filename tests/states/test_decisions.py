@@ -10,12 +10,13 @@ import pytest
 
 import states
 from states import classification
-from states.answers import Exit, Go, Refusal
+from states.answers import Go, Refusal
 from states.approval import Approval
 from states.classification import ClassifyFacts
 from states.comparison import Difference
 from states.deployment import DeployFacts, Failure
 from states.effects import Deploy, MarkApplied, MarkRolledBack
+from states.exit_codes import Exit
 from states.facts import Cause, Check, History, Obstacle, Outcome, Row
 from states.inspection import InspectFacts
 from states.machine import DECIDES

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from states.answers import Exit, Refusal
+from states.answers import Refusal
+from states.exit_codes import Exit
 from states.handover import START_SECONDS, QueueFacts, queue, start_limit
 
 OURS = "prisma-recovery effect 1"

@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from states.answers import Exit, Go, Refusal
+from states.answers import Go, Refusal
 from states.approval import Approval
 from states.classification import ClassifyFacts, resolution
 from states.comparison import differences
 from states.deployment import DeployFacts
 from states.effects import MarkApplied, MarkRolledBack
+from states.exit_codes import Exit
 from states.facts import History, Subject, Visibility
 from states.inspection import InspectFacts
 from states.machine import DECIDES, Facts, ImpossibleMoveError, RecoveryMachine

@@ -16,7 +16,7 @@ from recovery.run.ports import Ended, Question
 from recovery.testing import Died, MemoryDatabase, MemoryJournal, MemoryWorld, Ticks
 from recovery.testing.database import SchemaChange, changes
 from states import effects
-from states.answers import Exit
+from states.exit_codes import Exit
 from states.table import EDGES, State
 
 Store = dict[tuple[str, str], list[bytes]]

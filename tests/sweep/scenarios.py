@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from states.answers import Exit
+from states.exit_codes import Exit
 from states.table import State
 from tests.sweep.rehearsal import FAILED, STEPS, Rehearsal, history
 

@@ -9,7 +9,7 @@ import pytest
 from recovery.journal.run_record import Kind
 from recovery.run.engine import Engine
 from recovery.testing import MemoryWorld
-from states.answers import Exit
+from states.exit_codes import Exit
 from states.facts import Check, Outcome
 from states.table import State
 from tests.sweep.rehearsal import Rehearsal

@@ -12,7 +12,7 @@ import pytest
 from recovery.errors import JournalError
 from recovery.journal import JournalEvent
 from recovery.journal.sqlite import SqliteJournal
-from states.answers import Exit
+from states.exit_codes import Exit
 from tests.sweep.flushes import unflushed
 from tests.sweep.rehearsal import Rehearsal
 from tests.sweep.scenarios import SCENARIOS, absent, pipeline

@@ -7,7 +7,7 @@ from recovery.effects.results import RestorePoint
 from recovery.errors import PreflightError
 from recovery.journal.run_record import Kind
 from recovery.run.engine import Engine
-from states.answers import Exit
+from states.exit_codes import Exit
 from tests.sweep.rehearsal import Rehearsal
 from tests.sweep.scenarios import absent
 

@@ -11,7 +11,7 @@ from recovery.journal.run_record import Kind
 from recovery.run.ports import Ended
 from recovery.testing import MemoryDatabase
 from recovery.testing.database import RefusedError, changes
-from states.answers import Exit
+from states.exit_codes import Exit
 from states.table import State
 from tests.sweep.rehearsal import FAILED, LATER, Rehearsal, history
 

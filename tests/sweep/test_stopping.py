@@ -8,7 +8,7 @@ import pytest
 from recovery.journal.run_record import record_of
 from recovery.run.engine import Engine
 from recovery.testing import Ticks
-from states.answers import Exit
+from states.exit_codes import Exit
 from states.table import State
 from tests.sweep.rehearsal import STEPS, Rehearsal
 from tests.sweep.scenarios import SCENARIOS

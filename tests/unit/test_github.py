@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from recovery import events
 from recovery.errors import UsageError
 from recovery.report.github import GitHub, annotation, code, error_summary, plain
-from states.answers import Exit, Refusal
+from states.answers import Refusal
+from states.exit_codes import Exit
 from states.facts import Check, Outcome
 from states.table import State
 

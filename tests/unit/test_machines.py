@@ -17,8 +17,9 @@ from recovery.report.document import StatusDocument
 from recovery.report.run_status import standing
 from recovery.report.stream import stream
 from recovery.run.proposal import proposed
-from states.answers import RUN_AGAIN, Exit, NextCommand, Refusal
+from states.answers import RUN_AGAIN, NextCommand, Refusal
 from states.effects import Deploy, MarkApplied
+from states.exit_codes import Exit
 from states.facts import Check, Outcome
 from states.table import State
 from tests.unit.test_terminal import EVIDENCE, NAME

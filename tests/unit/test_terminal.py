@@ -12,10 +12,11 @@ from recovery.events import EffectProposed
 from recovery.prisma.cli import command_line
 from recovery.report.terminal import Terminal
 from recovery.run.proposal import proposed
-from states.answers import Exit, Refusal
+from states.answers import Refusal
 from states.classification import ClassifyFacts, decide
 from states.comparison import Difference, StatementState
 from states.effects import Deploy, MarkApplied, MarkRolledBack
+from states.exit_codes import Exit
 from states.facts import Cause, Check, Outcome
 from states.table import State
 from states.verdict import Decision, Evidence, Progress, Verdict

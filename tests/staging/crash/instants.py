@@ -31,7 +31,7 @@ from recovery.cli import main
 from recovery.effects.handover import HandOver
 from recovery.journal.postgres import PostgresJournal
 from recovery.journal.sqlite import SqliteJournal
-from recovery.postgres.sessions import PRISMA_LOCK, SessionLock
+from recovery.postgres.locks import PRISMA_LOCK, SessionLock
 from recovery.prisma.cli import PrismaCli, Status
 from recovery.prisma.process import Running
 from recovery.run.pipeline import PipelineRunner
