@@ -152,5 +152,5 @@ def test_the_token(tmp_path: Path) -> None:
 
 def test_who_asks_no_platform_does_not_load_the_client() -> None:
     """`--help`, and a session without a platform, do without httpx."""
-    program = "import sys; import recovery.cli.recover, recovery.cli.look; assert 'httpx' not in sys.modules"
+    program = "import sys; import recovery.cli.running, recovery.cli.inspecting; assert 'httpx' not in sys.modules"
     subprocess.run([sys.executable, "-c", program], check=True)
