@@ -130,6 +130,16 @@ def known(
     return {key: codes[key] for key, codes in found.items() if key in codes}
 
 
+def unfinished(*, asked_for: bool, outcomes: Sequence[int | None]) -> bool:
+    """Whether a run left its pipeline to the run after it, in which the steps that succeeded are done.
+
+    Args:
+        asked_for: the run was asked to run its pipeline.
+        outcomes: exit code of each configured step; None if it was not begun, or if its end is not recorded.
+    """
+    return asked_for and any(code != 0 for code in outcomes)
+
+
 @dataclass(frozen=True, slots=True)
 class RunOnceFacts:
     """The facts on steps that must run once and were not begun yet (RULES F10).
@@ -172,17 +182,6 @@ def may_begin(facts: RunOnceFacts) -> Refusal | None:
             commands=ways(name),
         )
     return None
-
-
-def only_steps_are_left(state: State, *, asked_for: bool, outcomes: Sequence[int | None]) -> bool:
-    """Whether a recovery has reached PIPELINE_READY and was asked to run its steps, but some have not succeeded.
-
-    Args:
-        state: the state of the recovery.
-        asked_for: the recovery was asked to run its pipeline.
-        outcomes: the exit code of each configured step; None if it was not begun, or did not end.
-    """
-    return state is State.PIPELINE_READY and asked_for and any(code != 0 for code in outcomes)
 
 
 def ways(name: str) -> tuple[NextCommand, ...]:

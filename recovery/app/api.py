@@ -18,14 +18,14 @@ from recovery.app.opening import new_run, observing, one_at_a_time, working
 from recovery.app.overview import Overview, overview
 from recovery.app.session import AskName, Options, Session
 from recovery.app.world import RealWorld
-from recovery.config import Config, Step
+from recovery.config import Config
 from recovery.journal import Journal
-from recovery.journal.run_record import RunRecord, record_of
+from recovery.journal.run_record import record_of
 from recovery.journal.stores import Store
 from recovery.report.document import InspectDocument, Standing
 from recovery.run.engine import Engine
 from recovery.run.once_only import unless_run_elsewhere
-from recovery.run.pipeline import Decided, PipelineRunner, step_key
+from recovery.run.pipeline import Decided, PipelineRunner
 from recovery.run.plan import Plan, plan
 from recovery.run.policy import auto
 from recovery.run.ports import Ended, Policy
@@ -33,7 +33,7 @@ from recovery.secrets import Redactor
 from states import preflight
 from states.answers import Refusal
 from states.inspection import InspectFacts
-from states.pipeline import GateFacts, gate, only_steps_are_left
+from states.pipeline import GateFacts, gate
 from states.preflight import PreflightFacts
 from states.table import State
 
@@ -153,11 +153,6 @@ class Recovery:
             if store.shared and not _kept(store, key) and (no := _refused(world, emit, State.PREFLIGHT)):
                 return Ended("", State.PREFLIGHT, no.exit, no)
             with contextlib.closing(store.open(key)) as journal:
-                runs = journal.runs()
-                steps = session.config.pipeline.steps
-                last = record_of(journal.events(runs[-1])) if runs else None
-                if pipeline and last is not None and _only_steps_are_left(last, steps):
-                    return self._steps(journal, world, emit, runs[-1], policy)
                 redact = Redactor(target.url.url, *store.secrets)
                 engine = Engine(world, journal, policy, emit, new_run, restore_point, self._asked, redact=redact)
                 ended = engine.run(str(target.url), target.source)
@@ -283,11 +278,6 @@ class Recovery:
             UsageError: no recovery is unfinished, or several are and `run` names none of them.
         """
         return decisions.abort(self._session, reason, run)
-
-
-def _only_steps_are_left(record: RunRecord, steps: Sequence[Step]) -> bool:
-    codes = [record.steps.get(step_key(step)) for step in steps]
-    return only_steps_are_left(record.state, asked_for=record.pipeline, outcomes=codes)
 
 
 def _stands(store: Store, target: str) -> tuple[str, State | None]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from recovery import events
 from recovery.config import Step
 from recovery.errors import UsageError
-from recovery.journal import Journal
+from recovery.journal import Journal, JournalEvent
 from recovery.journal.run_record import Kind, record_of
 from recovery.run.ports import Ended
 from recovery.secrets import Redactor
@@ -139,7 +139,20 @@ class PipelineRunner:
     def _known(self, run: str) -> dict[str, int | None]:
         """Exit code of each configured step that counts as begun, by the step's key; None for a step in doubt."""
         idempotent = {step_key(step): step.idempotent for step in self._steps}
-        return pipeline.known(idempotent, begun(self._journal), record_of(self._journal.events(run)).steps)
+        return pipeline.known(idempotent, begun(self._journal), self._here(run))
+
+    def _here(self, run: str) -> dict[str, int | None]:
+        """The same of this run, and of the runs right before it that left their pipeline unfinished."""
+        chain: list[JournalEvent] = []
+        for each in self._journal.runs():
+            events_of = self._journal.events(each)
+            chain += events_of
+            if each == run:
+                break
+            codes = [record_of(chain).steps.get(step_key(step)) for step in self._steps]
+            if not pipeline.unfinished(asked_for=record_of(events_of).pipeline, outcomes=codes):
+                chain = []
+        return record_of(chain).steps
 
     def _one(self, run: str, step: Step, turn: Turn | Refusal) -> Refusal | None:
         if isinstance(turn, Refusal):
