@@ -1,4 +1,4 @@
-"""Killed at every instant, and again at every instant while resuming: the scenarios whose effects are marks, and the pipeline behind them."""
+"""Killed at every instant, and again at every instant while resuming: scenarios of marks, and the pipeline."""
 
 import pytest
 
