@@ -42,6 +42,8 @@ def workshop(scratch_server: ScratchServer) -> Iterator[SharedWorkshop]:
 
 
 @pytest.fixture
-def production(server: Server, workshop: SharedWorkshop, tmp_path: Path) -> Production:
-    """With one finished migration: a table t with a row, and a sequence s."""
-    return begun(server, workshop, tmp_path)
+def production(server: Server, workshop: SharedWorkshop, tmp_path: Path) -> Iterator[Production]:
+    """With one finished migration: a table t with a row, and a sequence s. It is gone at the end."""
+    one = begun(server, workshop, tmp_path)
+    yield one
+    server.drop_database(one.database)  # a server that keeps hundreds is a slow one to copy (`start_replica`)
