@@ -1,13 +1,8 @@
-"""Says how much was swept, and what of it is quick."""
+"""Says how much was swept."""
 
 from collections import Counter
 
 import pytest
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Names the marker of what is run by `scripts/test --quick`."""
-    config.addinivalue_line("markers", "quick: every kind of scenario once, in some seconds")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
