@@ -210,7 +210,7 @@ def test_a_damaged_journal(scene: Scene) -> None:
     """A journal that is none any more: nothing is done without it, and it is kept for a look."""
     (scene.folder / ".prisma-recovery").mkdir()
     (scene.folder / ".prisma-recovery/journal.sqlite3").write_text("not a journal, but long enough to be read as one")
-    refused(scene, 1, "journal.corrupt", "move it away")
+    refused(scene, 1, "journal.corrupt", "Move the file away")
 
 
 def test_no_prisma(scene: Scene) -> None:
