@@ -8,10 +8,9 @@ import pytest
 
 from recovery.replay import scratch
 from recovery.replay.scratch import ScratchServer
-from recovery.replay.workshop import Workshop
 from tests.acceptance import scene as staged
 from tests.acceptance.scene import Scene
-from tests.integration.rules.production import LEDGER, Production
+from tests.integration.rules.production import Production, SharedWorkshop, begun
 from tests.staging import Case, Server
 
 
@@ -34,14 +33,17 @@ def scratch_server() -> Iterator[ScratchServer]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def workshop(scratch_server: ScratchServer) -> Iterator[SharedWorkshop]:
+    """One workshop for all."""
+    shared = SharedWorkshop(lambda: nullcontext(scratch_server), "public")
+    yield shared
+    shared.close()
+
+
 @pytest.fixture
-def production(server: Server, scratch_server: ScratchServer, tmp_path: Path) -> Iterator[Production]:
-    """With one finished migration: a table t with a row, and a sequence s."""
-    workshop = Workshop(lambda: nullcontext(scratch_server), "public")
-    one = Production(server, tmp_path / "migrations", workshop)
-    server.create_database(one.database)
-    one.run(LEDGER)
-    one.finished("20260101_first", "CREATE TABLE t (id int PRIMARY KEY, a int); CREATE SEQUENCE s;")
-    one.run("INSERT INTO t VALUES (1, 1)")
+def production(server: Server, workshop: SharedWorkshop, tmp_path: Path) -> Iterator[Production]:
+    """With one finished migration: a table t with a row, and a sequence s. It is gone at the end."""
+    one = begun(server, workshop, tmp_path)
     yield one
-    workshop.close()
+    server.drop_database(one.database)  # a server that keeps hundreds is a slow one to copy (`start_replica`)

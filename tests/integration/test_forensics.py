@@ -1,20 +1,16 @@
 """What is shown beside a verdict: traces of transactions, staged on a real server; they change no verdict."""
 
 from collections.abc import Iterator
-from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from recovery.evidence.indications.marks import dated
-from recovery.replay import scratch
-from recovery.replay.scratch import ScratchServer
-from recovery.replay.workshop import Workshop
 from recovery.sql.statements import parse
 from states.facts import Trace
 from states.verdict import Decision, Evidence, Verdict
 from tests import staging
-from tests.integration.rules.production import FAILED, LEDGER, LOGS, Production
+from tests.integration.rules.production import FAILED, LOGS, Production, SharedWorkshop, begun
 from tests.staging import Server
 
 SCRIPT = (
@@ -26,32 +22,10 @@ STATEMENTS = [statement.strip() for statement in SCRIPT.split(";") if statement.
 
 
 @pytest.fixture(scope="module")
-def scratch_server() -> Iterator[ScratchServer]:
-    with scratch.embedded() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def keeping_times() -> Iterator[Server]:
     """The oldest server, which keeps when transactions were committed."""
     with staging.start(13, settings={"track_commit_timestamp": "on"}) as running:
         yield running
-
-
-def prepared(server: Server, scratch_server: ScratchServer, folder: Path) -> Iterator[Production]:
-    workshop = Workshop(lambda: nullcontext(scratch_server), "public")
-    one = Production(server, folder / "migrations", workshop)
-    server.create_database(one.database)
-    one.run(LEDGER)
-    one.finished("20260101_first", "CREATE TABLE t (id int PRIMARY KEY, a int); CREATE SEQUENCE s;")
-    one.run("INSERT INTO t VALUES (1, 1)")
-    yield one
-    workshop.close()
-
-
-@pytest.fixture
-def production(server: Server, scratch_server: ScratchServer, tmp_path: Path) -> Iterator[Production]:
-    yield from prepared(server, scratch_server, tmp_path)
 
 
 def orders(evidence: Evidence) -> list[tuple[str, str, int]]:
@@ -240,16 +214,16 @@ def test_nothing_in_production_says_nothing(production: Production) -> None:
 
 
 def test_times_of_commit_are_shown_where_the_server_keeps_them(
-    keeping_times: Server, scratch_server: ScratchServer, tmp_path: Path
+    keeping_times: Server, workshop: SharedWorkshop, tmp_path: Path
 ) -> None:
     """They are the server's clock, unlike `started_at`."""
-    for one in prepared(keeping_times, scratch_server, tmp_path):
-        one.failed(SCRIPT, logs=None)
-        one.run(SCRIPT)
-        evidence = one.judge()
-        (time,) = {trace.committed_at for trace in evidence.forensics}
-        assert time is not None
-        assert f"Committed {time}, the failed row 20" in said(evidence)
+    one = begun(keeping_times, workshop, tmp_path)
+    one.failed(SCRIPT, logs=None)
+    one.run(SCRIPT)
+    evidence = one.judge()
+    (time,) = {trace.committed_at for trace in evidence.forensics}
+    assert time is not None
+    assert f"Committed {time}, the failed row 20" in said(evidence)
 
 
 #: Kinds of objects, and the parts of them that a script can change.
@@ -292,12 +266,11 @@ def every_kind(production: Production) -> None:
 
 
 def test_every_kind_of_object_has_a_trace(
-    production: Production, keeping_times: Server, scratch_server: ScratchServer, tmp_path: Path
+    production: Production, keeping_times: Server, workshop: SharedWorkshop, tmp_path: Path
 ) -> None:
     """Each statement that leaves something leaves a trace, in a transaction of its own, on old servers too."""
     every_kind(production)
-    for old in prepared(keeping_times, scratch_server, tmp_path / "old"):
-        every_kind(old)
+    every_kind(begun(keeping_times, workshop, tmp_path / "old"))
 
 
 def test_traces_are_no_part_of_the_digest(production: Production) -> None:

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import nullcontext
 from itertools import count
 from pathlib import Path
 
@@ -13,20 +12,11 @@ from recovery.postgres.target import Target
 from recovery.postgres.url import parse
 from recovery.prisma.migrations import read
 from recovery.prisma.scripts import Scripts
-from recovery.replay import scratch
-from recovery.replay.scratch import ScratchServer
-from recovery.replay.workshop import Workshop
 from states.verdict import Evidence, Verdict
 from tests import staging
+from tests.integration.rules.production import LEDGER, SharedWorkshop
 from tests.staging import Server
 
-LEDGER = """
-CREATE TABLE _prisma_migrations (
-    id varchar(36) PRIMARY KEY NOT NULL, checksum varchar(64) NOT NULL, finished_at timestamptz,
-    migration_name varchar(255) NOT NULL, logs text, rolled_back_at timestamptz,
-    started_at timestamptz NOT NULL DEFAULT now(), applied_steps_count integer NOT NULL DEFAULT 0
-)
-"""
 TABLE = "CREATE TABLE t (id int PRIMARY KEY, a text, v varchar(10));"
 FUNCTION = "CREATE FUNCTION f(a int) RETURNS int LANGUAGE sql AS 'SELECT 1'"
 TRIGGER = "CREATE FUNCTION tf() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';"
@@ -168,19 +158,13 @@ def production(request: pytest.FixtureRequest) -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture(scope="module")
-def scratch_server() -> Iterator[ScratchServer]:
-    with scratch.embedded() as running:
-        yield running
-
-
 class Case:
     """A history of one migration, and a second one that failed."""
 
-    def __init__(self, server: Server, scratch_server: ScratchServer, folder: Path, base: str, script: str) -> None:
+    def __init__(self, server: Server, workshop: SharedWorkshop, folder: Path, base: str, script: str) -> None:
         self.server = server
         self._folder = folder
-        self._workshop = Workshop(lambda: nullcontext(scratch_server), "public")
+        self._workshop = workshop
         self._scripts = {"1_base": TABLE + base, "2_failed": script}
         for name, text in self._scripts.items():
             (folder / name).mkdir()
@@ -216,21 +200,14 @@ class Case:
             target.close()
             self.server.drop_database(database)
 
-    def close(self) -> None:
-        """Ends its replays; the scratch server stays."""
-        self._workshop.close()
-
 
 @pytest.mark.parametrize(("base", "script", "otherwise"), KINDS, ids=[case[1][:50] for case in KINDS])
 def test_absent_in_place_and_otherwise(
-    production: Server, scratch_server: ScratchServer, tmp_path: Path, base: str, script: str, otherwise: str
+    production: Server, workshop: SharedWorkshop, tmp_path: Path, base: str, script: str, otherwise: str
 ) -> None:
     """Nothing of it in: not applied. Done: applied. Done in another way: drifted. None of these is open."""
-    case = Case(production, scratch_server, tmp_path, base, script)
-    try:
-        verdicts = [case.judge(*done).verdict for done in ([], [script], [otherwise])]
-    finally:
-        case.close()
+    case = Case(production, workshop, tmp_path, base, script)
+    verdicts = [case.judge(*done).verdict for done in ([], [script], [otherwise])]
     assert verdicts == [Verdict.NOT_APPLIED, Verdict.APPLIED, Verdict.DRIFTED]
 
 
@@ -251,26 +228,20 @@ SUPABASE = (
     ],
 )
 def test_default_privileges_and_owners_never_count(
-    production: Server, scratch_server: ScratchServer, tmp_path: Path, script: str
+    production: Server, workshop: SharedWorkshop, tmp_path: Path, script: str
 ) -> None:
     """E8: whatever default privileges added, and whoever owns it, only the role that a script names is compared."""
-    case = Case(production, scratch_server, tmp_path, "", script)
-    try:
-        assert case.judge(SUPABASE, script).verdict is Verdict.APPLIED
-        assert case.judge(SUPABASE).verdict is Verdict.NOT_APPLIED
-    finally:
-        case.close()
+    case = Case(production, workshop, tmp_path, "", script)
+    assert case.judge(SUPABASE, script).verdict is Verdict.APPLIED
+    assert case.judge(SUPABASE).verdict is Verdict.NOT_APPLIED
 
 
 def test_a_grant_that_the_script_states_counts_on_what_it_creates(
-    production: Server, scratch_server: ScratchServer, tmp_path: Path
+    production: Server, workshop: SharedWorkshop, tmp_path: Path
 ) -> None:
     """E8: the object is there, and the named role may not use it as the script says."""
     script = f"{FUNCTION}; REVOKE EXECUTE ON FUNCTION f FROM PUBLIC; GRANT EXECUTE ON FUNCTION f TO pg_monitor"
-    case = Case(production, scratch_server, tmp_path, "", script)
-    try:
-        assert case.judge(FUNCTION).verdict is Verdict.PARTIAL
-        assert case.judge(f"{FUNCTION}; GRANT EXECUTE ON FUNCTION f TO pg_monitor").verdict is Verdict.DRIFTED
-        assert case.judge(script).verdict is Verdict.APPLIED
-    finally:
-        case.close()
+    case = Case(production, workshop, tmp_path, "", script)
+    assert case.judge(FUNCTION).verdict is Verdict.PARTIAL
+    assert case.judge(f"{FUNCTION}; GRANT EXECUTE ON FUNCTION f TO pg_monitor").verdict is Verdict.DRIFTED
+    assert case.judge(script).verdict is Verdict.APPLIED

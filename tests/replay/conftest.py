@@ -12,6 +12,8 @@ from recovery.sql.script import Script
 from states.facts import Replay
 
 Connection = psycopg.Connection[Any]
+#: Histories by their scripts and their schema.
+Kept = dict[tuple[tuple[str, ...], str], HistoryReplay]
 
 
 @pytest.fixture(scope="session")
@@ -24,20 +26,28 @@ def server() -> Iterator[ScratchServer]:
 class Replaying:
     """Histories and scripts given as SQL; names and checksums are made up."""
 
-    def __init__(self, server: ScratchServer) -> None:
+    def __init__(self, server: ScratchServer, kept: Kept) -> None:
         self._server = server
+        self._kept = kept
         self._histories: list[HistoryReplay] = []
 
     def history(self, *scripts: str, schema: str = "public") -> HistoryReplay:
-        """A history of these scripts, called m1, m2 and so on."""
-        replay = HistoryReplay(self._server, schema)
+        """A history of these scripts, called m1, m2 and so on, that nobody else has."""
+        replay = self._replayed(scripts, schema)
         self._histories.append(replay)
+        return replay
+
+    def _replayed(self, scripts: tuple[str, ...], schema: str) -> HistoryReplay:
+        replay = HistoryReplay(self._server, schema)
         replay.extend(Script(f"m{number}", str(number), text) for number, text in enumerate(scripts, 1))
         return replay
 
     def steps(self, script: str, *base: str, schema: str = "public") -> Replay:
-        """The steps of a script on top of a history."""
-        return self.history(*base, schema=schema).steps(Script("failed", "checksum", script))
+        """The steps of a script on top of a history; they leave it as it was, so that the same base serves again."""
+        history = self._kept.get((base, schema))
+        if history is None:
+            history = self._kept[base, schema] = self._replayed(base, schema)
+        return history.steps(Script("failed", "checksum", script))
 
     def close(self) -> None:
         """Drops all their databases."""
@@ -45,10 +55,19 @@ class Replaying:
             history.close()
 
 
+@pytest.fixture(scope="module")
+def kept(server: ScratchServer) -> Iterator[Kept]:  # noqa: ARG001 - it must outlive them
+    """Histories that a module's scripts are replayed on."""
+    histories: Kept = {}
+    yield histories
+    for history in histories.values():
+        history.close()
+
+
 @pytest.fixture
-def replaying(server: ScratchServer) -> Iterator[Replaying]:
+def replaying(server: ScratchServer, kept: Kept) -> Iterator[Replaying]:
     """Replays of small histories, whose databases are dropped afterwards."""
-    histories = Replaying(server)
+    histories = Replaying(server, kept)
     yield histories
     histories.close()
 

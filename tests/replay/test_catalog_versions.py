@@ -1,5 +1,9 @@
 """The same schema reads alike on every server version (RULES E13)."""
 
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +24,33 @@ NEWEST = 18
 OTHERWISE = {("schema public", "privileges of public")}
 
 Snapshot = dict[Key, str]
+_numbers = count(1)
 
 
-def snapshot(version: int, script: str) -> tuple[int, Snapshot]:
-    """The server's version and what a script made there."""
-    with staging.start(version, settings={"wal_level": "logical"}) as server, server.connect() as connection:
-        return connection.info.server_version, made(connection, script)
+Read = Callable[[int, str], tuple[int, Snapshot]]
+
+
+@pytest.fixture(scope="module")
+def snapshot() -> Iterator[Read]:
+    """Tells a server's version and what a script made there, in a database of its own, once."""
+    servers: dict[int, staging.Server] = {}
+    with ExitStack() as running:
+
+        @cache
+        def read(version: int, script: str) -> tuple[int, Snapshot]:
+            if version not in servers:
+                servers[version] = running.enter_context(staging.start(version, settings={"wal_level": "logical"}))
+                with servers[version].connect() as connection:
+                    connection.execute("CREATE ROLE grantee")
+            name = f"versions_{next(_numbers)}"
+            servers[version].create_database(name)
+            with servers[version].connect(name) as connection:
+                return connection.info.server_version, made(connection, script)
+
+        yield read
 
 
 def made(connection: psycopg.Connection[Any], script: str) -> Snapshot:
-    connection.execute("CREATE ROLE grantee")
     connection.execute(script.encode())
     found = catalog.read(connection)
     scoped = catalog.read(connection, scope_of({obj for obj, _ in found}))
@@ -39,20 +60,14 @@ def made(connection: psycopg.Connection[Any], script: str) -> Snapshot:
     return {key: value for key, value in found.items() if key not in OTHERWISE and key[1] != "version"}
 
 
-@pytest.fixture(scope="module")
-def newest() -> tuple[int, Snapshot]:
-    """The broad schema on the newest server."""
-    return snapshot(NEWEST, BROAD)
-
-
 @pytest.mark.parametrize("version", [13, 14, 15, 16, 17])
-def test_a_broad_schema_reads_alike(version: int, newest: tuple[int, Snapshot]) -> None:
+def test_a_broad_schema_reads_alike(version: int, snapshot: Read) -> None:
     """Every kind of object, on an older server and on the newest: no property differs but views' definitions.
 
     What a server older than 14 writes in other words is told to be the same; views are re-created elsewhere.
     """
     number, old = snapshot(version, BROAD)
-    new_number, new = newest
+    new_number, new = snapshot(NEWEST, BROAD)
     respelt = respelled({key: (value,) for key, value in new.items()}, old, (number, new_number))
     differing = {
         key for key in old.keys() | new.keys() if {**old, **respelt}.get(key) != new.get(key) and not is_definition(key)
@@ -75,7 +90,7 @@ LATER = {
 
 
 @pytest.mark.parametrize(("since", "version"), [(s, v) for s in LATER for v in range(s, NEWEST)])
-def test_what_came_later_reads_alike_where_it_is_known(since: int, version: int) -> None:
+def test_what_came_later_reads_alike_where_it_is_known(since: int, version: int, snapshot: Read) -> None:
     """Kinds that older servers lack: the same on each server that has them."""
     assert snapshot(version, LATER[since])[1] == snapshot(NEWEST, LATER[since])[1]
 
@@ -88,7 +103,7 @@ NOT_NULL = [
 ]
 
 
-def test_not_null_is_the_same_with_a_constraint_and_without() -> None:
+def test_not_null_is_the_same_with_a_constraint_and_without(snapshot: Read) -> None:
     """Version 18 keeps NOT NULL as a named constraint, older ones as the column's flag: nothing differs."""
     script = "; ".join(f"CREATE SCHEMA s{n}; SET search_path = s{n}; {each}" for n, each in enumerate(NOT_NULL))
     new = snapshot(NEWEST, script)[1]

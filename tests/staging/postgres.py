@@ -48,6 +48,9 @@ NPM_VERSIONS = {
 START_SECONDS = 60.0
 #: Seconds from the request to stop until the folder is removed.
 STOP_SECONDS = 30.0
+#: From this version on a database is copied block by block through the log unless told otherwise, which takes
+#: three times as long.
+FILE_COPY_VERSION = 15
 #: Attempts to start, since another process may take the free port before the server listens on it.
 PORT_ATTEMPTS = 5
 #: A file system in memory, where databases are created fastest; used if it has room for a hundred of them.
@@ -174,7 +177,8 @@ class Server:
 
     def create_database(self, name: str, template: str | None = None) -> None:
         """Create a database, as a copy of `template` if one is given (nobody may be connected to it)."""
-        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        faster = " STRATEGY FILE_COPY" if int(self.version.split(".")[0]) >= FILE_COPY_VERSION else ""
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}" + faster)
         with self.connect() as connection:
             connection.execute(statement.format(sql.Identifier(name), sql.Identifier(template or "template1")))
 

@@ -500,8 +500,7 @@ def test_digest_depends_on_the_rules(monkeypatch: pytest.MonkeyPatch) -> None:
     assert digest(SUBJECT, TARGET, BASE) != before
 
 
-@given(subjects())
-def test_digest_is_stable(subject: Subject) -> None:
+def digest_is_stable(subject: Subject, _: Evidence) -> None:
     """The order in which rows and properties were read doesn't matter."""
     other = replace(
         subject,
@@ -519,9 +518,7 @@ def own(subject: Subject) -> list[Replay]:
     return [r for r in subject.replays if r.checksum in {attempt.checksum for attempt in subject.attempts}]
 
 
-@given(subjects())
-@settings(max_examples=400)
-def test_what_ran_to_its_end_is_never_run_again(subject: Subject) -> None:
+def what_ran_to_its_end_is_never_run_again(subject: Subject, _: Evidence) -> None:
     """An attempt with applied_steps_count of 1 or more forbids `mark_rolled_back`, but beside a finished row (E3)."""
     if any(attempt.finished for attempt in subject.attempts):
         return
@@ -529,11 +526,9 @@ def test_what_ran_to_its_end_is_never_run_again(subject: Subject) -> None:
     assert judged(subject).decision is not Decision.MARK_ROLLED_BACK
 
 
-@given(subjects())
-@settings(max_examples=400)
-def test_applied_needs_every_property_of_the_last_step(subject: Subject) -> None:
+def applied_needs_every_property_of_the_last_step(subject: Subject, evidence: Evidence) -> None:
     """`mark_applied` is decided only if production has all that the scripts leave, and nothing open is unproven."""
-    if judged(subject).decision is not Decision.MARK_APPLIED:
+    if evidence.decision is not Decision.MARK_APPLIED:
         return
     assert not subject.running
     for replay in own(subject):
@@ -545,14 +540,12 @@ def test_applied_needs_every_property_of_the_last_step(subject: Subject) -> None
     assert subject.present in {replay.checksum for replay in subject.replays}
 
 
-@given(subjects())
-@settings(max_examples=400)
-def test_rolled_back_needs_every_property_of_the_beginning(subject: Subject) -> None:
+def rolled_back_needs_every_property_of_the_beginning(subject: Subject, evidence: Evidence) -> None:
     """`mark_rolled_back` is decided only if production has all that was before the script, and nothing is open."""
-    if judged(subject).decision is not Decision.MARK_ROLLED_BACK:
+    if evidence.decision is not Decision.MARK_ROLLED_BACK:
         return
     if any(attempt.finished for attempt in subject.attempts):
-        assert judged(subject).verdict is Verdict.APPLIED
+        assert evidence.verdict is Verdict.APPLIED
         return
     for replay in own(subject):
         assert all(subject.production.get(key) == replay.steps[0].get(key) for key in replay.footprint)
@@ -561,17 +554,33 @@ def test_rolled_back_needs_every_property_of_the_beginning(subject: Subject) -> 
             assert subject.production.items() >= replay.steps[0].items() != replay.steps[-1].items()
 
 
-@given(subjects())
-@settings(max_examples=200)
-def test_a_verdict_has_a_reason(subject: Subject) -> None:
+def a_verdict_has_a_reason(_: Subject, evidence: Evidence) -> None:
     """Every verdict is explained, decides only what it may, and names each statement of its script."""
-    evidence = judged(subject)
     assert evidence.reasons
     assert all(reason.strip() for reason in evidence.reasons)
     if evidence.verdict in (Verdict.PARTIAL, Verdict.DRIFTED, Verdict.UNDECIDABLE):
         assert evidence.decision is Decision.OPERATOR
     assert (evidence.decision is Decision.WAIT) == (evidence.verdict is Verdict.IN_PROGRESS)
     assert [s.index for s in evidence.statements] == list(range(1, len(evidence.statements) + 1))
+
+
+#: Drawing a subject takes longer than judging it, so that all are asked of each.
+HOLDS = (
+    digest_is_stable,
+    what_ran_to_its_end_is_never_run_again,
+    applied_needs_every_property_of_the_last_step,
+    rolled_back_needs_every_property_of_the_beginning,
+    a_verdict_has_a_reason,
+)
+
+
+@given(subjects())
+@settings(max_examples=400)
+def test_what_holds_of_every_verdict(subject: Subject) -> None:
+    """No verdict, on whatever evidence, breaks one of the promises above."""
+    evidence = judged(subject)
+    for holds in HOLDS:
+        holds(subject, evidence)
 
 
 @given(subjects(), st.data())

@@ -10,7 +10,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     counted: Counter[str] = Counter()
     for report in terminalreporter.stats.get("passed", []):
         found = dict(report.user_properties)
-        counted.update({"instants": 1, **found} if "pairs" in found else {})
+        counted.update(found if "pairs" in found else {})
     if counted:
         said = "{instants:,} instants, {deaths:,} deaths at them, {pairs:,} pairs of deaths".format_map(counted)
         terminalreporter.write_line(f"swept: {said}")

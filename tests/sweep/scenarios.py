@@ -12,9 +12,14 @@ SCRIPT = "CREATE TABLE a (); CREATE TABLE b ()"
 
 @dataclass(frozen=True)
 class Scenario:
-    """How production is made, and how an uninterrupted recovery ends."""
+    """How production is made, and how an uninterrupted recovery ends.
+
+    Attributes:
+        part: in which file its pairs of deaths are swept; files are spread over processes.
+    """
 
     make: Callable[[], Rehearsal]
+    part: str
     exit_code: Exit
     state: State
 
@@ -137,21 +142,26 @@ def nothing_wrong() -> Rehearsal:
 _READY = (Exit.READY, State.PIPELINE_READY)
 _BLOCKED = (Exit.BLOCKED, State.BLOCKED)
 SCENARIOS = {
-    make.__name__: Scenario(make, *ends)
-    for make, ends in (
-        (exists, _READY),
-        (counted, _READY),
-        (absent, _READY),
-        (absent_statementwise, _READY),
-        (several, _READY),
-        (half_marked, _READY),
-        (failing_once, _READY),
-        (failing_for_good, _BLOCKED),
-        (in_place, _READY),
-        (partial, _READY),
-        (drifted, _BLOCKED),
-        (approved, _READY),
-        (pipeline, _READY),
-        (nothing_wrong, _READY),
+    make.__name__: Scenario(make, part, *ends)
+    for make, part, ends in (
+        (exists, "marked", _READY),
+        (counted, "marked", _READY),
+        (absent, "deployed", _READY),
+        (absent_statementwise, "deployed", _READY),
+        (several, "long", _READY),
+        (half_marked, "marked", _READY),
+        (failing_once, "deployed", _READY),
+        (failing_for_good, "long", _BLOCKED),
+        (in_place, "marked", _READY),
+        (partial, "marked", _READY),
+        (drifted, "marked", _BLOCKED),
+        (approved, "marked", _READY),
+        (pipeline, "marked", _READY),
+        (nothing_wrong, "deployed", _READY),
     )
 }
+
+
+def of_part(part: str) -> list[str]:
+    """Names of the scenarios of a part."""
+    return [name for name, scenario in SCENARIOS.items() if scenario.part == part]

@@ -1,11 +1,16 @@
 """A production whose ledger is written by hand, so that any sequence of events can be staged on it."""
 
 import hashlib
+import re
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from typing import Any
+
+import psycopg
 
 from recovery.evidence.investigator import Investigator
 from recovery.evidence.proof import Proof, Prover
@@ -14,7 +19,10 @@ from recovery.postgres.url import parse
 from recovery.prisma.git import Repository
 from recovery.prisma.migrations import read
 from recovery.prisma.scripts import Scripts
+from recovery.replay.history import HistoryReplay
+from recovery.replay.scratch import ScratchServer
 from recovery.replay.workshop import Workshop
+from recovery.sql.script import Script
 from states.verdict import Decision, Evidence, Verdict
 from tests.staging import Server
 
@@ -35,12 +43,64 @@ UNDECIDABLE = (Verdict.UNDECIDABLE, Decision.OPERATOR)
 DRIFTED = (Verdict.DRIFTED, Decision.OPERATOR)
 WAIT = (Verdict.IN_PROGRESS, Decision.WAIT)
 
+#: The history that productions begin with.
+FIRST = "20260101_first"
+FIRST_SCRIPT = "CREATE TABLE t (id int PRIMARY KEY, a int); CREATE SEQUENCE s;"
+#: Of a server, the database that productions are copied from.
+PREPARED = "prepared_production"
+#: What a history must hold for roles and extensions to be stood in for.
+_STOOD_IN_FOR = re.compile("grant|revoke|role|rolname|owner|authorization|policy|user|extension", re.IGNORECASE)
+#: Histories that are kept at a time, each with a session.
+_KEPT = 32
+
 _numbers = count(1)
 
 
 def verdict(evidence: Evidence) -> tuple[Verdict, Decision]:
     """What was found, and what follows from it."""
     return evidence.verdict, evidence.decision
+
+
+class SharedWorkshop(Workshop):
+    """A workshop that serves one production after another: each finds what it would find in one of its own.
+
+    It keeps several histories, where a run needs one, and stands in anew wherever that depends on something else.
+    """
+
+    def __init__(self, open_server: Callable[[], AbstractContextManager[ScratchServer]], schema: str) -> None:
+        super().__init__(open_server, schema)
+        self._stood_in_for: object = None
+        self._kept: dict[object, HistoryReplay] = {}
+
+    def stand_in(self, production: psycopg.Connection[Any], scripts: Iterable[str]) -> None:
+        """As a workshop of its own would."""
+        texts = tuple(scripts)
+        there = production.execute(
+            "SELECT current_user, ARRAY(SELECT (extname, extversion, version())::text FROM pg_extension"
+            " WHERE extname <> 'plpgsql' ORDER BY 1)"
+        ).fetchone()
+        wanted = (there and str(there), tuple(text for text in texts if _STOOD_IN_FOR.search(text)))
+        if wanted != self._stood_in_for:
+            self._stood_in = False
+            super().stand_in(production, texts)
+            self._stood_in_for = wanted
+
+    def history(self, scripts: list[Script], of: int | None = None) -> HistoryReplay:
+        """One that is kept, if it is of exactly these scripts and what was stood in for."""
+        wanted = (tuple(scripts), self._stood_in_for)
+        kept = self._kept.pop(wanted, None)
+        if kept is None:
+            self._history = None  # else it would be grown, or closed
+            kept = super().history(scripts, of)
+            while len(self._kept) >= _KEPT:
+                self._kept.pop(next(iter(self._kept))).close()
+        self._kept[wanted] = kept
+        return kept
+
+    def _stop(self) -> None:
+        for kept in self._kept.values():
+            kept.release()
+        super()._stop()
 
 
 @dataclass
@@ -150,3 +210,26 @@ class Production:
             return Prover(target, self.scripts(), self.workshop).prove(target.rows(), frozenset(deployed))
         finally:
             target.close()
+
+
+def begun(server: Server, workshop: Workshop, folder: Path) -> Production:
+    """A production with one finished migration: a table t with a row, and a sequence s.
+
+    Args:
+        server: its server; the first time, what is copied from then on is made there.
+        workshop: replays its history.
+        folder: for its folder of migrations.
+    """
+    one = Production(server, folder / "migrations", workshop)
+    try:
+        server.create_database(one.database, PREPARED)
+    except psycopg.errors.InvalidCatalogName:  # there is none to be copied yet
+        made = Production(server, folder / "prepared", workshop, database=PREPARED)
+        server.create_database(PREPARED)
+        made.run(LEDGER)
+        made.finished(FIRST, FIRST_SCRIPT)
+        made.run("INSERT INTO t VALUES (1, 1)")
+        server.create_database(one.database, PREPARED)
+    one.file(FIRST, FIRST_SCRIPT)
+    next(one.minutes)  # the one of the first migration's row
+    return one

@@ -1,7 +1,6 @@
 """Production is read whole, alike on every server, and twice (RULES E13)."""
 
 from collections.abc import Iterator
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +8,6 @@ import psycopg
 import pytest
 
 from recovery.postgres import catalog
-from recovery.replay.scratch import ScratchServer
-from recovery.replay.workshop import Workshop
 from states.facts import Key
 from tests.integration.rules.production import (
     APPLIED,
@@ -18,6 +15,8 @@ from tests.integration.rules.production import (
     NOT_APPLIED,
     WAIT,
     Production,
+    SharedWorkshop,
+    begun,
     verdict,
 )
 from tests.staging import Server, start
@@ -35,15 +34,9 @@ def old_server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def old(old_server: Server, scratch_server: ScratchServer, tmp_path: Path) -> Iterator[Production]:
+def old(old_server: Server, workshop: SharedWorkshop, tmp_path: Path) -> Production:
     """A production on the oldest version, replayed on the newest."""
-    workshop = Workshop(lambda: nullcontext(scratch_server), "public")
-    one = Production(old_server, tmp_path / "migrations", workshop)
-    old_server.create_database(one.database)
-    one.run(LEDGER)
-    one.finished("20260101_first", "CREATE TABLE t (id int PRIMARY KEY, a int)")
-    yield one
-    workshop.close()
+    return begun(old_server, workshop, tmp_path)
 
 
 def _changing(monkeypatch: pytest.MonkeyPatch, production: Production, changes: list[str]) -> None:
@@ -156,10 +149,9 @@ def test_a_name_is_the_same_name_on_every_server(old: Production, before: str, s
 
 
 def test_a_database_without_an_encoding_is_read_as_text(
-    server: Server, scratch_server: ScratchServer, tmp_path: Path
+    server: Server, workshop: SharedWorkshop, tmp_path: Path
 ) -> None:
     """E13: SQL_ASCII stores bytes, and a driver that is not told otherwise hands them out as such."""
-    workshop = Workshop(lambda: nullcontext(scratch_server), "public")
     production = Production(server, tmp_path / "migrations", workshop)
     with server.connect() as connection:
         connection.execute(
@@ -171,5 +163,4 @@ def test_a_database_without_an_encoding_is_read_as_text(
     assert verdict(production.judge()) == NOT_APPLIED
     production.run("SET client_encoding = 'UTF8'; ALTER TABLE t ADD COLUMN \"größe\" text DEFAULT 'groß'")
     assert verdict(production.judge()) == APPLIED
-    workshop.close()
     server.drop_database(production.database)

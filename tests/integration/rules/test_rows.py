@@ -186,7 +186,7 @@ def test_a_column_that_was_added_with_its_default_has_filled_rows(production: Pr
     production.run(script)
     evidence = production.judge()
     assert verdict(evidence) == APPLIED
-    assert "PostgreSQL keeps" in evidence.statements[0].proof
+    assert "PostgreSQL recorded" in evidence.statements[0].proof
     production.run("VACUUM FULL t")
     again = production.judge()
     assert verdict(again) == UNDECIDABLE

@@ -1,10 +1,8 @@
-"""Killed at every instant, and again at every instant while resuming: the end is that of an uninterrupted recovery."""
+"""Deaths of a process, what each leaves, and whether the recovery that goes on from there ends well."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
-
-import pytest
 
 from tests.sweep.rehearsal import Rehearsal
 from tests.sweep.scenarios import SCENARIOS
@@ -39,8 +37,6 @@ class Death:
 
 #: Scenario and state from which a recovery is known to end well: equal states go on alike.
 _well: set[tuple[str, bytes]] = set()
-#: Those after which every second death was tried, and how many these were.
-_swept: dict[tuple[str, bytes], int] = {}
 
 
 def check(name: str, death: Death) -> None:
@@ -85,39 +81,28 @@ def deaths(rehearsal: Rehearsal) -> Iterator[Death]:
             yield killed_at(rehearsal, number, orphan=True)
 
 
-INSTANTS = [(name, at) for name in SCENARIOS for at in range(1, len(uninterrupted(name).seen[0]) + 1)]
+Count = Callable[[str, object], None]
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
-def test_uninterrupted(name: str) -> None:
-    """Each scenario ends as it is said to."""
-    rehearsal = SCENARIOS[name].make()
-    check(name, Death(rehearsal.state(), [], rehearsal))
+def sweep_pairs(name: str, count: Count) -> None:
+    """Every death of a recovery, and every death of the process that goes on from there: all end well.
 
-
-@pytest.mark.parametrize("name", SCENARIOS)
-def test_what_is_kept_at_an_instant_is_what_a_death_there_leaves(name: str) -> None:
-    """The deaths that are read off a living process are those of processes that are killed."""
-    kept = [death for death in deaths(SCENARIOS[name].make()) if death.rehearsal.seen == []]
-    for number, death in enumerate(kept, start=1):
-        killed = killed_at(SCENARIOS[name].make(), number)
-        assert (death.state, death.seen) == (killed.state, killed.seen)
-
-
-@pytest.mark.parametrize(("name", "at"), INSTANTS)
-def test_every_instant_and_every_pair(name: str, at: int, record_property: Callable[[str, object], None]) -> None:
-    """Killed at one instant, then at each one of the process that goes on, or at none."""
+    Args:
+        name: the scenario.
+        count: told how many deaths and pairs of deaths there were.
+    """
     made = SCENARIOS[name].make()
-    once = [killed_at(made, at)]
-    if outlived(once[0].seen[-1][-1]):
-        once.append(killed_at(made, at, orphan=True))
-    for first in once:
+    #: Deaths after which every second one was tried, and how many these were.
+    swept: dict[bytes, int] = {}
+    firsts = list(deaths(made))
+    for first in firsts:
         check(name, first)
-        if (name, first.state) not in _swept:
-            tried = 0
-            for second in deaths(first.resumed()):
+        if first.state not in swept:
+            seconds = list(deaths(first.resumed()))
+            for second in seconds:
                 check(name, second)
-                tried += 1
-            _swept[name, first.state] = tried
-    record_property("deaths", len(once))
-    record_property("pairs", sum(_swept[name, first.state] for first in once))
+            swept[first.state] = len(seconds)
+    assert firsts
+    count("instants", len(uninterrupted(name).seen[0]))
+    count("deaths", len(firsts))
+    count("pairs", sum(swept[first.state] for first in firsts))
