@@ -28,7 +28,7 @@ from recovery.journal.stores import FileStore, PostgresStore, Store
 from recovery.postgres import catalog
 from recovery.postgres.url import parse
 from states.table import EDGES, State
-from tests.staging import Case, Incident, Server, stage, start, toolchain
+from tests.staging import Case, Incident, Server, stage, start, toolchain, warm
 from tests.staging.incident import FAILED, PENDING
 
 PROGRAM = Path(sys.executable).with_name("prisma-recovery")
@@ -166,6 +166,8 @@ class Scene:
     server: Server
     variables: dict[str, str] = field(default_factory=dict)
     processes: list[subprocess.Popen[Any]] = field(default_factory=list)
+    #: Commands are started as a person would, also where all that counts is what they do: see `warm`.
+    cold: bool = False
 
     @property
     def folder(self) -> Path:
@@ -190,6 +192,14 @@ class Scene:
 
     def cli(self, *arguments: str) -> Done:
         """Runs `prisma-recovery` in the project's folder, and nobody can be asked."""
+        done = self._cold(arguments) if self.cold else self._warm(arguments)
+        assert "Traceback" not in done.err, done.err
+        return done
+
+    def _warm(self, arguments: tuple[str, ...]) -> Done:
+        return Done(*warm.run(arguments, cwd=self.folder, env=self.environment(), timeout=SECONDS * 2))
+
+    def _cold(self, arguments: tuple[str, ...]) -> Done:
         done = subprocess.run(
             [PROGRAM, *arguments],
             cwd=self.folder,
@@ -200,7 +210,6 @@ class Scene:
             check=False,
             timeout=SECONDS * 2,
         )
-        assert "Traceback" not in done.stderr, done.stderr
         return Done(done.returncode, done.stdout, done.stderr)
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
@@ -295,7 +304,7 @@ class Scene:
         home = folder / "another" / "home"
         home.mkdir()
         incident = replace(self.incident, project=project)
-        return Scene(incident, self.server, {**self.variables, "HOME": str(home)})
+        return Scene(incident, self.server, {**self.variables, "HOME": str(home)}, cold=self.cold)
 
     def effects(self, kind: str) -> list[str]:
         """The effects that were intended or observed, as `mark_applied`, `deploy`."""

@@ -221,6 +221,7 @@ def test_an_outcome_that_could_not_be_recorded_is_observed(make: Make, tmp_path:
 def test_the_journals_password_is_seen_nowhere(make: Make, tmp_path: Path) -> None:
     """No output, file, command line or child's environment holds it, when all goes well and when nothing does."""
     scene = make("exists")
+    scene.cold = True  # its command line is looked at, too
     scene.rehearse(resolve="look around", deploy="look around")
     step = json.dumps(["sh", "-c", "env; echo from a file: $0", "x"])
     text = scene.configuration.read_text()

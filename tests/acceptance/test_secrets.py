@@ -12,7 +12,7 @@ PASSWORD = "correct/horse&battery#7"  # noqa: S105 - the test's own server's
 def test_the_password_is_seen_nowhere(tmp_path: Path) -> None:
     """A whole run, with every other command: no output, no file and no command line of any process holds it."""
     with start(password=PASSWORD) as server:
-        scene = Scene(stage("exists", tmp_path / "project", server), server)
+        scene = Scene(stage("exists", tmp_path / "project", server), server, cold=True)
         assert quote(PASSWORD, safe="") in scene.incident.database_url
         scene.rehearse(resolve="look around", deploy="look around")
         commands = (

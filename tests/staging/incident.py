@@ -108,7 +108,8 @@ class Incident:
         return subprocess.run(
             [toolchain().node.program, cli, *arguments],
             cwd=self.project,
-            env=os.environ | self.environment() | variables,
+            # Without its look for a newer version, which is a process of its own.
+            env=os.environ | self.environment() | {"CHECKPOINT_DISABLE": "1"} | variables,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

