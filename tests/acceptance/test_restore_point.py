@@ -55,7 +55,7 @@ def test_a_dump_can_be_gone_back_to(tmp_path: Path) -> None:
         again = dump(target, tmp_path / "state", None, os.environ)("run-1")
         target.close()
         server.create_database("restored")
-        program, *words = shlex.split(made.back.partition(" shows ")[0].replace("EMPTY_DATABASE", "restored"))
+        program, *words = shlex.split(made.back.partition(" restores ")[0].replace("EMPTY_DATABASE", "restored"))
         where = {"PGHOST": str(server.folder), "PGPORT": str(server.port), "PGUSER": "postgres"}
         subprocess.run([embedded(program), *words], check=True, capture_output=True, env=os.environ | where)
         with server.connect("restored") as connection:
