@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from states.table import State
+from tests.acceptance.further import agree_to, further
 from tests.acceptance.scene import (
     APPLIED,
     MARKED_APPLIED,
@@ -20,7 +21,7 @@ Make = Callable[[Case], Scene]
 
 def test_two_recoveries_do_not_run_at_once(make: Make) -> None:
     """While one is at work the other exits with 5 and does nothing; the one goes on undisturbed."""
-    scene = make("exists")
+    scene = further(make, "marked")
     scene.rehearse(deploy="hold")
     held = Held(scene.rehearsed)
     first = scene.start("run", "--yes")
@@ -83,7 +84,8 @@ def test_somebody_who_resolves_by_hand_meanwhile_is_seen(make: Make) -> None:
     run.type("applied")
     assert run.end() == 5, run.said
     assert "resolve.evidence_changed" in run.said
-    done = scene.cli("run", "--yes")
-    assert done.code == 0, done
-    assert scene.ledger() == APPLIED
-    assert [command[1] for command in scene.commands()] == ["deploy"]
+    agree_to(scene, "applied")
+    done = scene.cli("run")
+    assert "(deploy.consent)" in done.out, done
+    assert scene.ledger() == MARKED_APPLIED
+    assert scene.commands() == []

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 
 from states.table import State
+from tests.acceptance.further import agree_to, further
 from tests.acceptance.scene import APPLIED, MARKED_APPLIED, MARKED_ROLLED_BACK, Scene
 from tests.staging import Case
 from tests.staging.incident import FAILED, PENDING
@@ -37,7 +38,7 @@ def test_a_new_failure_is_judged_like_the_first_and_recovered_once_its_cause_is_
 
     What is in its way is of another kind: that a deploy would fail on it is not foreseen.
     """
-    scene = make("exists")
+    scene = further(make, "marked")
     scene.sql("CREATE TABLE places_energy_formality_idx (note text)")
     done = scene.cli("run", "--yes")
     assert done.code == 3, done
@@ -49,13 +50,13 @@ def test_a_new_failure_is_judged_like_the_first_and_recovered_once_its_cause_is_
     done = scene.cli("run", "--yes")
     assert done.code == 0, done
     assert scene.ledger() == [*MARKED_APPLIED, (PENDING[0], "rolled back", 0), *APPLIED[-2:]]
-    assert scene.effects("intended") == ["mark_applied", "deploy", "mark_rolled_back", "deploy"]
+    assert scene.effects("intended") == ["deploy", "mark_rolled_back", "deploy"]
 
 
 def test_an_attempt_made_by_hand_after_ours_is_classified_too(make: Make) -> None:
     """What this run marked rolled back is settled for the rows of then: a later attempt ran, and is not run again."""
     scene = make("absent")
-    scene.configuration.write_text('auto = ["not_applied"]\n' + scene.configuration.read_text())
+    agree_to(scene, "not_applied")
     assert scene.cli("run").code == 3
     assert scene.ledger() == MARKED_ROLLED_BACK
     script = (scene.folder / "prisma" / "migrations" / FAILED / "migration.sql").read_text()
@@ -68,9 +69,10 @@ def test_an_attempt_made_by_hand_after_ours_is_classified_too(make: Make) -> Non
         f" SELECT gen_random_uuid()::text, checksum, migration_name, now(), 1 FROM _prisma_migrations"
         f" WHERE migration_name = '{FAILED}'"
     )
-    done = scene.cli("run", "--yes")
-    assert done.code == 0, done
-    assert scene.effects("observed")[-2:] == ["mark_applied", "deploy"]
+    scene.configuration.write_text(scene.configuration.read_text().replace("not_applied", "applied"))
+    done = scene.cli("run")
+    assert "(deploy.consent)" in done.out, done
+    assert scene.effects("observed") == ["mark_rolled_back", "mark_applied"]
     assert scene.sql("SELECT id FROM password_reset_tokens") == [("k",)]
 
 
@@ -84,7 +86,9 @@ def test_what_a_rolled_back_script_left_behind_keeps_the_gate_closed(make: Make)
     scene.commit("what failed")
     checksum = hashlib.sha256(path.read_bytes()).hexdigest()
     scene.sql(f"UPDATE _prisma_migrations SET checksum = '{checksum}' WHERE migration_name = '{FAILED}'")
-    scene.incident.prisma("migrate", "resolve", "--rolled-back", FAILED)
+    scene.sql(
+        f"UPDATE _prisma_migrations SET rolled_back_at = now() WHERE migration_name = '{FAILED}'"
+    )  # as Prisma does
     path.write_text(old)
     scene.commit("corrected")
     assert scene.incident.prisma("migrate", "deploy").returncode == 0

@@ -6,9 +6,10 @@ from threading import Thread
 import psycopg
 
 from states.table import State
-from tests.acceptance.scene import APPLIED, MARKED_APPLIED, PRISMA_LOCK, STUCK, Held, Scene, Terminal, eventually
+from tests.acceptance.further import agree_to, further
+from tests.acceptance.scene import MARKED_APPLIED, PRISMA_LOCK, STUCK, Held, Scene, Terminal, eventually
 from tests.staging import Case
-from tests.staging.incident import FAILED, PENDING
+from tests.staging.incident import FAILED
 
 Make = Callable[[Case], Scene]
 LATE = "20260301000000_late"
@@ -45,13 +46,14 @@ def test_a_command_that_another_one_stands_before_is_ended(make: Make) -> None:
     assert not (scene.rehearsed / "ended").exists()
     assert scene.effects("observed") == ["mark_applied"]
     scene.rehearse()
-    assert scene.cli("run", "--yes").code == 0
-    assert scene.ledger() == APPLIED
+    agree_to(scene, "applied")
+    assert scene.cli("run").code == 3
+    assert scene.ledger() == MARKED_APPLIED
 
 
 def test_what_we_hold_open_keeps_no_index_from_being_built(make: Make) -> None:
     """F3: CREATE INDEX CONCURRENTLY waits for every open snapshot: we have none, nor has who comes second."""
-    scene = make("exists")
+    scene = further(make, "marked")
     pending(scene, "CREATE INDEX CONCURRENTLY users_late_idx ON users (created_at);\n")
     building = (
         "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'CREATE INDEX CONC%' AND wait_event_type = 'Lock'"
@@ -71,10 +73,10 @@ def test_what_we_hold_open_keeps_no_index_from_being_built(make: Make) -> None:
 
 def test_a_deploy_that_says_it_succeeded_is_not_believed(make: Make) -> None:
     """F6: a script that opens a transaction and never commits it: Prisma exits with 0, its row is unfinished."""
-    scene = make("exists")
+    scene = further(make, "recovered")
     pending(scene, "BEGIN;\nCREATE TABLE late (id INT);\n")
-    scene.rehearse()
-    done = scene.cli("run", "--yes")
+    agree_to(scene, "deploy")
+    done = scene.cli("run")
     assert done.code == 3, done
     assert State.PIPELINE_READY not in scene.path()
     assert scene.ledger()[-1] == (LATE, "failed", 0)
@@ -82,12 +84,12 @@ def test_a_deploy_that_says_it_succeeded_is_not_believed(make: Make) -> None:
     assert (observed["exit_code"], observed["shown"]) == (0, False)
 
 
-DEPLOY = "deploy:" + ",".join((*PENDING, LATE))
+DEPLOY = f"deploy:{LATE}"
 
 
 def test_a_file_that_changes_once_the_command_was_let_go_keeps_the_gate_closed(make: Make) -> None:
     """F6: what Prisma has run is not what was planned. Exit code 7, and it stays closed."""
-    scene = make("exists")
+    scene = further(make, "recovered")
     pending(scene, "CREATE TABLE late (id INT);\n")
     scene.rehearse(deploy="hold")
     held = Held(scene.rehearsed)
@@ -107,21 +109,21 @@ def test_a_file_that_changes_once_the_command_was_let_go_keeps_the_gate_closed(m
 def test_a_database_that_was_restored_begins_a_new_run(make: Make) -> None:
     """F10: what the journal saw is not there any more. The old run is given up, and a new one decides from evidence."""
     scene = make("exists")
-    scene.configuration.write_text('auto = ["applied"]\n' + scene.configuration.read_text())
+    agree_to(scene, "applied")
     assert scene.cli("run").code == 3
     assert scene.ledger() == MARKED_APPLIED
     scene.server.drop_database(scene.database)
     scene.server.create_database(scene.database, "staged_exists")
     assert scene.ledger() == STUCK
-    done = scene.cli("run", "--yes")
-    assert done.code == 0, done
+    done = scene.cli("run")
+    assert done.code == 3, done
     assert "goes on" not in done.out
-    assert scene.ledger() == APPLIED
+    assert scene.ledger() == MARKED_APPLIED
     moves = [(e.run, e.payload["to"]) for e in scene.events() if e.kind == "state.moved"]
     old, new = dict.fromkeys(run for run, _ in moves)
     assert [to for run, to in moves if run == old][-1] == State.ABORTED
-    assert [to for run, to in moves if run == new][-1] == State.PIPELINE_READY
-    assert scene.effects("intended") == ["mark_applied", "mark_applied", "deploy"]
+    assert [to for run, to in moves if run == new][-2:] == [State.DEPLOY, State.BLOCKED]
+    assert scene.effects("intended") == ["mark_applied", "mark_applied"]
 
 
 def test_one_checkout_has_a_journal_for_each_target(make: Make) -> None:
@@ -130,11 +132,13 @@ def test_one_checkout_has_a_journal_for_each_target(make: Make) -> None:
     copy = f"{scene.database}_copy"
     scene.server.create_database(copy, scene.database)
     url = ("--database-url", scene.server.url(copy), "--expect-database", copy)
-    assert scene.cli("run", "--yes", *url).code == 0
+    agree_to(scene, "applied")
+    assert "(deploy.consent)" in scene.cli("run", *url).out
     assert scene.ledger() == STUCK
-    done = scene.cli("run", "--yes")
-    assert done.code == 0, done
-    assert scene.ledger() == APPLIED
+    done = scene.cli("run")
+    assert "(deploy.consent)" in done.out, done
+    assert "goes on" not in done.out
+    assert scene.ledger() == MARKED_APPLIED
     assert FAILED in done.out
     assert len({event.run for event in scene.events()}) == 2
     scene.server.drop_database(copy)

@@ -13,7 +13,8 @@ import pytest
 import structlog
 
 from recovery import Ended, Event, Exit, Options, Question, Recovery, RecoveryError, Refusal, State, auto, events
-from tests.acceptance.scene import APPLIED, RUN_AGAIN, SECONDS, STUCK, Scene
+from tests.acceptance.further import further
+from tests.acceptance.scene import APPLIED, MARKED_APPLIED, MARKED_ROLLED_BACK, SECONDS, STUCK, Scene
 from tests.staging import Case
 from tests.staging.incident import FAILED, PENDING
 
@@ -80,16 +81,17 @@ def test_two_databases_are_recovered_side_by_side(make: Make) -> None:
             if isinstance(event, events.EffectStarted):
                 both.wait()  # each of two commands begins only when the other recovery has come as far
 
-        return recovery(scene, Options(journal="target")).run(YES, meet).refusal
+        return recovery(scene, Options(journal="target")).run(auto("applied", "not_applied"), meet).refusal
 
     with ThreadPoolExecutor(max_workers=2) as threads:
-        assert list(threads.map(run, scenes)) == [None, None]
-    assert [scene.ledger() for scene in scenes] == [APPLIED, RUN_AGAIN]
+        ended = list(threads.map(run, scenes))
+    assert [refusal and refusal.code for refusal in ended] == ["deploy.consent"] * 2
+    assert [scene.ledger() for scene in scenes] == [MARKED_APPLIED, MARKED_ROLLED_BACK]
 
 
 def test_one_database_is_recovered_once(make: Make) -> None:
     """While one recovery is at work, another of the same process is busy, and changes nothing."""
-    scene = make("exists")
+    scene = further(make, "marked")
     refused: list[RecoveryError] = []
 
     def rival(event: Event) -> None:
@@ -99,13 +101,13 @@ def test_one_database_is_recovered_once(make: Make) -> None:
             refused.append(caught.value)
 
     assert recovery(scene).run(YES, rival).refusal is None
-    assert [(error.code, error.exit) for error in refused] == [("lock.recovery", Exit.BUSY)] * 2
-    assert scene.effects("intended") == ["mark_applied", "deploy"]
+    assert [(error.code, error.exit) for error in refused] == [("lock.recovery", Exit.BUSY)]
+    assert scene.effects("intended") == ["deploy"]
 
 
 def test_asyncio_goes_on_meanwhile(make: Make) -> None:
     """In a thread of its own a recovery does not block the loop, which reads its events as they come."""
-    scene = make("exists")
+    scene = further(make, "marked")
 
     async def main() -> tuple[Ended, list[Event]]:
         loop, queue, told = asyncio.get_running_loop(), asyncio.Queue[Event](), list[Event]()
@@ -122,13 +124,13 @@ def test_asyncio_goes_on_meanwhile(make: Make) -> None:
 
     ended, told = asyncio.run(main())
     assert (ended.state, ended.refusal) == (State.PIPELINE_READY, None)
-    assert sum(isinstance(event, events.EffectEnded) for event in told) == 2
+    assert sum(isinstance(event, events.EffectEnded) for event in told) == 1
     assert scene.ledger() == APPLIED
 
 
 def test_a_request_to_stop_lets_the_command_end(make: Make) -> None:
     """Asked while a deploy is at work, the run records its outcome and ends with 130; the next repeats nothing."""
-    scene = make("exists")
+    scene = further(make, "marked")
     one = recovery(scene)
 
     def stop(event: Event) -> None:
@@ -139,10 +141,10 @@ def test_a_request_to_stop_lets_the_command_end(make: Make) -> None:
     assert ended.refusal is not None
     assert (ended.exit_code, ended.refusal.code) == (Exit.INTERRUPTED, "engine.stopped")
     assert scene.ledger() == APPLIED
-    assert scene.effects("observed") == ["mark_applied", "deploy"]
+    assert scene.effects("observed") == ["deploy"]
     assert one.run(YES).exit_code is Exit.INTERRUPTED  # there is no taking it back
     assert recovery(scene).run().refusal is None
-    assert scene.effects("intended") == ["mark_applied", "deploy"]
+    assert scene.effects("intended") == ["deploy"]
 
 
 def test_without_consent_nothing_is_changed(make: Make) -> None:
@@ -187,6 +189,8 @@ def test_a_callback_that_fails_loses_nothing(make: Make) -> None:
     with pytest.raises(LookupError, match="mark_applied"):
         recovery(scene).run(YES, broken)
     assert scene.sql(SESSIONS) == []
-    assert recovery(scene).run(YES).refusal is None
-    assert scene.ledger() == APPLIED
-    assert scene.effects("intended") == ["mark_applied", "deploy"]
+    refusal = recovery(scene).run(auto("applied")).refusal
+    assert refusal is not None
+    assert refusal.code == "deploy.consent"
+    assert scene.ledger() == MARKED_APPLIED
+    assert scene.effects("intended") == ["mark_applied"]

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.acceptance.further import further
 from tests.acceptance.scene import PROGRAM, SECONDS, Done, Scene
 from tests.staging import Case
 from tests.staging.incident import FAILED, PENDING
@@ -151,8 +152,7 @@ def test_it_needs_neither_node_nor_a_project(make: Make, tmp_path: Path) -> None
 
 def test_a_healthy_database_has_nothing_failed(make: Make) -> None:
     """Where nothing failed `inspect` says so, and exits with 0 with --exit-code too."""
-    scene = make("exists")
-    assert scene.incident.prisma("migrate", "resolve", "--applied", FAILED).returncode == 0
+    scene = further(make, "marked")
     done = scene.cli("inspect", "--exit-code")
     assert done.code == 0, done
     assert "No migration failed" in done.out

@@ -11,26 +11,38 @@ from tests.staging import Case
 from tests.staging.incident import FAILED
 
 Make = Callable[[Case], Scene]
+FIRST = "20251103091500_init"
+#: Its production, made once a server.
+BLOCKED = "blocked_by_duplicates"
 UNIQUE = 'CREATE UNIQUE INDEX "users_city_key" ON "users" ("city");'
 
 
 def with_duplicates(make: Make) -> Scene:
     """The failed migration has a unique index for which rows are in the way, and Prisma's own logs of that."""
     scene = make("absent")
-    scene.sql("ALTER TABLE users ADD COLUMN city text")
-    scene.sql("UPDATE users SET city = 'Lisbon' WHERE id IN ('u_ada', 'u_bela')")
     path = scene.folder / "prisma" / "migrations" / FAILED / "migration.sql"
     path.write_text(f"{UNIQUE}\n{path.read_text()}")
-    first = path.parents[1] / "20251103091500_init" / "migration.sql"
+    first = path.parents[1] / FIRST / "migration.sql"
     text = first.read_text() + '\nALTER TABLE "users" ADD COLUMN "city" TEXT;\n'
     first.write_text(text)
     scene.commit("a unique index")
+    if scene.server.has_database(BLOCKED):
+        scene.server.drop_database(scene.database)
+    else:
+        _fail_on_duplicates(scene, text)
+        scene.server.rename_database(scene.database, BLOCKED)
+    scene.server.create_database(scene.database, BLOCKED)
+    return scene
+
+
+def _fail_on_duplicates(scene: Scene, text: str) -> None:
+    scene.sql("ALTER TABLE users ADD COLUMN city text")
+    scene.sql("UPDATE users SET city = 'Lisbon' WHERE id IN ('u_ada', 'u_bela')")
     checksum = hashlib.sha256(text.encode()).hexdigest()
-    scene.sql(f"UPDATE _prisma_migrations SET checksum = '{checksum}' WHERE migration_name = '{first.parent.name}'")
+    scene.sql(f"UPDATE _prisma_migrations SET checksum = '{checksum}' WHERE migration_name = '{FIRST}'")
     scene.sql(f"DELETE FROM _prisma_migrations WHERE migration_name = '{FAILED}'")
     assert scene.incident.prisma("migrate", "deploy").returncode == 1
     assert scene.ledger() == STUCK
-    return scene
 
 
 def test_a_cause_that_holds_blocks_until_it_is_cleaned_up(make: Make) -> None:
@@ -68,7 +80,9 @@ def test_a_cause_that_holds_blocks_until_it_is_cleaned_up(make: Make) -> None:
 def test_a_person_who_marked_it_rolled_back_is_kept_from_the_same_failure(make: Make) -> None:
     """Marked rolled back by hand, the next deploy would run it again: that is refused as well."""
     scene = with_duplicates(make)
-    assert scene.incident.prisma("migrate", "resolve", "--rolled-back", FAILED).returncode == 0
+    scene.sql(
+        f"UPDATE _prisma_migrations SET rolled_back_at = now() WHERE migration_name = '{FAILED}'"
+    )  # as Prisma does
     done = scene.cli("run", "--yes")
     assert done.code == 3, done
     assert "classify.cause_holds" in done.out

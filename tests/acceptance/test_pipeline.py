@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.acceptance.further import further
 from tests.acceptance.scene import Scene, Terminal, eventually
-from tests.staging import Case, Server, stage
+from tests.staging import Case
 
 Make = Callable[[Case], Scene]
 
@@ -23,21 +24,10 @@ if [ -e "wait-$name" ]; then echo $$ >"waiting-$name"; read -r _ <"wait-$name"; 
 """
 
 
-@pytest.fixture(scope="module")
-def recovered(server: Server, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The name of a database that was recovered, to be copied."""
-    scene = Scene(stage("exists", tmp_path_factory.mktemp("recovered") / "project", server, database="ready"), server)
-    assert scene.cli("run", "--yes").code == 0
-    server.rename_database("ready", "recovered")
-    return "recovered"
-
-
 @pytest.fixture
-def scene(make: Make, server: Server, recovered: str) -> Scene:
+def scene(make: Make) -> Scene:
     """A recovered production with steps a, b (idempotent) and c behind it."""
-    one = make("exists")
-    server.drop_database(one.database)
-    server.create_database(one.database, recovered)
+    one = further(make, "recovered")
     # Nobody but this machine runs them: said once, so that no test but its own is asked.
     text = 'auto = ["pipeline"]\n' + one.configuration.read_text().partition("# What may run only")[0]
     (one.folder / "step.sh").write_text(STEP)

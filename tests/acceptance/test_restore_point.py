@@ -15,7 +15,8 @@ from recovery.effects.restore_point import dump
 from recovery.postgres.target import Target
 from recovery.postgres.url import parse
 from states.checks import NAMES
-from tests.acceptance.scene import APPLIED, STUCK, Scene
+from tests.acceptance.further import agree_to
+from tests.acceptance.scene import APPLIED, MARKED_APPLIED, STUCK, Scene
 from tests.platform.conftest import Answer, Platform
 from tests.staging import Case, start
 from tests.staging.incident import FAILED
@@ -54,7 +55,7 @@ def test_a_dump_can_be_gone_back_to(tmp_path: Path) -> None:
         again = dump(target, tmp_path / "state", None, os.environ)("run-1")
         target.close()
         server.create_database("restored")
-        program, *words = shlex.split(made.back.partition(" shows ")[0].replace("EMPTY_DATABASE", "restored"))
+        program, *words = shlex.split(made.back.partition(" restores ")[0].replace("EMPTY_DATABASE", "restored"))
         where = {"PGHOST": str(server.folder), "PGPORT": str(server.port), "PGUSER": "postgres"}
         subprocess.run([embedded(program), *words], check=True, capture_output=True, env=os.environ | where)
         with server.connect("restored") as connection:
@@ -99,8 +100,9 @@ def test_a_restore_point_that_cannot_be_made(make: Make) -> None:
     assert scene.everything() == before
     assert scene.effects("intended") == []
     assert not list((scene.folder / ".prisma-recovery").glob("restore-*.sql"))
-    assert scene.cli("run", "--yes", "--restore-point", "none").code == 0
-    assert scene.ledger() == APPLIED
+    agree_to(scene, "applied")
+    assert scene.cli("run", "--restore-point", "none").code == 3
+    assert scene.ledger() == MARKED_APPLIED
 
 
 @pytest.mark.parametrize("kind", ["neon", "tape"])
@@ -166,7 +168,10 @@ def test_platforms_are_asked(make: Make, platform: Platform) -> None:
 
 
 def test_a_token_that_is_not_there(make: Make, platform: Platform) -> None:
-    """What can't be asked stops a run, unless the settings say that it may pass; then it is shown as waived."""
+    """What can't be asked stops a run, unless the settings say that it may pass; then it is shown as waived.
+
+    Preflight has held where a run comes to ask for consent.
+    """
     scene = make("exists")
     connect(scene, platform, "br-1")
     scene.variables.pop("VERCEL_TOKEN")
@@ -176,9 +181,9 @@ def test_a_token_that_is_not_there(make: Make, platform: Platform) -> None:
         text += f'[[waive]]\ncheck = "{name}"\nreason = "no token here"\n'
     scene.configuration.write_text(text)
     assert {checks(scene)[name] for name in ("vercel.deploy", "vercel.commit")} == {"waived"}
-    done = scene.cli("run", "--yes")
-    assert (done.code, "waived by prisma-recovery.toml: no token here" in done.out) == (0, True), done
-    assert scene.ledger() == APPLIED
+    done = scene.cli("run")
+    assert "waived by prisma-recovery.toml: no token here" in done.out
+    assert (done.code, "classify.consent" in done.out) == (3, True), done
 
 
 def test_a_deployment_is_waited_for(make: Make, platform: Platform) -> None:
@@ -197,8 +202,8 @@ def test_a_deployment_is_waited_for(make: Make, platform: Platform) -> None:
     assert scene.ledger() == STUCK
     head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=scene.folder, check=True, capture_output=True, text=True)
     live["meta"] = {"githubCommitSha": head.stdout.strip()}
-    assert scene.cli("run", "--yes", "--expect-commit", "vercel").code == 0
-    assert scene.ledger() == APPLIED
+    done = scene.cli("run", "--expect-commit", "vercel")
+    assert (done.code, "classify.consent" in done.out) == (3, True), done
 
 
 def test_vercels_commit_without_vercel(make: Make) -> None:

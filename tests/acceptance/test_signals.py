@@ -19,6 +19,7 @@ from recovery.prisma import project
 from recovery.prisma.cli import PrismaCli
 from recovery.prisma.process import Running
 from states.effects import Effect, MarkApplied
+from tests.acceptance.further import further
 from tests.acceptance.scene import APPLIED, SECONDS, Scene
 from tests.staging import Case
 
@@ -49,7 +50,7 @@ def deploying(scene: Scene) -> Iterator[subprocess.Popen[str]]:
 
 def test_the_first_signal_lets_the_deploy_end_and_says_so(make: Make) -> None:
     """SIGTERM waits for the command, records its outcome, exits with 130; the next run repeats nothing."""
-    scene = make("exists")
+    scene = further(make, "marked")
     with deploying(scene) as process:
         process.send_signal(signal.SIGTERM)
         said = ""
@@ -63,15 +64,15 @@ def test_the_first_signal_lets_the_deploy_end_and_says_so(make: Make) -> None:
     assert process.returncode == 130, said + rest
     assert "prisma-recovery run" in rest
     assert scene.ledger() == APPLIED
-    assert scene.effects("observed") == ["mark_applied", "deploy"]
+    assert scene.effects("observed") == ["deploy"]
     again = scene.cli("run", "--yes")
     assert again.code == 0, again
-    assert scene.effects("intended") == ["mark_applied", "deploy"]
+    assert scene.effects("intended") == ["deploy"]
 
 
 def test_the_second_signal_leaves_at_once_and_the_next_run_recovers(make: Make) -> None:
     """The deploy goes on alone; as long as it does the next run is busy, then it goes on from what is true."""
-    scene = make("exists")
+    scene = further(make, "marked")
     with deploying(scene) as process:
         process.send_signal(signal.SIGTERM)  # not SIGINT: a test run in the background ignores it, and so its children
         assert process.stdout is not None
@@ -81,12 +82,12 @@ def test_the_second_signal_leaves_at_once_and_the_next_run_recovers(make: Make) 
         process.communicate(timeout=SECONDS)
         assert process.returncode == 130
         assert scene.sql(AT_WORK) == [(1,)]
-        assert scene.effects("observed") == ["mark_applied"]
+        assert scene.effects("observed") == []
     until(scene, AT_WORK, 0)
     again = scene.cli("run", "--yes")
     assert again.code == 0, again
     assert scene.ledger() == APPLIED
-    assert scene.effects("intended") == ["mark_applied", "deploy"]
+    assert scene.effects("intended") == ["deploy"]
 
 
 @contextmanager

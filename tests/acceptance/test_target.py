@@ -5,7 +5,8 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from tests.acceptance.scene import APPLIED, STUCK, Held, Scene
+from tests.acceptance.further import agree_to
+from tests.acceptance.scene import MARKED_APPLIED, STUCK, Held, Scene
 from tests.staging import Case
 from tests.staging.incident import FAILED
 
@@ -49,22 +50,24 @@ def test_a_project_that_goes_where_it_is_sent_is_proven_once(make: Make) -> None
     """The proof is made with `migrate status`, and kept for the same configuration."""
     scene = make("exists")
     scene.rehearse()
-    done = scene.cli("run", "--yes")
-    assert done.code == 0, done
-    assert scene.ledger() == APPLIED
+    agree_to(scene, "applied")
+    done = scene.cli("run")
+    assert "(deploy.consent)" in done.out, done
+    assert scene.ledger() == MARKED_APPLIED
     assert FAILED in done.out
-    assert [words[1] for words in scene.commands()] == ["resolve", "deploy"]
+    assert [words[1] for words in scene.commands()] == ["resolve"]
 
 
 def test_a_failed_proof_is_not_kept(make: Make) -> None:
-    """Once the configuration is put right the same run goes on."""
+    """It fails again for the same configuration, and once that is put right the same run goes on."""
     scene, other = make("exists"), make("absent")
     config = (scene.folder / "prisma.config.ts").read_text()
     divert(scene, other.database)
-    assert scene.cli("run", "--yes").code == 4
+    agree_to(scene, "applied")
+    assert [scene.cli("run").code for _ in range(2)] == [4, 4]
     (scene.folder / "prisma.config.ts").write_text(config)
-    assert scene.cli("run", "--yes").code == 0
-    assert scene.ledger() == APPLIED
+    assert "(deploy.consent)" in scene.cli("run").out
+    assert scene.ledger() == MARKED_APPLIED
 
 
 def test_evidence_is_gathered_while_prisma_starts_and_nothing_is_changed_before_it_is_proven(make: Make) -> None:
@@ -73,7 +76,8 @@ def test_evidence_is_gathered_while_prisma_starts_and_nothing_is_changed_before_
     scene.rehearse(other="hold")
     scene.variables["PRISMA_RECOVERY_CACHE"] = str(scene.rehearsed / "cache")
     held = Held(scene.rehearsed)
-    process = scene.start("run", "--yes", "--events")
+    agree_to(scene, "applied")
+    process = scene.start("run", "--events")
     assert process.stdout is not None
     told = map(json.loads, process.stdout)
     held.wait()
@@ -83,11 +87,11 @@ def test_evidence_is_gathered_while_prisma_starts_and_nothing_is_changed_before_
     assert scene.effects("intended") == []
     held.go()
     after = list(told)
-    assert process.wait() == 0
+    assert process.wait() == 3
     names = [event["event"] for event in after]
     assert names.index("check.made") < names.index("effect.started")
     assert after[names.index("check.made")]["check"]["outcome"] == "held"
-    assert scene.ledger() == APPLIED
+    assert scene.ledger() == MARKED_APPLIED
 
 
 def until(told: Iterator[dict[str, Any]], name: str) -> Iterator[dict[str, Any]]:

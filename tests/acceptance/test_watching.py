@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 
+from tests.acceptance.further import further
 from tests.acceptance.scene import APPLIED, Scene, Terminal
 from tests.staging import Case
 from tests.staging.incident import PENDING
@@ -12,7 +13,7 @@ Make = Callable[[Case], Scene]
 
 def test_a_deploy_that_is_blocked_shows_by_whom(make: Make) -> None:
     """In a terminal a line that moves names the migration, the lock and the session; it is gone when the deploy is."""
-    scene = make("exists")
+    scene = further(make, "marked")
     with scene.connect() as other:
         other.autocommit = False
         other.execute("LOCK TABLE places IN ACCESS SHARE MODE")
@@ -29,7 +30,7 @@ def test_a_deploy_that_is_blocked_shows_by_whom(make: Make) -> None:
 
 def test_a_machine_is_told_by_whom(make: Make) -> None:
     """The events name the migration at work, how many are through, the lock, and the session that holds it."""
-    scene = make("exists")
+    scene = further(make, "marked")
     with scene.connect() as other:
         other.autocommit = False
         other.execute("LOCK TABLE places IN ACCESS SHARE MODE")

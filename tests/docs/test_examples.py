@@ -21,8 +21,6 @@ import json
 import os
 import pty
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
@@ -32,7 +30,7 @@ import psycopg
 import pytest
 
 from tests.integration.rules.production import LEDGER
-from tests.staging import Server, start
+from tests.staging import Server, start, warm
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "explanation" / "examples.md"
 PART = re.compile(r"^(##+) (.*)$|^```(.*)\n((?s:.*?))^```$|^\*\*Decision: `(\w+)`\.\*\*", re.MULTILINE)
@@ -159,14 +157,10 @@ def printed(command: list[str], project: Path, url: str) -> str:
     ours, theirs = pty.openpty()
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PRISMA_RECOVERY")}
     environment |= {"DATABASE_URL": url, "COLUMNS": COLUMNS, "TERM": "xterm"}
-    process = subprocess.Popen(
-        [Path(sys.executable).with_name(command[0]), *command[1:]],
-        cwd=project,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=theirs,
-        stderr=theirs,
-    )
+    assert command[0] == "prisma-recovery"
+    with Path(os.devnull).open() as nothing:
+        descriptors = (nothing.fileno(), theirs, theirs)
+        process = warm.nursery().start(command[1:], cwd=project, env=environment, descriptors=descriptors)
     os.close(theirs)
     said = b""
     with os.fdopen(ours, "rb", buffering=0) as terminal:

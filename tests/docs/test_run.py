@@ -6,7 +6,7 @@ A block of ```console is run if the line before it is a comment:
     <!-- run: same -->              the project as the block before left it
     <!-- run: checkout -->          this checkout
     <!-- run: exists, exit 3 -->    the block's last command exits with 3; all others exit with 0
-    <!-- run: exists, lock held --> while another session holds Prisma's migration lock
+    <!-- run: exists, lock held --> in a project of its own, while another session holds Prisma's migration lock
     <!-- file: NAME -->             instead: the block is written there, in the project of the next block that is run;
                                     without a block behind it, the last one of that name is
 
@@ -22,7 +22,8 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
@@ -30,7 +31,7 @@ from typing import get_args
 import pytest
 
 from recovery.postgres.locks import PRISMA_LOCK
-from tests.staging import Case, Server, stage, start
+from tests.staging import Case, Incident, Server, stage, start
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -79,6 +80,9 @@ def blocks(document: Path) -> list[Block]:
             shown[name] = files[name] = text or shown[name]
             continue
         assert text, f"{document}: no block behind `run: {where}`"
+        assert not held or (where in get_args(Case) and not files), (
+            f"{document}: a lock is held in a project of its own"
+        )
         found.append(Block(where, int(exit_code or 0), text, tuple(files.items()), bool(held)))
         files = {}
     return found
@@ -91,11 +95,10 @@ def server() -> Iterator[Server]:
         yield running
 
 
-@pytest.fixture
-def tools(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with what the commands use besides this checkout's own."""
-    folder = tmp_path / "tools"
-    folder.mkdir()
+    folder = tmp_path_factory.mktemp("tools")
     (folder / "psql").write_text(PSQL.format(python=sys.executable))
     (folder / "psql").chmod(0o755)
     return folder
@@ -121,9 +124,9 @@ def missing_line(said: str, expected: list[str]) -> str | None:
 
 
 @contextmanager
-def prisma_lock(server: Server) -> Iterator[None]:
+def prisma_lock(server: Server, database: str) -> Iterator[None]:
     """Holds Prisma's migration lock, from a session that is idle."""
-    with server.connect("production") as connection:
+    with server.connect(database) as connection:
         connection.execute("SELECT pg_advisory_lock(%s)", [PRISMA_LOCK])
         yield
 
@@ -155,15 +158,33 @@ def run(block: Block, folder: Path, environment: dict[str, str], tools: Path, di
     return digest
 
 
+@pytest.fixture(scope="module")
+def held(server: Server, tools: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Block, Future[str]]]:
+    """The block that waits for a lock, run beside all others from the beginning: it takes half a minute."""
+
+    def waiting(block: Block, incident: Incident) -> str:
+        with prisma_lock(server, "held"):
+            return run(block, incident.project, dict(os.environ) | incident.environment(), tools, "")
+
+    (block,) = [block for document in DOCUMENTS for block in blocks(document) if block.held]
+    incident = stage(block.where, tmp_path_factory.mktemp("held"), server, database="held")  # type: ignore[arg-type]
+    with ThreadPoolExecutor() as threads:
+        yield block, threads.submit(waiting, block, incident)
+
+
 @pytest.mark.parametrize(
     "document", [d for d in DOCUMENTS if blocks(d)], ids=lambda document: str(document.relative_to(ROOT))
 )
 def test_commands_of_the_documents_do_what_they_say(
-    document: Path, server: Server, tools: Path, tmp_path: Path
+    document: Path, server: Server, tools: Path, held: tuple[Block, Future[str]], tmp_path: Path
 ) -> None:
     """Every marked block runs as it is written, prints what it shows, and exits as it says."""
     incident, digest = None, ""
     for number, block in enumerate(blocks(document)):
+        if block.held:
+            assert block == held[0]
+            incident, digest = None, held[1].result()
+            continue
         folder, environment = ROOT, dict(os.environ)
         if block.where in get_args(Case):
             server.drop_database("production")
@@ -173,8 +194,7 @@ def test_commands_of_the_documents_do_what_they_say(
             folder, environment = incident.project, environment | incident.environment()
         for name, text in block.files:
             (folder / name).write_text(text)
-        with prisma_lock(server) if block.held else nullcontext():
-            digest = run(block, folder, environment, tools, digest)
+        digest = run(block, folder, environment, tools, digest)
 
 
 def test_programs_of_the_documents_are_typed(tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
+from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 import pytest
@@ -43,16 +44,25 @@ FAINT = """() => {
 }"""
 
 
-@pytest.fixture
-def shown(browser: Browser, tmp_path: Path) -> Open:
-    """Opens a page in the browser; at its end nothing has left, and the console holds no error."""
+@dataclass(frozen=True)
+class Opened:
+    """A page in the browser, what went wrong on it, and what it asked for."""
 
-    @contextmanager
-    def opened(text: str, width: int = 1280, scheme: Scheme = "light") -> Iterator[Page]:
-        file = tmp_path / "report.html"
+    page: Page
+    wrong: list[str]
+    asked: list[str]
+
+
+@pytest.fixture(scope="module")
+def opened(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Opened]:
+    """Opens each page once; what has become of it by then stays known to the tests after."""
+    folder = tmp_path_factory.mktemp("pages")
+
+    @cache
+    def opening(text: str) -> Opened:
+        file = folder / f"{hash(text)}.html"
         file.write_text(text)
-        context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
-        page = context.new_page()
+        page = browser.new_context().new_page()
         wrong: list[str] = []
         asked: list[str] = []
         page.on("console", lambda message: wrong.append(message.text))
@@ -60,14 +70,25 @@ def shown(browser: Browser, tmp_path: Path) -> Open:
         page.on("dialog", lambda dialog: (wrong.append(f"dialog: {dialog.message}"), dialog.dismiss()))
         page.on("request", lambda request: asked.append(request.url))
         page.goto(file.as_uri())
-        try:
-            yield page
-            assert wrong == []
-            assert [url for url in asked if not url.startswith("data:")] == [file.as_uri()]
-        finally:
-            context.close()
+        return Opened(page, wrong, asked)
 
-    return opened
+    return opening
+
+
+@pytest.fixture
+def shown(opened: Callable[[str], Opened]) -> Open:
+    """Shows a page in the browser; at its end nothing has left, and the console holds no error."""
+
+    @contextmanager
+    def showing(text: str, width: int = 1280, scheme: Scheme = "light") -> Iterator[Page]:
+        one = opened(text)
+        one.page.set_viewport_size({"width": width, "height": 800})
+        one.page.emulate_media(media="screen", color_scheme=scheme)
+        yield one.page
+        assert one.wrong == []
+        assert [url for url in one.asked if not url.startswith("data:")] == [one.page.url]
+
+    return showing
 
 
 def ready() -> str:
