@@ -31,10 +31,3 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.relative_to(TESTS).parts[0] in QUICK:
             item.add_marker("quick")
-
-
-# Whoever wants no bytecode beside the sources gets it elsewhere: every process that a test starts would compile
-# the whole program again.
-if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
-    os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix = str(TESTS.parent / ".cache" / "bytecode")
-    sys.dont_write_bytecode = False
