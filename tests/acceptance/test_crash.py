@@ -57,6 +57,19 @@ def goes_on(scene: Scene, left_in: State, rows: Rows) -> str:
     return done.out
 
 
+def told(scene: Scene, said: str, effect: str, *, took_place: bool) -> None:
+    """What became of the command that somebody died at is told, and is in the journal's accounts."""
+    said = " ".join(said.split())
+    assert "The last process died during prisma migrate" in said
+    assert ("shows it, so it is not repeated" in said) is took_place
+    assert ("does not show it, so it is decided anew" in said) is not took_place
+    (standing,) = json.loads(scene.cli("status", "--json").out)["runs"]
+    effects = [done["effect"] for done in standing["done"]]
+    assert standing["done"][effects.index(effect)]["shown"] is took_place
+    assert effects.count(effect) == (1 if took_place else 2)
+    assert ("its process died; the ledger shows it" in scene.cli("report", "--markdown").out) is took_place
+
+
 @pytest.mark.parametrize(
     ("case", "crash", "between", "left_in", "rows", "commands"),
     [
@@ -88,15 +101,6 @@ def goes_on(scene: Scene, left_in: State, rows: Rows) -> str:
             id="resolved-by-an-orphan",
         ),
         pytest.param(
-            "absent",
-            {"deploy": "die before"},
-            MARKED_ROLLED_BACK,
-            State.DEPLOY,
-            RUN_AGAIN,
-            ["resolve", "deploy", "deploy"],
-            id="intended-not-deployed",
-        ),
-        pytest.param(
             "exists",
             {"deploy": "die after"},
             APPLIED,
@@ -120,18 +124,9 @@ def test_a_run_that_is_killed_around_an_effect_is_finished_by_the_next(
     last = scene.events()[-1]
     assert last.kind == "effect.intended"
     effect = last.payload["effect"]
-    said = " ".join(goes_on(scene, left_in, rows).split())
+    said = goes_on(scene, left_in, rows)
     assert [command[1] for command in scene.commands()] == commands
-    # What became of that command is told, and is in the journal's accounts.
-    took_place = rows == between or commands == ["resolve", "deploy"]
-    assert "The last process died during prisma migrate" in said
-    assert ("shows it, so it is not repeated" in said) is took_place
-    assert ("does not show it, so it is decided anew" in said) is not took_place
-    (standing,) = json.loads(scene.cli("status", "--json").out)["runs"]
-    effects = [done["effect"] for done in standing["done"]]
-    assert standing["done"][effects.index(effect)]["shown"] is took_place
-    assert effects.count(effect) == (1 if took_place else 2)
-    assert ("its process died; the ledger shows it" in scene.cli("report", "--markdown").out) is took_place
+    told(scene, said, effect, took_place=rows == between or commands == ["resolve", "deploy"])
 
 
 def test_a_run_killed_after_resolve_and_before_deploy_resolves_once(make: Make) -> None:
@@ -145,17 +140,29 @@ def test_a_run_killed_after_resolve_and_before_deploy_resolves_once(make: Make) 
     held.kill()
     run.communicate()
     assert scene.ledger() == MARKED_APPLIED
-    goes_on(scene, State.DEPLOY, APPLIED)
+    effect = scene.events()[-1].payload["effect"]
+    said = goes_on(scene, State.DEPLOY, APPLIED)
     assert [command[1] for command in scene.commands()] == ["resolve", "deploy", "deploy"]
     assert scene.effects("intended") == ["mark_applied", "deploy", "deploy"]
+    told(scene, said, effect, took_place=False)
 
 
-def test_a_run_killed_at_its_questions_has_intended_nothing(make: Make) -> None:
-    """Killed when it asks before an effect, it has not even begun to intend it, and goes on with asking."""
+def test_a_run_killed_before_an_effect_has_intended_nothing(make: Make) -> None:
+    """Killed while it waits for another deploy to end, and at each question: it has begun nothing, and asks again."""
     scene = make("exists")
+    with scene.connect() as rival:
+        rival.execute(f"SELECT pg_advisory_lock({PRISMA_LOCK})")
+        waiting = Terminal(scene, "run")
+        waiting.until("begins")
+        waiting.kill()
+    eventually(lambda: alone(scene))
+    status = scene.cli("status")
+    assert State.PREFLIGHT in status.out
+    assert "prisma-recovery run" in status.out
     first = Terminal(scene, "run")
     first.until("Type “applied”")
     first.kill()
+    assert "goes on" in first.said
     assert scene.effects("intended") == []
     assert scene.ledger() == STUCK
     eventually(lambda: alone(scene))
@@ -167,18 +174,6 @@ def test_a_run_killed_at_its_questions_has_intended_nothing(make: Make) -> None:
     assert scene.effects("intended") == ["mark_applied"]
     assert scene.ledger() == MARKED_APPLIED
     goes_on(scene, State.DEPLOY, APPLIED)
-
-
-def test_a_run_killed_before_it_could_look_starts_over(make: Make) -> None:
-    """Killed while it waits for another deploy to end, it has changed nothing, and the next run does it all."""
-    scene = make("exists")
-    with scene.connect() as rival:
-        rival.execute(f"SELECT pg_advisory_lock({PRISMA_LOCK})")
-        run = Terminal(scene, "run", "--yes")
-        run.until("begins")
-        run.kill()
-    assert scene.ledger() == STUCK
-    goes_on(scene, State.PREFLIGHT, APPLIED)
 
 
 def test_a_deploy_that_goes_on_in_the_server_after_all_is_killed_is_judged_by_the_schema(make: Make) -> None:

@@ -134,29 +134,6 @@ def test_commands_to_be_copied_keep_what_was_said_of_the_target(make: Make) -> N
     assert url not in json.dumps(blocked)
 
 
-def test_a_run_told_as_a_document(make: Make) -> None:
-    """`report --json` has what the pages have; a page for a file is written beside it, and none to standard output."""
-    scene = make("exists")
-    assert scene.cli("run", "--yes").code == 0
-    page = scene.folder / "page.html"
-    told = document(scene.cli("report", "--json", "--html", str(page)), "report")
-    assert told["state"] == "PIPELINE_READY"
-    assert [(each["effect"].partition(":")[0], each["outcome"]) for each in told["commands"]] == [
-        ("mark_applied", "shown"),
-        ("deploy", "shown"),
-    ]
-    assert told["findings"][0]["verdict"] == "applied"
-    assert told["postmortem"][0]["migration"] == FAILED
-    assert page.read_text().startswith("<!DOCTYPE html>")
-    assert refusal(scene.cli("report", "--json", "--markdown"))["code"] == "usage.output"
-    assert refusal(scene.cli("report", "nobody", "--json"))["code"] == "run.unknown"
-    drawn = document(scene.cli("graph", "--json", "--run", "newest"), "graph")
-    assert drawn["current"] == "PIPELINE_READY"
-    went = {edge["source"]: edge["target"] for edge in drawn["edges"] if 1 in edge["moves"]}
-    assert went == {"PREFLIGHT": "INSPECT"}
-    assert refusal(scene.cli("graph", "--json", "--format", "png"))["code"] == "usage.format"
-
-
 def test_a_guard_as_documents(make: Make) -> None:
     """`guard --json` says whether a command may run, and runs none; `guard install --json` what it changed."""
     scene = make("exists")
@@ -196,18 +173,39 @@ def test_a_plan_as_a_document(make: Make) -> None:
     assert scene.everything() == before
 
 
-def test_the_pipeline_as_a_document(make: Make) -> None:
-    """`run --pipeline --json` holds the steps with their exit codes; Prisma's and their output is nowhere on stdout."""
+def test_a_run_and_its_pipeline_as_documents(make: Make) -> None:
+    """`run --pipeline --json` holds the steps with their exit codes; what they and Prisma print is nowhere on stdout.
+
+    `report --json` has what the pages have; a page for a file is written beside it, and none to standard output.
+    """
     scene = make("exists")
     text = scene.configuration.read_text()
     scene.configuration.write_text(f'auto = ["pipeline"]\n{text}' if "auto =" not in text else text)
-    run = document(scene.cli("run", "--yes", "--pipeline", "--json", "--journal", "target"), "run")
+    scene.variables["PRISMA_RECOVERY_JOURNAL"] = "target"
+    run = document(scene.cli("run", "--yes", "--pipeline", "--json"), "run")
     assert [(step["step"], step["exit_code"]) for step in run["steps"]] == [
         ("intake", 0),
         ("resolve", 0),
         ("promote", 0),
     ]
     assert (run["state"], run["exit_code"], run["refusal"]) == ("PIPELINE_READY", 0, None)
+    page = scene.folder / "page.html"
+    told = document(scene.cli("report", "--json", "--html", str(page)), "report")
+    assert told["state"] == "PIPELINE_READY"
+    assert [(each["effect"].partition(":")[0], each["outcome"]) for each in told["commands"]] == [
+        ("mark_applied", "shown"),
+        ("deploy", "shown"),
+    ]
+    assert told["findings"][0]["verdict"] == "applied"
+    assert told["postmortem"][0]["migration"] == FAILED
+    assert page.read_text().startswith("<!DOCTYPE html>")
+    assert refusal(scene.cli("report", "--json", "--markdown"))["code"] == "usage.output"
+    assert refusal(scene.cli("report", "nobody", "--json"))["code"] == "run.unknown"
+    drawn = document(scene.cli("graph", "--json", "--run", "newest"), "graph")
+    assert drawn["current"] == "PIPELINE_READY"
+    went = {edge["source"]: edge["target"] for edge in drawn["edges"] if 1 in edge["moves"]}
+    assert went == {"PREFLIGHT": "INSPECT"}
+    assert refusal(scene.cli("graph", "--json", "--format", "png"))["code"] == "usage.format"
 
 
 @pytest.mark.parametrize(
