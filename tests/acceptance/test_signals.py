@@ -48,17 +48,23 @@ def deploying(scene: Scene) -> Iterator[subprocess.Popen[str]]:
         reader.execute("ROLLBACK")
 
 
+def until_it_waits(process: subprocess.Popen[str]) -> str:
+    """Reads until it says that it waits for its command; all that it said."""
+    assert process.stdout is not None
+    said = ""
+    while "waiting for this command to end" not in said:
+        line = process.stdout.readline()
+        assert line, said
+        said += line
+    return said
+
+
 def test_the_first_signal_lets_the_deploy_end_and_says_so(make: Make) -> None:
     """SIGTERM waits for the command, records its outcome, exits with 130; the next run repeats nothing."""
     scene = further(make, "marked")
     with deploying(scene) as process:
         process.send_signal(signal.SIGTERM)
-        said = ""
-        assert process.stdout is not None
-        while "waiting for this command to end" not in said:
-            line = process.stdout.readline()
-            assert line, said
-            said += line
+        said = until_it_waits(process)
         assert process.poll() is None
     rest, _ = process.communicate(timeout=SECONDS)
     assert process.returncode == 130, said + rest
@@ -75,9 +81,7 @@ def test_the_second_signal_leaves_at_once_and_the_next_run_recovers(make: Make) 
     scene = further(make, "marked")
     with deploying(scene) as process:
         process.send_signal(signal.SIGTERM)  # not SIGINT: a test run in the background ignores it, and so its children
-        assert process.stdout is not None
-        while "waiting for this command to end" not in process.stdout.readline():
-            pass
+        until_it_waits(process)
         process.send_signal(signal.SIGTERM)  # not SIGINT: a test run in the background ignores it, and so its children
         process.communicate(timeout=SECONDS)
         assert process.returncode == 130
