@@ -64,6 +64,7 @@ class Rivals(RuleBasedStateMachine):
         super().__init__()
         self.rehearsal = Watched(MemoryDatabase())
         self.ended: Ended | None = None
+        self.half_marked: set[str] = set()
 
     @initialize(
         script=st.sampled_from(SCRIPTS), statementwise=st.booleans(), ran=st.integers(0, 5), steps=st.booleans()
@@ -88,6 +89,9 @@ class Rivals(RuleBasedStateMachine):
 
         def deploy() -> None:
             known = {row.migration for row in database.rows if row.rolled_back_at is None}
+            # Prisma's own `resolve --applied` writes twice. Killed in between, it leaves a name that others deploy.
+            begun = {effect for effect, _ in self.rehearsal.commands}
+            self.half_marked |= {name for name in {*database.folder} - known if f"mark_applied:{name}" in begun}
             for _ in database.deploying(*(name for name in sorted(database.folder) if name not in known)):
                 pass
 
@@ -168,11 +172,10 @@ class Rivals(RuleBasedStateMachine):
 
     @invariant()
     def no_rows_are_written_twice(self) -> None:
-        """Whoever died, and whoever deployed besides."""
+        """Whoever died, and whoever deployed besides; but for what the guarantees except."""
         written = self.rehearsal.database.written
-        twice = {
-            line for line in written if written.count(line) > 1 and not self.rehearsal.approved(line.split(":")[0])
-        }
+        excepted = {name for name in self.rehearsal.database.folder if self.rehearsal.approved(name)} | self.half_marked
+        twice = {line for line in written if written.count(line) > 1 and line.split(":")[0] not in excepted}
         assert not twice, f"{twice}: {self.rehearsal.database}"
 
 
