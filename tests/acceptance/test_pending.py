@@ -105,7 +105,9 @@ def test_a_deploy_that_would_fail_is_not_begun(make: Make, case: Case) -> None:
     done = scene.cli("run", "--yes")
     assert done.code == 3, done
     assert "(deploy.would_fail)" in done.out
-    assert "A deploy would fail: statement 1 makes table public.password_reset_tokens, which is there" in done.out
+    assert (
+        "A deploy would fail: statement 1 makes table public.password_reset_tokens, which is already there" in done.out
+    )
     assert "What differs" in done.out
     assert "index public.password_reset_tokens_user_id_idx" in done.out or case == "drifted"
     assert scene.everything() == before
