@@ -1,7 +1,4 @@
-"""What is wrong is said, with what to do; the exit code is the right one; nothing is changed.
-
-The last test of an option and that of a role run the command in a process of its own.
-"""
+"""What is wrong is said, with what to do; the exit code is the right one; nothing is changed."""
 
 import json
 import re
@@ -15,7 +12,6 @@ import pytest
 
 from recovery.postgres import catalog
 from tests.acceptance.scene import Done, Scene
-from tests.integration.inside import cli
 from tests.staging import Case, start, start_pooler
 from tests.staging.incident import FAILED, PENDING
 
@@ -49,7 +45,7 @@ def state(scene: Scene) -> object:
 def refused(scene: Scene, code: int, *words: str, command: tuple[str, ...] = ("run", "--yes")) -> Done:
     """The command ends with this exit code and these words, tells what to do, and changes nothing."""
     before = state(scene)
-    done = cli(scene, *command)
+    done = scene.cli(*command)
     assert done.code == code, done
     assert [word for word in words if word not in done.said] == [], done
     assert "What to do:" in done.said
@@ -150,7 +146,7 @@ def test_a_failed_migration_that_the_folder_lacks(scene: Scene) -> None:
     shutil.rmtree((scene.folder / SCRIPT.format(FAILED)).parent)
     commit(scene)
     refused(scene, 3, "inspect.failed_missing", FAILED, "Check out the commit")
-    inspected = cli(scene, "inspect", "--json")
+    inspected = scene.cli("inspect", "--json")
     assert inspected.code == 0, inspected
     assert json.loads(inspected.out)["history"]["missing_locally"] == [FAILED]
 
@@ -195,7 +191,7 @@ def test_a_configuration_with_a_mistake(scene: Scene, text: str, words: tuple[st
 
 def test_a_journal_of_a_newer_version(scene: Scene) -> None:
     """A journal that a newer release wrote is left as it is, and nothing is done without one."""
-    assert cli(scene, "run").code == 3
+    assert scene.cli("run").code == 3
     path = scene.folder / ".prisma-recovery/journal.sqlite3"
     with sqlite3.connect(path) as journal:
         journal.execute("PRAGMA user_version = 99")
@@ -217,7 +213,7 @@ def test_no_prisma(scene: Scene) -> None:
     """A project whose packages are not installed: exit code 2, and how to install them; `inspect` works."""
     (scene.folder / "node_modules").unlink()
     refused(scene, 2, "prisma.not_found", "npm ci")
-    assert cli(scene, "inspect").code == 0
+    assert scene.cli("inspect").code == 0
 
 
 def test_a_command_that_is_not_there(scene: Scene) -> None:
@@ -265,7 +261,7 @@ def test_a_log_format_that_there_is_not(scene: Scene, command: tuple[str, ...]) 
     """Said like any other wrong value, with `--json` too."""
     done = refused(scene, 2, "usage.log_format", "json", "text", command=(*command, "--log-format", "xml"))
     assert "xml" not in done.out
-    told = json.loads(cli(scene, *command, "--json", "--log-format", "xml").out)
+    told = json.loads(scene.cli(*command, "--json", "--log-format", "xml").out)
     assert told["refusal"]["code"] == "usage.log_format"
 
 
