@@ -14,7 +14,7 @@ from tests.staging.histories import read_history
 INCIDENT = Path(staging.__file__).parent / "project" / "prisma" / "migrations"
 HISTORY = Path(__file__).parents[1] / "data" / "history"
 #: Of what can be made differently by hand, one in as many is staged here; `scripts/bench verdicts` takes all.
-SHARE = 4
+SHARE = 8
 #: Of the migrations, one in as many is failed on a server.
 STEP = 16
 #: What must have been staged, by how its name begins.
