@@ -6,6 +6,7 @@ from typing import Any
 from recovery.journal import JournalEvent
 from recovery.journal.run_record import Kind, RunRecord, record_of
 from recovery.report.document import Decided, Done, Standing, StepStanding
+from recovery.report.to_do import to_do
 from states.answers import RUN_AGAIN, NextCommand
 from states.table import State
 
@@ -34,7 +35,7 @@ def standing(target: str, run: str, events: Sequence[JournalEvent]) -> Standing:
         target=target,
         state=record.state,
         because=record.because,
-        next=_APPROVED if approved else _next(record),
+        next=_APPROVED if approved else to_do(record),
         started=events[0].time if events else "",
         since=(last or events[0]).time if events else "",
         stopped_in=State(payload["from"]) if blocked else None,
@@ -57,16 +58,6 @@ def _decided_since(record: RunRecord, events: Sequence[JournalEvent], seq: int) 
         and event.payload["evidence"] == record.evidence.get(event.payload["migration"], {}).get("digest")
         for event in events
     )
-
-
-def _next(record: RunRecord) -> str:
-    if record.state is State.PIPELINE_READY:
-        return "Nothing: the gate is open."
-    if record.state is State.ABORTED:
-        return "Nothing: this recovery was given up. `prisma-recovery run` starts a new one."
-    if record.state is State.BLOCKED:
-        return record.remedy or "Run prisma-recovery run again."
-    return "Run `prisma-recovery run`: it resumes this recovery, or says that another process is still at work on it."
 
 
 def _commands(record: RunRecord, payload: dict[str, Any]) -> tuple[NextCommand, ...]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from recovery.report import words
 from recovery.report.story import Finding, Story
+from recovery.report.to_do import to_do
 from states.table import State
 
 
@@ -29,9 +30,9 @@ def summary(story: Story) -> Summary:
         names = dict.fromkeys(failure["migration"] for failure in story.failures)
         parts = [f"{name} failed" for name in names] or (["no migration had failed"] if story.history else [])
     parts += _done(story)
-    word, stands, to_do = _standing(story)
+    word, stands = _standing(story)
     sentence = _joined([*parts, stands])
-    return Summary(word, f"{sentence[0].upper()}{sentence[1:]}.", to_do)
+    return Summary(word, f"{sentence[0].upper()}{sentence[1:]}.", to_do(story.record))
 
 
 def cause(found: dict[str, object]) -> str:
@@ -65,31 +66,23 @@ def _done(story: Story) -> list[str]:
     return done
 
 
-def _standing(story: Story) -> tuple[str, str, str]:
+def _standing(story: Story) -> tuple[str, str]:
+    """The word for where the run stands, and the same as a clause."""
     if story.state is State.PIPELINE_READY:
         left = next((step for step in reversed(story.steps) if step.exit_code != 0), None)
         later = {step.name for step in story.steps if step.exit_code == 0}
         if left is not None and left.name not in later:
-            todo = (
-                f"Find out what the step did; then run prisma-recovery pipeline --repeat {left.name}, or "
-                f"prisma-recovery pipeline --done {left.name}."
-            )
-            return "ready", f"the gate is open, and the step {left.name} of the pipeline did not succeed", todo
-        return "ready", "the gate is open", "Nothing."
+            return "ready", f"the gate is open, and the step {left.name} of the pipeline did not succeed"
+        return "ready", "the gate is open"
     if story.state is State.ABORTED:
         changed = "its changes stay in the database" if story.record.changed else "nothing was changed"
-        return "aborted", f"the recovery was given up, {changed}", "Run prisma-recovery run to start a new one."
+        return "aborted", f"the recovery was given up, {changed}"
     if story.refusal:
         changed = "" if story.record.changed else ", nothing was changed"
         code = f" ({story.refusal['code']})"
-        source = story.moves[-1][0]
-        return "blocked", f"the recovery is blocked in {source}{code}{changed}", story.refusal["remedy"]
+        return "blocked", f"the recovery is blocked in {story.moves[-1][0]}{code}{changed}"
     in_doubt = ", and how its last command ended is not recorded" if story.record.in_doubt else ""
-    return (
-        "unfinished",
-        f"the recovery stands at {story.state}{in_doubt}",
-        "Run prisma-recovery run: it resumes this recovery, or says that another process is still at work on it.",
-    )
+    return "unfinished", f"the recovery stands at {story.state}{in_doubt}"
 
 
 def _joined(parts: list[str]) -> str:

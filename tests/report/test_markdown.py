@@ -100,7 +100,7 @@ def test_it_tells_the_same_as_the_page() -> None:
         "Postmortem note",
         heads[-1],
     ]
-    assert "**What to do:** Nothing." in text
+    assert "**What to do:** Nothing: the gate is open." in text
     assert "PREFLIGHT → INSPECT → CLASSIFY → RESOLVE → DEPLOY → VERIFY → **PIPELINE_READY**" in text
     assert " ".join(NASTY.split()).partition("`")[0].split()[-1] in said(text)
 

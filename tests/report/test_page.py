@@ -169,7 +169,7 @@ def test_a_recovery_is_told_from_its_summary_to_its_postmortem(shown: Open) -> N
         lead = page.inner_text("#summary")
         assert f"{FAILED} failed and was in the database; it was marked applied; 1 migration was deployed" in lead
         assert "the gate is open" in lead
-        assert "What to do: Nothing." in lead
+        assert "What to do: Nothing: the gate is open." in lead
         assert headings(page) == [
             "The path, and when",
             "Checks of preflight",

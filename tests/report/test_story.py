@@ -199,10 +199,10 @@ def test_a_step_in_doubt_is_said_first() -> None:
     assert "the step load of the pipeline did not succeed" in doubtful.sentence
     assert "--repeat load" in doubtful.to_do
     done = and_then(events, Kind.STEP_OBSERVED, step="load:1", name="load", exit_code=0, seconds=1.5)
-    assert summary(told(done)).to_do == "Nothing."
+    assert summary(told(done)).to_do == "Nothing: the gate is open."
     assert "| load | `npm run load` | exit code 0 | 1.50 s |" in markdown(told(done))
     by_hand = and_then(events, Kind.STEP_DECIDED, step="load:1", exit_code=0)
-    assert summary(told(by_hand)).to_do == "Nothing."
+    assert summary(told(by_hand)).to_do == "Nothing: the gate is open."
     assert "done, as a person said" in markdown(told(by_hand))
 
 
