@@ -139,11 +139,14 @@ class Investigator:
         subject = classified.subject
         rows = self._target.rows()
         attempts = tuple(row for row in rows if row.migration == subject.migration)
-        if not subject.attempts:
-            # Nothing keeps others from deploying a pending migration, so ledger and file must be unchanged.
-            present = self._scripts.present(subject.migration)
-            if rows != classified.rows or present is None or present.checksum != subject.present:
-                return ""
+        # `resolve --applied` records the file as it is when it runs, and deploy runs that file.
+        present = self._scripts.present(subject.migration)
+        known = {script.text for script in classified.scripts if script.checksum == subject.present}
+        if {present.text} != known if present is not None else known:
+            return ""
+        # Nothing keeps others from deploying a pending migration, so the ledger must be unchanged, too.
+        if not subject.attempts and rows != classified.rows:
+            return ""
         try:
             now = replace(
                 subject, attempts=attempts, production=self._production(subject), filled=self._filled(subject)

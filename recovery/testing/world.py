@@ -124,13 +124,14 @@ class MemoryWorld:
             name,
             attempts,
             subject.replays,
-            subject.present,
+            checksum(self._database.folder[name]),
             self._seen(*subject.replays),
             overtaken_by=subject.overtaken_by,
             assumed=subject.assumed,
             stops=subject.stops,
         )
-        if digest(now, _TARGET, classified.base) != classified.evidence.evidence_digest:
+        deployed = not subject.attempts and tuple(self._database.rows) != classified.rows
+        if deployed or digest(now, _TARGET, classified.base) != classified.evidence.evidence_digest:
             return Performed(unchanged="the evidence has changed since it was judged")
         applied = isinstance(effect, effects.MarkApplied)
         command = self._database.marking_applied if applied else self._database.marking_rolled_back

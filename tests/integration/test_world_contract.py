@@ -258,7 +258,7 @@ def test_what_is_not_there_is_marked_rolled_back_and_deployed(staged: Staged) ->
     assert {FAILED, LATER} <= set(proof.proven)
 
 
-@pytest.mark.parametrize("by", ["the schema", "a row"])
+@pytest.mark.parametrize("by", ["the schema", "a row", "the file"])
 def test_nothing_is_marked_on_evidence_that_has_changed(staged: Staged, by: str) -> None:
     """It says so, and the ledger is as it was."""
     staged.begun(FAILED)
@@ -266,6 +266,8 @@ def test_nothing_is_marked_on_evidence_that_has_changed(staged: Staged, by: str)
     judged = world.classify(FAILED)
     if by == "a row":
         staged.begun(FAILED)
+    elif by == "the file":
+        staged.file(FAILED, "CREATE TABLE other ()")
     else:
         staged.run("CREATE TABLE a ()")
     before = rows(world)
