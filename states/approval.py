@@ -75,7 +75,7 @@ def objection(approval: Approval, judged: Judged) -> Refusal | None:
             f"{name} was never attempted, so there is nothing to mark rolled back.",
             "Undo by hand what production has of it, and run again: it is deployed. Or approve it as applied.",
         )
-    if judged.attempted and judged.decision in _MARKED and approval.decision is not judged.decision:
+    if judged.decision in _MARKED and approval.decision is not judged.decision:
         return Refusal(
             "approve.against_evidence",
             f"The evidence decides that {name} is to be marked {_MARKED[judged.decision]}, and the approval says "
