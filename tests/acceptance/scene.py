@@ -28,7 +28,7 @@ from recovery.journal.stores import FileStore, PostgresStore, Store
 from recovery.postgres import catalog
 from recovery.postgres.url import parse
 from states.table import EDGES, State
-from tests.staging import Case, Incident, Server, stage, start, toolchain, warm
+from tests.staging import Case, Incident, Server, stage, start_prepared, toolchain, warm
 from tests.staging.incident import FAILED, PENDING
 
 PROGRAM = Path(sys.executable).with_name("prisma-recovery")
@@ -100,7 +100,7 @@ sys.exit(code)
 @functools.cache
 def server() -> Server:
     """One server for the whole process."""
-    running = start()
+    running = start_prepared()
     atexit.register(running.stop)
     return running
 

@@ -31,7 +31,7 @@ from typing import get_args
 import pytest
 
 from recovery.postgres.locks import PRISMA_LOCK
-from tests.staging import Case, Incident, Server, stage, start
+from tests.staging import Case, Incident, Server, stage, start_prepared
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -91,7 +91,7 @@ def blocks(document: Path) -> list[Block]:
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     """One server for all documents."""
-    with start() as running:
+    with start_prepared() as running:
         yield running
 
 

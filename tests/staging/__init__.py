@@ -3,7 +3,7 @@
 Used by `scripts/demo`, the acceptance tests and the benches; never by `recovery` or `states`.
 """
 
-from tests.staging.incident import CASES, Case, Incident, stage
+from tests.staging.incident import CASES, Case, Incident, stage, start_prepared
 from tests.staging.node import Toolchain, toolchain
 from tests.staging.pooler import start_pooler
 from tests.staging.postgres import Server, start, start_replica
@@ -17,6 +17,7 @@ __all__ = [
     "stage",
     "start",
     "start_pooler",
+    "start_prepared",
     "start_replica",
     "toolchain",
 ]

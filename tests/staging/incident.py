@@ -7,9 +7,11 @@ conflict, and leaves the failed row in `_prisma_migrations` itself.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import shutil
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
@@ -17,7 +19,9 @@ from typing import TYPE_CHECKING, Literal, get_args
 import psycopg
 from psycopg.rows import class_row
 
-from tests.staging.node import toolchain
+from tests.staging import postgres
+from tests.staging.cache import keep
+from tests.staging.node import PACKAGES, toolchain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -125,6 +129,25 @@ class Incident:
         ):
             cursor.execute('SELECT * FROM "_prisma_migrations" ORDER BY started_at, id')
             return cursor.fetchall()
+
+
+def start_prepared() -> Server:
+    """Start a server on which every case has been staged once, so that each `stage` there only copies a database.
+
+    What Prisma made is kept in the checkout's cache, until anything that it was made from changes.
+    """
+
+    def build(folder: Path) -> None:
+        with postgres.start() as server, tempfile.TemporaryDirectory() as projects:
+            for case in CASES:
+                stage(case, Path(projects) / case, server, database=f"first_{case}")
+                server.drop_database(f"first_{case}")
+            postgres.copy_data(server, folder / "data")
+
+    here = Path(__file__).parent
+    sources = [here / "incident.py", here / "postgres.py", *sorted(PACKAGES.iterdir()), *sorted(PROJECT.rglob("*"))]
+    digest = hashlib.sha256(b"\0".join(path.read_bytes() for path in sources if path.is_file())).hexdigest()[:12]
+    return postgres.start(data=keep(f"incidents-{digest}", build) / "data")
 
 
 def stage(case: Case, folder: Path, server: Server, *, database: str = "production") -> Incident:
@@ -243,7 +266,7 @@ def _commit(folder: Path) -> None:
     environment = outside | {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
     author = ["-c", "user.name=Staging", "-c", "user.email=staging@example.com"]
     for command in (
-        ["init", "--quiet", "--initial-branch=main"],
+        ["init", "--quiet", "--initial-branch=main", "--template="],  # without a dozen examples of hooks
         ["add", "--all"],
         [*author, "commit", "--quiet", "--message=Golden-first intake"],
     ):

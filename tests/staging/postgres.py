@@ -242,7 +242,11 @@ class _Watchdog:
 
 
 def start(
-    version: int | None = None, *, password: str | None = None, settings: Mapping[str, str] | None = None
+    version: int | None = None,
+    *,
+    password: str | None = None,
+    settings: Mapping[str, str] | None = None,
+    data: Path | None = None,
 ) -> Server:
     """Start a PostgreSQL of a major version, 13 to 18, and return it when it accepts connections.
 
@@ -250,11 +254,12 @@ def start(
         version: The major version; the default needs no download.
         password: If given, demanded of `postgres` over TCP (SCRAM-SHA-256).
         settings: Server settings that are added to, or replace, `SETTINGS`.
+        data: A data directory of that version to start with a copy of, from `copy_data`; without one, a fresh one.
     """
     program = _program(version or DEFAULT_VERSION)
     refusal = ""
     for _ in range(PORT_ATTEMPTS):
-        server = _launch(program, _free_port(), password, SETTINGS | dict(settings or {}))
+        server = _launch(program, data or _template(program), _free_port(), password, SETTINGS | dict(settings or {}))
         if _accepts_connections(server):
             if password is not None:
                 _demand(password, server)
@@ -273,7 +278,7 @@ def start_replica(primary: Server) -> Server:
     try:
         program = _reachable(program, folder)
         program.give(folder)
-        _copy(primary, program, folder)
+        _copy(primary, program, folder / "data", "-R")
         server = _run(program, folder, _free_port())
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
@@ -284,17 +289,29 @@ def start_replica(primary: Server) -> Server:
     return server
 
 
-def _copy(primary: Server, program: _Program, folder: Path) -> None:
-    """Copy a running server's data directory, set up as its standby."""
-    command = [str(program.folder / "bin" / "pg_basebackup"), "-D", str(folder / "data"), "-R", "-X", "stream"]
-    command += ["-c", "fast", "-d", f"host={primary.folder} port={primary.port} user=postgres"]
+def copy_data(server: Server, folder: Path) -> None:
+    """Copy the data directory of a running server of the default version to `folder`, for others to start with."""
+    program = _program(DEFAULT_VERSION)
+    work = _short_folder()
+    try:
+        program = _reachable(program, work)
+        program.give(work)
+        _copy(server, program, work / "data")
+        shutil.copytree(work / "data", folder, symlinks=True)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _copy(running: Server, program: _Program, data: Path, *options: str) -> None:
+    command = [str(program.folder / "bin" / "pg_basebackup"), "-D", str(data), "-X", "stream", *options]
+    command += ["-c", "fast", "-d", f"host={running.folder} port={running.port} user=postgres"]
     done = subprocess.run(
         command,
         capture_output=True,
         text=True,
         check=False,
         timeout=START_SECONDS,
-        **program.popen_arguments(folder),
+        **program.popen_arguments(data.parent),
     )
     if done.returncode != 0:
         raise ServerError(f"pg_basebackup failed:\n{done.stdout}{done.stderr}")
@@ -307,8 +324,7 @@ def _run(program: _Program, folder: Path, port: int, password: str | None = None
     return Server(release, folder, port, password, _Watchdog(program, folder, command))
 
 
-def _launch(program: _Program, port: int, password: str | None, settings: Mapping[str, str]) -> Server:
-    template = _template(program)
+def _launch(program: _Program, template: Path, port: int, password: str | None, settings: Mapping[str, str]) -> Server:
     folder = _short_folder()
     try:
         data = folder / "data"
