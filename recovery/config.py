@@ -17,6 +17,8 @@ JOURNAL_VARIABLE = "PRISMA_RECOVERY_JOURNAL"
 TARGET = "target"
 
 Automatic = Literal["applied", "not_applied", "deploy", "pipeline"]
+#: Statements about production that no evidence proves, and on which a decision may rest (RULES E21).
+Assumption = Literal["no_handwork"]
 RestorePointKind = Literal["neon", "pg_dump", "none"]
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 #: URL of an API to which a token is sent: HTTPS, or plain HTTP to this machine only.
@@ -157,12 +159,14 @@ class Config(_Table, frozen=True):
 
     Attributes:
         auto: the changes that need no consent typed in a terminal.
+        assume: statements about production that decisions may rest on although nothing proves them.
         path: the file that the settings were read from; None for the defaults.
     """
 
     production: Production = Production()
     prisma: Prisma = Prisma()
     auto: frozenset[Automatic] = frozenset()
+    assume: frozenset[Assumption] = frozenset()
     scratch: Scratch = Scratch()
     journal: JournalSettings = JournalSettings()
     git: Git = Git()
@@ -217,7 +221,7 @@ def load(path: Path | None, cwd: Path) -> Config:
         raise UsageError(
             "config.invalid_value",
             f"{path} holds an invalid value: {str(error).replace('`$.', '`')}. Nothing was done.",
-            f"Correct it; `auto` takes {', '.join(get_args(Automatic))}.",
+            f"Correct it; `auto` takes {', '.join(get_args(Automatic))}, and `assume` takes {get_args(Assumption)[0]}.",
         ) from error
     return msgspec.structs.replace(config, path=path)
 

@@ -12,6 +12,10 @@ from states.table import State
 from states.verdict import Decision, Evidence, Verdict
 
 
+#: A run that takes it for certain that nobody ran a statement of the failed migration by hand (RULES E21).
+ASSUMING = NextCommand(f"{RUN_AGAIN.line} --assume no-handwork", "if nobody ran a statement of it by hand")
+
+
 @dataclass(frozen=True, slots=True)
 class ClassifyFacts:
     """The evidence on one failed or pending migration, with a person's approval and consent.
@@ -143,6 +147,14 @@ def decide(facts: ClassifyFacts) -> Answer:
             "Wait until it has ended, and run again.",
             Exit.BUSY,
             (RUN_AGAIN,),
+        )
+    if evidence.verdict is Verdict.NOT_APPLIED and evidence.assumptions and facts.approval is None:
+        return Refusal(
+            "classify.assumption",
+            f"{name} is not in the database, as far as can be seen: {' '.join(evidence.reasons)} Nothing was changed.",
+            "If you know that nobody did, say so with --assume no-handwork, or approve this evidence. Otherwise look at "
+            "the rows first.",
+            commands=(ASSUMING, *approvals(facts)),
         )
     void = ""
     if facts.approval is not None:

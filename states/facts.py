@@ -127,8 +127,8 @@ class Visibility(StrEnum):
 
     #: The statement's own step changes the catalog.
     SEEN = "seen"
-    #: Its own step changes the catalog, and it writes rows into the object that it makes. If the object is absent, so
-    #: are the rows; if the object is there, the rows may still be missing.
+    #: It writes rows, or keeps them under another name, only in what the script itself makes or names so. If that is
+    #: absent, so are the rows; if it is there, the rows may still be missing or other ones (RULES E19, E20).
     ROWS = "rows"
     #: The catalog does not tell whether the statement ran, or whether the rows that it writes are there.
     OPEN = "open"
@@ -151,8 +151,10 @@ class Statement:
         conditional: if its effect is there already, it changes nothing and does not fail (as with IF NOT EXISTS).
         makes: properties that must not exist yet, or it is sure to fail.
         needs: properties that must exist, or it is sure to fail.
-        fills: columns that it adds, each with the default that PostgreSQL keeps for their older rows; empty if it
-            writes any other rows. Where production keeps the same default, the column and its rows are in place.
+        fills: columns that it adds, each with the default that PostgreSQL keeps for their older rows, or an empty text
+            if any default does, as for the time of day. Where production keeps such a default, the rows are in place.
+        moves: columns, and tables as (object, "exists"), whose rows it keeps under another name or type, as they are
+            called at the end of the script. Where production has them in their old place, the rows are in place.
     """
 
     index: int
@@ -164,6 +166,7 @@ class Statement:
     makes: frozenset[Key] = frozenset()
     needs: frozenset[Key] = frozenset()
     fills: tuple[tuple[Key, str], ...] = ()
+    moves: tuple[Key, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +219,8 @@ class Replay:
             has is a difference too (RULES E9).
         ended: why the replay ended before the script's last statement; None if it did not.
         skipped: the parts of the base that were not replayed as they ran.
+        places: for each table in which a column is moved, its columns in their order at the end of the script; an empty
+            name stands for a column that was dropped.
     """
 
     checksum: str
@@ -227,6 +232,7 @@ class Replay:
     named: frozenset[str] = frozenset()
     ended: str | None = None
     skipped: tuple[Note, ...] = ()
+    places: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
@@ -258,7 +264,13 @@ class Subject:
             the replay's steps may differ from production's.
         filled: for columns of production, the default that PostgreSQL keeps for the rows that were there when the
             column was added (RULES E5).
+        places: of production's tables, the columns in their order, as in `Replay.places`.
+        kept: tables that are older than the first attempt, and so have their rows from before (RULES E20).
+        empty: tables without any row: no row of them can be wrong.
         stops: proofs that an attempt did not get past a statement (RULES E7).
+        assume: names of the assumptions that the decision may rest on (RULES E21).
+        marking: this recovery began to mark it applied, and may have been cut off in between: that its attempts are
+            withdrawn says nothing then (RULES F5).
         running: what may still be running it, as sentences; empty if nothing is (RULES E14).
         assumed: the changes of each pending migration before it, in order; it is compared as if these had run.
         ahead: pending migrations before it that a deploy has yet to run and that may work on the same objects.
@@ -274,7 +286,12 @@ class Subject:
     overtaken_by: tuple[str, ...] = ()
     unreplayed: tuple[str, ...] = ()
     filled: Snapshot = field(default_factory=dict)
+    places: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    kept: frozenset[str] = frozenset()
+    empty: frozenset[str] = frozenset()
     stops: tuple[Stop, ...] = ()
+    assume: frozenset[str] = frozenset()
+    marking: bool = False
     running: tuple[str, ...] = ()
     assumed: tuple[Mapping[Key, str | None], ...] = ()
     ahead: tuple[str, ...] = ()

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 from enum import StrEnum
 from typing import Protocol
 
@@ -19,8 +19,13 @@ from states.comparison import (
 from states.facts import Cause, Obstacle, Origin, Replay, Row, Runner, Subject, Trace, Visibility
 from states.presence import in_view, surely_fails
 
+#: The name of the assumption that nobody ran a statement of the script by hand (RULES E21).
+NO_HANDWORK = "no_handwork"
+#: How the sentence on that assumption begins.
+ASSUMED = "This holds only if nobody ran "
+
 #: Raised whenever a changed rule can change a verdict, so that approvals and caches made under older rules are void.
-RULES_VERSION = 6
+RULES_VERSION = 7
 
 
 class Verdict(StrEnum):
@@ -87,6 +92,7 @@ class Evidence:
     differences: tuple[Difference, ...]
     reasons: tuple[str, ...]
     evidence_digest: str
+    assumptions: tuple[str, ...] = ()
     forensics: tuple[Trace, ...] = ()
     indications: tuple[str, ...] = ()
     runner: Runner = field(default_factory=Runner)
@@ -114,15 +120,25 @@ class _Finding:
     progress: Progress
     statements: tuple[StatementState, ...] = ()
     differences: tuple[Difference, ...] = ()
+    assumes: tuple[str, ...] = ()
 
 
 class _Found(Protocol):
-    def __call__(self, verdict: Verdict, *reasons: str, closest: int | None = None) -> _Finding: ...
+    def __call__(
+        self, verdict: Verdict, *reasons: str, closest: int | None = None, assumes: tuple[str, ...] = ()
+    ) -> _Finding: ...
 
 
 def _not_done(replay: Replay, subject: Subject) -> dict[int, str]:
     """Open statements that no attempt of this script completed, each with its proof (RULES E7)."""
     attempts = [row.id for row in subject.attempts if row.checksum == replay.checksum]
+    if subject.attempts and not attempts:
+        # The file was edited since, and no attempt ran it as it is now (RULES E22).
+        return {
+            statement.index: "no attempt ran the file as it is now"
+            for statement in replay.statements
+            if statement.visibility not in (Visibility.SEEN, Visibility.INERT)
+        }
     proofs = [[stop for stop in subject.stops if stop.row == row] for row in attempts]
     found: dict[int, str] = {}
     for statement in replay.statements:
@@ -140,7 +156,7 @@ def _not_done(replay: Replay, subject: Subject) -> dict[int, str]:
 def _one(replay: Replay, subject: Subject) -> _Finding:
     """The verdict, if this script is the one that ran."""
     production = in_view(subject)
-    replay = witnessed(replay, subject.filled)
+    replay = witnessed(replay, subject)
     at = steps_equal_to(replay, production)
     last = replay.total
     where = (min(at), max(at)) if at else (0, 0)
@@ -150,13 +166,24 @@ def _one(replay: Replay, subject: Subject) -> _Finding:
     opened = [f"Statement {s.index} is open: {s.proof}." for s in statements if s.state == "open"]
     proven = [f"Statement {index} did not run: {why}." for index, why in not_done.items()]
 
-    def found(verdict: Verdict, *reasons: str, closest: int | None = None) -> _Finding:
+    def found(verdict: Verdict, *reasons: str, closest: int | None = None, assumes: tuple[str, ...] = ()) -> _Finding:
         shown = () if closest is None else differences(replay, closest, production)
-        return _Finding(verdict, reasons, progress, statements, shown)
+        return _Finding(verdict, reasons, progress, statements, shown, assumes)
 
-    # The count of a row is proof for that row's script only: a later attempt, or the present file, may do more.
-    if any(row.applied_steps_count >= 1 and row.checksum == replay.checksum for row in subject.attempts):
+    # The count of a row is proof for that row's script only: a later attempt, or the present file, may do more. Of a
+    # withdrawn attempt it tells what was done once, not what is done (RULES E23).
+    if any(
+        row.applied_steps_count >= 1
+        and row.checksum == replay.checksum
+        and (row.rolled_back_at is None or subject.marking)
+        for row in subject.attempts
+    ):
         return _after_success(replay, at, found)
+    if not at and not replay.complete:
+        return found(
+            Verdict.UNDECIDABLE,
+            f"Production equals no step of the script as far as it could be replayed: {replay.ended}.",
+        )
     if not at:
         closest = nearest(replay, production)
         place = "before its first statement"
@@ -175,6 +202,14 @@ def _one(replay: Replay, subject: Subject) -> _Finding:
         )
     if 0 in at:
         return _at_the_beginning(replay, at, statements, (opened, proven), found)
+    if not replay.complete:
+        return found(
+            Verdict.UNDECIDABLE,
+            f"At least the first {where[0]} of {last} statements are in production, and the replay ended early: "
+            f"{replay.ended}.",
+            *opened,
+            *proven,
+        )
     if last in at:
         if opened or proven:
             return found(
@@ -187,14 +222,12 @@ def _one(replay: Replay, subject: Subject) -> _Finding:
         return found(Verdict.APPLIED, f"{every} in production.")
     steps = f"{where[0]}" if where[0] == where[1] else f"{where[0]} to {where[1]}"
     first = f"The first {steps} of {last} statements are" if steps != "1" else f"The first of {last} statements is"
-    more = () if replay.complete else (replay.ended or "",)
     return found(
         Verdict.PARTIAL,
         f"{first} in production, the rest is not.",
         *opened,
         *proven,
-        *more,
-        closest=last if replay.complete else None,
+        closest=last,
     )
 
 
@@ -226,7 +259,27 @@ def _at_the_beginning(
             Verdict.NOT_APPLIED,
             "The script changes nothing here: Prisma can run it again and record it itself.",
         )
-    return found(Verdict.NOT_APPLIED, "Nothing of the script is in production.", *proven)
+    # That no attempt ran a statement does not tell that no person did (RULES E21). What only writes to something absent
+    # was run by nobody.
+    shown = {s.index for s in replay.statements if s.visibility is Visibility.ROWS}
+    if not traceless:
+        shown |= {s.index for s in replay.statements if s.visibility is Visibility.UNREACHED}
+    by_hand = tuple(s for s in statements if s.state == "absent" and s.index in _open_ones(replay) - shown)
+    if not by_hand:
+        return found(Verdict.NOT_APPLIED, "Nothing of the script is in production.", *proven)
+    numbers = ", ".join(str(s.index) for s in by_hand)
+    of = f"statement {numbers}" if len(by_hand) == 1 else f"one of the statements {numbers}"
+    return found(
+        Verdict.NOT_APPLIED,
+        "Nothing of the script is in production.",
+        *proven,
+        f"{ASSUMED}{of} by hand.",
+        assumes=(NO_HANDWORK,),
+    )
+
+
+def _open_ones(replay: Replay) -> set[int]:
+    return {s.index for s in replay.statements if s.visibility not in (Visibility.SEEN, Visibility.INERT)}
 
 
 def _after_success(replay: Replay, at: tuple[int, ...], found: _Found) -> _Finding:
@@ -281,12 +334,22 @@ def _finding(subject: Subject) -> tuple[_Finding, Decision]:
             return _as(finding, Verdict.APPLIED, *finding.reasons, reason), Decision.MARK_ROLLED_BACK
         return _as(finding, finding.verdict, *finding.reasons, *skipped), Decision.MARK_APPLIED
     finding = _as(finding, finding.verdict, *finding.reasons, *skipped)
-    decided = finding.verdict is Verdict.NOT_APPLIED and not any(
-        row.finished or row.applied_steps_count >= 1 for row in subject.attempts
-    )
-    if decided:
-        return finding, Decision.MARK_ROLLED_BACK
-    return finding, Decision.OPERATOR
+    if finding.verdict is not Verdict.NOT_APPLIED:
+        return finding, Decision.OPERATOR
+    if any(row.finished or row.applied_steps_count >= 1 for row in subject.attempts):
+        return finding, Decision.OPERATOR
+    assumes = {name for each in findings for name in each.assumes}
+    # What a deploy will run is the present file, whatever the attempts ran (RULES E22).
+    if present is not None and present not in ran:
+        will_run = _one(present, subject)
+        if will_run.verdict is not Verdict.NOT_APPLIED:
+            reason = "The migration's file was edited since, and something of it as it is now is in production."
+            return _as(will_run, Verdict.UNDECIDABLE, reason, *will_run.reasons), Decision.OPERATOR
+        assumes |= set(will_run.assumes)
+        if will_run.assumes and not finding.assumes:
+            finding = replace(finding, reasons=(*finding.reasons, *will_run.reasons[-1:]))
+    finding = replace(finding, assumes=tuple(sorted(assumes)))
+    return finding, Decision.MARK_ROLLED_BACK if assumes <= subject.assume else Decision.OPERATOR
 
 
 def _never_attempted(subject: Subject, replay: Replay) -> tuple[_Finding, Decision]:
@@ -312,11 +375,14 @@ def _never_attempted(subject: Subject, replay: Replay) -> tuple[_Finding, Decisi
         return _as(finding, verdict, *reasons), Decision.MARK_APPLIED
     if why := surely_fails(replay, production):
         return _as(finding, verdict, *reasons, f"A deploy would fail: {why}."), Decision.OPERATOR
+    if any(s.visibility is Visibility.OPEN for s in replay.statements):
+        reason = "Something of it is in production, and a deploy would do its work on rows, maybe a second time."
+        return _as(finding, verdict, *reasons, reason), Decision.OPERATOR
     return _as(finding, verdict, *reasons), Decision.DEPLOY
 
 
 def _as(finding: _Finding, verdict: Verdict, *reasons: str) -> _Finding:
-    return _Finding(verdict, reasons, finding.progress, finding.statements, finding.differences)
+    return replace(finding, verdict=verdict, reasons=reasons)
 
 
 def judge(subject: Subject, cause: Cause, target: Sequence[str], base: Sequence[tuple[str, str]]) -> Evidence:
@@ -343,6 +409,7 @@ def judge(subject: Subject, cause: Cause, target: Sequence[str], base: Sequence[
         differences=finding.differences,
         reasons=finding.reasons,
         evidence_digest=digest(subject, target, base),
+        assumptions=finding.assumes if finding.verdict is Verdict.NOT_APPLIED else (),
     )
 
 
@@ -366,6 +433,11 @@ def digest(subject: Subject, target: Sequence[str], base: Sequence[tuple[str, st
         "production": sorted([*key, value] for key, value in subject.production.items()),
         "overtaken_by": list(subject.overtaken_by),
         "unreplayed": list(subject.unreplayed),
+        "places": sorted([obj, *columns] for obj, columns in subject.places.items()),
+        "kept": sorted(subject.kept),
+        "empty": sorted(subject.empty),
+        "assume": sorted(subject.assume),
+        "marking": subject.marking,
         "filled": sorted([*key, value] for key, value in subject.filled.items()),
         "stops": sorted(astuple(stop) for stop in subject.stops),
         "unreadable": subject.unreadable,

@@ -41,6 +41,7 @@ class Observer:
         confirmed: reads from the journal which databases were confirmed before.
         platforms: checks that ask Neon or Vercel, made side by side with the others.
         emit: takes progress events, also from other threads.
+        assume: names of the assumptions that decisions may rest on.
     """
 
     target: Target
@@ -51,6 +52,7 @@ class Observer:
     confirmed: Callable[[], Sequence[Confirmation]] = lambda: ()
     platforms: Sequence[Callable[[], Check]] = ()
     emit: events.Sink = events.nobody
+    assume: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         """Lets the workshop emit its progress to the same sink."""
@@ -94,17 +96,22 @@ class Observer:
 
     def investigator(self) -> Investigator:
         """An investigator on the migrations folder as it is now."""
-        return Investigator(self.target, self.scripts(), self.workshop, self.sleep)
+        return Investigator(self.target, self.scripts(), self.workshop, self.sleep, self.assume)
 
-    def classify(self, name: str) -> Classified:
-        """The evidence on a failed migration, and the obstacles that would make it fail again."""
+    def classify(self, name: str, *, marking: bool = False) -> Classified:
+        """The evidence on a failed migration, and the obstacles that would make it fail again.
+
+        Args:
+            name: the migration.
+            marking: as for `World.classify`.
+        """
         with answering(self.target.url):
             scripts = self.scripts()
-            found = Investigator(self.target, scripts, self.workshop, self.sleep).classify(name)
+            found = Investigator(self.target, scripts, self.workshop, self.sleep, self.assume).classify(name, marking=marking)
             return tested(found, scripts, self.target)
 
     def compare(self, inspected: Inspection) -> Compared:
         """Compares the pending migrations with production."""
         with answering(self.target.url):
-            pending = PendingInvestigator(self.target, self.scripts(), self.workshop, self.sleep)
+            pending = PendingInvestigator(self.target, self.scripts(), self.workshop, self.sleep, self.assume)
             return pending.compare(inspected.history.pending, inspected.rows)

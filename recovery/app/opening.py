@@ -48,6 +48,7 @@ def observing(session: Session, ask: AskName, emit: events.Sink) -> Iterator[Obs
             confirmed=session.confirmations,
             platforms=session.platforms(),
             emit=emit,
+            assume=session.assumed(),
         )
 
 

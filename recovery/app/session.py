@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import get_args
 
 from recovery import config as configuration
 from recovery.app.head_start import Ahead
-from recovery.config import JOURNAL_VARIABLE, TARGET, Config, Neon, Vercel, inherited
+from recovery.config import JOURNAL_VARIABLE, TARGET, Assumption, Config, Neon, Vercel, inherited
 from recovery.effects.restore_point import dump, neon_branch
 from recovery.effects.results import MakeRestorePoint
 from recovery.errors import PreflightError, UsageError
@@ -50,6 +51,7 @@ class Options:
         waive: checks of preflight that need not hold, each as `NAME=REASON`.
         journal: `target` or a PostgreSQL URL; None: as the environment or the settings say, else a file.
         restore_point: `neon`, `pg_dump` or `none`.
+        assume: statements about production that decisions may rest on, besides those in the settings; `no_handwork`.
     """
 
     database_url: str | None = None
@@ -62,6 +64,7 @@ class Options:
     waive: tuple[str, ...] = ()
     journal: str | None = None
     restore_point: str | None = None
+    assume: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -119,6 +122,23 @@ class Session:
                 f"Write `{TARGET}` for the production database itself, or postgresql://USER:PASSWORD@HOST:5432/DATABASE.",
             ) from error
         return PostgresStore(url)
+
+    def assumed(self) -> frozenset[str]:
+        """The assumptions that decisions may rest on, of the settings and of the options.
+
+        Raises:
+            UsageError: `assume.unknown`.
+        """
+        # On the command line a hyphen stands where the settings have an underscore.
+        named = {each.replace("-", "_") for each in self.options.assume}
+        known = get_args(Assumption)
+        if unknown_ones := sorted(named - set(known)):
+            raise UsageError(
+                "assume.unknown",
+                f"{unknown_ones[0]!r} is not the name of an assumption. Nothing was done.",
+                f"Give one of: {', '.join(known)}.",
+            )
+        return frozenset(named) | self.config.assume
 
     def confirmations(self) -> tuple[Confirmation, ...]:
         """The databases that were confirmed before, from the journal."""

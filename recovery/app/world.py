@@ -95,9 +95,9 @@ class RealWorld:
         """See `World.inspect`."""
         return self._observer.inspect()
 
-    def classify(self, name: str) -> Classified:
+    def classify(self, name: str, *, marking: bool = False) -> Classified:
         """See `World.classify`."""
-        return self._observer.classify(name)
+        return self._observer.classify(name, marking=marking)
 
     def compare(self, inspection: Inspection) -> Compared:
         """See `World.compare`."""

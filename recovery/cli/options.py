@@ -76,6 +76,15 @@ Waive = Annotated[
         rich_help_panel=_EXPECTED,
     ),
 ]
+Assume = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME",
+        help="Let a decision rest on this, although nothing proves it: no-handwork, nobody ran a statement of a failed "
+        "migration by hand; repeatable.",
+        rich_help_panel=_EXPECTED,
+    ),
+]
 RestorePoint = Annotated[
     str | None,
     typer.Option(
@@ -125,6 +134,7 @@ class Chosen:
     expect_database: ExpectDatabase = None
     expect_commit: ExpectCommit = None
     waive: Waive = None
+    assume: Assume = None
     journal: Journal = None
     restore_point: RestorePoint = None
     run: RunId = None
@@ -148,6 +158,7 @@ class Chosen:
             waive=tuple(self.waive or ()),
             journal=self.journal,
             restore_point=self.restore_point,
+            assume=tuple(self.assume or ()),
         )
 
     def output(self, command: str) -> "Output":
@@ -171,6 +182,7 @@ TARGET = (
     "expect_database",
     "expect_commit",
     "waive",
+    "assume",
 )
 #: How the output of a command can be had, besides in words.
 OUTPUT = ("json", "log_format", "verbose")

@@ -91,7 +91,9 @@ def _by_trace(
     for index, (before, after) in enumerate(zip(replay.steps, replay.steps[1:], strict=False), start=1):
         for obj, column in sorted(absent):
             made = (obj, column) in after and (obj, column) not in before
-            if made and qualified_name(obj) in untouched and (obj, "exists") in production:
+            # IF NOT EXISTS may have found it there, and gone on without a trace.
+            unconditional = not replay.statements[index - 1].conditional
+            if made and unconditional and qualified_name(obj) in untouched and (obj, "exists") in production:
                 why = f"{column} was never in {obj}, which has not been altered since the attempt began"
                 yield Stop(row.id, index, why)
                 return

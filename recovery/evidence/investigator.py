@@ -10,7 +10,7 @@ from recovery import events
 from recovery.evidence.attempts import stops
 from recovery.evidence.indications.gathering import indicated
 from recovery.files import cache_folder
-from recovery.postgres import catalog
+from recovery.postgres import catalog, traces
 from recovery.postgres.locks import PRISMA_LOCK
 from recovery.postgres.sessions import at_work_on, patiently_held
 from recovery.postgres.target import Target
@@ -96,6 +96,7 @@ class Investigator:
         scripts: Scripts,
         workshop: Workshop,
         sleep: Callable[[float], None] = time.sleep,
+        assume: frozenset[str] = frozenset(),
     ) -> None:
         """Keeps the sources of the evidence.
 
@@ -104,19 +105,26 @@ class Investigator:
             scripts: the checkout.
             workshop: the scratch server.
             sleep: waits for a number of seconds between two checks of Prisma's lock.
+            assume: names of the assumptions that a decision may rest on (RULES E21).
         """
+        self._assume = assume
         self._target = target
         self._scripts = scripts
         self._workshop = workshop
         self._cache = ReplayCache(cache_folder() / "replays")
         self._sleep = sleep
 
-    def classify(self, name: str) -> Classified:
-        """Judges the failed migration `name`. If its history can't be replayed, the verdict says so."""
+    def classify(self, name: str, *, marking: bool = False) -> Classified:
+        """Judges the failed migration `name`. If its history can't be replayed, the verdict says so.
+
+        Args:
+            name: the migration.
+            marking: this recovery began to mark it applied, and was not seen to (RULES F5).
+        """
         rows = self._target.rows()
         for _ in range(READS):
             plan = self._plan(name, rows)
-            subject = self._subject(plan)
+            subject = replace(self._subject(plan), marking=marking)
             if subject.running:
                 break
             again = self._target.rows()
@@ -148,9 +156,7 @@ class Investigator:
         if not subject.attempts and rows != classified.rows:
             return ""
         try:
-            now = replace(
-                subject, attempts=attempts, production=self._production(subject), filled=self._filled(subject)
-            )
+            now = self._proofs(replace(subject, attempts=attempts, production=self._production(subject)))
             now = replace(now, stops=self._stops(classified.scripts, now))
         except psycopg.errors.LockNotAvailable:
             return ""
@@ -190,7 +196,7 @@ class Investigator:
         )
 
     def _subject(self, plan: Material) -> Subject:
-        subject = Subject(plan.name, plan.attempts, (), plan.present, unreadable=plan.missing)
+        subject = Subject(plan.name, plan.attempts, (), plan.present, unreadable=plan.missing, assume=self._assume)
         self._workshop.stand_in(self._target.reading(), self._scripts.texts())
         try:
             replays = tuple(self._replay(plan, script) for script in plan.scripts)
@@ -204,7 +210,7 @@ class Investigator:
             overtaken_by=(*plan.unknown_later, *touching(plan.later, changed_names(replays), schema)),
         )
         try:
-            subject = replace(subject, production=self._production(subject), filled=self._filled(subject))
+            subject = self._proofs(replace(subject, production=self._production(subject)))
             subject = replace(subject, reread=self._reread(plan, subject), unreplayed=unreplayed(plan, subject, schema))
             subject = replace(subject, stops=self._stops(plan.scripts, subject))
             return replace(subject, running=self._running(plan, subject))
@@ -231,6 +237,27 @@ class Investigator:
         for replay in subject.replays:
             scope |= catalog.scope_of(f"table {name}" for name in replay.named)
         return catalog.read(self._target.reading(), scope)
+
+    def _proofs(self, subject: Subject) -> Subject:
+        """The subject with what production proves of rows: see `states.comparison.witnessed`."""
+        statements = [statement for replay in subject.replays for statement in replay.statements]
+        moved = {key for statement in statements for key in statement.moves}
+        filled = {key for statement in statements for key, _ in statement.fills}
+        if not moved and not filled:
+            return subject
+        connection, there = self._target.reading(), {obj for obj, prop in subject.production if prop == "exists"}
+        return replace(
+            subject,
+            filled=self._filled(subject),
+            places=traces.places(connection, {obj for obj, _ in moved} & there),
+            kept=traces.older(
+                connection,
+                self._target.url.schema,
+                subject.migration,
+                {obj for obj, prop in moved if prop == "exists"} & there,
+            ),
+            empty=traces.empty(connection, {obj for obj, _ in moved | filled} & there),
+        )
 
     def _filled(self, subject: Subject) -> dict[Key, str]:
         """Defaults with which production's rows were filled, of the columns that the scripts fill (RULES E5)."""

@@ -111,8 +111,8 @@ class PendingInvestigator(Investigator):
 
     def _beside(self, plan: Material, replay: Replay, rows: tuple[Row, ...], chain: _Chain) -> Classified:
         schema = self._target.url.schema
-        subject = Subject(plan.name, (), (replay,), plan.present, assumed=tuple(chain.deltas))
-        subject = replace(subject, production=self._production(subject), filled=self._filled(subject))
+        subject = Subject(plan.name, (), (replay,), plan.present, assumed=tuple(chain.deltas), assume=self._assume)
+        subject = self._proofs(replace(subject, production=self._production(subject)))
         subject = replace(
             subject,
             reread=self._reread(plan, subject),

@@ -47,6 +47,8 @@ class RunRecord:
         planned: the script's checksum for each migration that a deploy of this run applied, or may have applied.
         in_doubt: id of the effect whose outcome is not recorded; empty if there is none.
         doubted: the migrations that this effect was to deploy.
+        marking: migrations that this run began to mark applied, and was not seen to: Prisma may have withdrawn their
+            attempts and not come to write the new row (RULES F5).
         restore_point: where this run's restore point is; empty if it made none.
         back: how to go back to the restore point, for people.
         pipeline: whether the pipeline was asked for.
@@ -65,6 +67,7 @@ class RunRecord:
     planned: dict[str, str] = field(default_factory=dict)
     in_doubt: str = ""
     doubted: tuple[str, ...] = ()
+    marking: frozenset[str] = frozenset()
     restore_point: str = ""
     back: str = ""
     pipeline: bool = False
@@ -99,6 +102,8 @@ class RunRecord:
                 settled = {k: v for k, v in self.settled.items() if k not in payload.get("planned", {})}
                 doubted = tuple(payload.get("planned", ()))
                 record = replace(self, in_doubt=payload["effect"], doubted=doubted, acted=self.changed)
+                if payload["effect"].startswith("mark_applied:"):
+                    record = replace(record, marking=record.marking | {payload["migration"]})
                 return replace(record, planned=planned, settled=settled)
             case Kind.OBSERVED:
                 return self._observed(payload)
@@ -131,6 +136,7 @@ class RunRecord:
         name = payload.get("migration")
         if not name or not payload["shown"]:
             return record
+        record = replace(record, marking=record.marking - {name})
         resolved = {**self.resolved, name: payload["effect"]}
         settled = dict(self.settled)
         if payload["effect"].startswith("mark_rolled_back:"):

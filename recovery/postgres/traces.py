@@ -1,4 +1,4 @@
-"""Could a column have been added to a table, and dropped again, since a row of the ledger was written?
+"""What the ages of catalog rows prove: a table is older than an attempt, or got no new column since it began.
 
 Adding a column rewrites the table's row in `pg_class`, so a table whose row is older never had the column. This holds
 only if the table itself was not created, renamed or restored since.
@@ -47,3 +47,78 @@ def never_widened(
     query = sql.SQL(_UNTOUCHED).format(schema=sql.Identifier(schema))
     found = connection.execute(query, {"row": row, "tables": sorted(tables)})
     return frozenset(name for (name,) in found)
+
+
+# The row of a table's own column `tableoid` is written when the table is made, and never again. In a database that was
+# restored one transaction wrote all rows of the ledger, so a row counts only if it was written alone, after another.
+_OLDER = """
+WITH ledger AS (SELECT id, migration_name, age(xmin) AS age FROM {schema}._prisma_migrations),
+     earlier AS (SELECT min(l.age) AS age FROM ledger l
+                 WHERE l.migration_name <> %(migration)s
+                   AND l.age > coalesce((SELECT max(a.age) FROM ledger a WHERE a.migration_name = %(migration)s), -1))
+SELECT format('table %%I.%%I', n.nspname, c.relname)
+FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_attribute o ON o.attrelid = c.oid AND o.attname = 'tableoid'
+CROSS JOIN earlier
+WHERE format('table %%I.%%I', n.nspname, c.relname) = ANY(%(tables)s)
+  AND c.relkind IN ('r', 'p')
+  AND pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text::bigint < 2147483648
+  AND age(o.xmin) > earlier.age
+  AND (SELECT count(*) FROM ledger l WHERE l.age = earlier.age) = 1
+  AND EXISTS (SELECT FROM ledger l WHERE l.age > earlier.age)
+"""
+_PLACES = """
+SELECT format('table %%I.%%I', n.nspname, c.relname),
+       ARRAY(SELECT CASE WHEN a.attisdropped THEN '' ELSE a.attname END
+             FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 ORDER BY a.attnum)
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE format('table %%I.%%I', n.nspname, c.relname) = ANY(%s) AND c.relkind IN ('r', 'p')
+"""
+
+
+def older(connection: psycopg.Connection[Any], schema: str, migration: str, tables: Collection[str]) -> frozenset[str]:
+    """The tables that are proven to be older than the first attempt at a migration (RULES E20).
+
+    Args:
+        connection: to the target.
+        schema: the schema of the ledger.
+        migration: its name; if it was never attempted, tables count that are older than the ledger's last row.
+        tables: names as a snapshot has them, `table public.t`.
+    """
+    if not tables:
+        return frozenset()
+    query = sql.SQL(_OLDER).format(schema=sql.Identifier(schema))
+    found = connection.execute(query, {"migration": migration, "tables": sorted(tables)})
+    return frozenset(name for (name,) in found)
+
+
+def places(connection: psycopg.Connection[Any], tables: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """The columns of tables in the order in which they were made; an empty name stands for one that was dropped.
+
+    Args:
+        connection: to the target.
+        tables: names as a snapshot has them, `table public.t`.
+    """
+    if not tables:
+        return {}
+    found = connection.execute(_PLACES, (sorted(tables),))
+    return {obj: tuple(columns) for obj, columns in found}
+
+
+def empty(connection: psycopg.Connection[Any], tables: Collection[str]) -> frozenset[str]:
+    """The tables that have no row. One that the role may not read counts as having rows.
+
+    Args:
+        connection: to the target, not in a transaction of ours that would be lost by an error.
+        tables: names as a snapshot has them, `table public.t`.
+    """
+    found = set[str]()
+    for obj in sorted(tables):
+        try:
+            row = connection.execute(f"SELECT EXISTS (SELECT FROM {obj.removeprefix('table ')})".encode()).fetchone()
+        except (psycopg.errors.InsufficientPrivilege, psycopg.errors.UndefinedTable):
+            continue
+        if row is not None and not row[0]:
+            found.add(obj)
+    return frozenset(found)

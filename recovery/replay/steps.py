@@ -1,7 +1,7 @@
 """Runs a script statement by statement in the scratch database, to find its steps S₀ … Sₙ and its footprint."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
@@ -11,7 +11,7 @@ import psycopg
 
 from recovery.postgres import catalog
 from recovery.replay.preconditions import demands
-from recovery.sql.names import PARTS, quoted
+from recovery.sql.names import PARTS, Name, quoted
 from recovery.sql.statements import Parsed
 from states.comparison import column_of, is_remark, qualified_name
 from states.facts import Key, Note, Replay, Snapshot, Statement, Visibility
@@ -34,14 +34,21 @@ class _Run:
         snapshots: the whole schema before the script, and after each statement that ran.
         skipped: indexes of the statements that PostgreSQL skipped (IF [NOT] EXISTS).
         fills: for a statement's index, the columns that it added and the values with which it filled existing rows.
+        moves: for a statement's index, the columns and tables whose rows it kept under another name or type, by the
+            names that they have at the end.
+        places: of the tables of these, the columns in their order at the end.
         path: every schema that was in the search path at some time.
+        foreign: functions that statements call for every row, and that are not PostgreSQL's own and immutable.
         ended: why the run ended early; None if every statement ran.
     """
 
     snapshots: list[dict[Key, str]]
     skipped: frozenset[int]
     fills: dict[int, tuple[tuple[Key, str], ...]]
+    moves: dict[int, tuple[Key, ...]]
+    places: dict[str, tuple[str, ...]]
     path: tuple[str, ...]
+    foreign: frozenset[str]
     ended: str | None
 
 
@@ -63,14 +70,20 @@ def _walk(connection: psycopg.Connection[Any], parsed: Sequence[Parsed]) -> _Run
     snapshots = [catalog.read(connection)]
     skipped: set[int] = set()
     fills: dict[int, tuple[tuple[Key, str], ...]] = {}
+    moved: dict[int, list[tuple[int, int]]] = {}
 
     def ended(why: str | None) -> _Run:
-        return _Run(snapshots, frozenset(skipped), fills, path, why)
+        # After an error nothing more can be asked in the transaction; what was moved is then not known.
+        moves, places = ({}, {}) if why else _at_the_end(connection, moved)
+        return _Run(snapshots, frozenset(skipped), fills, moves, places, path, foreign, why)
 
+    foreign = _not_immutable(connection, frozenset[str]().union(*(each.work.computes for each in parsed)))
     path = _search_path(connection)
     for statement in parsed:
         if statement.forbidden:
-            return ended(f"statement {statement.index} is not executed: it {statement.forbidden}")
+            # Only what could not run is left out (RULES E26), so that what the others make is compared.
+            snapshots.append(snapshots[-1])
+            continue
         with _notices(connection) as messages:
             try:
                 connection.execute(statement.sql.encode())
@@ -85,9 +98,72 @@ def _walk(connection: psycopg.Connection[Any], parsed: Sequence[Parsed]) -> _Run
         # An inert statement needs no snapshot, except for the end of a transaction, where ON COMMIT takes effect.
         same = statement.inert and not statement.control
         snapshots.append(snapshots[-1] if same else catalog.read(connection))
-        if statement.fills:
-            fills[statement.index] = _filled(connection, statement.fills, snapshots[-2], snapshots[-1])
+        if columns := statement.work.fills | _with_a_domains_default(statement, snapshots[-1]):
+            fills[statement.index] = _filled(connection, columns, snapshots[-2], snapshots[-1])
+        if statement.work.moves:
+            moved[statement.index] = [_numbers(connection, *each) for each in statement.work.moves]
     return ended(None)
+
+
+def _with_a_domains_default(statement: Parsed, snapshot: Snapshot) -> frozenset[str]:
+    """The columns that a statement adds, and that a default of their type fills."""
+    domains = {
+        qualified.rpartition(".")[2]
+        for (obj, prop), value in snapshot.items()
+        if prop == "kind" and value == "domain" and (obj, "default") in snapshot and (qualified := qualified_name(obj))
+    }
+    return frozenset(column for column, kind in statement.work.typed if quoted(kind) in domains)
+
+
+_IMMUTABLE = """
+SELECT proname FROM pg_catalog.pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace AND proname = ANY(%s)
+GROUP BY proname HAVING bool_and(provolatile = 'i' OR prokind = 'a')
+"""
+
+
+def _not_immutable(connection: psycopg.Connection[Any], names: frozenset[str]) -> frozenset[str]:
+    """Of these functions, those that are not PostgreSQL's own, or may give another value the next time."""
+    if not names:
+        return names
+    return names - {name for (name,) in connection.execute(_IMMUTABLE, (sorted(names),))}
+
+
+_NUMBERS = """
+SELECT c.oid::bigint, coalesce((SELECT a.attnum FROM pg_catalog.pg_attribute a
+                                WHERE a.attrelid = c.oid AND a.attname = %(column)s AND NOT a.attisdropped), 0)
+FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass(%(table)s)
+"""
+_PLACES = """
+SELECT c.oid::bigint, format('table %%I.%%I', n.nspname, c.relname),
+       ARRAY(SELECT CASE WHEN a.attisdropped THEN '' ELSE a.attname END
+             FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 ORDER BY a.attnum)
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.oid = ANY(%s::oid[]) AND c.relkind IN ('r', 'p')
+"""
+
+
+def _numbers(connection: psycopg.Connection[Any], table: Name, column: str) -> tuple[int, int]:
+    """The oid of a table, and the number of a column of it, or 0 for the table as a whole; oid 0 if there is none."""
+    name = f"{quoted(table.schema)}.{quoted(table.name)}" if table.schema else quoted(table.name)
+    row = connection.execute(_NUMBERS, {"table": name, "column": column}).fetchone()
+    return (int(row[0]), int(row[1])) if row and (row[1] or not column) else (0, 0)
+
+
+def _at_the_end(
+    connection: psycopg.Connection[Any], moved: Mapping[int, list[tuple[int, int]]]
+) -> tuple[dict[int, tuple[Key, ...]], dict[str, tuple[str, ...]]]:
+    """What was moved, by the names at the end, and the columns of these tables; without what is not known wholly."""
+    oids = sorted({oid for each in moved.values() for oid, _ in each})
+    found = connection.execute(_PLACES, (oids,)).fetchall() if oids else []
+    tables = {oid: (obj, tuple(columns)) for oid, obj, columns in found}
+    moves: dict[int, tuple[Key, ...]] = {}
+    for index, each in moved.items():
+        if all(oid in tables and (not number or tables[oid][1][number - 1]) for oid, number in each):
+            moves[index] = tuple(
+                (tables[oid][0], f"column {quoted(tables[oid][1][number - 1])}" if number else "exists")
+                for oid, number in each
+            )
+    return moves, dict(tables.values())
 
 
 def _found(statement: Parsed, path: Sequence[str], snapshot: Snapshot) -> bool:
@@ -114,7 +190,14 @@ def _filled(
     new = sorted(key for key in after.keys() - before.keys() if key[1] in wanted)
     known = catalog.read_filled(connection, {obj for obj, _ in new})
     complete = {prop for _, prop in new} == wanted and all(key in known for key in new)
-    return tuple((key, known[key]) for key in new) if complete else ()
+    # A default that calls a function, such as the time of day, fills other values at another time.
+    called = {
+        key
+        for key in new
+        if "(" in after.get((key[0], f"{key[1]} default"), "")
+        or "CURRENT" in after.get((key[0], f"{key[1]} default"), "")
+    }
+    return tuple((key, "" if key in called else known[key]) for key in new) if complete else ()
 
 
 def _search_path(connection: psycopg.Connection[Any]) -> tuple[str, ...]:
@@ -173,6 +256,7 @@ def _replay(parsed: Sequence[Parsed], checksum: str, way: _Run, skipped_base: tu
                 makes,
                 needs,
                 way.fills.get(statement.index, ()),
+                way.moves.get(statement.index, ()),
             )
         )
     first = {obj for obj, prop in snapshots[0] if prop == "exists"}
@@ -189,24 +273,68 @@ def _replay(parsed: Sequence[Parsed], checksum: str, way: _Run, skipped_base: tu
         named=named,
         ended=way.ended,
         skipped=skipped_base,
+        places=way.places,
     )
 
 
 def _visibility(statement: Parsed, way: _Run) -> tuple[Visibility, str]:
     """Whether the schema shows that a statement ran, and the reason if it does not."""
+    work = statement.work
+    if statement.forbidden:
+        unreached = statement.additive and statement.node != "alter_table_stmt"
+        return Visibility.UNREACHED if unreached else Visibility.OPEN, f"not executed: it {statement.forbidden}"
     if statement.index >= len(way.snapshots):
-        # RULES E15: the steps before it still decide absence, but not of rows that it may have written or deleted.
-        return Visibility.UNREACHED if statement.additive else Visibility.OPEN, way.ended or ""
-    seen = way.snapshots[statement.index] != way.snapshots[statement.index - 1]
-    if statement.rows:
-        return Visibility.ROWS if seen and statement.own_rows else Visibility.OPEN, statement.rows
-    if seen:
+        # RULES E15: the steps before it still decide absence, but not of rows that it may have written or deleted, nor
+        # of a column or constraint, which no name of an object shows (RULES E26, E28).
+        unreached = statement.additive and statement.node != "alter_table_stmt"
+        return Visibility.UNREACHED if unreached else Visibility.OPEN, way.ended or ""
+    before, after = way.snapshots[statement.index - 1], way.snapshots[statement.index]
+    why = work.why or _by_the_base(statement, before)
+    if not why and (called := sorted(work.computes & way.foreign)):
+        why = f"it calls {called[0]}, which may do more than give a value"
+    if not why and _with_a_domains_default(statement, after):
+        why = "it adds a column that the default of its type fills"
+    if statement.index in way.skipped:
+        return Visibility.INERT, "PostgreSQL skipped it when it was replayed"
+    if why:
+        domain = not work.why and not work.computes & way.foreign
+        own = (work.own or work.moves or domain) and not _by_the_base(statement, before)
+        if own and work.sure_if_no_trigger is not None:
+            own = not _fires(work.sure_if_no_trigger, before)
+        return Visibility.ROWS if own else Visibility.OPEN, why
+    if before != after:
         return Visibility.SEEN, ""
     if statement.inert:
         return Visibility.INERT, statement.inert
-    if statement.index in way.skipped:
-        return Visibility.INERT, "PostgreSQL skipped it when it was replayed"
     return Visibility.OPEN, "its effect can't be seen in the schema"
+
+
+def _by_the_base(statement: Parsed, snapshot: Snapshot) -> str:
+    """Why a statement may write rows through something that the history made; empty if it does not.
+
+    A function of the project's own may stand in for one of PostgreSQL's, and an event trigger runs with any statement.
+    """
+    if statement.inert:
+        return ""
+    for obj, _ in snapshot:
+        kind, _, rest = obj.partition(" ")
+        if kind == "event" and rest.startswith("trigger "):
+            return "an event trigger runs with it"
+        if kind == "function" and statement.calls and (name := qualified_name(obj)):
+            bare = name.rpartition(".")[2].strip('"')
+            if bare in statement.calls:
+                return f"it calls {bare}, of which the project has a function of its own"
+    return ""
+
+
+def _fires(table: Name, snapshot: Snapshot) -> bool:
+    """Whether a table of that name has a trigger or a rule."""
+    return any(
+        prop.startswith(("trigger ", "rule "))
+        and (name := qualified_name(obj)) is not None
+        and name.rpartition(".")[2] == quoted(table.name)
+        for obj, prop in snapshot
+    )
 
 
 def changed_keys(snapshots: Sequence[Snapshot]) -> set[Key]:

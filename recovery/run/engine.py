@@ -275,7 +275,7 @@ class Engine:
             evidence = classified.evidence
         else:
             name = self._facts().unsettled[0]
-            classified = self._world.classify(name)
+            classified = self._world.classify(name, marking=name in self._record.marking)
             evidence = classified.evidence
             self._diary.classified(self._machine.current, classified)
             self._emit(events.EvidenceFound(evidence))

@@ -28,8 +28,13 @@ class World(Protocol):
     def inspect(self) -> Inspection:
         """The ledger beside the migrations folder, both read anew."""
 
-    def classify(self, name: str) -> Classified:
-        """The evidence on a failed migration."""
+    def classify(self, name: str, *, marking: bool = False) -> Classified:
+        """The evidence on a failed migration.
+
+        Args:
+            name: the migration.
+            marking: this recovery began to mark it applied, and was not seen to (RULES F5).
+        """
 
     def compare(self, inspection: Inspection) -> Compared:
         """The pending migrations that production has something of already; called only if no migration failed."""

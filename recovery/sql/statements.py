@@ -1,14 +1,15 @@
 """Splits a script into statements, and reads the properties of each from its parse tree (libpg_query's) alone."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from recovery.errors import RecoveryError
-from recovery.sql.names import PARTS, Name, names_of, relation
+from recovery.sql import blocks
+from recovery.sql.names import PARTS, Name, names_of
 from recovery.sql.parser import postgast
+from recovery.sql.row_bearing import RowWork, row_work
 from recovery.sql.tree import enum_name, functions, of
-from recovery.sql.written_rows import filled_columns, into_its_own, written_rows
 
 
 class ScriptError(RecoveryError):
@@ -34,9 +35,8 @@ class Parsed:
         control: it begins or ends a transaction.
         inert: why it changes nothing by its nature (the allow-list of RULES E4); empty otherwise.
         forbidden: why it must not run in a scratch database (RULES E15); empty if it may.
-        rows: why it may write rows although its schema changes can be seen (RULES E5); empty if it does not.
-        own_rows: it writes rows only into the table or columns that it makes; if those are absent, so are the rows.
-        fills: the columns that it adds and fills with a default; empty if it also writes rows in another way.
+        work: what it may do to rows beyond what the schema shows (RULES E18).
+        calls: bare names of the functions that it calls.
         names: every object that it names.
     """
 
@@ -54,9 +54,8 @@ class Parsed:
     control: bool
     inert: str
     forbidden: str
-    rows: str
-    own_rows: bool
-    fills: frozenset[str]
+    work: RowWork
+    calls: frozenset[str]
     names: frozenset[Name]
 
 
@@ -117,8 +116,9 @@ _FORBIDDEN_WORDS = re.compile(
 #: COPY from or to a program or a file, inside the body of a function or a DO block, where any file is on the server.
 _COPIES = re.compile(rf"\bcopy\b[\s\S]*\b(from|to)(?:{GAP})?(program\b|e?'|u&'|\$|%)", re.IGNORECASE)
 
-#: The only functions a SELECT may call and still change nothing.
-_INERT_FUNCTIONS = {"set_config", "version", "current_setting"}
+#: The only functions a SELECT may call and still change nothing, each with the numbers of its arguments: a function of
+#: the same name with other arguments is the project's own.
+_INERT_FUNCTIONS = {"set_config": (3,), "version": (0,), "current_setting": (1, 2)}
 
 
 def _inert(node: str, body: Any) -> str:
@@ -136,9 +136,15 @@ def _inert(node: str, body: Any) -> str:
         return "a lock"
     if node == "select_stmt":
         reads = any(True for _ in of(body, "RangeVar")) or body.HasField("with_clause")
-        if not reads and not body.HasField("into_clause") and functions(body) <= _INERT_FUNCTIONS:
+        if not reads and not body.HasField("into_clause") and all(map(_is_inert, of(body, "FuncCall"))):
             return "a constant SELECT"
     return ""
+
+
+def _is_inert(call: Any) -> bool:
+    (name,) = functions(call) - {inner for each in call.args for inner in functions(each)} or {""}
+    constant = all(each.WhichOneof("node") == "a_const" for each in call.args)
+    return constant and len(call.args) in _INERT_FUNCTIONS.get(name, ())
 
 
 _BODIES = ("do_stmt", "create_function_stmt")
@@ -171,6 +177,8 @@ _OWN_TRANSACTIONS = {"do_stmt", "call_stmt", "vacuum_stmt", "reindex_stmt", "clu
 
 
 def _opaque(node: str, body: Any) -> bool:
+    if node == "do_stmt" and (inner := blocks.statements_of(body)) is not None:
+        return any(_opaque(*each) for each in inner)
     if node in _OPAQUE or (node == "select_stmt" and not _inert(node, body)):
         return True
     # CASCADE drops dependent objects that the text does not name; nor does it name a schema's objects or "all tables".
@@ -279,6 +287,23 @@ def _unqualified(node: str, body: Any) -> bool:
     return any(name.schema is None for name in names_of(node, body))
 
 
+def _known(node: str, body: Any) -> bool:
+    return node == "do_stmt" and blocks.statements_of(body) is not None
+
+
+def _names(node: str, body: Any) -> frozenset[Name]:
+    """Every object that a statement names, also in a DO block whose statements are known.
+
+    Of what a block names, all properties count: its conditions may make it do nothing in the replay, and something in
+    production.
+    """
+    inner = blocks.statements_of(body) if node == "do_stmt" else None
+    if inner is None:
+        return names_of(node, body)
+    found = {name for each in inner for name in names_of(*each)}
+    return frozenset(found | {replace(name, properties="") for name in found})
+
+
 def tree(text: str) -> list[tuple[str, Any]]:
     """The statements of a script, each as libpg_query's name for it and its parse tree.
 
@@ -312,18 +337,15 @@ def parse(text: str) -> tuple[Parsed, ...]:
     result = _parsed(text)
     encoded = text.encode()
     nodes = _nodes(result)
-    created: set[Name] = set()
     sets_path = any(_sets_path(node, body) for node, body in nodes)
     moves = any(_moves(node, body) for node, body in nodes)
-    opaque = any(_opaque(node, body) for node, body in nodes)
+    reasons = [_inert(node, body) for node, body in nodes]
+    works = row_work(nodes, [bool(reason) for reason in reasons])
     parsed = []
     for position, (raw, (node, body)) in enumerate(zip(result.stmts, nodes, strict=True)):
         end = raw.stmt_location + raw.stmt_len if raw.stmt_len else len(encoded)
         sql = encoded[raw.stmt_location : end].decode().strip()
-        if node == "create_stmt" and not body.if_not_exists and (body.relation.schemaname or not sets_path):
-            created.add(relation(body.relation))
-        inert = _inert(node, body)
-        rows = written_rows(node, body, nodes[position + 1 :], created, inert=bool(inert))
+        inert, work = reasons[position], works[position]
         parsed.append(
             Parsed(
                 index=position + 1,
@@ -334,18 +356,17 @@ def parse(text: str) -> tuple[Parsed, ...]:
                 skippable=_skippable(node, body)
                 and not (sets_path and _unqualified(node, body))
                 and not (moves and _of_a_table(node, body)),
-                additive=_additive(node, body) and not rows,
-                schema_only=bool(inert) or (node in _SCHEMA_ONLY and not rows),
-                atomic=node not in _OWN_TRANSACTIONS,
+                additive=_additive(node, body) and not work.why,
+                schema_only=bool(inert) or (node in _SCHEMA_ONLY and not (work.why and not work.moves)),
+                atomic=work.undone and (node not in _OWN_TRANSACTIONS or _known(node, body)),
                 conditional=all(_conditions(body)),
                 guarded=any(_conditions(body)) or bool(getattr(body, "missing_ok", False)),
                 control=node == "transaction_stmt",
                 inert=inert,
                 forbidden=_forbidden(node, body, sql),
-                rows=rows,
-                own_rows=into_its_own(node, body),
-                fills=filled_columns(node, body, nodes[position + 1 :]) if rows and not opaque else frozenset(),
-                names=names_of(node, body),
+                work=work,
+                calls=frozenset(name.rpartition(".")[2] for name in functions(body)),
+                names=_names(node, body),
             )
         )
     return tuple(parsed)

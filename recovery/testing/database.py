@@ -205,8 +205,10 @@ def replayed(before: Snapshot, script: str) -> Replay:
             now[change.key] = "yes"
         elif change.verb == "DROP TABLE":
             now.pop(change.key, None)
-        seen = Visibility.OPEN if change.verb == "INSERT INTO" else Visibility.SEEN
-        why = "its effect can't be seen in the schema" if seen is Visibility.OPEN else ""
+        seen, why = Visibility.SEEN, ""
+        if change.verb == "INSERT INTO":
+            made_here = any(c.verb == "CREATE TABLE" and c.table == change.table for c in parsed[: index - 1])
+            seen, why = Visibility.ROWS if made_here else Visibility.OPEN, "it writes rows"
         if ended is None:
             steps.append(now)
         else:

@@ -75,7 +75,7 @@ class MemoryWorld:
         checksums = {name: checksum(folder[name]) for name in sorted(folder)}
         return Inspection(side_by_side(rows, sorted(folder), differing & set(folder)), rows, failures, checksums)
 
-    def classify(self, name: str) -> Classified:
+    def classify(self, name: str, *, marking: bool = False) -> Classified:
         """See `World.classify`. Every attempt counts as one with the folder's script."""
         rows = tuple(self._database.rows)
         base = self._finished(name)
@@ -95,6 +95,7 @@ class MemoryWorld:
             self._seen(replay),
             overtaken_by=later,
             stops=tuple(stop for row in attempts for stop in refused_at(row, script)),
+            marking=marking,
         )
         return self._judged(subject, rows, base)
 

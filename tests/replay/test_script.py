@@ -338,7 +338,7 @@ def test_not_forbidden(sql: str) -> None:
 )
 def test_ddl_that_writes_rows(text: str) -> None:
     """Rows that DDL writes are data: the schema shows the column, not what is in it."""
-    assert parse(text)[0].rows
+    assert parse(text)[0].work.why
 
 
 @pytest.mark.parametrize(
@@ -362,7 +362,7 @@ def test_ddl_that_writes_rows(text: str) -> None:
 )
 def test_ddl_that_writes_none(text: str) -> None:
     """A fixed default, a pure cast, and what has no rows yet write nothing that can't be seen."""
-    assert not parse(text)[0].rows
+    assert not parse(text)[0].work.why
 
 
 @pytest.mark.parametrize(
@@ -375,13 +375,13 @@ def test_ddl_that_writes_none(text: str) -> None:
 )
 def test_a_table_of_the_script_itself_has_no_rows(change: str) -> None:
     """What the script creates is empty, so changing it writes no rows; another table's are written."""
-    assert not parse(f"CREATE TABLE t (id int); {change}")[1].rows
-    assert parse(f"CREATE TABLE u (id int); {change}")[1].rows
+    assert not parse(f"CREATE TABLE t (id int); {change}")[1].work.why
+    assert parse(f"CREATE TABLE u (id int); {change}")[1].work.why
 
 
 def test_a_table_that_may_have_been_there_has_rows() -> None:
     """CREATE TABLE IF NOT EXISTS may have found a table, with rows."""
-    assert parse("CREATE TABLE IF NOT EXISTS t (id int); ALTER TABLE t ADD COLUMN a serial")[1].rows
+    assert parse("CREATE TABLE IF NOT EXISTS t (id int); ALTER TABLE t ADD COLUMN a serial")[1].work.why
 
 
 def test_number_of_actions() -> None:

@@ -165,7 +165,7 @@ def measure(
         seen = steps[statement.index] != steps[statement.index - 1]
         if _works_on_rows(statement):
             data.add(statement.index)
-        elif statement.rows or not (seen or statement.node in _NOTHING or _harmless(statement)):
+        elif statement.work.why or not (seen or statement.node in _NOTHING or _harmless(statement)):
             rows.add(statement.index)
     for i, earlier in enumerate(steps):
         for j in range(i + 2, len(steps)):

@@ -1,0 +1,117 @@
+"""Reads the body of a DO block, as far as every statement in it and every condition is known."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from recovery.sql.parser import postgast
+from recovery.sql.tree import functions, of, strings
+
+#: Catalogs that hold the schema alone, so that a condition on them does not depend on rows.
+_CATALOGS = {
+    *("pg_type", "pg_class", "pg_constraint", "pg_namespace", "pg_enum", "pg_attribute", "pg_index", "pg_indexes"),
+    *("pg_tables", "pg_views", "pg_matviews", "pg_proc", "pg_trigger", "pg_policy", "pg_policies"),
+}
+_INFORMATION = {
+    *("tables", "columns", "table_constraints", "key_column_usage", "constraint_column_usage"),
+    *("referential_constraints", "views", "routines", "triggers", "schemata"),
+}
+#: Columns of these catalogs that tell something of rows after all.
+_ABOUT_ROWS = {"reltuples", "relpages", "relallvisible", "relallfrozen", "relispopulated", "ispopulated", "relfilenode"}
+#: Functions that a condition on the schema may call: they look names up, or compare.
+_LOOKS_UP = {"to_regclass", "to_regtype", "to_regproc", "to_regnamespace", "current_schema", "lower", "upper", "count"}
+#: Errors about the schema, which rows can't raise. A handler of another error runs where rows raise it.
+_ABOUT_THE_SCHEMA = {
+    *("duplicate_object", "duplicate_table", "duplicate_column", "duplicate_schema", "duplicate_function"),
+    *("duplicate_alias", "undefined_object", "undefined_table", "undefined_column", "undefined_function"),
+    *("invalid_schema_name",),
+}
+#: The variables that PL/pgSQL itself declares.
+_OWN_VARIABLES = {"found", "sqlstate", "sqlerrm"}
+_FENCE = "$the_body_of_a_block$"
+
+
+class _UnknownError(Exception):
+    """Something in the block is not known."""
+
+
+def statements_of(block: Any) -> list[tuple[str, Any]] | None:
+    """The statements that a DO block may run, each as libpg_query's name for it and its parse tree.
+
+    Args:
+        block: the parse tree of the DO.
+
+    Returns:
+        None if anything is in the block besides plain statements, conditions on the schema, handlers of errors about
+        the schema, and messages.
+    """
+    options = {item.def_elem.defname: item.def_elem.arg for item in block.args if item.WhichOneof("node") == "def_elem"}
+    if "as" not in options or ("language" in options and options["language"].string.sval != "plpgsql"):
+        return None
+    body = options["as"].string.sval
+    if _FENCE in body:
+        return None
+    try:
+        (parsed,) = postgast.parse_plpgsql(
+            f"CREATE FUNCTION a_block() RETURNS void LANGUAGE plpgsql AS {_FENCE}{body}{_FENCE}"
+        )
+        function = parsed["PLpgSQL_function"]
+        if not {_variable(each) for each in function.get("datums", ())} <= _OWN_VARIABLES:
+            return None
+        return list(_of_one(function["action"]))
+    except (postgast.PgQueryError, _UnknownError, KeyError, ValueError):
+        return None
+
+
+def _variable(datum: Mapping[str, Any]) -> str:
+    ((kind, content),) = datum.items()
+    return str(content.get("refname", kind))
+
+
+def _of_all(parts: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, Any]]:
+    for part in parts:
+        yield from _of_one(part)
+
+
+def _of_one(part: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    ((kind, content),) = part.items()
+    match kind:
+        case "PLpgSQL_stmt_block":
+            yield from _of_all(content.get("body", ()))
+            handlers = content.get("exceptions", {}).get("PLpgSQL_exception_block", {}).get("exc_list", ())
+            for handler in handlers:
+                caught = handler["PLpgSQL_exception"]
+                names = {each["PLpgSQL_condition"]["condname"] for each in caught["conditions"]}
+                if not names <= _ABOUT_THE_SCHEMA:
+                    raise _UnknownError
+                yield from _of_all(caught.get("action", ()))
+        case "PLpgSQL_stmt_if":
+            _check(content["cond"])
+            yield from _of_all(content.get("then_body", ()))
+            for other in content.get("elsif_list", ()):
+                _check(other["PLpgSQL_if_elsif"]["cond"])
+                yield from _of_all(other["PLpgSQL_if_elsif"].get("stmts", ()))
+            yield from _of_all(content.get("else_body", ()))
+        case "PLpgSQL_stmt_execsql":
+            if content.get("into"):
+                raise _UnknownError
+            for raw in postgast.parse(content["sqlstmt"]["PLpgSQL_expr"]["query"]).stmts:
+                node = raw.stmt.WhichOneof("node")
+                yield node, getattr(raw.stmt, node)
+        case "PLpgSQL_stmt_raise" if not content.get("params"):
+            return
+        case "PLpgSQL_stmt_return" if not content.get("expr"):
+            return
+        case _:
+            raise _UnknownError
+
+
+def _check(condition: Mapping[str, Any]) -> None:
+    """Raises unless the condition depends on the schema alone."""
+    tree = postgast.parse(f"SELECT {condition['PLpgSQL_expr']['query']}")
+    for table in of(tree, "RangeVar"):
+        known = _INFORMATION if table.schemaname == "information_schema" else _CATALOGS
+        if table.schemaname not in ("", "pg_catalog", "information_schema") or table.relname not in known:
+            raise _UnknownError
+    columns = {name for column in of(tree, "ColumnRef") for name in strings(column.fields)}
+    if columns & _ABOUT_ROWS or not functions(tree) <= _LOOKS_UP:
+        raise _UnknownError
