@@ -20,7 +20,7 @@ from states.facts import Cause, Obstacle, Origin, Replay, Row, Runner, Subject, 
 from states.presence import in_view, surely_fails
 
 #: Raised whenever a changed rule can change a verdict, so that approvals and caches made under older rules are void.
-RULES_VERSION = 6
+RULES_VERSION = 7
 
 
 class Verdict(StrEnum):
@@ -325,7 +325,7 @@ def judge(subject: Subject, cause: Cause, target: Sequence[str], base: Sequence[
     Args:
         subject: the migration, with everything that the verdict rests on.
         cause: why it failed, as far as the logs tell; shown, but never decisive.
-        target: the target's identity: its system identifier, database and schema.
+        target: the target's identity: its system identifier, database and schema, and the database's number.
         base: name and checksum of each migration that was replayed before it, in order.
     """
     finding, decision = _finding(subject)

@@ -154,7 +154,7 @@ class Investigator:
             now = replace(now, stops=self._stops(classified.scripts, now))
         except psycopg.errors.LockNotAvailable:
             return ""
-        return digest(now, self._target.identity.parts, classified.base)
+        return digest(now, self._target.identity.digested, classified.base)
 
     def _plan(self, name: str, rows: Sequence[Row]) -> Material:
         attempts = tuple(row for row in rows if row.migration == name)
@@ -295,7 +295,7 @@ class Investigator:
     def _judged(self, plan: Material, subject: Subject, rows: tuple[Row, ...]) -> Classified:
         latest = latest_attempt(subject)
         base = tuple((script.migration, script.checksum) for script in plan.base)
-        evidence = judge(subject, logs.cause(latest.logs if latest else None), self._target.identity.parts, base)
+        evidence = judge(subject, logs.cause(latest.logs if latest else None), self._target.identity.digested, base)
         evidence = indicated(evidence, subject, rows, self._target, self._scripts)
         return Classified(evidence, subject, rows, base, plan.scripts)
 
