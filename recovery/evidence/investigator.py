@@ -3,12 +3,14 @@
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import psycopg
 
 from recovery import events
 from recovery.evidence.attempts import stops
 from recovery.evidence.indications.gathering import indicated
+from recovery.evidence.overtaking import Course, courses, overtaking
 from recovery.files import cache_folder
 from recovery.postgres import catalog
 from recovery.postgres.locks import PRISMA_LOCK
@@ -192,17 +194,17 @@ class Investigator:
     def _subject(self, plan: Material) -> Subject:
         subject = Subject(plan.name, plan.attempts, (), plan.present, unreadable=plan.missing)
         self._workshop.stand_in(self._target.reading(), self._scripts.texts())
+        schema = self._target.url.schema
+        afterwards = self._afterwards(plan)
         try:
             replays = tuple(self._replay(plan, script) for script in plan.scripts)
         except ScriptError as error:
             replays = ()
             subject = replace(subject, unreadable=error.fact)
-        schema = self._target.url.schema
-        subject = replace(
-            subject,
-            replays=replays,
-            overtaken_by=(*plan.unknown_later, *touching(plan.later, changed_names(replays), schema)),
-        )
+        named = touching(plan.later, changed_names(replays), schema)
+        did = overtaking(plan.scripts, replays, plan.later, schema, afterwards)
+        overtaken_by = tuple(script.migration for script in plan.later if script.migration in {*named, *did})
+        subject = replace(subject, replays=replays, overtaken_by=(*plan.unknown_later, *overtaken_by))
         try:
             subject = replace(subject, production=self._production(subject), filled=self._filled(subject))
             subject = replace(subject, reread=self._reread(plan, subject), unreplayed=unreplayed(plan, subject, schema))
@@ -210,6 +212,15 @@ class Investigator:
             return replace(subject, running=self._running(plan, subject))
         except psycopg.errors.LockNotAvailable:
             return replace(subject, running=(LOCKED,))
+
+    def _afterwards(self, plan: Material) -> tuple[Course, ...]:
+        """The later migrations, replayed on what was there before this one (RULES E29).
+
+        Called before the other replays: where the later ones end the history, those then only extend this replay.
+        """
+        before = replace(plan, base=[script for script in plan.base if script not in plan.later])
+        run = partial(self._replay, before)
+        return courses(plan.scripts, plan.later, self._target.url.schema, run)
 
     def _replay(self, plan: Material, script: Script) -> Replay:
         workshop = self._workshop
