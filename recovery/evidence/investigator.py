@@ -11,6 +11,7 @@ from recovery import events
 from recovery.evidence.attempts import stops
 from recovery.evidence.indications.gathering import indicated
 from recovery.evidence.overtaking import Course, courses, overtaking
+from recovery.evidence.repeated import twin
 from recovery.files import cache_folder
 from recovery.postgres import catalog
 from recovery.postgres.locks import PRISMA_LOCK
@@ -26,7 +27,7 @@ from recovery.sql.script import Script
 from recovery.sql.spelling import respelled
 from recovery.sql.statements import ScriptError, parse
 from states.comparison import qualified_name
-from states.facts import Key, Note, Replay, Row, Stop, Subject
+from states.facts import Key, Note, Replay, Row, Stop, Subject, Twin
 from states.ledger import later_than
 from states.verdict import Evidence, digest, judge, latest_attempt
 
@@ -205,6 +206,7 @@ class Investigator:
         did = overtaking(plan.scripts, replays, plan.later, schema, afterwards)
         overtaken_by = tuple(script.migration for script in plan.later if script.migration in {*named, *did})
         subject = replace(subject, replays=replays, overtaken_by=(*plan.unknown_later, *overtaken_by))
+        subject = replace(subject, twins=self._twins(plan, replays))
         try:
             subject = replace(subject, production=self._production(subject), filled=self._filled(subject))
             subject = replace(subject, reread=self._reread(plan, subject), unreplayed=unreplayed(plan, subject, schema))
@@ -222,6 +224,17 @@ class Investigator:
         run = partial(self._replay, before)
         return courses(plan.scripts, plan.later, self._target.url.schema, run)
 
+    def _twins(self, plan: Material, replays: Sequence[Replay]) -> tuple[Twin, ...]:
+        """The scripts that make what the history has made already (RULES E27)."""
+        found = (
+            twin(script, replay, plan.base, partial(self._replay_on, plan, script))
+            for script, replay in zip(plan.scripts, replays, strict=False)
+        )
+        return tuple(each for each in found if each is not None)
+
+    def _replay_on(self, plan: Material, script: Script, base: list[Script]) -> Replay:
+        return self._replay(replace(plan, base=base), script)
+
     def _replay(self, plan: Material, script: Script) -> Replay:
         workshop = self._workshop
 
@@ -237,9 +250,10 @@ class Investigator:
         return replace(replay, skipped=(*plan.notes, *replay.skipped))
 
     def _production(self, subject: Subject) -> dict[Key, str]:
-        objects = {obj for replay in subject.replays for obj, _ in replay.footprint}
+        replays = (*subject.replays, *(each.replay for each in subject.twins if each.replay is not None))
+        objects = {obj for replay in replays for obj, _ in replay.footprint}
         scope = catalog.scope_of(objects)
-        for replay in subject.replays:
+        for replay in replays:
             scope |= catalog.scope_of(f"table {name}" for name in replay.named)
         return catalog.read(self._target.reading(), scope)
 
