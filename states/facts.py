@@ -282,6 +282,8 @@ class Subject:
         assumed: the changes of each pending migration before it, in order; it is compared as if these had run.
         ahead: pending migrations before it that a deploy has yet to run and that may work on the same objects.
         twins: one for each of its scripts that makes what the history has made already.
+        undecided: failed migrations before it that the evidence does not decide and that may work on the same objects
+            (RULES E30).
     """
 
     migration: str
@@ -299,6 +301,7 @@ class Subject:
     assumed: tuple[Mapping[Key, str | None], ...] = ()
     ahead: tuple[str, ...] = ()
     twins: tuple[Twin, ...] = ()
+    undecided: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -289,6 +289,10 @@ def _finding(subject: Subject) -> tuple[_Finding, Decision]:
         names = ", ".join(subject.overtaken_by)
         reason = f"Finished later, and may work on the same objects: {names}."
         return _as(finding, Verdict.UNDECIDABLE, reason, *finding.reasons), Decision.OPERATOR
+    if subject.undecided:
+        names = ", ".join(subject.undecided)
+        reason = f"Failed before it, is not decided yet, and may work on the same objects: {names}."
+        return _as(finding, Verdict.UNDECIDABLE, reason, *finding.reasons), Decision.OPERATOR
     if subject.unreplayed and finding.verdict in (Verdict.APPLIED, Verdict.NOT_APPLIED):
         names = ", ".join(subject.unreplayed)
         reason = f"Could not be replayed before it, and may work on the same objects: {names}."
@@ -391,6 +395,7 @@ def digest(subject: Subject, target: Sequence[str], base: Sequence[tuple[str, st
         "overtaken_by": list(subject.overtaken_by),
         "unreplayed": list(subject.unreplayed),
         "filled": sorted([*key, value] for key, value in subject.filled.items()),
+        "undecided": list(subject.undecided),
         "twins": sorted([each.checksum, each.said, each.by] for each in subject.twins),
         "stops": sorted(astuple(stop) for stop in subject.stops),
         "unreadable": subject.unreadable,

@@ -1,7 +1,7 @@
 """Observes production and the checkout, read only: all that `inspect` needs, and the base of the real world."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,11 +96,16 @@ class Observer:
         """An investigator on the migrations folder as it is now."""
         return Investigator(self.target, self.scripts(), self.workshop, self.sleep)
 
-    def classify(self, name: str) -> Classified:
-        """The evidence on a failed migration, and the obstacles that would make it fail again."""
+    def classify(self, name: str, settled: Collection[str] = ()) -> Classified:
+        """The evidence on a failed migration, and the obstacles that would make it fail again.
+
+        Args:
+            name: the migration.
+            settled: migrations that this run has marked rolled back.
+        """
         with answering(self.target.url):
             scripts = self.scripts()
-            found = Investigator(self.target, scripts, self.workshop, self.sleep).classify(name)
+            found = Investigator(self.target, scripts, self.workshop, self.sleep).classify(name, settled)
             return tested(found, scripts, self.target)
 
     def compare(self, inspected: Inspection) -> Compared:

@@ -27,9 +27,10 @@ from recovery.sql.script import Script
 from recovery.sql.spelling import respelled
 from recovery.sql.statements import ScriptError, parse
 from states.comparison import qualified_name
+from states.effects import MarkApplied, MarkRolledBack
 from states.facts import Key, Note, Replay, Row, Stop, Subject, Twin
-from states.ledger import later_than
-from states.verdict import Evidence, digest, judge, latest_attempt
+from states.ledger import earlier_failed, foreseen, later_than
+from states.verdict import Decision, Evidence, digest, judge, latest_attempt
 
 #: RULES E13: a session that holds such a lock is changing the schema.
 LOCKED = "Another session holds a lock that keeps the schema from being read."
@@ -114,12 +115,16 @@ class Investigator:
         self._cache = ReplayCache(cache_folder() / "replays")
         self._sleep = sleep
 
-    def classify(self, name: str) -> Classified:
-        """Judges the failed migration `name`. If its history can't be replayed, the verdict says so."""
+    def classify(self, name: str, settled: Collection[str] = ()) -> Classified:
+        """Judges the failed migration `name`. If its history can't be replayed, the verdict says so.
+
+        Args:
+            name: the migration.
+            settled: migrations that this run has marked rolled back, whatever the evidence says of them.
+        """
         rows = self._target.rows()
         for _ in range(READS):
-            plan = self._plan(name, rows)
-            subject = self._subject(plan)
+            plan, subject = self._in_its_turn(name, rows, settled)
             if subject.running:
                 break
             again = self._target.rows()
@@ -133,6 +138,40 @@ class Investigator:
         else:
             subject = replace(subject, running=("The ledger or the schema changes while it is being read.",))
         return self._judged(plan, subject, rows)
+
+    def _in_its_turn(self, name: str, rows: tuple[Row, ...], settled: Collection[str]) -> tuple[Material, Subject]:
+        """The facts of a failed migration, as a run finds them when it comes to it (RULES E30).
+
+        A run resolves the failed ones before it first: one that is decided to be applied is in its history then.
+        """
+        undecided: list[Subject] = []
+        for earlier in earlier_failed(name, self._scripts.history(rows)):
+            if earlier in settled:
+                continue
+            plan, subject = self._looked_at(earlier, rows, undecided)
+            decision = self._evidence(plan, subject).decision
+            if decision is Decision.MARK_APPLIED:
+                rows = foreseen(MarkApplied(earlier), plan.present, rows)
+            elif decision is Decision.MARK_ROLLED_BACK:
+                rows = foreseen(MarkRolledBack(earlier), plan.present, rows)
+            else:
+                undecided.append(subject)
+        return self._looked_at(name, rows, undecided)
+
+    def _looked_at(self, name: str, rows: tuple[Row, ...], undecided: Sequence[Subject]) -> tuple[Material, Subject]:
+        """The facts of a failed migration, beside the failed ones before it that the evidence does not decide."""
+        plan = self._plan(name, rows)
+        subject = self._subject(plan)
+        schema = self._target.url.schema
+        may_meet = tuple(
+            other.migration for other in undecided if meets(other, self._scripts_of(other), subject, plan, schema)
+        )
+        return plan, replace(subject, undecided=may_meet)
+
+    def _scripts_of(self, subject: Subject) -> tuple[Script, ...]:
+        """The scripts that the replays of a migration are of."""
+        found = (self._scripts.ran(subject.migration, replay.checksum) for replay in subject.replays)
+        return tuple(script for script in found if script is not None)
 
     def digest_now(self, classified: Classified) -> str:
         """Reads production again and digests the evidence: the digest is equal if the verdict still holds.
@@ -317,10 +356,14 @@ class Investigator:
         found.extend(f"{session} holds Prisma's migration lock." for session in held)
         return tuple(found)
 
-    def _judged(self, plan: Material, subject: Subject, rows: tuple[Row, ...]) -> Classified:
+    def _evidence(self, plan: Material, subject: Subject) -> Evidence:
         latest = latest_attempt(subject)
         base = tuple((script.migration, script.checksum) for script in plan.base)
-        evidence = judge(subject, logs.cause(latest.logs if latest else None), self._target.identity.digested, base)
+        return judge(subject, logs.cause(latest.logs if latest else None), self._target.identity.digested, base)
+
+    def _judged(self, plan: Material, subject: Subject, rows: tuple[Row, ...]) -> Classified:
+        base = tuple((script.migration, script.checksum) for script in plan.base)
+        evidence = self._evidence(plan, subject)
         evidence = indicated(evidence, subject, rows, self._target, self._scripts)
         return Classified(evidence, subject, rows, base, plan.scripts)
 
@@ -354,6 +397,15 @@ def touching(scripts: Iterable[Script], objects: Collection[str | None], schema:
         if any(statement.opaque for statement in parsed) or not names.isdisjoint(objects):
             touching.append(script.migration)
     return tuple(touching)
+
+
+def meets(other: Subject, its: Sequence[Script], subject: Subject, plan: Material, schema: str) -> bool:
+    """Whether two failed migrations may work on the same objects; so it is where a script of one is not known."""
+    if other.unreadable or not (its and other.replays and subject.replays):
+        return True
+    mine = changed_names(subject.replays).union(*(replay.named for replay in subject.replays))
+    others = changed_names(other.replays).union(*(replay.named for replay in other.replays))
+    return bool(touching(its, mine, schema) or touching(plan.scripts, others, schema))
 
 
 def unreplayed(plan: Material, subject: Subject, schema: str) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """The engine's ports: small protocols for what it needs from outside, and the records that pass through them."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -28,8 +29,8 @@ class World(Protocol):
     def inspect(self) -> Inspection:
         """The ledger beside the migrations folder, both read anew."""
 
-    def classify(self, name: str) -> Classified:
-        """The evidence on a failed migration."""
+    def classify(self, name: str, settled: Collection[str] = ()) -> Classified:
+        """The evidence on a failed migration; `settled` names those that this run has marked rolled back."""
 
     def compare(self, inspection: Inspection) -> Compared:
         """The pending migrations that production has something of already; called only if no migration failed."""

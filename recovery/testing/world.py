@@ -1,6 +1,6 @@
 """The engine's world on a database in memory, with instants between its writes at which the process can die."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 
 from recovery.effects.results import Performed
@@ -75,7 +75,7 @@ class MemoryWorld:
         checksums = {name: checksum(folder[name]) for name in sorted(folder)}
         return Inspection(side_by_side(rows, sorted(folder), differing & set(folder)), rows, failures, checksums)
 
-    def classify(self, name: str) -> Classified:
+    def classify(self, name: str, settled: Collection[str] = ()) -> Classified:  # noqa: ARG002 - each by itself here
         """See `World.classify`. Every attempt counts as one with the folder's script."""
         rows = tuple(self._database.rows)
         base = self._finished(name)
