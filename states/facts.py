@@ -246,6 +246,25 @@ class Replay:
 
 
 @dataclass(frozen=True, slots=True)
+class Twin:
+    """A script that makes what the history before it has made already, as when two branches make it (RULES E27).
+
+    Attributes:
+        checksum: SHA-256 of the script.
+        statement: the number of the statement that fails because its object is there already.
+        said: PostgreSQL's message about it.
+        by: the migration that made it; empty if it was not found, or if the script does more than add to the schema.
+        replay: the script's replay on the history before that migration; None if `by` is empty.
+    """
+
+    checksum: str
+    statement: int
+    said: str
+    by: str = ""
+    replay: Replay | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Subject:
     """A failed or pending migration, with everything that its verdict rests on.
 
@@ -274,6 +293,9 @@ class Subject:
         running: what may still be running it, as sentences; empty if nothing is (RULES E14).
         assumed: the changes of each pending migration before it, in order; it is compared as if these had run.
         ahead: pending migrations before it that a deploy has yet to run and that may work on the same objects.
+        twins: one for each of its scripts that makes what the history has made already.
+        undecided: failed migrations before it that the evidence does not decide and that may work on the same objects
+            (RULES E30).
     """
 
     migration: str
@@ -295,6 +317,8 @@ class Subject:
     running: tuple[str, ...] = ()
     assumed: tuple[Mapping[Key, str | None], ...] = ()
     ahead: tuple[str, ...] = ()
+    twins: tuple[Twin, ...] = ()
+    undecided: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,18 @@
 """Conclusions from the ledger's rows alone: the order of migrations, and whether the effects of a run still show."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 
-from states.effects import MarkApplied, of_id
+from states.effects import MarkApplied, Resolution, of_id
 from states.facts import History, Row
 
 #: ASCII's punctuation in the order of the Unicode collation; digits come after it, then letters.
 _PUNCTUATION = """ _-,;:!?.'"()[]{}@*&#%`^+<=>|~$"""
+
+
+#: A time after every time in a ledger.
+_LATER_THAN_ALL = "9999-12-31T23:59:59"
 
 
 @lru_cache(maxsize=4096)
@@ -52,7 +57,9 @@ def in_order_of_finishing(rows: Sequence[Row]) -> list[Row]:
 def later_than(name: str, attempts: Sequence[Row], rows: Sequence[Row]) -> frozenset[str]:
     """Finished migrations that may have changed the footprint of a failed one (RULES E10).
 
-    These are the migrations that sort after it, and those that finished after its first attempt began.
+    These are the migrations that sort after it, and those that finished after its first attempt began. One that sorts
+    before it, was attempted before it, and was only marked as finished since, is not among them: what it did comes
+    before the failed one, whenever somebody recorded it (RULES E30).
 
     Args:
         name: the failed migration.
@@ -65,8 +72,42 @@ def later_than(name: str, attempts: Sequence[Row], rows: Sequence[Row]) -> froze
         for row in rows
         if row.finished
         and row.migration != name
-        and (order(row.migration) > order(name) or (row.finished_at or "") > began)
+        and (
+            order(row.migration) > order(name)
+            or ((row.finished_at or "") > began and not _marked_since(row, rows, began))
+        )
     )
+
+
+def _marked_since(finished: Row, rows: Sequence[Row], began: str) -> bool:
+    """Whether a finished row is a mark (`resolve --applied`) on a migration that was attempted before this time."""
+    return finished.applied_steps_count == 0 and any(
+        row.migration == finished.migration and row.rolled_back_at is not None and row.started_at < began
+        for row in rows
+    )
+
+
+def earlier_failed(name: str, history: History) -> tuple[str, ...]:
+    """The failed migrations that a run resolves before this one, in their order (RULES E30)."""
+    failed = history.failed
+    return failed[: failed.index(name)] if name in failed else ()
+
+
+def foreseen(effect: Resolution, checksum: str, rows: Sequence[Row]) -> tuple[Row, ...]:
+    """The ledger as Prisma leaves it after such a mark, which comes after everything that the ledger holds.
+
+    Args:
+        effect: the mark.
+        checksum: SHA-256 of the migration's present file, which `resolve --applied` records.
+        rows: the ledger before it.
+    """
+    now = f"{_LATER_THAN_ALL} {len(rows):06}"
+    marked = [
+        replace(row, rolled_back_at=now) if row.migration == effect.migration and row.failed else row for row in rows
+    ]
+    if isinstance(effect, MarkApplied):
+        marked.append(Row(f"mark of {effect.migration}", effect.migration, checksum, now, now, None, 0, None))
+    return tuple(marked)
 
 
 def lost_effect(resolved: Mapping[str, str], rows: Sequence[Row]) -> str | None:

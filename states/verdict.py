@@ -298,6 +298,30 @@ def _after_success(replay: Replay, at: tuple[int, ...], found: _Found) -> _Findi
     )
 
 
+def _made_already(replay: Replay, subject: Subject) -> _Finding | None:
+    """The finding if the script makes what the history before it has made already (RULES E27); None if it does not.
+
+    Never that nothing of it is in production. It is applied where all that it makes is there as it would make it.
+    """
+    twin = next((each for each in subject.twins if each.checksum == replay.checksum), None)
+    if twin is None or any(row.applied_steps_count >= 1 for row in subject.attempts):
+        return None
+    production = in_view(subject)
+    by = f"{twin.by} made that before it" if twin.by else "the history before it made that"
+    why = f"Statement {twin.statement} fails on the history: {twin.said}; {by}."
+    alone = twin.replay
+    at = () if alone is None else steps_equal_to(alone, production)
+    if alone is not None and alone.total in at and 0 not in at and at == tuple(range(at[0], alone.total + 1)):
+        statements = statement_states(alone, production, at, {})
+        if not any(each.state == "open" for each in statements):
+            every = "All that the script makes is in production, as it would make it."
+            return _Finding(Verdict.APPLIED, (why, every), Progress((at[0], alone.total), alone.total), statements)
+    statements = statement_states(replay, production, steps_equal_to(replay, production), {})
+    again = "A second run would fail, and not all that the script makes is proven to be in production."
+    shown = () if alone is None else differences(alone, alone.total, production)
+    return _Finding(Verdict.UNDECIDABLE, (why, again), Progress((0, 0), replay.total), statements, shown)
+
+
 def _finding(subject: Subject) -> tuple[_Finding, Decision]:
     nothing = Progress((0, 0), 0)
     if subject.running:
@@ -311,12 +335,16 @@ def _finding(subject: Subject) -> tuple[_Finding, Decision]:
     ran = [r for r in subject.replays if r.checksum in {row.checksum for row in subject.attempts}]
     if not ran or {row.checksum for row in subject.attempts} - {replay.checksum for replay in ran}:
         return _Finding(Verdict.UNDECIDABLE, ("The script of an attempt was not found.",), nothing), Decision.OPERATOR
-    findings = [_one(replay, subject) for replay in ran]
+    findings = [_made_already(replay, subject) or _one(replay, subject) for replay in ran]
     finding = findings[-1]
     skipped = tuple(f"Not replayed before it: {note}" for replay in ran[-1:] for note in replay.skipped)
     if subject.overtaken_by:
         names = ", ".join(subject.overtaken_by)
         reason = f"Finished later, and may work on the same objects: {names}."
+        return _as(finding, Verdict.UNDECIDABLE, reason, *finding.reasons), Decision.OPERATOR
+    if subject.undecided:
+        names = ", ".join(subject.undecided)
+        reason = f"Failed before it, is not decided yet, and may work on the same objects: {names}."
         return _as(finding, Verdict.UNDECIDABLE, reason, *finding.reasons), Decision.OPERATOR
     if subject.unreplayed and finding.verdict in (Verdict.APPLIED, Verdict.NOT_APPLIED):
         names = ", ".join(subject.unreplayed)
@@ -391,7 +419,7 @@ def judge(subject: Subject, cause: Cause, target: Sequence[str], base: Sequence[
     Args:
         subject: the migration, with everything that the verdict rests on.
         cause: why it failed, as far as the logs tell; shown, but never decisive.
-        target: the target's identity: its system identifier, database and schema.
+        target: the target's identity: its system identifier, database and schema, and the database's number.
         base: name and checksum of each migration that was replayed before it, in order.
     """
     finding, decision = _finding(subject)
@@ -439,6 +467,8 @@ def digest(subject: Subject, target: Sequence[str], base: Sequence[tuple[str, st
         "assume": sorted(subject.assume),
         "marking": subject.marking,
         "filled": sorted([*key, value] for key, value in subject.filled.items()),
+        "undecided": list(subject.undecided),
+        "twins": sorted([each.checksum, each.said, each.by] for each in subject.twins),
         "stops": sorted(astuple(stop) for stop in subject.stops),
         "unreadable": subject.unreadable,
     }

@@ -1,7 +1,7 @@
 """Observes production and the checkout, read only: all that `inspect` needs, and the base of the real world."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,16 +98,19 @@ class Observer:
         """An investigator on the migrations folder as it is now."""
         return Investigator(self.target, self.scripts(), self.workshop, self.sleep, self.assume)
 
-    def classify(self, name: str, *, marking: bool = False) -> Classified:
+    def classify(self, name: str, settled: Collection[str] = (), *, marking: bool = False) -> Classified:
         """The evidence on a failed migration, and the obstacles that would make it fail again.
 
         Args:
             name: the migration.
+            settled: migrations that this run has marked rolled back.
             marking: as for `World.classify`.
         """
         with answering(self.target.url):
             scripts = self.scripts()
-            found = Investigator(self.target, scripts, self.workshop, self.sleep, self.assume).classify(name, marking=marking)
+            found = Investigator(self.target, scripts, self.workshop, self.sleep, self.assume).classify(
+                name, settled, marking=marking
+            )
             return tested(found, scripts, self.target)
 
     def compare(self, inspected: Inspection) -> Compared:

@@ -1,6 +1,6 @@
 """The real world behind the engine: production, the checkout, the Prisma CLI and the scratch server."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from recovery.app.observer import Observer
 from recovery.effects.handover import HandOver
@@ -95,9 +95,9 @@ class RealWorld:
         """See `World.inspect`."""
         return self._observer.inspect()
 
-    def classify(self, name: str, *, marking: bool = False) -> Classified:
+    def classify(self, name: str, settled: Collection[str] = (), *, marking: bool = False) -> Classified:
         """See `World.classify`."""
-        return self._observer.classify(name, marking=marking)
+        return self._observer.classify(name, settled, marking=marking)
 
     def compare(self, inspection: Inspection) -> Compared:
         """See `World.compare`."""

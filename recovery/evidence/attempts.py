@@ -9,6 +9,7 @@ import psycopg
 from recovery.postgres.traces import never_widened
 from recovery.prisma import logs
 from recovery.sql.parser import postgast
+from recovery.sql.pieces import cut_as_parsed
 from recovery.sql.script import Script
 from recovery.sql.statements import Parsed, ScriptError, parse
 from states.comparison import qualified_name
@@ -64,12 +65,18 @@ def _undecided(replay: Replay) -> bool:
 
 
 def refused_at(row: Row, script: str) -> Iterator[Stop]:
-    """How far an attempt can have got, by the error in its logs. Yields nothing where the logs prove nothing."""
+    """How far an attempt can have got, by the error in its logs. Yields nothing where the logs prove nothing.
+
+    They prove nothing where the JavaScript engine, or an unknown one, may have sent other pieces than the statements:
+    the part of a statement before a semicolon in a comment may have run, and the part after it have failed (RULES E24).
+    """
     sentence = logs.refused(row.logs)
     if sentence is None:
         return
     try:
         parsed = parse(script)
+        if logs.engine(row.logs) != "native" and not cut_as_parsed(script):
+            return
     except ScriptError:
         return
     last = last_to_raise(parsed, sentence)

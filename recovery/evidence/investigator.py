@@ -3,12 +3,15 @@
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import psycopg
 
 from recovery import events
 from recovery.evidence.attempts import stops
 from recovery.evidence.indications.gathering import indicated
+from recovery.evidence.overtaking import Course, courses, overtaking
+from recovery.evidence.repeated import twin
 from recovery.files import cache_folder
 from recovery.postgres import catalog, traces
 from recovery.postgres.locks import PRISMA_LOCK
@@ -24,9 +27,10 @@ from recovery.sql.script import Script
 from recovery.sql.spelling import respelled
 from recovery.sql.statements import ScriptError, parse
 from states.comparison import qualified_name
-from states.facts import Key, Note, Replay, Row, Stop, Subject
-from states.ledger import later_than
-from states.verdict import Evidence, digest, judge, latest_attempt
+from states.effects import MarkApplied, MarkRolledBack
+from states.facts import Key, Note, Replay, Row, Stop, Subject, Twin
+from states.ledger import earlier_failed, foreseen, later_than
+from states.verdict import Decision, Evidence, digest, judge, latest_attempt
 
 #: RULES E13: a session that holds such a lock is changing the schema.
 LOCKED = "Another session holds a lock that keeps the schema from being read."
@@ -114,17 +118,18 @@ class Investigator:
         self._cache = ReplayCache(cache_folder() / "replays")
         self._sleep = sleep
 
-    def classify(self, name: str, *, marking: bool = False) -> Classified:
+    def classify(self, name: str, settled: Collection[str] = (), *, marking: bool = False) -> Classified:
         """Judges the failed migration `name`. If its history can't be replayed, the verdict says so.
 
         Args:
             name: the migration.
+            settled: migrations that this run has marked rolled back, whatever the evidence says of them.
             marking: this recovery began to mark it applied, and was not seen to (RULES F5).
         """
         rows = self._target.rows()
         for _ in range(READS):
-            plan = self._plan(name, rows)
-            subject = replace(self._subject(plan), marking=marking)
+            plan, subject = self._in_its_turn(name, rows, settled)
+            subject = replace(subject, marking=marking)
             if subject.running:
                 break
             again = self._target.rows()
@@ -138,6 +143,40 @@ class Investigator:
         else:
             subject = replace(subject, running=("The ledger or the schema changes while it is being read.",))
         return self._judged(plan, subject, rows)
+
+    def _in_its_turn(self, name: str, rows: tuple[Row, ...], settled: Collection[str]) -> tuple[Material, Subject]:
+        """The facts of a failed migration, as a run finds them when it comes to it (RULES E30).
+
+        A run resolves the failed ones before it first: one that is decided to be applied is in its history then.
+        """
+        undecided: list[Subject] = []
+        for earlier in earlier_failed(name, self._scripts.history(rows)):
+            if earlier in settled:
+                continue
+            plan, subject = self._looked_at(earlier, rows, undecided)
+            decision = self._evidence(plan, subject).decision
+            if decision is Decision.MARK_APPLIED:
+                rows = foreseen(MarkApplied(earlier), plan.present, rows)
+            elif decision is Decision.MARK_ROLLED_BACK:
+                rows = foreseen(MarkRolledBack(earlier), plan.present, rows)
+            else:
+                undecided.append(subject)
+        return self._looked_at(name, rows, undecided)
+
+    def _looked_at(self, name: str, rows: tuple[Row, ...], undecided: Sequence[Subject]) -> tuple[Material, Subject]:
+        """The facts of a failed migration, beside the failed ones before it that the evidence does not decide."""
+        plan = self._plan(name, rows)
+        subject = self._subject(plan)
+        schema = self._target.url.schema
+        may_meet = tuple(
+            other.migration for other in undecided if meets(other, self._scripts_of(other), subject, plan, schema)
+        )
+        return plan, replace(subject, undecided=may_meet)
+
+    def _scripts_of(self, subject: Subject) -> tuple[Script, ...]:
+        """The scripts that the replays of a migration are of."""
+        found = (self._scripts.ran(subject.migration, replay.checksum) for replay in subject.replays)
+        return tuple(script for script in found if script is not None)
 
     def digest_now(self, classified: Classified) -> str:
         """Reads production again and digests the evidence: the digest is equal if the verdict still holds.
@@ -160,7 +199,7 @@ class Investigator:
             now = replace(now, stops=self._stops(classified.scripts, now))
         except psycopg.errors.LockNotAvailable:
             return ""
-        return digest(now, self._target.identity.parts, classified.base)
+        return digest(now, self._target.identity.digested, classified.base)
 
     def _plan(self, name: str, rows: Sequence[Row]) -> Material:
         attempts = tuple(row for row in rows if row.migration == name)
@@ -198,17 +237,18 @@ class Investigator:
     def _subject(self, plan: Material) -> Subject:
         subject = Subject(plan.name, plan.attempts, (), plan.present, unreadable=plan.missing, assume=self._assume)
         self._workshop.stand_in(self._target.reading(), self._scripts.texts())
+        schema = self._target.url.schema
+        afterwards = self._afterwards(plan)
         try:
             replays = tuple(self._replay(plan, script) for script in plan.scripts)
         except ScriptError as error:
             replays = ()
             subject = replace(subject, unreadable=error.fact)
-        schema = self._target.url.schema
-        subject = replace(
-            subject,
-            replays=replays,
-            overtaken_by=(*plan.unknown_later, *touching(plan.later, changed_names(replays), schema)),
-        )
+        named = touching(plan.later, changed_names(replays), schema)
+        did = overtaking(plan.scripts, replays, plan.later, schema, afterwards)
+        overtaken_by = tuple(script.migration for script in plan.later if script.migration in {*named, *did})
+        subject = replace(subject, replays=replays, overtaken_by=(*plan.unknown_later, *overtaken_by))
+        subject = replace(subject, twins=self._twins(plan, replays))
         try:
             subject = self._proofs(replace(subject, production=self._production(subject)))
             subject = replace(subject, reread=self._reread(plan, subject), unreplayed=unreplayed(plan, subject, schema))
@@ -216,6 +256,26 @@ class Investigator:
             return replace(subject, running=self._running(plan, subject))
         except psycopg.errors.LockNotAvailable:
             return replace(subject, running=(LOCKED,))
+
+    def _afterwards(self, plan: Material) -> tuple[Course, ...]:
+        """The later migrations, replayed on what was there before this one (RULES E29).
+
+        Called before the other replays: where the later ones end the history, those then only extend this replay.
+        """
+        before = replace(plan, base=[script for script in plan.base if script not in plan.later])
+        run = partial(self._replay, before)
+        return courses(plan.scripts, plan.later, self._target.url.schema, run)
+
+    def _twins(self, plan: Material, replays: Sequence[Replay]) -> tuple[Twin, ...]:
+        """The scripts that make what the history has made already (RULES E27)."""
+        found = (
+            twin(script, replay, plan.base, partial(self._replay_on, plan, script))
+            for script, replay in zip(plan.scripts, replays, strict=False)
+        )
+        return tuple(each for each in found if each is not None)
+
+    def _replay_on(self, plan: Material, script: Script, base: list[Script]) -> Replay:
+        return self._replay(replace(plan, base=base), script)
 
     def _replay(self, plan: Material, script: Script) -> Replay:
         workshop = self._workshop
@@ -232,9 +292,10 @@ class Investigator:
         return replace(replay, skipped=(*plan.notes, *replay.skipped))
 
     def _production(self, subject: Subject) -> dict[Key, str]:
-        objects = {obj for replay in subject.replays for obj, _ in replay.footprint}
+        replays = (*subject.replays, *(each.replay for each in subject.twins if each.replay is not None))
+        objects = {obj for replay in replays for obj, _ in replay.footprint}
         scope = catalog.scope_of(objects)
-        for replay in subject.replays:
+        for replay in replays:
             scope |= catalog.scope_of(f"table {name}" for name in replay.named)
         return catalog.read(self._target.reading(), scope)
 
@@ -319,10 +380,14 @@ class Investigator:
         found.extend(f"{session} holds Prisma's migration lock." for session in held)
         return tuple(found)
 
-    def _judged(self, plan: Material, subject: Subject, rows: tuple[Row, ...]) -> Classified:
+    def _evidence(self, plan: Material, subject: Subject) -> Evidence:
         latest = latest_attempt(subject)
         base = tuple((script.migration, script.checksum) for script in plan.base)
-        evidence = judge(subject, logs.cause(latest.logs if latest else None), self._target.identity.parts, base)
+        return judge(subject, logs.cause(latest.logs if latest else None), self._target.identity.digested, base)
+
+    def _judged(self, plan: Material, subject: Subject, rows: tuple[Row, ...]) -> Classified:
+        base = tuple((script.migration, script.checksum) for script in plan.base)
+        evidence = self._evidence(plan, subject)
         evidence = indicated(evidence, subject, rows, self._target, self._scripts)
         return Classified(evidence, subject, rows, base, plan.scripts)
 
@@ -356,6 +421,15 @@ def touching(scripts: Iterable[Script], objects: Collection[str | None], schema:
         if any(statement.opaque for statement in parsed) or not names.isdisjoint(objects):
             touching.append(script.migration)
     return tuple(touching)
+
+
+def meets(other: Subject, its: Sequence[Script], subject: Subject, plan: Material, schema: str) -> bool:
+    """Whether two failed migrations may work on the same objects; so it is where a script of one is not known."""
+    if other.unreadable or not (its and other.replays and subject.replays):
+        return True
+    mine = changed_names(subject.replays).union(*(replay.named for replay in subject.replays))
+    others = changed_names(other.replays).union(*(replay.named for replay in other.replays))
+    return bool(touching(its, mine, schema) or touching(plan.scripts, others, schema))
 
 
 def unreplayed(plan: Material, subject: Subject, schema: str) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ class Identity:
     Attributes:
         system_identifier: PostgreSQL's identifier of the server's data directory; None if the role may not read it.
         server_version: as `17.4`.
+        database_oid: PostgreSQL's number of the database, which a copy under the same name does not have.
     """
 
     system_identifier: str | None
@@ -26,11 +27,17 @@ class Identity:
     database: str
     schema: str
     server_version: str
+    database_oid: int
 
     @property
     def parts(self) -> tuple[str, str, str]:
         """System identifier (or the host, if that can't be read), database and schema."""
         return (self.system_identifier or f"host:{self.host}", self.database, self.schema)
+
+    @property
+    def digested(self) -> tuple[str, ...]:
+        """The `parts` and the database's number: what evidence is tied to (RULES E31)."""
+        return (*self.parts, str(self.database_oid))
 
     @property
     def key(self) -> str:
@@ -58,6 +65,7 @@ class Target:
         """A connection on which the server refuses every write; opened anew if the last one broke."""
         if self._reading is None or self._reading.closed or self._reading.broken:
             self._reading = self._connect(OUR_NAME)
+            self._identity = None  # while nobody was connected, another database can have got this name
         return self._reading
 
     def working(self, name: str) -> psycopg.Connection[Any]:
@@ -71,14 +79,16 @@ class Target:
 
     @property
     def identity(self) -> Identity:
-        """The target's identity, read once and then kept, since a recovery never moves to another target."""
+        """The target's identity, read once for each connection: nobody can rename a database in use."""
         if self._identity is None:
             connection = self.reading()
             try:
                 row = connection.execute("SELECT system_identifier::text FROM pg_control_system()").fetchone()
             except psycopg.errors.InsufficientPrivilege:
                 row = None
-            database = connection.execute("SELECT current_database()").fetchone()
+            database = connection.execute(
+                "SELECT datname, oid::bigint FROM pg_database WHERE datname = current_database()"
+            ).fetchone()
             number = connection.info.server_version
             self._identity = Identity(
                 system_identifier=row[0] if row else None,
@@ -86,6 +96,7 @@ class Target:
                 database=database[0] if database else self.url.database,
                 schema=self.url.schema,
                 server_version=f"{number // 10_000}.{number % 10_000}",
+                database_oid=database[1] if database else 0,
             )
         return self._identity
 

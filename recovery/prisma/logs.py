@@ -1,8 +1,8 @@
-"""The cause of a failed migration, from the ledger's `logs`. It explains, and never proves that nothing was done.
+"""The cause of a failed migration, and the engine that ran it, from the ledger's `logs`.
 
-Prisma's native engine writes PostgreSQL's error code. Its JavaScript engine writes only PostgreSQL's message, or one
-of its own; the code is then inferred if the message is unambiguous. In another language than English, the cause is
-unknown.
+The cause explains, and never proves that nothing was done. Prisma's native engine writes PostgreSQL's error code. Its
+JavaScript engine writes only PostgreSQL's message, or one of its own; the code is then inferred if the message is
+unambiguous. In another language than English, the cause is unknown.
 """
 
 import re
@@ -23,6 +23,9 @@ _DEBUG_MESSAGE = re.compile(r'\bmessage: "((?:[^"\\]|\\.)*)"')
 _PARSED = re.compile(r"\bparsed_severity: Some\((\w+)\)")
 #: PostgreSQL's message as both engines write it, at the start of a line; a quoted statement's lines have numbers.
 _SAID = re.compile(r"^(?:Database error: )?(?:Error querying the database: )?(ERROR|FATAL|PANIC): +(.+)$", re.MULTILINE)
+_NATIVE_ERROR = re.compile(r"^DbError \{ severity: \"", re.MULTILINE)
+# The JavaScript engine quotes PostgreSQL's message as its driver gives it; the native one puts "db error" before it.
+_JAVASCRIPT = re.compile(r"^(?:Database error: )?Error querying the database: (?:ERROR|FATAL|PANIC): ", re.MULTILINE)
 #: Kinds of causes after which it is unknown how much of the script ran.
 _LOST = ("connection_lost", "too_many_connections", "in_failed_transaction")
 # The JavaScript engine's own message is the first line, or the line after this one.
@@ -70,6 +73,14 @@ def refused(logs: str | None) -> str | None:
     if severities != {"ERROR"} or cause(text).kind in _LOST:
         return None
     return said[0][1].strip() if said else message(text)
+
+
+def engine(logs: str | None) -> str:
+    """The engine that wrote the logs, by their form: native, javascript, or unknown."""
+    text = logs or ""
+    if _CODE.search(text) and _NATIVE_ERROR.search(text):
+        return "native"
+    return "javascript" if _JAVASCRIPT.search(text) else "unknown"
 
 
 def advice(found: Cause) -> str:

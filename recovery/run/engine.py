@@ -274,8 +274,9 @@ class Engine:
             classified = self._present[name]  # shown and recorded when it was compared
             evidence = classified.evidence
         else:
-            name = self._facts().unsettled[0]
-            classified = self._world.classify(name, marking=name in self._record.marking)
+            found = self._facts()
+            name = found.unsettled[0]
+            classified = self._world.classify(name, found.settled, marking=name in self._record.marking)
             evidence = classified.evidence
             self._diary.classified(self._machine.current, classified)
             self._emit(events.EvidenceFound(evidence))

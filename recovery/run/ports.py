@@ -1,5 +1,6 @@
 """The engine's ports: small protocols for what it needs from outside, and the records that pass through them."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -28,11 +29,12 @@ class World(Protocol):
     def inspect(self) -> Inspection:
         """The ledger beside the migrations folder, both read anew."""
 
-    def classify(self, name: str, *, marking: bool = False) -> Classified:
+    def classify(self, name: str, settled: Collection[str] = (), *, marking: bool = False) -> Classified:
         """The evidence on a failed migration.
 
         Args:
             name: the migration.
+            settled: migrations that this run has marked rolled back.
             marking: this recovery began to mark it applied, and was not seen to (RULES F5).
         """
 

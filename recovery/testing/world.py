@@ -1,6 +1,6 @@
 """The engine's world on a database in memory, with instants between its writes at which the process can die."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 
 from recovery.effects.results import Performed
@@ -75,7 +75,7 @@ class MemoryWorld:
         checksums = {name: checksum(folder[name]) for name in sorted(folder)}
         return Inspection(side_by_side(rows, sorted(folder), differing & set(folder)), rows, failures, checksums)
 
-    def classify(self, name: str, *, marking: bool = False) -> Classified:
+    def classify(self, name: str, settled: Collection[str] = (), *, marking: bool = False) -> Classified:  # noqa: ARG002 - each by itself here
         """See `World.classify`. Every attempt counts as one with the folder's script."""
         rows = tuple(self._database.rows)
         base = self._finished(name)
@@ -130,6 +130,7 @@ class MemoryWorld:
             overtaken_by=subject.overtaken_by,
             assumed=subject.assumed,
             stops=subject.stops,
+            marking=subject.marking,
         )
         deployed = not subject.attempts and tuple(self._database.rows) != classified.rows
         if deployed or digest(now, _TARGET, classified.base) != classified.evidence.evidence_digest:

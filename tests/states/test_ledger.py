@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from states.facts import Row
-from states.ledger import in_order_of_finishing, later_than, lost_effect, order, still_settled
+from states.effects import MarkApplied, MarkRolledBack
+from states.facts import History, Row
+from states.ledger import earlier_failed, foreseen, in_order_of_finishing, later_than, lost_effect, order, still_settled
 from states.verification import to_be_proven, wrong_checksums
 from tests.states.strategies import row
 
@@ -38,6 +39,42 @@ def test_a_later_migration_may_have_changed_what_the_failed_one_touches(other: R
     """E10: later is what sorts after it, or finished after its first attempt began; itself never."""
     again = replace(FAILED, id="2", started_at="2026-01-07")
     assert (other.migration in later_than("m1", [FAILED, again], [FAILED, again, other])) is later
+
+
+@pytest.mark.parametrize(
+    ("attempt", "steps", "later"),
+    [
+        (replace(row(2, rolled_back=True), migration="m0", started_at="2026-01-04"), 0, False),
+        (replace(row(2, rolled_back=True), migration="m0", started_at="2026-01-06"), 0, True),  # attempted after it
+        (replace(row(2, rolled_back=True), migration="m0", started_at="2026-01-04"), 1, True),  # deployed again since
+        (replace(row(2), migration="m0", started_at="2026-01-04"), 0, True),  # that attempt was not withdrawn by a mark
+        (replace(row(2, rolled_back=True), migration="other", started_at="2026-01-04"), 0, True),
+    ],
+)
+def test_a_mark_on_what_was_attempted_before_it_is_not_later(attempt: Row, steps: int, later: bool) -> None:  # noqa: FBT001
+    """E30: what `resolve --applied` records now was done before; it is in the base of the next failed one."""
+    mark = finished("m0", "2026-01-07", applied_steps_count=steps)
+    assert ("m0" in later_than("m1", [FAILED], [attempt, FAILED, mark])) is later
+
+
+def test_the_ledger_after_a_mark_is_foreseen() -> None:
+    """E30: only the migration's unfinished rows are withdrawn; applied, it finishes after everything else."""
+    other = replace(FAILED, id="3", migration="m2")
+    done = finished("m0", "2027-01-01")
+    withdrawn, same, kept = foreseen(MarkRolledBack("m1"), "c", (FAILED, other, done))
+    assert (withdrawn.failed, same, kept) == (False, other, done)
+    *before, mark = foreseen(MarkApplied("m1"), "c", (FAILED, other, done))
+    assert before == [withdrawn, other, done]
+    assert (mark.finished, mark.checksum, mark.applied_steps_count) == (True, "c", 0)
+    twice = foreseen(MarkApplied("m2"), "d", (*before, mark))
+    assert [each.migration for each in in_order_of_finishing(twice)] == ["m0", "m1", "m2"]
+
+
+def test_a_run_resolves_the_failed_ones_in_their_order() -> None:
+    """E30: none comes before one that did not fail."""
+    history = History((), ("m2", "m1"), ())
+    assert earlier_failed("m1", history) == ("m2",)
+    assert earlier_failed("m2", history) == earlier_failed("m3", history) == ()
 
 
 def test_names_sort_as_prisma_sorts_them() -> None:

@@ -7,7 +7,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from states.comparison import Difference, differences
-from states.facts import Key, Note, Replay, Row, Snapshot, Stop, Subject, Visibility
+from states.facts import Key, Note, Replay, Row, Snapshot, Stop, Subject, Twin, Visibility
 from states.verdict import Decision, Evidence, Verdict, digest, judge
 from tests.states.strategies import TARGET, UNKNOWN, replay_of, row, steps_of, subjects
 
@@ -590,3 +590,46 @@ def test_differences_are_empty_at_the_step_itself(subject: Subject, data: st.Dat
     replay = data.draw(st.sampled_from(subject.replays))
     step = data.draw(st.integers(0, len(replay.steps) - 1))
     assert all((d.object, d.property) not in replay.footprint for d in differences(replay, step, replay.steps[step]))
+
+
+@pytest.mark.parametrize("production", [STEPS[0], STEPS[3]])
+def test_beside_an_undecided_one_nothing_is_decided(production: Snapshot) -> None:
+    """E30: absent or in place, the first one may have had to do with it."""
+    subject = subject_of(production)
+    beside = judged(replace(subject, undecided=("m0",)))
+    assert (beside.verdict, beside.decision) == UNDECIDABLE
+    assert "m0" in beside.reasons[0]
+    assert beside.evidence_digest != judged(subject).evidence_digest
+
+
+#: The script on a history that has made x already: it fails at its first statement.
+FAILING = replace(replay_of([STEPS[3]], total=3), ended="statement 1 fails when replayed: 42P07 relation x")
+ALONE = replace(REPLAY, checksum="a")
+
+
+@pytest.mark.parametrize(
+    ("production", "alone", "expected"),
+    [
+        (STEPS[3], ALONE, APPLIED),
+        (STEPS[3], None, UNDECIDABLE),
+        (STEPS[2], ALONE, UNDECIDABLE),
+        (STEPS[0], ALONE, UNDECIDABLE),
+        (STEPS[3], replay_of(STEPS, unseen={2: Visibility.ROWS}), UNDECIDABLE),
+        (STEPS[3], replay_of(STEPS, unseen={2: Visibility.OPEN}), UNDECIDABLE),
+        (STEPS[3], replay_of([STEPS[3], STEPS[0], STEPS[3]]), UNDECIDABLE),
+    ],
+)
+def test_what_the_history_made_already(production: Snapshot, alone: Replay | None, expected: tuple[str, str]) -> None:
+    """E27: applied if all that the script makes by itself is there; never nothing of it."""
+    twin = Twin("a", 1, 'relation "x" already exists', "m0" if alone else "", alone)
+    subject = replace(subject_of(production, FAILING), twins=(twin,), stops=(Stop("1", 1, "why"),))
+    assert verdict_of(subject) == expected
+    assert verdict_of(replace(subject, twins=())) != APPLIED
+    assert judged(subject).evidence_digest != judged(replace(subject, twins=())).evidence_digest
+
+
+def test_what_ran_to_its_end_is_not_judged_by_what_the_history_made() -> None:
+    """E3 comes before E27."""
+    twin = Twin("a", 1, 'relation "x" already exists', "m0", ALONE)
+    subject = replace(subject_of(STEPS[3], FAILING, attempts=(row(steps=1),)), twins=(twin,))
+    assert verdict_of(subject) == UNDECIDABLE

@@ -2,7 +2,7 @@
 
 import pytest
 
-from recovery.prisma.logs import advice, cause, message
+from recovery.prisma.logs import advice, cause, engine, message
 from states.facts import Cause
 
 NATIVE = """A migration failed to apply. New migrations cannot be applied before the error is recovered from.
@@ -169,3 +169,10 @@ def test_the_debug_form_alone_is_enough() -> None:
     logs = r'DbError { severity: "ERROR", code: SqlState(E42P07), message: "relation \"x\" already exists" }'
     assert cause(logs) == Cause("42P07", "object_exists", transient=False)
     assert message(logs) == 'relation "x" already exists'
+
+
+def test_the_engine_is_told_by_the_form_of_its_logs() -> None:
+    """The native one writes code and error on lines of their own; the other one a sentence of its driver's."""
+    assert engine(NATIVE.format(code="42P07", said='relation "x" already exists')) == "native"
+    assert engine(SCRIPTED.format(said='relation "x" already exists')) == "javascript"
+    assert {engine(logs) for logs in (None, "", "ERROR: no", "Database error code: 42P07")} == {"unknown"}

@@ -14,6 +14,7 @@ from typing import Any
 from recovery.config import upwards
 from recovery.errors import RecoveryError
 from recovery.prisma.git import Repository
+from recovery.prisma.logs import engine
 from recovery.prisma.sources import config_path, config_text, package_version
 from states.facts import Runner
 
@@ -24,11 +25,6 @@ _FIRST = 3
 #: The most versions of package.json that are read from git. If there are more, their demands count as unknown.
 _MOST_VERSIONS = 500
 
-# Only at the start of a line: a statement or a message quoted in the logs can hold the same words.
-_NATIVE_CODE = re.compile(r"^Database error code: [0-9A-Z]{5}\s*$", re.MULTILINE)
-_NATIVE_ERROR = re.compile(r"^DbError \{ severity: \"", re.MULTILINE)
-# The JavaScript engine quotes PostgreSQL's message as its driver gives it; the native one puts "db error" before it.
-_JAVASCRIPT = re.compile(r"^(?:Database error: )?Error querying the database: (?:ERROR|FATAL|PANIC): ", re.MULTILINE)
 _ADAPTER = re.compile(r"\bengine\s*:\s*[\"'`]js[\"'`]|\badapter\b")
 _PREVIEW = re.compile(r"^\s*previewFeatures\s*=\s*\[[^\]]*\bdriverAdapters\b", re.MULTILINE)
 _RANGE = re.compile(r"(?P<how>[\^~]?)v?(?P<major>\d+)\.(?P<minor>\d+)\.\d+(?P<label>-[\w.]+)?\Z")
@@ -54,8 +50,8 @@ def runner(logs: str | None, migrations: Path, repository: Repository | None, *,
         adapter = _adapter(migrations)
     except OSError:
         version, said, adapter = None, "The project can't be read", ""
-    text = logs or ""
-    if _NATIVE_CODE.search(text) and _NATIVE_ERROR.search(text):
+    wrote = engine(logs)
+    if wrote == "native":
         if partial:
             return Runner("native", version, None, f"The logs are the native engine's. {_PARTIAL} {said}.")
         older = _never_later(version, migrations, repository)
@@ -67,7 +63,7 @@ def runner(logs: str | None, migrations: Path, repository: Repository | None, *,
             f"{_dotted(_PIECEWISE)}"
         )
         return Runner("native", version, older or None, f"The logs are the native engine's. {said}, {how}.")
-    if _JAVASCRIPT.search(text):
+    if wrote == "javascript":
         source = (
             "The logs are as Prisma writes them through a driver adapter (its JavaScript engine): it runs a script "
             "statement by statement, and commits each one."

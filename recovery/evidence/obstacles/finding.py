@@ -119,7 +119,7 @@ def tested(classified: Classified, scripts: Scripts, target: Target) -> Classifi
     present = scripts.present(evidence.migration)
     if present is None or not may_run_again(evidence, attempts):
         return classified
-    finished = {row.migration for row in classified.rows if row.finished}
+    finished = {row.migration for row in classified.rows if row.finished} | {name for name, _ in classified.base}
     names = scripts.names[: scripts.names.index(evidence.migration)]
     before = [script.text for name in names if name not in finished and (script := scripts.present(name))]
     found = find(target.reading(), target.url.schema, (*before, present.text))

@@ -195,11 +195,13 @@ class Production:
         """The folder's, and those of its git repository if it is in one."""
         return Scripts(self.folder, read(self.folder), Repository.find(self.folder))
 
-    def judge(self, name: str = FAILED, sleep: Callable[[float], None] = lambda _: None) -> Evidence:
-        """The evidence; no time passes between two looks at a held lock."""
+    def judge(
+        self, name: str = FAILED, sleep: Callable[[float], None] = lambda _: None, settled: Sequence[str] = ()
+    ) -> Evidence:
+        """The evidence, where a run has settled these before; no time passes between two looks at a held lock."""
         target = self.target()
         try:
-            return Investigator(target, self.scripts(), self.workshop, sleep).classify(name).evidence
+            return Investigator(target, self.scripts(), self.workshop, sleep).classify(name, settled).evidence
         finally:
             target.close()
 

@@ -124,6 +124,30 @@ def test_a_script_of_data_alone_that_was_refused_did_not_run(production: Product
     assert verdict(production.judge()) == NOT_APPLIED
 
 
+#: A script of which the JavaScript engine runs something else than a statement before it fails, and its error.
+CUT = [
+    pytest.param("UPDATE t SET a = 2 -- a bonus; see #123\nWHERE id = 7;", "see", id="comment in a statement"),
+    pytest.param("UPDATE t SET a = 2;\n-- done; the next one drops it", "the", id="comment at the end"),
+    pytest.param("UPDATE t SET a = 2 /* all; rows */ WHERE id = 7;", "rows", id="block comment"),
+]
+
+
+@pytest.mark.parametrize(("script", "near"), CUT)
+def test_where_a_semicolon_cuts_a_statement_only_the_native_engines_logs_prove(
+    production: Production, script: str, near: str
+) -> None:
+    """E24: cut at every semicolon, a part of the script was committed, and what came after it was no statement."""
+    said = f'syntax error at or near "{near}"'
+    production.failed(script, logs=SCRIPTED.format(said=said))
+    assert verdict(production.judge()) == UNDECIDABLE
+    production.run("UPDATE _prisma_migrations SET logs = 'ERROR: ' || 'syntax error' WHERE finished_at IS NULL")
+    assert verdict(production.judge()) == UNDECIDABLE
+    with production.server.connect(production.database) as connection:
+        native = refused("division by zero", "22012")
+        connection.execute("UPDATE _prisma_migrations SET logs = %s WHERE finished_at IS NULL", (native,))
+    assert verdict(production.judge()) == NOT_APPLIED
+
+
 def crashed(one: Production) -> None:
     """The script's row is there, and it is not known how far the script got; t was made between two rows."""
     one.finished("20260102_later", "CREATE TABLE later (id int)")

@@ -1,8 +1,9 @@
-"""Migrations that finished after the failed one, and touch what it touches (RULES E10)."""
+"""Migrations that finished after the failed one, and touch what it touches (RULES E10, E29)."""
 
 import pytest
 
 from tests.integration.rules.production import FAILED, NOT_APPLIED, UNDECIDABLE, Production, verdict
+from tests.integration.rules.test_known_not_done import refused
 
 #: What was there before, the script that ran and failed to be recorded, and the later migration that undid it.
 UNDONE = [
@@ -50,6 +51,17 @@ UNDONE = [
         id="default-seq",
     ),
     pytest.param("", "CREATE INDEX ia ON t (a)", "ALTER INDEX ia RENAME TO ib", id="alter-index-name"),
+    # The name of what the script made is in none of these (E29).
+    pytest.param("", "CREATE INDEX ia ON t (a)", "ALTER TABLE t DROP a; ALTER TABLE t ADD a int", id="column anew"),
+    pytest.param(
+        "", "CREATE INDEX ia ON t (a)", "DROP TABLE t; CREATE TABLE t (id int PRIMARY KEY, a int)", id="table anew"
+    ),
+    pytest.param(
+        "",
+        "CREATE STATISTICS st ON id, a FROM t",
+        "ALTER TABLE t RENAME TO u; DROP TABLE u; CREATE TABLE t (id int PRIMARY KEY, a int)",
+        id="table renamed first",
+    ),
 ]
 
 
@@ -82,6 +94,45 @@ def test_one_that_sorts_after_overtakes_also_if_it_finished_before(production: P
     production.finished("20260120_early", "ALTER TABLE t ADD c int")
     production.failed("ALTER TABLE t ADD b int")
     assert verdict(production.judge()) == UNDECIDABLE
+
+
+def test_what_a_later_one_did_counts_if_only_without_the_failed_one(production: Production) -> None:
+    """E29: had the script run, the later one would have had nothing to drop; it did not run."""
+    production.before("CREATE TABLE u (a int); CREATE INDEX ia ON u (a)")
+    production.failed("DROP INDEX ia; CREATE TABLE z (id int)")
+    production.finished("20260120_later", "ALTER TABLE u DROP a; ALTER TABLE u ADD a int")
+    production.run("CREATE TABLE z (id int)")
+    assert verdict(production.judge()) == UNDECIDABLE
+
+
+@pytest.mark.parametrize("script", ["CREATE INDEX ia ON t (a)", "UPDATE t SET a = 2"])
+def test_rows_that_a_later_one_wrote_are_seen_in_no_replay(production: Production, script: str) -> None:
+    """E29: the replay is of a schema; a table of the failed one whose rows were changed since is not as it was."""
+    production.failed(script, logs=refused("division by zero", "22012"))
+    assert verdict(production.judge()) == NOT_APPLIED
+    production.finished("20260120_later", "UPDATE t SET a = 3")
+    assert verdict(production.judge()) == UNDECIDABLE
+
+
+def test_a_later_one_that_cannot_be_replayed_may_have_done_anything_to_what_it_names(production: Production) -> None:
+    """E29: the path ends before the column is made anew, and its index with it."""
+    production.failed("CREATE INDEX ia ON t (a)")
+    production.run("CREATE INDEX ia ON t (a); ALTER TABLE t DROP a; ALTER TABLE t ADD a int")
+    script = "CREATE TABLESPACE elsewhere LOCATION '/nowhere'; ALTER TABLE t DROP a; ALTER TABLE t ADD a int;"
+    production.row("20260120_later", production.file("20260120_later", script), finished=True, steps=1)
+    assert verdict(production.judge()) == UNDECIDABLE
+
+
+def test_a_search_path_ends_with_its_migration(production: Production) -> None:
+    """E29: the next one works on its own schema's table, as Prisma's session does."""
+    production.before("CREATE SCHEMA app; CREATE TABLE app.u (a int); CREATE TABLE u (a int)")
+    production.failed("CREATE INDEX ia ON u (a)")
+    production.finished("20260120_later", "SET search_path = app; ALTER TABLE u ADD b int")
+    assert verdict(production.judge()) == NOT_APPLIED
+    production.finished("20260121_last", "ALTER TABLE u DROP a; ALTER TABLE u ADD a int")
+    evidence = production.judge()
+    assert verdict(evidence) == UNDECIDABLE
+    assert not any("20260120_later" in reason for reason in evidence.reasons)
 
 
 @pytest.mark.parametrize("later", ["CREATE TABLE other (id int)", "COMMENT ON SEQUENCE s IS 'x'", "SELECT 1"])
