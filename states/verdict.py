@@ -20,7 +20,7 @@ from states.facts import Cause, Obstacle, Origin, Replay, Row, Runner, Subject, 
 from states.presence import in_view, surely_fails
 
 #: Raised whenever a changed rule can change a verdict, so that approvals and caches made under older rules are void.
-RULES_VERSION = 6
+RULES_VERSION = 7
 
 
 class Verdict(StrEnum):
