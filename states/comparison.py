@@ -47,8 +47,8 @@ class StatementState:
     look: str = ""
 
 
-#: The properties of an object's part are told from its own by the name after the part's kind. A name is quoted unless it
-#: is a plain word, so it can't be taken for what follows it; no property of a whole object begins with such a kind.
+#: The properties of an object's part begin with the part's kind and name. A name that is not a plain word is quoted, so
+#: it can't be taken for what follows it; no property of a whole object begins with such a kind and a blank.
 _PART = re.compile(
     r'(?P<part>(?P<kind>column|attribute|constraint|trigger|rule|policy) (?:"(?:[^"]|"")*"|[^\s"]+))'
     r"(?: (?P<detail>.*))?\Z",
@@ -128,14 +128,19 @@ def is_remark(key: Key) -> bool:
     if obj.startswith("statistics "):
         return prop == "target"
     return (
-        _is_next_value(key)
+        is_next_value(key)
         or (obj.startswith("index ") and prop == "statistics")
         or (obj.startswith("extension ") and prop != "exists")
     )
 
 
-def _is_next_value(key: Key) -> bool:
+def is_next_value(key: Key) -> bool:
+    """Whether the property is the first number that a sequence will give; one that has given a number has none."""
     return key[1] == _NEXT_VALUE and key[0].startswith("sequence ")
+
+
+#: A statement of these kinds neither uses nor sets a sequence that was made before it.
+_LEAVES_SEQUENCES = (Visibility.SEEN, Visibility.INERT, Visibility.UNREACHED)
 
 
 def _unlike(replay: Replay, key: Key, expected: str | None, actual: str | None) -> bool:
@@ -143,18 +148,22 @@ def _unlike(replay: Replay, key: Key, expected: str | None, actual: str | None) 
 
     A sequence's next value is in a snapshot only as long as the sequence has given no number; after that, it depends on
     how many rows were made. So it is compared only where neither side has used the sequence. There it tells a sequence
-    that was made to start at 1000 from one whose START was changed to 1000, which goes on from 1. Where either side has
-    used it, its value is a matter of rows, which no snapshot shows: it is no difference here (RULES E8), and statements
-    that may use or set it are open (RULES E5, E17). It is also not compared where the script finds the sequence and
-    never sets it.
+    that was made to start at 1000 from one whose START was changed to 1000, which goes on from 1. Where production has
+    used it, any number is right (RULES E8). It is also not compared for a sequence that the script finds, and for one
+    that an open statement of the script may have set from rows: a replay has none (RULES E17, E18).
     """
     if expected == actual:
         return False
-    if not _is_next_value(key):
+    if not is_next_value(key):
         return True
-    if None in (expected, actual):
-        return False
-    return key[0] in replay.created or len({step.get(key) for step in replay.steps}) > 1
+    return None not in (expected, actual) and _starts_unused(replay, key[0])
+
+
+def _starts_unused(replay: Replay, sequence: str) -> bool:
+    """Whether the script makes the sequence, and no statement after that can use or set it."""
+    made = next((number for number, step in enumerate(replay.steps) if (sequence, "exists") in step), 0)
+    after = replay.statements[made:]
+    return sequence in replay.created and made > 0 and all(each.visibility in _LEAVES_SEQUENCES for each in after)
 
 
 #: The properties of a column, in the order in which they are shown.
@@ -321,7 +330,7 @@ def _statement_state(
     if statement.visibility in (Visibility.OPEN, Visibility.UNREACHED):
         return state("absent", not_done[index]) if index in not_done else state("open", statement.why)
     own = {k for k in replay.footprint if replay.steps[index - 1].get(k) != replay.steps[index].get(k)}
-    own = {k for k in own if k in production or not _is_next_value(k)}  # one that is in use tells nothing
+    own = {k for k in own if not is_next_value(k) or (k in production and _starts_unused(replay, k[0]))}
     what = _headline(own, replay.steps[index - 1], replay.steps[index])
     in_place = state("in_place", f"as replayed: {what}{statement.why and f'; {statement.why}'}")
     gone = what.removeprefix("no ")

@@ -64,12 +64,14 @@ def _wanted(catalog: str, schema: str, name: str) -> str:
     )
 
 
+#: The names of the scope, with the oids of their schemas.
+_ASKED = (
+    "SELECT n.oid, q.o::name FROM unnest(%(schemas)s::text[], %(names)s::text[]) q(s, o)"
+    " JOIN pg_catalog.pg_namespace n ON n.nspname = q.s"
+)
 #: The objects of the scope, looked up once and used by oid: planning joins by name in every block takes too long.
-_WANTED = (
-    "WITH asked(schema, name) AS MATERIALIZED (SELECT n.oid, q.o::name FROM unnest(%(schemas)s::text[],"
-    " %(names)s::text[]) q(s, o) JOIN pg_catalog.pg_namespace n ON n.nspname = q.s),\n"
-    "wanted(catalog, oid) AS MATERIALIZED ({})\n"
-).format(
+_WANTED = "WITH asked(schema, name) AS MATERIALIZED ({}),\nwanted(catalog, oid) AS MATERIALIZED ({})\n".format(
+    _ASKED,
     " UNION ALL ".join(
         _wanted(*each)
         for each in (
@@ -79,7 +81,7 @@ _WANTED = (
             ("pg_collation", "collnamespace", "collname"),
             ("pg_statistic_ext", "stxnamespace", "stxname"),
         )
-    )
+    ),
 )
 
 
@@ -99,7 +101,7 @@ _INDEXES = " UNION ALL ".join(
 
 def _made_here(catalog: str, oid: str, name: str | None = None) -> str:
     """Of a catalog that PostgreSQL fills and migrations rarely do, what neither it nor an extension brought."""
-    asked = f" AND {name} IN (SELECT q.schema, q.name FROM asked q)" if name else ""
+    asked = f" AND {name} IN (SELECT q.schema, q.name FROM asked q)" if name else ""  # noqa: S608 - of this module
     own = _not_an_extensions(catalog, oid, "pg_catalog.pg_depend" if name else "of_extensions")
     return f"{oid} >= 16384{asked} AND {own}"
 

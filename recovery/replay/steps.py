@@ -13,7 +13,7 @@ from recovery.postgres import catalog
 from recovery.replay.preconditions import demands
 from recovery.sql.names import PARTS, quoted
 from recovery.sql.statements import Parsed
-from states.comparison import column_of, is_remark, qualified_name
+from states.comparison import column_of, is_next_value, is_remark, qualified_name
 from states.facts import Key, Note, Replay, Snapshot, Statement, Visibility
 
 #: Notices that IF [NOT] EXISTS found nothing to do; the scratch server's messages are in English (lc_messages).
@@ -197,7 +197,7 @@ def _visibility(statement: Parsed, way: _Run) -> tuple[Visibility, str]:
     if statement.index >= len(way.snapshots):
         # RULES E15: the steps before it still decide absence, but not of rows that it may have written or deleted.
         return Visibility.UNREACHED if statement.additive else Visibility.OPEN, way.ended or ""
-    seen = way.snapshots[statement.index] != way.snapshots[statement.index - 1]
+    seen = _differ(way.snapshots[statement.index - 1], way.snapshots[statement.index])
     if statement.rows:
         return Visibility.ROWS if seen and statement.own_rows else Visibility.OPEN, statement.rows
     if seen:
@@ -209,11 +209,16 @@ def _visibility(statement: Parsed, way: _Run) -> tuple[Visibility, str]:
     return Visibility.OPEN, "its effect can't be seen in the schema"
 
 
+def _differ(before: Snapshot, after: Snapshot) -> bool:
+    """Whether the schema differs. A sequence's next value alone shows that rows were written, but not which."""
+    return before != after and any(not is_next_value(key) for key, _ in before.items() ^ after.items())
+
+
 def changed_keys(snapshots: Sequence[Snapshot]) -> set[Key]:
     """Every property that a step changes.
 
     Of an object or a column that a step drops, only its existence counts: the script does not depend on its other
-    properties.
+    properties. A sequence's next value counts only where a step makes the sequence: rows change it, too.
     """
     keys: set[Key] = set()
     for before, after in pairwise(snapshots):
@@ -225,6 +230,8 @@ def changed_keys(snapshots: Sequence[Snapshot]) -> set[Key]:
             obj, prop = key
             object_dropped = (obj, "exists") in before and (obj, "exists") not in after
             if object_dropped and prop != "exists":
+                continue
+            if is_next_value(key) and (obj, "exists") in before:
                 continue
             if obj.startswith("extension ") and (obj, "exists") not in before and is_remark(key):
                 continue  # it came with the extension; if the script states it, `_named` adds it
