@@ -423,7 +423,7 @@ WHERE {scope_cast} AND NOT EXISTS (
 -- block: conversions
 SELECT format('conversion %s.%I', k.connamespace::regnamespace, k.conname), 'exists',
        concat_ws(' ', pg_catalog.pg_encoding_to_char(k.conforencoding), 'to',
-                 pg_catalog.pg_encoding_to_char(k.contoencoding), 'by', k.conproc::regprocedure::text,
+                 pg_catalog.pg_encoding_to_char(k.contoencoding), 'by', k.conproc::regproc::text,
                  CASE WHEN k.condefault THEN 'default' END)
 FROM pg_catalog.pg_conversion k
 WHERE {scope_conversion}
