@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from states.facts import Key, Replay, Snapshot, Statement, Subject, Visibility
 
@@ -46,14 +47,22 @@ class StatementState:
     look: str = ""
 
 
-_COLUMN = re.compile(r'(column (?:"(?:[^"]|"")*"|\S+))(?: (.*))?\Z', re.DOTALL)
-#: Properties that migrations rarely set: privileges, comments and statistics targets. They count only if the script
-#: itself sets them.
-_REMARKS = re.compile(r"((column .* )?privileges of .*|(.* )?comment|column .* statistics)\Z", re.DOTALL)
+#: The properties of an object's part begin with the part's kind and name. A name that is not a plain word is quoted, so
+#: it can't be taken for what follows it; no property of a whole object begins with such a kind and a blank.
+_PART = re.compile(
+    r'(?P<part>(?P<kind>column|attribute|constraint|trigger|rule|policy) (?:"(?:[^"]|"")*"|[^\s"]+))'
+    r"(?: (?P<detail>.*))?\Z",
+    re.DOTALL,
+)
 _KIND = re.compile(
     r"(?:foreign table|materialized view|table|view|index|sequence|type|function|procedure|aggregate|statistics"
-    r"|collation) "
+    r"|collation|operator|conversion|text search dictionary|text search configuration) "
 )
+#: Kinds of objects whose names stand without a schema.
+_PLAIN = re.compile(r"(?:schema|extension|publication|event trigger|cast) ")
+
+#: The property of a sequence that has given no number yet.
+_NEXT_VALUE = "next value"
 
 #: The reason why the rows of a new column are known to be filled.
 FILLED = "its rows have the default, as PostgreSQL recorded when the column was added"
@@ -66,10 +75,33 @@ EMPTY = "the table has no rows"
 _NAME = re.compile(r'(?:"(?:[^"]|"")*"|[^"(])+')
 
 
+@dataclass(frozen=True, slots=True)
+class Property:
+    """A property's name, taken apart.
+
+    Attributes:
+        part: the column, attribute, constraint, trigger, rule or policy that it is of, as `column x`; empty for the
+            whole object.
+        kind: the kind of the part, as `column`; empty for the whole object.
+        detail: what it tells, as `type`; empty for the part's existence or definition.
+    """
+
+    part: str
+    kind: str
+    detail: str
+
+
+@lru_cache(maxsize=1 << 16)
+def taken_apart(prop: str) -> Property:
+    """What a property is of, and what it tells. Its structure decides, whatever words are in a name (RULES E28)."""
+    match = _PART.match(prop)
+    return Property(match["part"], match["kind"], match["detail"] or "") if match else Property("", "", prop)
+
+
 def column_of(prop: str) -> str | None:
     """`column x` of `column x type` and of `column x`; None for properties of anything else."""
-    match = _COLUMN.match(prop)
-    return match[1] if match else None
+    found = taken_apart(prop)
+    return found.part if found.kind == "column" else None
 
 
 def qualified_name(obj: str) -> str | None:
@@ -79,14 +111,63 @@ def qualified_name(obj: str) -> str | None:
     return name[0] if name else None
 
 
+def name_of(obj: str) -> str:
+    """`public.x` of `table public.x`, and `x` of `event trigger x`: the name without the kind and arguments."""
+    match = _PLAIN.match(obj)
+    return obj[match.end() :] if match else qualified_name(obj) or obj
+
+
 def is_remark(key: Key) -> bool:
     """Whether the property counts only if the script itself sets it.
 
-    Such properties are comments, privileges and statistics targets, and an extension's schema and version, which
-    depend on the server.
+    Such properties are comments, privileges and statistics targets, which migrations rarely set, an extension's schema
+    and version, which depend on the server, and the next value of a sequence.
     """
     obj, prop = key
-    return bool(_REMARKS.match(prop)) or (obj.startswith("extension ") and prop != "exists")
+    found = taken_apart(prop)
+    if found.detail == "comment" or found.detail.startswith("privileges of "):
+        return True
+    if found.part:
+        return found.kind == "column" and found.detail == "statistics"
+    if obj.startswith("statistics "):
+        return prop == "target"
+    return (
+        is_next_value(key)
+        or (obj.startswith("index ") and prop == "statistics")
+        or (obj.startswith("extension ") and prop != "exists")
+    )
+
+
+def is_next_value(key: Key) -> bool:
+    """Whether the property is the first number that a sequence will give; one that has given a number has none."""
+    return key[1] == _NEXT_VALUE and key[0].startswith("sequence ")
+
+
+#: A statement of these kinds neither uses nor sets a sequence that was made before it.
+_LEAVES_SEQUENCES = (Visibility.SEEN, Visibility.INERT, Visibility.UNREACHED)
+
+
+def _unlike(replay: Replay, key: Key, expected: str | None, actual: str | None) -> bool:
+    """Whether production's value of a property is another than the replay's.
+
+    A sequence's next value is in a snapshot only as long as the sequence has given no number; after that, it depends on
+    how many rows were made. So it is compared only where neither side has used the sequence. There it tells a sequence
+    that was made to start at 1000 from one whose START was changed to 1000, which goes on from 1. Where production has
+    used it, any number is right (RULES E8). It is also not compared for a sequence that the script finds, and for one
+    that an open statement of the script may have set from rows: a replay has none (RULES E17, E18).
+    """
+    if expected == actual:
+        return False
+    if not is_next_value(key):
+        return True
+    return None not in (expected, actual) and _starts_unused(replay, key[0])
+
+
+def _starts_unused(replay: Replay, sequence: str) -> bool:
+    """Whether the script makes the sequence, and no statement after that can use or set it."""
+    made = next((number for number, step in enumerate(replay.steps) if (sequence, "exists") in step), 0)
+    after = replay.statements[made:]
+    return sequence in replay.created and made > 0 and all(each.visibility in _LEAVES_SEQUENCES for each in after)
 
 
 #: The properties of a column, in the order in which they are shown.
@@ -110,7 +191,7 @@ def differences(replay: Replay, step: int, production: Snapshot) -> tuple[Differ
     found = {
         key: Difference(*key, expected.get(key), production.get(key))
         for key in replay.footprint
-        if expected.get(key) != production.get(key)
+        if _unlike(replay, key, expected.get(key), production.get(key))
     }
     for key in (*_closed(replay, expected, production), *_only_in_production(replay, production)):
         found.setdefault(key, Difference(*key, expected.get(key), production[key]))
@@ -119,14 +200,14 @@ def differences(replay: Replay, step: int, production: Snapshot) -> tuple[Differ
 
 def _declared(found: Difference, expected: Snapshot, production: Snapshot) -> Difference:
     """Shows a column that only one side has by its whole declaration, which a person needs in order to mend it."""
-    column = _COLUMN.match(found.property)
-    if column is None or column[2] is not None:
+    column = taken_apart(found.property)
+    if column.kind != "column" or column.detail:
         return found
 
     def side(snapshot: Snapshot, value: str | None) -> str | None:
         if value is None:
             return None
-        known = {p: v for p in _DECLARED if (v := snapshot.get((found.object, f"{column[1]} {p}"))) is not None}
+        known = {p: v for p in _DECLARED if (v := snapshot.get((found.object, f"{column.part} {p}"))) is not None}
         kind, null = known.pop("type", None), known.pop("nullability", "null")
         words = (kind, None if null == "null" else null, *(f"{prop} {text}" for prop, text in known.items()))
         return " ".join(word for word in words if word) or value
@@ -147,13 +228,13 @@ def _closed(replay: Replay, expected: Snapshot, production: Snapshot) -> Iterato
     for (obj, prop), value in production.items():
         if (obj, prop) in expected or is_remark((obj, prop)):
             continue
-        column = _COLUMN.match(prop)
+        column = column_of(prop)
         if obj in here and column is None:
             yield obj, prop
-        elif obj in here and column is not None and (obj, column[1]) not in expected:
-            if column[2] is None and _demanding(obj, column[1], production):
+        elif obj in here and column is not None and (obj, column) not in expected:
+            if column == prop and _demanding(obj, column, production):
                 yield obj, prop
-        elif column is not None and (obj in here or (obj, column[1]) in added):
+        elif column is not None and (obj in here or (obj, column) in added):
             yield obj, prop
         elif (
             prop == "unique"
@@ -183,8 +264,8 @@ def _without_consequences(found: dict[Key, Difference]) -> Iterator[Key]:
     for obj, prop in found:
         if prop != "exists" and (obj, "exists") in found:
             continue
-        column = _COLUMN.match(prop)
-        if column and column[2] is not None and (obj, column[1]) in found:
+        column = column_of(prop)
+        if column not in (None, prop) and (obj, column) in found:
             continue
         yield obj, prop
 
@@ -310,6 +391,7 @@ def _statement_state(
     if statement.visibility in (Visibility.OPEN, Visibility.UNREACHED):
         return state("absent", not_done[index]) if index in not_done else state("open", statement.why)
     own = {k for k in replay.footprint if replay.steps[index - 1].get(k) != replay.steps[index].get(k)}
+    own = {k for k in own if not is_next_value(k) or (k in production and _starts_unused(replay, k[0]))}
     what = _headline(own, replay.steps[index - 1], replay.steps[index])
     in_place = state("in_place", f"as replayed: {what}{statement.why and f'; {statement.why}'}")
     gone = what.removeprefix("no ")

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
 
+from states.comparison import taken_apart
 from states.facts import Key, Replay, Snapshot, Subject
 
 #: The changes of a migration: properties with their new values, None for a property that it removes.
@@ -26,11 +27,9 @@ def after(production: Snapshot, deltas: Iterable[Delta]) -> dict[Key, str]:
 
 
 def _goes(key: Key, gone: set[Key]) -> bool:
-    """Whether the property goes away with a removed property: all of an object or column goes with it."""
+    """Whether the property goes away with a removed property: all of an object or a part goes with it."""
     obj, prop = key
-    words = prop.split(" ")
-    columns = [" ".join(words[:end]) for end in range(2, len(words))] if words[0] == "column" else []
-    return key in gone or (obj, "exists") in gone or any((obj, column) in gone for column in columns)
+    return key in gone or (obj, "exists") in gone or (obj, taken_apart(prop).part) in gone
 
 
 def in_view(subject: Subject) -> dict[Key, str]:

@@ -1,6 +1,5 @@
 """Proves the schema: compares production with the replay of all finished migrations (RULES F8)."""
 
-import re
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -14,11 +13,9 @@ from recovery.replay.workshop import Workshop
 from recovery.sql.script import Script
 from recovery.sql.spelling import respelled
 from recovery.sql.statements import ScriptError
-from states.comparison import Difference, column_of, differences, is_remark
+from states.comparison import Difference, column_of, differences, is_remark, taken_apart
 from states.facts import Key, Replay, Row
 from states.verification import MigrationDifference, to_be_proven
-
-_ATTACHED = re.compile(r"(constraint|trigger|policy|rule) \S+\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +132,7 @@ class Prover:
         except ScriptError:
             return {}
         made = {key for step in replay.steps[1:] for key in step if key not in replay.steps[0]}
-        marks = {key for key in made if key[1] in ("exists", column_of(key[1])) or _ATTACHED.match(key[1])}
+        marks = {key for key in made if key[1] in ("exists", taken_apart(key[1]).part)}
         scope = catalog.scope_of({obj for obj, _ in marks})
         there = production | catalog.read(self.target.reading(), scope) if marks else {}
         return {key: there[key] for key in marks if key in there}

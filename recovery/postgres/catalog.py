@@ -59,14 +59,19 @@ def _wanted(catalog: str, schema: str, name: str) -> str:
     """
     return (
         f"SELECT 'pg_catalog.{catalog}'::regclass::oid, x.oid"  # noqa: S608 - names of this module
-        " FROM unnest(%(schemas)s::text[], %(names)s::text[]) q(s, o) JOIN pg_catalog.pg_namespace n ON n.nspname = q.s"
-        f" JOIN pg_catalog.{catalog} x ON x.{schema} = n.oid AND x.{name} = q.o"
+        f" FROM asked q JOIN pg_catalog.{catalog} x ON x.{schema} = q.schema AND x.{name} = q.name"
         f" WHERE {_not_an_extensions(catalog, 'x.oid', 'pg_catalog.pg_depend')}"
     )
 
 
+#: The names of the scope, with the oids of their schemas.
+_ASKED = (
+    "SELECT n.oid, q.o::name FROM unnest(%(schemas)s::text[], %(names)s::text[]) q(s, o)"
+    " JOIN pg_catalog.pg_namespace n ON n.nspname = q.s"
+)
 #: The objects of the scope, looked up once and used by oid: planning joins by name in every block takes too long.
-_WANTED = "WITH wanted(catalog, oid) AS MATERIALIZED ({})\n".format(
+_WANTED = "WITH asked(schema, name) AS MATERIALIZED ({}),\nwanted(catalog, oid) AS MATERIALIZED ({})\n".format(
+    _ASKED,
     " UNION ALL ".join(
         _wanted(*each)
         for each in (
@@ -76,7 +81,7 @@ _WANTED = "WITH wanted(catalog, oid) AS MATERIALIZED ({})\n".format(
             ("pg_collation", "collnamespace", "collname"),
             ("pg_statistic_ext", "stxnamespace", "stxname"),
         )
-    )
+    ),
 )
 
 
@@ -93,6 +98,14 @@ _INDEXES = " UNION ALL ".join(
     )
 )
 
+
+def _made_here(catalog: str, oid: str, name: str | None = None) -> str:
+    """Of a catalog that PostgreSQL fills and migrations rarely do, what neither it nor an extension brought."""
+    asked = f" AND {name} IN (SELECT q.schema, q.name FROM asked q)" if name else ""  # noqa: S608 - of this module
+    own = _not_an_extensions(catalog, oid, "pg_catalog.pg_depend" if name else "of_extensions")
+    return f"{oid} >= 16384{asked} AND {own}"
+
+
 _EVERYTHING = {
     "scope_schema": f"{_OURS} AND {_not_an_extensions('pg_namespace', 'n.oid')}",
     "scope_extension": "e.extname <> 'plpgsql'",
@@ -107,6 +120,11 @@ _EVERYTHING = {
     "scope_statistics": _OURS,
     "scope_publication": "true",
     "scope_event_trigger": _not_an_extensions("pg_event_trigger", "v.oid"),
+    "scope_operator": _made_here("pg_operator", "o.oid"),
+    "scope_cast": "k.oid >= 16384",
+    "scope_conversion": _made_here("pg_conversion", "k.oid"),
+    "scope_dictionary": _made_here("pg_ts_dict", "k.oid"),
+    "scope_configuration": _made_here("pg_ts_config", "k.oid"),
     # In a scratch database no script decides who owns an object.
     "relation_acl": "c.relacl",
     "not_relation_owner": "x.grantee <> c.relowner",
@@ -132,6 +150,11 @@ _SCOPED = {
     "scope_statistics": _named("pg_statistic_ext", "s.oid"),
     "scope_publication": "b.pubname = ANY(%(plain_names)s::text[])",
     "scope_event_trigger": "v.evtname = ANY(%(plain_names)s::text[])",
+    "scope_operator": _made_here("pg_operator", "o.oid", "(o.oprnamespace, o.oprname)"),
+    "scope_cast": "k.oid >= 16384 AND x.name = ANY(%(plain_names)s::text[])",
+    "scope_conversion": _made_here("pg_conversion", "k.oid", "(k.connamespace, k.conname)"),
+    "scope_dictionary": _made_here("pg_ts_dict", "k.oid", "(k.dictnamespace, k.dictname)"),
+    "scope_configuration": _made_here("pg_ts_config", "k.oid", "(k.cfgnamespace, k.cfgname)"),
     # The owner holds every privilege without a GRANT, and a script may grant some to that very role.
     "relation_acl": (
         "coalesce(c.relacl, pg_catalog.acldefault(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::\"char\", c.relowner))"
@@ -165,7 +188,7 @@ class Scope:
 
 _IDENTIFIER = r'("(?:[^"]|"")*"|[a-z_][a-z0-9_]*)'
 _QUALIFIED = re.compile(rf"^(?P<kind>[a-z ]+?) {_IDENTIFIER}\.{_IDENTIFIER}(\(.*\))?$", re.DOTALL)
-_PLAIN = re.compile(rf"^(?P<kind>schema|extension|publication|event trigger) {_IDENTIFIER}$", re.DOTALL)
+_PLAIN = re.compile(rf"^(?P<kind>schema|extension|publication|event trigger|cast) {_IDENTIFIER}$", re.DOTALL)
 
 
 def _unquoted(identifier: str) -> str:
@@ -173,7 +196,10 @@ def _unquoted(identifier: str) -> str:
 
 
 _OBJECT = re.compile(rf"([a-z ]+? ){_IDENTIFIER}(?:(\.){_IDENTIFIER})?(?=\(|\Z)")
-_PROPERTY = re.compile(rf"((?:column|constraint|trigger|policy|rule|privileges of) ){_IDENTIFIER}(?= |\Z)")
+_PROPERTY = re.compile(
+    rf"((?:column|attribute|constraint|trigger|policy|rule|privileges of) ){_IDENTIFIER}"
+    rf"(?:( privileges of ){_IDENTIFIER})?(?= |\Z)"
+)
 #: The version whose keywords `quoted` knows.
 _GRAMMAR = 18
 
@@ -222,12 +248,36 @@ _INVALID_NOT_NULL = (
     " WHERE o.contype = 'n' AND NOT o.convalidated AND {constraint_near_column})"
 )
 
+#: The first number of a sequence that has given none. Before version 18 only the sequence's own row has it.
+_UNUSED = (
+    "substring(pg_catalog.query_to_xml(format('SELECT last_value FROM %I.%I WHERE NOT is_called',"
+    " n.nspname, c.relname), false, true, '')::text FROM '<last_value>(-?[0-9]+)')"
+)
+#: Before version 15 every sequence was logged, that of an unlogged table's column, too, which is made unlogged since.
+_OF_UNLOGGED = (
+    "EXISTS (SELECT FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class tc ON tc.oid = d.refobjid"
+    " WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.deptype IN ('a', 'i')"
+    " AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjsubid > 0 AND tc.relpersistence = 'u')"
+)
+#: A range type's multirange, where it is not called as PostgreSQL calls it by itself.
+_MULTIRANGE = """coalesce((
+    SELECT ' multirange ' || r.rngmultitypid::regtype FROM pg_catalog.pg_type e
+    WHERE e.oid = r.rngmultitypid AND (e.typnamespace <> t.typnamespace OR e.typname <> (
+        CASE WHEN strpos(t.typname, 'range') > 0 THEN regexp_replace(t.typname, 'range', 'multirange')
+             ELSE left(t.typname, 52) || '_multirange' END)::name)), '')"""
+
 #: Expressions that differ between server versions: pairs of a first version and its expression, newest first.
 _VERSIONED = {
     "compression": [(14, "nullif(a.attcompression::text, '')"), (0, "NULL")],
     "detach_pending": [(14, "CASE WHEN i.inhdetachpending THEN ' (detach pending)' ELSE '' END"), (0, "''")],
     "invalid_not_null": [(18, _INVALID_NOT_NULL), (0, "false")],
     "nulls_not_distinct": [(15, "x.indnullsnotdistinct"), (0, "false")],
+    "next_value": [
+        (18, "(SELECT q.last_value::text FROM pg_catalog.pg_get_sequence_data(c.oid) q WHERE NOT q.is_called)"),
+        (0, _UNUSED),
+    ],
+    "sequence_unlogged": [(15, "c.relpersistence = 'u'"), (0, _OF_UNLOGGED)],
+    "multirange": [(14, _MULTIRANGE), (0, "''")],
     "sql_body": [(14, "pg_catalog.pg_get_function_sqlbody(f.oid)"), (0, "NULL")],
     # Before version 15, a partition's copy of a trigger counted as internal.
     "trigger": [(15, "NOT t.tgisinternal"), (0, "(NOT t.tgisinternal OR t.tgparentid <> 0)")],

@@ -61,7 +61,7 @@ CROSS JOIN LATERAL (SELECT CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'ma
 -- Two arrays, not VALUES, which is set up anew for each column; most rows of a snapshot belong to columns.
 CROSS JOIN LATERAL unnest(
     ARRAY['', ' type', ' nullability', ' default', ' generated', ' identity', ' collation', ' storage',
-          ' statistics', ' compression', ' options'],
+          ' statistics', ' compression', ' options', ' inheritance'],
     ARRAY[
         'exists',
         pg_catalog.format_type(a.atttypid, a.atttypmod),
@@ -77,23 +77,33 @@ CROSS JOIN LATERAL unnest(
         CASE WHEN a.attstattarget >= 0 THEN a.attstattarget::text END,
         {compression},
         CASE WHEN a.attoptions IS NOT NULL THEN
-            (SELECT string_agg(o, ', ' ORDER BY o) FROM unnest(a.attoptions) o) END
+            (SELECT string_agg(o, ', ' ORDER BY o) FROM unnest(a.attoptions) o) END,
+        -- What the parents' lists tell of a child is not told again; a partition has no columns of its own.
+        CASE WHEN a.attinhcount > 0 AND a.attislocal AND NOT c.relispartition THEN 'its own, too' END
     ]
 ) p(property, value)
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND p.value IS NOT NULL AND {scope_relation}
 
 -- block: constraints
-SELECT format('table %I.%I', n.nspname, c.relname), format('constraint %I', x.conname),
-       pg_catalog.pg_get_constraintdef(x.oid)
+SELECT format('%s %I.%I', CASE c.relkind WHEN 'f' THEN 'foreign table' ELSE 'table' END, n.nspname, c.relname),
+       format('constraint %I%s', x.conname, p.property), p.value
 FROM pg_catalog.pg_constraint x
 JOIN pg_catalog.pg_class c ON c.oid = x.conrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+-- A CHECK that is a child's own, too, outlives its parent's.
+CROSS JOIN LATERAL unnest(
+    ARRAY['', ' inheritance'],
+    ARRAY[
+        pg_catalog.pg_get_constraintdef(x.oid),
+        CASE WHEN x.contype = 'c' AND x.coninhcount > 0 AND x.conislocal AND NOT c.relispartition THEN 'its own, too' END
+    ]
+) p(property, value)
 -- Left out: the copies of a foreign key to a partitioned table, one per partition, whose names depend on the version.
 -- Left out: a plain NOT NULL, which is the column's nullability. Version 18 also has invalid and uninherited ones.
 WHERE (x.contype IN ('c', 'f', 'p', 'u', 'x') OR (x.contype = 'n' AND (x.connoinherit OR NOT x.convalidated)))
   AND NOT (x.contype = 'f' AND x.conparentid <> 0 AND EXISTS (
       SELECT FROM pg_catalog.pg_constraint y WHERE y.oid = x.conparentid AND y.conrelid = x.conrelid))
-  AND {scope_relation}
+  AND p.value IS NOT NULL AND {scope_relation}
 
 -- block: indexes
 SELECT format('index %I.%I', n.nspname, i.relname), p.property, p.value
@@ -104,18 +114,36 @@ JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_catalog.pg_am m ON m.oid = i.relam
 CROSS JOIN LATERAL (
     SELECT string_agg(k.text, ', ' ORDER BY k.position) FILTER (WHERE k.position <= x.indnkeyatts) AS keys,
-           string_agg(k.text, ', ' ORDER BY k.position) FILTER (WHERE k.position > x.indnkeyatts) AS included
+           string_agg(k.text, ', ' ORDER BY k.position) FILTER (WHERE k.position > x.indnkeyatts) AS included,
+           string_agg(format('column %s to %s', k.position, k.target), ', ' ORDER BY k.position)
+               FILTER (WHERE k.target >= 0) AS targets
     FROM (
-        SELECT a.attnum AS position,
+        SELECT a.attnum AS position, a.attstattarget AS target,
                CASE WHEN b.attname IS NULL THEN pg_catalog.pg_get_indexdef(x.indexrelid, a.attnum, false)
                     ELSE quote_ident(b.attname) END
                || CASE WHEN a.attnum > x.indnkeyatts THEN '' ELSE
-                    CASE WHEN x.indcollation[a.attnum - 1] IN (0, y.typcollation) THEN ''
-                         WHEN x.indcollation[a.attnum - 1] = b.attcollation THEN ''
+                    -- The collation that the index has without COLLATE: the column's, and of an expression its type's.
+                    CASE WHEN x.indcollation[a.attnum - 1] IN (0, coalesce(b.attcollation, y.typcollation)) THEN ''
                          ELSE ' collate ' || x.indcollation[a.attnum - 1]::regcollation::text END
-                    || CASE WHEN a.attoptions IS NULL AND x.indclass[a.attnum - 1] IN
-                                 (SELECT o.oid FROM pg_catalog.pg_opclass o WHERE o.opcdefault) THEN ''
-                            ELSE (SELECT ' ' || o.opcname FROM pg_catalog.pg_opclass o
+                    -- A class that is another type's default is named, too; one of a preferred or polymorphic type is
+                    -- what PostgreSQL chooses for a type that has no default of its own.
+                    || CASE WHEN a.attoptions IS NULL AND (x.indclass[a.attnum - 1], coalesce(b.atttypid, a.atttypid)) IN
+                                 (SELECT o.oid, o.opcintype FROM pg_catalog.pg_opclass o WHERE o.opcdefault) THEN ''
+                            WHEN a.attoptions IS NULL AND x.indclass[a.attnum - 1] IN
+                                     (SELECT o.oid FROM pg_catalog.pg_opclass o
+                                      JOIN pg_catalog.pg_type u ON u.oid = o.opcintype
+                                      WHERE o.opcdefault AND (u.typispreferred OR u.typtype = 'p'))
+                                 AND (i.relam, coalesce(b.atttypid, a.atttypid)) NOT IN
+                                     (SELECT o.opcmethod, o.opcintype FROM pg_catalog.pg_opclass o WHERE o.opcdefault)
+                            THEN ''
+                            -- An extension's class is named without its schema, which is not the same on every server.
+                            ELSE (SELECT ' ' || CASE WHEN o.oid < 16384 OR EXISTS (
+                                         SELECT FROM pg_catalog.pg_depend z
+                                         WHERE z.classid = 'pg_catalog.pg_opclass'::regclass AND z.objid = o.oid
+                                           AND z.deptype = 'e') THEN o.opcname::text
+                                     ELSE format('%I.%I', w.nspname, o.opcname) END
+                                  FROM pg_catalog.pg_opclass o
+                                  JOIN pg_catalog.pg_namespace w ON w.oid = o.opcnamespace
                                   WHERE o.oid = x.indclass[a.attnum - 1])
                                  || coalesce(' (' || array_to_string(a.attoptions, ', ') || ')', '') END
                     || CASE WHEN x.indoption[a.attnum - 1] & 1 = 1 THEN ' desc' ELSE '' END
@@ -125,7 +153,7 @@ CROSS JOIN LATERAL (
         FROM pg_catalog.pg_attribute a
         JOIN pg_catalog.pg_type y ON y.oid = a.atttypid
         -- OFFSET forces a look-up; a join would read all columns of the table for each index.
-        LEFT JOIN LATERAL (SELECT t.attname, t.attcollation FROM pg_catalog.pg_attribute t
+        LEFT JOIN LATERAL (SELECT t.attname, t.attcollation, t.atttypid FROM pg_catalog.pg_attribute t
                            WHERE t.attrelid = x.indrelid AND t.attnum = x.indkey[a.attnum - 1] OFFSET 0) b ON true
         WHERE a.attrelid = x.indexrelid AND a.attnum > 0
     ) k
@@ -142,8 +170,9 @@ CROSS JOIN LATERAL (VALUES
     ('columns', columns.keys),
     ('include', columns.included),
     ('predicate', pg_catalog.pg_get_expr(x.indpred, x.indrelid)),
-    ('valid', CASE WHEN x.indisvalid AND x.indisready THEN 'yes' ELSE 'no' END),
+    ('valid', CASE WHEN x.indisvalid AND x.indisready AND x.indislive THEN 'yes' ELSE 'no' END),
     ('clustered', CASE WHEN x.indisclustered THEN 'yes' END),
+    ('statistics', columns.targets),
     ('part of', CASE WHEN i.relispartition THEN
         (SELECT h.inhparent::regclass::text FROM pg_catalog.pg_inherits h WHERE h.inhrelid = i.oid) END),
     ('options', CASE WHEN i.reloptions IS NOT NULL THEN
@@ -152,7 +181,8 @@ CROSS JOIN LATERAL (VALUES
 WHERE p.value IS NOT NULL AND {scope_index}
 
 -- block: triggers
-SELECT format('%s %I.%I', CASE c.relkind WHEN 'v' THEN 'view' ELSE 'table' END, n.nspname, c.relname),
+SELECT format('%s %I.%I', CASE c.relkind WHEN 'v' THEN 'view' WHEN 'f' THEN 'foreign table' ELSE 'table' END,
+              n.nspname, c.relname),
        format('trigger %I%s', t.tgname, p.property), p.value
 FROM pg_catalog.pg_trigger t
 JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
@@ -212,6 +242,11 @@ CROSS JOIN LATERAL (VALUES
     ('maximum', s.seqmax::text),
     ('cache', s.seqcache::text),
     ('cycle', s.seqcycle::text),
+    -- The first number that it will give; absent once it has given one, since that depends on rows. When it
+    -- counts is told by `_unlike` in states/comparison.py.
+    ('next value', CASE WHEN has_sequence_privilege(c.oid, 'SELECT') AND has_schema_privilege(n.oid, 'USAGE')
+                        THEN {next_value} ELSE 'not readable by this role' END),
+    ('persistence', CASE WHEN {sequence_unlogged} THEN 'unlogged' END),
     ('owned by', (SELECT format('%I.%I.%I', tn.nspname, tc.relname, ta.attname)
                   FROM pg_catalog.pg_depend d
                   JOIN pg_catalog.pg_class tc ON tc.oid = d.refobjid
@@ -230,7 +265,7 @@ LEFT JOIN pg_catalog.pg_class c ON c.oid = t.typrelid
 CROSS JOIN LATERAL (VALUES
     ('exists', 'yes'),
     ('kind', CASE t.typtype WHEN 'e' THEN 'enum' WHEN 'd' THEN 'domain' WHEN 'c' THEN 'composite'
-                            WHEN 'r' THEN 'range' ELSE t.typtype::text END),
+                            WHEN 'r' THEN 'range' ELSE 'shell' END),
     ('labels', CASE WHEN t.typtype = 'e' THEN
         (SELECT string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder)
          FROM pg_catalog.pg_enum e WHERE e.enumtypid = t.oid) END),
@@ -255,12 +290,13 @@ CROSS JOIN LATERAL (VALUES
                         ELSE ' collate ' || r.rngcollation::regcollation::text END
                 || CASE WHEN r.rngcanonical = 0 THEN '' ELSE ' canonical ' || r.rngcanonical::text END
                 || CASE WHEN r.rngsubdiff = 0 THEN '' ELSE ' difference ' || r.rngsubdiff::text END
+                || {multirange}
          FROM pg_catalog.pg_range r
          JOIN pg_catalog.pg_type b ON b.oid = r.rngsubtype
          JOIN pg_catalog.pg_opclass o ON o.oid = r.rngsubopc
          WHERE r.rngtypid = t.oid) END)
 ) p(property, value)
-WHERE (t.typtype IN ('e', 'd', 'r') OR (t.typtype = 'c' AND c.relkind = 'c'))
+WHERE (t.typtype IN ('e', 'd', 'r') OR (t.typtype = 'c' AND c.relkind = 'c') OR NOT t.typisdefined)
   AND p.value IS NOT NULL AND {scope_type}
 
 -- block: type_constraints
@@ -295,12 +331,13 @@ CROSS JOIN LATERAL (VALUES
     ('exists', 'yes'),
     ('arguments', pg_catalog.pg_get_function_arguments(f.oid)),
     ('result', pg_catalog.pg_get_function_result(f.oid)),
-    ('language', l.lanname::text),
+    ('language', concat_ws(' ', l.lanname, f.probin)),
     ('body', CASE WHEN f.prokind <> 'a' THEN coalesce({sql_body}, f.prosrc) END),
     ('volatility', f.provolatile::text || CASE WHEN f.proisstrict THEN ' strict' ELSE '' END
                    || CASE WHEN f.proleakproof THEN ' leakproof' ELSE '' END || ' parallel ' || f.proparallel::text),
     ('security', CASE WHEN f.prosecdef THEN 'definer' ELSE 'invoker' END),
     ('cost', format('%s rows %s', f.procost, f.prorows)),
+    ('support', CASE WHEN f.prosupport <> 0 THEN f.prosupport::regprocedure::text END),
     ('window', CASE WHEN f.prokind = 'w' THEN 'yes' END),
     ('settings', CASE WHEN f.proconfig IS NOT NULL THEN
         (SELECT string_agg(s, ', ' ORDER BY s) FROM unnest(f.proconfig) s) END),
@@ -319,10 +356,14 @@ WHERE NOT (l.lanname = 'internal' AND f.prosrc ~ '^(multi)?range_constructor[0-3
   AND p.value IS NOT NULL AND {scope_function}
 
 -- block: statistics
-SELECT format('statistics %I.%I', n.nspname, s.stxname), 'exists', pg_catalog.pg_get_statisticsobjdef(s.oid)
+SELECT format('statistics %I.%I', n.nspname, s.stxname), p.property, p.value
 FROM pg_catalog.pg_statistic_ext s
 JOIN pg_catalog.pg_namespace n ON n.oid = s.stxnamespace
-WHERE {scope_statistics}
+CROSS JOIN LATERAL (VALUES
+    ('exists', pg_catalog.pg_get_statisticsobjdef(s.oid)),
+    ('target', CASE WHEN s.stxstattarget >= 0 THEN s.stxstattarget::text END)
+) p(property, value)
+WHERE p.value IS NOT NULL AND {scope_statistics}
 
 -- block: publications
 SELECT format('publication %I', b.pubname), p.property, p.value
@@ -350,3 +391,57 @@ SELECT format('event trigger %I', v.evtname), 'exists',
                  array_to_string(v.evttags, ','))
 FROM pg_catalog.pg_event_trigger v
 WHERE {scope_event_trigger}
+
+-- block: operators
+SELECT format('operator %s.%I(%s, %s)', o.oprnamespace::regnamespace, o.oprname,
+              CASE WHEN o.oprleft = 0 THEN 'NONE' ELSE pg_catalog.format_type(o.oprleft, NULL) END,
+              pg_catalog.format_type(o.oprright, NULL)), p.property, p.value
+FROM pg_catalog.pg_operator o
+CROSS JOIN LATERAL (VALUES
+    ('exists', 'yes'),
+    ('operator', concat_ws(', ', 'function ' || nullif(o.oprcode, 0)::regprocedure::text,
+        'result ' || pg_catalog.format_type(nullif(o.oprresult, 0), NULL),
+        'commutator ' || nullif(o.oprcom, 0)::regoperator::text, 'negator ' || nullif(o.oprnegate, 0)::regoperator::text,
+        'restrict ' || nullif(o.oprrest, 0)::regprocedure::text, 'join ' || nullif(o.oprjoin, 0)::regprocedure::text,
+        CASE WHEN o.oprcanhash THEN 'hashes' END, CASE WHEN o.oprcanmerge THEN 'merges' END))
+) p(property, value)
+WHERE {scope_operator}
+
+-- block: casts
+SELECT format('cast %I', x.name), 'exists',
+       concat_ws(' ', CASE k.castcontext WHEN 'i' THEN 'implicit' WHEN 'a' THEN 'assignment' ELSE 'explicit' END,
+                 CASE k.castmethod WHEN 'f' THEN k.castfunc::regprocedure::text WHEN 'i' THEN 'with inout'
+                                   ELSE 'without function' END)
+FROM pg_catalog.pg_cast k
+CROSS JOIN LATERAL (SELECT concat(pg_catalog.format_type(k.castsource, NULL), ' AS ',
+                                  pg_catalog.format_type(k.casttarget, NULL))) x(name)
+-- Left out: a range's cast to its multirange, which comes with the type; version 14 added it.
+WHERE {scope_cast} AND NOT EXISTS (
+    SELECT FROM pg_catalog.pg_depend z
+    WHERE z.classid = 'pg_catalog.pg_cast'::regclass AND z.objid = k.oid AND z.deptype IN ('e', 'i'))
+
+-- block: conversions
+SELECT format('conversion %s.%I', k.connamespace::regnamespace, k.conname), 'exists',
+       concat_ws(' ', pg_catalog.pg_encoding_to_char(k.conforencoding), 'to',
+                 pg_catalog.pg_encoding_to_char(k.contoencoding), 'by', k.conproc::regproc::text,
+                 CASE WHEN k.condefault THEN 'default' END)
+FROM pg_catalog.pg_conversion k
+WHERE {scope_conversion}
+
+-- block: text_search_dictionaries
+SELECT format('text search dictionary %s.%I', k.dictnamespace::regnamespace, k.dictname), 'exists',
+       concat_ws(' ', (SELECT r.tmplname FROM pg_catalog.pg_ts_template r WHERE r.oid = k.dicttemplate), k.dictinitoption)
+FROM pg_catalog.pg_ts_dict k
+WHERE {scope_dictionary}
+
+-- block: text_search_configurations
+SELECT format('text search configuration %s.%I', k.cfgnamespace::regnamespace, k.cfgname), p.property, p.value
+FROM pg_catalog.pg_ts_config k
+CROSS JOIN LATERAL (VALUES
+    ('exists', 'yes'),
+    ('parser', (SELECT r.prsname::text FROM pg_catalog.pg_ts_parser r WHERE r.oid = k.cfgparser)),
+    ('mappings', (SELECT string_agg(concat_ws(' ', m.maptokentype, m.mapdict::regdictionary), ', '
+                                    ORDER BY m.maptokentype, m.mapseqno)
+                  FROM pg_catalog.pg_ts_config_map m WHERE m.mapcfg = k.oid))
+) p(property, value)
+WHERE p.value IS NOT NULL AND {scope_configuration}

@@ -24,7 +24,8 @@ CROSS JOIN LATERAL (
     WHERE d.classoid = 'pg_catalog.pg_class'::regclass AND x.indexrelid = d.objoid
       AND ({scope_relation} OR {scope_index})
     UNION ALL
-    SELECT format('table %I.%I', n.nspname, c.relname), format('constraint %I comment', x.conname)
+    SELECT format('%s %I.%I', CASE c.relkind WHEN 'f' THEN 'foreign table' ELSE 'table' END, n.nspname, c.relname),
+           format('constraint %I comment', x.conname)
     FROM pg_catalog.pg_constraint x
     JOIN pg_catalog.pg_class c ON c.oid = x.conrelid
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -36,7 +37,8 @@ CROSS JOIN LATERAL (
     JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
     WHERE d.classoid = 'pg_catalog.pg_constraint'::regclass AND x.oid = d.objoid AND {scope_type}
     UNION ALL
-    SELECT format('%s %I.%I', CASE c.relkind WHEN 'v' THEN 'view' ELSE 'table' END, n.nspname, c.relname), h.property
+    SELECT format('%s %I.%I', CASE c.relkind WHEN 'v' THEN 'view' WHEN 'f' THEN 'foreign table' ELSE 'table' END,
+                  n.nspname, c.relname), h.property
     FROM (
         SELECT t.tgrelid, format('trigger %I comment', t.tgname)
         FROM pg_catalog.pg_trigger t

@@ -5,10 +5,9 @@ from collections.abc import Iterator, Sequence
 
 from recovery.sql.names import quoted
 from recovery.sql.statements import Parsed
-from states.comparison import qualified_name
+from states.comparison import name_of, taken_apart
 from states.facts import Key, Snapshot
 
-_PART = re.compile(r'(?:column|constraint|trigger|policy|rule) ("(?:[^"]|"")+"|\S+)\Z')
 _LAST = re.compile(r'("(?:[^"]|"")+"|[^".]+)\Z')
 _ON_TABLES = ("alter_table_stmt", "index_stmt", "create_trig_stmt")
 
@@ -52,20 +51,26 @@ def demands(parsed: Sequence[Parsed], snapshots: Sequence[Snapshot], path: Seque
 
 def _about(key: Key) -> str:
     """The name of a property's object, as a statement names it."""
-    return qualified_name(key[0]) or key[0].partition(" ")[2]
+    return name_of(key[0])
+
+
+def _part(prop: str) -> str:
+    """The kind of the part whose existence or definition a property is; empty if it is none."""
+    found = taken_apart(prop)
+    return "" if found.detail or found.kind == "attribute" else found.kind
 
 
 def _made(before: Snapshot, after: Snapshot) -> Iterator[Key]:
     for obj, prop in after.keys() - before.keys():
-        if prop == "exists" or (_PART.match(prop) and (obj, "exists") in before):
+        if prop == "exists" or (_part(prop) and (obj, "exists") in before):
             yield obj, prop
 
 
 def _says(statement: Parsed, key: Key) -> bool:
     """Whether the statement's text holds the name. If not, PostgreSQL chose it, and could choose another one."""
-    part = _PART.match(key[1])
-    last = _LAST.search(_about(key).partition("(")[0])
-    name = part[1] if part else last[1] if last else ""
+    part = _part(key[1])
+    last = _LAST.search(_about(key))
+    name = key[1].removeprefix(f"{part} ") if part else last[1] if last else ""
     return bool(name) and name.strip('"').replace('""', '"').lower() in statement.sql.replace('""', '"').lower()
 
 
@@ -76,7 +81,7 @@ def _needed(statement: Parsed, names: set[str], before: Snapshot, after: Snapsho
         yield from (key for key in before.keys() - after.keys() if key[1] == "exists" and _about(key) in names)
     if statement.node == "alter_table_stmt":
         for obj, prop in before.keys() - after.keys():
-            kind = prop.partition(" ")[0]
+            kind = _part(prop)
             dropped = kind == "column" or (kind == "constraint" and "constraint" in statement.sql.lower())
-            if dropped and _PART.match(prop) and (obj, "exists") in after and _about((obj, prop)) in names:
+            if dropped and (obj, "exists") in after and _about((obj, prop)) in names:
                 yield from ((obj, prop),) if _says(statement, (obj, prop)) else ()

@@ -13,7 +13,7 @@ from recovery.postgres import catalog
 from recovery.replay.preconditions import demands
 from recovery.sql.names import PARTS, Name, quoted
 from recovery.sql.statements import Parsed
-from states.comparison import column_of, is_remark, qualified_name
+from states.comparison import column_of, is_next_value, is_remark, qualified_name
 from states.facts import Key, Note, Replay, Snapshot, Statement, Visibility
 
 #: Notices that IF [NOT] EXISTS found nothing to do; the scratch server's messages are in English (lc_messages).
@@ -302,7 +302,7 @@ def _visibility(statement: Parsed, way: _Run) -> tuple[Visibility, str]:
         if own and work.sure_if_no_trigger is not None:
             own = not _fires(work.sure_if_no_trigger, before)
         return Visibility.ROWS if own else Visibility.OPEN, why
-    if before != after:
+    if _differ(before, after):
         return Visibility.SEEN, ""
     if statement.inert:
         return Visibility.INERT, statement.inert
@@ -337,11 +337,16 @@ def _fires(table: Name, snapshot: Snapshot) -> bool:
     )
 
 
+def _differ(before: Snapshot, after: Snapshot) -> bool:
+    """Whether the schema differs. A sequence's next value alone shows that rows were written, but not which."""
+    return before != after and any(not is_next_value(key) for key, _ in before.items() ^ after.items())
+
+
 def changed_keys(snapshots: Sequence[Snapshot]) -> set[Key]:
     """Every property that a step changes.
 
     Of an object or a column that a step drops, only its existence counts: the script does not depend on its other
-    properties.
+    properties. A sequence's next value counts only where a step makes the sequence: rows change it, too.
     """
     keys: set[Key] = set()
     for before, after in pairwise(snapshots):
@@ -353,6 +358,8 @@ def changed_keys(snapshots: Sequence[Snapshot]) -> set[Key]:
             obj, prop = key
             object_dropped = (obj, "exists") in before and (obj, "exists") not in after
             if object_dropped and prop != "exists":
+                continue
+            if is_next_value(key) and (obj, "exists") in before:
                 continue
             if obj.startswith("extension ") and (obj, "exists") not in before and is_remark(key):
                 continue  # it came with the extension; if the script states it, `_named` adds it

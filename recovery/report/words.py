@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from states.comparison import column_of
+
 #: Each verdict in words, to follow the migration's name: in the present tense, and in the past tense of a report.
 _VERDICTS = {
     "applied": ("is in the database", "was in the database"),
@@ -111,4 +113,5 @@ def differing(value: str | None, prop: str) -> str:
     """
     if value is None:
         return "absent"
-    return "there" if value == "exists" or (value == "yes" and prop == "exists") else value
+    there = (value == "exists" and column_of(prop) == prop) or (value == "yes" and prop == "exists")
+    return "there" if there else value

@@ -71,6 +71,50 @@ KINDS = [
     ("", "CREATE INDEX i ON t (a DESC, v) WHERE id > 0", "CREATE INDEX i ON t (a DESC, v)"),
     ("", "CREATE INDEX CONCURRENTLY i ON t (a)", "CREATE INDEX i ON t (v)"),
     ("", "CREATE UNIQUE INDEX i ON t (lower(a))", "CREATE INDEX i ON t (lower(a))"),
+    (
+        'CREATE TABLE u (a text COLLATE "C");',
+        'CREATE UNIQUE INDEX i ON u (a COLLATE "default")',
+        "CREATE UNIQUE INDEX i ON u (a)",
+    ),
+    ("", "CREATE INDEX i ON t (a bpchar_ops)", "CREATE INDEX i ON t (a)"),
+    # what is called like a property, or needs quotes
+    ("", "CREATE TABLE u (id int)", "CREATE TABLE u (id int, comment text NOT NULL)"),
+    ("", "CREATE TABLE u (id int)", 'CREATE TABLE u (id int, "x comment" text NOT NULL)'),
+    ("", "CREATE TABLE u (id int)", 'CREATE TABLE u (id int, "privileges of x" text NOT NULL)'),
+    (
+        "",
+        "CREATE TABLE u (id int)",
+        "CREATE TABLE u (id int); CREATE RULE comment AS ON DELETE TO u DO INSTEAD NOTHING",
+    ),
+    ("", "CREATE TABLE u (id int)", "CREATE TABLE u (id int CONSTRAINT comment CHECK (id > 0))"),
+    ("", 'CREATE TABLE "a.b" ("x type" int)', 'CREATE TABLE "a.b" ("x type" int, statistics int NOT NULL)'),
+    (
+        "",
+        'ALTER TABLE t ADD "comment" text, ADD "x type" int',
+        'ALTER TABLE t ADD "comment" varchar(3), ADD "x type" int',
+    ),
+    (
+        'CREATE TABLE "c (d" (" ""e"" statistics" int);',
+        'ALTER TABLE "c (d" ALTER " ""e"" statistics" TYPE bigint',
+        'ALTER TABLE "c (d" ALTER " ""e"" statistics" TYPE numeric',
+    ),
+    # operators, casts, text search
+    (
+        "CREATE FUNCTION f(text, text) RETURNS boolean LANGUAGE sql AS 'SELECT true';",
+        "CREATE OPERATOR @@@ (LEFTARG = text, RIGHTARG = text, FUNCTION = f)",
+        "CREATE OPERATOR @@@ (LEFTARG = text, RIGHTARG = text, FUNCTION = f, RESTRICT = eqsel)",
+    ),
+    (ENUM, "CREATE CAST (e AS text) WITH INOUT AS ASSIGNMENT", "CREATE CAST (e AS text) WITH INOUT"),
+    (
+        "",
+        "CREATE TEXT SEARCH CONFIGURATION x (COPY = english)",
+        "CREATE TEXT SEARCH CONFIGURATION x (COPY = german)",
+    ),
+    (
+        "",
+        "CREATE TEXT SEARCH DICTIONARY x (TEMPLATE = simple, ACCEPT = false)",
+        "CREATE TEXT SEARCH DICTIONARY x (TEMPLATE = simple)",
+    ),
     (ENUM, "ALTER TYPE e ADD VALUE 'z'", "ALTER TYPE e ADD VALUE 'z' BEFORE 'x'"),
     ("", ENUM, "CREATE TYPE e AS ENUM ('y', 'x')"),
     ("", "CREATE DOMAIN d AS int CHECK (VALUE > 0)", "CREATE DOMAIN d AS int CHECK (VALUE > 1)"),
@@ -83,6 +127,12 @@ KINDS = [
     (COMPOSITE, "ALTER TYPE o ADD ATTRIBUTE y int", "ALTER TYPE o ADD ATTRIBUTE y bigint"),
     ("", "CREATE TYPE r AS RANGE (SUBTYPE = int)", "CREATE TYPE r AS RANGE (SUBTYPE = bigint)"),
     ("", "CREATE SEQUENCE s INCREMENT 5", "CREATE SEQUENCE s INCREMENT 6"),
+    ("", "CREATE SEQUENCE s START WITH 1000", "CREATE SEQUENCE s; ALTER SEQUENCE s START WITH 1000"),
+    (
+        "",
+        "CREATE TABLE u (id int GENERATED ALWAYS AS IDENTITY (START 5))",
+        "CREATE TABLE u (id int GENERATED ALWAYS AS IDENTITY); ALTER TABLE u ALTER id SET START 5",
+    ),
     (SEQUENCE, "ALTER SEQUENCE s OWNED BY t.id", "ALTER SEQUENCE s CYCLE; ALTER SEQUENCE s OWNED BY t.a"),
     (
         "",
@@ -259,3 +309,50 @@ def test_a_grant_that_the_script_states_counts_on_what_it_creates(
     assert case.judge(FUNCTION).verdict is Verdict.PARTIAL
     assert case.judge(f"{FUNCTION}; GRANT EXECUTE ON FUNCTION f TO pg_monitor").verdict is Verdict.DRIFTED
     assert case.judge(script).verdict is Verdict.APPLIED
+
+
+def test_a_multirange_that_is_called_otherwise(server: Server, workshop: SharedWorkshop, tmp_path: Path) -> None:
+    """The name of a range's multirange counts, on a server that has multiranges."""
+    case = Case(server, workshop, tmp_path, "", "CREATE TYPE r AS RANGE (SUBTYPE = float8, MULTIRANGE_TYPE_NAME = rs)")
+    plain = "CREATE TYPE r AS RANGE (SUBTYPE = float8)"
+    named = "CREATE TYPE r AS RANGE (SUBTYPE = float8, MULTIRANGE_TYPE_NAME = rs)"
+    assert [case.judge(*done).verdict for done in ([], [named], [plain])] == [
+        Verdict.NOT_APPLIED,
+        Verdict.APPLIED,
+        Verdict.DRIFTED,
+    ]
+
+
+@pytest.mark.parametrize(
+    "use", ["SELECT nextval('s')", "SELECT setval('s', 77)", "SELECT nextval('s'); ALTER SEQUENCE s CACHE 1"]
+)
+def test_a_sequence_that_production_uses_is_no_difference(
+    production: Server, workshop: SharedWorkshop, tmp_path: Path, use: str
+) -> None:
+    """E8: the application has taken numbers from the sequence that the script made; its definition is the script's."""
+    script = "CREATE SEQUENCE s START WITH 1000"
+    case = Case(production, workshop, tmp_path, "", script)
+    assert case.judge(script, use).verdict is Verdict.APPLIED
+    assert case.judge(script, use, "ALTER SEQUENCE s START WITH 5").verdict is Verdict.DRIFTED
+
+
+def test_a_sequence_that_the_script_finds_may_give_any_number(
+    production: Server, workshop: SharedWorkshop, tmp_path: Path
+) -> None:
+    """E8: somebody set a sequence of the history long ago; what the script does to it is compared, and no more."""
+    script = "ALTER SEQUENCE s INCREMENT 5; CREATE SEQUENCE IF NOT EXISTS s"
+    case = Case(production, workshop, tmp_path, SEQUENCE, script)
+    set_before = f"{TABLE}{SEQUENCE} SELECT setval('s', 500, false)"
+    assert case.judge("ALTER SEQUENCE s INCREMENT 5", base=set_before).verdict is Verdict.APPLIED
+    assert case.judge(base=set_before).verdict is Verdict.NOT_APPLIED
+
+
+def test_a_sequence_that_an_open_statement_may_have_set_gives_any_number(
+    production: Server, workshop: SharedWorkshop, tmp_path: Path
+) -> None:
+    """E18: a replay has no rows, so it can't tell to which number the script sets the sequence in production."""
+    script = "CREATE SEQUENCE s; SELECT setval('s', (SELECT coalesce(max(id), 0) + 1 FROM t), false)"
+    case = Case(production, workshop, tmp_path, "", script)
+    evidence = case.judge("INSERT INTO t VALUES (41)", script)
+    assert evidence.verdict is Verdict.UNDECIDABLE
+    assert evidence.differences == ()

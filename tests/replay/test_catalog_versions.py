@@ -78,8 +78,8 @@ def test_a_broad_schema_reads_alike(version: int, snapshot: Read) -> None:
 
 LATER = {
     14: "CREATE TABLE t (id int, a text COMPRESSION pglz); CREATE PROCEDURE p(OUT a int) BEGIN ATOMIC SELECT 1; END;"
-    "CREATE STATISTICS s ON (lower(a)) FROM t",
-    15: "CREATE TABLE t (id int, a text, UNIQUE NULLS NOT DISTINCT (a)); CREATE SCHEMA x;"
+    "CREATE STATISTICS s ON (lower(a)) FROM t; CREATE TYPE r AS RANGE (SUBTYPE = int, MULTIRANGE_TYPE_NAME = rs)",
+    15: "CREATE UNLOGGED SEQUENCE q; CREATE TABLE t (id int, a text, UNIQUE NULLS NOT DISTINCT (a)); CREATE SCHEMA x;"
     "CREATE UNIQUE INDEX i ON t (id) NULLS NOT DISTINCT; CREATE VIEW v WITH (security_invoker) AS SELECT 1 AS a;"
     "CREATE PUBLICATION p FOR TABLE t (id) WHERE (id > 0); CREATE PUBLICATION q FOR TABLES IN SCHEMA x;"
     "ALTER TABLE t ADD PRIMARY KEY (id); CREATE TABLE u (i int,"

@@ -15,7 +15,7 @@ from recovery.evidence.indications.progress import came_to
 from recovery.postgres import catalog
 from recovery.postgres.target import Target
 from states.attribution import ledger_dates, pace, sentences_on, traces_of
-from states.comparison import Difference, column_of
+from states.comparison import Difference, column_of, taken_apart
 from states.facts import Key, Origin, Replay, Row, Snapshot, Subject, Trace
 from states.verdict import latest_attempt
 
@@ -114,6 +114,7 @@ def _part(prop: str) -> str:
     """The part of an object whose row of the catalog holds a property, as `marks` names it."""
     if column := column_of(prop):
         return f"{column} default" if prop == f"{column} default" else column
-    if prop.startswith(("constraint ", "trigger ", "rule ", "policy ")):
-        return prop.removesuffix(" comment").removesuffix(" enabled")
+    found = taken_apart(prop)
+    if found.part and found.kind != "attribute":
+        return found.part
     return prop if prop in ("labels", "exists") else ""

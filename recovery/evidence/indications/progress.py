@@ -6,10 +6,12 @@ from itertools import pairwise
 
 from recovery.prisma import logs
 from states.attribution import CameTo
-from states.comparison import column_of, qualified_name
+from states.comparison import column_of, name_of
 from states.facts import Key, Replay, Row
 
 _EXISTS = re.compile(r'(?:relation|type|schema) "(?P<name>.+)" already exists')
+#: The name itself, after the schema's.
+_LAST = re.compile(r'(?:"(?:[^"]|"")*"|[^".]+)\Z')
 _COLUMN_EXISTS = re.compile(r'column "(?P<name>.+)" of relation "(?P<table>.+)" already exists')
 
 
@@ -41,7 +43,8 @@ def _refused(row: Row, replay: Replay) -> int | None:
 def _is(key: Key, name: str, table: str | None) -> bool:
     """Whether a property is the existence of the object `name`, or, with a table, of its column `name`."""
     obj, prop = key
-    bare = _unquoted((qualified_name(obj) or obj).rpartition(".")[2].removeprefix("schema "))
+    last = _LAST.search(name_of(obj))
+    bare = _unquoted(last[0]) if last else ""
     if table is None:
         return prop == "exists" and bare == name
     return bare == table and column_of(prop) == prop and _unquoted(prop.removeprefix("column ")) == name
