@@ -365,7 +365,8 @@ def _finding(subject: Subject) -> tuple[_Finding, Decision]:
     if finding.verdict is not Verdict.NOT_APPLIED:
         return finding, Decision.OPERATOR
     if any(row.finished or row.applied_steps_count >= 1 for row in subject.attempts):
-        return finding, Decision.OPERATOR
+        once = "An attempt of it ran to its end once, so it is never run again unasked."
+        return _as(finding, finding.verdict, *finding.reasons, once), Decision.OPERATOR
     assumes = {name for each in findings for name in each.assumes}
     # What a deploy will run is the present file, whatever the attempts ran (RULES E22).
     if present is not None and present not in ran:

@@ -345,15 +345,10 @@ def test_ddl_that_writes_rows(text: str) -> None:
     "text",
     [
         "ALTER TABLE t ADD COLUMN a int",
-        "ALTER TABLE t ADD COLUMN a int NOT NULL DEFAULT 1",
-        "ALTER TABLE t ADD COLUMN a timestamptz NOT NULL DEFAULT now()",
-        "ALTER TABLE t ADD COLUMN a timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP",
-        "ALTER TABLE t ADD COLUMN a int NOT NULL DEFAULT 1; ALTER TABLE u ALTER COLUMN a DROP DEFAULT",
-        "ALTER TABLE t ADD COLUMN a int NOT NULL DEFAULT 1; ALTER TABLE t ALTER COLUMN b DROP DEFAULT",
-        "ALTER TABLE t ALTER COLUMN a TYPE int USING a::int",
-        "ALTER TABLE t ALTER COLUMN a TYPE e USING (a::text::e)",
-        "ALTER TABLE t ALTER COLUMN a TYPE bigint",
         "ALTER TABLE t DROP COLUMN a",
+        "ALTER TABLE t DROP COLUMN a, ADD COLUMN b int",
+        "DO $$ BEGIN CREATE TYPE e AS ENUM ('x'); EXCEPTION WHEN duplicate_object THEN NULL; END $$",
+        "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_type WHERE typname = 'e') THEN CREATE TABLE e (); END IF; END $$",
         "CREATE TABLE u AS SELECT * FROM t WITH NO DATA",
         "CREATE TABLE u (id serial, at timestamptz DEFAULT clock_timestamp())",
         "CREATE MATERIALIZED VIEW m AS SELECT * FROM t",
@@ -361,8 +356,79 @@ def test_ddl_that_writes_rows(text: str) -> None:
     ],
 )
 def test_ddl_that_writes_none(text: str) -> None:
-    """A fixed default, a pure cast, and what has no rows yet write nothing that can't be seen."""
+    """What is on the allow-list, and what has no rows yet, writes nothing that can't be seen."""
     assert not parse(text)[0].work.why
+
+
+@pytest.mark.parametrize(
+    ("text", "fills", "moves"),
+    [
+        ("ALTER TABLE t ADD COLUMN a int NOT NULL DEFAULT 1", {"a"}, ()),
+        ("ALTER TABLE t ADD COLUMN a timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP", {"a"}, ()),
+        ("ALTER TABLE t ADD COLUMN a int DEFAULT 1, ADD COLUMN b int", {"a"}, ()),
+        ("ALTER TABLE t ADD COLUMN a int DEFAULT 1, ALTER COLUMN b TYPE int USING 1", set(), ()),
+        ("ALTER TABLE t ALTER COLUMN a TYPE e USING (a::text::e)", set(), ("a",)),
+        ("ALTER TABLE t ALTER COLUMN a TYPE bigint", set(), ("a",)),
+        ("ALTER TABLE t ALTER COLUMN a TYPE date; ALTER TABLE t ALTER COLUMN a TYPE timestamp", set(), ()),
+        ("ALTER TABLE t RENAME COLUMN a TO b", set(), ("b",)),
+        ("ALTER TABLE t RENAME TO u", set(), ("",)),
+    ],
+)
+def test_rows_of_which_production_keeps_a_proof(text: str, fills: set[str], moves: tuple[str, ...]) -> None:
+    """RULES E20: a default that PostgreSQL keeps, a column in its place, a table older than the attempt."""
+    work = parse(text)[0].work
+    assert work.why
+    assert (work.fills, tuple(column for _, column in work.moves)) == (fills, moves)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ALTER TABLE t DROP COLUMN a; ALTER TABLE t ADD COLUMN a int",
+        "ALTER TABLE t DROP COLUMN a, ADD COLUMN a int",
+        "DROP TABLE t; CREATE TABLE t (id int)",
+        "DROP SEQUENCE s; CREATE SEQUENCE s",
+        "DROP MATERIALIZED VIEW m; CREATE MATERIALIZED VIEW m AS SELECT 1",
+        "DROP TYPE e CASCADE; ALTER TABLE t ADD COLUMN e int",
+        "DROP SCHEMA x CASCADE; CREATE TABLE x.t ()",
+        "REFRESH MATERIALIZED VIEW m",
+        "ALTER SEQUENCE s RESTART",
+        "ALTER TABLE t ALTER COLUMN id RESTART",
+        "UPDATE t SET a = 1",
+        "TRUNCATE t",
+        "SELECT setval('s', 5)",
+        "SELECT version(2)",
+        "CALL p()",
+        "DO $$ BEGIN UPDATE t SET a = 1; END $$",
+        "DO $$ BEGIN EXECUTE 'x'; END $$",
+        "DO $$ BEGIN CREATE TABLE u AS (TABLE t); END $$",
+        "DO $$ BEGIN IF EXISTS (SELECT FROM t) THEN ALTER TABLE t ADD a int; END IF; END $$",
+        "DO $$ BEGIN CREATE INDEX i ON t (a); EXCEPTION WHEN unique_violation THEN CREATE TABLE u (); END $$",
+        "DO $$ BEGIN IF (SELECT reltuples FROM pg_class WHERE relname = 't') > 0 THEN DROP TABLE t; END IF; END $$",
+        "DO $$ DECLARE n int; BEGIN DROP TABLE t; END $$",
+        "INSERT INTO t VALUES (1)",
+        "CREATE TABLE IF NOT EXISTS u (id int); INSERT INTO u VALUES (1)",
+        "VACUUM t",
+    ],
+)
+def test_what_nothing_in_the_schema_proves(text: str) -> None:
+    """RULES E18, E19: what is made again later, what no list knows, and what may branch is open in its rows."""
+    work = [statement.work for statement in parse(text) if statement.work.why]
+    assert work
+    assert not any(each.own or each.fills or each.moves for each in work)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CREATE TABLE u (id int); INSERT INTO u VALUES (1)",
+        "CREATE TABLE u AS SELECT 1 AS id",
+        "ALTER TABLE t ADD COLUMN a int; UPDATE t SET a = 1",
+    ],
+)
+def test_rows_only_in_what_the_script_makes(text: str) -> None:
+    """Where that is absent, so are the rows."""
+    assert parse(text)[-1].work.own
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from states.machine import DECIDES
 from states.preflight import PreflightFacts
 from states.resolution import ResolveFacts
 from states.table import State
-from states.verdict import Decision, Evidence, Progress, Verdict
+from states.verdict import NO_HANDWORK, Decision, Evidence, Progress, Verdict
 from states.verification import MigrationDifference, VerifyFacts
 from tests.states.strategies import UNKNOWN, row
 from tests.states.test_approval import OBJECTIONS
@@ -55,6 +55,7 @@ UNDECIDED = replace(EVIDENCE, verdict=Verdict.UNDECIDABLE, decision=Decision.OPE
 OBSTACLE = Obstacle(2, "duplicates", 3, "3 values of (a) occur more than once in public.t", "SELECT a FROM t;")
 RIGHT = Obstacle(3, "privileges", None, "app does not own public.t", "SELECT owner;")
 ABSENT = replace(EVIDENCE, verdict=Verdict.NOT_APPLIED, decision=Decision.MARK_ROLLED_BACK)
+UNSURE = replace(ABSENT, decision=Decision.OPERATOR, assumptions=(NO_HANDWORK,))
 PARTIAL = replace(EVIDENCE, verdict=Verdict.PARTIAL, decision=Decision.OPERATOR)
 WAITING = replace(EVIDENCE, verdict=Verdict.IN_PROGRESS, decision=Decision.WAIT)
 AS_APPLIED = Approval("m1", Decision.MARK_APPLIED, "sha256:1", "seen in production")
@@ -136,6 +137,7 @@ REFUSALS: list[tuple[State, Any, str, Exit]] = [
         "classify.undecidable",
         Exit.BLOCKED,
     ),
+    (State.CLASSIFY, ClassifyFacts(UNSURE, consented=True), "classify.assumption", Exit.BLOCKED),
     (State.CLASSIFY, ClassifyFacts(WAITING, consented=True), "classify.in_progress", Exit.BUSY),
     (State.CLASSIFY, ClassifyFacts(WAITING, approval=AS_APPLIED), "classify.in_progress", Exit.BUSY),
     (State.CLASSIFY, ClassifyFacts(UNDECIDED, consented=True), "classify.undecidable", Exit.BLOCKED),

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from states.comparison import Difference, differences
 from states.facts import Key, Note, Replay, Row, Snapshot, Stop, Subject, Twin, Visibility
-from states.verdict import Decision, Evidence, Verdict, digest, judge
+from states.verdict import NO_HANDWORK, Decision, Evidence, Verdict, digest, judge
 from tests.states.strategies import TARGET, UNKNOWN, replay_of, row, steps_of, subjects
 
 X: Key = ("table public.x", "exists")
@@ -47,6 +47,8 @@ def verdict_of(subject: Subject) -> tuple[str, str]:
 
 APPLIED = ("applied", "mark_applied")
 NOT_APPLIED = ("not_applied", "mark_rolled_back")
+#: Nothing of it is there, and no attempt ran what no schema shows; whether a person did is not known (E21).
+NOT_ATTEMPTED = ("not_applied", "operator")
 UNDECIDABLE = ("undecidable", "operator")
 DRIFTED = ("drifted", "operator")
 PARTIAL = ("partial", "operator")
@@ -145,8 +147,8 @@ STOPPED = Stop("1", 4, "because")
 @pytest.mark.parametrize(
     ("stop", "atomic", "expected"),
     [
-        (STOPPED, True, NOT_APPLIED),
-        (replace(STOPPED, statement=3), False, NOT_APPLIED),
+        (STOPPED, True, NOT_ATTEMPTED),
+        (replace(STOPPED, statement=3), False, NOT_ATTEMPTED),
         (STOPPED, False, UNDECIDABLE),
         (replace(STOPPED, statement=5), True, UNDECIDABLE),
         (replace(STOPPED, row="2"), True, UNDECIDABLE),
@@ -161,6 +163,13 @@ def test_an_open_statement_that_no_attempt_completed_is_absent(
     subject = replace(subject_of(STEPS[0], replace(script, statements=statements)), stops=(stop,))
     assert verdict_of(subject) == expected
     assert verdict_of(replace(subject, production=STEPS[3])) == UNDECIDABLE
+    assumed = judged(replace(subject, assume=frozenset({NO_HANDWORK})))
+    if expected == NOT_ATTEMPTED:
+        # That no attempt ran it does not tell that nobody did (E21).
+        assert judged(subject).assumptions == assumed.assumptions == (NO_HANDWORK,)
+        assert (assumed.verdict, assumed.decision) == NOT_APPLIED
+    else:
+        assert (assumed.verdict, assumed.decision) == UNDECIDABLE
 
 
 def test_it_must_be_known_of_every_attempt() -> None:
@@ -169,7 +178,7 @@ def test_it_must_be_known_of_every_attempt() -> None:
     two = (row(), replace(row(), id="2"))
     subject = replace(subject_of(STEPS[0], script, attempts=two), stops=(STOPPED,))
     assert verdict_of(subject) == UNDECIDABLE
-    assert verdict_of(replace(subject, stops=(STOPPED, replace(STOPPED, row="2")))) == NOT_APPLIED
+    assert verdict_of(replace(subject, stops=(STOPPED, replace(STOPPED, row="2")))) == NOT_ATTEMPTED
 
 
 def test_rows_written_by_a_seen_statement_are_open() -> None:
@@ -199,8 +208,7 @@ def test_a_path_that_ended_decides_no_success() -> None:
     """The last step that could be replayed is not the script's end: production there isn't `applied` (E15)."""
     script = replay_of(STEPS[:3], total=3)
     evidence = judged(subject_of(STEPS[2], script))
-    assert evidence.verdict is Verdict.PARTIAL
-    assert evidence.decision is Decision.OPERATOR
+    assert (evidence.verdict, evidence.decision) == UNDECIDABLE
     assert "a statement is not executed" in " ".join(evidence.reasons)
 
 
@@ -278,13 +286,14 @@ def test_success_of_one_script_proves_no_other() -> None:
 
 @pytest.mark.parametrize("rolled_back", [False, True])
 def test_a_script_that_ran_to_its_end(*, rolled_back: bool) -> None:
-    """applied_steps_count of 1 proves what the schema can't show, and forbids a second run (E3)."""
+    """applied_steps_count of 1 forbids a second run, and proves what the schema can't show unless withdrawn (E3, E23)."""
     attempts = (row(1, steps=1, rolled_back=rolled_back), row(2))
     data = replay_of([{}, {}], unseen={1: Visibility.OPEN})
-    assert verdict_of(subject_of({}, data, attempts=attempts)) == APPLIED
+    assert verdict_of(subject_of({}, data, attempts=attempts)) == (UNDECIDABLE if rolled_back else APPLIED)
+    assert verdict_of(replace(subject_of({}, data, attempts=attempts), marking=True)) == APPLIED
     assert verdict_of(subject_of(STEPS[3], attempts=attempts)) == APPLIED
-    assert verdict_of(subject_of(STEPS[1], attempts=attempts)) == DRIFTED
-    assert verdict_of(subject_of(STEPS[0], attempts=attempts)) == DRIFTED
+    assert verdict_of(subject_of(STEPS[1], attempts=attempts)) == (PARTIAL if rolled_back else DRIFTED)
+    assert verdict_of(subject_of(STEPS[0], attempts=attempts)) == (NOT_ATTEMPTED if rolled_back else DRIFTED)
     short = replay_of(STEPS[:3], total=3)
     assert verdict_of(subject_of(STEPS[2], short, attempts=attempts)) == UNDECIDABLE
 

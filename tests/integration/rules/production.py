@@ -41,6 +41,8 @@ NOT_APPLIED = (Verdict.NOT_APPLIED, Decision.MARK_ROLLED_BACK)
 PARTIAL = (Verdict.PARTIAL, Decision.OPERATOR)
 UNDECIDABLE = (Verdict.UNDECIDABLE, Decision.OPERATOR)
 DRIFTED = (Verdict.DRIFTED, Decision.OPERATOR)
+#: No attempt ran what no schema shows. Whether a person did is not known (RULES E21).
+NOT_ATTEMPTED = (Verdict.NOT_APPLIED, Decision.OPERATOR)
 WAIT = (Verdict.IN_PROGRESS, Decision.WAIT)
 
 #: The history that productions begin with.
@@ -196,12 +198,17 @@ class Production:
         return Scripts(self.folder, read(self.folder), Repository.find(self.folder))
 
     def judge(
-        self, name: str = FAILED, sleep: Callable[[float], None] = lambda _: None, settled: Sequence[str] = ()
+        self,
+        name: str = FAILED,
+        sleep: Callable[[float], None] = lambda _: None,
+        settled: Sequence[str] = (),
+        assume: frozenset[str] = frozenset(),
     ) -> Evidence:
         """The evidence, where a run has settled these before; no time passes between two looks at a held lock."""
         target = self.target()
         try:
-            return Investigator(target, self.scripts(), self.workshop, sleep).classify(name, settled).evidence
+            judging = Investigator(target, self.scripts(), self.workshop, sleep, assume)
+            return judging.classify(name, settled).evidence
         finally:
             target.close()
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from states.verdict import Decision, Evidence
-from tests.integration.rules.production import NOT_APPLIED, UNDECIDABLE, Production, verdict
+from tests.integration.rules.production import NOT_APPLIED, NOT_ATTEMPTED, UNDECIDABLE, Production, verdict
 
 ADD, FILL = "ALTER TABLE t ADD COLUMN b int;", "UPDATE t SET a = 2;"
 NATIVE = (
@@ -26,9 +26,38 @@ def test_the_last_statement_of_a_script_that_was_refused_did_not_run(production:
     """The error came from it or from one before it, and a failure ends a script."""
     production.failed(ADD + FILL, logs=logs.format(said='column "a" contains null values', code="23502"))
     evidence = production.judge()
-    assert verdict(evidence) == NOT_APPLIED
+    assert verdict(evidence) == NOT_ATTEMPTED
     assert [s.state for s in evidence.statements] == ["absent", "absent"]
     assert any("Statement 2 did not run" in reason for reason in evidence.reasons)
+
+
+def test_that_nobody_ran_it_by_hand_is_an_assumption(production: Production) -> None:
+    """E21: the attempt did not write the rows, and a person may have. Who knows better says so, and is held to it."""
+    production.failed(ADD + "UPDATE t SET a = 2;", logs=refused('column "a" contains null values', "23502"))
+    unsure, sure = production.judge(), production.judge(assume=frozenset({"no_handwork"}))
+    assert (verdict(unsure), verdict(sure)) == (NOT_ATTEMPTED, NOT_APPLIED)
+    assert unsure.assumptions == sure.assumptions == ("no_handwork",)
+    assert all(each.reasons[-1] == "This holds only if nobody ran statement 2 by hand." for each in (unsure, sure))
+    assert unsure.evidence_digest != sure.evidence_digest
+
+
+def test_what_only_writes_to_something_absent_was_run_by_nobody(production: Production) -> None:
+    """E21: no assumption is needed where the rows would be in a table or column that is not there."""
+    production.failed("CREATE TABLE z (id int); INSERT INTO z VALUES (1); ALTER TABLE t ADD b int; UPDATE t SET b = 1;")
+    evidence = production.judge()
+    assert (verdict(evidence), evidence.assumptions) == (NOT_APPLIED, ())
+    production.run("ALTER TABLE t ADD b int; CREATE TABLE z (id int)")
+    assert verdict(production.judge()) == UNDECIDABLE
+
+
+def test_a_trigger_carries_rows_elsewhere(production: Production) -> None:
+    """E18: an UPDATE of a column that the script makes may fire a trigger, which writes where it likes."""
+    production.before(
+        "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.a = 5; RETURN NEW; END';"
+        "CREATE TRIGGER g BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION f()"
+    )
+    production.failed("ALTER TABLE t ADD b int; UPDATE t SET b = 1;", logs=None)
+    assert verdict(production.judge()) == UNDECIDABLE
 
 
 @pytest.mark.parametrize(
@@ -65,7 +94,7 @@ def test_a_name_in_the_error_tells_which_statement_it_was(production: Production
     script = ADD + FILL + "CREATE TABLE z (id int);"
     production.failed(script, logs=refused('column "b" of relation "t" already exists'))
     evidence = production.judge()
-    assert verdict(evidence) == NOT_APPLIED
+    assert verdict(evidence) == NOT_ATTEMPTED
     assert any("which no statement after the 2nd can say" in reason for reason in evidence.reasons)
 
 
@@ -121,7 +150,7 @@ def test_what_is_in_place_beside_a_statement_that_did_not_run_is_for_a_person(pr
 def test_a_script_of_data_alone_that_was_refused_did_not_run(production: Production) -> None:
     """One statement, and PostgreSQL refused it: a second run writes nothing twice."""
     production.failed(FILL, logs=refused("division by zero", "22012"))
-    assert verdict(production.judge()) == NOT_APPLIED
+    assert verdict(production.judge()) == NOT_ATTEMPTED
 
 
 #: A script of which the JavaScript engine runs something else than a statement before it fails, and its error.
@@ -145,7 +174,7 @@ def test_where_a_semicolon_cuts_a_statement_only_the_native_engines_logs_prove(
     with production.server.connect(production.database) as connection:
         native = refused("division by zero", "22012")
         connection.execute("UPDATE _prisma_migrations SET logs = %s WHERE finished_at IS NULL", (native,))
-    assert verdict(production.judge()) == NOT_APPLIED
+    assert verdict(production.judge()) == NOT_ATTEMPTED
 
 
 def crashed(one: Production) -> None:
@@ -158,7 +187,7 @@ def test_a_column_that_was_never_there_proves_that_nothing_after_it_ran(producti
     """Adding a column writes the table's row in the catalog, and that is older than the attempt."""
     crashed(production)
     evidence = production.judge()
-    assert verdict(evidence) == NOT_APPLIED
+    assert verdict(evidence) == NOT_ATTEMPTED
     assert any("was never in" in reason for reason in evidence.reasons)
 
 
@@ -282,7 +311,9 @@ def test_what_was_not_reached_and_may_have_cost_rows_stays_open(production: Prod
     assert verdict(production.judge()) == UNDECIDABLE
 
 
-def test_nothing_is_absent_where_no_step_before_it_shows_anything(production: Production) -> None:
-    """E15: the path ends before its first change."""
-    production.failed("CREATE ROLE beyond; CREATE TABLE z (id int);")
-    assert verdict(production.judge()) == UNDECIDABLE
+def test_what_cannot_run_in_the_scratch_database_is_left_out_alone(production: Production) -> None:
+    """E26: what comes after it is compared. A role that is there already makes the next deploy fail, and no more."""
+    production.failed("CREATE ROLE beyond; ALTER TABLE t ADD COLUMN z int;")
+    assert verdict(production.judge()) == NOT_APPLIED
+    production.run("ALTER TABLE t ADD COLUMN z int")
+    assert production.judge().decision is Decision.OPERATOR
