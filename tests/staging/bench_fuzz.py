@@ -60,8 +60,10 @@ def work(job: Job, number: int, jobs: int, results: Any) -> None:  # noqa: ANN40
             results.put(None)
             for found in _of_each_kind(unsafe) if job.keep else ():
                 results.put(write(shrunk(on, found), job.keep or Path()))
-    finally:
-        results.put(number)
+    except BaseException as error:
+        results.put(RuntimeError(f"a worker failed: {type(error).__name__}: {error}"))
+        raise
+    results.put(number)
 
 
 def _of_each_kind(unsafe: Sequence[Judged]) -> Iterator[Judged]:
@@ -77,7 +79,7 @@ def search(job: Job, jobs: int) -> Iterator[Judged | Refused | Path | None]:
     """Each case as it is judged, None when a worker has judged its last, and each folder that was written.
 
     Raises:
-        RuntimeError: a worker ended before its work was done.
+        RuntimeError: a worker failed, or ended before its work was done.
     """
     context = multiprocessing.get_context("fork")
     results: Any = context.Queue()
@@ -94,6 +96,8 @@ def search(job: Job, jobs: int) -> Iterator[Judged | Refused | Path | None]:
             continue
         if isinstance(found, int):
             done += 1
+        elif isinstance(found, RuntimeError):
+            raise found
         else:
             yield found
     for worker in workers:

@@ -54,7 +54,7 @@ def draw_group(seed: int, group: int) -> list[Drawn]:
 def _script(history: History, draw: random.Random) -> Drawn:
     apart = _texts(history.shape.copy(draw), 1)
     shape = history.shape.copy(draw)
-    if draw.random() < 0.25:  # noqa: PLR2004 - a share
+    if draw.random() < 0.25:
         apart = _passing_over(shape)
     statements = _statements(shape, draw.choice([1, 1, 2, 2, 3, 4, LONGEST]))
     later = _texts(shape, draw.choice([1, 2]))
@@ -107,7 +107,7 @@ def draw_case(seed: int, number: int, drawn: Drawn, statements: Sequence[Stateme
         Step(
             each,
             _hand(draw, each) if otherwise else None,
-            undone=bool(each.undo) and draw.random() < 0.7,  # noqa: PLR2004 - a share
+            undone=bool(each.undo) and draw.random() < 0.7,
             former=_former(draw, each),
         )
         for each in statements
@@ -119,7 +119,7 @@ def draw_case(seed: int, number: int, drawn: Drawn, statements: Sequence[Stateme
         steps[-1] = replace(steps[-1], former="")
     pieces = sum(step.statement.sql.count(";") + step.statement.tail.count(";") + 1 for step in steps)
     later = {Event.OVERTAKEN: drawn.later, Event.OVERTAKEN_UNDONE: drawn.apart, Event.USED: drawn.use}.get(event, ())
-    if event is Event.OVERTAKEN and draw.random() < 0.3:  # noqa: PLR2004 - a share
+    if event is Event.OVERTAKEN and draw.random() < 0.3:
         later = drawn.apart
     return Case(
         label=f"{seed}/{number}",
@@ -129,22 +129,22 @@ def draw_case(seed: int, number: int, drawn: Drawn, statements: Sequence[Stateme
         event=event,
         cut=draw.randint(0 if event is not Event.TWO else 1, pieces if event is Event.CUT else len(steps)),
         done=draw.randint(0, len(steps)),
-        javascript=draw.random() < 0.3,  # noqa: PLR2004 - a share
-        wrapped=event is not Event.TWO and draw.random() < 0.1,  # noqa: PLR2004 - a share
+        javascript=draw.random() < 0.3,
+        wrapped=event is not Event.TWO and draw.random() < 0.1,
         later=later,
     )
 
 
 def _hand(draw: random.Random, statement: Statement) -> str | None:
     """What a person runs for a statement: mostly the same, else something else or nothing."""
-    if draw.random() < 0.4:  # noqa: PLR2004 - a share
+    if draw.random() < 0.4:
         return None
     return draw.choice([*statement.otherwise, ""])
 
 
 def _former(draw: random.Random, statement: Statement) -> str | None:
     """The statement before the file was edited: mostly the same, else missing, or with another literal."""
-    if draw.random() < 0.7:  # noqa: PLR2004 - a share
+    if draw.random() < 0.7:
         return None
     changed = statement.sql.replace("100", "50").replace("DEFAULT 5", "DEFAULT 6")
     return changed if changed != statement.sql else ""

@@ -78,55 +78,74 @@ class Play:
 
 def play(case: Case) -> Play:
     """The acts of a case."""
+    text = case.script
     if case.event is Event.TWO:
         return _two(case)
-    text = case.script
-    files, known, ideal = {NAME: text}, {}, (text, *case.later)
-    acts: list[Act]
-    failed: list[Act] = [Begin(NAME, text), _undone(case, case.cut), End(NAME, _engine(case))]
-    whole: list[Act] = [Begin(NAME, text), Run(text, needed=True)]
-    undo: list[Act] = [Run(step.statement.undo) for step in reversed(case.steps) if step.undone]
+    if case.event in NEVER_ATTEMPTED:
+        acts = [] if case.event is Event.PENDING else _by_hand(case)
+        return Play({NAME: text}, tuple(acts), (text,), asked_as_pending=True)
+    if case.event in (Event.EDITED, Event.EDITED_BY_HAND, Event.LOST):
+        return _edited(case)
+    if case.event in (Event.OVERTAKEN, Event.OVERTAKEN_UNDONE):
+        return _overtaken(case)
+    return Play({NAME: text}, tuple(_attempted(case)), (text, *case.later))
+
+
+def _attempted(case: Case) -> list[Act]:
+    """The acts of one attempt, or of two of the same script."""
     match case.event:
         case Event.DIED_BEFORE:
-            acts = [Begin(NAME, text)]
+            return [Begin(NAME, case.script)]
         case Event.FAILED_WHOLE:
-            acts = failed
+            return _failed(case)
         case Event.FAILED_AT:
-            acts = [Begin(NAME, text), *_first(case), End(NAME, _engine(case))]
+            return [Begin(NAME, case.script), *_first(case), End(NAME, _engine(case))]
         case Event.CUT:
-            acts = [Begin(NAME, text), Pieces(text, case.cut), End(NAME, "javascript")]
-        case Event.CRASHED_DONE:
-            acts = whole
+            return [Begin(NAME, case.script), Pieces(case.script, case.cut), End(NAME, "javascript")]
         case Event.CRASHED_AFTER:
-            acts = [Begin(NAME, text), *_first(case)]
+            return [Begin(NAME, case.script), *_first(case)]
         case Event.COUNTED:
-            acts = [*whole, End(NAME, steps=1)]
+            return [*_whole(case), End(NAME, steps=1)]
         case Event.BY_HAND | Event.BY_HAND_OTHERWISE:
-            acts = [*failed, *_by_hand(case)]
-        case Event.UNDONE:
-            acts = [*whole, *undo]
-        case Event.USED:
-            acts = [*whole, *(Run(each, needed=True) for each in case.later), *undo]
-        case Event.EDITED | Event.EDITED_BY_HAND | Event.LOST:
-            acts, known = _edited(case)
-        case Event.RUN_AGAIN:
-            acts = [*whole, Run(text)]
-        case Event.OVERTAKEN | Event.OVERTAKEN_UNDONE:
-            later = "".join(f"{each};\n" for each in case.later)
-            files[LATER] = later
-            ideal = (text, later)
-            acts = whole if case.event is Event.OVERTAKEN else failed
-            acts = [*acts, Begin(LATER, later), Run(later, needed=True), End(LATER, steps=1, finished=True)]
+            return [*_failed(case), *_by_hand(case)]
         case Event.WITHDRAWN | Event.WITHDRAWN_UNDONE | Event.WITHDRAWN_ONLY:
-            acts = [*whole, End(NAME, steps=1), *([] if case.event is Event.WITHDRAWN else undo)]
-            acts.append(End(NAME, steps=1, withdrawn=True))
-            acts += [] if case.event is Event.WITHDRAWN_ONLY else failed
-        case Event.PENDING:
-            acts = []
+            return _withdrawn(case)
         case _:
-            acts = _by_hand(case)
-    pending = case.event in NEVER_ATTEMPTED
-    return Play(files, tuple(acts), ideal, known=known, asked_as_pending=pending)
+            return [*_whole(case), *_afterwards(case)]
+
+
+def _afterwards(case: Case) -> list[Act]:
+    """What followed a script that ran wholly and was not recorded."""
+    if case.event is Event.RUN_AGAIN:
+        return [Run(case.script)]
+    if case.event is Event.UNDONE:
+        return _undo(case)
+    return [*(Run(each, needed=True) for each in case.later), *_undo(case)] if case.event is Event.USED else []
+
+
+def _whole(case: Case) -> list[Act]:
+    return [Begin(NAME, case.script), Run(case.script, needed=True)]
+
+
+def _failed(case: Case) -> list[Act]:
+    return [Begin(NAME, case.script), _undone(case, case.cut), End(NAME, _engine(case))]
+
+
+def _undo(case: Case) -> list[Act]:
+    return [Run(step.statement.undo) for step in reversed(case.steps) if step.undone]
+
+
+def _withdrawn(case: Case) -> list[Act]:
+    undo = [] if case.event is Event.WITHDRAWN else _undo(case)
+    acts = [*_whole(case), End(NAME, steps=1), *undo, End(NAME, steps=1, withdrawn=True)]
+    return acts if case.event is Event.WITHDRAWN_ONLY else [*acts, *_failed(case)]
+
+
+def _overtaken(case: Case) -> Play:
+    later = "".join(f"{each};\n" for each in case.later)
+    before = _whole(case) if case.event is Event.OVERTAKEN else _failed(case)
+    acts = [*before, Begin(LATER, later), Run(later, needed=True), End(LATER, steps=1, finished=True)]
+    return Play({NAME: case.script, LATER: later}, tuple(acts), (case.script, later))
 
 
 def _engine(case: Case) -> str:
@@ -149,13 +168,16 @@ def _by_hand(case: Case) -> list[Act]:
     return [Run(step.by_hand) for step in case.steps if step.by_hand]
 
 
-def _edited(case: Case) -> tuple[list[Act], dict[str, str]]:
+def _edited(case: Case) -> Play:
     former = case.former
-    acts: list[Act] = [Begin(NAME, former), Run(former) if case.event is Event.LOST and case.cut else Run("SELECT 1")]
+    acts: list[Act] = [Begin(NAME, former)]
+    if case.event is Event.LOST and case.cut:
+        acts.append(Run(former))
     acts.append(End(NAME, _engine(case)))
     if case.event is Event.EDITED_BY_HAND:
         acts += _by_hand(case)
-    return acts, {} if case.event is Event.LOST else {NAME: former}
+    known = {} if case.event is Event.LOST else {NAME: former}
+    return Play({NAME: case.script}, tuple(acts), (case.script,), known=known)
 
 
 def _two(case: Case) -> Play:

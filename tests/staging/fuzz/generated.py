@@ -367,7 +367,8 @@ def create_enum(shape: Shape) -> list[Statement]:
     add = f'ALTER TABLE {table} ADD COLUMN     "{column}" "{name}"'
     filled = f"{add} NOT NULL DEFAULT 'A'"
     shape.tables[table][column] = name
-    other = f"{add}; UPDATE {table} SET {column} = 'B'; ALTER TABLE {table} ALTER {column} SET DEFAULT 'A', ALTER {column} SET NOT NULL"
+    then = f"ALTER TABLE {table} ALTER {column} SET DEFAULT 'A', ALTER {column} SET NOT NULL"
+    other = f"{add}; UPDATE {table} SET {column} = 'B'; {then}"
     return [
         Statement(
             "CREATE ENUM",

@@ -114,19 +114,17 @@ def _partitioned(shape: Shape) -> Part:
 def _writer(shape: Shape) -> Part:
     name, call = shape.draw.choice([("version", "version(2)"), ("bump", "bump(3)")])
     shape.calls.append(call)
-    return [
-        f"CREATE FUNCTION {name}(n int) RETURNS int LANGUAGE sql AS"
-        f" $$ UPDATE {shape.main} SET credits = credits + n; SELECT n $$"
-    ], []
+    body = f"$$ UPDATE {shape.main} SET credits = credits + n; SELECT n $$"
+    return [f"CREATE FUNCTION {name}(n int) RETURNS int LANGUAGE sql AS {body}"], []
 
 
 def _trigger(shape: Shape) -> Part:
     shape.tables["audit"] = {"id": "int", "said": "text"}
     shape.triggers.append(shape.main)
+    body = "$$ BEGIN INSERT INTO audit VALUES (NEW.id, 'seen; ' || TG_OP); RETURN NEW; END $$"
     return [
         "CREATE TABLE audit (id int, said text)",
-        "CREATE FUNCTION noted() RETURNS trigger LANGUAGE plpgsql AS"
-        " $$ BEGIN INSERT INTO audit VALUES (NEW.id, 'seen; ' || TG_OP); RETURN NEW; END $$",
+        f"CREATE FUNCTION noted() RETURNS trigger LANGUAGE plpgsql AS {body}",
         f"CREATE TRIGGER noted AFTER UPDATE ON {shape.main} FOR EACH ROW EXECUTE FUNCTION noted()",
     ], []
 

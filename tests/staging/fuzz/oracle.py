@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 import psycopg
@@ -70,15 +71,33 @@ def contents(connection: psycopg.Connection[Any]) -> Contents:
     return state
 
 
+class Reading:
+    """A database as it is now: each part of its state is read once, and only when it is needed."""
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        """Reads nothing yet."""
+        self._connection = connection
+
+    @cached_property
+    def contents(self) -> Contents:
+        """What it holds."""
+        return contents(self._connection)
+
+    @cached_property
+    def schema(self) -> dict[tuple[str, str], str]:
+        """Its whole schema, but for the ledger."""
+        found = catalog.read(self._connection)
+        return {key: value for key, value in found.items() if "_prisma_migrations" not in key[0]}
+
+    def equals(self, state: State) -> bool:
+        """Whether it is in this state. The schema is only read where the contents are equal."""
+        return self.contents == state.contents and self.schema == state.schema
+
+
 def read(connection: psycopg.Connection[Any]) -> State:
     """The whole state of a database, but for the ledger."""
-    schema = {key: value for key, value in catalog.read(connection).items() if "_prisma_migrations" not in key[0]}
-    return State(contents(connection), schema)
-
-
-def equals(connection: psycopg.Connection[Any], ideal: State) -> bool:
-    """Whether a database is in this state. The schema is only read where the contents are equal."""
-    return contents(connection) == ideal.contents and read(connection).schema == ideal.schema
+    now = Reading(connection)
+    return State(now.contents, now.schema)
 
 
 @dataclass

@@ -23,10 +23,10 @@ from recovery.prisma.migrations import Migration
 from recovery.prisma.scripts import Scripts
 from recovery.sql.script import Script
 from states.verdict import Decision
-from tests.staging.failures import LEDGER, SETTINGS
+from tests.staging.failures import DOOMED, LEDGER, SETTINGS
 from tests.staging.fuzz.events import NAME, Begin, End, Pieces, Play, Run, play
 from tests.staging.fuzz.model import Case, Statement
-from tests.staging.fuzz.oracle import Answer, State, Truth, equals, read
+from tests.staging.fuzz.oracle import Answer, Reading, State, Truth, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -91,7 +91,7 @@ class _Recorder:
     def run(self, text: str) -> bool:
         """Runs a text as one query; whether it succeeded."""
         try:
-            self.connection.execute(text.encode())
+            self.connection.execute(text.encode(), prepare=False)
         except psycopg.Error as error:
             if self.connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
                 self.connection.execute("ROLLBACK")
@@ -109,7 +109,7 @@ class _Recorder:
         match act:
             case Run(sql, undone=True):
                 with contextlib.suppress(psycopg.Error):
-                    self.connection.execute(f"BEGIN;\n{sql}".encode())
+                    self.connection.execute(f"BEGIN;\n{sql}".encode(), prepare=False)
                 self.connection.execute("ROLLBACK")
                 self.lines.append(f"BEGIN;\n{sql};\nROLLBACK;")
             case Run(sql, needed=needed):
@@ -166,13 +166,16 @@ class Stager:
         self._numbers = itertools.count(1)
         self._starts: dict[object, tuple[str, list[str]]] = {}
         self._ideals: dict[object, State] = {}
+        self._doomed: list[str] = []
         self._admin = server.connect()
-        self._copied = " STRATEGY FILE_COPY" if self._admin.info.server_version >= 15_00_00 else ""  # noqa: PLR2004 - 15
+        self._copied = " STRATEGY FILE_COPY" if self._admin.info.server_version >= 15_00_00 else ""
 
     def close(self) -> None:
         """Drops what is kept."""
-        while self._starts:
-            self._drop(self._starts.popitem()[1][0])
+        self._doomed += [name for name, _ in self._starts.values()]
+        self._starts.clear()
+        while self._doomed:
+            self._admin.execute(f"DROP DATABASE {self._doomed.pop()} WITH (FORCE)".encode())
         self._admin.close()
 
     def _copy(self, template: str) -> str:
@@ -181,7 +184,10 @@ class Stager:
         return name
 
     def _drop(self, database: str) -> None:
-        self._admin.execute(f"DROP DATABASE {database} WITH (FORCE)".encode())
+        """Drops a database later; dropped at once, PostgreSQL would wait for sessions on it that are just ending."""
+        self._doomed.append(database)
+        if len(self._doomed) > DOOMED:
+            self._admin.execute(f"DROP DATABASE {self._doomed.pop(0)} WITH (FORCE)".encode())
 
     @contextlib.contextmanager
     def _copied_from(self, template: str) -> Iterator[psycopg.Connection[Any]]:
@@ -190,7 +196,7 @@ class Stager:
         name = self._copy(template)
         try:
             with self._server.connect(name) as connection:
-                connection.prepare_threshold = None
+                _prepare(connection)
                 yield connection
         finally:
             self._drop(name)
@@ -243,11 +249,13 @@ class Stager:
     def accepted(self, case: Case, statements: Sequence[Statement]) -> tuple[Statement, ...]:
         """Those statements of a script that run one after another in one transaction."""
         kept = []
-        with self._copied_from(self.start(case)[0]) as connection, connection.transaction():
+        with self._copied_from(self.start(case)[0]) as connection:
+            connection.execute("BEGIN; SET CONSTRAINTS ALL IMMEDIATE", prepare=False)
             for each in statements:
                 with contextlib.suppress(psycopg.Error), connection.transaction():
-                    connection.execute(each.sql.encode())
+                    connection.execute(each.sql.encode(), prepare=False)
                     kept.append(each)
+            connection.execute("ROLLBACK")
         return tuple(kept)
 
     def judge(self, case: Case) -> Judged:
@@ -264,9 +272,9 @@ class Stager:
             made = _Recorder(connection, days=itertools.count(len(case.history) + 1))
             for act in acts.acts:
                 made.act(act)
-            exact = equals(connection, ideal)
-            unchanged = not exact and equals(connection, self.ideal(case, ()))
-            connection.execute("DISCARD ALL")
+            now = Reading(connection)
+            exact = now.equals(ideal)
+            unchanged = not exact and now.equals(self.ideal(case, ()))
             asked = self._ask(case, acts, connection.info.dbname)
             if len(acts.judged) > 1:
                 answer = self._two(asked, acts, ideal, connection)
@@ -281,6 +289,7 @@ class Stager:
         """Verdict, decision and reasons for each migration; no decision if a pending one isn't spoken of."""
         target = Target(parse(self._server.url(database)), "the fuzzer")
         try:
+            _prepare(target.reading())
             scripts = _scripts(case, acts)
             if acts.asked_as_pending:
                 pending = _investigator(PendingInvestigator, target, scripts, self._workshop, self._assume)
@@ -315,7 +324,7 @@ class Stager:
         for marks in itertools.product((False, True), repeat=len(choices)):
             again = [acts.files[name] for name, rerun in zip(acts.judged, marks, strict=True) if rerun]
             with self._copied_from(database) as copy:
-                ends[marks] = equals(copy, ideal) if all(_Recorder(copy).run(text) for text in again) else None
+                ends[marks] = Reading(copy).equals(ideal) if all(_Recorder(copy).run(text) for text in again) else None
         left = [
             end
             for marks, end in ends.items()
@@ -333,6 +342,12 @@ _OPEN = (False, True)
 _MARKS = {Decision.MARK_APPLIED: (False,), Decision.MARK_ROLLED_BACK: (True,), Decision.DEPLOY: (True,)}
 
 
+def _prepare(connection: psycopg.Connection[Any]) -> None:
+    """Keeps statements planned: the same catalog is read several times, and planning takes longer than reading."""
+    connection.execute("SET plan_cache_mode = force_generic_plan")
+    connection.prepare_threshold = 0
+
+
 def _one(asked: list[tuple[str, Decision | None, tuple[str, ...]]], truth: Truth) -> Answer:
     _, decision, reasons = asked[0]
     if reasons[:1] == ("crashed",):
@@ -342,7 +357,7 @@ def _one(asked: list[tuple[str, Decision | None, tuple[str, ...]]], truth: Truth
 
 def _rerun(connection: psycopg.Connection[Any], text: str, ideal: State) -> bool | None:
     """Runs a script; whether the database is in the ideal state then, None if the script fails."""
-    return equals(connection, ideal) if _Recorder(connection).run(text) else None
+    return Reading(connection).equals(ideal) if _Recorder(connection).run(text) else None
 
 
 def _history(case: Case) -> dict[str, str]:

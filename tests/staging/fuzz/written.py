@@ -61,7 +61,11 @@ def copy_rows(shape: Shape) -> list[Statement]:
     undo = f"DROP TABLE {name}"
     empty = f"CREATE TABLE {name} AS TABLE {table} WITH NO DATA"
     if shape.chance(0.6):
-        return [Statement("CREATE TABLE AS", f"CREATE TABLE {name} AS TABLE {table}", True, (empty,), undo)]
+        return [
+            Statement(
+                "CREATE TABLE AS", f"CREATE TABLE {name} AS TABLE {table}", rows=True, otherwise=(empty,), undo=undo
+            )
+        ]
     return [
         Statement("CREATE TABLE LIKE", f"CREATE TABLE {name} (LIKE {table})", undo=undo),
         Statement("INSERT SELECT", f"INSERT INTO {name} SELECT * FROM {table}", rows=True),
@@ -161,11 +165,15 @@ def do_block(shape: Shape) -> list[Statement]:
         return [Statement("DO with USING", text, rows=True, otherwise=(alter,))]
     if kind == "drop and create" and "a" in shape.tables[table]:
         both = f"ALTER TABLE {table} DROP COLUMN a; ALTER TABLE {table} ADD COLUMN a text"
-        return [Statement("DO with DROP and ADD", f"DO $$ BEGIN\n {add}; {both};\nEND $$", True, (add,), undo)]
+        return [
+            Statement(
+                "DO with DROP and ADD", f"DO $$ BEGIN\n {add}; {both};\nEND $$", rows=True, otherwise=(add,), undo=undo
+            )
+        ]
     if kind == "execute":
         text = f"DO $$ BEGIN\n EXECUTE 'ALTER TABLE {table} ADD COLUMN {column} int';\nEND $$"
         return [Statement("DO with EXECUTE", text, otherwise=(add + " DEFAULT 1",), undo=undo)]
-    guard = "SELECT FROM pg_attribute WHERE attrelid = '{0}'::regclass AND attname = '{1}'".format(table, column)
+    guard = f"SELECT FROM pg_attribute WHERE attrelid = '{table}'::regclass AND attname = '{column}'"
     text = f"DO $$ BEGIN\n IF NOT EXISTS ({guard}) THEN\n  {add};\n END IF;\nEND $$"
     return [Statement("DO with a guard", text, otherwise=(add + " DEFAULT 1",), undo=undo)]
 
@@ -223,10 +231,7 @@ def conditional(shape: Shape) -> list[Statement]:
         undo = f"ALTER TABLE {target} DROP COLUMN {column}"
         return [Statement("IF NOT EXISTS", text, otherwise=(text.replace(" int", " bigint"),), undo=undo)]
     if kind == "index":
-        column = shape.column(table, "text", "int")
-        if column is None:
-            return []
-        text = f"CREATE INDEX IF NOT EXISTS {name} ON {table} ({column})"
+        text = f"CREATE INDEX IF NOT EXISTS {name} ON {table} ({shape.column(table, 'text', 'int') or 'id'})"
         return [Statement("IF NOT EXISTS", text, otherwise=(text + " WHERE id > 1",), undo=f"DROP INDEX {name}")]
     if kind == "drop table":
         return [Statement("IF EXISTS", "DROP TABLE IF EXISTS legacy")]
