@@ -100,8 +100,8 @@ def draw_case(seed: int, number: int, drawn: Drawn, statements: Sequence[Stateme
     draw = random.Random(f"{seed}#{number}")  # noqa: S311 - it shall be the same each time
     events, weights = zip(*_EVENTS.items(), strict=True)
     event: Event = draw.choices(events, weights)[0]
-    if any("CONCURRENTLY" in each.sql for each in statements) and event in (Event.TWO, Event.FAILED_WHOLE):
-        event = Event.DIED_BEFORE
+    if event is Event.TWO and len(statements) == 1:
+        event = Event.CRASHED_DONE
     otherwise = event in (Event.BY_HAND_OTHERWISE, Event.PENDING_OTHERWISE)
     steps = [
         Step(
@@ -112,6 +112,10 @@ def draw_case(seed: int, number: int, drawn: Drawn, statements: Sequence[Stateme
         )
         for each in statements
     ]
+    for position in range(1, len(steps)):
+        before, after = steps[position - 1], steps[position]
+        if before.statement.kind == after.statement.kind and "" in before.statement.otherwise:
+            steps[position] = replace(after, hand=before.hand)  # what hides itself is done as a whole, or not at all
     if otherwise and all(step.hand is None for step in steps):
         position = draw.randrange(len(steps))
         steps[position] = replace(steps[position], hand=draw.choice([*steps[position].statement.otherwise, ""]))
@@ -127,12 +131,18 @@ def draw_case(seed: int, number: int, drawn: Drawn, statements: Sequence[Stateme
         rows=drawn.history.rows,
         steps=tuple(steps),
         event=event,
-        cut=draw.randint(0 if event is not Event.TWO else 1, pieces if event is Event.CUT else len(steps)),
+        cut=_cut(draw, event, len(steps), pieces),
         done=draw.randint(0, len(steps)),
         javascript=draw.random() < 0.3,
         wrapped=event is not Event.TWO and draw.random() < 0.1,
         later=later,
     )
+
+
+def _cut(draw: random.Random, event: Event, steps: int, pieces: int) -> int:
+    if event is Event.TWO:
+        return draw.randint(1, steps - 1)
+    return draw.randint(0, pieces if event is Event.CUT else steps)
 
 
 def _hand(draw: random.Random, statement: Statement) -> str | None:

@@ -24,7 +24,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Pieces:
-    """A text is cut at every semicolon, and the first so many pieces are run until one fails."""
+    """A text is cut at every semicolon, and the first so many pieces are run until one fails; at least one is left."""
 
     text: str
     count: int
@@ -99,11 +99,11 @@ def _attempted(case: Case) -> list[Act]:
         case Event.FAILED_WHOLE:
             return _failed(case)
         case Event.FAILED_AT:
-            return [Begin(NAME, case.script), *_first(case), End(NAME, _engine(case))]
+            return [Begin(NAME, case.script), *_first(case, len(case.steps) - 1), End(NAME, _engine(case))]
         case Event.CUT:
             return [Begin(NAME, case.script), Pieces(case.script, case.cut), End(NAME, "javascript")]
         case Event.CRASHED_AFTER:
-            return [Begin(NAME, case.script), *_first(case)]
+            return [Begin(NAME, case.script), *_first(case, len(case.steps))]
         case Event.COUNTED:
             return [*_whole(case), End(NAME, steps=1)]
         case Event.BY_HAND | Event.BY_HAND_OTHERWISE:
@@ -157,11 +157,12 @@ def _undone(case: Case, count: int) -> Run:
     return Run(";\n".join(step.statement.sql for step in case.steps[:count]) or "SELECT 1", undone=True)
 
 
-def _first(case: Case) -> list[Act]:
-    """The statements that took effect one by one."""
+def _first(case: Case, most: int) -> list[Act]:
+    """The statements that took effect one by one; where one failed, that is not the last one."""
+    count = min(case.cut, most)
     if case.wrapped:
-        return [_undone(case, case.cut)]
-    return [Run(step.statement.sql, needed=True) for step in case.steps[: case.cut]]
+        return [_undone(case, count)]
+    return [Run(step.statement.sql, needed=True) for step in case.steps[:count]]
 
 
 def _by_hand(case: Case) -> list[Act]:
@@ -173,7 +174,8 @@ def _edited(case: Case) -> Play:
     acts: list[Act] = [Begin(NAME, former)]
     if case.event is Event.LOST and case.cut:
         acts.append(Run(former))
-    acts.append(End(NAME, _engine(case)))
+    else:
+        acts.append(End(NAME, _engine(case)))
     if case.event is Event.EDITED_BY_HAND:
         acts += _by_hand(case)
     known = {} if case.event is Event.LOST else {NAME: former}
@@ -181,10 +183,12 @@ def _edited(case: Case) -> Play:
 
 
 def _two(case: Case) -> Play:
+    """Each ran up to some statement; one that ran wholly died before its row was written, so it has no logs."""
     first, second = case.two()
-    acts: list[Act] = [Begin(NAME, first)]
-    acts += [Run(step.statement.sql, needed=True) for step in case.steps[: min(case.cut, case.done)]]
-    acts += [End(NAME, _engine(case)), Begin(SECOND, second)]
-    acts += [Run(step.statement.sql, needed=True) for step in case.steps[case.cut : case.done]]
-    acts.append(End(SECOND, _engine(case)))
+    acts: list[Act] = []
+    for name, text, begins, ends in ((NAME, first, 0, case.cut), (SECOND, second, case.cut, len(case.steps))):
+        acts.append(Begin(name, text))
+        acts += [Run(step.statement.sql, needed=True) for step in case.steps[begins : min(ends, case.done)]]
+        if case.done < ends:
+            acts.append(End(name, _engine(case)))
     return Play({NAME: first, SECOND: second}, tuple(acts), (first, second), (NAME, SECOND))

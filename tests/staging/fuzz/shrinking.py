@@ -34,7 +34,7 @@ def shrink(case: Case, holds: Callable[[Case], bool], tries: int = TRIES) -> Cas
 def _smaller(case: Case) -> Iterator[Case]:
     """Cases with one thing less, what matters most first."""
     for position in reversed(range(len(case.steps))) if len(case.steps) > 1 else ():
-        yield _without(case, position)
+        yield from _if_two(_without(case, position))
     if len(case.history) > 1:
         merged = tuple(text for texts in case.history for text in texts)
         yield replace(case, history=(merged,))
@@ -48,8 +48,14 @@ def _smaller(case: Case) -> Iterator[Case]:
     for position, step in enumerate(case.steps):
         if step.hand is not None or step.undone:
             yield _with(case, position, replace(step, hand=None, undone=False))
-    if case.cut > (1 if case.event is Event.TWO else 0):
-        yield replace(case, cut=case.cut - 1)
+    if case.cut > 0:
+        yield from _if_two(replace(case, cut=case.cut - 1))
+
+
+def _if_two(case: Case) -> Iterator[Case]:
+    """The case, unless one of its two migrations would be empty."""
+    if case.event is not Event.TWO or 0 < case.cut < len(case.steps):
+        yield case
 
 
 def _fewer_texts(case: Case) -> Iterator[Case]:

@@ -111,14 +111,15 @@ class _Recorder:
                 with contextlib.suppress(psycopg.Error):
                     self.connection.execute(f"BEGIN;\n{sql}".encode(), prepare=False)
                 self.connection.execute("ROLLBACK")
-                self.lines.append(f"BEGIN;\n{sql};\nROLLBACK;")
+                self.lines.append(f"\\set ON_ERROR_STOP off\nBEGIN;\n{sql};\nROLLBACK;\n\\set ON_ERROR_STOP on")
             case Run(sql, needed=needed):
                 if not self.run(sql) and needed:
                     raise Unstageable(f"{self.said}: {sql}")
             case Pieces(text, count):
                 self.said = _LOCKED
-                for piece in text.split(";")[:count]:
-                    if piece.strip() and not self.run(piece):
+                pieces = [piece for piece in text.split(";") if piece.strip()]
+                for piece in pieces[: min(count, len(pieces) - 1)]:
+                    if not self.run(piece):
                         break
             case Begin():
                 self.rows[act.name] = self.begin(act.name, act.text)
@@ -275,7 +276,7 @@ class Stager:
             now = Reading(connection)
             exact = now.equals(ideal)
             unchanged = not exact and now.equals(self.ideal(case, ()))
-            asked = self._ask(case, acts, connection.info.dbname)
+            asked = self.ask(case, acts, connection.info.dbname)
             if len(acts.judged) > 1:
                 answer = self._two(asked, acts, ideal, connection)
             else:
@@ -285,7 +286,7 @@ class Stager:
         staged = "\n".join([*before, "-- what happened", *made.lines])
         return Judged(case, answer, words, exact or unchanged, time.perf_counter() - began, reasons, staged)
 
-    def _ask(self, case: Case, acts: Play, database: str) -> list[tuple[str, Decision | None, tuple[str, ...]]]:
+    def ask(self, case: Case, acts: Play, database: str) -> list[tuple[str, Decision | None, tuple[str, ...]]]:
         """Verdict, decision and reasons for each migration; no decision if a pending one isn't spoken of."""
         target = Target(parse(self._server.url(database)), "the fuzzer")
         try:
