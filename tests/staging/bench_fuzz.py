@@ -10,6 +10,8 @@ import argparse
 import multiprocessing
 import os
 import queue
+import signal
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -49,6 +51,8 @@ class Job:
 
 def work(job: Job, number: int, jobs: int, results: Any) -> None:  # noqa: ANN401 - multiprocessing's queues have no public type
     """Judges every `jobs`-th group; at the end makes unsafe cases smaller. Puts None into `results` when it is done."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # the parent reports the results so far
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         with stager(job.server, job.assume) as on:
             groups = range(number, -(-job.count // GROUP), jobs)
@@ -119,6 +123,10 @@ def lines(found: Sequence[Judged], refused: Sequence[Refused], seconds: float) -
     yield f"{len(refused)} could not be staged; {len(found) / seconds:.1f} cases a second"
 
 
+def _line(one: Judged) -> str:
+    return f"{one.answer} {one.case.label} {one.case.event}: {', '.join(one.decisions)}: {one.case.kinds}"
+
+
 def main() -> None:
     """Searches, and prints the table and each unsafe or crashed case."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -134,17 +142,23 @@ def main() -> None:
     refused: list[Refused] = []
     folders: list[Path] = []
     began = ended = time.monotonic()
-    for each in search(job, chosen.jobs):
-        if isinstance(each, Judged):
-            found.append(each)
-        elif isinstance(each, Refused):
-            refused.append(each)
-        elif isinstance(each, Path):
-            folders.append(each)
-        ended = ended if isinstance(each, Path) else time.monotonic()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        for each in search(job, chosen.jobs):
+            if isinstance(each, Judged):
+                found.append(each)
+                if each.answer in (Answer.UNSAFE, Answer.CRASHED):
+                    print(_line(each), file=sys.stderr, flush=True)
+            elif isinstance(each, Refused):
+                refused.append(each)
+            elif isinstance(each, Path):
+                folders.append(each)
+            ended = ended if isinstance(each, Path) else time.monotonic()
+    except KeyboardInterrupt:
+        print("interrupted: not everything was staged", file=sys.stderr)
     for one in sorted(found, key=lambda each: each.case.event.name):
         if one.answer in (Answer.UNSAFE, Answer.CRASHED):
-            print(f"{one.answer} {one.case.label} {one.case.event}: {', '.join(one.decisions)}: {one.case.kinds}")
+            print(_line(one))
     print("\n".join(lines(found, refused, ended - began)))
     print(*folders, sep="\n", end="\n" if folders else "")
     if any(each.answer in (Answer.UNSAFE, Answer.CRASHED) for each in found):

@@ -168,7 +168,7 @@ def _by_hand(shape: Shape) -> list[str]:
     if shape.chance(0.1):
         shape.extras.append("legacy")
         return ["CREATE TABLE legacy (x int)", "INSERT INTO legacy VALUES (1)"]
-    if shape.chance(0.05):
+    if shape.chance(0.15):
         shape.extras.append("legacy_flag")
         return [f"ALTER TABLE {shape.main} ADD COLUMN legacy_flag int"]
     return []
