@@ -56,7 +56,7 @@ def _script(history: History, draw: random.Random) -> Drawn:
     shape = history.shape.copy(draw)
     if draw.random() < 0.25:
         apart = _passing_over(shape)
-    statements = _statements(shape, draw.choice([1, 1, 2, 2, 3, 4, LONGEST]))
+    statements = _statements(shape, draw.choice([1, 1, 2, 2, 3, 3, 4, LONGEST]))
     later = _texts(shape, draw.choice([1, 2]))
     found = shape.typed("text", "int")
     use = ""

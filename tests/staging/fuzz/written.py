@@ -153,11 +153,19 @@ def do_block(shape: Shape) -> list[Statement]:
     table, column = shape.table(), shape.fresh("c")
     add = f"ALTER TABLE {table} ADD COLUMN {column} int"
     undo = f"ALTER TABLE {table} DROP COLUMN {column}"
-    kind = shape.draw.choice(["drop", "hash", "drop and create", "guarded", "execute"])
+    kind = shape.draw.choice(["drop", "hash", "drop and create", "guarded", "execute", "copy", "anew"])
     shape.tables[table][column] = "int"
     if kind == "drop":
         text = f"DO $$ BEGIN\n {add};\n DROP TABLE IF EXISTS legacy;\nEND $$"
         return [Statement("DO with DROP IF EXISTS", text, otherwise=(add,), undo=undo)]
+    if kind == "copy":
+        name = shape.fresh("archive")
+        empty = f"CREATE TABLE {name} AS TABLE {table} WITH NO DATA"
+        text = f"DO $$ BEGIN\n CREATE TABLE {name} AS (TABLE {table});\nEND $$"
+        return [Statement("DO with CREATE AS", text, rows=True, otherwise=(empty,), undo=f"DROP TABLE {name}")]
+    if kind == "anew" and "audit" in shape.tables:
+        text = f"DO $$ BEGIN\n {add}; DROP TABLE audit; CREATE TABLE audit (id int, said text);\nEND $$"
+        return [Statement("DO with DROP and CREATE", text, rows=True, otherwise=(add,), undo=undo)]
     if kind == "hash" and "digest" in shape.tables.get("tok", {}):
         alter = "ALTER TABLE tok ALTER COLUMN digest TYPE text"
         shape.tables["tok"]["digest"] = "text"
