@@ -20,7 +20,7 @@ def test_no_decision_is_unsafe(version: int, workshop: SharedWorkshop) -> None:
     """Each drawn case has a decision, which the server's own computation does not contradict."""
     with staging.start(version, settings=SETTINGS) as server:
         on = Stager(server, workshop)
-        found = list(judged(on, SEEDS[version], range(GROUPS), GROUPS * GROUP, handwork=True))
+        found = list(judged(on, SEEDS[version], range(GROUPS), range(GROUPS * GROUP), handwork=True))
         on.close()
     bad = [each for each in found if isinstance(each, Judged) and each.answer in (Answer.UNSAFE, Answer.CRASHED)]
     told = [f"{each.answer} {each.case.label}: {each.case.event}: {each.decisions}: {each.case.kinds}" for each in bad]

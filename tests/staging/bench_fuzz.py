@@ -37,13 +37,14 @@ class Job:
     """What to search.
 
     Attributes:
+        numbers: the cases to judge.
         server: PostgreSQL's major version of production; None for the newest.
         keep: the folder for unsafe cases; None for none.
         assume: what is assumed of people.
     """
 
     seed: int
-    count: int
+    numbers: Sequence[int]
     server: int | None
     keep: Path | None
     assume: frozenset[str]
@@ -55,9 +56,9 @@ def work(job: Job, number: int, jobs: int, results: Any) -> None:  # noqa: ANN40
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         with stager(job.server, job.assume) as on:
-            groups = range(number, -(-job.count // GROUP), jobs)
+            groups = sorted({each // GROUP for each in job.numbers})[number::jobs]
             unsafe = []
-            for found in judged(on, job.seed, groups, job.count, handwork="no_handwork" not in job.assume):
+            for found in judged(on, job.seed, groups, job.numbers, handwork="no_handwork" not in job.assume):
                 results.put(found)
                 if isinstance(found, Judged) and found.answer is Answer.UNSAFE:
                     unsafe.append(found)
@@ -132,12 +133,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--count", type=int, default=1000, help="how many cases")
+    parser.add_argument("--only", type=int, action="append", default=[], help="the number of a case to judge alone")
     parser.add_argument("--server", type=int, default=None, help="PostgreSQL's major version as production")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes, each with its own servers")
     parser.add_argument("--keep", type=Path, default=None, help="make unsafe cases smaller, and write them there")
     parser.add_argument("--assume", action="append", default=[], choices=["no_handwork"], help="what people did not do")
     chosen = parser.parse_args()
-    job = Job(chosen.seed, chosen.count, chosen.server, chosen.keep, frozenset(chosen.assume))
+    numbers = chosen.only or range(chosen.count)
+    job = Job(chosen.seed, numbers, chosen.server, chosen.keep, frozenset(chosen.assume))
     found: list[Judged] = []
     refused: list[Refused] = []
     folders: list[Path] = []

@@ -15,7 +15,7 @@ from tests.staging.fuzz.staging import SETTINGS, Judged, Stager, Unstageable
 from tests.staging.postgres import start
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Container, Iterator, Sequence
 
     from tests.staging.fuzz.model import Case, Statement
 
@@ -71,19 +71,21 @@ def _runnable(on: Stager, case: Case, statements: Sequence[Statement]) -> tuple[
     return case, statements
 
 
-def judged(on: Stager, seed: int, groups: Sequence[int], count: int, *, handwork: bool) -> Iterator[Judged | Refused]:
+def judged(
+    on: Stager, seed: int, groups: Sequence[int], numbers: Container[int], *, handwork: bool
+) -> Iterator[Judged | Refused]:
     """The cases of some groups, judged.
 
     Args:
         on: stages them.
         seed: the run's.
         groups: their numbers.
-        count: cases with this number or a higher one are left out.
+        numbers: of their cases, those to judge.
         handwork: a person's hand on rows is among the cases.
     """
     for group in groups:
         for case in cases(on, seed, group):
-            if int(case.label.partition("/")[2]) >= count:
+            if int(case.label.partition("/")[2]) not in numbers:
                 continue
             if isinstance(case, Refused):
                 yield case
