@@ -137,10 +137,12 @@ def main() -> None:
     parser.add_argument("--server", type=int, default=None, help="PostgreSQL's major version as production")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes, each with its own servers")
     parser.add_argument("--keep", type=Path, default=None, help="make unsafe cases smaller, and write them there")
-    parser.add_argument("--assume", action="append", default=[], choices=["no_handwork"], help="what people did not do")
+    parser.add_argument("--assume", action="append", default=[], choices=["no-handwork"], help="what people did not do")
     chosen = parser.parse_args()
     numbers = chosen.only or range(chosen.count)
-    job = Job(chosen.seed, numbers, chosen.server, chosen.keep, frozenset(chosen.assume))
+    job = Job(
+        chosen.seed, numbers, chosen.server, chosen.keep, frozenset(each.replace("-", "_") for each in chosen.assume)
+    )
     found: list[Judged] = []
     refused: list[Refused] = []
     folders: list[Path] = []
