@@ -43,8 +43,7 @@ _FOLDER = Path("prisma/migrations")
 _KEPT = 8
 _LOCKED = "canceling statement due to lock timeout"
 _NATIVE = (
-    "A migration failed to apply. New migrations cannot be applied before the error is recovered from. Read more about"
-    " how to resolve migration issues in a production database: https://pris.ly/d/migrate-resolve\n\n"
+    "A migration failed to apply. New migrations cannot be applied before the error is recovered from.\n\n"
     "Migration name: {name}\n\nDatabase error code: 55P03\n\nDatabase error:\nERROR: {said}\n\n"
     'DbError {{ severity: "ERROR", parsed_severity: Some(Error), code: SqlState(E55P03), message: "{said}",'
     " detail: None, hint: None, position: None, where_: None, schema: None, table: None, column: None, datatype: None,"
