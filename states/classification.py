@@ -11,7 +11,6 @@ from states.facts import Row
 from states.table import State
 from states.verdict import Decision, Evidence, Verdict
 
-
 #: A run that takes it for certain that nobody ran a statement of the failed migration by hand (RULES E21).
 ASSUMING = NextCommand(f"{RUN_AGAIN.line} --assume no-handwork", "if nobody ran a statement of it by hand")
 
@@ -152,8 +151,8 @@ def decide(facts: ClassifyFacts) -> Answer:
         return Refusal(
             "classify.assumption",
             f"{name} is not in the database, as far as can be seen: {' '.join(evidence.reasons)} Nothing was changed.",
-            "If you know that nobody did, say so with --assume no-handwork, or approve this evidence. Otherwise look at "
-            "the rows first.",
+            "If you know that nobody did, say so with --assume no-handwork, or approve this evidence. Otherwise look "
+            "at the rows first.",
             commands=(ASSUMING, *approvals(facts)),
         )
     void = ""

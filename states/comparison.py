@@ -294,7 +294,7 @@ def witnessed(replay: Replay, subject: Subject) -> Replay:
 
 def _proof(replay: Replay, statement: Statement, subject: Subject) -> str:
     """How it is known that a statement's work on rows is done wherever its work on the schema is; empty if it isn't."""
-    if statement.visibility is not Visibility.ROWS or not (statement.fills or statement.moves):
+    if not (statement.fills or statement.moves):
         return ""
     # Else it would be another column of that name, or of another table that has the name now.
     if not all(_added_once(replay, statement.index, key) for key, _ in statement.fills):

@@ -338,17 +338,7 @@ def _finding(subject: Subject) -> tuple[_Finding, Decision]:
     findings = [_made_already(replay, subject) or _one(replay, subject) for replay in ran]
     finding = findings[-1]
     skipped = tuple(f"Not replayed before it: {note}" for replay in ran[-1:] for note in replay.skipped)
-    if subject.overtaken_by:
-        names = ", ".join(subject.overtaken_by)
-        reason = f"Finished later, and may work on the same objects: {names}."
-        return _as(finding, Verdict.UNDECIDABLE, reason, *finding.reasons), Decision.OPERATOR
-    if subject.undecided:
-        names = ", ".join(subject.undecided)
-        reason = f"Failed before it, is not decided yet, and may work on the same objects: {names}."
-        return _as(finding, Verdict.UNDECIDABLE, reason, *finding.reasons), Decision.OPERATOR
-    if subject.unreplayed and finding.verdict in (Verdict.APPLIED, Verdict.NOT_APPLIED):
-        names = ", ".join(subject.unreplayed)
-        reason = f"Could not be replayed before it, and may work on the same objects: {names}."
+    if reason := _beside_others(subject, finding):
         return _as(finding, Verdict.UNDECIDABLE, reason, *finding.reasons, *skipped), Decision.OPERATOR
     if len({f.verdict for f in findings}) > 1:
         reason = "Its attempts ran different scripts, and production answers differently for each."
@@ -364,19 +354,46 @@ def _finding(subject: Subject) -> tuple[_Finding, Decision]:
     finding = _as(finding, finding.verdict, *finding.reasons, *skipped)
     if finding.verdict is not Verdict.NOT_APPLIED:
         return finding, Decision.OPERATOR
+    assumes = frozenset(name for each in findings for name in each.assumes)
+    will_run = None if present is None or present in ran else _one(present, subject)
+    return _not_applied(subject, finding, will_run, assumes)
+
+
+def _beside_others(subject: Subject, finding: _Finding) -> str:
+    """Why other migrations keep the evidence from deciding; empty if none does."""
+    if subject.overtaken_by:
+        return f"Finished later, and may work on the same objects: {', '.join(subject.overtaken_by)}."
+    if subject.undecided:
+        names = ", ".join(subject.undecided)
+        return f"Failed before it, is not decided yet, and may work on the same objects: {names}."
+    if subject.unreplayed and finding.verdict in (Verdict.APPLIED, Verdict.NOT_APPLIED):
+        names = ", ".join(subject.unreplayed)
+        return f"Could not be replayed before it, and may work on the same objects: {names}."
+    return ""
+
+
+def _not_applied(
+    subject: Subject, finding: _Finding, will_run: _Finding | None, assumes: frozenset[str]
+) -> tuple[_Finding, Decision]:
+    """Whether the script may be run again, where nothing of what the attempts ran is in production.
+
+    Args:
+        subject: the migration.
+        finding: on the last attempt.
+        will_run: on the file as it is now, which a deploy will run whatever the attempts ran (RULES E22); None if an
+            attempt ran it.
+        assumes: names of the assumptions that the attempts' findings rest on.
+    """
     if any(row.finished or row.applied_steps_count >= 1 for row in subject.attempts):
         once = "An attempt of it ran to its end once, so it is never run again unasked."
         return _as(finding, finding.verdict, *finding.reasons, once), Decision.OPERATOR
-    assumes = {name for each in findings for name in each.assumes}
-    # What a deploy will run is the present file, whatever the attempts ran (RULES E22).
-    if present is not None and present not in ran:
-        will_run = _one(present, subject)
+    if will_run is not None:
         if will_run.verdict is not Verdict.NOT_APPLIED:
-            reason = "The migration's file was edited since, and something of it as it is now is in production."
+            reason = "The migration's file was edited since, and something of it as it is now may be in production."
             return _as(will_run, Verdict.UNDECIDABLE, reason, *will_run.reasons), Decision.OPERATOR
-        assumes |= set(will_run.assumes)
         if will_run.assumes and not finding.assumes:
-            finding = replace(finding, reasons=(*finding.reasons, *will_run.reasons[-1:]))
+            finding = _as(finding, finding.verdict, *finding.reasons, will_run.reasons[-1])
+        assumes |= frozenset(will_run.assumes)
     finding = replace(finding, assumes=tuple(sorted(assumes)))
     return finding, Decision.MARK_ROLLED_BACK if assumes <= subject.assume else Decision.OPERATOR
 

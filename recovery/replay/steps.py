@@ -244,6 +244,11 @@ def _replay(parsed: Sequence[Parsed], checksum: str, way: _Run, skipped_base: tu
     asked = demands(parsed, snapshots, way.path)
     for statement in parsed:
         visibility, why = _visibility(statement, way)
+        fills, moves = way.fills.get(statement.index, ()), way.moves.get(statement.index, ())
+        if visibility is Visibility.OPEN:
+            fills, moves = (), ()  # it may do more than that
+        elif any(_looks_alike(key, snapshots) for key in moves):
+            visibility = Visibility.OPEN
         makes, needs = asked[statement.index - 1] if statement.index <= len(asked) else (frozenset(), frozenset())
         statements.append(
             Statement(
@@ -255,8 +260,8 @@ def _replay(parsed: Sequence[Parsed], checksum: str, way: _Run, skipped_base: tu
                 statement.conditional,
                 makes,
                 needs,
-                way.fills.get(statement.index, ()),
-                way.moves.get(statement.index, ()),
+                fills,
+                moves,
             )
         )
     first = {obj for obj, prop in snapshots[0] if prop == "exists"}
@@ -275,6 +280,14 @@ def _replay(parsed: Sequence[Parsed], checksum: str, way: _Run, skipped_base: tu
         skipped=skipped_base,
         places=way.places,
     )
+
+
+def _looks_alike(moved: Key, snapshots: Sequence[Snapshot]) -> bool:
+    """Whether something of that name and type was there before the script, so that the schema shows no move."""
+    obj, prop = moved
+    first, last = snapshots[0], snapshots[-1]
+    kind = (obj, f"{prop} type")
+    return moved in first and first.get(kind) == last.get(kind)
 
 
 def _visibility(statement: Parsed, way: _Run) -> tuple[Visibility, str]:

@@ -360,7 +360,7 @@ def parse(text: str) -> tuple[Parsed, ...]:
                 schema_only=bool(inert) or (node in _SCHEMA_ONLY and not (work.why and not work.moves)),
                 atomic=work.undone and (node not in _OWN_TRANSACTIONS or _known(node, body)),
                 conditional=all(_conditions(body)),
-                guarded=any(_conditions(body)) or bool(getattr(body, "missing_ok", False)),
+                guarded=node == "do_stmt" or any(_conditions(body)) or bool(getattr(body, "missing_ok", False)),
                 control=node == "transaction_stmt",
                 inert=inert,
                 forbidden=_forbidden(node, body, sql),

@@ -139,8 +139,10 @@ def test_what_a_deploy_is_sure_to_fail_on_is_for_a_person(
         ("DROP TABLE IF EXISTS u; CREATE TABLE u (id int)", "CREATE TABLE u (id int, b int NOT NULL)", Verdict.DRIFTED),
         ("ALTER TABLE t ALTER a TYPE bigint", "ALTER TABLE t ALTER a TYPE numeric", Verdict.DRIFTED),
         (
-            "DO $$ BEGIN CREATE TYPE e AS ENUM ('A'); EXCEPTION WHEN duplicate_object THEN NULL; END $$;"
-            "CREATE TABLE u (id int)",
+            (
+                "DO $$ BEGIN CREATE TYPE e AS ENUM ('A'); EXCEPTION WHEN duplicate_object THEN NULL; END $$;"
+                "CREATE TABLE u (id int)"
+            ),
             "CREATE TYPE e AS ENUM ('A')",
             Verdict.PARTIAL,
         ),

@@ -21,7 +21,7 @@ from typing import Any
 
 from tests.staging.fuzz.drawing import GROUP
 from tests.staging.fuzz.folders import write
-from tests.staging.fuzz.model import Event
+from tests.staging.fuzz.model import FOR_A_PERSON, Event
 from tests.staging.fuzz.oracle import Answer
 from tests.staging.fuzz.search import Refused, judged, shrunk, stager
 from tests.staging.fuzz.staging import Judged
@@ -118,9 +118,13 @@ def lines(found: Sequence[Judged], refused: Sequence[Refused], seconds: float) -
         yield f"{event:62} {mine.total():6} " + " ".join(f"{mine[each] or '':>10}" for each in columns)
     every = Counter(each.answer for each in found)
     yield f"{'all':62} {every.total():6} " + " ".join(f"{every[each] or '':>10}" for each in columns)
-    schema = [each for each in found if each.case.schema_only and each.exact]
+    ours = [each for each in found if each.case.event not in FOR_A_PERSON]
+    schema = [each for each in ours if each.case.schema_only and each.exact]
     undecided = sum(each.answer is Answer.UNDECIDED for each in schema)
     yield f"schema only, and exactly before or after: {len(schema)} cases, {undecided} undecided"
+    decidable = [each for each in ours if each.answer in (Answer.DECIDED, Answer.UNDECIDED)]
+    undecided = sum(each.answer is Answer.UNDECIDED for each in decidable)
+    yield f"all that rows and schema decide: {len(decidable)} cases, {undecided} undecided"
     yield f"{len(refused)} could not be staged; {len(found) / seconds:.1f} cases a second"
 
 

@@ -286,7 +286,7 @@ def test_success_of_one_script_proves_no_other() -> None:
 
 @pytest.mark.parametrize("rolled_back", [False, True])
 def test_a_script_that_ran_to_its_end(*, rolled_back: bool) -> None:
-    """applied_steps_count of 1 forbids a second run, and proves what the schema can't show unless withdrawn (E3, E23)."""
+    """A count of 1 forbids a second run, and proves what the schema can't show unless it was withdrawn (E3, E23)."""
     attempts = (row(1, steps=1, rolled_back=rolled_back), row(2))
     data = replay_of([{}, {}], unseen={1: Visibility.OPEN})
     assert verdict_of(subject_of({}, data, attempts=attempts)) == (UNDECIDABLE if rolled_back else APPLIED)

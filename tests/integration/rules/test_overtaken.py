@@ -64,6 +64,9 @@ UNDONE = [
     ),
 ]
 
+#: The assumption that no person ran a statement of a failed migration.
+NOBODY = frozenset({"no_handwork"})
+
 
 @pytest.mark.parametrize(("before", "script", "later"), UNDONE)
 def test_what_a_later_migration_undid_is_not_run_again(
@@ -109,9 +112,9 @@ def test_what_a_later_one_did_counts_if_only_without_the_failed_one(production: 
 def test_rows_that_a_later_one_wrote_are_seen_in_no_replay(production: Production, script: str) -> None:
     """E29: the replay is of a schema; a table of the failed one whose rows were changed since is not as it was."""
     production.failed(script, logs=refused("division by zero", "22012"))
-    assert verdict(production.judge()) == NOT_APPLIED
+    assert verdict(production.judge(assume=NOBODY)) == NOT_APPLIED
     production.finished("20260120_later", "UPDATE t SET a = 3")
-    assert verdict(production.judge()) == UNDECIDABLE
+    assert verdict(production.judge(assume=NOBODY)) == UNDECIDABLE
 
 
 def test_a_later_one_that_cannot_be_replayed_may_have_done_anything_to_what_it_names(production: Production) -> None:

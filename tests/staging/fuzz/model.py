@@ -45,6 +45,20 @@ BY_PERSON = frozenset(
         Event.PENDING_OTHERWISE,
     }
 )
+#: Events that the rules leave to a person, whatever the script: nobody has the file that ran (RULES E2), an attempt ran
+#: to its end and was withdrawn (E3, E23), or a later migration came after it (E10).
+FOR_A_PERSON = frozenset(
+    {
+        Event.LOST,
+        Event.WITHDRAWN,
+        Event.WITHDRAWN_UNDONE,
+        Event.WITHDRAWN_ONLY,
+        Event.OVERTAKEN,
+        Event.OVERTAKEN_UNDONE,
+    }
+)
+#: The kind of statements about the whole server, which no schema of a database shows.
+BEYOND = "a role"
 #: Events in which Prisma never began to run the migration.
 NEVER_ATTEMPTED = frozenset({Event.PENDING, Event.PENDING_BY_HAND, Event.PENDING_OTHERWISE})
 
@@ -137,8 +151,8 @@ class Case:
 
     @property
     def schema_only(self) -> bool:
-        """Whether no statement touches rows."""
-        return not any(step.statement.rows for step in self.steps)
+        """Whether no statement touches rows, or anything beyond the database."""
+        return not any(step.statement.rows or step.statement.kind == BEYOND for step in self.steps)
 
     @property
     def hand_on_rows(self) -> bool:
