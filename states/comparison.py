@@ -299,8 +299,9 @@ def _proof(replay: Replay, statement: Statement, subject: Subject) -> str:
     # Else it would be another column of that name, or of another table that has the name now.
     if not all(_added_once(replay, statement.index, key) for key, _ in statement.fills):
         return ""
-    tables = {obj for obj, _ in (*(key for key, _ in statement.fills), *statement.moves)}
-    if tables <= subject.empty:
+    cells = (*(key for key, _ in statement.fills), *statement.moves)
+    # A table made anew under the new name of another is empty, too, and lacks the other's rows.
+    if all(obj in subject.empty and prop != "exists" for obj, prop in cells):
         return EMPTY
     filled = all(
         key in subject.filled and subject.filled[key] == (value or subject.filled[key])

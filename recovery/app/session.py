@@ -127,14 +127,14 @@ class Session:
         """The assumptions that decisions may rest on, of the settings and of the options.
 
         Raises:
-            UsageError: `assume.unknown`.
+            UsageError: `usage.assume`.
         """
         # On the command line a hyphen stands where the settings have an underscore.
         named = {each.replace("-", "_") for each in self.options.assume}
         known = get_args(Assumption)
         if unknown_ones := sorted(named - set(known)):
             raise UsageError(
-                "assume.unknown",
+                "usage.assume",
                 f"{unknown_ones[0]!r} is not the name of an assumption. Nothing was done.",
                 f"Give one of: {', '.join(known)}.",
             )

@@ -247,7 +247,7 @@ def _replay(parsed: Sequence[Parsed], checksum: str, way: _Run, skipped_base: tu
         fills, moves = way.fills.get(statement.index, ()), way.moves.get(statement.index, ())
         if visibility is Visibility.OPEN:
             fills, moves = (), ()  # it may do more than that
-        elif any(_looks_alike(key, snapshots) for key in moves):
+        elif statement.node == "rename_stmt" and any(_looks_alike(key, snapshots) for key in moves):
             visibility = Visibility.OPEN
         makes, needs = asked[statement.index - 1] if statement.index <= len(asked) else (frozenset(), frozenset())
         statements.append(

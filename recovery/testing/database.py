@@ -72,6 +72,11 @@ class MemoryDatabase:
     recovering: bool = False
     _now: int = 0
 
+    def drop(self, table: str) -> None:
+        """Drops a table, with its rows."""
+        self.tables.discard(table)
+        self.written = [line for line in self.written if f": INSERT INTO {table} " not in line]
+
     def now(self) -> str:
         """The time, later at each call."""
         self._now += 1
@@ -111,7 +116,7 @@ class MemoryDatabase:
             kind = "table" if change.verb == "DROP TABLE" else "relation"
             raise RefusedError(code="42P01", said=f'{kind} "{change.table}" does not exist')
         elif change.verb == "DROP TABLE":
-            self.tables.discard(change.table)
+            self.drop(change.table)
         else:
             self.written.append(f"{name}: {change.sql}")
 

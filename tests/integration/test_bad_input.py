@@ -242,6 +242,11 @@ def test_a_waiver_of_no_check(scene: Scene) -> None:
     refused(scene, 2, "git.claen", "git.clean", command=("run", "--yes", "--waive", "git.claen=typo"))
 
 
+def test_an_assumption_that_there_is_not(scene: Scene) -> None:
+    """`--assume` of what is no assumption's name: exit code 2, with the name that there is."""
+    refused(scene, 2, "usage.assume", "no_handwork", command=("inspect", "--assume", "no-handiwork"))
+
+
 def test_no_project(scene: Scene) -> None:
     """A folder that is no Prisma project: exit code 2, and how to name one."""
     shutil.rmtree(scene.folder / "prisma")

@@ -161,10 +161,13 @@ def measure(
     steps += [steps[-1]] * (len(parsed) + 1 - len(steps))
     steps[-1] = catalog.read(end, scope)
     data, rows = set(), set()
+    no_rows = {statement.index: _is_empty(end, statement) for statement in parsed}
     for statement in parsed:
         seen = steps[statement.index] != steps[statement.index - 1]
-        if _works_on_rows(statement):
+        if _works_on_rows(statement) and not statement.work.own:
             data.add(statement.index)
+        elif (statement.work.fills or statement.work.moves) and no_rows[statement.index]:
+            continue  # none can be wrong
         elif statement.work.why or not (seen or statement.node in _NOTHING or _harmless(statement)):
             rows.add(statement.index)
     for i, earlier in enumerate(steps):
@@ -179,6 +182,18 @@ def measure(
         frozenset(number for number in rows if _adds_with_default(parsed[number - 1].sql)),
         any(statement.control for statement in parsed),
         scope,
+    )
+
+
+def _is_empty(connection: psycopg.Connection[Any], statement: Parsed) -> bool:
+    """Whether the tables that a statement names have no rows."""
+    tables = [f'"{name.schema or "public"}"."{name.name}"' for name in statement.names]
+    there = [each for each in tables if connection.execute("SELECT to_regclass(%s)", (each,)).fetchone() != (None,)]
+    kinds = "SELECT relkind IN ('r', 'p') FROM pg_class WHERE oid = %s::regclass"
+    return not any(
+        connection.execute(f"SELECT EXISTS (TABLE {each})".encode()).fetchone() == (True,)
+        for each in there
+        if connection.execute(kinds, (each,)).fetchone() == (True,)
     )
 
 

@@ -106,7 +106,7 @@ class Rivals(RuleBasedStateMachine):
                     list(database.marking_rolled_back(name))
 
         def toggle(table: str) -> Callable[[], None]:
-            return lambda: database.tables.symmetric_difference_update({table})
+            return lambda: database.drop(table) if table in database.tables else database.tables.add(table)
 
         def edit() -> None:
             database.folder[LATER] += "; CREATE TABLE edited ()"

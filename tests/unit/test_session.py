@@ -54,3 +54,19 @@ def test_a_journals_url_is_shown_nowhere(tmp_path: Path, monkeypatch: pytest.Mon
     one = session(tmp_path, None, URL.format("setting"))
     assert "hush" not in f"{one.config!r} {one.store()}"
     assert "hush" not in str(one.environment())
+
+
+def test_assumptions_come_from_options_and_settings(tmp_path: Path) -> None:
+    """RULES E21: named on the command line or in the settings; a name that there is not is refused."""
+    assert Session(Options(), tmp_path, {}).assumed() == frozenset()
+    assert Session(Options(assume=("no-handwork",)), tmp_path, {}).assumed() == {"no_handwork"}
+    with pytest.raises(UsageError) as refused:
+        Session(Options(assume=("no-such",)), tmp_path, {}).assumed()
+    assert refused.value.code == "usage.assume"
+    (tmp_path / "prisma-recovery.toml").write_text('assume = ["no_handwork"]\n')
+    assert Session(Options(), tmp_path, {}).assumed() == {"no_handwork"}
+    (tmp_path / "prisma-recovery.toml").write_text('assume = ["nothing"]\n')
+    with pytest.raises(UsageError) as invalid:
+        Session(Options(), tmp_path, {})
+    assert invalid.value.code == "config.invalid_value"
+    assert "no_handwork" in invalid.value.remedy

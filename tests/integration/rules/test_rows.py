@@ -3,7 +3,15 @@
 import pytest
 
 from states.verdict import Decision, Verdict
-from tests.integration.rules.production import APPLIED, NOT_APPLIED, UNDECIDABLE, Production, verdict
+from tests.integration.rules.production import (
+    APPLIED,
+    FAILED,
+    NOT_APPLIED,
+    NOT_ATTEMPTED,
+    UNDECIDABLE,
+    Production,
+    verdict,
+)
 
 INERT = [
     "SET lock_timeout = '5s'",
@@ -262,3 +270,132 @@ def test_another_column_of_the_same_name_proves_nothing(
     production.failed(script, logs=None)
     production.run(by_hand)
     assert verdict(production.judge()) == UNDECIDABLE
+
+
+#: A script that keeps rows under another name or type, and the same schema made by hand with other rows.
+MOVED = [
+    pytest.param(
+        "ALTER TABLE t RENAME a TO b", "ALTER TABLE t DROP a; ALTER TABLE t ADD b int", id="renamed, the last one"
+    ),
+    pytest.param(
+        "ALTER TABLE w RENAME p TO r", "ALTER TABLE w DROP p; ALTER TABLE w ADD r int", id="renamed, with one after it"
+    ),
+    pytest.param(
+        "ALTER TABLE t ALTER a TYPE text", "ALTER TABLE t DROP a; ALTER TABLE t ADD a text", id="another type"
+    ),
+    pytest.param(
+        "ALTER TABLE t RENAME TO u",
+        "CREATE TABLE u (LIKE t INCLUDING ALL); DROP TABLE t; ALTER INDEX u_pkey RENAME TO t_pkey",
+        id="a table",
+    ),
+]
+
+
+@pytest.mark.parametrize(("script", "otherwise"), MOVED)
+def test_what_is_in_its_old_place_has_its_rows(production: Production, script: str, otherwise: str) -> None:
+    """E20: dropped and made anew it would stand elsewhere, and the script itself leaves it where it was."""
+    production.before("CREATE TABLE w (id int, p int, q int)")
+    production.run("INSERT INTO w VALUES (1, 1, 1)")
+    production.failed(script)
+    production.run(f"BEGIN; {otherwise}; COMMIT")
+    assert production.judge().decision is Decision.OPERATOR
+
+
+@pytest.mark.parametrize("script", [each.values[0] for each in MOVED], ids=[each.id for each in MOVED])
+def test_the_script_itself_is_proven(production: Production, script: str) -> None:
+    """E20: what the script, or the same by hand, leaves behind is proof enough."""
+    production.before("CREATE TABLE w (id int, p int, q int)")
+    production.run("INSERT INTO w VALUES (1, 1, 1)")
+    production.failed(script)
+    production.run(script)
+    assert verdict(production.judge()) == APPLIED
+
+
+def test_names_that_are_exchanged_show_in_no_schema(production: Production) -> None:
+    """E19: each is there before and after; only the place of the columns tells, where it tells anything."""
+    production.before("CREATE TABLE w (id int, p int, q int)")
+    production.run("INSERT INTO w VALUES (1, 2, 3)")
+    swap = "ALTER TABLE w RENAME p TO x; ALTER TABLE w RENAME q TO p; ALTER TABLE w RENAME x TO q;"
+    production.failed(swap + "CREATE INDEX w_p ON w (p)")
+    production.run("CREATE INDEX w_p ON w (p)")
+    assert verdict(production.judge()) == UNDECIDABLE
+    production.run(swap)
+    production.run("DROP INDEX w_p")
+    assert verdict(production.judge()) == UNDECIDABLE
+
+
+def test_where_there_are_no_rows_none_can_be_wrong(production: Production) -> None:
+    """E17: the default that rows lack is of no account in an empty table, unless rows are only hidden."""
+    production.failed("ALTER TABLE t ADD b int DEFAULT 5")
+    production.run("TRUNCATE t; ALTER TABLE t ADD b int; ALTER TABLE t ALTER b SET DEFAULT 5")
+    assert verdict(production.judge()) == APPLIED
+    production.run("INSERT INTO t VALUES (1, 1, NULL)")
+    assert verdict(production.judge()) == UNDECIDABLE
+
+
+def test_hidden_rows_are_rows(production: Production) -> None:
+    """A policy that hides all rows from the role makes no table empty."""
+    role = f"blind_{production.database}"
+    production.before("ALTER TABLE t ENABLE ROW LEVEL SECURITY")
+    production.run(f"CREATE ROLE {role} LOGIN; GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}")
+    production.failed("ALTER TABLE t ADD b int DEFAULT 5")
+    production.run("ALTER TABLE t ADD b int; ALTER TABLE t ALTER b SET DEFAULT 5")
+    production.user = role
+    try:
+        assert production.judge().decision is Decision.OPERATOR
+    finally:
+        production.run(f"DROP OWNED BY {role}; DROP ROLE {role}")
+
+
+def test_a_default_of_the_time_of_day_is_any_that_was_kept(production: Production) -> None:
+    """E20: it was another one when the column was added; a column that got its default later kept none."""
+    production.failed("ALTER TABLE t ADD at timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP")
+    production.run("ALTER TABLE t ADD at timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP")
+    assert verdict(production.judge()) == APPLIED
+    production.run("ALTER TABLE t DROP at; ALTER TABLE t ADD at timestamp; UPDATE t SET at = '2000-01-01'")
+    production.run("ALTER TABLE t ALTER at SET NOT NULL, ALTER at SET DEFAULT CURRENT_TIMESTAMP")
+    assert verdict(production.judge()) == UNDECIDABLE
+
+
+@pytest.mark.parametrize("default", ["", " DEFAULT 7"], ids=["a plain domain", "a domain with a default"])
+def test_a_default_of_the_type_counts(production: Production, default: str) -> None:
+    """E18: a domain fills rows by its own default; without one, an added column holds nothing."""
+    production.before(f"CREATE DOMAIN qty AS int{default}")
+    production.failed("ALTER TABLE t ADD n qty")
+    production.run("ALTER TABLE t ADD n int; ALTER TABLE t ALTER n TYPE qty")
+    assert verdict(production.judge()) == (UNDECIDABLE if default else APPLIED)
+
+
+def test_a_function_of_the_projects_own_may_write_rows(production: Production) -> None:
+    """E18: an index calls it for every row, and a name of PostgreSQL's may be the project's, too."""
+    production.before(
+        "CREATE FUNCTION own(n int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT n';"
+        "CREATE FUNCTION lower(n int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT n'"
+    )
+    for script in ("CREATE INDEX i ON t (own(a))", "CREATE INDEX i ON t (lower(a))"):
+        production.run("DELETE FROM _prisma_migrations WHERE finished_at IS NULL; DROP INDEX IF EXISTS i")
+        production.failed(script)
+        production.run(script)
+        assert verdict(production.judge()) == UNDECIDABLE
+
+
+def test_a_statement_after_a_block_that_branches_is_no_proof_of_the_branch(production: Production) -> None:
+    """E18: with rows the block does something else than in the replay, which has none."""
+    production.failed(
+        "DO $$ BEGIN IF EXISTS (SELECT FROM t) THEN ALTER TABLE t RENAME a TO c; ALTER TABLE t RENAME c TO a;"
+        " ELSE ALTER TABLE t ADD fresh int; END IF; END $$",
+        logs=None,
+    )
+    assert verdict(production.judge()) == UNDECIDABLE
+
+
+def test_what_will_run_counts_too(production: Production) -> None:
+    """E22: nothing of the old script is there; the file as it is now may have been run by hand."""
+    production.failed("ALTER TABLE t ADD b int", logs=None)
+    production.commit()
+    production.file(FAILED, "CREATE TABLE IF NOT EXISTS plans (id int); UPDATE t SET a = a + 1")
+    production.commit()
+    assert verdict(production.judge()) == NOT_ATTEMPTED
+    assert verdict(production.judge(assume=frozenset({"no_handwork"}))) == NOT_APPLIED
+    production.run("CREATE TABLE IF NOT EXISTS plans (id int); UPDATE t SET a = a + 1")
+    assert verdict(production.judge(assume=frozenset({"no_handwork"}))) == UNDECIDABLE

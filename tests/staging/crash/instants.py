@@ -170,7 +170,7 @@ def wrap(passes: Instants) -> None:
     _commands(passes)
     _around(RealWorld, "__init__", lambda *_, **__: "lock", passes)
     for question in ("checks", "inspect", "classify", "compare", "prove"):
-        _around(RealWorld, question, lambda *_, question=question: question, passes)
+        _around(RealWorld, question, lambda *_, question=question, **__: question, passes)
     _around(PipelineRunner, "_process", lambda step: f"step {step.name}", passes)
 
 
