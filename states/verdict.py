@@ -164,7 +164,8 @@ def _one(replay: Replay, subject: Subject) -> _Finding:
     not_done = _not_done(replay, subject)
     statements = statement_states(replay, production, at, not_done)
     opened = [f"Statement {s.index} is open: {s.proof}." for s in statements if s.state == "open"]
-    proven = [f"Statement {index} did not run: {why}." for index, why in not_done.items()]
+    # Of what writes only to something absent it is not the attempt that proves it.
+    proven = [f"Statement {s.index} did not run: {s.proof}." for s in statements if s.proof == not_done.get(s.index)]
 
     def found(verdict: Verdict, *reasons: str, closest: int | None = None, assumes: tuple[str, ...] = ()) -> _Finding:
         shown = () if closest is None else differences(replay, closest, production)

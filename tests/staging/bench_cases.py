@@ -159,7 +159,9 @@ class Targets:
 
 def investigate(target: Target, case: Case, checkout: Checkout, workshop: Workshop) -> Evidence:
     """The evidence on a staged failure."""
-    return Investigator(target, checkout.scripts(case), workshop).classify(case.source.name).evidence
+    # No person runs anything by hand in these cases but what makes the schema (RULES E21).
+    judging = Investigator(target, checkout.scripts(case), workshop, assume=frozenset({"no_handwork"}))
+    return judging.classify(case.source.name).evidence
 
 
 def judge(case: Case, evidence: Evidence) -> str:

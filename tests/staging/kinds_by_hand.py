@@ -66,15 +66,15 @@ def by_other_statements(stager: Stager, scene: Scene) -> Iterator[Case]:
                 if done is not None:
                     truth = known.truth(known.end, NO_ROWS)
                     yield from stager.case("made by hand, defaults given later", name, truth, row)
-    if not known.data or known.controls:
+    if not known.on_rows or known.controls:
         return
     with stager.copy(scene.start) as name:
-        schema_only = [s for number, s in enumerate(known.statements, 1) if number not in known.data]
+        schema_only = [s for number, s in enumerate(known.statements, 1) if number not in known.on_rows]
         with stager.connect(name) as connection:
             piecewise(connection, schema_only)
         now = stager.read(name, known.scope)
         if now != known.start:
-            ran = known.everything - known.data
+            ran = known.everything - known.on_rows
             truth = known.truth(now, ran)
             for row in (Attempt(source), Attempt(source, logs=native_logs(source, stager.error(name, source.text)))):
                 yield from stager.case("made by hand, not its work on rows", name, truth, row)

@@ -91,6 +91,7 @@ class Known:
         statements: the texts of its statements.
         steps: the schema before it and after each statement, as far as they run one by one, and after the whole.
         data: numbers of the statements with effects that no schema shows, and that a second run may repeat.
+        on_rows: numbers of the statements that work on rows and on nothing else.
         rows: numbers of the statements that write rows which the schema doesn't show, but which go if it is undone.
         added_with_default: numbers of those of `rows` that only add columns with their default.
         controls: the script begins or ends transactions itself.
@@ -100,6 +101,7 @@ class Known:
     statements: tuple[str, ...]
     steps: tuple[Snapshot, ...]
     data: frozenset[int]
+    on_rows: frozenset[int]
     rows: frozenset[int]
     added_with_default: frozenset[int]
     controls: bool
@@ -178,6 +180,7 @@ def measure(
         tuple(statement.sql for statement in parsed),
         tuple(steps),
         frozenset(data),
+        frozenset(statement.index for statement in parsed if _works_on_rows(statement)),
         frozenset(rows),
         frozenset(number for number in rows if _adds_with_default(parsed[number - 1].sql)),
         any(statement.control for statement in parsed),
