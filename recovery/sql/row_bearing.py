@@ -4,7 +4,7 @@ A statement counts as row-bearing unless it is on an allow-list here, each entry
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -408,8 +408,3 @@ def _is_pure_cast(expression: Any, column: str) -> bool:
     while expression.WhichOneof("node") == "type_cast":
         expression = expression.type_cast.arg
     return expression.WhichOneof("node") == "column_ref" and strings(expression.column_ref.fields)[-1:] == (column,)
-
-
-def inner_nodes(node: str, body: Any) -> Iterator[tuple[str, Any]]:
-    """The statements that a statement may run, if they are known: itself, or those in its DO block."""
-    yield from _flat(node, body)

@@ -314,7 +314,11 @@ class Stager:
         ideal: State,
         connection: psycopg.Connection[Any],
     ) -> Answer:
-        """What decisions on two migrations come to; a person may still decide on the other one either way."""
+        """What decisions on two migrations come to; a person may still decide on the other one either way.
+
+        Where no marks at all lead to the ideal, the one that is left to a person is half done, and the mark of the
+        other is not to blame.
+        """
         if len(asked) < len(acts.judged):
             return Answer.CRASHED
         choices = [_MARKS.get(decision or Decision.WAIT, _OPEN) for _, decision, _ in asked]
@@ -334,6 +338,8 @@ class Stager:
             return (Answer.ASKED, Answer.UNDECIDED, Answer.EITHER)[min(left.count(True), 2)]
         if True in left:
             return Answer.DECIDED
+        if _OPEN in choices and True not in ends.values():
+            return Answer.ASKED
         return Answer.FAILS if None in left else Answer.UNSAFE
 
 
