@@ -98,7 +98,9 @@ def _walk(connection: psycopg.Connection[Any], parsed: Sequence[Parsed]) -> _Run
         # An inert statement needs no snapshot, except for the end of a transaction, where ON COMMIT takes effect.
         same = statement.inert and not statement.control
         snapshots.append(snapshots[-1] if same else catalog.read(connection))
-        if columns := statement.work.fills | _with_a_domains_default(statement, snapshots[-1]):
+        columns = statement.work.fills | _with_a_domains_default(statement, snapshots[-1])
+        # Rows that it writes in another way are proven by no default.
+        if columns and (statement.work.fills or statement.work.moves or not statement.work.why):
             fills[statement.index] = _filled(connection, columns, snapshots[-2], snapshots[-1])
         if statement.work.moves:
             moved[statement.index] = [_numbers(connection, *each) for each in statement.work.moves]
@@ -302,19 +304,16 @@ def _visibility(statement: Parsed, way: _Run) -> tuple[Visibility, str]:
         unreached = statement.additive and statement.node != "alter_table_stmt"
         return Visibility.UNREACHED if unreached else Visibility.OPEN, way.ended or ""
     before, after = way.snapshots[statement.index - 1], way.snapshots[statement.index]
-    why = work.why or _by_the_base(statement, before)
-    if not why and (called := sorted(work.computes & way.foreign)):
-        why = f"it calls {called[0]}, which may do more than give a value"
-    if not why and _with_a_domains_default(statement, after):
-        why = "it adds a column that the default of its type fills"
     if statement.index in way.skipped:
         return Visibility.INERT, "PostgreSQL skipped it when it was replayed"
-    if why:
-        domain = not work.why and not work.computes & way.foreign
-        own = (work.own or work.moves or domain) and not _by_the_base(statement, before)
-        if own and work.sure_if_no_trigger is not None:
-            own = not _fires(work.sure_if_no_trigger, before)
-        return Visibility.ROWS if own else Visibility.OPEN, why
+    if anywhere := _by_the_base(statement, before, way.foreign):
+        return Visibility.OPEN, anywhere
+    if work.why:
+        elsewhere = work.sure_if_no_trigger is not None and _fires(work.sure_if_no_trigger, before)
+        own = (work.own or work.moves) and not elsewhere
+        return Visibility.ROWS if own else Visibility.OPEN, work.why
+    if _with_a_domains_default(statement, after):
+        return Visibility.ROWS, "it adds a column that the default of its type fills"
     if _differ(before, after):
         return Visibility.SEEN, ""
     if statement.inert:
@@ -322,13 +321,15 @@ def _visibility(statement: Parsed, way: _Run) -> tuple[Visibility, str]:
     return Visibility.OPEN, "its effect can't be seen in the schema"
 
 
-def _by_the_base(statement: Parsed, snapshot: Snapshot) -> str:
-    """Why a statement may write rows through something that the history made; empty if it does not.
+def _by_the_base(statement: Parsed, snapshot: Snapshot, foreign: frozenset[str]) -> str:
+    """Why a statement may write any rows through what it calls, or what runs with it; empty if it does not.
 
     A function of the project's own may stand in for one of PostgreSQL's, and an event trigger runs with any statement.
     """
     if statement.inert:
         return ""
+    if called := sorted(statement.work.computes & foreign):
+        return f"it calls {called[0]}, which may do more than give a value"
     for obj, _ in snapshot:
         kind, _, rest = obj.partition(" ")
         if kind == "event" and rest.startswith("trigger "):

@@ -4,7 +4,7 @@ A statement counts as row-bearing unless it is on an allow-list here, each entry
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -124,6 +124,7 @@ _BEARING = {
     "call_stmt": RowWork("it can commit before it ends, so its visible changes don't show that it ended", undone=False),
     "execute_stmt": RowWork("the statement that it runs can write rows", undone=False),
     "explain_stmt": RowWork("the statement that it runs can write rows", undone=False),
+    "alter_extension_stmt": RowWork("its script may do anything to rows of the extension"),
     "copy_stmt": RowWork("it works on rows"),
     "truncate_stmt": RowWork("it works on rows"),
     "merge_stmt": RowWork("it works on rows"),
@@ -136,19 +137,36 @@ class _Script:
 
     Attributes:
         created: tables that it makes itself, under a name that means nothing else; they have no rows from before.
-        made: bare names of everything that it makes, or gives that name.
-        added: columns that it adds, and can't have found, by the bare name of the table.
+        made: bare names of every relation and schema that it makes, or gives that name.
+        columns: every column that it makes, or gives that name, by the bare name of the table.
+        added: columns that it adds, and can't have found, to a table whose name means nothing else.
+        renames: it gives tables other names, so that a table's name may mean two.
         typed: how often it changes the type of a column.
         ungenerated: columns of which it drops the expression.
         fires: it makes triggers or rules.
     """
 
     created: set[Name] = field(default_factory=set)
-    made: Counter[str] = field(default_factory=Counter)
-    added: set[tuple[str, str]] = field(default_factory=set)
+    made: set[str] = field(default_factory=set)
+    columns: Counter[tuple[str, str]] = field(default_factory=Counter)
+    added: set[tuple[Name, str]] = field(default_factory=set)
+    renames: bool = False
     typed: Counter[tuple[str, str]] = field(default_factory=Counter)
     ungenerated: set[str] = field(default_factory=set)
     fires: bool = False
+
+    def makes(self, table: str, column: str) -> int:
+        """How often it makes a column of that name, in that table or in one that may be the same."""
+        return sum(
+            count
+            for (other, name), count in self.columns.items()
+            if name == column and (self.renames or other == table)
+        )
+
+    @property
+    def makes_anything(self) -> bool:
+        """Whether it makes a relation, a schema or a column: what CASCADE drops may be made again."""
+        return bool(self.made or self.columns)
 
 
 def row_work(nodes: Sequence[tuple[str, Any]], inert: Sequence[bool]) -> list[RowWork]:
@@ -168,54 +186,63 @@ def _flat(node: str, body: Any) -> list[tuple[str, Any]]:
     return [(node, body)] if inner is None else inner
 
 
+#: The name of what a statement makes, of those whose name is in one place.
+_MAKES: dict[str, Callable[[Any], str]] = {
+    "create_table_as_stmt": lambda body: body.into.rel.relname,
+    "create_seq_stmt": lambda body: body.sequence.relname,
+    "view_stmt": lambda body: body.view.relname,
+    "create_schema_stmt": lambda body: body.schemaname,
+}
+
+
 def _survey(nodes: Sequence[tuple[str, Any]]) -> _Script:
     script = _Script()
     created, attaches, renamed = set[Name](), False, set[str]()
-    sets_path = any(_sets_path(node, body) for node, body in nodes)
+    moves_names = any(sets_path(node, body) for node, body in nodes)
     for node, body in nodes:
         match node:
             case "create_stmt":
-                if not body.if_not_exists and (body.relation.schemaname or not sets_path):
+                if not body.if_not_exists and (body.relation.schemaname or not moves_names):
                     created.add(relation(body.relation))
-                script.made[body.relation.relname] += 1
-            case "create_table_as_stmt":
-                script.made[body.into.rel.relname] += 1
+                script.made.add(body.relation.relname)
             case "select_stmt" if body.HasField("into_clause"):
-                script.made[body.into_clause.rel.relname] += 1
-            case "create_seq_stmt":
-                script.made[body.sequence.relname] += 1
-            case "view_stmt":
-                script.made[body.view.relname] += 1
-            case "create_schema_stmt":
-                script.made[body.schemaname] += 1
+                script.made.add(body.into_clause.rel.relname)
+            case _ if node in _MAKES:
+                script.made.add(_MAKES[node](body))
+            case "rename_stmt" if enum_name(body, "rename_type") == "OBJECT_COLUMN":
+                script.columns[body.relation.relname, body.newname] += 1
             case "rename_stmt":
-                script.made[body.newname] += 1
+                script.made.add(body.newname)
                 renamed.add(body.newname)
             case "create_trig_stmt" | "rule_stmt" | "create_event_trig_stmt":
                 script.fires = True
             case "alter_table_stmt":
                 for item in body.cmds:
-                    attaches |= _survey_action(item.alter_table_cmd, body.relation.relname, script)
+                    attaches |= _survey_action(item.alter_table_cmd, body.relation, script)
+    script.renames = bool(renamed)
     script.created = set() if attaches else {name for name in created if name.name not in renamed}
+    if moves_names or renamed:
+        script.added.clear()
     return script
 
 
-def _sets_path(node: str, body: Any) -> bool:
+def sets_path(node: str, body: Any) -> bool:
+    """Whether a statement may change what an unqualified name means."""
     if node == "variable_set_stmt":
         return bool(body.name == "search_path")
     return node == "select_stmt" and "set_config" in functions(body)
 
 
-def _survey_action(command: Any, table: str, script: _Script) -> bool:
+def _survey_action(command: Any, table: Any, script: _Script) -> bool:
     """Notes a sub-command of ALTER TABLE; whether it brings rows of another table into this one."""
     match enum_name(command, "subtype"):
         case "AT_AddColumn":
             column = getattr(command, "def").column_def.colname
-            script.made[column] += 1
+            script.columns[table.relname, column] += 1
             if not command.missing_ok:
-                script.added.add((table, column))
+                script.added.add((relation(table), column))
         case "AT_AlterColumnType":
-            script.typed[table, command.name] += 1
+            script.typed[table.relname, command.name] += 1
         case "AT_DropExpression":
             script.ungenerated.add(command.name)
         case "AT_AttachPartition" | "AT_AddInherit":
@@ -246,7 +273,7 @@ def _of(node: str, body: Any, script: _Script) -> RowWork:
     if node in _BEARING:
         return _BEARING[node]
     if node not in _LEAVES_ROWS:
-        return RowWork("nothing shows what it does to rows", undone=node == "alter_extension_stmt")
+        return RowWork("nothing shows what it does to rows", undone=False)
     if node == "index_stmt" and relation(body.relation) not in script.created:
         return RowWork(computes=frozenset(functions(body)))
     return RowWork()
@@ -292,7 +319,7 @@ def _of_drop(body: Any, script: _Script) -> RowWork:
         return RowWork()
     names = {strings(item.list.items)[-1:] for item in body.objects if item.WhichOneof("node") == "list"}
     names |= {(item.string.sval,) for item in body.objects if item.WhichOneof("node") == "string"}
-    if any(name and script.made[name[0]] for name in names) or (cascades and +script.made):
+    if any(name and name[0] in script.made for name in names) or (cascades and script.makes_anything):
         return RowWork("what it drops is made again later, without the rows")
     return RowWork()
 
@@ -314,7 +341,7 @@ def _of_action(command: Any, table: Any, script: _Script) -> RowWork:
     action = enum_name(command, "subtype")
     if action == "AT_DropColumn":
         cascades = enum_name(command, "behavior") == "DROP_CASCADE"
-        if script.made[command.name] or (cascades and +script.made):
+        if script.makes(table.relname, command.name) or (cascades and script.makes_anything):
             return RowWork(f"column {command.name} is dropped and made again, without its values")
         return RowWork()
     if relation(table) in script.created:
@@ -327,7 +354,7 @@ def _of_action(command: Any, table: Any, script: _Script) -> RowWork:
             return RowWork(f"column {command.name} is computed by USING")
         if script.typed[table.relname, command.name] > 1:
             return RowWork(f"the type of column {command.name} changes twice, which may change its values")
-        if not script.made[command.name]:
+        if not script.makes(table.relname, command.name):
             moved = (relation(table), command.name)
             return RowWork(f"the values of column {command.name} are cast to another type", moves=(moved,))
         return RowWork(f"the values of column {command.name} are cast to another type")
@@ -390,8 +417,8 @@ def _of_query(node: str, body: Any, script: _Script) -> RowWork:
     if relation(table) in script.created:
         return RowWork(why, own=True)
     if node == "update_stmt" and body.target_list:
-        targets = {(table.relname, item.res_target.name) for item in body.target_list}
-        if targets <= script.added and all(script.made[column] == 1 for _, column in targets):
+        targets = {(relation(table), item.res_target.name) for item in body.target_list}
+        if targets <= script.added and all(script.makes(table.relname, column) == 1 for _, column in targets):
             return RowWork(why, own=True, sure_if_no_trigger=relation(table))
     return RowWork(why)
 

@@ -8,7 +8,7 @@ from recovery.errors import RecoveryError
 from recovery.sql import blocks
 from recovery.sql.names import PARTS, Name, names_of
 from recovery.sql.parser import postgast
-from recovery.sql.row_bearing import RowWork, row_work
+from recovery.sql.row_bearing import RowWork, row_work, sets_path
 from recovery.sql.tree import enum_name, functions, of
 
 
@@ -277,18 +277,19 @@ def _conditions(body: Any) -> list[bool]:
     return [any(getattr(body, word) for word in words if word in fields)]
 
 
-def _sets_path(node: str, body: Any) -> bool:
-    if node == "variable_set_stmt":
-        return bool(body.name == "search_path")
-    return node == "select_stmt" and "set_config" in functions(body)
-
-
 def _unqualified(node: str, body: Any) -> bool:
     return any(name.schema is None for name in names_of(node, body))
 
 
 def _known(node: str, body: Any) -> bool:
     return node == "do_stmt" and blocks.statements_of(body) is not None
+
+
+def _calls(node: str, body: Any) -> frozenset[str]:
+    """Bare names of the functions that a statement calls, also in a DO block whose statements are known."""
+    inner = blocks.statements_of(body) if node == "do_stmt" else None
+    called = [functions(each) for _, each in inner or [(node, body)]]
+    return frozenset(name.rpartition(".")[2] for names in called for name in names)
 
 
 def _names(node: str, body: Any) -> frozenset[Name]:
@@ -337,7 +338,7 @@ def parse(text: str) -> tuple[Parsed, ...]:
     result = _parsed(text)
     encoded = text.encode()
     nodes = _nodes(result)
-    sets_path = any(_sets_path(node, body) for node, body in nodes)
+    moves_names = any(sets_path(node, body) for node, body in nodes)
     moves = any(_moves(node, body) for node, body in nodes)
     reasons = [_inert(node, body) for node, body in nodes]
     works = row_work(nodes, [bool(reason) for reason in reasons])
@@ -354,7 +355,7 @@ def parse(text: str) -> tuple[Parsed, ...]:
                 actions=len(body.cmds if node == "alter_table_stmt" else body.objects if node == "drop_stmt" else "1"),
                 opaque=_opaque(node, body),
                 skippable=_skippable(node, body)
-                and not (sets_path and _unqualified(node, body))
+                and not (moves_names and _unqualified(node, body))
                 and not (moves and _of_a_table(node, body)),
                 additive=_additive(node, body) and not work.why,
                 schema_only=bool(inert) or (node in _SCHEMA_ONLY and not (work.why and not work.moves)),
@@ -365,7 +366,7 @@ def parse(text: str) -> tuple[Parsed, ...]:
                 inert=inert,
                 forbidden=_forbidden(node, body, sql),
                 work=work,
-                calls=frozenset(name.rpartition(".")[2] for name in functions(body)),
+                calls=_calls(node, body),
                 names=_names(node, body),
             )
         )

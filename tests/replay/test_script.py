@@ -347,6 +347,7 @@ def test_ddl_that_writes_rows(text: str) -> None:
         "ALTER TABLE t ADD COLUMN a int",
         "ALTER TABLE t DROP COLUMN a",
         "ALTER TABLE t DROP COLUMN a, ADD COLUMN b int",
+        "ALTER TABLE t DROP COLUMN a; ALTER TABLE u ADD COLUMN a int",
         "DO $$ BEGIN CREATE TYPE e AS ENUM ('x'); EXCEPTION WHEN duplicate_object THEN NULL; END $$",
         "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_type WHERE typname = 'e') THEN CREATE TABLE e (); END IF; END $$",
         "CREATE TABLE u AS SELECT * FROM t WITH NO DATA",
@@ -429,6 +430,27 @@ def test_what_nothing_in_the_schema_proves(text: str) -> None:
 def test_rows_only_in_what_the_script_makes(text: str) -> None:
     """Where that is absent, so are the rows."""
     assert parse(text)[-1].work.own
+
+
+def test_a_table_that_is_renamed_is_the_same_one() -> None:
+    """RULES E19: its column is dropped under one name of the table, and made again under the other."""
+    work = parse("ALTER TABLE t DROP COLUMN a; ALTER TABLE t RENAME TO u; ALTER TABLE u ADD COLUMN a int")[0].work
+    assert "made again" in work.why
+    assert not work.own
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ALTER TABLE x.t ADD COLUMN a int; UPDATE y.t SET a = 1",
+        "SET search_path = x; ALTER TABLE t ADD COLUMN a int; SET search_path = y; UPDATE t SET a = 1",
+        "ALTER TABLE t ADD COLUMN a int; ALTER TABLE t RENAME TO o; ALTER TABLE n RENAME TO t; UPDATE t SET a = 1",
+        "ALTER TABLE t ADD COLUMN IF NOT EXISTS a int; UPDATE t SET a = 1",
+    ],
+)
+def test_a_column_of_that_name_in_another_table_is_not_the_scripts(text: str) -> None:
+    """Its rows may be there while what the script adds is absent."""
+    assert not parse(text)[-1].work.own
 
 
 @pytest.mark.parametrize(

@@ -379,6 +379,26 @@ def test_a_function_of_the_projects_own_may_write_rows(production: Production) -
         assert verdict(production.judge()) == UNDECIDABLE
 
 
+@pytest.mark.parametrize(
+    "script",
+    [
+        "ALTER TABLE t ADD b int DEFAULT 5, ADD CHECK (own(a) > 0)",
+        "ALTER TABLE t ADD n qty, ADD s serial",
+        "DO $$ BEGIN CREATE INDEX i ON t (lower(a)); END $$",
+    ],
+)
+def test_a_proof_of_one_part_is_none_of_the_others(production: Production, script: str) -> None:
+    """E19, E20: the kept default is of one column; what else the statement does to rows shows nowhere."""
+    production.before(
+        "CREATE DOMAIN qty AS int DEFAULT 7;"
+        "CREATE FUNCTION own(n int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT n';"
+        "CREATE FUNCTION lower(n int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT n'"
+    )
+    production.failed(script)
+    production.run(script)
+    assert verdict(production.judge()) == UNDECIDABLE
+
+
 def test_a_statement_after_a_block_that_branches_is_no_proof_of_the_branch(production: Production) -> None:
     """E18: with rows the block does something else than in the replay, which has none."""
     production.failed(
