@@ -288,6 +288,7 @@ class Subject:
         empty: tables without any row: no row of them can be wrong.
         stops: proofs that an attempt did not get past a statement (RULES E7).
         assume: names of the assumptions that the decision may rest on (RULES E21).
+        made_again_by: other failed migrations that may have made again what this one takes away (RULES E30).
         marking: this recovery began to mark it applied, and may have been cut off in between: that its attempts are
             withdrawn says nothing then (RULES F5).
         running: what may still be running it, as sentences; empty if nothing is (RULES E14).
@@ -313,6 +314,7 @@ class Subject:
     empty: frozenset[str] = frozenset()
     stops: tuple[Stop, ...] = ()
     assume: frozenset[str] = frozenset()
+    made_again_by: tuple[str, ...] = ()
     marking: bool = False
     running: tuple[str, ...] = ()
     assumed: tuple[Mapping[Key, str | None], ...] = ()

@@ -367,6 +367,9 @@ def _beside_others(subject: Subject, finding: _Finding) -> str:
     if subject.undecided:
         names = ", ".join(subject.undecided)
         return f"Failed before it, is not decided yet, and may work on the same objects: {names}."
+    if subject.made_again_by and finding.verdict is Verdict.NOT_APPLIED:
+        names = ", ".join(subject.made_again_by)
+        return f"Failed too, and may have made again what this one takes away: {names}."
     if subject.unreplayed and finding.verdict in (Verdict.APPLIED, Verdict.NOT_APPLIED):
         names = ", ".join(subject.unreplayed)
         return f"Could not be replayed before it, and may work on the same objects: {names}."
@@ -485,6 +488,7 @@ def digest(subject: Subject, target: Sequence[str], base: Sequence[tuple[str, st
         "empty": sorted(subject.empty),
         "assume": sorted(subject.assume),
         "marking": subject.marking,
+        "made_again_by": list(subject.made_again_by),
         "filled": sorted([*key, value] for key, value in subject.filled.items()),
         "undecided": list(subject.undecided),
         "twins": sorted([each.checksum, each.said, each.by] for each in subject.twins),

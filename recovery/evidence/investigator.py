@@ -10,7 +10,7 @@ import psycopg
 from recovery import events
 from recovery.evidence.attempts import stops
 from recovery.evidence.indications.gathering import indicated
-from recovery.evidence.overtaking import Course, courses, overtaking
+from recovery.evidence.overtaking import Course, courses, making_again, overtaking
 from recovery.evidence.repeated import twin
 from recovery.files import cache_folder
 from recovery.postgres import catalog, traces
@@ -171,7 +171,14 @@ class Investigator:
         may_meet = tuple(
             other.migration for other in undecided if meets(other, self._scripts_of(other), subject, plan, schema)
         )
-        return plan, replace(subject, undecided=may_meet)
+        others = (other for other in self._scripts.history(rows).failed if other != name)
+        remade = making_again(subject.replays, (script for other in others for script in self._attempted(other, rows)))
+        return plan, replace(subject, undecided=may_meet, made_again_by=remade)
+
+    def _attempted(self, name: str, rows: Sequence[Row]) -> tuple[Script, ...]:
+        """The scripts that attempts at a migration ran, as far as they are known."""
+        found = (self._scripts.ran(name, row.checksum) for row in rows if row.migration == name)
+        return tuple(script for script in found if script is not None)
 
     def _scripts_of(self, subject: Subject) -> tuple[Script, ...]:
         """The scripts that the replays of a migration are of."""

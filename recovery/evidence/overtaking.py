@@ -1,6 +1,7 @@
 """What migrations that finished later did to the objects of a failed one, found by replaying them (RULES E29)."""
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -8,7 +9,7 @@ from itertools import pairwise
 from recovery.sql.names import quoted
 from recovery.sql.script import Script
 from recovery.sql.statements import Parsed, ScriptError, parse
-from states.comparison import qualified_name
+from states.comparison import column_of, name_of, qualified_name, unquoted
 from states.facts import Key, Replay, Snapshot
 
 
@@ -119,6 +120,33 @@ def overtaking(
         for script in later
         if may(script) or any(touches(key) for course in found for key in course.changed(script.migration))
     )
+
+
+def making_again(replays: Sequence[Replay], others: Iterable[Script]) -> tuple[str, ...]:
+    """Names of the migrations whose text holds the name of something that the failed one takes away (RULES E30).
+
+    If both ran, such a one may have made it again, and the failed one looks as if it had not run.
+
+    Args:
+        replays: of the failed migration's scripts.
+        others: the scripts of other migrations that failed.
+    """
+    gone = {key for replay in replays for step in replay.steps[1:] for key in replay.steps[0].keys() - step.keys()}
+    names = {_bare(key) for key in gone}
+    return tuple(
+        dict.fromkeys(
+            script.migration
+            for script in others
+            if any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", script.text, re.IGNORECASE) for name in names)
+        )
+    )
+
+
+def _bare(key: Key) -> str:
+    """The name of a column, or of an object without its schema, as a script writes it between its quotes."""
+    obj, prop = key
+    column = column_of(prop)
+    return unquoted(column.removeprefix("column ") if column else name_of(obj).rpartition(".")[2])
 
 
 def _differing(before: Snapshot, after: Snapshot) -> set[Key]:

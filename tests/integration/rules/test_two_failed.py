@@ -131,3 +131,16 @@ def test_what_this_run_has_settled_is_not_asked_again(production: Production) ->
     production.failed("ALTER TABLE t ADD c int;", TWO, rolled_back=True)
     assert verdict(production.judge(TWO)) == UNDECIDABLE
     assert verdict(production.judge(TWO, settled=(ONE,))) == NOT_APPLIED
+
+
+def test_what_the_second_one_makes_again_hides_the_first(production: Production) -> None:
+    """E30: both ran, and exchanged two names between them; the first one alone looks as if it had not run."""
+    production.before("CREATE TABLE w (id int, p int, q int)")
+    production.run("INSERT INTO w VALUES (1, 2, 3)")
+    production.failed("ALTER TABLE w RENAME p TO x;", ONE, logs=None)
+    assert verdict(production.judge(ONE)) == NOT_APPLIED
+    production.run("ALTER TABLE w RENAME p TO x;")
+    second = "ALTER TABLE w RENAME q TO p; ALTER TABLE w RENAME x TO q;"
+    production.failed(second, TWO, logs=None)
+    production.run(second)
+    assert verdict(production.judge(ONE)) == UNDECIDABLE
