@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from states.facts import Key, Replay, Snapshot, Statement, Subject, Visibility
+from states.facts import Key, Replay, Snapshot, Visibility
 
 #: How many differences a sentence lists at most.
 _SOME = 5
@@ -64,13 +64,6 @@ _PLAIN = re.compile(r"(?:schema|extension|publication|event trigger|cast) ")
 #: The property of a sequence that has given no number yet.
 _NEXT_VALUE = "next value"
 
-#: The reason why the rows of a new column are known to be filled.
-FILLED = "its rows have the default, as PostgreSQL recorded when the column was added"
-#: The reason why what a column or a table held is known to be there still.
-KEPT = "it stands in its old place, so it holds what it held"
-#: The reason why rows are known to be right where there are none.
-EMPTY = "the table has no rows"
-
 #: A name with its schema, without a function's arguments; a parenthesis inside quotes belongs to the name.
 _NAME = re.compile(r'(?:"(?:[^"]|"")*"|[^"(])+')
 
@@ -115,6 +108,11 @@ def name_of(obj: str) -> str:
     """`public.x` of `table public.x`, and `x` of `event trigger x`: the name without the kind and arguments."""
     match = _PLAIN.match(obj)
     return obj[match.end() :] if match else qualified_name(obj) or obj
+
+
+def unquoted(identifier: str) -> str:
+    """A name as it is, of a name as a snapshot writes it."""
+    return identifier[1:-1].replace('""', '"') if identifier.startswith('"') else identifier
 
 
 def is_remark(key: Key) -> bool:
@@ -273,87 +271,6 @@ def _without_consequences(found: dict[Key, Difference]) -> Iterator[Key]:
 def steps_equal_to(replay: Replay, production: Snapshot) -> tuple[int, ...]:
     """The steps that production equals; several where steps can't be told apart, none if it has drifted."""
     return tuple(k for k in range(len(replay.steps)) if not differences(replay, k, production))
-
-
-def witnessed(replay: Replay, subject: Subject) -> Replay:
-    """The replay, in which a statement counts as seen if production proves what it did to rows (RULES E5, E20).
-
-    Until the table is rewritten, PostgreSQL keeps the default with which a column was added
-    (`pg_attribute.attmissingval`). A column that got its default later has no such value, and its older rows are null.
-    A column that was renamed or cast keeps its place, and leaves no dropped one behind. A table that was renamed is
-    older than the attempt. Where a table has no rows, none of them can be wrong.
-    """
-    statements = tuple(
-        replace(statement, visibility=Visibility.SEEN, why=why)
-        if (why := _proof(replay, statement, subject))
-        else statement
-        for statement in replay.statements
-    )
-    return replace(replay, statements=statements)
-
-
-def _proof(replay: Replay, statement: Statement, subject: Subject) -> str:
-    """How it is known that a statement's work on rows is done wherever its work on the schema is; empty if it isn't."""
-    if not (statement.fills or statement.moves):
-        return ""
-    # Else it would be another column of that name, or of another table that has the name now.
-    if not all(_added_once(replay, statement.index, key) for key, _ in statement.fills):
-        return ""
-    cells = (*(key for key, _ in statement.fills), *statement.moves)
-    # A table made anew under the new name of another is empty, too, and lacks the other's rows.
-    if all(obj in subject.empty and prop != "exists" for obj, prop in cells):
-        return EMPTY
-    filled = all(
-        key in subject.filled and subject.filled[key] == (value or subject.filled[key])
-        for key, value in statement.fills
-    )
-    kept = all(
-        obj in subject.kept if prop == "exists" else _in_its_place(obj, prop, replay.places, subject.places)
-        for obj, prop in statement.moves
-    )
-    if not (filled and kept):
-        return ""
-    return FILLED if statement.fills else KEPT
-
-
-def _in_its_place(
-    obj: str, prop: str, replayed: Mapping[str, tuple[str, ...]], production: Mapping[str, tuple[str, ...]]
-) -> bool:
-    """Whether a column stands in production where it stands in the replay.
-
-    It does if it has the same neighbours there, and between it and these as many dropped columns as in the replay: had
-    it been dropped and made anew, it would stand at the end, or have left a dropped column before it.
-    """
-    expected, found = _neighbourhood(prop, replayed.get(obj, ())), _neighbourhood(prop, production.get(obj, ()))
-    if expected is None or found is None:
-        return False
-    (before, after), (before_it, after_it) = expected, found
-    last = after[0] == ""  # production may have got further columns behind it
-    return before == before_it and (last or after == after_it)
-
-
-def _neighbourhood(prop: str, columns: tuple[str, ...]) -> tuple[tuple[str, int], tuple[str, int]] | None:
-    """The columns before and after a column, each with the number of dropped columns in between; empty at an end."""
-    name = unquoted(prop.removeprefix("column "))
-    if name not in columns:
-        return None
-    place = columns.index(name)
-
-    def nearest_of(others: tuple[str, ...]) -> tuple[str, int]:
-        gap = next((number for number, each in enumerate(others) if each), len(others))
-        return (others[gap] if gap < len(others) else ""), gap
-
-    return nearest_of(columns[:place][::-1]), nearest_of(columns[place + 1 :])
-
-
-def unquoted(identifier: str) -> str:
-    """A name as it is, of a name as a snapshot writes it."""
-    return identifier[1:-1].replace('""', '"') if identifier.startswith('"') else identifier
-
-
-def _added_once(replay: Replay, index: int, key: Key) -> bool:
-    """Whether the column is absent before this statement, and present after it and after every later one."""
-    return all((key in step) == (place >= index) for place, step in enumerate(replay.steps))
 
 
 def nearest(replay: Replay, production: Snapshot) -> int:

@@ -155,6 +155,8 @@ class Statement:
             if any default does, as for the time of day. Where production keeps such a default, the rows are in place.
         moves: columns, and tables as (object, "exists"), whose rows it keeps under another name or type, as they are
             called at the end of the script. Where production has them in their old place, the rows are in place.
+        drops: columns, and tables as (object, "exists"), that it drops, by the names that the tables have at the end.
+        skips: properties of which it makes none that is there already, and does not fail either (IF NOT EXISTS).
     """
 
     index: int
@@ -167,6 +169,8 @@ class Statement:
     needs: frozenset[Key] = frozenset()
     fills: tuple[tuple[Key, str], ...] = ()
     moves: tuple[Key, ...] = ()
+    drops: tuple[Key, ...] = ()
+    skips: frozenset[Key] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,8 +223,10 @@ class Replay:
             has is a difference too (RULES E9).
         ended: why the replay ended before the script's last statement; None if it did not.
         skipped: the parts of the base that were not replayed as they ran.
-        places: for each table in which a column is moved, its columns in their order at the end of the script; an empty
-            name stands for a column that was dropped.
+        places: for each table in which a column is moved or dropped, its columns in their order at the end of the
+            script; an empty name stands for a column that was dropped.
+        gone: tables that it drops, each with its columns, as `column x`.
+        alike: tables of the history and the script with the same columns as one of these.
     """
 
     checksum: str
@@ -233,6 +239,8 @@ class Replay:
     ended: str | None = None
     skipped: tuple[Note, ...] = ()
     places: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    gone: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    alike: frozenset[str] = frozenset()
 
     @property
     def total(self) -> int:
@@ -284,6 +292,7 @@ class Subject:
         filled: for columns of production, the default that PostgreSQL keeps for the rows that were there when the
             column was added (RULES E5).
         places: of production's tables, the columns in their order, as in `Replay.places`.
+        alike: tables of production with the same columns as one that a script drops, by the name of that.
         kept: tables that are older than the first attempt, and so have their rows from before (RULES E20).
         empty: tables without any row: no row of them can be wrong.
         stops: proofs that an attempt did not get past a statement (RULES E7).
@@ -310,6 +319,7 @@ class Subject:
     unreplayed: tuple[str, ...] = ()
     filled: Snapshot = field(default_factory=dict)
     places: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    alike: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     kept: frozenset[str] = frozenset()
     empty: frozenset[str] = frozenset()
     stops: tuple[Stop, ...] = ()

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
 
-from states.comparison import taken_apart
+from states.comparison import is_remark, taken_apart
 from states.facts import Key, Replay, Snapshot, Subject
 
 #: The changes of a migration: properties with their new values, None for a property that it removes.
@@ -53,6 +53,24 @@ def surely_fails(replay: Replay, production: Snapshot) -> str:
         changed = {key for key in replay.footprint if before.get(key) != then.get(key)}
         now = after(now, ({key: then.get(key) for key in changed},))
     return ""
+
+
+def passed_over(replay: Replay, production: Snapshot) -> str:
+    """What the script would pass over although production has it otherwise, as a clause; empty if there is none.
+
+    IF NOT EXISTS asks for the name alone, so the run ends well, and what is there stays as it is.
+    """
+    for statement in replay.statements:
+        for obj, prop in sorted(statement.skips & production.keys()):
+            mine = {k for k in replay.footprint if k[0] == obj and (prop == "exists" or _of_part(k[1], prop))}
+            later = replay.steps[statement.index :]
+            if any(production.get(k) not in {step.get(k) for step in later} for k in mine if not is_remark(k)):
+                return f"statement {statement.index} would pass over {_named((obj, prop))}, which differs"
+    return ""
+
+
+def _of_part(prop: str, part: str) -> bool:
+    return prop == part or taken_apart(prop).part == part
 
 
 def _tables_first(key: Key) -> tuple[bool, Key]:

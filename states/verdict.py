@@ -14,10 +14,10 @@ from states.comparison import (
     nearest,
     statement_states,
     steps_equal_to,
-    witnessed,
 )
 from states.facts import Cause, Obstacle, Origin, Replay, Row, Runner, Subject, Trace, Visibility
-from states.presence import in_view, surely_fails
+from states.presence import in_view, passed_over, surely_fails
+from states.row_proofs import witnessed
 
 #: The name of the assumption that nobody ran a statement of the script by hand (RULES E21).
 NO_HANDWORK = "no_handwork"
@@ -25,7 +25,7 @@ NO_HANDWORK = "no_handwork"
 ASSUMED = "This holds only if nobody ran "
 
 #: Raised whenever a changed rule can change a verdict, so that approvals and caches made under older rules are void.
-RULES_VERSION = 7
+RULES_VERSION = 8
 
 
 class Verdict(StrEnum):
@@ -425,6 +425,8 @@ def _never_attempted(subject: Subject, replay: Replay) -> tuple[_Finding, Decisi
         return _as(finding, verdict, *reasons), Decision.MARK_APPLIED
     if why := surely_fails(replay, production):
         return _as(finding, verdict, *reasons, f"A deploy would fail: {why}."), Decision.OPERATOR
+    if why := passed_over(replay, production):
+        return _as(finding, verdict, *reasons, f"A deploy would end well, but {why}."), Decision.OPERATOR
     if any(s.visibility is Visibility.OPEN for s in replay.statements):
         reason = "Something of it is in production, and a deploy would do its work on rows, maybe a second time."
         return _as(finding, verdict, *reasons, reason), Decision.OPERATOR
@@ -485,6 +487,7 @@ def digest(subject: Subject, target: Sequence[str], base: Sequence[tuple[str, st
         "unreplayed": list(subject.unreplayed),
         "places": sorted([obj, *columns] for obj, columns in subject.places.items()),
         "kept": sorted(subject.kept),
+        "alike": sorted([obj, *others] for obj, others in subject.alike.items()),
         "empty": sorted(subject.empty),
         "assume": sorted(subject.assume),
         "marking": subject.marking,

@@ -9,7 +9,7 @@ import psycopg
 from recovery.postgres.traces import never_widened
 from recovery.prisma import logs
 from recovery.sql.parser import postgast
-from recovery.sql.pieces import cut_as_parsed
+from recovery.sql.pieces import whole_when_cut
 from recovery.sql.script import Script
 from recovery.sql.statements import Parsed, ScriptError, parse
 from states.comparison import qualified_name
@@ -67,19 +67,23 @@ def _undecided(replay: Replay) -> bool:
 def refused_at(row: Row, script: str) -> Iterator[Stop]:
     """How far an attempt can have got, by the error in its logs. Yields nothing where the logs prove nothing.
 
-    They prove nothing where the JavaScript engine, or an unknown one, may have sent other pieces than the statements:
-    the part of a statement before a semicolon in a comment may have run, and the part after it have failed (RULES E24).
+    The JavaScript engine, or an unknown one, may have sent other pieces than the statements (RULES E24). Where the
+    part of a statement before a semicolon in a comment may have run, and the part after it have failed, the logs prove
+    nothing. A statement that is cut within a string or a body did not run in pieces, nor did any after it.
     """
     sentence = logs.refused(row.logs)
     if sentence is None:
         return
     try:
         parsed = parse(script)
-        if logs.engine(row.logs) != "native" and not cut_as_parsed(script):
-            return
+        whole = len(parsed) if logs.engine(row.logs) == "native" else whole_when_cut(script)
     except ScriptError:
         return
+    if whole is None:
+        return
     last = last_to_raise(parsed, sentence)
+    if whole < len(parsed):
+        last = max(last, whole + 1)
     if last == len(parsed):
         yield Stop(row.id, last, f"PostgreSQL refused the script ({sentence}), so it did not run to its end")
     else:

@@ -307,23 +307,26 @@ class Investigator:
         return catalog.read(self._target.reading(), scope)
 
     def _proofs(self, subject: Subject) -> Subject:
-        """The subject with what production proves of rows: see `states.comparison.witnessed`."""
+        """The subject with what production proves of rows: see `states.row_proofs.witnessed`."""
         statements = [statement for replay in subject.replays for statement in replay.statements]
         moved = {key for statement in statements for key in statement.moves}
         filled = {key for statement in statements for key, _ in statement.fills}
-        if not moved and not filled:
+        dropped = {obj for statement in statements for obj, prop in statement.drops if prop != "exists"}
+        gone = {obj: columns for replay in subject.replays for obj, columns in replay.gone.items()}
+        if not (moved or filled or dropped or gone):
             return subject
         connection, there = self._target.reading(), {obj for obj, prop in subject.production if prop == "exists"}
         return replace(
             subject,
             filled=self._filled(subject),
-            places=traces.places(connection, {obj for obj, _ in moved} & there),
+            places=traces.places(connection, ({obj for obj, _ in moved} | dropped) & there),
             kept=traces.older(
                 connection,
                 self._target.url.schema,
                 subject.migration,
                 {obj for obj, prop in moved if prop == "exists"} & there,
             ),
+            alike=traces.alike(connection, {obj: columns for obj, columns in gone.items() if obj not in there}),
             empty=traces.empty(connection, {obj for obj, _ in moved | filled} & there),
         )
 

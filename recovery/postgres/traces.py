@@ -4,7 +4,7 @@ Adding a column rewrites the table's row in `pg_class`, so a table whose row is 
 only if the table itself was not created, renamed or restored since.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import psycopg
@@ -104,6 +104,32 @@ def places(connection: psycopg.Connection[Any], tables: Collection[str]) -> dict
         return {}
     found = connection.execute(_PLACES, (sorted(tables),))
     return {obj: tuple(columns) for obj, columns in found}
+
+
+_ALIKE = """
+SELECT format('table %%I.%%I', n.nspname, c.relname)
+FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+WHERE c.relkind IN ('r', 'p') AND n.nspname NOT LIKE 'pg\\_%%' AND n.nspname <> 'information_schema'
+GROUP BY n.nspname, c.relname
+HAVING count(*) = cardinality(%(columns)s::text[])
+   AND bool_and(format('column %%I', a.attname) = ANY(%(columns)s))
+ORDER BY 1
+"""
+
+
+def alike(connection: psycopg.Connection[Any], tables: Mapping[str, frozenset[str]]) -> dict[str, tuple[str, ...]]:
+    """The tables that have the same columns as one of these, by the name of that; without those that have none.
+
+    Args:
+        connection: to the target.
+        tables: names as a snapshot has them, `table public.t`, each with its columns, as `column x`.
+    """
+    found = {
+        obj: connection.execute(_ALIKE, {"columns": sorted(columns)}).fetchall() for obj, columns in tables.items()
+    }
+    return {obj: tuple(name for (name,) in names) for obj, names in found.items() if names}
 
 
 def empty(connection: psycopg.Connection[Any], tables: Collection[str]) -> frozenset[str]:

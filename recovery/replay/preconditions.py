@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from recovery.sql.names import quoted
 from recovery.sql.statements import Parsed
@@ -11,7 +12,22 @@ from states.facts import Key, Snapshot
 _LAST = re.compile(r'("(?:[^"]|"")+"|[^".]+)\Z')
 _ON_TABLES = ("alter_table_stmt", "index_stmt", "create_trig_stmt")
 
-Demands = tuple[frozenset[Key], frozenset[Key]]
+#: Statements with OR REPLACE: what is there already is replaced, not skipped.
+_REPLACING = ("view_stmt", "create_function_stmt", "create_trig_stmt", "rule_stmt", "define_stmt")
+
+
+class Demands(NamedTuple):
+    """The preconditions of a statement.
+
+    Attributes:
+        makes: properties that must be absent before it, or it is sure to fail.
+        needs: properties that must be there, or it is sure to fail.
+        skips: properties of which it makes none that is there already, and does not fail either.
+    """
+
+    makes: frozenset[Key] = frozenset()
+    needs: frozenset[Key] = frozenset()
+    skips: frozenset[Key] = frozenset()
 
 
 def demands(parsed: Sequence[Parsed], snapshots: Sequence[Snapshot], path: Sequence[str]) -> list[Demands]:
@@ -24,10 +40,6 @@ def demands(parsed: Sequence[Parsed], snapshots: Sequence[Snapshot], path: Seque
         parsed: the script's statements.
         snapshots: the schema before the script, and after each statement that was replayed.
         path: the schemas of unqualified names.
-
-    Returns:
-        For each replayed statement, the properties that it makes, and that must be absent before; and the properties
-        that it needs.
     """
     found: list[Demands] = []
     doubtful: set[str] = set()
@@ -37,12 +49,14 @@ def demands(parsed: Sequence[Parsed], snapshots: Sequence[Snapshot], path: Seque
         names |= {f"{schema}.{quoted(name.name)}" for name in statement.names if not name.schema for schema in path}
         plain = {quoted(name.name) for name in statement.names if not name.schema}
         unsure = unsure or statement.opaque or "search_path" in statement.sql.lower()
-        if unsure or statement.guarded or statement.control or statement.inert:
-            found.append((frozenset(), frozenset()))
+        if statement.guarded and statement.node not in _REPLACING:
+            found.append(Demands(skips=frozenset(_made(before, after))))
+        elif unsure or statement.guarded or statement.control or statement.inert:
+            found.append(Demands())
         else:
             makes = {key for key in _made(before, after) if _says(statement, key)}
             needs = set(_needed(statement, names, before, after))
-            found.append(tuple(frozenset(k for k in keys if _about(k) not in doubtful) for keys in (makes, needs)))  # type: ignore[arg-type]
+            found.append(Demands(*(frozenset(k for k in keys if _about(k) not in doubtful) for keys in (makes, needs))))
         unsure = unsure or "cascade" in statement.sql.lower()
         if statement.guarded:
             doubtful |= names | plain

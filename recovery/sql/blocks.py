@@ -1,6 +1,6 @@
 """Reads the body of a DO block, as far as every statement in it and every condition is known."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from recovery.sql.parser import postgast
@@ -27,6 +27,18 @@ _ABOUT_THE_SCHEMA = {
 }
 #: The variables that PL/pgSQL itself declares.
 _OWN_VARIABLES = {"found", "sqlstate", "sqlerrm"}
+#: `parse_plpgsql`'s number for the texts of assignments, `x := expression`.
+_ASSIGNMENT = 3
+#: Statements of PL/pgSQL that neither end a transaction nor run a text.
+_WITHIN_A_TRANSACTION = {
+    *("block", "if", "case", "loop", "while", "fori", "fors", "foreach_a", "exit", "assign", "execsql", "perform"),
+    *("raise", "return", "assert", "getdiag"),
+}
+#: Statements all of whose work is undone by a rollback, but for the sequences that number new rows.
+_UNDONE = {
+    *("select_stmt", "insert_stmt", "update_stmt", "delete_stmt", "create_stmt", "index_stmt", "alter_table_stmt"),
+    *("drop_stmt", "rename_stmt", "create_enum_stmt", "alter_enum_stmt", "create_table_as_stmt", "view_stmt"),
+}
 _FENCE = "$the_body_of_a_block$"
 
 
@@ -41,9 +53,56 @@ def statements_of(block: Any) -> list[tuple[str, Any]] | None:
         block: the parse tree of the DO.
 
     Returns:
-        None if anything is in the block besides plain statements, conditions on the schema, handlers of errors about
-        the schema, and messages.
+        None if anything is in the block besides plain statements (also as one string after EXECUTE), conditions on the
+        schema, handlers of errors about the schema, and messages.
     """
+    function = _parsed(block)
+    if function is None or not {_variable(each) for each in function.get("datums", ())} <= _OWN_VARIABLES:
+        return None
+    try:
+        return list(_of_one(function["action"]))
+    except (postgast.PgQueryError, _UnknownError, KeyError, ValueError):
+        return None
+
+
+def undone_by_a_rollback(block: Any, harmless: Collection[str]) -> bool:
+    """Whether a rollback undoes all that a DO block may do: it commits nothing, and calls nothing unknown.
+
+    Args:
+        block: the parse tree of the DO.
+        harmless: functions that do nothing besides giving a value.
+    """
+    function = _parsed(block)
+    try:
+        return function is not None and all(_undone(*part, harmless) for part in _parts(function))
+    except (postgast.PgQueryError, KeyError, ValueError, IndexError):
+        return False
+
+
+def _parts(tree: Any) -> Iterator[tuple[str, Any]]:
+    """Every object in what `parse_plpgsql` gives, by its kind."""
+    if isinstance(tree, Mapping):
+        for kind, content in tree.items():
+            yield kind, content
+            yield from _parts(content)
+    elif isinstance(tree, list):
+        for each in tree:
+            yield from _parts(each)
+
+
+def _undone(kind: str, content: Any, harmless: Collection[str]) -> bool:
+    if kind == "PLpgSQL_expr":
+        mode, text = content.get("parseMode", 0), content["query"]
+        if mode == _ASSIGNMENT:
+            text = text.split("=", 1)[1]
+        tree = postgast.parse(text if mode == 0 else f"SELECT {text}")
+        nodes = {raw.stmt.WhichOneof("node") for raw in tree.stmts}
+        return functions(tree) <= {*harmless, *_LOOKS_UP} and nodes <= _UNDONE
+    return not kind.startswith("PLpgSQL_stmt_") or kind.removeprefix("PLpgSQL_stmt_") in _WITHIN_A_TRANSACTION
+
+
+def _parsed(block: Any) -> Mapping[str, Any] | None:
+    """What `parse_plpgsql` gives for the body of a DO block; None if it is in another language, or not understood."""
     options = {item.def_elem.defname: item.def_elem.arg for item in block.args if item.WhichOneof("node") == "def_elem"}
     if "as" not in options or ("language" in options and options["language"].string.sval != "plpgsql"):
         return None
@@ -54,12 +113,10 @@ def statements_of(block: Any) -> list[tuple[str, Any]] | None:
         (parsed,) = postgast.parse_plpgsql(
             f"CREATE FUNCTION a_block() RETURNS void LANGUAGE plpgsql AS {_FENCE}{body}{_FENCE}"
         )
-        function = parsed["PLpgSQL_function"]
-        if not {_variable(each) for each in function.get("datums", ())} <= _OWN_VARIABLES:
-            return None
-        return list(_of_one(function["action"]))
-    except (postgast.PgQueryError, _UnknownError, KeyError, ValueError):
+    except (postgast.PgQueryError, ValueError):
         return None
+    function: Mapping[str, Any] = parsed["PLpgSQL_function"]
+    return function
 
 
 def _variable(datum: Mapping[str, Any]) -> str:
@@ -94,15 +151,33 @@ def _of_one(part: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         case "PLpgSQL_stmt_execsql":
             if content.get("into"):
                 raise _UnknownError
-            for raw in postgast.parse(content["sqlstmt"]["PLpgSQL_expr"]["query"]).stmts:
-                node = raw.stmt.WhichOneof("node")
-                yield node, getattr(raw.stmt, node)
+            yield from _of_text(content["sqlstmt"]["PLpgSQL_expr"]["query"])
+        case "PLpgSQL_stmt_dynexecute" if not (content.get("params") or content.get("into")):
+            yield from _of_text(_constant(content["query"]))
         case "PLpgSQL_stmt_raise" if not content.get("params"):
             return
         case "PLpgSQL_stmt_return" if not content.get("expr"):
             return
         case _:
             raise _UnknownError
+
+
+def _of_text(text: str) -> Iterator[tuple[str, Any]]:
+    for raw in postgast.parse(text).stmts:
+        node = raw.stmt.WhichOneof("node")
+        body = getattr(raw.stmt, node)
+        inner = statements_of(body) if node == "do_stmt" else [(node, body)]
+        if inner is None:
+            raise _UnknownError
+        yield from inner
+
+
+def _constant(expression: Mapping[str, Any]) -> str:
+    """The text of an expression that is one string. Raises if it is anything else, as where names are put in."""
+    (only,) = of(postgast.parse(f"SELECT {expression['PLpgSQL_expr']['query']}"), "ResTarget")
+    if only.val.WhichOneof("node") != "a_const" or only.val.a_const.WhichOneof("val") != "sval":
+        raise _UnknownError
+    return str(only.val.a_const.sval.sval)
 
 
 def _check(condition: Mapping[str, Any]) -> None:

@@ -47,8 +47,15 @@ def relation(range_var: Any, properties: str | None = None) -> Name:
 _COLUMN_ACTIONS = {"AT_AddColumn", "AT_DropColumn"}
 
 
+#: ALTER TABLE's actions that state what a column is, and do nothing where it is so already.
+STATING = {"AT_SetNotNull", "AT_DropNotNull", "AT_ColumnDefault"}
+
+
 def _conditional_names(node: str, body: Any) -> Iterator[Name]:
-    """The objects of IF [NOT] EXISTS clauses, which may do nothing in the replay and something in production."""
+    """The objects of which a statement may change nothing in the replay, and something in production.
+
+    They are those of IF [NOT] EXISTS clauses, and the columns of which a statement says what they are.
+    """
     if node == "create_stmt" and body.if_not_exists:
         yield relation(body.relation, "")
     elif node == "index_stmt" and body.if_not_exists:
@@ -63,9 +70,11 @@ def _conditional_names(node: str, body: Any) -> Iterator[Name]:
     elif node == "alter_table_stmt":
         for item in body.cmds:
             command = item.alter_table_cmd
+            action = enum_name(command, "subtype")
+            if action in STATING:
+                yield relation(body.relation, f"column {quoted(command.name)}")
             if not command.missing_ok:
                 continue
-            action = enum_name(command, "subtype")
             column = command.name or _added_column(command)
             kind = "column" if action in _COLUMN_ACTIONS else "constraint"
             yield relation(body.relation, f"{kind} {quoted(column)}")

@@ -9,21 +9,32 @@ from recovery.sql.statements import parse
 _COMMENTS = ("SQL_COMMENT", "C_COMMENT")
 
 
-def cut_as_parsed(script: str) -> bool:
-    """Whether cutting the text at every semicolon gives the very statements that PostgreSQL's parser finds.
+def whole_when_cut(script: str) -> int | None:
+    """How many statements, from the first, are sent as they are when the text is cut at every semicolon.
 
     A semicolon in a comment, a string or a body cuts a statement in two, so that a part of it may run by itself, or a
     remark is sent as a statement. Blanks, comments and empty pieces make no difference, since they run nothing.
+
+    Returns:
+        The number of statements before the first that PostgreSQL refuses for being cut, or the number of all. None if
+        a part of a statement could run by itself, so that nothing is known of what ran.
 
     Raises:
         ScriptError: PostgreSQL's grammar does not accept the script.
     """
     statements = [list(_words(statement.sql)) for statement in parse(script)]
-    try:
-        pieces = [words for piece in script.split(";") if (words := list(_words(piece)))]
-    except postgast.PgQueryError:  # the piece ends within a string, a quoted name, a body or a comment
-        return False
-    return pieces == statements
+    whole = 0
+    for piece in script.split(";"):
+        try:
+            words = list(_words(piece))
+        except postgast.PgQueryError:  # the piece ends within a string, a quoted name, a body or a comment
+            return whole
+        if not words:
+            continue
+        if whole == len(statements) or words != statements[whole]:
+            return None
+        whole += 1
+    return whole
 
 
 def _words(sql: str) -> Iterator[str]:

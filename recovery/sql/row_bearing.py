@@ -302,12 +302,15 @@ def _together(parts: Sequence[RowWork]) -> RowWork:
 def _of_block(body: Any, script: _Script) -> RowWork:
     inner = blocks.statements_of(body)
     if inner is None:
-        return RowWork("a DO block that may do more than its changes to the schema show", undone=False)
+        undone = blocks.undone_by_a_rollback(body, _GIVING)
+        return RowWork("a DO block that may do more than its changes to the schema show", undone=undone)
     parts = [RowWork() if node == "variable_set_stmt" else _of(node, each, script) for node, each in inner]
     work = _together(parts)
     if work.typed or work.why:
         # Which of its branches ran is not looked into, so nothing proves that rows were written in it.
-        return RowWork(f"a DO block: {work.why or 'it adds a column whose type may have a default'}")
+        return RowWork(
+            f"a DO block: {work.why or 'it adds a column whose type may have a default'}", undone=work.undone
+        )
     return RowWork(computes=work.computes)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from recovery.errors import RecoveryError
 from recovery.sql import blocks
-from recovery.sql.names import PARTS, Name, names_of
+from recovery.sql.names import PARTS, STATING, Name, names_of
 from recovery.sql.parser import postgast
 from recovery.sql.row_bearing import RowWork, row_work, sets_path
 from recovery.sql.tree import enum_name, functions, of
@@ -27,6 +27,7 @@ class Parsed:
         actions: the number of its actions. If PostgreSQL skipped as many, the statement did nothing.
         opaque: its text does not tell which objects it works on.
         skippable: if PostgreSQL skips it, the objects that it names are compared instead (RULES E9).
+        stating: it only says what columns of a table are. If it changes nothing, these columns are compared instead.
         additive: it only adds to the schema. Where its effect is there already, it fails or changes nothing.
         schema_only: it runs no user code and writes no rows, so an error of it is about the schema.
         atomic: if it fails, it leaves nothing behind.
@@ -46,6 +47,7 @@ class Parsed:
     actions: int
     opaque: bool
     skippable: bool
+    stating: bool
     additive: bool
     schema_only: bool
     atomic: bool
@@ -172,8 +174,8 @@ def _forbidden(node: str, body: Any, sql: str) -> str:
 #: Statements whose actions are in a text that the parser does not read, or in functions.
 _OPAQUE = {"do_stmt", "call_stmt", "execute_stmt", "explain_stmt", "prepare_stmt"}
 
-#: Statements that can commit before they end (RULES E12).
-_OWN_TRANSACTIONS = {"do_stmt", "call_stmt", "vacuum_stmt", "reindex_stmt", "cluster_stmt"}
+#: Statements that can commit before they end, besides a DO block that may (RULES E12).
+_OWN_TRANSACTIONS = {"call_stmt", "vacuum_stmt", "reindex_stmt", "cluster_stmt"}
 
 
 def _opaque(node: str, body: Any) -> bool:
@@ -256,6 +258,13 @@ def _of_a_table(node: str, body: Any) -> bool:
     return node == "alter_table_stmt" or (node == "drop_stmt" and enum_name(body, "remove_type") in PARTS)
 
 
+def _stating(node: str, body: Any) -> bool:
+    """Whether a statement only says what columns of a table are, so that it does nothing where they are so already."""
+    if node != "alter_table_stmt" or enum_name(body, "objtype") != "OBJECT_TABLE":
+        return False
+    return all(enum_name(item.alter_table_cmd, "subtype") in STATING for item in body.cmds)
+
+
 def _moves(node: str, body: Any) -> bool:
     """Whether a statement may rename a table or move it to another schema, so that its name may mean another table."""
     renames = node == "rename_stmt" and enum_name(body, "rename_type") == "OBJECT_TABLE"
@@ -279,10 +288,6 @@ def _conditions(body: Any) -> list[bool]:
 
 def _unqualified(node: str, body: Any) -> bool:
     return any(name.schema is None for name in names_of(node, body))
-
-
-def _known(node: str, body: Any) -> bool:
-    return node == "do_stmt" and blocks.statements_of(body) is not None
 
 
 def _calls(node: str, body: Any) -> frozenset[str]:
@@ -357,9 +362,10 @@ def parse(text: str) -> tuple[Parsed, ...]:
                 skippable=_skippable(node, body)
                 and not (moves_names and _unqualified(node, body))
                 and not (moves and _of_a_table(node, body)),
+                stating=_stating(node, body) and not moves and not (moves_names and _unqualified(node, body)),
                 additive=_additive(node, body) and not work.why,
                 schema_only=bool(inert) or (node in _SCHEMA_ONLY and not (work.why and not work.moves)),
-                atomic=work.undone and (node not in _OWN_TRANSACTIONS or _known(node, body)),
+                atomic=work.undone and node not in _OWN_TRANSACTIONS,
                 conditional=all(_conditions(body)),
                 guarded=node == "do_stmt" or any(_conditions(body)) or bool(getattr(body, "missing_ok", False)),
                 control=node == "transaction_stmt",

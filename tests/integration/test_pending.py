@@ -302,6 +302,32 @@ def test_the_digest_of_what_was_judged_is_void_once_anything_has_changed(
         assert one.digest_now(classified) != classified.evidence.evidence_digest
 
 
+@pytest.mark.parametrize(
+    ("script", "handwork", "decision"),
+    [
+        ("ALTER TABLE t ADD COLUMN IF NOT EXISTS c int", "ALTER TABLE t ADD COLUMN c bigint", Decision.OPERATOR),
+        ("CREATE TABLE IF NOT EXISTS u (id int)", "CREATE TABLE u (id bigint)", Decision.OPERATOR),
+        (
+            "CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+            "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 2'",
+            Decision.DEPLOY,
+        ),
+        (
+            "ALTER TABLE t ADD COLUMN IF NOT EXISTS c int; ALTER TABLE t ALTER c SET NOT NULL",
+            "ALTER TABLE t ADD COLUMN c int",
+            Decision.DEPLOY,
+        ),
+    ],
+)
+def test_what_a_deploy_would_pass_over_must_be_as_the_script_makes_it(
+    production: Production, script: str, handwork: str, decision: Decision
+) -> None:
+    """IF NOT EXISTS asks for the name alone: the deploy ends well, and leaves another column or table."""
+    production.file(P1, script)
+    production.run(handwork)
+    assert only(production).evidence.decision is decision
+
+
 def test_the_digest_stays_when_the_one_before_it_is_marked(production: Production) -> None:
     """An approval of the second counts still after the first was marked as it should be."""
     first = production.file(P1, U)

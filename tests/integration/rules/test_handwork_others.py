@@ -201,8 +201,8 @@ CASES = [
     pytest.param(
         "",
         (
-            "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_class WHERE relname = 'z') THEN EXECUTE 'CREATE "
-            "TABLE z (id int)'; END IF; END $$"
+            "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_class WHERE relname = 'z') THEN EXECUTE "
+            "format('CREATE TABLE %I (id int)', 'z'); END IF; END $$"
         ),
         "CREATE TABLE z (id int)",
         APPLIED_IS_FALSE,

@@ -220,6 +220,34 @@ CASES = [
         EITHER_IS_FALSE,
         id="two-cols-one-swap",
     ),
+    pytest.param(
+        "",
+        "ALTER TABLE t DROP COLUMN a",
+        "ALTER TABLE t RENAME COLUMN a TO a_old",
+        EITHER_IS_FALSE,
+        id="column-put-aside",
+    ),
+    pytest.param(
+        "",
+        "ALTER TABLE t DROP COLUMN a; ALTER TABLE t RENAME TO u",
+        "ALTER TABLE t RENAME COLUMN a TO a_old; ALTER TABLE t RENAME TO u",
+        EITHER_IS_FALSE,
+        id="column-put-aside-table-renamed",
+    ),
+    pytest.param(
+        "CREATE TABLE r (id int, v text)",
+        "DROP TABLE r",
+        "ALTER TABLE r RENAME TO r_old",
+        EITHER_IS_FALSE,
+        id="table-put-aside",
+    ),
+    pytest.param(
+        "CREATE TABLE r (id int, v text); CREATE SCHEMA attic",
+        "DROP TABLE r",
+        "ALTER TABLE r SET SCHEMA attic",
+        EITHER_IS_FALSE,
+        id="table-put-aside-in-a-schema",
+    ),
 ]
 
 
@@ -242,3 +270,13 @@ def test_a_renamed_table_brings_its_indexes_along(production: Production) -> Non
     assert production.judge().decision == "mark_applied"
     production.run("CREATE UNIQUE INDEX by_hand ON renamed (id, a)")
     assert production.judge().decision == "operator"
+
+
+def test_what_is_dropped_is_gone_beside_what_else_somebody_made(production: Production) -> None:
+    """E8: a column and a table of somebody's own are no sign that another was only renamed."""
+    production.before("CREATE TABLE r (id int, v text); CREATE TABLE like_it (id int, v text)")
+    production.failed("ALTER TABLE t DROP COLUMN a; DROP TABLE r")
+    production.run("ALTER TABLE t ADD COLUMN noted text; CREATE TABLE other (id int, w text)")
+    assert production.judge().decision == "mark_rolled_back"
+    production.run("ALTER TABLE t DROP COLUMN a; DROP TABLE r")
+    assert production.judge().decision == "mark_applied"

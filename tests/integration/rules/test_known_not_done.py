@@ -124,9 +124,18 @@ def test_what_is_missing_can_be_missed_by_a_trigger(production: Production) -> N
 
 def test_a_block_that_can_commit_may_have_left_something_when_it_failed(production: Production) -> None:
     """E12: the error is the block's own, after its COMMIT."""
-    block = "DO $$ BEGIN UPDATE t SET a = 2; COMMIT; RAISE 'no'; END $$;"
-    production.failed(ADD + block, logs=refused("no", "P0001"))
-    assert verdict(production.judge()) == UNDECIDABLE
+    block = "DO $$ BEGIN UPDATE t SET a = 2; {} RAISE 'no'; END $$;"
+    for number, does in enumerate(("COMMIT;", "EXECUTE 'COM' || 'MIT';", "CALL p();", "PERFORM nextval('s');")):
+        production.failed(ADD + block.format(does), f"20260110_{number}", logs=refused("no", "P0001"))
+        assert verdict(production.judge(f"20260110_{number}")) == UNDECIDABLE
+        production.run("DELETE FROM _prisma_migrations WHERE finished_at IS NULL")
+
+
+def test_a_block_that_ends_no_transaction_left_nothing_when_it_failed(production: Production) -> None:
+    """E12: it failed as one statement does, although what it would do to rows is not known."""
+    block = "DO $$ DECLARE r record; BEGIN FOR r IN SELECT id FROM t LOOP UPDATE t SET a = 2; END LOOP; END $$;"
+    production.failed(block, logs=refused("division by zero", "22012"))
+    assert verdict(production.judge()) == NOT_ATTEMPTED
 
 
 def test_it_must_hold_for_every_attempt(production: Production) -> None:
@@ -157,8 +166,25 @@ def test_a_script_of_data_alone_that_was_refused_did_not_run(production: Product
 CUT = [
     pytest.param("UPDATE t SET a = 2 -- a bonus; see #123\nWHERE id = 7;", "see", id="comment in a statement"),
     pytest.param("UPDATE t SET a = 2;\n-- done; the next one drops it", "the", id="comment at the end"),
-    pytest.param("UPDATE t SET a = 2 /* all; rows */ WHERE id = 7;", "rows", id="block comment"),
 ]
+#: Statements of which PostgreSQL refuses every part, and what it says.
+REFUSED_WHOLE = [
+    ("UPDATE t SET a = 2 /* all; rows */ WHERE id = 7;", 'unterminated /* comment at or near "/* all"'),
+    ("UPDATE t SET a = length('a; b');", "canceling statement due to lock timeout"),
+    ("DO $$ BEGIN IF EXISTS (SELECT FROM t) THEN UPDATE t SET a = 2; END IF; END $$;", "division by zero"),
+]
+
+
+@pytest.mark.parametrize(("script", "said"), REFUSED_WHOLE)
+def test_no_part_of_what_is_cut_within_a_string_or_a_body_can_run(
+    production: Production, script: str, said: str
+) -> None:
+    """E24: whichever engine it was, the statement failed as a whole."""
+    production.failed(script, logs=SCRIPTED.format(said=said))
+    assert verdict(production.judge()) == NOT_ATTEMPTED
+    production.run("DELETE FROM _prisma_migrations WHERE finished_at IS NULL")
+    production.failed("UPDATE t SET a = 3 -- x; y\n;" + script, "20260111_more", logs=SCRIPTED.format(said=said))
+    assert verdict(production.judge("20260111_more")) == UNDECIDABLE
 
 
 @pytest.mark.parametrize(("script", "near"), CUT)

@@ -1,6 +1,7 @@
 """Draws scripts and cases. What is drawn depends on the seed and the number alone."""
 
 import random
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -107,7 +108,9 @@ def draw_case(seed: int, number: int, drawn: Drawn, statements: Sequence[Stateme
         Step(
             each,
             _hand(draw, each) if otherwise else None,
-            undone=bool(each.undo) and draw.random() < 0.7,
+            undone=bool(each.undo)
+            and draw.random() < 0.7
+            and not (event is Event.USED and _loses(each.undo, drawn.use)),
             former=_former(draw, each),
         )
         for each in statements
@@ -137,6 +140,14 @@ def draw_case(seed: int, number: int, drawn: Drawn, statements: Sequence[Stateme
         wrapped=event is not Event.TWO and draw.random() < 0.1,
         later=later,
     )
+
+
+_DROPPED = re.compile(r"DROP (?:COLUMN|TABLE) (\S+)")
+
+
+def _loses(undo: str, use: Sequence[str]) -> bool:
+    """Whether taking a statement back drops what the application wrote: no decision brings that back."""
+    return any(name.strip(",;") in text.split() for name in _DROPPED.findall(undo) for text in use)
 
 
 def _cut(draw: random.Random, event: Event, steps: int, pieces: int) -> int:

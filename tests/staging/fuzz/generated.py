@@ -393,7 +393,8 @@ def drop_table(shape: Shape) -> list[Statement]:
         return []
     name = shape.draw.choice(others)
     del shape.tables[name]
-    return [Statement("DROP TABLE", f"DROP TABLE {name}", undo=f"CREATE TABLE {name} (id int)")]
+    aside = f"ALTER TABLE {name} RENAME TO {shape.fresh('old_')}"
+    return [Statement("DROP TABLE", f"DROP TABLE {name}", otherwise=(aside,), undo=f"CREATE TABLE {name} (id int)")]
 
 
 #: Each with how often it is drawn.

@@ -1,0 +1,280 @@
+"""Runs the statements of a script one after another in the scratch database, and notes what each does."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from recovery.postgres import catalog
+from recovery.sql.names import PARTS, Name, quoted
+from recovery.sql.statements import Parsed
+from states.comparison import column_of, qualified_name
+from states.facts import Key, Snapshot
+
+#: Notices that IF [NOT] EXISTS found nothing to do; the scratch server's messages are in English (lc_messages).
+_SKIPPED = re.compile(r"already exists, skipping|does not exist, skipping|is already a member|already a label")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of a script, as a transaction or statement by statement.
+
+    Attributes:
+        snapshots: the whole schema before the script, and after each statement that ran.
+        skipped: indexes of the statements that PostgreSQL skipped (IF [NOT] EXISTS).
+        fills: for a statement's index, the columns that it added and the values with which it filled existing rows.
+        moves: for a statement's index, the columns and tables whose rows it kept under another name or type, by the
+            names that they have at the end.
+        stated: indexes of the statements that say what columns are, and found them so.
+        drops: for a statement's index, the columns that it dropped, by the names that their tables have at the end,
+            and the tables.
+        gone: for each of these tables, the names of its columns.
+        places: of the tables of moved and dropped columns, the columns in their order at the end.
+        path: every schema that was in the search path at some time.
+        foreign: functions that statements call for every row, and that are not PostgreSQL's own and immutable.
+        ended: why the run ended early; None if every statement ran.
+    """
+
+    snapshots: list[dict[Key, str]]
+    skipped: frozenset[int]
+    fills: dict[int, tuple[tuple[Key, str], ...]]
+    moves: dict[int, tuple[Key, ...]]
+    stated: frozenset[int]
+    drops: dict[int, tuple[Key, ...]]
+    gone: dict[str, frozenset[str]]
+    places: dict[str, tuple[str, ...]]
+    path: tuple[str, ...]
+    foreign: frozenset[str]
+    ended: str | None
+
+
+@contextmanager
+def _notices(connection: psycopg.Connection[Any]) -> Iterator[list[str]]:
+    messages: list[str] = []
+
+    def keep(diagnostic: psycopg.errors.Diagnostic) -> None:
+        messages.append(diagnostic.message_primary or "")
+
+    connection.add_notice_handler(keep)
+    try:
+        yield messages
+    finally:
+        connection.remove_notice_handler(keep)
+
+
+def walk(connection: psycopg.Connection[Any], parsed: Sequence[Parsed]) -> Run:
+    """Runs the statements until one fails.
+
+    Args:
+        connection: to the database at S₀; nothing is committed that the script does not commit.
+        parsed: the statements.
+    """
+    snapshots = [catalog.read(connection)]
+    skipped: set[int] = set()
+    stated: set[int] = set()
+    fills: dict[int, tuple[tuple[Key, str], ...]] = {}
+    moved: dict[int, list[tuple[int, str, int]]] = {}
+    dropped: dict[int, list[tuple[int, str, int]]] = {}
+    gone: dict[int, dict[str, frozenset[str]]] = {}
+
+    def ended(why: str | None) -> Run:
+        # After an error nothing more can be asked in the transaction; what was moved is then not known.
+        asked = () if why else (moved, dropped)
+        (moves, drops), places = _at_the_end(connection, asked) if asked else (({}, {}), {})
+        for index, tables in gone.items():
+            drops[index] = (*drops.get(index, ()), *((obj, "exists") for obj in tables))
+        return Run(
+            snapshots,
+            frozenset(skipped),
+            fills,
+            moves,
+            frozenset(stated),
+            drops,
+            {obj: columns for tables in gone.values() for obj, columns in tables.items()},
+            places,
+            path,
+            foreign,
+            why,
+        )
+
+    foreign = _not_immutable(connection, frozenset[str]().union(*(each.work.computes for each in parsed)))
+    path = _search_path(connection)
+    for statement in parsed:
+        if statement.forbidden:
+            # Only what could not run is left out (RULES E26), so that what the others make is compared.
+            snapshots.append(snapshots[-1])
+            continue
+        with _notices(connection) as messages:
+            try:
+                connection.execute(statement.sql.encode())
+            except psycopg.Error as error:
+                reason = error.diag.message_primary or str(error)
+                return ended(f"statement {statement.index} fails when replayed: {error.sqlstate} {reason}")
+        skips = sum(1 for message in messages if _SKIPPED.search(message))
+        if statement.skippable and skips >= statement.actions and _found(statement, path, snapshots[-1]):
+            skipped.add(statement.index)
+        if statement.inert:  # SET, or a SELECT of set_config
+            path = tuple(dict.fromkeys((*path, *_search_path(connection))))
+        # An inert statement needs no snapshot, except for the end of a transaction, where ON COMMIT takes effect.
+        same = statement.inert and not statement.control
+        snapshots.append(snapshots[-1] if same else catalog.read(connection))
+        before, after = snapshots[-2:]
+        if statement.stating and before == after and _found(statement, path, after, ("column",)):
+            stated.add(statement.index)
+        columns = statement.work.fills | with_a_domains_default(statement, after)
+        # Rows that it writes in another way are proven by no default.
+        if columns and (statement.work.fills or statement.work.moves or not statement.work.why):
+            fills[statement.index] = _filled(connection, columns, before, after)
+        if statement.work.moves:
+            moved[statement.index] = [_numbered(connection, *each) for each in statement.work.moves]
+        if tables := _tables_gone(before, after):
+            gone[statement.index] = tables
+        if lost := _columns_gone(before, after):
+            dropped[statement.index] = [(_oid(connection, obj), prop, 0) for obj, prop in lost]
+    return ended(None)
+
+
+def columns_of(snapshot: Snapshot) -> dict[str, frozenset[str]]:
+    """The columns of each table, as `column x`."""
+    found: dict[str, set[str]] = {}
+    for obj, prop in snapshot:
+        if obj.startswith("table ") and column_of(prop) == prop:
+            found.setdefault(obj, set()).add(prop)
+    return {obj: frozenset(columns) for obj, columns in found.items()}
+
+
+def _tables_gone(before: Snapshot, after: Snapshot) -> dict[str, frozenset[str]]:
+    """The tables that a step drops, with their columns. One that it only renames is there with the same columns."""
+    gone = {obj for obj, prop in before.keys() - after.keys() if prop == "exists" and obj.startswith("table ")}
+    if not gone:
+        return {}
+    new = [columns for obj, columns in columns_of(after).items() if (obj, "exists") not in before]
+    return {obj: columns for obj, columns in columns_of(before).items() if obj in gone and columns not in new}
+
+
+def _columns_gone(before: Snapshot, after: Snapshot) -> list[Key]:
+    """The columns that a step drops, or gives another name, in tables that stay."""
+    gone = ((obj, prop) for obj, prop in before.keys() - after.keys() if column_of(prop) == prop)
+    return sorted((obj, prop) for obj, prop in gone if obj.startswith("table ") and (obj, "exists") in after)
+
+
+def with_a_domains_default(statement: Parsed, snapshot: Snapshot) -> frozenset[str]:
+    """The columns that a statement adds, and that a default of their type fills."""
+    domains = {
+        qualified.rpartition(".")[2]
+        for (obj, prop), value in snapshot.items()
+        if prop == "kind" and value == "domain" and (obj, "default") in snapshot and (qualified := qualified_name(obj))
+    }
+    return frozenset(column for column, kind in statement.work.typed if quoted(kind) in domains)
+
+
+_IMMUTABLE = """
+SELECT proname FROM pg_catalog.pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace AND proname = ANY(%s)
+GROUP BY proname HAVING bool_and(provolatile = 'i' OR prokind = 'a')
+"""
+
+
+def _not_immutable(connection: psycopg.Connection[Any], names: frozenset[str]) -> frozenset[str]:
+    """Of these functions, those that are not PostgreSQL's own, or may give another value the next time."""
+    if not names:
+        return names
+    return names - {name for (name,) in connection.execute(_IMMUTABLE, (sorted(names),))}
+
+
+_NUMBERS = """
+SELECT c.oid::bigint, coalesce((SELECT a.attnum FROM pg_catalog.pg_attribute a
+                                WHERE a.attrelid = c.oid AND a.attname = %(column)s AND NOT a.attisdropped), 0)
+FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass(%(table)s)
+"""
+_PLACES = """
+SELECT c.oid::bigint, format('table %%I.%%I', n.nspname, c.relname),
+       ARRAY(SELECT CASE WHEN a.attisdropped THEN '' ELSE a.attname END
+             FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 ORDER BY a.attnum)
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.oid = ANY(%s::oid[]) AND c.relkind IN ('r', 'p')
+"""
+
+
+def _numbered(connection: psycopg.Connection[Any], table: Name, column: str) -> tuple[int, str, int]:
+    """The oid of a table, and the number of a column of it, or "exists" for the table; oid 0 if there is none."""
+    name = f"{quoted(table.schema)}.{quoted(table.name)}" if table.schema else quoted(table.name)
+    row = connection.execute(_NUMBERS, {"table": name, "column": column}).fetchone()
+    if not row or (column and not row[1]):
+        return 0, "", 0
+    return int(row[0]), "" if column else "exists", int(row[1])
+
+
+def _oid(connection: psycopg.Connection[Any], obj: str) -> int:
+    """The oid of a table as a snapshot names it; 0 if there is none."""
+    row = connection.execute(_NUMBERS, {"table": obj.removeprefix("table "), "column": ""}).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _at_the_end(
+    connection: psycopg.Connection[Any], asked: Sequence[Mapping[int, list[tuple[int, str, int]]]]
+) -> tuple[list[dict[int, tuple[Key, ...]]], dict[str, tuple[str, ...]]]:
+    """Properties of tables by the names at the end, and the columns of these tables; without what is not known wholly.
+
+    Args:
+        connection: to the database after the script.
+        asked: for statements' indexes, oids of tables, each with a property of it or the number of a column.
+    """
+    oids = sorted({oid for each in asked for keys in each.values() for oid, _, _ in keys})
+    found = connection.execute(_PLACES, (oids,)).fetchall() if oids else []
+    tables = {oid: (obj, tuple(columns)) for oid, obj, columns in found}
+
+    def named(oid: int, prop: str, number: int) -> Key | None:
+        obj, columns = tables.get(oid, ("", ()))
+        if number and columns:
+            prop = f"column {quoted(columns[number - 1])}" if columns[number - 1] else ""
+        return (obj, prop) if obj and prop else None
+
+    known = []
+    for each in asked:
+        keys = {index: tuple(named(*key) for key in those) for index, those in each.items()}
+        known.append({index: tuple(key for key in those if key) for index, those in keys.items() if None not in those})
+    return known, dict(tables.values())
+
+
+def _found(
+    statement: Parsed, path: Sequence[str], snapshot: Snapshot, parts: Sequence[str] = tuple(PARTS.values())
+) -> bool:
+    """Whether the tables whose parts a statement names are in the snapshot, so that they are compared too.
+
+    A table that is not, such as an extension's, could have the part in production, and nobody would see it.
+    """
+    named = [name for name in statement.names if (name.properties or "").split(" ")[0] in parts]
+    there = {qualified_name(obj) for obj, prop in snapshot if prop == "exists"} if named else set[str | None]()
+    return all(
+        any(f"{quoted(schema)}.{quoted(name.name)}" in there for schema in ((name.schema,) if name.schema else path))
+        for name in named
+    )
+
+
+def _filled(
+    connection: psycopg.Connection[Any], columns: frozenset[str], before: Snapshot, after: Snapshot
+) -> tuple[tuple[Key, str], ...]:
+    """The values with which a step's new columns were filled; empty if the server does not know all of them.
+
+    A column that was there before does not count: another statement may have filled it.
+    """
+    wanted = {f"column {quoted(column)}" for column in columns}
+    new = sorted(key for key in after.keys() - before.keys() if key[1] in wanted)
+    known = catalog.read_filled(connection, {obj for obj, _ in new})
+    complete = {prop for _, prop in new} == wanted and all(key in known for key in new)
+    # A default that calls a function, such as the time of day, fills other values at another time.
+    called = {
+        key
+        for key in new
+        if "(" in after.get((key[0], f"{key[1]} default"), "")
+        or "CURRENT" in after.get((key[0], f"{key[1]} default"), "")
+    }
+    return tuple((key, "" if key in called else known[key]) for key in new) if complete else ()
+
+
+def _search_path(connection: psycopg.Connection[Any]) -> tuple[str, ...]:
+    row = connection.execute("SELECT current_schemas(false)::text[]").fetchone()
+    return tuple(row[0]) if row else ()

@@ -1,0 +1,117 @@
+"""What production proves of rows: that a statement's work on them is done wherever its work on the schema is."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from states.comparison import unquoted
+from states.facts import Key, Replay, Statement, Subject, Visibility
+
+#: The reason why the rows of a new column are known to be filled.
+FILLED = "its rows have the default, as PostgreSQL recorded when the column was added"
+#: The reason why what a column or a table held is known to be there still.
+KEPT = "it stands in its old place, so it holds what it held"
+#: The reason why rows are known to be right where there are none.
+EMPTY = "the table has no rows"
+
+
+def witnessed(replay: Replay, subject: Subject) -> Replay:
+    """The replay, in which a statement counts as seen if production proves what it did to rows (RULES E5, E20).
+
+    Until the table is rewritten, PostgreSQL keeps the default with which a column was added
+    (`pg_attribute.attmissingval`). A column that got its default later has no such value, and its older rows are null.
+    A column that was renamed or cast keeps its place, and leaves no dropped one behind. A table that was renamed is
+    older than the attempt. Where a table has no rows, none of them can be wrong.
+    """
+    return replace(replay, statements=tuple(_witnessed(replay, each, subject) for each in replay.statements))
+
+
+def _witnessed(replay: Replay, statement: Statement, subject: Subject) -> Statement:
+    if why := _kept_instead(replay, statement, subject):
+        return replace(statement, visibility=Visibility.OPEN, why=why)
+    if why := _proof(replay, statement, subject):
+        return replace(statement, visibility=Visibility.SEEN, why=why)
+    return statement
+
+
+def _kept_instead(replay: Replay, statement: Statement, subject: Subject) -> str:
+    """Where what a statement drops may be kept under another name, as people do to be safe; empty if it isn't.
+
+    A column that was renamed leaves no dropped one behind, and a table that was renamed has the columns of the one
+    that is gone.
+    """
+    for obj, prop in statement.drops:
+        if (obj, prop) in subject.production:
+            continue
+        if prop == "exists":
+            if others := [other for other in subject.alike.get(obj, ()) if other not in replay.alike]:
+                return f"{obj} may have been renamed to {others[0].removeprefix('table ')}, with its rows"
+            continue
+        expected, found = replay.places.get(obj, ()), subject.places.get(obj, ())
+        others = [name for name in found if name and name not in expected and not _known(replay, obj, name)]
+        if others and found.count("") < expected.count(""):
+            return f"{prop} of {obj} may have been renamed to {others[0]}, with its values"
+    return ""
+
+
+def _known(replay: Replay, obj: str, column: str) -> bool:
+    """Whether the column is one of the footprint, as one is that a later statement drops."""
+    return any(key[0] == obj and unquoted(key[1].removeprefix("column ")) == column for key in replay.footprint)
+
+
+def _proof(replay: Replay, statement: Statement, subject: Subject) -> str:
+    """How it is known that a statement's work on rows is done wherever its work on the schema is; empty if it isn't."""
+    if not (statement.fills or statement.moves):
+        return ""
+    # Else it would be another column of that name, or of another table that has the name now.
+    if not all(_added_once(replay, statement.index, key) for key, _ in statement.fills):
+        return ""
+    cells = (*(key for key, _ in statement.fills), *statement.moves)
+    # A table made anew under the new name of another is empty, too, and lacks the other's rows.
+    if all(obj in subject.empty and prop != "exists" for obj, prop in cells):
+        return EMPTY
+    filled = all(
+        key in subject.filled and subject.filled[key] == (value or subject.filled[key])
+        for key, value in statement.fills
+    )
+    kept = all(
+        obj in subject.kept if prop == "exists" else _in_its_place(obj, prop, replay.places, subject.places)
+        for obj, prop in statement.moves
+    )
+    if not (filled and kept):
+        return ""
+    return FILLED if statement.fills else KEPT
+
+
+def _in_its_place(
+    obj: str, prop: str, replayed: Mapping[str, tuple[str, ...]], production: Mapping[str, tuple[str, ...]]
+) -> bool:
+    """Whether a column stands in production where it stands in the replay.
+
+    It does if it has the same neighbours there, and between it and these as many dropped columns as in the replay: had
+    it been dropped and made anew, it would stand at the end, or have left a dropped column before it.
+    """
+    expected, found = _neighbourhood(prop, replayed.get(obj, ())), _neighbourhood(prop, production.get(obj, ()))
+    if expected is None or found is None:
+        return False
+    (before, after), (before_it, after_it) = expected, found
+    last = after[0] == ""  # production may have got further columns behind it
+    return before == before_it and (last or after == after_it)
+
+
+def _neighbourhood(prop: str, columns: tuple[str, ...]) -> tuple[tuple[str, int], tuple[str, int]] | None:
+    """The columns before and after a column, each with the number of dropped columns in between; empty at an end."""
+    name = unquoted(prop.removeprefix("column "))
+    if name not in columns:
+        return None
+    place = columns.index(name)
+
+    def nearest_of(others: tuple[str, ...]) -> tuple[str, int]:
+        gap = next((number for number, each in enumerate(others) if each), len(others))
+        return (others[gap] if gap < len(others) else ""), gap
+
+    return nearest_of(columns[:place][::-1]), nearest_of(columns[place + 1 :])
+
+
+def _added_once(replay: Replay, index: int, key: Key) -> bool:
+    """Whether the column is absent before this statement, and present after it and after every later one."""
+    return all((key in step) == (place >= index) for place, step in enumerate(replay.steps))
