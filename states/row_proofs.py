@@ -14,7 +14,7 @@ KEPT = "it stands in its old place, so it holds what it held"
 EMPTY = "the table has no rows"
 
 
-def witnessed(replay: Replay, subject: Subject) -> Replay:
+def witnessed(replay: Replay, subject: Subject, at: tuple[int, ...]) -> Replay:
     """The replay, in which a statement counts as seen if production proves what it did to rows (RULES E5, E20).
 
     Until the table is rewritten, PostgreSQL keeps the default with which a column was added
@@ -22,12 +22,16 @@ def witnessed(replay: Replay, subject: Subject) -> Replay:
     A column that was renamed or cast keeps its place, and leaves no dropped one behind. A table that was renamed is
     older than the attempt. Where a table has no rows, none of them can be wrong.
     """
-    return replace(replay, statements=tuple(_witnessed(replay, each, subject) for each in replay.statements))
+    return replace(replay, statements=tuple(_witnessed(replay, each, subject, at) for each in replay.statements))
 
 
-def _witnessed(replay: Replay, statement: Statement, subject: Subject) -> Statement:
+def _witnessed(replay: Replay, statement: Statement, subject: Subject, at: tuple[int, ...]) -> Statement:
     if why := _kept_instead(replay, statement, subject):
         return replace(statement, visibility=Visibility.OPEN, why=why)
+    # Columns that change names between themselves look alike before and after. That they stand as they do after it says
+    # that it ran, so it is not absent with the other statements where these are.
+    if statement.visibility is Visibility.OPEN and not (at and min(at) >= statement.index):
+        return statement
     if why := _proof(replay, statement, subject):
         return replace(statement, visibility=Visibility.SEEN, why=why)
     return statement

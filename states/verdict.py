@@ -156,8 +156,8 @@ def _not_done(replay: Replay, subject: Subject) -> dict[int, str]:
 def _one(replay: Replay, subject: Subject) -> _Finding:
     """The verdict, if this script is the one that ran."""
     production = in_view(subject)
-    replay = witnessed(replay, subject)
     at = steps_equal_to(replay, production)
+    replay = witnessed(replay, subject, at)
     last = replay.total
     where = (min(at), max(at)) if at else (0, 0)
     progress = Progress(where, last)

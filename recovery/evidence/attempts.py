@@ -12,7 +12,7 @@ from recovery.sql.parser import postgast
 from recovery.sql.pieces import whole_when_cut
 from recovery.sql.script import Script
 from recovery.sql.statements import Parsed, ScriptError, parse
-from states.comparison import qualified_name
+from states.comparison import column_of, qualified_name
 from states.facts import Replay, Row, Snapshot, Stop, Visibility
 
 #: Errors that only a statement which creates an object of that name can raise. "Does not exist" is not among them: any
@@ -101,7 +101,9 @@ def _by_trace(
     untouched = never_widened(connection, schema, row.id, tables)
     for index, (before, after) in enumerate(zip(replay.steps, replay.steps[1:], strict=False), start=1):
         for obj, column in sorted(absent):
-            made = (obj, column) in after and (obj, column) not in before
+            # A column that is only renamed leaves the table's row as it is.
+            renamed = any(o == obj and column_of(prop) == prop and (o, prop) not in after for o, prop in before)
+            made = (obj, column) in after and (obj, column) not in before and not renamed
             # IF NOT EXISTS may have found it there, and gone on without a trace.
             unconditional = not replay.statements[index - 1].conditional
             if made and unconditional and qualified_name(obj) in untouched and (obj, "exists") in production:

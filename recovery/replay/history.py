@@ -10,8 +10,9 @@ import psycopg
 from psycopg import sql
 
 from recovery.postgres import catalog
-from recovery.replay import steps
+from recovery.replay import steps, witnesses
 from recovery.replay.scratch import STATEMENT_TIMEOUT_SECONDS, ScratchServer
+from recovery.replay.witnesses import Witnesses
 from recovery.sql.script import Script
 from recovery.sql.statements import GAP, Parsed, ScriptError, parse
 from states.facts import Key, Note, Replay
@@ -307,8 +308,23 @@ class HistoryReplay:
             with connection:
                 yield connection
 
+        @contextmanager
+        def with_witnesses() -> Iterator[tuple[psycopg.Connection[Any], Witnesses] | None]:
+            tables = witnesses.reached(self._open(), parsed)
+            if not tables:
+                yield None
+                return
+            self._close()
+            copies.append(self._server.create(self._database))
+            with self._server.connect(copies[-1], superuser=True) as connection:
+                rows = witnesses.put(connection, tables)
+            with self._server.connect(copies[-1]) as connection:
+                self._reset(connection)
+                yield connection, rows
+                connection.rollback()  # leaving the block would commit
+
         try:
-            return steps.run(parsed, script.checksum, in_transaction, on_a_copy, tuple(self.skipped))
+            return steps.run(parsed, script.checksum, in_transaction, on_a_copy, with_witnesses, tuple(self.skipped))
         finally:
             for copy in copies:
                 self._server.drop(copy)

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 import psycopg
 
 from recovery.replay.preconditions import Demands, demands
-from recovery.replay.walk import Run, columns_of, walk, with_a_domains_default
+from recovery.replay.walk import Run, columns_of, differ, walk, with_a_domains_default
+from recovery.replay.witnesses import Witnesses, unlike
 from recovery.sql.names import Name, quoted
 from recovery.sql.statements import Parsed
 from states.comparison import column_of, is_next_value, is_remark, qualified_name
@@ -25,6 +27,7 @@ def run(
     checksum: str,
     in_transaction: Connect,
     on_a_copy: Connect,
+    with_witnesses: Callable[[], AbstractContextManager[tuple[psycopg.Connection[Any], Witnesses] | None]],
     skipped_base: tuple[Note, ...],
 ) -> Replay:
     """Runs a script in every way in which Prisma may have run it, and keeps the run that got furthest.
@@ -38,10 +41,13 @@ def run(
         checksum: SHA-256 of the script.
         in_transaction: opens a connection to the database at S₀; its transaction is rolled back at the end.
         on_a_copy: opens a connection to a copy of that database, which is dropped at the end.
+        with_witnesses: opens a connection to a copy with rows in the tables that the script can reach; None if there
+            are none.
         skipped_base: notes on migrations of the base that could not be replayed.
     """
     best: Run | None = None
-    if not any(statement.control for statement in parsed):
+    together = not any(statement.control for statement in parsed)
+    if together:
         with in_transaction() as connection:
             connection.execute("BEGIN")
             best = walk(connection, parsed)
@@ -49,7 +55,15 @@ def run(
         with on_a_copy() as connection:
             alone = walk(connection, parsed)
         if best is None or len(alone.snapshots) > len(best.snapshots):
-            best = alone
+            best, together = alone, False
+    with with_witnesses() as found:
+        if found is not None:
+            connection, witnesses = found
+            if together:
+                connection.execute("BEGIN")
+            ran = parsed[: len(best.snapshots) - 1]
+            on_rows = unlike(connection, ran, witnesses, best.snapshots[-1])
+            best = replace(best, on_rows=on_rows)
     return _replay(parsed, checksum, best, skipped_base)
 
 
@@ -126,6 +140,8 @@ def _visibility(statement: Parsed, way: Run) -> tuple[Visibility, str]:
         unreached = statement.additive and statement.node != "alter_table_stmt"
         return Visibility.UNREACHED if unreached else Visibility.OPEN, way.ended or ""
     before, after = way.snapshots[statement.index - 1], way.snapshots[statement.index]
+    if statement.index in way.on_rows:
+        return Visibility.OPEN, way.on_rows[statement.index]
     if statement.index in way.skipped:
         return Visibility.INERT, "PostgreSQL skipped it when it was replayed"
     if statement.index in way.stated:
@@ -138,7 +154,7 @@ def _visibility(statement: Parsed, way: Run) -> tuple[Visibility, str]:
         return Visibility.ROWS if own else Visibility.OPEN, work.why
     if with_a_domains_default(statement, after):
         return Visibility.ROWS, "it adds a column that the default of its type fills"
-    if _differ(before, after):
+    if differ(before, after):
         return Visibility.SEEN, ""
     if statement.inert:
         return Visibility.INERT, statement.inert
@@ -173,11 +189,6 @@ def _fires(table: Name, snapshot: Snapshot) -> bool:
         and name.rpartition(".")[2] == quoted(table.name)
         for obj, prop in snapshot
     )
-
-
-def _differ(before: Snapshot, after: Snapshot) -> bool:
-    """Whether the schema differs. A sequence's next value alone shows that rows were written, but not which."""
-    return before != after and any(not is_next_value(key) for key, _ in before.items() ^ after.items())
 
 
 def changed_keys(snapshots: Sequence[Snapshot]) -> set[Key]:

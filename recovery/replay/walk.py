@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
@@ -11,7 +11,7 @@ import psycopg
 from recovery.postgres import catalog
 from recovery.sql.names import PARTS, Name, quoted
 from recovery.sql.statements import Parsed
-from states.comparison import column_of, qualified_name
+from states.comparison import column_of, is_next_value, qualified_name
 from states.facts import Key, Snapshot
 
 #: Notices that IF [NOT] EXISTS found nothing to do; the scratch server's messages are in English (lc_messages).
@@ -36,6 +36,7 @@ class Run:
         path: every schema that was in the search path at some time.
         foreign: functions that statements call for every row, and that are not PostgreSQL's own and immutable.
         ended: why the run ended early; None if every statement ran.
+        on_rows: statements that turned out to work on rows when the script ran where there are some, with the reason.
     """
 
     snapshots: list[dict[Key, str]]
@@ -49,6 +50,7 @@ class Run:
     path: tuple[str, ...]
     foreign: frozenset[str]
     ended: str | None
+    on_rows: Mapping[int, str] = field(default_factory=dict)
 
 
 @contextmanager
@@ -135,6 +137,11 @@ def walk(connection: psycopg.Connection[Any], parsed: Sequence[Parsed]) -> Run:
         if lost := _columns_gone(before, after):
             dropped[statement.index] = [(_oid(connection, obj), prop, 0) for obj, prop in lost]
     return ended(None)
+
+
+def differ(before: Snapshot, after: Snapshot) -> bool:
+    """Whether the schema differs. A sequence's next value alone shows that rows were written, but not which."""
+    return before != after and any(not is_next_value(key) for key, _ in before.items() ^ after.items())
 
 
 def columns_of(snapshot: Snapshot) -> dict[str, frozenset[str]]:

@@ -46,7 +46,7 @@ def visibilities(replay: Replay) -> list[Visibility]:
         ("ALTER SEQUENCE q RESTART WITH 7", [OPEN]),
         ("ANALYZE t", [OPEN]),
         ("VACUUM t", [OPEN]),
-        ("ALTER TABLE t ALTER COLUMN a DROP NOT NULL", [OPEN]),
+        ("ALTER TABLE t ALTER COLUMN a DROP NOT NULL", [INERT]),
         ("CREATE OR REPLACE VIEW v AS SELECT 1 AS x; CREATE OR REPLACE VIEW v AS SELECT 1 AS x", [SEEN, OPEN]),
         ("ALTER TABLE t ADD COLUMN b int DEFAULT 1; ALTER TABLE t ALTER COLUMN b DROP DEFAULT", [ROWS, SEEN]),
         ("ALTER TABLE t ADD COLUMN b serial", [ROWS]),

@@ -221,6 +221,14 @@ CASES = [
         id="two-cols-one-swap",
     ),
     pytest.param(
+        "ALTER TABLE t ADD b int",
+        "CREATE TABLE z (id int); "
+        "ALTER TABLE t RENAME a TO x; ALTER TABLE t RENAME b TO a; ALTER TABLE t RENAME x TO b",
+        "ALTER TABLE t RENAME a TO x; ALTER TABLE t RENAME b TO a; ALTER TABLE t RENAME x TO b",
+        EITHER_IS_FALSE,
+        id="swapped-and-nothing-else",
+    ),
+    pytest.param(
         "",
         "ALTER TABLE t DROP COLUMN a",
         "ALTER TABLE t RENAME COLUMN a TO a_old",

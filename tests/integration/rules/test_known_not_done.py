@@ -274,6 +274,13 @@ def test_where_the_column_may_have_been_there_nothing_is_proven(
     assert not any("was never in" in reason for reason in evidence.reasons)
 
 
+def test_a_column_that_gets_its_name_from_another_leaves_no_trace(production: Production) -> None:
+    """E7: a table's row is written when a column is added to it, and not when one is renamed."""
+    production.finished("20260102_later", "CREATE TABLE later (id int)")
+    production.failed("ALTER TABLE t RENAME a TO x; UPDATE t SET id = 2;", logs=None)
+    assert verdict(production.judge(assume=frozenset({"no_handwork"}))) == UNDECIDABLE
+
+
 def test_a_transaction_that_began_before_the_attempt_may_have_written_after_it(production: Production) -> None:
     """Its number is lower than the attempt's, and it wrote later."""
     production.finished("20260102_later", "CREATE TABLE later (id int)")

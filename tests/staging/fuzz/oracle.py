@@ -62,8 +62,8 @@ def contents(connection: psycopg.Connection[Any]) -> Contents:
             state[key] = found(["not populated"])
             continue
         state[key] = found()
-        row = {"S": "concat_ws(' ', x.last_value, x.is_called)"}.get(kind, "to_jsonb(x)::text")
-        text = f"SELECT {{}}, {row} FROM {'ONLY ' if kind == 'r' else ''}{{}} x"
+        row = {"S": "concat_ws(' ', a_row.last_value, a_row.is_called)"}.get(kind, "to_jsonb(a_row.*)::text")
+        text = f"SELECT {{}}, {row} FROM {'ONLY ' if kind == 'r' else ''}{{}} a_row"
         parts.append(sql.SQL(text).format(sql.Literal(key), relation))
     if parts:
         for key, value in connection.execute(sql.SQL(" UNION ALL ").join(parts)).fetchall():
