@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
 
-from states.comparison import is_remark, taken_apart
+from states.comparison import Difference, differences, taken_apart
 from states.facts import Key, Replay, Snapshot, Subject
 
 #: The changes of a migration: properties with their new values, None for a property that it removes.
@@ -60,17 +60,19 @@ def passed_over(replay: Replay, production: Snapshot) -> str:
 
     IF NOT EXISTS asks for the name alone, so the run ends well, and what is there stays as it is.
     """
+    if not any(statement.skips & production.keys() for statement in replay.statements):
+        return ""
+    found = [differences(replay, step, production) for step in range(len(replay.steps))]
     for statement in replay.statements:
         for obj, prop in sorted(statement.skips & production.keys()):
-            mine = {k for k in replay.footprint if k[0] == obj and (prop == "exists" or _of_part(k[1], prop))}
-            later = replay.steps[statement.index :]
-            if any(production.get(k) not in {step.get(k) for step in later} for k in mine if not is_remark(k)):
+            if all(any(_of_part(each, obj, prop) for each in at) for at in found[statement.index :]):
                 return f"statement {statement.index} would pass over {_named((obj, prop))}, which differs"
     return ""
 
 
-def _of_part(prop: str, part: str) -> bool:
-    return prop == part or taken_apart(prop).part == part
+def _of_part(found: Difference, obj: str, prop: str) -> bool:
+    """Whether a difference is one of an object, or of a part of it."""
+    return found.object == obj and (prop in ("exists", found.property) or taken_apart(found.property).part == prop)
 
 
 def _tables_first(key: Key) -> tuple[bool, Key]:

@@ -306,7 +306,13 @@ def test_the_digest_of_what_was_judged_is_void_once_anything_has_changed(
     ("script", "handwork", "decision"),
     [
         ("ALTER TABLE t ADD COLUMN IF NOT EXISTS c int", "ALTER TABLE t ADD COLUMN c bigint", Decision.OPERATOR),
+        ("ALTER TABLE t ADD COLUMN IF NOT EXISTS c int", "ALTER TABLE t ADD COLUMN c int DEFAULT 1", Decision.OPERATOR),
         ("CREATE TABLE IF NOT EXISTS u (id int)", "CREATE TABLE u (id bigint)", Decision.OPERATOR),
+        (
+            "DO $$ BEGIN IF to_regclass('u') IS NULL THEN CREATE TABLE u (id int); END IF; END $$; CREATE TABLE w ()",
+            "CREATE TABLE u (id bigint)",
+            Decision.OPERATOR,
+        ),
         (
             "CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
             "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 2'",

@@ -147,7 +147,7 @@ _DROPPED = re.compile(r"DROP (?:COLUMN|TABLE) (\S+)")
 
 def _loses(undo: str, use: Sequence[str]) -> bool:
     """Whether taking a statement back drops what the application wrote: no decision brings that back."""
-    return any(name.strip(",;") in text.split() for name in _DROPPED.findall(undo) for text in use)
+    return any(name.strip(',;"') in text.split() for name in _DROPPED.findall(undo) for text in use)
 
 
 def _cut(draw: random.Random, event: Event, steps: int, pieces: int) -> int:
