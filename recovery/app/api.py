@@ -7,6 +7,7 @@ the connections, the scratch server and the threads that it needs, and has close
 import contextlib
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -89,6 +90,16 @@ class Recovery:
     def settings(self) -> Config:
         """The settings from `prisma-recovery.toml`, or the defaults."""
         return self._session.config
+
+    def assume(self, *names: str) -> None:
+        """Lets the decisions of later calls rest on these assumptions, besides those of settings and options.
+
+        Args:
+            names: such as `no_handwork`, after a run was refused with `classify.assumption`.
+        """
+        session = self._session
+        options = replace(session.options, assume=(*session.options.assume, *names))
+        self._session = Session(options, session.cwd, session.environ)
 
     def stop(self) -> None:
         """Asks this object's runs to stop. Can be called from any thread, from a signal handler, or before a run.

@@ -8,14 +8,33 @@ from recovery.cli.consent import Consent
 from recovery.cli.output import Ask, Output
 from recovery.prisma.cli import command_line
 from recovery.run.policy import auto
+from recovery.run.ports import Ended
 from recovery.run.proposal import proposed
 from states.exit_codes import Exit
 from states.table import State
+from states.verdict import NO_HANDWORK
+
+#: What is typed to say that nobody ran the script's statements by hand.
+_NOBODY = "nobody"
 
 
 def recover(recovery: Recovery, output: Output, ask: Ask | None, *, yes: bool, pipeline: bool) -> Exit:
-    """Starts a recovery or resumes the unfinished one; with `pipeline` also runs the pipeline's steps."""
-    return recovery.run(_consent(recovery, output, ask, yes=yes), output.emit, pipeline=pipeline).exit_code
+    """Starts a recovery or resumes the unfinished one; with `pipeline` also runs the pipeline's steps.
+
+    Where a decision rests on an assumption that nobody has made yet, a person is asked for it, and the run goes on.
+    """
+
+    def once() -> Ended:
+        return recovery.run(_consent(recovery, output, ask, yes=yes), output.emit, pipeline=pipeline)
+
+    ended, asking = once(), output.asking(ask)
+    while asking is not None and ended.refusal is not None and ended.refusal.code == "classify.assumption":
+        if asking(f"  Type “{_NOBODY}” if nobody did, anything else to stop: ").strip() != _NOBODY:
+            break
+        recovery.assume(NO_HANDWORK)
+        output.terminal.begin(State.PREFLIGHT)
+        ended = once()
+    return ended.exit_code
 
 
 def run_pipeline(

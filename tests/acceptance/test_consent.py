@@ -1,5 +1,6 @@
 """Who may say yes, and to what; approvals; giving up."""
 
+import hashlib
 import json
 import re
 from collections.abc import Callable
@@ -93,6 +94,30 @@ def test_in_a_terminal_the_words_are_typed(make: Make) -> None:
     third.type("deploy")
     assert third.end() == 0
     assert scene.ledger() == APPLIED
+
+
+def test_what_a_decision_assumes_is_typed_too(make: Make) -> None:
+    """No evidence tells whether somebody ran the script's UPDATE by hand: `--yes` does not cover it, a person does."""
+    scene = make("absent")
+    path = scene.folder / "prisma" / "migrations" / FAILED / "migration.sql"
+    path.write_text(path.read_text() + "\nUPDATE users SET email = upper(email);\n")
+    scene.commit("with an UPDATE")
+    checksum = hashlib.sha256(path.read_bytes()).hexdigest()
+    scene.sql(f"UPDATE _prisma_migrations SET checksum = '{checksum}' WHERE migration_name = '{FAILED}'")
+    scene.rehearse()
+    alone = scene.cli("run", "--yes")
+    assert (alone.code, "classify.assumption" in alone.out) == (3, True), alone
+    first = Terminal(scene, "run")
+    first.until("Type “nobody” if nobody did")
+    first.type("")
+    assert first.end() == 3
+    assert scene.ledger() == STUCK
+    second = Terminal(scene, "run")
+    for question in ("nobody", "rolled back", "deploy"):
+        second.until(f"Type “{question}”")
+        second.type(question)
+    assert second.end() == 0
+    assert scene.sql("SELECT count(*) FROM users WHERE email = upper(email)") == [(3,)]
 
 
 def test_the_database_is_named_by_a_person_where_nothing_names_it(make: Make) -> None:

@@ -108,9 +108,7 @@ def draw_case(seed: int, number: int, drawn: Drawn, statements: Sequence[Stateme
         Step(
             each,
             _hand(draw, each) if otherwise else None,
-            undone=bool(each.undo)
-            and draw.random() < 0.7
-            and not (event is Event.USED and _loses(each.undo, drawn.use)),
+            undone=bool(each.undo) and draw.random() < 0.7 and not (event is Event.USED and _passes(each, drawn.use)),
             former=_former(draw, each),
         )
         for each in statements
@@ -145,9 +143,13 @@ def draw_case(seed: int, number: int, drawn: Drawn, statements: Sequence[Stateme
 _DROPPED = re.compile(r"DROP (?:COLUMN|TABLE) (\S+)")
 
 
-def _loses(undo: str, use: Sequence[str]) -> bool:
-    """Whether taking a statement back drops what the application wrote: no decision brings that back."""
-    return any(name.strip(',;"') in text.split() for name in _DROPPED.findall(undo) for text in use)
+def _passes(statement: Statement, use: Sequence[str]) -> bool:
+    """Whether the application's writes can't be had again once a statement is taken back, whatever is decided then.
+
+    They were in what is dropped, or a second run computes its rows from them.
+    """
+    lost = (name.strip(',;"') for name in _DROPPED.findall(statement.undo))
+    return statement.rows or any(name in text.split() for name in lost for text in use)
 
 
 def _cut(draw: random.Random, event: Event, steps: int, pieces: int) -> int:
