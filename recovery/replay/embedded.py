@@ -21,6 +21,7 @@ from typing import Any
 
 from recovery.errors import RecoveryError
 from recovery.files import cache_folder
+from recovery.replay.leftovers import PREFIX, claim, sweep
 
 #: The role that scripts run as. It is no superuser, so PostgreSQL itself keeps the scripts inside their database.
 ROLE = "replay"
@@ -46,6 +47,8 @@ _OPTIONS = {
     "shared_buffers": "32MB",
     "jit": "off",
     "timezone": "UTC",
+    # In its own folder, so that nothing stays behind in memory when it is ended at once.
+    "dynamic_shared_memory_type": "mmap",
     "lc_messages": "C",  # notices are searched for the English "skipping"
 }
 
@@ -55,18 +58,26 @@ _ROOM = 1 << 30
 
 # `cp` and `rm` must be found whatever PATH is: a folder left behind would take up memory.
 # QUIT ends a running server at once. A background child of a shell ignores QUIT until it has become the server, so TERM
-# is sent first.
+# is sent first. A server that ends by itself leaves `ended` behind, and its log stays until the pipe closes.
 _WATCHDOG = """
 PATH=$PATH:/usr/bin:/bin
-cp -a . "$0/data" && {
+exec 3<&0
+cp -a . "$0/data" 2>"$0/log" && {
     cd "$0"
-    "$@" >"$0/log" 2>&1 &
+    "$@" >"$0/log" 2>&1 3<&- &
     server=$!
-    while read -r _; do :; done
-    kill -TERM $server
-    kill -QUIT $server
+    {
+        while read -r _ <&3; do :; done
+        [ -e "$0/ended" ] || {
+            kill -TERM $server
+            kill -QUIT $server
+        }
+    } &
     wait $server
 }
+: >"$0/ended"
+while read -r _ <&3; do :; done
+wait
 rm -rf "$0"
 """
 
@@ -104,7 +115,9 @@ class Embedded:
         wheel = _Wheel()
         prepared = wheel.data()
         self.version = wheel.version
-        self.folder = Path(tempfile.mkdtemp(prefix="prisma-recovery-", dir=_in_memory()))
+        sweep({Path(_MEMORY), Path(tempfile.gettempdir())})
+        self.folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=_in_memory()))
+        lock = claim(self.folder)
         wheel.own(self.folder)
         self.standins = self.folder / "standins"
         self.standins.mkdir(mode=0o755)
@@ -123,17 +136,22 @@ class Embedded:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,  # so that ^C in the terminal reaches this process only
+            pass_fds=(lock,),
         )
+        os.close(lock)
 
     @property
     def gone(self) -> bool:
         """Whether the server has ended by itself."""
-        return self._watchdog.poll() is not None
+        return (self.folder / "ended").exists() or self._watchdog.poll() is not None
 
     def log(self) -> str:
-        """The end of the server's log; empty if it can't be read."""
+        """The server's own last words, or why its files could not be copied; empty if they can't be read."""
         with contextlib.suppress(OSError):
-            return (self.folder / "log").read_text(errors="replace")[-400:].strip()
+            lines = (self.folder / "log").read_text(errors="replace").strip().splitlines()
+            if lines and lines[0].startswith("cp:"):
+                return lines[0]  # the same is said of every other file
+            return "\n".join(lines)[-400:].strip()
         return ""
 
     def stop(self) -> None:
@@ -212,7 +230,7 @@ class _Wheel:
         return _once(cache_folder() / f"scratch{_PREPARATION}-{self.version}", self._make_data)
 
     def _make_data(self, target: Path) -> None:
-        with tempfile.TemporaryDirectory(prefix="prisma-recovery-") as work:
+        with tempfile.TemporaryDirectory(prefix=PREFIX) as work:
             self.own(Path(work))
             data = str(Path(work) / "data")
             options = ("--auth=trust", "-U", SUPERUSER, "--no-sync", "--encoding=utf8", "--locale=C")

@@ -4,7 +4,9 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -12,7 +14,9 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from recovery.errors import PreflightError, UnreachableError
+from recovery.replay import embedded as running
 from recovery.replay import scratch
+from recovery.replay.embedded import Embedded, ScratchError
 from recovery.replay.scratch import ScratchServer, embedded
 
 REPOSITORY = Path(__file__).parents[2]
@@ -113,6 +117,55 @@ def test_a_killed_process_leaves_nothing(number: signal.Signals) -> None:
     assert not folder.exists()
     with pytest.raises(ProcessLookupError):
         os.kill(server, 0)
+
+
+@pytest.fixture
+def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The only folder in which servers are started; another user may enter it."""
+    with tempfile.TemporaryDirectory(prefix="servers-") as made:
+        Path(made).chmod(0o711)
+        monkeypatch.setattr("recovery.replay.embedded._MEMORY", f"{made}/none")
+        monkeypatch.setattr("tempfile.tempdir", made)
+        yield Path(made)
+
+
+def test_what_a_killed_server_left_is_removed_by_the_next(place: Path) -> None:
+    """Not even its watchdog was left to tidy up; a living server's folder, and a young one without a lock, stay."""
+    young, old = place / "prisma-recovery-young", place / "prisma-recovery-old"
+    for folder in (young, old):
+        folder.mkdir()
+    os.utime(old, (0, 0))
+    with embedded() as living:
+        assert not old.exists()
+        dead = Embedded()
+        while not (dead.folder / "data" / "postmaster.pid").exists():
+            time.sleep(0.01)
+        os.killpg(dead._watchdog.pid, signal.SIGKILL)  # noqa: SLF001 - nothing else gives its process
+        dead.stop()
+        deadline = time.monotonic() + GONE_WITHIN_SECONDS
+        while dead.folder.exists() and time.monotonic() < deadline:
+            with embedded():
+                assert folder_of(living).is_dir()
+        assert not dead.folder.exists()
+        assert young.exists()
+
+
+def test_a_server_that_ends_at_its_start_is_noticed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own words are shown, and nobody waits for it to answer."""
+    monkeypatch.setitem(running._OPTIONS, "shared_buffers", "much")  # noqa: SLF001
+    began = time.monotonic()
+    with pytest.raises(ScratchError, match='invalid value for parameter "shared_buffers"'), embedded():
+        pass
+    assert time.monotonic() - began < scratch.START_TIMEOUT_SECONDS / 2
+
+
+def test_a_full_folder_is_one_sentence(tmp_path: Path) -> None:
+    """What `cp` says of each of a thousand files is said once."""
+    server = Embedded()
+    server.stop()
+    server.folder = tmp_path
+    (tmp_path / "log").write_text("cp: error writing 'a': No space left on device\n" * 800)
+    assert server.log() == "cp: error writing 'a': No space left on device"
 
 
 def test_scripts_run_as_a_role_without_power(server: ScratchServer) -> None:
