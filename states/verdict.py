@@ -341,6 +341,8 @@ def _finding(subject: Subject) -> tuple[_Finding, Decision]:
     skipped = tuple(f"Not replayed before it: {note}" for replay in ran[-1:] for note in replay.skipped)
     if reason := _beside_others(subject, finding):
         return _as(finding, Verdict.UNDECIDABLE, reason, *finding.reasons, *skipped), Decision.OPERATOR
+    if present is not None and present not in ran and (whole := _by_the_present_file(subject, present, ran)):
+        return _as(whole, Verdict.APPLIED, *whole.reasons, *skipped), Decision.MARK_APPLIED
     if len({f.verdict for f in findings}) > 1:
         reason = "Its attempts ran different scripts, and production answers differently for each."
         return _as(finding, Verdict.UNDECIDABLE, reason), Decision.OPERATOR
@@ -358,6 +360,28 @@ def _finding(subject: Subject) -> tuple[_Finding, Decision]:
     assumes = frozenset(name for each in findings for name in each.assumes)
     will_run = None if present is None or present in ran else _one(present, subject)
     return _not_applied(subject, finding, will_run, assumes)
+
+
+def _by_the_present_file(subject: Subject, present: Replay, ran: Sequence[Replay]) -> _Finding | None:
+    """The finding if the file was edited after it failed, and somebody then ran all of it by hand; None if not so.
+
+    Production is then as if the file had run once, if what the attempts ran left nothing besides (RULES E17, E22).
+    """
+    finding = _one(present, subject)
+    ends = any(row.finished or row.applied_steps_count >= 1 for row in subject.attempts)
+    if finding.verdict is not Verdict.APPLIED or ends or _beside_others(subject, finding):
+        return None
+    production, last = in_view(subject), present.steps[-1]
+    for replay in ran:
+        shown = {Visibility.SEEN, Visibility.INERT}
+        if not replay.complete or any(statement.visibility not in shown for statement in replay.statements):
+            return None
+        before = replay.steps[0]
+        changed = {key for key in replay.footprint if any(step.get(key) != before.get(key) for step in replay.steps)}
+        if any(production.get(k) not in (before.get(k), last.get(k, before.get(k))) for k in changed):
+            return None
+    edited = "The file was edited after it failed, and what ran before left nothing else."
+    return _as(finding, finding.verdict, *finding.reasons, edited)
 
 
 def _beside_others(subject: Subject, finding: _Finding) -> str:

@@ -39,6 +39,29 @@ def test_the_file_as_it_is_now_proves_nothing_about_what_ran(production: Product
     assert verdict(production.judge()) == (Verdict.PARTIAL, Decision.OPERATOR)
 
 
+@pytest.mark.parametrize(
+    ("ran", "left", "expected"),
+    [
+        (RAN, "", APPLIED),
+        (RAN, "ALTER TABLE t ADD c int", UNDECIDABLE),
+        (RAN + "UPDATE t SET a = 2;", "", UNDECIDABLE),
+        ("ALTER TABLE t ADD b text;", "", APPLIED),
+        ("ALTER TABLE t ADD nowhere int; ALTER TABLE missing ADD x int;", "", UNDECIDABLE),
+    ],
+    ids=["nothing else", "a column", "maybe rows", "another type", "not replayed"],
+)
+def test_the_edited_file_was_run_by_hand(
+    production: Production, ran: str, left: str, expected: tuple[Verdict, Decision]
+) -> None:
+    """E17, E22: production is as if the present file had run once, unless what ran before left something, too."""
+    production.failed(ran)
+    production.commit()
+    production.file(FAILED, EDITED)
+    production.run(EDITED + left)
+    found = verdict(production.judge())
+    assert found == expected or (expected == UNDECIDABLE and found[1] is Decision.OPERATOR)
+
+
 @pytest.mark.parametrize("in_git", [False, True], ids=["without git", "in git without that version"])
 @pytest.mark.parametrize("there", [False, True], ids=["absent", "in place"])
 def test_a_script_that_is_not_found_decides_nothing(production: Production, *, in_git: bool, there: bool) -> None:
