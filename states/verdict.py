@@ -347,8 +347,10 @@ def _finding(subject: Subject) -> tuple[_Finding, Decision]:
         reason = "Its attempts ran different scripts, and production answers differently for each."
         return _as(finding, Verdict.UNDECIDABLE, reason), Decision.OPERATOR
     if finding.verdict is Verdict.APPLIED:
-        if present is None or (present not in ran and _one(present, subject).verdict is not Verdict.APPLIED):
+        if present not in ran:
             reason = "The script that ran is in production, but the migration's file was edited since and is not."
+            if present is not None and _one(present, subject).verdict is Verdict.APPLIED:
+                reason = "The script that ran is in production, and more than the migration's file makes as it is now."
             return _as(finding, Verdict.UNDECIDABLE, reason), Decision.OPERATOR
         if any(row.finished for row in subject.attempts):
             reason = "Another attempt of it finished: marking the dead one rolled back withdraws that attempt only."
