@@ -38,6 +38,25 @@ def missing_columns(connection: psycopg.Connection[Any], schema: str) -> tuple[s
     return tuple(name for name in _COLUMNS if name not in there) if rows else None
 
 
+_ANYTHING = """
+SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = %(schema)s),
+       EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+               WHERE n.nspname = %(schema)s AND NOT EXISTS (
+                   SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::regclass
+                   AND d.objid = c.oid AND d.deptype = 'e'))
+    OR EXISTS (SELECT FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+               WHERE n.nspname = %(schema)s AND t.typtype IN ('e', 'd', 'r') AND NOT EXISTS (
+                   SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_type'::regclass
+                   AND d.objid = t.oid AND d.deptype = 'e'))
+"""
+
+
+def is_empty(connection: psycopg.Connection[Any], schema: str) -> bool:
+    """Whether the schema is there and holds nothing but what extensions made, so that a deploy makes it all."""
+    there, anything = connection.execute(_ANYTHING, {"schema": schema}).fetchone() or (False, True)
+    return bool(there and not anything)
+
+
 def kept_by_prisma_8(connection: psycopg.Connection[Any]) -> bool:
     """Whether Prisma 8 keeps the database's history: it has a schema of its own, with a marker of the present state."""
     row = connection.execute(
@@ -48,7 +67,7 @@ def kept_by_prisma_8(connection: psycopg.Connection[Any]) -> bool:
 
 
 def read(connection: psycopg.Connection[Any], schema: str) -> tuple[Row, ...]:
-    """Every row of the ledger, oldest attempt first.
+    """Every row of the ledger, oldest attempt first; none where the schema is empty and a deploy has yet to make it.
 
     Raises:
         PreflightError: `ledger.missing`; `ledger.unreadable` if the role may not read it; `ledger.unknown_shape`.
@@ -56,6 +75,8 @@ def read(connection: psycopg.Connection[Any], schema: str) -> tuple[Row, ...]:
     try:
         found = connection.execute(sql.SQL(_ROWS).format(sql.Identifier(schema))).fetchall()
     except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName) as error:
+        if is_empty(connection, schema):
+            return ()
         raise PreflightError(
             "ledger.missing",
             f"The schema {schema} holds no _prisma_migrations table, so no migration can have failed there. "
@@ -86,5 +107,8 @@ def under_way(connection: psycopg.Connection[Any], schema: str, migrations: Sequ
            coalesce(max(migration_name) FILTER (WHERE finished_at IS NULL), '')
     FROM {}._prisma_migrations WHERE rolled_back_at IS NULL AND migration_name = ANY(%s)
     """
-    row = connection.execute(sql.SQL(query).format(sql.Identifier(schema)), (list(migrations),)).fetchone()
+    try:
+        row = connection.execute(sql.SQL(query).format(sql.Identifier(schema)), (list(migrations),)).fetchone()
+    except psycopg.errors.UndefinedTable:  # Prisma has yet to make it
+        return 0, ""
     return (row[0], row[1]) if row else (0, "")

@@ -77,6 +77,19 @@ def read(connection: psycopg.Connection[Any], schema: str) -> Privileges | None:
     return Privileges(role, owner, lacking, hidden, creates, owners)
 
 
+def may_create(connection: psycopg.Connection[Any], schema: str) -> tuple[str, bool]:
+    """The connected role, and whether it may create objects in a schema that is there."""
+    query = "SELECT current_user::text, has_schema_privilege(%s, 'CREATE')"
+    role, creates = connection.execute(query, (schema,)).fetchone() or ("", False)
+    return str(role), bool(creates)
+
+
+def to_create(connection: psycopg.Connection[Any], schema: str, role: str) -> str:
+    """The GRANT statement that lets a role create objects in a schema."""
+    text = sql.SQL("GRANT CREATE ON SCHEMA {} TO {};").format(sql.Identifier(schema), sql.Identifier(role))
+    return text.as_string(connection)
+
+
 def grants(connection: psycopg.Connection[Any], schema: str, found: Privileges) -> tuple[str, ...]:
     """The GRANT statements that give the role what it lacks; empty if it lacks nothing."""
     role, where = sql.Identifier(found.role), sql.Identifier(schema)

@@ -89,6 +89,8 @@ def _ledger(target: Target, connection: psycopg.Connection[Any]) -> Check:
             "This tool knows Prisma 3 to 7 only. Use Prisma 8's own commands.",
         )
     missing = ledger.missing_columns(connection, target.url.schema)
+    if missing is None and ledger.is_empty(connection, target.url.schema):
+        return held(name, f"the schema {target.url.schema} is empty: a deploy makes the ledger, and all else", source)
     if missing is None:
         return refused(
             name,
@@ -111,8 +113,19 @@ def _privileges(target: Target, connection: psycopg.Connection[Any]) -> Check:
     """The check that the role may do what a deploy does: write the ledger, create objects, alter existing tables."""
     name, source, schema = "target.privileges", _PRIVILEGES, target.url.schema
     found = privileges.read(connection, schema)
-    if found is None:
+    if found is None and not ledger.is_empty(connection, schema):
         return unknown(name, "there is no ledger to write to", source, "Mend ledger.present first.")
+    if found is None:
+        role, creates = privileges.may_create(connection, schema)
+        if creates:
+            return held(name, f"role {role} may create objects in the schema {schema}, which is empty", source)
+        return refused(
+            name,
+            f"the role {role} may not create objects in the schema {schema}, which is empty",
+            source,
+            "Use the role that runs `prisma migrate deploy`, or let the owner run: "
+            f"{privileges.to_create(connection, schema, role)}",
+        )
     if found.hidden:
         return refused(
             name,

@@ -98,3 +98,27 @@ def test_what_a_rolled_back_script_left_behind_keeps_the_gate_closed(make: Make)
     assert "password_reset_leftover" in done.said
     scene.sql("DROP TABLE password_reset_leftover")
     assert scene.cli("run", "--yes").code == 0
+
+
+def test_an_empty_database_gets_everything(make: Make) -> None:
+    """One command serves every environment: without a ledger and without any object, all migrations are deployed."""
+    scene = make("absent")
+    scene.sql("DROP SCHEMA public CASCADE")
+    scene.sql("CREATE SCHEMA public")
+    looked = scene.cli("inspect")
+    assert (looked.code, "the schema public is empty" in looked.out) == (0, True), looked
+    done = scene.cli("run", "--yes")
+    assert (done.code, "READY" in done.out) == (0, True), done
+    names = [name for (name,) in scene.sql("SELECT migration_name FROM _prisma_migrations ORDER BY started_at")]
+    assert names == sorted(each.name for each in (scene.folder / "prisma" / "migrations").iterdir() if each.is_dir())
+    assert scene.cli("run", "--yes").code == 0
+
+
+def test_a_schema_with_objects_and_no_ledger_is_not_deployed_into(make: Make) -> None:
+    """Prisma would refuse it with P3005: it has to be baselined first."""
+    scene = make("absent")
+    scene.sql("DROP TABLE _prisma_migrations")
+    done = scene.cli("run", "--yes")
+    assert done.code == 4, done
+    assert "preflight.ledger.present" in done.out
+    assert scene.effects("intended") == []
