@@ -160,22 +160,29 @@ def test_a_changed_value_is_noticed(tmp_path: Path, value: bytes) -> None:
 
 
 def test_no_flipped_byte_changes_what_is_read(tmp_path: Path) -> None:
-    """Wherever a byte is flipped: the events are as they were, or the journal is called damaged."""
+    """Wherever a byte is flipped: runs and events are as they were, or the journal is called damaged.
+
+    Where only a row's run or target is changed, the row is whole, and no more among the rows of its run: the index tells.
+    """
     path = filled(tmp_path)
     content = path.read_bytes()
-    expected = SqliteJournal.open(tmp_path, "target").events("run")
-    for where in range(0, len(content), 97):
-        path.write_bytes(content[:where] + bytes([content[where] ^ 0xFF]) + content[where + 1 :])
-        journal = None
-        outcome: object
+
+    def read() -> object:
+        journal = SqliteJournal.find(tmp_path, "target")
+        assert journal is not None
         try:
-            journal = SqliteJournal.find(tmp_path, "target")
-            outcome = journal.events("run") if journal else "none"
+            return [journal.events(run) for run in journal.runs()], all_targets(tmp_path)
+        finally:
+            journal.close()
+
+    expected = read()
+    rows = content.rindex(b"\0" * 64) + 64  # a page is filled from its end
+    for where in {*range(0, len(content), 97), *range(rows, len(content), 2)}:
+        path.write_bytes(content[:where] + bytes([content[where] ^ 1]) + content[where + 1 :])
+        try:
+            outcome = read()
         except JournalError as error:
             outcome = error.code
-        finally:
-            if journal is not None:
-                journal.close()
         assert outcome in (expected, "journal.corrupt", "journal.newer_version"), where
 
 
