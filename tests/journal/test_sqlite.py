@@ -162,7 +162,7 @@ def test_a_changed_value_is_noticed(tmp_path: Path, value: bytes) -> None:
 def test_no_flipped_byte_changes_what_is_read(tmp_path: Path) -> None:
     """Wherever a byte is flipped: runs and events are as they were, or the journal is called damaged.
 
-    Where only a row's run or target is changed, the row is whole, and no more among the rows of its run: the index tells.
+    Where a row's run or target alone is changed, the row is whole and no more among those of its run: the index tells.
     """
     path = filled(tmp_path)
     content = path.read_bytes()
