@@ -260,6 +260,18 @@ def test_a_generated_column_keeps_the_type_of_what_it_is_made_of(postgres: Serve
     assert "".join(kinds) == run(postgres, database, script)
 
 
+def test_an_invalid_index_is_to_be_dropped_first(postgres: Server, database: str) -> None:
+    """A concurrent build that failed leaves one behind, under the name that the next attempt needs."""
+    script = 'CREATE UNIQUE INDEX CONCURRENTLY "Odd idx" ON "User" (email)'
+    assert run(postgres, database, script) == "duplicates"
+    found = next(each for each in obstacles(postgres, database, script).obstacles if each.kind == "object_exists")
+    drop = 'DROP INDEX CONCURRENTLY public."Odd idx"'
+    assert f"invalid index of a build that failed ({drop} removes it)" in found.fact
+    assert run(postgres, database, script) == "object_exists"
+    assert run(postgres, database, drop) == ""
+    assert run(postgres, database, script) == "duplicates"
+
+
 def test_what_is_concurrent_stands_in_no_transaction_block(postgres: Server, database: str) -> None:
     """Between BEGIN and COMMIT it is refused; after COMMIT it is not."""
     for script in (

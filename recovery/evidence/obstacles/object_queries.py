@@ -16,7 +16,7 @@ _LISTED = {
     "schema": "SELECT nspname FROM pg_catalog.pg_namespace WHERE nspname = {name}",
     "relation": """
 SELECT n.nspname, c.relname, c.relkind, coalesce(t.relnamespace::regnamespace::text, '') AS table_schema,
-       coalesce(t.relname, '') AS table_name
+       coalesce(t.relname, '') AS table_name, i.indisvalid AS valid
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid
 LEFT JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid
@@ -24,15 +24,11 @@ LEFT JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_class'::regclass 
 LEFT JOIN pg_catalog.pg_class t ON t.oid = coalesce(i.indrelid, d.refobjid)
 WHERE n.nspname = ANY ({schemas}) AND c.relname = {name}""",
     "column": """
-SELECT n.nspname, c.relname, a.attname
-FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
-JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = ANY ({schemas}) AND c.relname = {name} AND a.attname = {part} AND NOT a.attisdropped""",
+SELECT attname FROM pg_catalog.pg_attribute
+WHERE attrelid = to_regclass({table}) AND attname = {part} AND NOT attisdropped""",
     "constraint": """
-SELECT n.nspname, c.relname, k.conname, pg_catalog.pg_get_constraintdef(k.oid) AS definition
-FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
-JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = ANY ({schemas}) AND c.relname = {name} AND k.conname = {part} AND k.conislocal""",
+SELECT conname, pg_catalog.pg_get_constraintdef(oid) AS definition FROM pg_catalog.pg_constraint
+WHERE conrelid = to_regclass({table}) AND conname = {part} AND conislocal""",
     "type": """
 SELECT n.nspname, t.typname, t.typtype
 FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
@@ -120,6 +116,9 @@ def made(connection: psycopg.Connection[Any], probe: Made) -> Obstacle | None:
     if not rows:
         return None
     fact = f"it makes {_called(probe)}, which is already there"
+    if probe.kind == "relation" and rows[0][5] is False:
+        drop = f"DROP INDEX CONCURRENTLY {_name(probe.name)}"
+        fact += f", as the invalid index of a build that failed ({drop} removes it)"
     return Obstacle(probe.statement, "object_exists", None, fact, query.as_string(connection).strip() + ";")
 
 
@@ -184,7 +183,11 @@ def _listing(kind: str, name: Name, part: str = "", *, anywhere: bool = False) -
     # An extension may have its types and functions in another schema than the script's, which a role's search path
     # may hold: a type is missing only where there is none of that name at all.
     return SQL(_LISTED[kind]).format(
-        schemas=Literal(schemas), name=Literal(name.name), part=Literal(part), anywhere=Literal(anywhere)
+        table=Literal(_name(name)),
+        schemas=Literal(schemas),
+        name=Literal(name.name),
+        part=Literal(part),
+        anywhere=Literal(anywhere),
     )
 
 
