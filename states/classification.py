@@ -196,6 +196,12 @@ def _seen_in_place(evidence: Evidence) -> bool:
 #: The remedy for each kind of obstacle; in any other kind, rows or values are the obstacle.
 _WAYS = {
     "missing_extension": "Install on the server the extension that this query looks for",
+    "missing_object": "Make what this query looks for and does not find",
+    "object_exists": "Drop or rename what this query lists, if nothing needs it",
+    "dependent_objects": "Drop what this query lists, and make it again afterwards",
+    "syntax": "Upgrade the server, whose version this query shows",
+    "not_in_transaction": "Take the statement out of the transaction block (this query lists nothing of it)",
+    "not_supported": "Make the index on each partition of what this query lists",
     "privileges": "Grant the privileges that this query shows as missing, or deploy as the owner",
 }
 

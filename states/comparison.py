@@ -141,6 +141,9 @@ def is_next_value(key: Key) -> bool:
     return key[1] == _NEXT_VALUE and key[0].startswith("sequence ")
 
 
+#: How PostgreSQL begins a function's body that was written in standard SQL, which it keeps parsed.
+_STANDARD_BODY = ("BEGIN ATOMIC", "RETURN ")
+
 #: A statement of these kinds neither uses nor sets a sequence that was made before it.
 _LEAVES_SEQUENCES = (Visibility.SEEN, Visibility.INERT, Visibility.UNREACHED)
 
@@ -153,12 +156,42 @@ def _unlike(replay: Replay, key: Key, expected: str | None, actual: str | None) 
     that was made to start at 1000 from one whose START was changed to 1000, which goes on from 1. Where production has
     used it, any number is right (RULES E8). It is also not compared for a sequence that the script finds, and for one
     that an open statement of the script may have set from rows: a replay has none (RULES E17, E18).
+
+    A function's body is as long as the script's own lines, whose ends a checkout may change.
     """
-    if expected == actual:
+    if _same(replay, key, expected, actual):
         return False
     if not is_next_value(key):
         return True
     return None not in (expected, actual) and _starts_unused(replay, key[0])
+
+
+def lines(text: str) -> str:
+    """A text with Unix line ends, in which two checkouts of one script are equal."""
+    return text.replace("\r\n", "\n")
+
+
+def _same_but_for_line_ends(replay: Replay, key: Key, expected: str | None, actual: str | None) -> bool:
+    """Whether two bodies of a function are what one script makes with Windows' and with Unix' line ends.
+
+    Only the text of a body is as it was written. The other properties are PostgreSQL's own words, and so is a body in
+    standard SQL: a line end in these is part of a value. Where the script itself changes nothing but the line ends of a
+    body, they are what it is about, and count.
+    """
+    if expected is None or actual is None or not _is_written_body(key, expected) or not _is_written_body(key, actual):
+        return False
+    if lines(expected) != lines(actual):
+        return False
+    spellings = {value for step in replay.steps if (value := step.get(key)) is not None}
+    return len(spellings) == len({lines(value) for value in spellings})
+
+
+def _same(replay: Replay, key: Key, expected: str | None, actual: str | None) -> bool:
+    return expected == actual or _same_but_for_line_ends(replay, key, expected, actual)
+
+
+def _is_written_body(key: Key, value: str) -> bool:
+    return key[1] == "body" and key[0].startswith(("function ", "procedure ")) and not value.startswith(_STANDARD_BODY)
 
 
 def _starts_unused(replay: Replay, sequence: str) -> bool:
@@ -323,7 +356,7 @@ def _statement_state(
     if at and max(at) < index:
         return absent
     after, before = (
-        {k for k in own if production.get(k) in {step.get(k) for step in steps}}
+        {k for k in own if any(_same(replay, k, step.get(k), production.get(k)) for step in steps)}
         for steps in (replay.steps[index:], replay.steps[:index])
     )
     if after == own and before != own:

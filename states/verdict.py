@@ -25,7 +25,7 @@ NO_HANDWORK = "no_handwork"
 ASSUMED = "This holds only if nobody ran "
 
 #: Raised whenever a changed rule can change a verdict, so that approvals and caches made under older rules are void.
-RULES_VERSION = 8
+RULES_VERSION = 9
 
 
 class Verdict(StrEnum):

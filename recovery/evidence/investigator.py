@@ -195,8 +195,8 @@ class Investigator:
         attempts = tuple(row for row in rows if row.migration == subject.migration)
         # `resolve --applied` records the file as it is when it runs, and deploy runs that file.
         present = self._scripts.present(subject.migration)
-        known = {script.text for script in classified.scripts if script.checksum == subject.present}
-        if {present.text} != known if present is not None else known:
+        known = [script for script in classified.scripts if script.checksum == subject.present]
+        if known if present is None else not (known and all(script.same_as(present) for script in known)):
             return ""
         # Nothing keeps others from deploying a pending migration, so the ledger must be unchanged, too.
         if not subject.attempts and rows != classified.rows:
@@ -220,12 +220,12 @@ class Investigator:
             )
         ran = [script for script in found.values() if script is not None]
         present = self._scripts.present(name)
-        if present is not None and not any(m.text == present.text for m in ran):
+        if present is not None and not any(script.same_as(present) for script in ran):
             ran.append(present)
         checksum = present.checksum if present else ""
         if present is not None:
             # The same file with other line endings is the same script, for Prisma as for this tool.
-            checksum = next((script.checksum for script in ran if script.text == present.text), checksum)
+            checksum = next((script.checksum for script in ran if script.same_as(present)), checksum)
         later = later_than(name, attempts, rows)
         finished = {row.migration for row in rows if row.finished and row.migration != name}
         return Material(

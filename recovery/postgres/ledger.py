@@ -1,5 +1,7 @@
 """Prisma's ledger, `_prisma_migrations`: read, never written."""
 
+import re
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,20 +12,40 @@ from recovery.errors import PreflightError
 from states.facts import Row
 
 _ROWS = """
-SELECT id, migration_name, checksum,
-       to_char(started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
-       to_char(finished_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
-       to_char(rolled_back_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
-       applied_steps_count, logs
-FROM {}._prisma_migrations
+SELECT {columns} FROM {schema}._prisma_migrations
 ORDER BY started_at, finished_at NULLS LAST, migration_name, id
 """
+_TYPES = """
+SELECT a.attname, format_type(t.oid, NULL), t.typcategory = 'S' OR t.oid = 'uuid'::regtype, c.relkind IN ('r', 'p')
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+JOIN pg_catalog.pg_type d ON d.oid = a.atttypid
+JOIN pg_catalog.pg_type t ON t.oid = CASE WHEN d.typtype = 'd' THEN d.typbasetype ELSE d.oid END
+WHERE n.nspname = %s AND c.relname = '_prisma_migrations'
+"""
 
+#: How a time is read, by its column's type: Prisma takes one without a zone for UTC. No other type is a time to Prisma.
+#: An infinite time, or one outside of the years that a text sorts by, is read as it is, and then refused.
+_TIMES = {
+    "timestamp with time zone": "({column} AT TIME ZONE 'UTC')",
+    "timestamp without time zone": "({column})",
+}
+_TIME = """CASE WHEN {time} >= '0001-01-01'::timestamp AND {time} < '10000-01-01'::timestamp
+THEN to_char({time}, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') ELSE {time}::text END"""
+#: How such a time begins.
+_READ = re.compile(r"\d{4}-\d\d-\d\dT")
+_NUMBERS = ("smallint", "integer", "bigint")
 
 _COLUMNS = (
     *("id", "checksum", "finished_at", "migration_name"),
     *("logs", "rolled_back_at", "started_at", "applied_steps_count"),
 )
+#: The columns in the order of `Row`, and which of them Prisma leaves empty.
+_READ_AS = (
+    *("id", "migration_name", "checksum", "started_at"),
+    *("finished_at", "rolled_back_at", "applied_steps_count", "logs"),
+)
+_MAY_BE_EMPTY = ("finished_at", "rolled_back_at", "logs")
 
 
 def missing_columns(connection: psycopg.Connection[Any], schema: str) -> tuple[str, ...] | None:
@@ -70,13 +92,53 @@ def read(connection: psycopg.Connection[Any], schema: str) -> tuple[Row, ...]:
     """Every row of the ledger, oldest attempt first; none where the schema is empty and a deploy has yet to make it.
 
     Raises:
-        PreflightError: `ledger.missing`; `ledger.unreadable` if the role may not read it; `ledger.unknown_shape`.
+        PreflightError: `ledger.missing`; `ledger.unreadable` if the role may not read it; `ledger.unknown_shape` if it
+            is not Prisma's table; `ledger.edited` if a row is not one that Prisma can have written.
     """
+    columns = _expressions(connection, schema)
+    if not columns:
+        return ()
+    query = sql.SQL(_ROWS).format(columns=sql.SQL(", ").join(columns), schema=sql.Identifier(schema))
     try:
-        found = connection.execute(sql.SQL(_ROWS).format(sql.Identifier(schema))).fetchall()
-    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName) as error:
-        if is_empty(connection, schema):
-            return ()
+        found = connection.execute(query).fetchall()
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise PreflightError(
+            "ledger.unreadable",
+            f"The role may not read {schema}._prisma_migrations. Nothing was changed.",
+            "Use the role that runs `prisma migrate deploy`, or grant SELECT on the table.",
+        ) from error
+    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn, psycopg.errors.InvalidSchemaName) as error:
+        raise PreflightError(
+            "ledger.unknown_shape",
+            f"{schema}._prisma_migrations was changed while it was being read. Nothing was changed by this tool.",
+            "Find out who changes it, and run again.",
+        ) from error
+    except (UnicodeDecodeError, psycopg.errors.CharacterNotInRepertoire) as error:
+        raise PreflightError(
+            "ledger.edited",
+            f"A row of {schema}._prisma_migrations holds text that is not UTF-8. Nothing was changed.",
+            f"Correct the row that Prisma did not write, in a session with {_AS_BYTES}.",
+        ) from error
+    for number, row in enumerate(found, 1):
+        _as_prisma_writes(schema, number, row)
+    rows = tuple(Row(*row) for row in found)
+    twice = next((id_ for id_, times in Counter(row.id for row in rows).items() if times > 1), None)
+    if twice is not None:
+        raise _edited(schema, f"has more than one row with the id {twice!r}", "id")
+    return rows
+
+
+#: A setting with which PostgreSQL hands out text as it is stored.
+_AS_BYTES = "client_encoding = SQL_ASCII"
+
+
+def _expressions(connection: psycopg.Connection[Any], schema: str) -> list[sql.Composable]:
+    """What to select for each field of a row, by the type that its column has; nothing where the schema is empty."""
+    there = connection.execute(_TYPES, (schema,)).fetchall()
+    types = {name: (kind, text) for name, kind, text, _ in there}
+    if not there and is_empty(connection, schema):
+        return []
+    if not there:
         raise PreflightError(
             "ledger.missing",
             f"The schema {schema} holds no _prisma_migrations table, so no migration can have failed there. "
@@ -84,20 +146,69 @@ def read(connection: psycopg.Connection[Any], schema: str) -> tuple[Row, ...]:
             "If `prisma migrate deploy` stops with P3005 (the schema is not empty), the database has to be "
             "baselined first, see Prisma's documentation; if it has a ledger in another schema, name that "
             "schema in the URL (?schema=…).",
-        ) from error
-    except psycopg.errors.InsufficientPrivilege as error:
-        raise PreflightError(
-            "ledger.unreadable",
-            f"The role may not read {schema}._prisma_migrations. Nothing was changed.",
-            "Use the role that runs `prisma migrate deploy`, or grant SELECT on the table.",
-        ) from error
-    except psycopg.errors.UndefinedColumn as error:
+        )
+    if not there[0][-1]:
         raise PreflightError(
             "ledger.unknown_shape",
-            "_prisma_migrations has other columns than Prisma 3 to 7 give it. Nothing was changed.",
-            "Prisma 8 keeps another ledger, and this tool does not work on it.",
-        ) from error
-    return tuple(Row(*row) for row in found)
+            f"{schema}._prisma_migrations is no table: somebody put a view, or the like, in its place. Nothing was "
+            "changed.",
+            "Put Prisma's table back in its place, under this name.",
+        )
+    if missing := [name for name in _COLUMNS if name not in types]:
+        raise PreflightError(
+            "ledger.unknown_shape",
+            f"{schema}._prisma_migrations has no column {', '.join(missing)}, which Prisma 3 to 7 give it. Nothing "
+            "was changed.",
+            "If somebody changed the table by hand, give it back what it lacks. Prisma 8 keeps another ledger, and "
+            "this tool does not work on it.",
+        )
+    found: list[sql.Composable] = []
+    for name in _READ_AS:
+        kind, text = types[name]
+        column = sql.Identifier(name)
+        if name.endswith("_at") and kind in _TIMES:
+            found.append(sql.SQL(_TIME).format(time=sql.SQL(_TIMES[kind]).format(column=column)))
+        elif name == "applied_steps_count" and kind in _NUMBERS:
+            found.append(sql.SQL("{}::bigint").format(column))
+        elif not name.endswith(("_at", "_count")) and text:
+            found.append(sql.SQL("{}::text").format(column))
+        else:
+            raise PreflightError(
+                "ledger.unknown_shape",
+                f"The column {name} of {schema}._prisma_migrations is of the type {kind}, which Prisma cannot have "
+                "given it. Nothing was changed.",
+                "If somebody changed the table by hand, give the column its type back: Prisma itself cannot read it.",
+            )
+    return found
+
+
+def _as_prisma_writes(schema: str, number: int, row: Sequence[Any]) -> None:
+    """Refuses a row that only somebody's hand can have written: Prisma itself could not read it, or nobody could.
+
+    Raises:
+        PreflightError: `ledger.edited`.
+    """
+    values = dict(zip(_READ_AS, row, strict=True))
+    id_, migration = values["id"], values["migration_name"]
+    which = f"row {number} by started_at" if id_ is None else f"the row with the id {id_!r}"
+    if migration is not None:
+        which += f" (of {migration!r})"
+    for name, value in values.items():
+        if value is None and name not in _MAY_BE_EMPTY:
+            raise _edited(schema, f"has no {name} in {which}", name)
+        if value is not None and name.endswith("_at") and not _READ.match(value):
+            raise _edited(schema, f"has the {name} {value!r} in {which}, which is no time", name)
+    if values["applied_steps_count"] < 0:
+        raise _edited(schema, f"has an applied_steps_count below 0 in {which}", "applied_steps_count")
+
+
+def _edited(schema: str, fact: str, column: str) -> PreflightError:
+    return PreflightError(
+        "ledger.edited",
+        f"{schema}._prisma_migrations {fact}: somebody edited the ledger by hand. Nothing was changed.",
+        f"Give the column {column} of that row the value that it had, from a backup; where there is none, the value "
+        "that is true. Then run again.",
+    )
 
 
 def under_way(connection: psycopg.Connection[Any], schema: str, migrations: Sequence[str]) -> tuple[int, str]:
@@ -105,7 +216,7 @@ def under_way(connection: psycopg.Connection[Any], schema: str, migrations: Sequ
     query = """
     SELECT count(DISTINCT migration_name) FILTER (WHERE finished_at IS NOT NULL),
            coalesce(max(migration_name) FILTER (WHERE finished_at IS NULL), '')
-    FROM {}._prisma_migrations WHERE rolled_back_at IS NULL AND migration_name = ANY(%s)
+    FROM {}._prisma_migrations WHERE rolled_back_at IS NULL AND migration_name::text = ANY(%s)
     """
     try:
         row = connection.execute(sql.SQL(query).format(sql.Identifier(schema)), (list(migrations),)).fetchone()

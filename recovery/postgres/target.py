@@ -5,11 +5,17 @@ from typing import Any
 
 import psycopg
 
+from recovery.errors import PreflightError
 from recovery.postgres import ledger
 from recovery.postgres.connect import connect
 from recovery.postgres.sessions import OUR_NAME
 from recovery.postgres.url import DatabaseUrl
 from states.facts import Row
+
+#: The oldest PostgreSQL whose catalog is known. Earlier ones lack `pg_current_snapshot`, on which forensics stands.
+OLDEST = 13_00_00
+#: The first version whose number has two parts only.
+_TWO_PARTS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,14 @@ class Identity:
         return "/".join(part.replace("/", "%2F") for part in self.parts)
 
 
+def number_of(version: int) -> str:
+    """A server's version as people write it: `17.4` for 170004, and `9.6.24` for 90624."""
+    major, minor = divmod(version, 10_000)
+    if major < _TWO_PARTS:
+        return f"{major}.{minor // 100}.{minor % 100}"
+    return f"{major}.{minor}"
+
+
 class Target:
     """One production database, reached through one URL."""
 
@@ -75,6 +89,15 @@ class Target:
     def _connect(self, name: str) -> psycopg.Connection[Any]:
         connection = connect(self.url, read_only=True, name=name, kept=self._kept)
         self._kept = True
+        version = connection.info.server_version
+        if version < OLDEST:
+            connection.close()
+            raise PreflightError(
+                "database.too_old",
+                f"{self.url.host}:{self.url.port} is PostgreSQL {number_of(version)}, and this tool can read "
+                f"PostgreSQL {OLDEST // 10_000} and later only. Nothing was read or changed.",
+                "Upgrade the server. Until then, use Prisma's own commands.",
+            )
         return connection
 
     @property
@@ -95,7 +118,7 @@ class Target:
                 host=self.url.host,
                 database=database[0] if database else self.url.database,
                 schema=self.url.schema,
-                server_version=f"{number // 10_000}.{number % 10_000}",
+                server_version=number_of(number),
                 database_oid=database[1] if database else 0,
             )
         return self._identity

@@ -16,7 +16,7 @@ from psycopg import sql
 # Some table must also have been created between the ledger's first row and that row. In a database that was restored,
 # or copied by replication, all tables were created before the first row was.
 _UNTOUCHED = """
-WITH ledger AS (SELECT id, age(xmin) AS age FROM {schema}._prisma_migrations),
+WITH ledger AS (SELECT id::text, age(xmin) AS age FROM {schema}._prisma_migrations),
      earlier AS (SELECT min(l.age) AS age FROM ledger l JOIN ledger a ON a.id = %(row)s AND l.age > a.age)
 SELECT format('%%I.%%I', n.nspname, c.relname)
 FROM pg_catalog.pg_class c
@@ -52,7 +52,7 @@ def never_widened(
 # The row of a table's own column `tableoid` is written when the table is made, and never again. In a database that was
 # restored one transaction wrote all rows of the ledger, so a row counts only if it was written alone, after another.
 _OLDER = """
-WITH ledger AS (SELECT id, migration_name, age(xmin) AS age FROM {schema}._prisma_migrations),
+WITH ledger AS (SELECT id::text, migration_name::text, age(xmin) AS age FROM {schema}._prisma_migrations),
      earlier AS (SELECT min(l.age) AS age FROM ledger l
                  WHERE l.migration_name <> %(migration)s
                    AND l.age > coalesce((SELECT max(a.age) FROM ledger a WHERE a.migration_name = %(migration)s), -1))

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from states.comparison import lines
+
 
 @dataclass(frozen=True, slots=True)
 class Script:
@@ -10,3 +12,7 @@ class Script:
     migration: str
     checksum: str
     text: str
+
+    def same_as(self, other: "Script") -> bool:
+        """Whether the two texts are one, but for line ends, which a checkout may change and Prisma ignores."""
+        return lines(self.text) == lines(other.text)

@@ -113,7 +113,7 @@ def read(connection: psycopg.Connection[Any], schema: str, scope: Scope) -> Mark
             return Marks({}, {}, {})
         newest, ledger_frozen, owner, keeps_times = found
 
-        query = sql.SQL("SELECT id, xmin::text::bigint FROM {}._prisma_migrations").format(sql.Identifier(schema))
+        query = sql.SQL("SELECT id::text, xmin::text::bigint FROM {}._prisma_migrations").format(sql.Identifier(schema))
         rows = {id_: Written(*dated(newest, number, ledger_frozen), owner) for id_, number in connection.execute(query)}
         parameters = {"schemas": [s for s, _ in pairs], "names": [n for _, n in pairs], "plain": sorted(scope.plain)}
         objects = {

@@ -8,7 +8,7 @@ from recovery.sql.tree import enum_name, functions, of, strings
 
 #: Statements that change neither rows, nor columns, nor the meaning of a name.
 _HARMLESS = {
-    *("comment_stmt", "lock_stmt", "variable_show_stmt", "create_extension_stmt"),
+    *("comment_stmt", "lock_stmt", "variable_show_stmt"),
     *("create_trig_stmt", "create_policy_stmt", "create_stats_stmt"),
 }
 #: Settings that do not change the meaning of a statement.
@@ -23,7 +23,10 @@ _HARMLESS_ACTIONS = {
 }
 _RENAMED = {"OBJECT_TABLE", "OBJECT_COLUMN", "OBJECT_TYPE", "OBJECT_INDEX", "OBJECT_TABCONSTRAINT", "OBJECT_SEQUENCE"}
 _DROPPED = {"OBJECT_TABLE", "OBJECT_INDEX", "OBJECT_VIEW", "OBJECT_MATVIEW", "OBJECT_SEQUENCE", "OBJECT_TYPE"}
-_TRANSACTION = {"TRANS_STMT_BEGIN", "TRANS_STMT_START", "TRANS_STMT_COMMIT", "TRANS_STMT_SAVEPOINT"}
+#: How much of a table's name surely stands in the name of an index or a sequence that PostgreSQL names after it.
+_BEGINNING = 24
+#: Whether a transaction block is open after a statement.
+_BLOCK = {"TRANS_STMT_BEGIN": True, "TRANS_STMT_START": True, "TRANS_STMT_COMMIT": False}
 
 
 class Preceding:
@@ -36,6 +39,13 @@ class Preceding:
         names: tables, types, indexes, functions that were made, dropped, or renamed.
         columns: columns that were added, dropped, or given another type, with their table.
         enums: labels of each enum that was made.
+        conditional: tables that were made if they were not there (IF NOT EXISTS).
+        schemas: schemas that were made.
+        implied: beginnings of the names of indexes and sequences that were made along with a table or a constraint.
+        constraints: constraints that were added or dropped, with their table; an empty name stands for any of it.
+        cascaded: something may have been dropped that no statement names.
+        extended: an extension was made, and with it objects that no statement names.
+        in_block: a transaction block was begun, and is not ended.
     """
 
     def __init__(self, schema: str) -> None:
@@ -45,6 +55,13 @@ class Preceding:
         self.names: set[Name] = set()
         self.columns: set[tuple[Name, str]] = set()
         self.enums: dict[Name, tuple[str, ...]] = {}
+        self.conditional: set[Name] = set()
+        self.schemas: set[str] = set()
+        self.implied: set[str] = set()
+        self.constraints: set[tuple[Name, str]] = set()
+        self.cascaded = False
+        self.extended = False
+        self.in_block = False
 
     def full(self, name: Name) -> Name:
         """The name with its schema; an unqualified name is in the search path's schema."""
@@ -63,15 +80,16 @@ class Preceding:
         """
         match node:
             case "create_stmt":
-                # IF NOT EXISTS leaves a table of production's as it is; a table that production lacks is never probed.
-                if not body.if_not_exists or body.relation.relpersistence == "t":
-                    self.names.add(self.full(relation(body.relation)))
+                self._made(body)
             case "create_seq_stmt":
                 self.names.add(self.full(relation(body.sequence)))
             case "view_stmt":
                 self.names.add(self.full(relation(body.view)))
             case "index_stmt":
-                self.names.add(Name(self.full(relation(body.relation)).schema, body.idxname))
+                table = self.full(relation(body.relation))
+                self.names.add(Name(table.schema, body.idxname))
+                if not body.idxname:
+                    self._implies(table, body)
             case "create_function_stmt":
                 self.names.add(self._dotted(body.funcname))
             case "create_enum_stmt":
@@ -89,7 +107,31 @@ class Preceding:
             case "drop_stmt":
                 self._dropped(body)
             case _:
-                self.everything = not _harmless(node, body)
+                self.everything = not (self._beside(node, body) or _harmless(node, body))
+
+    def _beside(self, node: str, body: Any) -> bool:
+        """Whether a statement changes nothing but what is noted here beside tables, columns, types and names."""
+        if node == "create_extension_stmt":
+            self.extended = True
+        elif node == "create_schema_stmt" and not body.schema_elts:
+            self.schemas.add(body.schemaname)
+        elif node == "transaction_stmt" and enum_name(body, "kind") in _BLOCK:
+            self.in_block = _BLOCK[enum_name(body, "kind")]
+        else:
+            return False
+        return True
+
+    def _made(self, body: Any) -> None:
+        # IF NOT EXISTS leaves a table of production's as it is; rows are asked for only where there is one.
+        table = self.full(relation(body.relation))
+        temporary = body.relation.relpersistence == "t"
+        (self.names if temporary or not body.if_not_exists else self.conditional).add(table)
+        self._implies(table, body)
+
+    def _implies(self, table: Name, body: Any) -> None:
+        """Notes the names that PostgreSQL gives to indexes and sequences: the table's with more, or a constraint's."""
+        self.implied.add(table.name[:_BEGINNING])
+        self.implied.update(constraint.conname for constraint in of(body, "Constraint") if constraint.conname)
 
     def _dotted(self, parts: Any) -> Name:
         name = strings(parts)
@@ -104,10 +146,23 @@ class Preceding:
         for item in body.cmds:
             command = item.alter_table_cmd
             action = enum_name(command, "subtype")
+            self.cascaded = self.cascaded or enum_name(command, "behavior") == "DROP_CASCADE"
+            self._constrained(table, action, command)
             if action in _COLUMNS:
                 self.columns.add((table, command.name or getattr(command, "def").column_def.colname))
             elif action not in _HARMLESS_ACTIONS:
                 self.everything = True
+
+    def _constrained(self, table: Name, action: str, command: Any) -> None:
+        """Notes the constraints, and what else gets a name by itself, that an action of ALTER TABLE adds or drops."""
+        if action == "AT_DropConstraint":
+            self.constraints.add((table, command.name))
+        elif action == "AT_AddConstraint" and getattr(command, "def").constraint.conname:
+            self.constraints.add((table, getattr(command, "def").constraint.conname))
+            self._implies(table, command)
+        elif action in _COLUMNS or action in ("AT_AddConstraint", "AT_AddIdentity", "AT_DropIdentity"):
+            self.constraints.add((table, ""))
+            self._implies(table, command)
 
     def _renamed(self, body: Any) -> None:
         if enum_name(body, "rename_type") not in _RENAMED:
@@ -126,10 +181,8 @@ class Preceding:
 
 
 def _harmless(node: str, body: Any) -> bool:
-    if node == "create_schema_stmt":
-        return not body.schema_elts
     if node == "transaction_stmt":
-        return enum_name(body, "kind") in _TRANSACTION
+        return enum_name(body, "kind") == "TRANS_STMT_SAVEPOINT"
     if node == "variable_set_stmt":
         return body.name in _HARMLESS_SETTINGS
     if node == "select_stmt":

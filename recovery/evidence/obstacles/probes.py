@@ -125,4 +125,97 @@ class Denied:
     name: Name | None
 
 
-Probe = Duplicates | Nulls | Unfilled | Orphans | Broken | Unconvertible | Unavailable | Denied
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """An object that must be there, and may not be.
+
+    Attributes:
+        kind: `relation`, `column`, `constraint`, `type`, `function`, or `schema`.
+        name: the object, or the table that it is a part of; a schema as the name without one.
+        part: the column or the constraint.
+        anywhere: the name was written without a schema, so PostgreSQL's own objects answer to it, too.
+    """
+
+    statement: int
+    kind: str
+    name: Name
+    part: str = ""
+    anywhere: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """An object that must not be there yet, and may be; the kinds are those of `Needed`, and `label` of an enum.
+
+    Attributes:
+        changed: tables that earlier statements may have dropped or changed: their indexes and sequences may be gone.
+    """
+
+    statement: int
+    kind: str
+    name: Name
+    part: str = ""
+    changed: frozenset[Name] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Depending:
+    """Other objects that may use a column or a table, so that PostgreSQL refuses to change or drop it.
+
+    Attributes:
+        table: the table or view.
+        column: its column; empty for the whole.
+        dropped: it is dropped; else its type is changed.
+        gone: objects that are gone by then, or are not what they were.
+        parts: columns and constraints that are.
+    """
+
+    statement: int
+    table: Name
+    column: str
+    dropped: bool
+    gone: frozenset[Name] = frozenset()
+    parts: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Newer:
+    """Syntax that the server may be too old for.
+
+    Attributes:
+        what: the words.
+        since: the first major version that knows them.
+    """
+
+    statement: int
+    what: str
+    since: int
+
+
+@dataclass(frozen=True, slots=True)
+class Concurrently:
+    """An index that is made or dropped concurrently where PostgreSQL does not do that.
+
+    Attributes:
+        table: a table that may be partitioned; None for a statement inside a transaction block of the script.
+    """
+
+    statement: int
+    table: Name | None
+
+
+Probe = (
+    Duplicates
+    | Nulls
+    | Unfilled
+    | Orphans
+    | Broken
+    | Unconvertible
+    | Unavailable
+    | Denied
+    | Needed
+    | Made
+    | Depending
+    | Newer
+    | Concurrently
+)

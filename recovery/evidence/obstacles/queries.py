@@ -7,10 +7,16 @@ import psycopg
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
 from recovery.evidence.obstacles.lookups import Column, Lookups
+from recovery.evidence.obstacles.object_queries import concurrently, depending, made, needed, newer
 from recovery.evidence.obstacles.probes import (
     Broken,
+    Concurrently,
     Denied,
+    Depending,
     Duplicates,
+    Made,
+    Needed,
+    Newer,
     Nulls,
     Orphans,
     Probe,
@@ -53,6 +59,16 @@ def ask(connection: psycopg.Connection[Any], probe: Probe) -> Obstacle | None:
             return asking.unavailable(probe)
         case Denied():
             return asking.denied(probe)
+        case Needed():
+            return needed(connection, probe)
+        case Made():
+            return made(connection, probe)
+        case Depending():
+            return depending(connection, probe)
+        case Newer():
+            return newer(connection, probe)
+        case Concurrently():
+            return concurrently(connection, probe)
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from recovery.evidence.obstacles.objects import object_probes
 from recovery.evidence.obstacles.preceding import Preceding
 from recovery.evidence.obstacles.probes import (
     Broken,
@@ -44,6 +45,7 @@ def probes(scripts: Sequence[str], schema: str) -> tuple[Probe, ...]:
                 return tuple(found)
             if position == len(scripts) - 1:
                 found += _Reader(index, preceding).read(node, body)
+                found += object_probes(index, preceding, node, body)
             preceding.after(node, body)
     return tuple(found)
 

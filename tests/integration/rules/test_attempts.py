@@ -12,6 +12,7 @@ from tests.integration.rules.production import (
     LOGS,
     NOT_APPLIED,
     NOT_ATTEMPTED,
+    PARTIAL,
     UNDECIDABLE,
     Production,
     verdict,
@@ -125,6 +126,45 @@ def test_other_line_endings_are_the_same_script(production: Production, ran_with
     assert verdict(production.judge()) == NOT_APPLIED
     production.run(script)
     assert verdict(production.judge()) == APPLIED
+
+
+#: A function whose body spans lines, and keeps their ends as they were written.
+BODY = "ALTER TABLE t ADD b int;\nCREATE FUNCTION f() RETURNS int LANGUAGE sql AS $$\n SELECT 1\n$$;\n"
+
+
+@pytest.mark.parametrize("ran_with", ["\r\n", "\n"])
+@pytest.mark.parametrize("checked_out_with", ["\r\n", "\n"])
+@pytest.mark.parametrize("run_with", ["\r\n", "\n"])
+def test_line_endings_within_a_body_are_the_scripts_own(
+    production: Production, ran_with: str, checked_out_with: str, run_with: str
+) -> None:
+    """E2: whoever ran the script, with whichever line ends, its function is the one that the script makes."""
+    production.failed(BODY.replace("\n", ran_with))
+    production.file(FAILED, BODY.replace("\n", checked_out_with))
+    assert verdict(production.judge()) == NOT_APPLIED
+    production.run(BODY.replace("\n", run_with))
+    assert verdict(production.judge()) == APPLIED
+    found = production.judge()
+    production.run("CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS $$\n SELECT 2\n$$;")
+    assert verdict(production.judge()) == DRIFTED
+    assert found.differences == ()
+
+
+def test_line_endings_are_a_change_where_the_script_makes_it(production: Production) -> None:
+    """E2: a script that only gives a body other line ends is seen as done or not done."""
+    windows = "CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS $$\r\n SELECT 1\r\n$$;"
+    production.before(windows.replace("\r\n", "\n").replace("OR REPLACE ", ""))
+    production.failed(f"{windows}\nALTER TABLE t ADD b int;")
+    assert verdict(production.judge()) == NOT_APPLIED
+    production.run(windows)
+    assert verdict(production.judge()) == PARTIAL
+
+
+def test_a_line_end_in_a_value_is_part_of_it(production: Production) -> None:
+    """E2: a default with a carriage return is another than one without, whoever wrote it."""
+    production.failed("ALTER TABLE t ADD b text DEFAULT E'x\\r\\ny';")
+    production.run("ALTER TABLE t ADD b text DEFAULT E'x\\ny'")
+    assert verdict(production.judge()) == DRIFTED
 
 
 @pytest.mark.parametrize("rolled_back", [False, True])
