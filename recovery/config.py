@@ -160,6 +160,7 @@ class Config(_Table, frozen=True):
     Attributes:
         auto: the changes that need no consent typed in a terminal.
         assume: statements about production that decisions may rest on although nothing proves them.
+        scripts: folders with scripts of migrations that the migrations folder has lost, relative to the file's.
         path: the file that the settings were read from; None for the defaults.
     """
 
@@ -167,6 +168,7 @@ class Config(_Table, frozen=True):
     prisma: Prisma = Prisma()
     auto: frozenset[Automatic] = frozenset()
     assume: frozenset[Assumption] = frozenset()
+    scripts: tuple[Text, ...] = ()
     scratch: Scratch = Scratch()
     journal: JournalSettings = JournalSettings()
     git: Git = Git()

@@ -195,11 +195,13 @@ class Note:
     Attributes:
         statement: the number of the one statement that was left out, whose effect no schema shows; None if the note
             is about the migration as a whole.
+        failed: the statement may have run in production, but fails when it is replayed.
     """
 
     migration: str
     reason: str
     statement: int | None = None
+    failed: bool = False
 
     def __str__(self) -> str:
         """For people."""
@@ -263,6 +265,8 @@ class Twin:
         said: PostgreSQL's message about it.
         by: the migration that made it; empty if it was not found, or if the script does more than add to the schema.
         replay: the script's replay on the history before that migration; None if `by` is empty.
+        same: that migration ran the very same script, and Prisma saw it run to its end. So the rows are in place that
+            the script writes to what it makes (RULES E20).
     """
 
     checksum: str
@@ -270,6 +274,7 @@ class Twin:
     said: str
     by: str = ""
     replay: Replay | None = None
+    same: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,8 +292,8 @@ class Subject:
             compared in the place of production's text.
         unreadable: why there is no replay (script not found, history not replayable); empty if there is one.
         overtaken_by: finished migrations that came after this one and touch its footprint (RULES E10).
-        unreplayed: migrations before it that could not be replayed and may work on the same objects, so that
-            the replay's steps may differ from production's.
+        unreplayed: migrations before it, or statements of them, that could not be replayed and may work on the same
+            objects, so that the replay's steps may differ from production's.
         filled: for columns of production, the default that PostgreSQL keeps for the rows that were there when the
             column was added (RULES E5).
         places: of production's tables, the columns in their order, as in `Replay.places`.

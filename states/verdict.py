@@ -25,7 +25,7 @@ NO_HANDWORK = "no_handwork"
 ASSUMED = "This holds only if nobody ran "
 
 #: Raised whenever a changed rule can change a verdict, so that approvals and caches made under older rules are void.
-RULES_VERSION = 9
+RULES_VERSION = 10
 
 
 class Verdict(StrEnum):
@@ -314,7 +314,8 @@ def _made_already(replay: Replay, subject: Subject) -> _Finding | None:
     at = () if alone is None else steps_equal_to(alone, production)
     if alone is not None and alone.total in at and 0 not in at and at == tuple(range(at[0], alone.total + 1)):
         statements = statement_states(alone, production, at, {})
-        if not any(each.state == "open" for each in statements):
+        proven = {s.index for s in alone.statements if twin.same and s.visibility is Visibility.ROWS}
+        if not any(each.state == "open" and each.index not in proven for each in statements):
             every = "All that the script makes is in production, as it would make it."
             return _Finding(Verdict.APPLIED, (why, every), Progress((at[0], alone.total), alone.total), statements)
     statements = statement_states(replay, production, steps_equal_to(replay, production), {})
@@ -339,6 +340,8 @@ def _finding(subject: Subject) -> tuple[_Finding, Decision]:
     findings = [_made_already(replay, subject) or _one(replay, subject) for replay in ran]
     finding = findings[-1]
     skipped = tuple(f"Not replayed before it: {note}" for replay in ran[-1:] for note in replay.skipped)
+    if subject.unreplayed:
+        finding = _without_the_rest(finding)
     if reason := _beside_others(subject, finding):
         return _as(finding, Verdict.UNDECIDABLE, reason, *finding.reasons, *skipped), Decision.OPERATOR
     if present is not None and present not in ran and (whole := _by_the_present_file(subject, present, ran)):
@@ -386,6 +389,12 @@ def _by_the_present_file(subject: Subject, present: Replay, ran: Sequence[Replay
     return _as(finding, finding.verdict, *finding.reasons, edited)
 
 
+def _without_the_rest(finding: _Finding) -> _Finding:
+    """The finding without what a gap in the history before it may have made (RULES E26)."""
+    steps = finding.verdict in (Verdict.PARTIAL, Verdict.DRIFTED)
+    return replace(finding, differences=(), reasons=() if steps else finding.reasons)
+
+
 def _beside_others(subject: Subject, finding: _Finding) -> str:
     """Why other migrations keep the evidence from deciding; empty if none does."""
     if subject.overtaken_by:
@@ -396,8 +405,8 @@ def _beside_others(subject: Subject, finding: _Finding) -> str:
     if subject.made_again_by and finding.verdict is Verdict.NOT_APPLIED:
         names = ", ".join(subject.made_again_by)
         return f"Failed too, and may have made again what this one takes away: {names}."
-    if subject.unreplayed and finding.verdict in (Verdict.APPLIED, Verdict.NOT_APPLIED):
-        names = ", ".join(subject.unreplayed)
+    if subject.unreplayed:
+        names = "; ".join(subject.unreplayed)
         return f"Could not be replayed before it, and may work on the same objects: {names}."
     return ""
 
@@ -520,7 +529,7 @@ def digest(subject: Subject, target: Sequence[str], base: Sequence[tuple[str, st
         "made_again_by": list(subject.made_again_by),
         "filled": sorted([*key, value] for key, value in subject.filled.items()),
         "undecided": list(subject.undecided),
-        "twins": sorted([each.checksum, each.said, each.by] for each in subject.twins),
+        "twins": sorted([each.checksum, each.said, each.by, each.same] for each in subject.twins),
         "stops": sorted(astuple(stop) for stop in subject.stops),
         "unreadable": subject.unreadable,
     }

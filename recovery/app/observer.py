@@ -42,6 +42,7 @@ class Observer:
         platforms: checks that ask Neon or Vercel, made side by side with the others.
         emit: takes progress events, also from other threads.
         assume: names of the assumptions that decisions may rest on.
+        elsewhere: further folders in which scripts are looked for whose migrations are gone from the folder.
     """
 
     target: Target
@@ -53,6 +54,7 @@ class Observer:
     platforms: Sequence[Callable[[], Check]] = ()
     emit: events.Sink = events.nobody
     assume: frozenset[str] = frozenset()
+    elsewhere: Sequence[Path] = ()
 
     def __post_init__(self) -> None:
         """Lets the workshop emit its progress to the same sink."""
@@ -60,7 +62,7 @@ class Observer:
 
     def scripts(self) -> Scripts:
         """The scripts of the migrations folder, read anew."""
-        return Scripts(self.folder, read_migrations(self.folder), Repository.find(self.folder))
+        return Scripts(self.folder, read_migrations(self.folder), Repository.find(self.folder), self.elsewhere)
 
     def checks(self, ours: int | None = None) -> tuple[Check, ...]:
         """Makes all checks of preflight that only read: all but `prisma.target`.

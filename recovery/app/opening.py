@@ -49,6 +49,7 @@ def observing(session: Session, ask: AskName, emit: events.Sink) -> Iterator[Obs
             platforms=session.platforms(),
             emit=emit,
             assume=session.assumed(),
+            elsewhere=session.elsewhere(),
         )
 
 

@@ -52,6 +52,7 @@ class Options:
         journal: `target` or a PostgreSQL URL; None: as the environment or the settings say, else a file.
         restore_point: `neon`, `pg_dump` or `none`.
         assume: statements about production that decisions may rest on, besides those in the settings; `no_handwork`.
+        scripts: folders with scripts of migrations that the migrations folder has lost, besides those in the settings.
     """
 
     database_url: str | None = None
@@ -65,6 +66,7 @@ class Options:
     journal: str | None = None
     restore_point: str | None = None
     assume: tuple[str, ...] = ()
+    scripts: tuple[Path, ...] = ()
 
 
 @dataclass(slots=True)
@@ -105,6 +107,11 @@ class Session:
         if self.options.migrations is not None:
             return (self.cwd / self.options.migrations).resolve()
         return self.project().migrations
+
+    def elsewhere(self) -> tuple[Path, ...]:
+        """Folders with scripts that the migrations folder has lost: the options', then the settings'."""
+        home = self.cwd if self.config.path is None else self.config.path.parent
+        return (*(self.cwd / each for each in self.options.scripts), *(home / each for each in self.config.scripts))
 
     def store(self) -> Store:
         """Where the journal is kept: as the options say, else the environment, else the settings, else in a file."""

@@ -43,6 +43,16 @@ ConfigFile = Annotated[
         rich_help_panel=_TARGET,
     ),
 ]
+ScriptFolders = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--scripts",
+        metavar="DIR",
+        help="A folder that holds scripts of migrations which the migrations folder has lost, under any names; "
+        "repeatable.",
+        rich_help_panel=_TARGET,
+    ),
+]
 Journal = Annotated[
     str | None,
     typer.Option(
@@ -129,6 +139,7 @@ class Chosen:
     database_url: DatabaseUrl = None
     migrations: Migrations = None
     schema: Schema = None
+    scripts: ScriptFolders = None
     config: ConfigFile = None
     expect_host: ExpectHost = None
     expect_database: ExpectDatabase = None
@@ -151,6 +162,7 @@ class Chosen:
             database_url=self.database_url,
             migrations=self.migrations,
             schema=self.schema,
+            scripts=tuple(self.scripts or ()),
             config=self.config,
             expect_host=self.expect_host,
             expect_database=self.expect_database,
@@ -177,6 +189,7 @@ TARGET = (
     "database_url",
     "migrations",
     "schema",
+    "scripts",
     "config",
     "expect_host",
     "expect_database",

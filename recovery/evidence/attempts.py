@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -11,7 +12,7 @@ from recovery.prisma import logs
 from recovery.sql.parser import postgast
 from recovery.sql.pieces import whole_when_cut
 from recovery.sql.script import Script
-from recovery.sql.statements import Parsed, ScriptError, parse
+from recovery.sql.statements import Parsed, ScriptError, parse, tree
 from states.comparison import column_of, qualified_name
 from states.facts import Replay, Row, Snapshot, Stop, Visibility
 
@@ -27,6 +28,26 @@ _NAMING = tuple(
         r'enum label "(.+)" already exists',
     )
 )
+#: Errors that only a statement which names the object raises by itself: it is refused to whoever does not own it. A
+#: function or a trigger may run such a statement; then the error has a context.
+_OWNED = re.compile(
+    r"must be owner of (?:table|foreign table|view|materialized view|index|sequence|relation|type) (.+)"
+)
+#: Statements on rows: by itself, none of them makes an object or asks who owns one.
+_ON_ROWS = ("insert_stmt", "update_stmt", "delete_stmt", "select_stmt")
+#: Functions of other schemas, and triggers, that are written in C could raise anything without a context.
+_UNKNOWN_IN_C = """
+SELECT EXISTS (SELECT FROM pg_catalog.pg_proc WHERE proname = ANY(%s)
+               AND pronamespace <> 'pg_catalog'::pg_catalog.regnamespace)
+    OR EXISTS (SELECT FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc f ON f.oid = t.tgfoid
+               JOIN pg_catalog.pg_language l ON l.oid = f.prolang
+               WHERE NOT t.tgisinternal AND l.lanname = 'c')
+"""
+#: What is done to a table is done to its partitions, children and typed tables, too, whose names are not in the text.
+_FOLLOWS_ANOTHER = """
+SELECT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.relname = %s AND (c.reloftype <> 0 OR EXISTS (
+    SELECT FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.oid)))
+"""
 #: PostgreSQL truncates longer names, also in its messages.
 _NAME_BYTES = 63
 
@@ -54,7 +75,8 @@ def stops(
         replay = next((each for each in replays if each.checksum == row.checksum), None)
         if replay is None or row.applied_steps_count >= 1 or not _undecided(replay):
             continue
-        found.extend(refused_at(row, scripts[row.checksum].text))
+        script = scripts[row.checksum].text
+        found.extend(refused_at(row, script, _by_themselves(connection, row, script)))
         if row.failed and not row.logs:
             found.extend(_by_trace(connection, schema, row, replay, production))
     return tuple(found)
@@ -64,7 +86,55 @@ def _undecided(replay: Replay) -> bool:
     return any(s.visibility not in (Visibility.SEEN, Visibility.INERT) for s in replay.statements)
 
 
-def refused_at(row: Row, script: str) -> Iterator[Stop]:
+@dataclass(frozen=True, slots=True)
+class ByItself:
+    """What is known where the statement that was sent raised an error by itself.
+
+    Attributes:
+        unable: numbers of the statements on rows, which can't have raised an error about an object.
+        owned: the object that the error says somebody else owns; None if it says something else, or if a statement
+            that does not name the object can say so.
+    """
+
+    unable: frozenset[int] = frozenset()
+    owned: str | None = None
+
+
+_NOTHING_KNOWN = ByItself()
+
+
+def _by_themselves(connection: psycopg.Connection[Any], row: Row, script: str) -> ByItself:
+    sentence = logs.refused(row.logs)
+    if sentence is None or not logs.raised_by_itself(row.logs):
+        return _NOTHING_KNOWN
+    try:
+        parsed = parse(script)
+        nodes = tree(script)
+    except ScriptError:
+        return _NOTHING_KNOWN
+    rows = [
+        each
+        for each, (node, body) in zip(parsed, nodes, strict=True)
+        if node in _ON_ROWS and not (node == "select_stmt" and body.HasField("into_clause"))
+    ]
+    unable = frozenset(each.index for each in rows if not _says(connection, _UNKNOWN_IN_C, sorted(each.calls)))
+    match = _OWNED.fullmatch(sentence)
+    name = _last_part(match[1]) if match else None
+    return ByItself(unable, None if name is None or _says(connection, _FOLLOWS_ANOTHER, name) else name)
+
+
+def _says(connection: psycopg.Connection[Any], query: str, asked: object) -> bool:
+    row = connection.execute(query.encode(), (asked,)).fetchone()
+    return bool(row and row[0])
+
+
+def _last_part(name: str) -> str:
+    """The name of an object without its schema and its quotes, as PostgreSQL's message gives it."""
+    quoted = re.search(r'"((?:[^"]|"")+)"\Z', name)
+    return quoted[1].replace('""', '"') if quoted else name.rpartition(".")[2]
+
+
+def refused_at(row: Row, script: str, known: ByItself = _NOTHING_KNOWN) -> Iterator[Stop]:
     """How far an attempt can have got, by the error in its logs. Yields nothing where the logs prove nothing.
 
     The JavaScript engine, or an unknown one, may have sent other pieces than the statements (RULES E24). Where the
@@ -81,7 +151,7 @@ def refused_at(row: Row, script: str) -> Iterator[Stop]:
         return
     if whole is None:
         return
-    last = last_to_raise(parsed, sentence)
+    last = last_to_raise(parsed, sentence, known)
     if whole < len(parsed):
         last = max(last, whole + 1)
     if last == len(parsed):
@@ -117,7 +187,7 @@ def _ordinal(number: int) -> str:
     return f"{number}{ending}"
 
 
-def last_to_raise(parsed: Sequence[Parsed], sentence: str) -> int:
+def last_to_raise(parsed: Sequence[Parsed], sentence: str, known: ByItself = _NOTHING_KNOWN) -> int:
     """Index of the last statement that can have raised this error of PostgreSQL's.
 
     The statements after it did not run, because every engine stops a script at its first failure. If the error does not
@@ -126,11 +196,12 @@ def last_to_raise(parsed: Sequence[Parsed], sentence: str) -> int:
     Args:
         parsed: the statements of the script.
         sentence: PostgreSQL's primary error message, without its code.
+        known: what is known of the error if a statement raised it by itself.
     """
-    name = next((match[1] for pattern in _NAMING if (match := pattern.fullmatch(sentence))), None)
+    name = next((match[1] for pattern in _NAMING if (match := pattern.fullmatch(sentence))), known.owned)
     if name is None:
         return len(parsed)
-    able = [s.index for s in parsed if not s.schema_only or _holds(s.sql, name)]
+    able = [s.index for s in parsed if s.index not in known.unable and (not s.schema_only or _holds(s.sql, name))]
     named = any(s.schema_only and _holds(s.sql, name) for s in parsed)
     return max(able) if named else len(parsed)
 

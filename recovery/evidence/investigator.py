@@ -9,6 +9,8 @@ import psycopg
 
 from recovery import events
 from recovery.evidence.attempts import stops
+from recovery.evidence.checkpoint import lasting, shown_by, stamped_squash
+from recovery.evidence.gaps import may_matter
 from recovery.evidence.indications.gathering import indicated
 from recovery.evidence.overtaking import Course, courses, making_again, overtaking
 from recovery.evidence.repeated import twin
@@ -28,12 +30,17 @@ from recovery.sql.spelling import respelled
 from recovery.sql.statements import ScriptError, parse
 from states.comparison import qualified_name
 from states.effects import MarkApplied, MarkRolledBack
-from states.facts import Key, Note, Replay, Row, Stop, Subject, Twin
+from states.facts import Key, Note, Replay, Row, Snapshot, Stop, Subject, Twin
 from states.ledger import earlier_failed, foreseen, later_than
 from states.verdict import Decision, Evidence, digest, judge, latest_attempt
 
 #: RULES E13: a session that holds such a lock is changing the schema.
 LOCKED = "Another session holds a lock that keeps the schema from being read."
+_EVENT_TRIGGERS = """
+SELECT EXISTS (SELECT FROM pg_catalog.pg_event_trigger v WHERE NOT EXISTS (
+    SELECT FROM pg_catalog.pg_depend d
+    WHERE d.classid = 'pg_catalog.pg_event_trigger'::pg_catalog.regclass AND d.objid = v.oid AND d.deptype = 'e'))
+"""
 #: Attempts to read ledger and footprint twice with equal results. If all fail, somebody is changing them right now.
 READS = 4
 
@@ -77,6 +84,9 @@ class Material:
         later: finished migrations that ended after this one began, or sort after it.
         unknown: finished migrations before it whose script was not found.
         unknown_later: later migrations whose script was not found.
+        counted: finished migrations that Prisma saw run to their end.
+        squash: the migration that the history begins with in the place of `squashed`; empty if there is none.
+        squashed: finished migrations whose script was not found, and whose place a squash takes if production shows it.
     """
 
     name: str
@@ -89,6 +99,9 @@ class Material:
     later: tuple[Script, ...]
     unknown: tuple[str, ...]
     unknown_later: tuple[str, ...]
+    counted: frozenset[str] = frozenset()
+    squash: str = ""
+    squashed: tuple[str, ...] = ()
 
 
 class Investigator:
@@ -165,7 +178,8 @@ class Investigator:
 
     def _looked_at(self, name: str, rows: tuple[Row, ...], undecided: Sequence[Subject]) -> tuple[Material, Subject]:
         """The facts of a failed migration, beside the failed ones before it that the evidence does not decide."""
-        plan = self._plan(name, rows)
+        self._workshop.stand_in(self._target.reading(), self._scripts.texts())
+        plan = self._from_a_checkpoint(self._plan(name, rows), rows)
         subject = self._subject(plan)
         schema = self._target.url.schema
         may_meet = tuple(
@@ -239,11 +253,40 @@ class Investigator:
             later=tuple(script for script in base if script.migration in later),
             unknown=tuple(sorted(finished - later - {script.migration for script in base})),
             unknown_later=tuple(sorted(later - {script.migration for script in base})),
+            counted=frozenset(row.migration for row in rows if row.finished and row.applied_steps_count >= 1),
         )
+
+    def _from_a_checkpoint(self, plan: Material, rows: Sequence[Row]) -> Material:
+        """The same with a stamped squash as the beginning of the history, where it may stand for what is gone."""
+        folder = {name: migration.checksum for name, migration in self._scripts.migrations.items()}
+        point = stamped_squash(rows, plan.base, folder, plan.unknown)
+        if point is None or point.script in plan.later:
+            return plan
+        if point.lost:
+            notes = tuple(
+                Note(note.migration, f"{note.reason}; {point.script.migration} takes its place")
+                if note.migration in point.lost
+                else note
+                for note in plan.notes
+            )
+            squash = point.script.migration
+            return replace(plan, base=point.base, notes=notes, unknown=(), squash=squash, squashed=point.lost)
+        before, alone = (self._made_by(scripts) for scripts in (list(point.before), [point.script]))
+        return replace(plan, base=point.base) if before is not None and before == alone else plan
+
+    def _made_by(self, scripts: list[Script]) -> Snapshot | None:
+        """The whole schema that scripts make from nothing; None if not all of them could be replayed."""
+
+        def make() -> Snapshot | None:
+            history = self._workshop.history(scripts)
+            if any(note.statement is None or note.failed for note in history.skipped):
+                return None
+            return lasting(history.snapshot())
+
+        return self._workshop.submit(make).result()
 
     def _subject(self, plan: Material) -> Subject:
         subject = Subject(plan.name, plan.attempts, (), plan.present, unreadable=plan.missing, assume=self._assume)
-        self._workshop.stand_in(self._target.reading(), self._scripts.texts())
         schema = self._target.url.schema
         afterwards = self._afterwards(plan)
         try:
@@ -258,11 +301,22 @@ class Investigator:
         subject = replace(subject, twins=self._twins(plan, replays))
         try:
             subject = self._proofs(replace(subject, production=self._production(subject)))
-            subject = replace(subject, reread=self._reread(plan, subject), unreplayed=unreplayed(plan, subject, schema))
+            subject = replace(subject, reread=self._reread(plan, subject), unreplayed=unreplayed(plan, subject))
+            if plan.squashed and not self._shown(plan, subject):
+                subject = replace(subject, unreplayed=(*plan.squashed, *subject.unreplayed))
             subject = replace(subject, stops=self._stops(plan.scripts, subject))
             return replace(subject, running=self._running(plan, subject))
         except psycopg.errors.LockNotAvailable:
             return replace(subject, running=(LOCKED,))
+
+    def _shown(self, plan: Material, subject: Subject) -> bool:
+        """Whether production shows that the squash stands for what is lost, as far as this migration is concerned."""
+        row = self._target.reading().execute(_EVENT_TRIGGERS).fetchone()
+        if row is None or row[0]:  # a lost migration may have made one, which runs with any statement
+            return False
+        start = self._workshop.submit(lambda: self._workshop.history(plan.base).snapshot()).result()
+        production = {**subject.production, **subject.reread}
+        return shown_by(plan.scripts, subject.replays, start, production, plan.squash)
 
     def _afterwards(self, plan: Material) -> tuple[Course, ...]:
         """The later migrations, replayed on what was there before this one (RULES E29).
@@ -276,7 +330,7 @@ class Investigator:
     def _twins(self, plan: Material, replays: Sequence[Replay]) -> tuple[Twin, ...]:
         """The scripts that make what the history has made already (RULES E27)."""
         found = (
-            twin(script, replay, plan.base, partial(self._replay_on, plan, script))
+            twin(script, replay, plan.base, partial(self._replay_on, plan, script), plan.counted)
             for script, replay in zip(plan.scripts, replays, strict=False)
         )
         return tuple(each for each in found if each is not None)
@@ -442,16 +496,14 @@ def meets(other: Subject, its: Sequence[Script], subject: Subject, plan: Materia
     return bool(touching(its, mine, schema) or touching(plan.scripts, others, schema))
 
 
-def unreplayed(plan: Material, subject: Subject, schema: str) -> tuple[str, ...]:
-    """Names of base migrations that were not replayed and may work on the same objects (RULES E1).
+def unreplayed(plan: Material, subject: Subject) -> tuple[str, ...]:
+    """What of the base was not replayed and may work on the same objects: migrations, and statements (RULES E26).
 
     While there are any, the steps of the replay decide nothing.
     """
     replays = subject.replays
-    lost = {note.migration for replay in replays for note in replay.skipped if note.statement is None}
-    known = {script.migration: script for script in plan.base}
+    notes = dict.fromkeys(note for replay in replays for note in replay.skipped)
     there = {qualified_name(obj) for obj, _ in subject.production}
     named = frozenset[str]().union(*(replay.named for replay in replays))
     objects = changed_names(replays) | (there & named)
-    found = touching((known[name] for name in sorted(lost & set(known))), objects, schema)
-    return (*sorted(name for name in plan.unknown), *found)
+    return (*sorted(name for name in plan.unknown), *may_matter(plan.base, notes, objects))

@@ -116,7 +116,7 @@ class PendingInvestigator(Investigator):
         subject = replace(
             subject,
             reread=self._reread(plan, subject),
-            unreplayed=unreplayed(plan, subject, schema),
+            unreplayed=unreplayed(plan, subject),
             ahead=tuple(each.migration for each, of in chain.undone if _overlap(each, of, plan, replay, schema)),
         )
         classified = self._judged(plan, subject, rows)

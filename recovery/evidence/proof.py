@@ -167,7 +167,7 @@ class Prover:
             skipped = len(replay.skipped)
             replay = self.workshop.history(history[: position + 1], len(history))
             snapshot = replay.snapshot()
-            unprovable += [str(note) for note in replay.skipped[skipped:] if note.statement is None]
+            unprovable += [str(note) for note in replay.skipped[skipped:] if note.statement is None or note.failed]
             created = {o for o, p in snapshot if p == "exists"} - {o for o, p in before if p == "exists"}
             touched[script.migration] = (changed_keys([before, snapshot]), created, added_columns(before, [snapshot]))
         final = self.workshop.history(history).snapshot()

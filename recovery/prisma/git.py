@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,8 @@ from recovery.prisma.migrations import variant
 _TIMEOUT = 30.0
 #: How many versions of one script are looked at, the newest first.
 _MOST_VERSIONS = 200
+#: How many versions of all scripts are looked at, where the name of one is gone.
+_MOST_SCRIPTS = 5000
 #: Variables that git sets for its hooks, left out because they can name another repository than the project's.
 _FOREIGN = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_PREFIX", "GIT_NAMESPACE")
 #: A part of git's error when it refuses a checkout that belongs to another user.
@@ -113,6 +115,23 @@ class Repository:
         found = self._with_checksum(path, checksum)
         return None if found is None else found[1]
 
+    def every_script(self, name: str) -> tuple[bytes, ...]:
+        """Every version of every file of this name, wherever it was, from any branch, stash or reset commit.
+
+        Only the newest ones are given where there are very many.
+
+        Raises:
+            UsageError: `git.failed`.
+        """
+        if self.head() is None:
+            return ()
+        blobs = self._blobs(f":(top,glob)**/{name}")[:_MOST_SCRIPTS]
+        asked = "".join(f"{blob}\n" for blob in blobs).encode()
+        done = _git(self.root, "cat-file", "--batch", asked=asked)
+        if done.returncode != 0:
+            raise _failed(self.root, f"exit code {done.returncode}", "cat-file")
+        return tuple(_contents(done.stdout))
+
     def commit_with_checksum(self, path: Path, checksum: str) -> FoundCommit | None:
         """The commit that added the version of a script with this checksum; None if no branch, stash or reset has one.
 
@@ -193,13 +212,27 @@ def _wherever(path: Path) -> str:
     return f":(top,glob)**/{name}/{path.name}"
 
 
-def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+def _contents(output: bytes) -> Iterator[bytes]:
+    """The files in the answer of `git cat-file --batch`: each a line that ends with the size, and the content."""
+    place = 0
+    while place < len(output):
+        end = output.index(b"\n", place)
+        words = output[place:end].split()
+        if words[-1] == b"missing":  # a shallow or partial clone does not hold it
+            place = end + 1
+            continue
+        start, size = end + 1, int(words[-1])
+        yield output[start : start + size]
+        place = start + size + 1
+
+
+def _git(folder: Path, *arguments: str, asked: bytes = b"") -> subprocess.CompletedProcess[bytes]:
     """Runs git without prompts, without locks, and without the fsmonitor program that a repository can configure."""
     environment = {key: value for key, value in os.environ.items() if key not in _FOREIGN}
     try:
         return subprocess.run(
             ["git", "-c", "core.fsmonitor=false", "-C", str(folder), "--no-pager", *arguments],
-            stdin=subprocess.DEVNULL,
+            input=asked,
             capture_output=True,
             check=False,
             timeout=_TIMEOUT,

@@ -24,6 +24,8 @@ _PARSED = re.compile(r"\bparsed_severity: Some\((\w+)\)")
 #: PostgreSQL's message as both engines write it, at the start of a line; a quoted statement's lines have numbers.
 _SAID = re.compile(r"^(?:Database error: )?(?:Error querying the database: )?(ERROR|FATAL|PANIC): +(.+)$", re.MULTILINE)
 _NATIVE_ERROR = re.compile(r"^DbError \{ severity: \"", re.MULTILINE)
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+_WHERE = re.compile(r"\bwhere_: (\w+)")
 # The JavaScript engine quotes PostgreSQL's message as its driver gives it; the native one puts "db error" before it.
 _JAVASCRIPT = re.compile(r"^(?:Database error: )?Error querying the database: (?:ERROR|FATAL|PANIC): ", re.MULTILINE)
 #: Kinds of causes after which it is unknown how much of the script ran.
@@ -73,6 +75,19 @@ def refused(logs: str | None) -> str | None:
     if severities != {"ERROR"} or cause(text).kind in _LOST:
         return None
     return said[0][1].strip() if said else message(text)
+
+
+def raised_by_itself(logs: str | None) -> bool:
+    """Whether the native engine recorded that PostgreSQL gave the error no context.
+
+    An error within a function, a trigger or a DO block, and of a statement that one of these runs, always has a
+    context. Without one, the statement that was sent raised it by itself.
+    """
+    if engine(logs) != "native":
+        return False
+    (error, *others) = (line for line in (logs or "").splitlines() if _NATIVE_ERROR.match(line))
+    found = _WHERE.findall(_STRING.sub('""', error))
+    return not others and found == ["None"]
 
 
 def engine(logs: str | None) -> str:

@@ -8,7 +8,8 @@ from pathlib import Path
 from recovery.errors import UsageError
 from states.ledger import order
 
-_SCRIPT = "migration.sql"
+#: The file that holds a migration's script.
+SCRIPT = "migration.sql"
 _LOCK = "migration_lock.toml"
 _PROVIDERS = ("postgresql", "postgres")
 #: Length of a SHA-256 in hexadecimal.
@@ -62,12 +63,30 @@ def read(folder: Path) -> tuple[Migration, ...]:
         _check_provider(folder / _LOCK)
         # Prisma does not follow symbolic links here either.
         names = [entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.is_symlink()]
-        return tuple(_read(folder / name / _SCRIPT) for name in sorted(names, key=order))
+        return tuple(_read(folder / name / SCRIPT) for name in sorted(names, key=order))
     except OSError as error:
         raise UsageError(
             "migrations.unreadable",
             f"{error.filename or folder} cannot be read ({error.strerror}). Nothing was done.",
             "Give this user permission to read the migrations folder.",
+        ) from error
+
+
+def kept_in(folder: Path) -> tuple[bytes, ...]:
+    """Every script in a folder that somebody named for keeping scripts, at any depth, whatever the files are called.
+
+    Raises:
+        UsageError: `scripts.unreadable`.
+    """
+    try:
+        next(folder.iterdir(), None)  # else one that is missing would pass for an empty one
+        return tuple(path.read_bytes() for path in sorted(folder.rglob("*.sql")) if path.is_file())
+    except OSError as error:
+        raise UsageError(
+            "scripts.unreadable",
+            f"{error.filename or folder}, where scripts are to be looked for, cannot be read ({error.strerror}). "
+            "Nothing was done.",
+            "Correct --scripts, or `scripts` in the settings, or give this user permission to read the folder.",
         ) from error
 
 
@@ -107,7 +126,7 @@ def _read(path: Path) -> Migration:
     except (FileNotFoundError, IsADirectoryError) as error:
         raise UsageError(
             "migrations.no_script",
-            f"{path.parent} holds no {_SCRIPT}, and Prisma refuses such a folder (P3015). Nothing was done.",
+            f"{path.parent} holds no {SCRIPT}, and Prisma refuses such a folder (P3015). Nothing was done.",
             "Restore the script from git, or remove the folder if it is no migration.",
         ) from error
     return Migration(path.parent.name, sha256(script).hexdigest(), path, script)

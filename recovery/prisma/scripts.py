@@ -1,10 +1,16 @@
-"""Finds the scripts that really ran, by checksum: in the migrations folder, else in git's history (RULES E2)."""
+"""Finds the scripts that really ran, by checksum, wherever they are kept now (RULES E2, E27).
+
+They are looked for by name first, in the migrations folder and in git's history of it; then under any other name there,
+since a folder that was renamed keeps its bytes; then in the folders that were named for that.
+"""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from recovery.prisma.git import Repository
-from recovery.prisma.migrations import Migration, decode, variant
+from recovery.prisma.migrations import SCRIPT, Migration, decode, kept_in, variant
+from recovery.sql.psql_lines import without_psql_lines
 from recovery.sql.script import Script
 from states.facts import History, Note, Row
 from states.ledger import in_order_of_finishing, side_by_side
@@ -13,18 +19,27 @@ from states.ledger import in_order_of_finishing, side_by_side
 class Scripts:
     """The scripts of one checkout, present and past."""
 
-    def __init__(self, folder: Path, migrations: Sequence[Migration], repository: Repository | None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        migrations: Sequence[Migration],
+        repository: Repository | None,
+        elsewhere: Sequence[Path] = (),
+    ) -> None:
         """Reads nothing.
 
         Args:
             folder: the migrations folder.
             migrations: its migrations, in Prisma's order.
             repository: the checkout that the folder is in, for older versions of scripts; None without git.
+            elsewhere: further folders that may hold scripts of migrations whose folders are gone.
         """
+        self._elsewhere = tuple(elsewhere)
         self.folder = folder
         self.repository = repository
         self.migrations = {migration.name: migration for migration in migrations}
         self._found: dict[tuple[str, str], Script | None] = {}
+        self._every: tuple[bytes, ...] | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -41,7 +56,7 @@ class Scripts:
         return Script(name, migration.checksum, migration.text) if migration else None
 
     def ran(self, name: str, checksum: str) -> Script | None:
-        """The script with this checksum: the folder's, or a version of it in git's history; None if neither."""
+        """The script with this checksum, under this or another name; None if it is nowhere to be found."""
         key = (name, checksum)
         if key not in self._found:
             self._found[key] = self._find(name, checksum)
@@ -58,7 +73,17 @@ class Scripts:
         script = variant(migration.script, checksum) if migration else None
         if script is None and self.repository is not None:
             script = self.repository.script_with_checksum(path, checksum)
+        if script is None:
+            script = next((s for each in self._of_any_name() if (s := variant(each, checksum)) is not None), None)
         return None if script is None else Script(name, checksum, decode(script, path))
+
+    def _of_any_name(self) -> Sequence[bytes]:
+        """Every script that is kept somewhere. The checksum tells which one ran, whatever its name is now."""
+        if self._every is None:
+            here = [each.script for each in self.migrations.values()]
+            past = self.repository.every_script(SCRIPT) if self.repository is not None else ()
+            self._every = (*here, *past, *(script for folder in self._elsewhere for script in kept_in(folder)))
+        return self._every
 
     def history(self, rows: Sequence[Row]) -> History:
         """The ledger compared with the folder."""
@@ -86,10 +111,13 @@ class Scripts:
             if name == but or name in scripts:
                 continue
             script = self.ran(name, row.checksum)
+            if row.applied_steps_count == 0 and any(row.checksum == each.checksum for each in scripts.values()):
+                # It was finished under another name before, and only its name was recorded since.
+                script = Script(name, row.checksum, "")
             if script is None:
                 script = self.present(name)
                 what = "its file was edited since; replayed as it is now" if script else "its script was not found"
                 notes.append(Note(name, what))
             if script is not None:
-                scripts[name] = script
+                scripts[name] = replace(script, text=without_psql_lines(script.text))
         return list(scripts.values()), notes

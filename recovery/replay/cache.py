@@ -42,7 +42,8 @@ def key(
         _code(),
         server,
         schema,
-        [(each.migration, each.checksum) for each in base],
+        # The text of a stamp may be left out, so the checksum alone does not tell what was replayed.
+        [(each.migration, each.checksum, hashlib.sha256(each.text.encode()).hexdigest()) for each in base],
         (script.migration, script.checksum),
         [(each.name, each.version, each.script) for each in standins],
         (roles.runner, roles.others),
@@ -78,7 +79,7 @@ class ReplayCache:
         if kept is not None:
             return kept
         replay = make()
-        if replay.ended is not None or any(note.statement is None for note in replay.skipped):
+        if replay.ended is not None or any(note.statement is None or note.failed for note in replay.skipped):
             return replay
         with contextlib.suppress(OSError):  # without a place to keep it, the next run only takes longer
             self._write(path, replay)

@@ -12,6 +12,7 @@ from psycopg import sql
 from recovery.postgres import catalog
 from recovery.replay import steps, witnesses
 from recovery.replay.scratch import STATEMENT_TIMEOUT_SECONDS, ScratchServer
+from recovery.replay.walk import execute
 from recovery.replay.witnesses import Witnesses
 from recovery.sql.script import Script
 from recovery.sql.statements import GAP, Parsed, ScriptError, parse
@@ -37,6 +38,9 @@ _SETS = re.compile(r"\bset\b|set_config|\btemp", re.IGNORECASE)
 #: Owners, privileges and comments count in a comparison only where the failed script states them, so the base may lack
 #: them.
 _ABOUT_ROLES = {"grant_stmt", "alter_owner_stmt", "comment_stmt"}
+#: Statements that may commit a part of what they do and then fail; CREATE INDEX CONCURRENTLY leaves an invalid index.
+_COMMIT_A_PART = ("call_stmt", "do_stmt")
+_CONCURRENTLY = re.compile(r"\bconcurrently\b", re.IGNORECASE)
 _CHANGES_OWNER = re.compile(r"ALTER\s[^;]*\sOWNER\s+TO\s+\S+\Z", re.IGNORECASE)
 
 #: The ledger as Prisma creates it. It stays empty, but some scripts alter it (row security, comments).
@@ -73,24 +77,47 @@ def _executed(script: Script) -> tuple[list[Parsed], list[Note]]:
 
 
 def _statements(connection: psycopg.Connection[Any], script: Script) -> list[Note]:
-    """Runs a script's statements one by one.
-
-    A statement about owners, privileges or comments that fails for a missing object or privilege is left out.
+    """Runs a script's statements one by one. Each that fails is left out, and nothing of it stays (RULES E26).
 
     Returns:
         A note on each statement that was left out.
+
+    Raises:
+        psycopg.Error: more than the statement that failed may be missing, or something of it may be left behind.
     """
     notes = []
     for statement in _executed(script)[0]:
+        # SET TRANSACTION ISOLATION LEVEL allows no savepoint.
+        within = connection.info.transaction_status == psycopg.pq.TransactionStatus.INTRANS
+        within = within and statement.node not in ("transaction_stmt", "variable_set_stmt")
+        if within:
+            connection.execute("SAVEPOINT before_it")
         try:
-            connection.execute(statement.sql.encode())
-        except (psycopg.errors.UndefinedObject, psycopg.errors.InsufficientPrivilege):
-            owner_only = statement.actions == 1 and _CHANGES_OWNER.search(statement.sql)
-            if statement.node not in _ABOUT_ROLES and not owner_only:
+            execute(connection, statement)
+        except psycopg.Error as error:
+            # A COMMIT that fails takes all of its transaction with it, and these may have committed a part.
+            commits = (statement.node in _COMMIT_A_PART and not statement.atomic) or _CONCURRENTLY.search(statement.sql)
+            if connection.closed or statement.control or commits:
                 raise
-            reason = "it names an object, most likely a role, that the scratch database lacks"
-            notes.append(Note(script.migration, reason, statement.index))
+            if within:
+                connection.execute("ROLLBACK TO before_it")
+            elif connection.info.transaction_status == psycopg.pq.TransactionStatus.INERROR:
+                raise
+            notes.append(_left_out(script, statement, error))
+        else:
+            if within:
+                connection.execute("RELEASE before_it")
     return notes
+
+
+def _left_out(script: Script, statement: Parsed, error: psycopg.Error) -> Note:
+    owner_only = statement.actions == 1 and _CHANGES_OWNER.search(statement.sql)
+    missing = isinstance(error, (psycopg.errors.UndefinedObject, psycopg.errors.InsufficientPrivilege))
+    if missing and (statement.node in _ABOUT_ROLES or owner_only):
+        reason = "it names an object, most likely a role, that the scratch database lacks"
+        return Note(script.migration, reason, statement.index)
+    reason = f"it fails when replayed: {error.diag.message_primary or error}"
+    return Note(script.migration, reason, statement.index, failed=True)
 
 
 def _transactions(connection: psycopg.Connection[Any]) -> int:
@@ -223,7 +250,7 @@ class HistoryReplay:
         self.extend(applied)
 
     def _piecewise(self, script: Script) -> None:
-        """Replays a migration statement by statement. If that fails too, it is noted as skipped."""
+        """Replays a migration statement by statement. If that can't be done either, it is noted as skipped."""
         notes: list[Note] = []
         if reason := self._on_a_copy(lambda connection: notes.extend(_statements(connection, script))):
             self.skipped.append(Note(script.migration, reason))

@@ -49,8 +49,7 @@ def run(
     together = not any(statement.control for statement in parsed)
     if together:
         with in_transaction() as connection:
-            connection.execute("BEGIN")
-            best = walk(connection, parsed)
+            best = walk(connection, parsed, together=True)
     if best is None or best.ended is not None:
         with on_a_copy() as connection:
             alone = walk(connection, parsed)
@@ -140,6 +139,8 @@ def _visibility(statement: Parsed, way: Run) -> tuple[Visibility, str]:
         unreached = statement.additive and statement.node != "alter_table_stmt"
         return Visibility.UNREACHED if unreached else Visibility.OPEN, way.ended or ""
     before, after = way.snapshots[statement.index - 1], way.snapshots[statement.index]
+    if statement.index in way.otherwise:
+        return Visibility.OPEN, way.otherwise[statement.index]
     if statement.index in way.on_rows:
         return Visibility.OPEN, way.on_rows[statement.index]
     if statement.index in way.skipped:

@@ -37,6 +37,7 @@ class Run:
         foreign: functions that statements call for every row, and that are not PostgreSQL's own and immutable.
         ended: why the run ended early; None if every statement ran.
         on_rows: statements that turned out to work on rows when the script ran where there are some, with the reason.
+        otherwise: statements that ran in another way than they are written, with the reason.
     """
 
     snapshots: list[dict[Key, str]]
@@ -51,6 +52,48 @@ class Run:
     foreign: frozenset[str]
     ended: str | None
     on_rows: Mapping[int, str] = field(default_factory=dict)
+    otherwise: Mapping[int, str] = field(default_factory=dict)
+
+
+#: One action of ALTER TABLE that only a superuser may do to a table with foreign keys.
+_ALL_TRIGGERS = re.compile(r"\b((?:disable|enable)\s+trigger)\s+all\Z", re.IGNORECASE)
+
+
+def users_triggers(statement: Parsed) -> str:
+    """A statement that switches all triggers of a table, for the user's own triggers only; empty for any other.
+
+    PostgreSQL lets only a superuser switch the triggers of foreign keys, and scripts never run as one here.
+    """
+    if statement.node != "alter_table_stmt" or statement.actions != 1:
+        return ""
+    sql, found = _ALL_TRIGGERS.subn(r"\1 USER", statement.sql)
+    return sql if found else ""
+
+
+def execute(connection: psycopg.Connection[Any], statement: Parsed) -> str:
+    """Runs a statement.
+
+    Returns:
+        How it ran otherwise than it is written; empty if it did not.
+
+    Raises:
+        psycopg.Error: it failed.
+    """
+    instead = users_triggers(statement)
+    if not instead:
+        connection.execute(statement.sql.encode())
+        return ""
+    within = connection.info.transaction_status == psycopg.pq.TransactionStatus.INTRANS
+    if within:
+        connection.execute("SAVEPOINT before_it")
+    try:
+        connection.execute(statement.sql.encode())
+    except psycopg.errors.InsufficientPrivilege:
+        if within:
+            connection.execute("ROLLBACK TO before_it")
+        connection.execute(instead.encode())
+        return "only a superuser may switch the triggers of foreign keys, so it was replayed for the others alone"
+    return ""
 
 
 @contextmanager
@@ -67,12 +110,16 @@ def _notices(connection: psycopg.Connection[Any]) -> Iterator[list[str]]:
         connection.remove_notice_handler(keep)
 
 
-def walk(connection: psycopg.Connection[Any], parsed: Sequence[Parsed]) -> Run:
+def walk(connection: psycopg.Connection[Any], parsed: Sequence[Parsed], *, together: bool = False) -> Run:
     """Runs the statements until one fails.
 
+    PostgreSQL refuses SET TRANSACTION ISOLATION LEVEL after any query of the transaction. So nothing is asked between
+    the beginning of a transaction and the first statement that may change something.
+
     Args:
-        connection: to the database at S₀; nothing is committed that the script does not commit.
+        connection: to the database at S₀, in no transaction; nothing is committed that the script does not commit.
         parsed: the statements.
+        together: whether they run as one transaction, which the caller ends.
     """
     snapshots = [catalog.read(connection)]
     skipped: set[int] = set()
@@ -81,6 +128,7 @@ def walk(connection: psycopg.Connection[Any], parsed: Sequence[Parsed]) -> Run:
     moved: dict[int, list[tuple[int, str, int]]] = {}
     dropped: dict[int, list[tuple[int, str, int]]] = {}
     gone: dict[int, dict[str, frozenset[str]]] = {}
+    otherwise: dict[int, str] = {}
 
     def ended(why: str | None) -> Run:
         # After an error nothing more can be asked in the transaction; what was moved is then not known.
@@ -100,10 +148,13 @@ def walk(connection: psycopg.Connection[Any], parsed: Sequence[Parsed]) -> Run:
             path,
             foreign,
             why,
+            otherwise={index: how for index, how in otherwise.items() if how},
         )
 
     foreign = _not_immutable(connection, frozenset[str]().union(*(each.work.computes for each in parsed)))
     path = _search_path(connection)
+    if together:
+        connection.execute("BEGIN")
     for statement in parsed:
         if statement.forbidden:
             # Only what could not run is left out (RULES E26), so that what the others make is compared.
@@ -111,17 +162,17 @@ def walk(connection: psycopg.Connection[Any], parsed: Sequence[Parsed]) -> Run:
             continue
         with _notices(connection) as messages:
             try:
-                connection.execute(statement.sql.encode())
+                otherwise[statement.index] = execute(connection, statement)
             except psycopg.Error as error:
                 reason = error.diag.message_primary or str(error)
                 return ended(f"statement {statement.index} fails when replayed: {error.sqlstate} {reason}")
         skips = sum(1 for message in messages if _SKIPPED.search(message))
         if statement.skippable and skips >= statement.actions and _found(statement, path, snapshots[-1]):
             skipped.add(statement.index)
-        if statement.inert:  # SET, or a SELECT of set_config
+        if statement.moves_path:
             path = tuple(dict.fromkeys((*path, *_search_path(connection))))
         # An inert statement needs no snapshot, except for the end of a transaction, where ON COMMIT takes effect.
-        same = statement.inert and not statement.control
+        same = statement.inert and (statement.opens or not statement.control)
         snapshots.append(snapshots[-1] if same else catalog.read(connection))
         before, after = snapshots[-2:]
         if statement.stating and before == after and _found(statement, path, after, ("column",)):

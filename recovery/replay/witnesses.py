@@ -15,7 +15,7 @@ import psycopg
 from psycopg import sql
 
 from recovery.postgres import catalog
-from recovery.replay.walk import differ
+from recovery.replay.walk import differ, execute
 from recovery.sql.names import quoted
 from recovery.sql.statements import Parsed
 from states.facts import Snapshot
@@ -309,12 +309,15 @@ def _leaves_rows(statement: Parsed) -> bool:
 
 
 def _ran(connection: psycopg.Connection[Any], statement: Parsed) -> bool:
-    """Runs a statement; if it fails, nothing of it stays, and the transaction goes on."""
-    within = connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE and not statement.control
+    """Runs a statement; if it fails, nothing of it stays, and the transaction goes on.
+
+    An inert one needs no savepoint, since rows can't make it fail, and SET TRANSACTION ISOLATION LEVEL allows none.
+    """
+    within = connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE and not statement.inert
     try:
         if within:
             connection.execute("SAVEPOINT before_it")
-        connection.execute(statement.sql.encode())
+        execute(connection, statement)
         if within:
             connection.execute("RELEASE before_it")
     except psycopg.Error:

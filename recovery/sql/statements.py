@@ -34,6 +34,8 @@ class Parsed:
         conditional: where its effect is there already, it changes nothing (IF NOT EXISTS, OR REPLACE …).
         guarded: at least one of its actions is conditional.
         control: it begins or ends a transaction.
+        opens: it begins a transaction or marks a place in one, and does nothing else.
+        moves_path: it is inert, and may change which schemas an unqualified name is looked up in.
         inert: why it changes nothing by its nature (the allow-list of RULES E4); empty otherwise.
         forbidden: why it must not run in a scratch database (RULES E15); empty if it may.
         work: what it may do to rows beyond what the schema shows (RULES E18).
@@ -54,6 +56,8 @@ class Parsed:
     conditional: bool
     guarded: bool
     control: bool
+    opens: bool
+    moves_path: bool
     inert: str
     forbidden: str
     work: RowWork
@@ -136,6 +140,8 @@ def _inert(node: str, body: Any) -> str:
         return "transaction control"
     if node == "lock_stmt":
         return "a lock"
+    if node == "vacuum_stmt" and not body.is_vacuumcmd:
+        return "gathers statistics, which are neither schema nor rows"
     if node == "select_stmt":
         reads = any(True for _ in of(body, "RangeVar")) or body.HasField("with_clause")
         if not reads and not body.HasField("into_clause") and all(map(_is_inert, of(body, "FuncCall"))):
@@ -173,6 +179,12 @@ def _forbidden(node: str, body: Any, sql: str) -> str:
 
 #: Statements whose actions are in a text that the parser does not read, or in functions.
 _OPAQUE = {"do_stmt", "call_stmt", "execute_stmt", "explain_stmt", "prepare_stmt"}
+
+#: Kinds of transaction control after which everything is as it was before.
+_OPENING = {"TRANS_STMT_BEGIN", "TRANS_STMT_START", "TRANS_STMT_SAVEPOINT"}
+
+#: Settings that change the search path, or which of its schemas count.
+_PATH_SETTINGS = ("search_path", "role", "session_authorization")
 
 #: Statements that can commit before they end, besides a DO block that may (RULES E12).
 _OWN_TRANSACTIONS = {"call_stmt", "vacuum_stmt", "reindex_stmt", "cluster_stmt"}
@@ -310,6 +322,15 @@ def _names(node: str, body: Any) -> frozenset[Name]:
     return frozenset(found | {replace(name, properties="") for name in found})
 
 
+def _moves_path(node: str, body: Any) -> bool:
+    """Whether an inert statement may change the search path: all but those that are known to change something else."""
+    if node == "transaction_stmt":
+        return enum_name(body, "kind") not in _OPENING
+    if node == "variable_set_stmt":
+        return body.name in ("", *_PATH_SETTINGS)
+    return node != "lock_stmt"
+
+
 def tree(text: str) -> list[tuple[str, Any]]:
     """The statements of a script, each as libpg_query's name for it and its parse tree.
 
@@ -364,11 +385,14 @@ def parse(text: str) -> tuple[Parsed, ...]:
                 and not (moves and _of_a_table(node, body)),
                 stating=_stating(node, body) and not moves and not (moves_names and _unqualified(node, body)),
                 additive=_additive(node, body) and not work.why,
-                schema_only=bool(inert) or (node in _SCHEMA_ONLY and not (work.why and not work.moves)),
+                schema_only=(bool(inert) and node != "vacuum_stmt")
+                or (node in _SCHEMA_ONLY and not (work.why and not work.moves)),
                 atomic=work.undone and node not in _OWN_TRANSACTIONS,
                 conditional=all(_conditions(body)),
                 guarded=node == "do_stmt" or any(_conditions(body)) or bool(getattr(body, "missing_ok", False)),
                 control=node == "transaction_stmt",
+                opens=node == "transaction_stmt" and enum_name(body, "kind") in _OPENING,
+                moves_path=bool(inert) and _moves_path(node, body),
                 inert=inert,
                 forbidden=_forbidden(node, body, sql),
                 work=work,

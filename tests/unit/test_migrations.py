@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from recovery.errors import UsageError
-from recovery.prisma.migrations import read, variant
+from recovery.prisma.migrations import kept_in, read, variant
 
 UNIX, WINDOWS = b"SELECT 1;\nSELECT 2;\n", b"SELECT 1;\r\nSELECT 2;\r\n"
 
@@ -129,3 +129,18 @@ def test_the_provider_must_be_postgresql(tmp_path: Path, lock: str, *, refused: 
         assert failure(tmp_path).code == "migrations.provider"
     else:
         assert read(tmp_path) == ()
+
+
+def test_kept_scripts_are_found_at_any_depth_under_any_name(tmp_path: Path) -> None:
+    """Whoever kept them may have named them otherwise."""
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "a" / "b" / "any.sql").write_bytes(b"SELECT 1")
+    (tmp_path / "migration.sql").write_bytes(b"SELECT 2")
+    assert sorted(kept_in(tmp_path)) == [b"SELECT 1", b"SELECT 2"]
+
+
+def test_a_folder_of_kept_scripts_that_is_missing_is_refused(tmp_path: Path) -> None:
+    """It must not pass for an empty one."""
+    with pytest.raises(UsageError) as caught:
+        kept_in(tmp_path / "missing")
+    assert caught.value.code == "scripts.unreadable"

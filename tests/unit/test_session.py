@@ -70,3 +70,11 @@ def test_assumptions_come_from_options_and_settings(tmp_path: Path) -> None:
         Session(Options(), tmp_path, {})
     assert invalid.value.code == "config.invalid_value"
     assert "no_handwork" in invalid.value.remedy
+
+
+def test_folders_with_lost_scripts_are_of_the_options_and_the_settings(tmp_path: Path) -> None:
+    """The settings' are relative to their file, the options' to the working directory."""
+    (tmp_path / "in").mkdir()
+    (tmp_path / "prisma-recovery.toml").write_text('scripts = ["old"]\n')
+    session = Session(Options(scripts=(Path("more"),), config=Path("../prisma-recovery.toml")), tmp_path / "in", {})
+    assert [each.resolve() for each in session.elsewhere()] == [tmp_path / "in" / "more", tmp_path / "old"]

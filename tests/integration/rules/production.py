@@ -112,6 +112,7 @@ class Production:
     Attributes:
         user: the role that looks at it.
         parameters: of Prisma's URL, as `?schema=app`.
+        elsewhere: folders with scripts that the folder of migrations has lost.
     """
 
     server: Server
@@ -121,6 +122,7 @@ class Production:
     minutes: Iterator[int] = field(default_factory=lambda: count(1))
     user: str = "postgres"
     parameters: str = ""
+    elsewhere: tuple[Path, ...] = ()
 
     def run(self, script: str) -> None:
         """Runs a script on production, in a session that ends at once."""
@@ -195,7 +197,7 @@ class Production:
 
     def scripts(self) -> Scripts:
         """The folder's, and those of its git repository if it is in one."""
-        return Scripts(self.folder, read(self.folder), Repository.find(self.folder))
+        return Scripts(self.folder, read(self.folder), Repository.find(self.folder), self.elsewhere)
 
     def judge(
         self,

@@ -350,3 +350,93 @@ def test_what_cannot_run_in_the_scratch_database_is_left_out_alone(production: P
     assert verdict(production.judge()) == NOT_APPLIED
     production.run("ALTER TABLE t ADD COLUMN z int")
     assert production.judge().decision is Decision.OPERATOR
+
+
+#: The native engine's logs where PostgreSQL gave an error this context.
+WHERE = (
+    "A migration failed to apply.\n\nDatabase error code: {code}\n\nDatabase error:\nERROR: {said}\n\n"
+    'DbError {{ severity: "ERROR", parsed_severity: Some(Error), code: SqlState(E{code}), message: "{message}", '
+    "detail: None, hint: None, position: None, where_: {where}, schema: None }}\n"
+)
+NOT_THE_OWNER = "must be owner of table t"
+
+
+def raised(said: str, code: str = "42501", where: str = "None") -> str:
+    """The native engine's logs, with the context of the error."""
+    return WHERE.format(said=said, code=code, message=said.replace('"', '\\"'), where=where)
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("ALTER TABLE t ADD b int; CREATE TABLE z (id int); UPDATE t SET a = abs(a);", NOT_THE_OWNER),
+        ("ALTER TABLE t ADD b int; DELETE FROM t; INSERT INTO t VALUES (9, 9); SELECT * FROM t;", NOT_THE_OWNER),
+        ("CREATE INDEX i ON t (a); UPDATE t SET a = 4;", "must be owner of relation t"),
+        (
+            "ALTER TABLE t ADD b int; UPDATE t SET a = 3; CREATE TABLE z ();",
+            'column "b" of relation "t" already exists',
+        ),
+        ("ALTER TYPE \"Mood\" ADD VALUE 'x'; UPDATE t SET a = 3;", 'must be owner of type "Mood"'),
+    ],
+)
+def test_what_rows_can_not_raise_stopped_the_script_before_them(production: Production, script: str, said: str) -> None:
+    """By itself no statement on rows asks who owns a table, and an error within a function has a context."""
+    production.before("CREATE TYPE \"Mood\" AS ENUM ('w');")
+    production.failed(script, logs=raised(said))
+    assert verdict(production.judge()) == NOT_ATTEMPTED
+
+
+@pytest.mark.parametrize(
+    ("before", "script", "logs"),
+    [
+        pytest.param(
+            "",
+            "ALTER TABLE t ADD b int; UPDATE t SET a = 3; CREATE TABLE z ();",
+            raised(NOT_THE_OWNER, where=r'Some("PL/pgSQL function f() line 1 at SQL statement, where_: None, ")'),
+            id="raised within a function",
+        ),
+        pytest.param(
+            "",
+            "ALTER TABLE t ADD b int; UPDATE t SET a = 3; CREATE TABLE z ();",
+            refused(NOT_THE_OWNER, "42501"),
+            id="the context is not recorded",
+        ),
+        pytest.param(
+            "",
+            "ALTER TABLE t ADD b int; UPDATE t SET a = 3; ALTER TABLE t ADD c int;",
+            raised(NOT_THE_OWNER),
+            id="a later statement on the table",
+        ),
+        pytest.param(
+            "",
+            "CREATE TABLE z (); UPDATE t SET a = 3; CREATE TABLE y ();",
+            raised(NOT_THE_OWNER),
+            id="no statement names it",
+        ),
+        pytest.param(
+            "CREATE FUNCTION abs(text) RETURNS int LANGUAGE sql AS 'SELECT 1';",
+            "ALTER TABLE t ADD b int; UPDATE t SET a = abs(a); CREATE TABLE z ();",
+            raised(NOT_THE_OWNER),
+            id="a function of another schema",
+        ),
+        pytest.param(
+            "",
+            "ALTER TABLE t ADD b int; UPDATE t SET a = 3; DO $$ BEGIN PERFORM 1; END $$;",
+            raised(NOT_THE_OWNER),
+            id="a block",
+        ),
+        pytest.param(
+            "CREATE TABLE child () INHERITS (t);",
+            "CREATE INDEX i ON child (a); UPDATE t SET a = 3; ALTER TABLE t ADD b int;",
+            raised("must be owner of table child"),
+            id="what is done to its parent is done to it",
+        ),
+    ],
+)
+def test_what_another_statement_may_have_raised_is_no_proof(
+    production: Production, before: str, script: str, logs: str
+) -> None:
+    """Some statement after the first may have raised it, so the rows may be written."""
+    production.before(before)
+    production.failed(script, logs=logs)
+    assert verdict(production.judge()) == UNDECIDABLE

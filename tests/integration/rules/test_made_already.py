@@ -90,9 +90,76 @@ def test_what_was_undone_since_is_for_a_person(production: Production) -> None:
 )
 def test_a_script_that_does_more_than_add_is_for_a_person(production: Production, more: str) -> None:
     """E27: the other branch's rows are there; nobody knows whether this one's are the same ones."""
-    production.before(COLUMN + more)
+    production.before("-- of another branch\n" + COLUMN + more)
     production.failed(COLUMN + more, logs=COLUMN_LOGS)
     assert verdict(production.judge()) == UNDECIDABLE
+
+
+RENUMBERED = COLUMN + "ALTER TABLE t ADD flag boolean NOT NULL DEFAULT false;" + ZONE
+
+
+@pytest.mark.parametrize("kept", ["folder", "git", "elsewhere"])
+def test_a_finished_migration_with_another_name_is_found_by_its_checksum(production: Production, kept: str) -> None:
+    """E27: its folder was renumbered, or is only kept somewhere else."""
+    production.before(RENUMBERED)
+    if kept == "git":
+        (production.folder / "20260102_before").rename(production.folder / "20260103_after")
+        production.commit()
+        (production.folder / "20260103_after" / "migration.sql").unlink()
+        (production.folder / "20260103_after").rmdir()
+    else:
+        moved = production.folder.parent / "old" / "deep"
+        moved.mkdir(parents=True)
+        (production.folder / "20260102_before" / "migration.sql").rename(moved / "any name.sql")
+        (production.folder / "20260102_before").rmdir()
+        production.elsewhere = (moved.parent,) if kept == "elsewhere" else ()
+    script = RENUMBERED if kept == "folder" else "ALTER TABLE t ADD c int;"
+    production.failed(script, logs=COLUMN_LOGS if kept == "folder" else None)
+    if kept != "folder":
+        production.run(script)
+    assert verdict(production.judge()) == APPLIED
+
+
+def test_a_script_that_is_nowhere_to_be_found_decides_nothing(production: Production) -> None:
+    """E27: the counterpart of the above."""
+    production.before(RENUMBERED)
+    (production.folder / "20260102_before" / "migration.sql").unlink()
+    (production.folder / "20260102_before").rmdir()
+    production.failed("ALTER TABLE t ADD c int;", logs=None)
+    production.run("ALTER TABLE t ADD c int;")
+    assert verdict(production.judge()) == UNDECIDABLE
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param(RENUMBERED + "UPDATE t SET a = 2;", id="rows"),
+        pytest.param("UPDATE t SET a = a + 1;" + RENUMBERED, id="rows before what fails"),
+        pytest.param("ALTER TABLE t ALTER a SET DEFAULT 5;" + RENUMBERED, id="a statement before what fails"),
+    ],
+)
+def test_the_same_script_with_more_than_additions_is_for_a_person(production: Production, script: str) -> None:
+    """E27: the attempt may have done some of it a second time."""
+    production.before(script)
+    production.failed(script, logs=COLUMN_LOGS)
+    assert verdict(production.judge()) == UNDECIDABLE
+
+
+def test_the_same_script_that_was_only_stamped_is_for_a_person(production: Production) -> None:
+    """E27: Prisma never saw the stamped one run, so nobody knows how the rows were filled."""
+    production.run(RENUMBERED)
+    production.row("20260102_before", production.file("20260102_before", RENUMBERED), finished=True, steps=0)
+    production.failed(RENUMBERED, logs=COLUMN_LOGS)
+    assert verdict(production.judge()) == UNDECIDABLE
+
+
+def test_a_new_name_that_was_only_stamped_is_not_run_twice(production: Production) -> None:
+    """E27: the finished migration was renumbered, and marked as applied by its new name."""
+    production.before(RENUMBERED)
+    production.row("20260103_new", production.file("20260103_new", RENUMBERED), finished=True, steps=0)
+    production.failed("ALTER TABLE zone ADD c int;", logs=None)
+    production.run("ALTER TABLE zone ADD c int;")
+    assert verdict(production.judge()) == APPLIED
 
 
 def test_what_was_overtaken_is_not_applied(production: Production) -> None:

@@ -21,6 +21,8 @@ INERT = [
     "SELECT 1",
     "SELECT set_config('lock_timeout', '5s', false)",
     "SHOW server_version",
+    "ANALYZE t",
+    "ANALYZE",
     "CREATE TABLE IF NOT EXISTS t (id int)",
     "DROP TABLE IF EXISTS nowhere",
     "ALTER TABLE t ADD COLUMN IF NOT EXISTS a int",
@@ -44,6 +46,38 @@ def test_transaction_control_leaves_nothing_open(production: Production) -> None
     assert verdict(production.judge()) == APPLIED
 
 
+@pytest.mark.parametrize(
+    "beginning",
+    [
+        "BEGIN; SET TRANSACTION ISOLATION LEVEL REPEATABLE READ;",
+        "BEGIN; SET LOCAL lock_timeout = '5s'; LOCK TABLE t; SET TRANSACTION ISOLATION LEVEL SERIALIZABLE;",
+        "START TRANSACTION; SET TRANSACTION READ WRITE, ISOLATION LEVEL SERIALIZABLE;",
+    ],
+)
+def test_a_transaction_of_its_own_isolation_is_replayed(production: Production, beginning: str) -> None:
+    """E12: PostgreSQL refuses it after any query, and the replay asks none before it."""
+    production.failed(f"{beginning} ALTER TABLE t ADD b int; ALTER TABLE t ADD c int; COMMIT;", logs=None)
+    assert verdict(production.judge()) == NOT_APPLIED
+    production.run("ALTER TABLE t ADD b int; ALTER TABLE t ADD c int")
+    assert verdict(production.judge()) == APPLIED
+
+
+def test_what_a_query_came_before_can_not_set_its_isolation(production: Production) -> None:
+    """E12: it fails in the replay as it failed in production."""
+    production.failed("BEGIN; SELECT 1; SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; ALTER TABLE t ADD b int; COMMIT;")
+    assert any("must be called before any query" in reason for reason in production.judge().reasons)
+
+
+def test_switching_the_triggers_of_foreign_keys_does_not_end_a_replay(production: Production) -> None:
+    """E26: only a superuser may; the rest is compared, and the switch itself is for a person."""
+    production.before("CREATE TABLE u (id int REFERENCES t);")
+    production.failed("ALTER TABLE u DISABLE TRIGGER ALL; ALTER TABLE u ADD b int; ALTER TABLE u ENABLE TRIGGER ALL;")
+    production.run("ALTER TABLE u ADD b int")
+    evidence = production.judge()
+    assert verdict(evidence) == UNDECIDABLE
+    assert [each.state for each in evidence.statements] == ["open", "in_place", "open"]
+
+
 #: Not on the list, and on no list of data statements either.
 UNLISTED = [
     "SELECT count(*) FROM t",
@@ -52,7 +86,6 @@ UNLISTED = [
     "GRANT USAGE ON LANGUAGE sql TO PUBLIC",
     "SELECT lo_create(0)",
     "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC",
-    "ANALYZE t",
     "NOTIFY listeners",
     "PREPARE p AS UPDATE t SET a = 2; EXECUTE p",
     "CREATE TEMPORARY TABLE scratchpad AS SELECT * FROM t",
