@@ -239,11 +239,11 @@ def test_one_that_was_rolled_back_is_classified_by_itself(production: Production
 
 
 def test_one_after_what_could_not_be_replayed_is_for_a_person(production: Production) -> None:
-    """E1: a finished migration that can't be replayed, and names the same objects, leaves nothing to be marked."""
-    lost = production.file("20260102_lost", "CREATE TABLE u (id int); ALTER TABLE nowhere ADD c int;")
+    """E26: a statement of the history that can't be replayed, and names the same objects, leaves nothing to be marked."""
+    lost = production.file("20260102_lost", "CREATE TABLE u (id int); ALTER TABLE u ADD c nowhere;")
     production.row("20260102_lost", lost, finished=True, steps=1)
-    production.file(P1, "CREATE TABLE u (id int)")
-    production.run("CREATE TABLE u (id int)")
+    production.file(P1, "CREATE INDEX iu ON u (id)")
+    production.run("CREATE TABLE u (id int); CREATE INDEX iu ON u (id)")
     evidence = only(production).evidence
     assert (evidence.verdict, evidence.decision) == (Verdict.UNDECIDABLE, Decision.OPERATOR)
     assert any("20260102_lost" in reason for reason in evidence.reasons)
