@@ -239,7 +239,7 @@ def test_one_that_was_rolled_back_is_classified_by_itself(production: Production
 
 
 def test_one_after_what_could_not_be_replayed_is_for_a_person(production: Production) -> None:
-    """E26: a statement of the history that can't be replayed, and names the same objects, leaves nothing to be marked."""
+    """E26: where a statement of the history can't be replayed and names the same objects, nothing is marked."""
     lost = production.file("20260102_lost", "CREATE TABLE u (id int); ALTER TABLE u ADD c nowhere;")
     production.row("20260102_lost", lost, finished=True, steps=1)
     production.file(P1, "CREATE INDEX iu ON u (id)")
