@@ -1,9 +1,7 @@
 """The verdict: is the failed or pending migration in the database? Judged from evidence alone (RULES E1 to E14)."""
 
-import hashlib
-import json
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Protocol
 
@@ -15,6 +13,7 @@ from states.comparison import (
     statement_states,
     steps_equal_to,
 )
+from states.digest import digest
 from states.facts import Cause, Obstacle, Origin, Replay, Row, Runner, Subject, Trace, Visibility
 from states.presence import in_view, passed_over, surely_fails
 from states.row_proofs import witnessed
@@ -23,9 +22,6 @@ from states.row_proofs import witnessed
 NO_HANDWORK = "no_handwork"
 #: How the sentence on that assumption begins.
 ASSUMED = "This holds only if nobody ran "
-
-#: Raised whenever a changed rule can change a verdict, so that approvals and caches made under older rules are void.
-RULES_VERSION = 10
 
 
 class Verdict(StrEnum):
@@ -504,34 +500,3 @@ def latest_attempt(subject: Subject) -> Row | None:
     """The attempt to show: the last that failed, else the last; None if the migration was never attempted."""
     failed = (row for row in reversed(subject.attempts) if row.failed)
     return next(failed, next(reversed(subject.attempts), None))
-
-
-def digest(subject: Subject, target: Sequence[str], base: Sequence[tuple[str, str]]) -> str:
-    """A name for exactly this evidence: any change of the evidence gives another digest (RULES F9)."""
-    rows: list[Row] = sorted(subject.attempts, key=lambda row: row.id)
-    parts = {
-        "rules": RULES_VERSION,
-        "target": list(target),
-        "migration": subject.migration,
-        "attempts": [astuple(row) for row in rows],
-        "present": subject.present,
-        "scripts": sorted([replay.checksum, *map(list, sorted(replay.footprint))] for replay in subject.replays),
-        "base": [list(pair) for pair in base],
-        "production": sorted([*key, value] for key, value in subject.production.items()),
-        "overtaken_by": list(subject.overtaken_by),
-        "unreplayed": list(subject.unreplayed),
-        "places": sorted([obj, *columns] for obj, columns in subject.places.items()),
-        "kept": sorted(subject.kept),
-        "alike": sorted([obj, *others] for obj, others in subject.alike.items()),
-        "empty": sorted(subject.empty),
-        "assume": sorted(subject.assume),
-        "marking": subject.marking,
-        "made_again_by": list(subject.made_again_by),
-        "filled": sorted([*key, value] for key, value in subject.filled.items()),
-        "undecided": list(subject.undecided),
-        "twins": sorted([each.checksum, each.said, each.by, each.same] for each in subject.twins),
-        "stops": sorted(astuple(stop) for stop in subject.stops),
-        "unreadable": subject.unreadable,
-    }
-    encoded = json.dumps(parts, sort_keys=True, ensure_ascii=False).encode()
-    return "sha256:" + hashlib.sha256(encoded).hexdigest()

@@ -29,10 +29,11 @@ from recovery.sql.script import Script
 from recovery.sql.spelling import respelled
 from recovery.sql.statements import ScriptError, parse
 from states.comparison import qualified_name
+from states.digest import digest
 from states.effects import MarkApplied, MarkRolledBack
 from states.facts import Key, Note, Replay, Row, Snapshot, Stop, Subject, Twin
 from states.ledger import earlier_failed, foreseen, later_than
-from states.verdict import Decision, Evidence, digest, judge, latest_attempt
+from states.verdict import Decision, Evidence, judge, latest_attempt
 
 #: RULES E13: a session that holds such a lock is changing the schema.
 LOCKED = "Another session holds a lock that keeps the schema from being read."

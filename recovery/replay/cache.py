@@ -14,8 +14,8 @@ import msgspec
 from recovery.replay.roles import Roles
 from recovery.replay.standins import StandIn
 from recovery.sql.script import Script
+from states.digest import RULES_VERSION
 from states.facts import Replay
-from states.verdict import RULES_VERSION
 
 _DIGEST_SIZE = hashlib.sha256().digest_size
 #: The most replays kept, whatever their history; beyond that the oldest are deleted.

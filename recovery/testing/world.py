@@ -16,10 +16,11 @@ from recovery.testing.ticks import Died, Ticks
 from states import effects
 from states.comparison import Difference
 from states.deployment import Failure
+from states.digest import digest
 from states.facts import Check, Key, Outcome, Replay, Row, Subject
 from states.ledger import side_by_side
 from states.presence import Delta, delta
-from states.verdict import digest, judge
+from states.verdict import judge
 from states.verification import MigrationDifference
 
 _TARGET = ("memory", "production", "public")

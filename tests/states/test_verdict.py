@@ -7,8 +7,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from states.comparison import Difference, differences
+from states.digest import digest
 from states.facts import Key, Note, Replay, Row, Snapshot, Stop, Subject, Twin, Visibility
-from states.verdict import NO_HANDWORK, Decision, Evidence, Verdict, digest, judge
+from states.verdict import NO_HANDWORK, Decision, Evidence, Verdict, judge
 from tests.states.strategies import TARGET, UNKNOWN, replay_of, row, steps_of, subjects
 
 X: Key = ("table public.x", "exists")
@@ -505,7 +506,7 @@ def test_digests_are_all_different() -> None:
 def test_digest_depends_on_the_rules(monkeypatch: pytest.MonkeyPatch) -> None:
     """Approvals under older rules are void."""
     before = digest(SUBJECT, TARGET, BASE)
-    monkeypatch.setattr("states.verdict.RULES_VERSION", 0)
+    monkeypatch.setattr("states.digest.RULES_VERSION", 0)
     assert digest(SUBJECT, TARGET, BASE) != before
 
 
