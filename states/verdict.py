@@ -369,13 +369,15 @@ def _by_the_present_file(subject: Subject, present: Replay, ran: Sequence[Replay
     Production is then as if the file had run once, if what the attempts ran left nothing besides (RULES E17, E22).
     """
     finding = _one(present, subject)
-    ends = any(row.finished or row.applied_steps_count >= 1 for row in subject.attempts)
-    if finding.verdict is not Verdict.APPLIED or ends or _beside_others(subject, finding):
+    finished = any(row.finished for row in subject.attempts)
+    if finding.verdict is not Verdict.APPLIED or finished or _beside_others(subject, finding):
         return None
     production, last = in_view(subject), present.steps[-1]
+    kept = {statement.sql for statement in present.statements}
     for replay in ran:
-        shown = {Visibility.SEEN, Visibility.INERT}
-        if not replay.complete or any(statement.visibility not in shown for statement in replay.statements):
+        gone = [statement for statement in replay.statements if statement.sql not in kept]
+        shown = all(statement.visibility in (Visibility.SEEN, Visibility.INERT) for statement in gone)
+        if not (replay.complete and shown):
             return None
         before = replay.steps[0]
         changed = {key for key in replay.footprint if any(step.get(key) != before.get(key) for step in replay.steps)}

@@ -95,16 +95,16 @@ def read(connection: psycopg.Connection[Any], schema: str) -> tuple[Row, ...]:
         PreflightError: `ledger.missing`; `ledger.unreadable` if the role may not read it; `ledger.unknown_shape` if it
             is not Prisma's table; `ledger.edited` if a row is not one that Prisma can have written.
     """
-    columns = _expressions(connection, schema)
-    if not columns:
-        return ()
-    query = sql.SQL(_ROWS).format(columns=sql.SQL(", ").join(columns), schema=sql.Identifier(schema))
     try:
+        columns = _expressions(connection, schema)
+        if not columns:
+            return ()
+        query = sql.SQL(_ROWS).format(columns=sql.SQL(", ").join(columns), schema=sql.Identifier(schema))
         found = connection.execute(query).fetchall()
     except psycopg.errors.InsufficientPrivilege as error:
         raise PreflightError(
             "ledger.unreadable",
-            f"The role may not read {schema}._prisma_migrations. Nothing was changed.",
+            f"The role may not read {schema}._prisma_migrations, or the catalog. Nothing was changed.",
             "Use the role that runs `prisma migrate deploy`, or grant SELECT on the table.",
         ) from error
     except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn, psycopg.errors.InvalidSchemaName) as error:
