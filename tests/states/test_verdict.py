@@ -537,11 +537,15 @@ def what_ran_to_its_end_is_never_run_again(subject: Subject, _: Evidence) -> Non
 
 
 def applied_needs_every_property_of_the_last_step(subject: Subject, evidence: Evidence) -> None:
-    """`mark_applied` is decided only if production has all that the scripts leave, and nothing open is unproven."""
+    """`mark_applied` is decided only if production has all that the scripts leave, and nothing open is unproven.
+
+    Where the file was edited since, it is the present file that production must have (E22).
+    """
     if evidence.decision is not Decision.MARK_APPLIED:
         return
     assert not subject.running
-    for replay in own(subject):
+    edited = subject.present not in {attempt.checksum for attempt in subject.attempts}
+    for replay in [r for r in subject.replays if r.checksum == subject.present] if edited else own(subject):
         assert replay.complete
         assert all(subject.production.get(key) == replay.steps[-1].get(key) for key in replay.footprint)
         ran = [a for a in subject.attempts if a.checksum == replay.checksum and a.applied_steps_count]
