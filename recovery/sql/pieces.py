@@ -28,7 +28,8 @@ def whole_when_cut(script: str) -> int | None:
         try:
             words = list(_words(piece))
         except postgast.PgQueryError:  # the piece ends within a string, a quoted name, a body or a comment
-            return whole
+            # After the last statement it is a remark that is refused, and that statement ran before it.
+            return whole if whole < len(statements) else None
         if not words:
             continue
         if whole == len(statements) or words != statements[whole]:

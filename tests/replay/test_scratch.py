@@ -138,7 +138,8 @@ def test_what_a_killed_server_left_is_removed_by_the_next(place: Path) -> None:
     with embedded() as living:
         assert not old.exists()
         dead = Embedded()
-        while not (dead.folder / "data" / "postmaster.pid").exists():
+        deadline = time.monotonic() + scratch.START_TIMEOUT_SECONDS
+        while not (dead.folder / "data" / "postmaster.pid").exists() and time.monotonic() < deadline:
             time.sleep(0.01)
         os.killpg(dead._watchdog.pid, signal.SIGKILL)  # noqa: SLF001 - nothing else gives its process
         dead.stop()

@@ -26,6 +26,7 @@ IN_PARTS = [
     pytest.param("CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; SELECT 2; END;", id="in an atomic body"),
     pytest.param("CREATE RULE r AS ON INSERT TO t DO (SELECT 1; SELECT 2);", id="in a rule"),
     pytest.param("SELECT 1; SELECT 2 -- a; b\n; SELECT 'c;';", id="in a remark, before a string"),
+    pytest.param("SELECT 1; /* done; the rest comes later */", id="in a block remark at the end"),
 ]
 #: Scripts with the number of statements before the one that PostgreSQL refuses for being cut.
 REFUSED = [

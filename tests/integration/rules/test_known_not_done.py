@@ -166,6 +166,7 @@ def test_a_script_of_data_alone_that_was_refused_did_not_run(production: Product
 CUT = [
     pytest.param("UPDATE t SET a = 2 -- a bonus; see #123\nWHERE id = 7;", "see", id="comment in a statement"),
     pytest.param("UPDATE t SET a = 2;\n-- done; the next one drops it", "the", id="comment at the end"),
+    pytest.param("UPDATE t SET a = 2;\n/* done; the next one drops it */", "/*", id="block comment at the end"),
 ]
 #: Statements of which PostgreSQL refuses every part, and what it says.
 REFUSED_WHOLE = [
