@@ -6,9 +6,9 @@ from enum import StrEnum
 import msgspec
 
 from states.answers import Refusal
+from states.evidence import Evidence
 from states.facts import Check, History
 from states.table import State
-from states.verdict import Evidence
 from states.verification import MigrationDifference
 
 

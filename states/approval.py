@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from states.answers import RUN_AGAIN, THEN_RUN, NextCommand, Refusal
-from states.verdict import Decision, Verdict
+from states.evidence import Decision, Verdict
 
 #: Verdicts that no approval overrides: a partly applied script is neither applied nor rolled back, and a script that
 #: may still be running can become either.

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from states.answers import RUN_AGAIN, RUN_AGREED, THEN_RUN, Answer, Go, NextCommand, Refusal
 from states.approval import NEVER_APPROVED, Approval, Judged, approve_command, objection
 from states.effects import MarkApplied, MarkRolledBack, Resolution
+from states.evidence import Decision, Evidence, Verdict
 from states.exit_codes import Exit
 from states.facts import Row
 from states.table import State
-from states.verdict import Decision, Evidence, Verdict
 
 #: A run that takes it for certain that nobody ran a statement of the failed migration by hand (RULES E21).
 ASSUMING = NextCommand(f"{RUN_AGAIN.line} --assume no-handwork", "if nobody ran a statement of it by hand")

@@ -7,11 +7,11 @@ from states.answers import RUN_AGAIN, THEN_RUN, Answer, Go, Refusal
 from states.classification import ClassifyFacts, approvals, effect_if_agreed
 from states.comparison import some
 from states.effects import Deploy, Effect, MarkApplied, MarkRolledBack
+from states.evidence import Decision
 from states.exit_codes import Exit
 from states.facts import Check, History, Outcome
 from states.ledger import order
 from states.table import State
-from states.verdict import Decision
 
 
 @dataclass(frozen=True, slots=True)

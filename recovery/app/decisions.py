@@ -10,9 +10,9 @@ from recovery.journal.run_record import Kind, record_of
 from recovery.report.document import Standing
 from recovery.report.run_status import standing
 from states.approval import Approval, Judged, objection
+from states.evidence import Decision, Verdict
 from states.machine import RecoveryMachine
 from states.table import FINAL, State
-from states.verdict import Decision, Verdict
 
 #: A person's answer: the migration is in the database (applied), or it is not (rolled back).
 ApprovedAs = Literal["applied", "rolled_back"]

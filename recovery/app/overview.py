@@ -8,9 +8,9 @@ from recovery.app.observer import Observer
 from recovery.evidence.pending import Compared
 from recovery.postgres.target import Identity
 from recovery.report.document import InspectDocument, TargetDocument, document
+from states.evidence import Evidence
 from states.facts import Check, History
 from states.inspection import InspectFacts
-from states.verdict import Evidence
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ from recovery.prisma.cli import command_line
 from recovery.run.policy import auto
 from recovery.run.ports import Ended
 from recovery.run.proposal import proposed
+from states.evidence import NO_HANDWORK
 from states.exit_codes import Exit
 from states.table import State
-from states.verdict import NO_HANDWORK
 
 #: What is typed to say that nobody ran the script's statements by hand.
 _NOBODY = "nobody"

@@ -6,19 +6,12 @@ from dataclasses import dataclass, replace
 import psycopg
 
 from recovery.errors import RecoveryError
-from recovery.evidence.investigator import (
-    LOCKED,
-    Classified,
-    Investigator,
-    Material,
-    changed_names,
-    touching,
-    unreplayed,
-)
+from recovery.evidence.investigator import LOCKED, Classified, Investigator
+from recovery.evidence.material import Material, changed_names, touching, unreplayed
 from recovery.sql.script import Script
+from states.evidence import Decision
 from states.facts import Replay, Row, Subject
 from states.presence import Delta, delta
-from states.verdict import Decision
 
 
 @dataclass(frozen=True, slots=True)

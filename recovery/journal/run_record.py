@@ -7,9 +7,9 @@ from typing import Any
 from recovery.journal import JournalEvent
 from states.approval import Approval
 from states.deployment import Failure
+from states.evidence import Decision
 from states.facts import Cause
 from states.table import State
-from states.verdict import Decision
 
 
 class Kind:

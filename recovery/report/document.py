@@ -9,9 +9,9 @@ from recovery.effects.results import RestorePoint
 from recovery.events import EffectProposed
 from recovery.evidence.pending import Compared
 from states.answers import NextCommand, Refusal
+from states.evidence import Evidence
 from states.facts import Check, History
 from states.table import State
-from states.verdict import Evidence
 from states.verification import MigrationDifference
 
 SCHEMA_VERSION = 1

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from recovery.report import words
 from states.comparison import Difference, StatementState
-from states.verdict import Decision, Evidence, Verdict
+from states.evidence import Decision, Evidence, Verdict
 
 #: The colour of lines that need a person; unlike yellow, it is readable on dark and on light backgrounds.
 WARNING = "dark_orange3"

@@ -15,9 +15,9 @@ from recovery import events
 from recovery.evidence.pending import Compared
 from recovery.report import words
 from states.answers import Refusal
+from states.evidence import Decision, Evidence
 from states.facts import Check, History, Outcome
 from states.table import State
-from states.verdict import Decision, Evidence
 from states.verification import MigrationDifference
 
 #: The variable that names the file for a step's summary; set in GitHub's runners only.

@@ -20,10 +20,10 @@ from recovery.report.evidence import WARNING, indented
 from recovery.report.live import Activity
 from states.answers import Refusal
 from states.comparison import some
+from states.evidence import Decision, Evidence
 from states.exit_codes import Exit
 from states.facts import Check, History, Outcome
 from states.table import State
-from states.verdict import Decision, Evidence
 
 _MARKS = {
     Outcome.HELD: ("✓", "green"),

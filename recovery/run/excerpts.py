@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 
 from recovery.evidence.proof import Proof
+from states.evidence import Evidence
 from states.facts import Check, History, Row
-from states.verdict import Evidence
 
 #: The longest text that is kept, in characters, such as a statement, an error or a definition.
 TEXT_KEPT = 4_000

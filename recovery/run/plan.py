@@ -9,10 +9,10 @@ from states import classification, inspection, preflight
 from states.answers import Refusal
 from states.classification import ClassifyFacts
 from states.effects import Deploy, Effect
+from states.evidence import Decision, Evidence
 from states.inspection import InspectFacts, deploy_after
 from states.preflight import PreflightFacts
 from states.table import State
-from states.verdict import Decision, Evidence
 
 
 @dataclass(frozen=True, slots=True)

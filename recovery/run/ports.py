@@ -11,10 +11,10 @@ from recovery.evidence.pending import Compared
 from recovery.evidence.proof import Proof
 from states import effects
 from states.answers import Refusal
+from states.evidence import Evidence
 from states.exit_codes import Exit
 from states.facts import Check, Row
 from states.table import State
-from states.verdict import Evidence
 
 
 class World(Protocol):

@@ -2,7 +2,7 @@
 
 from recovery.events import EffectProposed
 from states.effects import Deploy, Effect, MarkApplied
-from states.verdict import Evidence, Verdict
+from states.evidence import Evidence, Verdict
 
 _APPLIED = "Prisma counts this migration as done, and never runs its script."
 _PENDING_APPLIED = (

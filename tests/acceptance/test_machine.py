@@ -14,7 +14,7 @@ import pytest
 
 from recovery.postgres.url import parse
 from recovery.report.document import InspectDocument
-from states.verdict import Verdict
+from states.evidence import Verdict
 from tests.acceptance.scene import Done, Held, Scene
 from tests.staging import Case
 from tests.staging.incident import FAILED, PENDING

@@ -14,8 +14,8 @@ from docs import documents
 from recovery import Recovery, config, events
 from recovery.report import words
 from states.checks import NAMES
+from states.evidence import Verdict
 from states.exit_codes import Exit
-from states.verdict import Verdict
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"

@@ -7,8 +7,8 @@ import pytest
 
 from recovery.evidence.indications.marks import dated
 from recovery.sql.statements import parse
+from states.evidence import Decision, Evidence, Verdict
 from states.facts import Trace
-from states.verdict import Decision, Evidence, Verdict
 from tests import staging
 from tests.integration.rules.production import FAILED, LOGS, Production, SharedWorkshop, begun
 from tests.staging import Server

@@ -12,7 +12,7 @@ from recovery.postgres.target import Target
 from recovery.postgres.url import parse
 from recovery.prisma.migrations import read
 from recovery.prisma.scripts import Scripts
-from states.verdict import Evidence, Verdict
+from states.evidence import Evidence, Verdict
 from tests import staging
 from tests.integration.rules.production import LEDGER, SharedWorkshop
 from tests.staging import Server

@@ -13,7 +13,7 @@ from recovery.postgres.target import Target
 from recovery.postgres.url import parse
 from recovery.prisma.migrations import read
 from recovery.prisma.scripts import Scripts
-from states.verdict import Decision, Verdict
+from states.evidence import Decision, Verdict
 from tests.integration.rules.production import Production
 
 P1, P2, P3 = "20260201_one", "20260202_two", "20260203_three"

@@ -9,7 +9,7 @@ import pytest
 from recovery.errors import RecoveryError
 from recovery.replay import scratch
 from recovery.replay.scratch import ScratchServer
-from states.verdict import Decision, Verdict
+from states.evidence import Decision, Verdict
 from tests.integration.rules.production import (
     APPLIED,
     DRIFTED,

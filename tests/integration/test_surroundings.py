@@ -8,7 +8,7 @@ import pytest
 
 from recovery.replay.scratch import ScratchServer
 from recovery.replay.workshop import Workshop
-from states.verdict import Decision, Verdict
+from states.evidence import Decision, Verdict
 from tests.integration.rules.production import APPLIED, DRIFTED, LEDGER, NOT_APPLIED, UNDECIDABLE, Production, verdict
 from tests.staging import Server, start
 

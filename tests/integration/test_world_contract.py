@@ -31,7 +31,7 @@ from recovery.run.ports import World
 from recovery.testing import MemoryDatabase, MemoryWorld
 from recovery.testing.database import changes, checksum
 from states.effects import Deploy, MarkApplied, MarkRolledBack
-from states.verdict import Verdict
+from states.evidence import Verdict
 from tests.integration.rules.production import LEDGER, Production
 from tests.staging import Server, toolchain
 from tests.staging.incident import PROJECT

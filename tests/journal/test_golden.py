@@ -14,9 +14,9 @@ from recovery.journal.sqlite import SqliteJournal
 from recovery.journal.sqlite_file import journal_file
 from recovery.postgres.url import parse
 from recovery.run.pipeline import step_key
+from states.evidence import Decision
 from states.facts import Cause
 from states.table import State
-from states.verdict import Decision
 from tests.sweep.rehearsal import FAILED, LATER, STEPS
 from tests.sweep.scenarios import SCENARIOS
 

@@ -5,8 +5,9 @@ import pytest
 from recovery.postgres.catalog import read
 from recovery.replay.scratch import ScratchServer
 from recovery.sql.script import Script
+from states.evidence import Verdict
 from states.facts import Replay, Subject, Visibility
-from states.verdict import Verdict, judge
+from states.verdict import judge
 from tests.replay.conftest import Replaying
 from tests.states.strategies import TARGET, UNKNOWN, row
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from recovery.prisma.git import Repository
     from recovery.replay.history import HistoryReplay
     from recovery.sql.script import Script
-    from states.verdict import Evidence
+    from states.evidence import Evidence
     from tests.staging.failures import Case
     from tests.staging.histories import Source
     from tests.staging.postgres import Server

@@ -9,7 +9,7 @@ from typing import cast
 import pytest
 
 from recovery.replay.workshop import Workshop
-from states.verdict import Decision
+from states.evidence import Decision
 from tests.staging.fuzz.drawing import draw_case, draw_group
 from tests.staging.fuzz.events import Play
 from tests.staging.fuzz.folders import write

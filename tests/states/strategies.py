@@ -11,6 +11,7 @@ from states.classification import ClassifyFacts
 from states.comparison import Difference
 from states.deployment import DeployFacts, Failure
 from states.effects import MarkApplied, MarkRolledBack
+from states.evidence import Decision, Evidence, Progress, Verdict
 from states.facts import (
     Cause,
     Check,
@@ -29,7 +30,7 @@ from states.inspection import InspectFacts
 from states.preflight import PreflightFacts
 from states.resolution import ResolveFacts
 from states.table import State
-from states.verdict import Decision, Evidence, Progress, Verdict, judge
+from states.verdict import judge
 from states.verification import MigrationDifference, VerifyFacts
 
 NAMES = ("m1", "m2", "m3")

@@ -8,8 +8,8 @@ from hypothesis import given
 from states.answers import Refusal
 from states.approval import Approval, Judged, objection
 from states.classification import ClassifyFacts, decide
+from states.evidence import Decision, Verdict
 from states.table import State
-from states.verdict import Decision, Verdict
 from tests.states.strategies import classify_facts
 
 OPEN = Judged("m1", Verdict.UNDECIDABLE, Decision.OPERATOR, "sha256:1")

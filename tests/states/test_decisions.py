@@ -16,6 +16,7 @@ from states.classification import ClassifyFacts
 from states.comparison import Difference
 from states.deployment import DeployFacts, Failure
 from states.effects import Deploy, MarkApplied, MarkRolledBack
+from states.evidence import NO_HANDWORK, Decision, Evidence, Progress, Verdict
 from states.exit_codes import Exit
 from states.facts import Cause, Check, History, Obstacle, Outcome, Row
 from states.inspection import InspectFacts
@@ -23,7 +24,6 @@ from states.machine import DECIDES
 from states.preflight import PreflightFacts
 from states.resolution import ResolveFacts
 from states.table import State
-from states.verdict import NO_HANDWORK, Decision, Evidence, Progress, Verdict
 from states.verification import MigrationDifference, VerifyFacts
 from tests.states.strategies import UNKNOWN, row
 from tests.states.test_approval import OBJECTIONS

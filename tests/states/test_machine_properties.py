@@ -14,13 +14,14 @@ from states.classification import ClassifyFacts, resolution
 from states.comparison import differences
 from states.deployment import DeployFacts
 from states.effects import MarkApplied, MarkRolledBack
+from states.evidence import Decision, Verdict
 from states.exit_codes import Exit
 from states.facts import History, Subject, Visibility
 from states.inspection import InspectFacts
 from states.machine import DECIDES, Facts, ImpossibleMoveError, RecoveryMachine
 from states.resolution import ResolveFacts
 from states.table import EDGES, PATH, State
-from states.verdict import Decision, Verdict, judge
+from states.verdict import judge
 from states.verification import VerifyFacts
 from tests.states.strategies import FACTS, TARGET, UNKNOWN, pending_subjects
 

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from states.comparison import Difference, differences
 from states.digest import digest
+from states.evidence import NO_HANDWORK, Decision, Evidence, Verdict
 from states.facts import Key, Note, Replay, Row, Snapshot, Stop, Subject, Twin, Visibility
-from states.verdict import NO_HANDWORK, Decision, Evidence, Verdict, judge
+from states.verdict import judge
 from tests.states.strategies import TARGET, UNKNOWN, replay_of, row, steps_of, subjects
 
 X: Key = ("table public.x", "exists")

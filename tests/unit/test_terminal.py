@@ -16,10 +16,10 @@ from states.answers import Refusal
 from states.classification import ClassifyFacts, decide
 from states.comparison import Difference, StatementState
 from states.effects import Deploy, MarkApplied, MarkRolledBack
+from states.evidence import Decision, Evidence, Progress, Verdict
 from states.exit_codes import Exit
 from states.facts import Cause, Check, Outcome
 from states.table import State
-from states.verdict import Decision, Evidence, Progress, Verdict
 
 NAME = "20260217000000_add_password_reset_tokens"
 OPEN = "its effect can't be seen in the schema"

@@ -13,8 +13,8 @@ from recovery.evidence.indications.look_for import look_for, names_in, sets_path
 from recovery.postgres.target import Target
 from recovery.prisma.scripts import Scripts
 from states.comparison import StatementState
+from states.evidence import Evidence, Verdict
 from states.facts import Row, Subject
-from states.verdict import Evidence, Verdict
 
 
 def indicated(evidence: Evidence, subject: Subject, rows: Sequence[Row], target: Target, scripts: Scripts) -> Evidence:

@@ -23,7 +23,7 @@ from recovery.replay.history import HistoryReplay
 from recovery.replay.scratch import ScratchServer
 from recovery.replay.workshop import Workshop
 from recovery.sql.script import Script
-from states.verdict import Decision, Evidence, Verdict
+from states.evidence import Decision, Evidence, Verdict
 from tests.staging import Server
 
 LEDGER = """

@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from states.verdict import Decision, Verdict
+from states.evidence import Decision, Verdict
 from tests.integration.rules.production import (
     APPLIED,
     DRIFTED,

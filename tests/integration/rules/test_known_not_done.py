@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from states.verdict import Decision, Evidence
+from states.evidence import Decision, Evidence
 from tests.integration.rules.production import NOT_APPLIED, NOT_ATTEMPTED, UNDECIDABLE, Production, verdict
 
 ADD, FILL = "ALTER TABLE t ADD COLUMN b int;", "UPDATE t SET a = 2;"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from states.verdict import Decision
+from states.evidence import Decision
 from tests.integration.rules.production import APPLIED, UNDECIDABLE, Production, verdict
 from tests.integration.rules.test_known_not_done import refused
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from states.verdict import Decision, Verdict
+from states.evidence import Decision, Verdict
 from tests.integration.rules.production import (
     APPLIED,
     FAILED,

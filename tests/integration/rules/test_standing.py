@@ -2,7 +2,7 @@
 
 import pytest
 
-from states.verdict import Decision
+from states.evidence import Decision
 from tests.integration.rules.production import (
     APPLIED,
     DRIFTED,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from states.verdict import Decision, Evidence
+from states.evidence import Decision, Evidence
 from tests.integration.rules.production import (
     APPLIED,
     LOGS,

@@ -11,7 +11,7 @@ import psycopg
 from psycopg import sql
 
 from recovery.postgres import catalog
-from states.verdict import Decision
+from states.evidence import Decision
 
 _RELATIONS = """
 SELECT n.nspname, c.relname, c.relkind::text, c.relispopulated FROM pg_class c

@@ -22,7 +22,7 @@ from recovery.postgres.url import parse
 from recovery.prisma.migrations import Migration
 from recovery.prisma.scripts import Scripts
 from recovery.sql.script import Script
-from states.verdict import Decision
+from states.evidence import Decision
 from tests.staging.failures import DOOMED, LEDGER, SETTINGS
 from tests.staging.fuzz.events import NAME, Begin, End, Pieces, Play, Run, play
 from tests.staging.fuzz.model import Case, Statement
