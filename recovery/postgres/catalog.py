@@ -6,14 +6,14 @@ verdict.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from importlib.resources import files
 from typing import Any
 
 import psycopg
-from psycopg import pq
+from psycopg import pq, sql
 
 from recovery.sql.names import quoted
 from states.facts import Key
@@ -29,7 +29,11 @@ _PINNED = {
     "quote_all_identifiers": "off",
     # Compiling the query would take many times longer than running it.
     "jit": "off",
+    # Planning it takes many times longer than running it, too, so it is prepared, and planned once a session.
+    "plan_cache_mode": "force_generic_plan",
 }
+#: The names of the prepared statements that read everything, and a scope.
+PREPARED = ("prisma_recovery_everything", "prisma_recovery_scope")
 _PIN = (
     "SELECT name, current_setting(name), set_config(name, value, true)"
     " FROM unnest(%s::text[], %s::text[]) settings(name, value)"
@@ -65,10 +69,7 @@ def _wanted(catalog: str, schema: str, name: str) -> str:
 
 
 #: The names of the scope, with the oids of their schemas.
-_ASKED = (
-    "SELECT n.oid, q.o::name FROM unnest(%(schemas)s::text[], %(names)s::text[]) q(s, o)"
-    " JOIN pg_catalog.pg_namespace n ON n.nspname = q.s"
-)
+_ASKED = "SELECT n.oid, q.o::name FROM unnest($1, $2) q(s, o) JOIN pg_catalog.pg_namespace n ON n.nspname = q.s"
 #: The objects of the scope, looked up once and used by oid: planning joins by name in every block takes too long.
 _WANTED = "WITH asked(schema, name) AS MATERIALIZED ({}),\nwanted(catalog, oid) AS MATERIALIZED ({})\n".format(
     _ASKED,
@@ -137,8 +138,8 @@ _EVERYTHING = {
 }
 
 _SCOPED = {
-    "scope_schema": "n.nspname = ANY(%(plain_names)s::text[])",
-    "scope_extension": "e.extname = ANY(%(plain_names)s::text[])",
+    "scope_schema": "n.nspname = ANY($3)",
+    "scope_extension": "e.extname = ANY($3)",
     "scope_relation": _named("pg_class", "c.oid"),
     "scope_index": f"x.indexrelid = ANY (ARRAY({_INDEXES}))",
     # Looks up each table's constraints by its oid; otherwise the constraints of all other tables would be read, too.
@@ -148,10 +149,10 @@ _SCOPED = {
     "scope_function": _named("pg_proc", "f.oid"),
     "scope_collation": _named("pg_collation", "l.oid"),
     "scope_statistics": _named("pg_statistic_ext", "s.oid"),
-    "scope_publication": "b.pubname = ANY(%(plain_names)s::text[])",
-    "scope_event_trigger": "v.evtname = ANY(%(plain_names)s::text[])",
+    "scope_publication": "b.pubname = ANY($3)",
+    "scope_event_trigger": "v.evtname = ANY($3)",
     "scope_operator": _made_here("pg_operator", "o.oid", "(o.oprnamespace, o.oprname)"),
-    "scope_cast": "k.oid >= 16384 AND x.name = ANY(%(plain_names)s::text[])",
+    "scope_cast": "k.oid >= 16384 AND x.name = ANY($3)",
     "scope_conversion": _made_here("pg_conversion", "k.oid", "(k.connamespace, k.conname)"),
     "scope_dictionary": _made_here("pg_ts_dict", "k.oid", "(k.dictnamespace, k.dictname)"),
     "scope_configuration": _made_here("pg_ts_config", "k.oid", "(k.cfgnamespace, k.cfgname)"),
@@ -309,8 +310,6 @@ def _query(version: int, *, scoped: bool) -> str:
     }
     for name, value in values.items():
         query = query.replace("{" + name + "}", value)
-    if scoped:  # psycopg reads % as a placeholder as soon as there are parameters
-        query = query.replace("%", "%%")
     for name, value in (_SCOPED if scoped else _EVERYTHING).items():
         query = query.replace("{" + name + "}", value)
     return (_WANTED if scoped else _OF_EXTENSIONS) + query
@@ -323,15 +322,27 @@ def read(connection: psycopg.Connection[Any], scope: Scope | None = None) -> dic
         connection: a connection in autocommit or inside a transaction; its settings are restored afterwards.
         scope: the objects to read; None for all objects but those of the system and of extensions.
     """
-    parameters: dict[str, list[str]] | None = None
+    return _pinned(connection, partial(_read, scope=scope))
+
+
+def _read(cursor: psycopg.Cursor[Any], scope: Scope | None) -> None:
+    """Runs the query of a snapshot, prepared by the first reading of a session.
+
+    Whether it is prepared is asked of the session: a script that is replayed in it may have discarded everything.
+    """
+    scoped = scope is not None
+    name = PREPARED[scoped]
+    cursor.execute("SELECT FROM pg_catalog.pg_prepared_statements WHERE name = %s", (name,))
+    if not cursor.rowcount:
+        types = "(text[], text[], text[])" if scoped else ""
+        query = _query(cursor.connection.info.server_version, scoped=scoped)
+        cursor.execute(f"PREPARE {name} {types} AS {query}".encode())
+    run = sql.SQL("EXECUTE {}").format(sql.Identifier(name))
     if scope is not None:
         pairs = sorted(scope.qualified)
-        parameters = {
-            "schemas": [schema for schema, _ in pairs],
-            "names": [name for _, name in pairs],
-            "plain_names": sorted(scope.plain),
-        }
-    return _pinned(connection, _query(connection.info.server_version, scoped=scope is not None), parameters)
+        values = [[schema for schema, _ in pairs], [name for _, name in pairs], sorted(scope.plain)]
+        run += sql.SQL("({})").format(sql.SQL(", ").join(sql.SQL("{}::text[]").format(each) for each in values))
+    cursor.execute(run)
 
 
 #: `attmissingval` holds a column's value for the rows that existed when it was added, until the table is rewritten.
@@ -354,11 +365,11 @@ def read_filled(connection: psycopg.Connection[Any], tables: Iterable[str]) -> d
     """
     pairs = sorted(scope_of(tables).qualified)
     parameters = {"schemas": [schema for schema, _ in pairs], "names": [name for _, name in pairs]}
-    return _pinned(connection, _FILLED, parameters) if pairs else {}
+    return _pinned(connection, lambda cursor: cursor.execute(_FILLED, parameters)) if pairs else {}
 
 
-def _pinned(connection: psycopg.Connection[Any], query: str, parameters: dict[str, list[str]] | None) -> dict[Key, str]:
-    """The rows of a query as a snapshot, read under the pinned settings."""
+def _pinned(connection: psycopg.Connection[Any], run: Callable[[psycopg.Cursor[Any]], object]) -> dict[Key, str]:
+    """The rows of the query that `run` runs as a snapshot, read under the pinned settings."""
     own = connection.info.transaction_status == pq.TransactionStatus.IDLE
     with connection.cursor() as cursor:
         if own:
@@ -367,7 +378,7 @@ def _pinned(connection: psycopg.Connection[Any], query: str, parameters: dict[st
             # Only pinned settings give qualified names, and values that are written alike on both sides (RULES E13).
             cursor.execute(_PIN, (list(_PINNED), list(_PINNED.values())))
             before = {name: value for name, value, _ in cursor}
-            cursor.execute(query.encode(), parameters)
+            run(cursor)
             snapshot = {(obj, prop): value for obj, prop, value in cursor}
             if connection.info.server_version // 10_000 != _GRAMMAR:
                 snapshot = {

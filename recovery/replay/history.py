@@ -32,6 +32,12 @@ _CONTROLS = re.compile(
     r"|\bbegin\s*(;|transaction\b|work\b|isolation\b|read\b)",
     re.IGNORECASE,
 )
+#: All that DISCARD ALL does, but for prepared statements: it would take along those that read the catalog.
+_DISCARD = (
+    "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *; SELECT pg_catalog.pg_advisory_unlock_all();"
+    " DISCARD TEMP; DISCARD SEQUENCES"
+)
+_PREPARED = "SELECT name FROM pg_catalog.pg_prepared_statements WHERE name <> ALL (%s)"
 _SETS = re.compile(r"\bset\b|set_config|\btemp", re.IGNORECASE)
 
 
@@ -189,7 +195,9 @@ class HistoryReplay:
 
     def _reset(self, connection: psycopg.Connection[Any]) -> None:
         """Sets the session back to the state in which Prisma starts each migration."""
-        connection.execute("DISCARD ALL")  # temporary tables and SET ROLE too, which RESET ALL leaves
+        connection.execute(_DISCARD)
+        for (name,) in connection.execute(_PREPARED, (list(catalog.PREPARED),)).fetchall():
+            connection.execute(sql.SQL("DEALLOCATE {}").format(sql.Identifier(name)))
         connection.execute(f"SET statement_timeout = '{STATEMENT_TIMEOUT_SECONDS}s'")
         connection.execute(sql.SQL("SET search_path = {}").format(sql.Identifier(self._schema)))
 
