@@ -147,10 +147,11 @@ def decide(facts: ClassifyFacts) -> Answer:
             Exit.BUSY,
             (RUN_AGAIN,),
         )
-    if evidence.verdict is Verdict.NOT_APPLIED and evidence.assumptions and facts.approval is None:
+    if evidence.assumptions and facts.approval is None:
+        there = "is in the database" if evidence.verdict is Verdict.APPLIED else "is not in the database"
         return Refusal(
             "classify.assumption",
-            f"{name} is not in the database, as far as can be seen: {' '.join(evidence.reasons)} Nothing was changed.",
+            f"{name} {there}, as far as can be seen: {' '.join(evidence.reasons)} Nothing was changed.",
             "If you know that nobody did, say so with --assume no-handwork, or approve this evidence. Otherwise look "
             "at the rows first.",
             commands=(ASSUMING, *approvals(facts)),

@@ -138,6 +138,12 @@ REFUSALS: list[tuple[State, Any, str, Exit]] = [
         Exit.BLOCKED,
     ),
     (State.CLASSIFY, ClassifyFacts(UNSURE, consented=True), "classify.assumption", Exit.BLOCKED),
+    (
+        State.CLASSIFY,
+        ClassifyFacts(replace(UNSURE, verdict=Verdict.APPLIED), consented=True),
+        "classify.assumption",
+        Exit.BLOCKED,
+    ),
     (State.CLASSIFY, ClassifyFacts(WAITING, consented=True), "classify.in_progress", Exit.BUSY),
     (State.CLASSIFY, ClassifyFacts(WAITING, approval=AS_APPLIED), "classify.in_progress", Exit.BUSY),
     (State.CLASSIFY, ClassifyFacts(UNDECIDED, consented=True), "classify.undecidable", Exit.BLOCKED),
