@@ -144,6 +144,12 @@ class RunRecord:
         return replace(record, resolved=resolved, settled=settled)
 
 
+def by_hand(event: JournalEvent) -> bool:
+    """Whether a person wrote this event while no process, or another one, was at work: an approval, or giving up."""
+    given_up = event.kind == Kind.MOVED and event.payload["to"] == State.ABORTED
+    return event.kind == Kind.APPROVED or given_up
+
+
 def record_of(events: Iterable[JournalEvent]) -> RunRecord:
     """The record of a run, from all of its events."""
     record = RunRecord()

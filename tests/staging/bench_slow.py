@@ -1,7 +1,7 @@
 """Runs the demo's cases on a slow or a busy machine: each must end as it should, and nothing slow is called busy.
 
-With `--share`, all that a case starts (the server, Prisma, the recovery) has that part of one core together, by a control
-group, which only root can make. With `--load`, so many processes that do nothing but compute run beside it.
+With `--share`, all that a case starts (the server, Prisma, the recovery) has that part of one core together, by a
+control group, which only root can make. With `--load`, so many processes that do nothing but compute run beside it.
 """
 
 from __future__ import annotations
@@ -49,7 +49,11 @@ def limited(share: float | None) -> Iterator[Callable[[], None] | None]:
     try:
         for name, value in settings.items():
             (group / name).write_text(value)
-        yield lambda: (group / "cgroup.procs").write_text(str(os.getpid())) and None
+
+        def enter() -> None:
+            (group / "cgroup.procs").write_text(str(os.getpid()))
+
+        yield enter
     finally:
         deadline = time.monotonic() + 60
         while (group / "cgroup.procs").read_text() and time.monotonic() < deadline:
@@ -82,7 +86,7 @@ def one(case: str, limit: Callable[[], None] | None, *, cold: bool) -> tuple[boo
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
-            preexec_fn=limit,  # noqa: PLW1509 - this process has no threads
+            preexec_fn=limit,
         )
     said = done.stdout
     well = done.returncode == 0 and "Traceback" not in said and "BUSY" not in said
