@@ -22,7 +22,7 @@ from recovery.run.ports import Ended, Policy, Question, World
 from recovery.run.proposal import proposed
 from recovery.version import __version__
 from states import classification, effects, preflight
-from states.answers import Answer, Go, Refusal
+from states.answers import RUN_AGAIN, Answer, Go, Refusal
 from states.classification import ClassifyFacts
 from states.deployment import DeployFacts
 from states.exit_codes import Exit
@@ -144,8 +144,9 @@ class Engine:
         refusal = Refusal(
             "engine.interrupted",
             f"The last process ended in {state}, so the database is looked at anew.",
-            "Nothing to do: the run goes on from PREFLIGHT.",
+            "Run again: it goes on from PREFLIGHT.",
             Exit.INTERRUPTED,
+            (RUN_AGAIN,),
         )
         self._machine.refuse(refusal)
         self._write_down(state, refusal, tell=False)
