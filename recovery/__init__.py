@@ -3,8 +3,8 @@
 The names in `__all__` are the API for programs that embed it; `docs/reference/python.md` explains each of them.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING
+#: As in `typing`, which takes longer to load than all that is needed until the command line can handle a signal.
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from recovery.app.api import Recovery
@@ -60,4 +60,6 @@ if not TYPE_CHECKING:  # so that a type checker reports a name that is not impor
     def __getattr__(name: str) -> object:
         if name not in _HOMES:
             raise AttributeError(f"module 'recovery' has no attribute {name!r}", name=name, obj=None)
+        from importlib import import_module  # noqa: PLC0415 - as above
+
         return getattr(import_module(_HOMES[name]), name)

@@ -171,12 +171,14 @@ class EffectEnded(Event, frozen=True):
         shown: the ledger shows the effect.
         seconds: how long the command took.
         unchanged: why the command was not started; empty if it was.
+        killed: that somebody else, or the system, killed the command, as a sentence; empty if it ended by itself.
     """
 
     effect: str
     shown: bool
     seconds: float
     unchanged: str = ""
+    killed: str = ""
 
 
 class EffectFound(Event, frozen=True):

@@ -173,10 +173,9 @@ def approvals(facts: ClassifyFacts) -> tuple[NextCommand, ...]:
     if evidence.decision is not Decision.OPERATOR:
         return ()
     name, seen = evidence.migration, evidence.evidence_digest
-    ways = (
-        (Decision.MARK_APPLIED, "if all of it is there"),
-        (Decision.MARK_ROLLED_BACK, "if nothing of it is there"),
-    )
+    ways = [(Decision.MARK_ROLLED_BACK, "if nothing of it is there")]
+    if evidence.verdict is not Verdict.DRIFTED:  # all of it is not there, so no command to copy may say that it is
+        ways.insert(0, (Decision.MARK_APPLIED, "if all of it is there"))
     return tuple(
         approve_command(name, decision, seen, when)
         for decision, when in ways

@@ -40,6 +40,7 @@ class DeployFacts:
         failures: migrations that have an unfinished row after the deploy.
         earlier: failures that this run knew before the deploy, including those that it began with.
         output: the end of the command's output.
+        killed: that the command was killed from outside, as a sentence; empty if it ended by itself.
     """
 
     planned: tuple[str, ...]
@@ -49,6 +50,7 @@ class DeployFacts:
     failures: tuple[Failure, ...] = ()
     earlier: tuple[Failure, ...] = ()
     output: str = ""
+    killed: str = ""
 
 
 def decide(facts: DeployFacts) -> Answer:
@@ -74,9 +76,10 @@ def decide(facts: DeployFacts) -> Answer:
         first = repeated[0]
         kind = "" if first.cause.kind == "unknown" else f" for the same cause, {first.cause.kind}"
         code = f" ({first.cause.sqlstate})" if first.cause.sqlstate else ""
+        told = f" {facts.killed}" if facts.killed else ""
         return Refusal(
             "deploy.failed_again",
-            f"{first.migration} failed again{kind}{code}. Logs: {(first.logs or facts.output or 'none').strip()}",
+            f"{first.migration} failed again{kind}{code}.{told} Logs: {(first.logs or facts.output or 'none').strip()}",
             "Correct its cause (the SQL, the data or the database), and run again.",
             commands=(RUN_AGAIN,),
         )
@@ -86,6 +89,13 @@ def decide(facts: DeployFacts) -> Answer:
         return Go(State.INSPECT, f"{facts.after.unsettled[0]} is in question")
     if facts.after.history.pending:
         left = ", ".join(facts.after.history.pending)
+        if facts.killed:
+            return Refusal(
+                "effect.killed",
+                f"{facts.killed} Still pending: {left}.",
+                "Find out what killed it (the system's log names what it ended for want of memory), and run again.",
+                commands=(RUN_AGAIN,),
+            )
         return Refusal(
             "deploy.still_pending",
             f"`prisma migrate deploy` ended, but {left} is still pending. Prisma said: {facts.output or 'nothing'}",

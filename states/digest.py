@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import astuple
+from dataclasses import astuple, fields
 
 from states.facts import Row, Subject
 
@@ -18,7 +18,7 @@ def digest(subject: Subject, target: Sequence[str], base: Sequence[tuple[str, st
         "rules": RULES_VERSION,
         "target": list(target),
         "migration": subject.migration,
-        "attempts": [astuple(row) for row in rows],
+        "attempts": [[getattr(row, each.name) for each in fields(row) if each.compare] for row in rows],
         "present": subject.present,
         "scripts": sorted([replay.checksum, *map(list, sorted(replay.footprint))] for replay in subject.replays),
         "base": [list(pair) for pair in base],

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from states.facts import Row
 
+#: Signals that nobody but another process, or the system, sends to a command; a shell adds 128 to their numbers.
+_KILLING = {9: "SIGKILL", 15: "SIGTERM"}
+
 
 @dataclass(frozen=True, slots=True)
 class MarkApplied:
@@ -62,6 +65,20 @@ def shown(effect: Effect, rows: Sequence[Row]) -> bool:
         if not isinstance(effect, MarkRolledBack) and not any(row.finished for row in mine):
             return False
     return True
+
+
+def killed(exit_code: int | None) -> str:
+    """What is true of a command that was ended from outside, as a sentence; empty if it ended by itself.
+
+    Args:
+        exit_code: its exit code, negative for a signal; None if it did not run.
+    """
+    number = 0 if exit_code is None else -exit_code if exit_code < 0 else exit_code - 128
+    name = _KILLING.get(number)
+    if name is None:
+        return ""
+    memory = ", or by the system, which does this where memory runs out" if name == "SIGKILL" else ""
+    return f"Prisma's command did not end by itself: it was killed from outside ({name}), by somebody{memory}."
 
 
 def of_id(identifier: str, planned: tuple[str, ...]) -> Effect:

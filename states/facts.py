@@ -80,7 +80,12 @@ class Obstacle:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of `_prisma_migrations`. Times are ISO 8601 in UTC; `started_at` is the client's clock."""
+    """One row of `_prisma_migrations`. Times are ISO 8601 in UTC, by the clock of the client that wrote them.
+
+    Attributes:
+        transaction: number of the server's transaction that wrote the row last (`xmin`), modulo 2^32; None if unknown.
+            It is no part of what the row says: a rewritten table has others.
+    """
 
     id: str
     migration: str
@@ -90,6 +95,7 @@ class Row:
     rolled_back_at: str | None
     applied_steps_count: int
     logs: str | None
+    transaction: int | None = field(default=None, compare=False)
 
     @property
     def finished(self) -> bool:

@@ -13,6 +13,11 @@ _PUNCTUATION = """ _-,;:!?.'"()[]{}@*&#%`^+<=>|~$"""
 
 #: A time after every time in a ledger.
 _LATER_THAN_ALL = "9999-12-31T23:59:59"
+#: After so many transactions the server begins to count anew.
+_TRANSACTIONS = 2**32
+#: By how many days two clocks are taken to differ at most. Within this time no server comes by half of its numbers,
+#: after which these would not tell which of two is the later one.
+_WRONG_BY_DAYS = 7
 
 
 @lru_cache(maxsize=4096)
@@ -50,8 +55,49 @@ def side_by_side(rows: Sequence[Row], folder: Sequence[str], differing: Collecti
 
 
 def in_order_of_finishing(rows: Sequence[Row]) -> list[Row]:
-    """The finished rows in order of `finished_at`, which may differ from the order of names (RULES E1)."""
-    return sorted((row for row in rows if row.finished), key=lambda row: (row.finished_at or "", row.migration))
+    """The finished rows in the order in which they finished, which may differ from the order of names (RULES E1).
+
+    That is the order of `finished_at`, except where a clock that was set back shows: see `clock_was_set_back`.
+    """
+    found = sorted((row for row in rows if row.finished), key=lambda row: (row.finished_at or "", row.migration))
+    moved = True
+    while moved:  # it ends, since each exchange brings two names into Prisma's order
+        moved = False
+        for at in range(len(found) - 1):
+            if clock_was_set_back(found[at + 1], found[at]):
+                found[at], found[at + 1] = found[at + 1], found[at]
+                moved = True
+    return found
+
+
+def clock_was_set_back(first: Row, then: Row) -> bool:
+    """Whether `first` was written before `then`, although their times say the opposite.
+
+    The times are the clients', and a client's clock can be wrong. PostgreSQL numbers its transactions itself, and
+    Prisma runs migrations one after another, so the numbers tell the order too; but a row that somebody edited has a
+    later one. So times are overruled only where two witnesses agree against them: the server's numbers, and the order
+    in which Prisma deploys. A late merge has the numbers on its side. After a restore all rows have the same number,
+    and the times stand.
+
+    Args:
+        first: the row that sorts first by its name.
+        then: the other one.
+    """
+    if first.transaction is None or then.transaction is None or not order(first.migration) < order(then.migration):
+        return False
+    between = (then.transaction - first.transaction) % _TRANSACTIONS
+    if not 0 < between < _TRANSACTIONS // 2:
+        return False
+    return abs(_day(first) - _day(then)) < _WRONG_BY_DAYS
+
+
+def _day(row: Row) -> int:
+    """The day on which the row was finished, or begun, as a number that grows by one each day."""
+    time = row.finished_at or row.started_at
+    year, month, day = int(time[:4]), int(time[5:7]), int(time[8:10])
+    if month <= 2:  # noqa: PLR2004 - a year is counted from March, so that a leap day is its last
+        year, month = year - 1, month + 12
+    return 365 * year + year // 4 - year // 100 + year // 400 + (153 * (month - 3) + 2) // 5 + day
 
 
 def later_than(name: str, attempts: Sequence[Row], rows: Sequence[Row]) -> frozenset[str]:
@@ -59,7 +105,8 @@ def later_than(name: str, attempts: Sequence[Row], rows: Sequence[Row]) -> froze
 
     These are the migrations that sort after it, and those that finished after its first attempt began. One that sorts
     before it, was attempted before it, and was only marked as finished since, is not among them: what it did comes
-    before the failed one, whenever somebody recorded it (RULES E30).
+    before the failed one, whenever somebody recorded it (RULES E30). The times are believed here: a clock that was set
+    back can add one to these, which a person then looks at, and leaves none out.
 
     Args:
         name: the failed migration.

@@ -19,6 +19,7 @@ class ResolveFacts:
         after: the ledger and the migrations folder after the effect.
         unchanged: why the effect was not even tried, as `the evidence has changed`; empty if it was tried.
         output: the end of the command's output.
+        killed: that the command was killed from outside, as a sentence; empty if it ended by itself.
     """
 
     effect: Resolution
@@ -26,6 +27,7 @@ class ResolveFacts:
     after: InspectFacts
     unchanged: str = ""
     output: str = ""
+    killed: str = ""
 
 
 def decide(facts: ResolveFacts) -> Answer:
@@ -38,6 +40,13 @@ def decide(facts: ResolveFacts) -> Answer:
             "Run again. The migration is classified anew.",
             Exit.BUSY,
             (RUN_AGAIN,),
+        )
+    if not facts.shown and facts.killed:
+        return Refusal(
+            "effect.killed",
+            f"{facts.killed} The ledger does not show {name} as resolved.",
+            "Find out what killed it (the system's log names what it ended for want of memory), and run again.",
+            commands=(RUN_AGAIN,),
         )
     if not facts.shown:
         said = f" Prisma said: {facts.output}" if facts.output else ""

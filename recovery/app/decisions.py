@@ -1,12 +1,13 @@
 """What needs the journal only: where runs stand, their events, approvals, and giving up."""
 
 import contextlib
-from typing import Literal, get_args
+from collections.abc import Callable
+from typing import Any, Literal, get_args
 
 from recovery.app.session import Session
-from recovery.errors import UsageError
+from recovery.errors import JournalError, UsageError
 from recovery.journal import JournalEvent
-from recovery.journal.run_record import Kind, record_of
+from recovery.journal.run_record import Kind, RunRecord, record_of
 from recovery.report.document import Standing
 from recovery.report.run_status import standing
 from states.approval import Approval, Judged, objection
@@ -16,6 +17,8 @@ from states.table import FINAL, State
 
 #: A person's answer: the migration is in the database (applied), or it is not (rolled back).
 ApprovedAs = Literal["applied", "rolled_back"]
+#: How often a decision is tried to be recorded while a process at work writes events of its own.
+_TRIES = 20
 
 
 def standings(session: Session) -> tuple[Standing, ...]:
@@ -78,6 +81,34 @@ def _unfinished(session: Session, run: str | None) -> tuple[str, str, tuple[Jour
     return found[0]
 
 
+def _record(
+    session: Session, run: str | None, decided: Callable[[str, RunRecord], tuple[str, dict[str, Any]]]
+) -> Standing:
+    """Appends a person's decision to the unfinished recovery, as it stands at that very moment.
+
+    A process can be at work on it: it takes the decision in before it writes its next event.
+
+    Args:
+        session: says where the journal is.
+        run: id of the run; None: the unfinished one.
+        decided: gives kind and payload of the event, from the run's id and its record; raises to record nothing.
+    """
+    for tries_left in reversed(range(_TRIES)):
+        target, name, _ = _unfinished(session, run)
+        with contextlib.closing(session.store().open(target)) as journal:
+            before = journal.events(name)  # from here on, an event that another process appends is a conflict
+            record = record_of(before)
+            if record.state in FINAL:
+                continue
+            kind, payload = decided(name, record)
+            try:
+                return standing(target, name, (*before, journal.append(name, kind, record.state, payload)))
+            except JournalError as error:
+                if error.code != "journal.conflict" or not tries_left:
+                    raise
+    raise AssertionError("a run that has ended is not unfinished")
+
+
 def approve(
     session: Session, migration: str, answer: ApprovedAs, evidence: str, reason: str, run: str | None = None
 ) -> Standing:
@@ -91,43 +122,43 @@ def approve(
         raise ValueError(f"No answer is named {answer!r}; the answers are {', '.join(get_args(ApprovedAs))}")
     if not reason.strip():
         raise UsageError("approve.reason", "The reason is empty. Nothing was recorded.", "Say why.")
-    target, name, before = _unfinished(session, run)
-    record = record_of(before)
-    known = record.evidence.get(migration)
-    if known is None:
-        raise UsageError(
-            "approve.unknown_migration",
-            f"The run {name} has not classified {migration}. Nothing was recorded.",
-            "Run prisma-recovery run first, and approve what it shows.",
-        )
     decision = Decision.MARK_ROLLED_BACK if answer == "rolled_back" else Decision.MARK_APPLIED
-    judged = Judged(
-        migration,
-        Verdict(known["verdict"]),
-        Decision(known["decision"]),
-        known["digest"],
-        attempted=known.get("attempted", True),
-        ran_to_its_end=known["ran_to_its_end"],
-    )
-    if no := objection(Approval(migration, decision, evidence, reason), judged):
-        raise UsageError.of(no, "Nothing was recorded.")
-    with contextlib.closing(session.store().open(target)) as journal:
+
+    def decided(name: str, record: RunRecord) -> tuple[str, dict[str, Any]]:
+        known = record.evidence.get(migration)
+        if known is None:
+            raise UsageError(
+                "approve.unknown_migration",
+                f"The run {name} has not classified {migration}. Nothing was recorded.",
+                "Run prisma-recovery run first, and approve what it shows.",
+            )
+        judged = Judged(
+            migration,
+            Verdict(known["verdict"]),
+            Decision(known["decision"]),
+            known["digest"],
+            attempted=known.get("attempted", True),
+            ran_to_its_end=known["ran_to_its_end"],
+        )
+        if no := objection(Approval(migration, decision, evidence, reason), judged):
+            raise UsageError.of(no, "Nothing was recorded.")
         payload = {"migration": migration, "decision": decision, "evidence": evidence, "reason": reason}
-        approved = journal.append(name, Kind.APPROVED, record.state, payload)
-    return standing(target, name, (*before, approved))
+        return Kind.APPROVED, payload
+
+    return _record(session, run, decided)
 
 
 def abort(session: Session, reason: str, run: str | None = None) -> Standing:
     """Writes into the journal that a person gave up this recovery. Changes nothing in the database.
 
+    A process that is at work on it stops before its next change.
+
     Raises:
         UsageError: no recovery is unfinished, or several are.
     """
-    target, name, before = _unfinished(session, run)
-    record = record_of(before)
-    machine = RecoveryMachine(record.state)
-    machine.abort(reason)
-    payload = {"from": record.state, "to": State.ABORTED, "because": reason}
-    with contextlib.closing(session.store().open(target)) as journal:
-        moved = journal.append(name, Kind.MOVED, record.state, payload)
-    return standing(target, name, (*before, moved))
+
+    def decided(_: str, record: RunRecord) -> tuple[str, dict[str, Any]]:
+        RecoveryMachine(record.state).abort(reason)
+        return Kind.MOVED, {"from": record.state, "to": State.ABORTED, "because": reason}
+
+    return _record(session, run, decided)

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -64,12 +64,12 @@ def _ahead(*, schema: Path | None = None, config: Path | None = None, prisma: bo
     return closing(Ahead(Path.cwd(), os.environ, schema=schema, config=config, prisma=prisma))
 
 
-def _recovery(chosen: Chosen, output: "Output", ahead: "Ahead | None" = None) -> "Recovery":
+def _recovery(chosen: Chosen, output: "Output", ahead: "Ahead | None" = None, flags: Sequence[str] = ()) -> "Recovery":
     """The recovery of the project in the working directory, with the options of this call."""
     from recovery.app.api import Recovery
 
     ask, options = output.asking(_asker()), chosen.options()
-    output.given(options)
+    output.given(options, flags)
 
     def ask_database(where: str) -> str | None:
         if ask is None:
@@ -96,7 +96,8 @@ def run(
 
         output = chosen.output("plan" if plan else "run")
         with shown(output):
-            recovery = _recovery(chosen, output, ahead)
+            flags = [flag for flag, given in (("--yes", yes), ("--pipeline", pipeline)) if given]
+            recovery = _recovery(chosen, output, ahead, flags)
             if plan:
                 raise typer.Exit(int(show_plan(recovery, output)))
             raise typer.Exit(int(recover(recovery, output, _asker(), yes=yes, pipeline=pipeline)))

@@ -1,6 +1,5 @@
 """The frame around each command: reading its line, the look of its help, and how signals and errors end it."""
 
-import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +7,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 from typer.core import TyperCommand
+
+from recovery.cli.interruption import INTERRUPTED, NOTHING_LOST, interruption
 
 if TYPE_CHECKING:
     from recovery.cli.output import Output
@@ -18,13 +19,20 @@ _Unreadable: Any = typer.BadParameter.__bases__[0]
 
 @contextmanager
 def signals() -> Iterator[None]:
-    """Handles SIGTERM, by which a job's runner stops us, like ^C, also while our modules are being loaded."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """Lets ^C, SIGTERM and SIGHUP raise KeyboardInterrupt until the command ends, and ends it in words."""
     try:
+        interruption.raising = True
         yield
-    except KeyboardInterrupt:
-        typer.echo("Interrupted. Nothing was begun.", err=True)
-        raise typer.Exit(130) from None
+    except typer.Exit:
+        raise
+    except BaseException as error:
+        if not interruption.caused(error):
+            raise
+        interruption.raising = False
+        typer.echo(interruption.told, err=True)
+        raise typer.Exit(INTERRUPTED) from None
+    finally:
+        interruption.raising = False
 
 
 @contextmanager
@@ -53,6 +61,7 @@ def shown(output: "Output") -> Iterator[None]:
     refusal: Refusal | None = None
     code = int(Exit.FAILURE)
     try:
+        interruption.begun = True
         output.check()
         yield
         code = int(Exit.READY)
@@ -61,14 +70,14 @@ def shown(output: "Output") -> Iterator[None]:
         raise
     except RecoveryError as error:
         refusal = error.refusal()
-    except KeyboardInterrupt:
-        fact = "Interrupted. Nothing is lost, and what was done is in the journal."
-        remedy = "Run again: it looks at the database anew and goes on from there."
-        refusal = Refusal("command.interrupted", fact, remedy, Exit.INTERRUPTED, (RUN_AGAIN,))
-    except Exception as error:
-        fact = f"A bug, or an unexpected failure: {type(error).__name__}."
-        output.failed(Refusal("command.bug", fact, "Report it with the output on standard error.", Exit.FAILURE))
-        raise
+    except BaseException as error:
+        if interruption.caused(error):
+            remedy = "Run again: it looks at the database anew and goes on from there."
+            refusal = Refusal("command.interrupted", NOTHING_LOST, remedy, Exit.INTERRUPTED, (RUN_AGAIN,))
+        else:
+            fact = f"A bug, or an unexpected failure: {type(error).__name__}."
+            output.failed(Refusal("command.bug", fact, "Report it with the output on standard error.", Exit.FAILURE))
+            raise
     finally:
         if refusal is not None:
             code = int(refusal.exit)
@@ -103,7 +112,9 @@ def run_command_line(app: typer.Typer) -> NoReturn:
         else:
             _unreadable(error.format_message())
         sys.exit(error.exit_code)
-    except typer.Abort:  # the terminal is gone, or ^D
+    except typer.Abort as error:  # ^D, or an interrupt as a command was about to begin or had ended
+        if interruption.caused(error):
+            interruption.leave()
         sys.exit(1)
     sys.exit(code or 0)
 

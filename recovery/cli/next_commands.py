@@ -1,7 +1,7 @@
 """Adds the options of this call to the commands that we suggest, so that they can be copied as they stand."""
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,11 +12,12 @@ _RUN, _PIPELINE = "prisma-recovery run", "prisma-recovery pipeline"
 _URL = "URL"
 
 
-def completion(options: "Options") -> Callable[[str], str]:
+def completion(options: "Options", flags: Sequence[str] = ()) -> Callable[[str], str]:
     """A function that adds the options to a command line that make it work on the same project, journal and target.
 
     Args:
         options: the options of this call.
+        flags: those of `run` that were given, as `--yes`.
     """
     journal = options.journal
     everywhere = {
@@ -33,13 +34,18 @@ def completion(options: "Options") -> Callable[[str], str]:
         "--expect-commit": options.expect_commit,
     }
     running = working | {"--restore-point": options.restore_point}
-    waived = [word for each in options.waive for word in ("--waive", each)]
+    repeatable = [("--scripts", str(each)) for each in options.scripts]
+    repeatable += [("--waive", each) for each in options.waive]
+    repeatable += [("--assume", each) for each in options.assume]
 
     def complete(line: str) -> str:
         further = running if line.startswith(_RUN) else working if line.startswith(_PIPELINE) else {}
         given = everywhere | further
         words = [word for name, value in given.items() if value is not None for word in (name, str(value))]
-        words += waived if further else []
+        if further:
+            words += [word for pair in repeatable if " ".join(pair) not in line for word in pair]
+        if further is running:
+            words += [flag for flag in flags if flag not in line.split()]
         return " ".join([line, *map(shlex.quote, words)])
 
     return complete

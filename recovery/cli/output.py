@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from rich.console import Console
 
@@ -49,6 +50,7 @@ class Output:
         self.terminal = Terminal(self.console, live=not (logging and sys.stderr.isatty()))
         self._collector = Collector(command) if command in ("run", "plan", "pipeline") else None
         self._document: object = None
+        self._given: tuple[Options, Sequence[str]] = Options(), ()
         self._sinks: list[events.Sink] = []
         self.log: events.Sink = events.nobody
         if self._as_events:
@@ -105,9 +107,15 @@ class Output:
         """A function that asks a person; None where nobody would read the question."""
         return self.terminal.asking(ask) if ask is not None and self.in_words else None
 
-    def given(self, options: Options) -> None:
-        """Adds these options to the commands we suggest."""
-        self.terminal.complete = completion(options)
+    def given(self, options: Options, flags: Sequence[str] = ()) -> None:
+        """Adds these options, and these flags of `run`, to the commands we suggest."""
+        self._given = options, flags
+        self.terminal.complete = completion(options, flags)
+
+    def assumed(self, name: str) -> None:
+        """Adds an assumption that a person has just made, as if it had been given as an option."""
+        options, flags = self._given
+        self.given(replace(options, assume=(*options.assume, name)), flags)
 
     def complete(self, line: str) -> str:
         """A suggested command, with the options of this call added."""

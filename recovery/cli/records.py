@@ -54,4 +54,7 @@ def record_abort(recovery: Recovery, output: Output, run: str | None, reason: st
     output.document(AbortDocument(aborted.run, aborted.changed, (RUN_AGAIN,)))
     if output.in_words:
         left = "what it changed in the database stays" if aborted.changed else "it had changed nothing in the database"
-        output.console.print(f"Run {aborted.run} is given up; {left}. `prisma-recovery run` starts a new one.")
+        output.console.print(
+            f"Run {aborted.run} is given up; {left}. `prisma-recovery run` starts a new one. A "
+            "process that is still at work on it stops before its next change."
+        )

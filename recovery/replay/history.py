@@ -12,7 +12,7 @@ from psycopg import sql
 from recovery.postgres import catalog
 from recovery.replay import steps, witnesses
 from recovery.replay.scratch import STATEMENT_TIMEOUT_SECONDS, ScratchServer
-from recovery.replay.walk import execute
+from recovery.replay.walk import execute, run
 from recovery.replay.witnesses import Witnesses
 from recovery.sql.script import Script
 from recovery.sql.statements import GAP, Parsed, ScriptError, parse
@@ -233,13 +233,13 @@ class HistoryReplay:
         """
         commits = bool(_CONTROLS.search(text))
         if commits and self._careful:
-            if self._on_a_copy(lambda connection: connection.execute(text.encode())):
+            if self._on_a_copy(lambda connection: run(connection, text)):
                 self._piecewise(script)
             return True
         connection = self._open()
         before = _transactions(connection) if commits else 0
         try:
-            connection.execute(text.encode())
+            run(connection, text)
         except psycopg.Error:
             if not connection.closed:
                 connection.execute("ROLLBACK")
@@ -265,7 +265,7 @@ class HistoryReplay:
         else:
             self.skipped.extend(notes)
 
-    def _on_a_copy(self, run: Callable[[psycopg.Connection[Any]], object]) -> str:
+    def _on_a_copy(self, work: Callable[[psycopg.Connection[Any]], object]) -> str:
         """Runs something on a copy of the database, which takes the database's place only if that succeeds.
 
         Returns:
@@ -276,7 +276,7 @@ class HistoryReplay:
         try:
             with self._server.connect(copy) as connection:
                 self._reset(connection)
-                run(connection)
+                work(connection)
                 connection.rollback()  # BEGIN without COMMIT: leaving the block would commit it
         except (psycopg.Error, ScriptError) as error:
             self._server.drop(copy)

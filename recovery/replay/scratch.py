@@ -13,8 +13,10 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from recovery.errors import PreflightError, UnreachableError
-from recovery.replay.embedded import FIRST, HOLDER, ROLE, SUPERUSER, Embedded, ScratchError
+from recovery.replay import room
+from recovery.replay.embedded import FIRST, HOLDER, ROLE, SUPERUSER, Embedded
 from recovery.replay.roles import Roles
+from recovery.replay.room import ScratchError
 
 #: A statement that takes longer on the scratch server ends the replay; its tables have no rows that could take time.
 STATEMENT_TIMEOUT_SECONDS = 60
@@ -207,6 +209,8 @@ def _await(conninfo: str, server: Embedded) -> None:
             psycopg.connect(conninfo).close()
         except psycopg.OperationalError as error:
             if server.gone or time.monotonic() > deadline:
+                if room.is_full(server.log()) or room.has_none(server.folder):
+                    raise room.full(server.folder.parent) from error
                 raise ScratchError(
                     "scratch.not_started",
                     f"The embedded PostgreSQL did not start. {server.log()}",

@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 
 from recovery.postgres import catalog
+from recovery.replay.room import lacked
 from recovery.sql.names import PARTS, Name, quoted
 from recovery.sql.statements import Parsed
 from states.comparison import column_of, is_next_value, qualified_name
@@ -70,6 +71,21 @@ def users_triggers(statement: Parsed) -> str:
     return sql if found else ""
 
 
+def run(connection: psycopg.Connection[Any], text: str) -> None:
+    """Runs a text of one statement or several.
+
+    Raises:
+        psycopg.Error: it failed.
+        ScratchError: the server lacks disk, memory or connections, so nothing is known of the text.
+    """
+    try:
+        connection.execute(text.encode())
+    except psycopg.Error as error:
+        if no := lacked(error):
+            raise no from error
+        raise
+
+
 def execute(connection: psycopg.Connection[Any], statement: Parsed) -> str:
     """Runs a statement.
 
@@ -78,16 +94,17 @@ def execute(connection: psycopg.Connection[Any], statement: Parsed) -> str:
 
     Raises:
         psycopg.Error: it failed.
+        ScratchError: as `run`.
     """
     instead = users_triggers(statement)
     if not instead:
-        connection.execute(statement.sql.encode())
+        run(connection, statement.sql)
         return ""
     within = connection.info.transaction_status == psycopg.pq.TransactionStatus.INTRANS
     if within:
         connection.execute("SAVEPOINT before_it")
     try:
-        connection.execute(statement.sql.encode())
+        run(connection, statement.sql)
     except psycopg.errors.InsufficientPrivilege:
         if within:
             connection.execute("ROLLBACK TO before_it")

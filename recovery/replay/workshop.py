@@ -11,8 +11,8 @@ import psycopg
 
 from recovery import events
 from recovery.replay import roles, standins
-from recovery.replay.embedded import ScratchError
 from recovery.replay.history import HistoryReplay
+from recovery.replay.room import ScratchError, lacked
 from recovery.replay.scratch import ScratchServer
 from recovery.sql.script import Script
 
@@ -127,7 +127,7 @@ def _told(work: Callable[[], T]) -> T:
     try:
         return work()
     except psycopg.Error as error:
-        raise ScratchError(
+        raise lacked(error) or ScratchError(
             "scratch.failed",
             f"The scratch server failed while the history was replayed: {str(error).strip()}. Nothing was changed.",
             "Run again; if it fails again, name another throw-away server as [scratch] url.",

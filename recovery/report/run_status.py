@@ -6,14 +6,13 @@ from typing import Any
 from recovery.journal import JournalEvent
 from recovery.journal.run_record import Kind, RunRecord, record_of
 from recovery.report.document import Decided, Done, Standing, StepStanding
-from recovery.report.to_do import to_do
+from recovery.report.to_do import commands, to_do
 from states.answers import RUN_AGAIN, NextCommand
 from states.table import State
 
 _APPROVED = "Run again: it acts on the approval, if the evidence is still the same."
 #: The states in which a person's approval can unblock a run.
 _DECIDING = (State.INSPECT, State.CLASSIFY)
-_PIPELINE = NextCommand("prisma-recovery pipeline", "to run what is left of the pipeline")
 
 
 def standing(target: str, run: str, events: Sequence[JournalEvent]) -> Standing:
@@ -61,14 +60,9 @@ def _decided_since(record: RunRecord, events: Sequence[JournalEvent], seq: int) 
 
 
 def _commands(record: RunRecord, payload: dict[str, Any]) -> tuple[NextCommand, ...]:
-    if record.state is State.PIPELINE_READY:
-        left = record.pipeline and any(code != 0 for code in record.steps.values())
-        return (_PIPELINE,) if left else ()
-    if record.state is State.ABORTED:
-        return ()
     if record.state is State.BLOCKED and "commands" in payload:
         return tuple(NextCommand(each["line"], each["when"]) for each in payload["commands"])
-    return (RUN_AGAIN,)
+    return commands(record)
 
 
 def _decided(record: RunRecord, found: dict[str, Any]) -> Decided:

@@ -306,6 +306,8 @@ class Terminal:
 
     def _effect_ended(self, event: events.EffectEnded) -> None:
         self._activity.over()
+        if event.killed:
+            self.warn(event.killed)
         if event.unchanged:
             self._print(f"  [{WARNING}]not run: {escape(event.unchanged)}[/]")
         elif event.shown:

@@ -8,11 +8,12 @@ from dataclasses import asdict
 from typing import Any
 
 from recovery.effects.results import Performed, RestorePoint
+from recovery.errors import JournalError, StoppedError
 from recovery.evidence.inspection import Inspection
 from recovery.evidence.investigator import Classified
 from recovery.evidence.proof import Proof
 from recovery.journal import Journal
-from recovery.journal.run_record import Kind, RunRecord
+from recovery.journal.run_record import Kind, RunRecord, by_hand
 from recovery.run import excerpts
 from states import effects
 from states.answers import Answer, Go
@@ -32,7 +33,7 @@ class Diary:
         record: the fold of all events of the run.
     """
 
-    def __init__(self, journal: Journal, redact: excerpts.Redact, run: str, record: RunRecord) -> None:
+    def __init__(self, journal: Journal, redact: excerpts.Redact, run: str, record: RunRecord, *, seq: int = 0) -> None:
         """Continues the run after `record`.
 
         Args:
@@ -40,16 +41,53 @@ class Diary:
             redact: removes secrets from texts that are recorded for the report alone.
             run: id of the run.
             record: the fold of the run's events so far.
+            seq: number of the last of these events; 0 if there is none.
         """
         self._journal = journal
         self._redact = redact
         self.run = run
         self.record = record
+        self._seq = seq
         self._noted: dict[str, Any] = {}
 
     def append(self, kind: str, state: State, payload: dict[str, Any]) -> None:
-        """Writes one event, and adds it to the record."""
-        self.record = self.record.after(self._journal.append(self.run, kind, state, payload))
+        """Writes one event, and adds it to the record; first takes in what a person has decided meanwhile.
+
+        Raises:
+            StoppedError: `engine.given_up`: a person gave this recovery up. Only the end of an effect is still written.
+        """
+        if self.record.state is State.ABORTED and kind != Kind.OBSERVED:
+            raise self._given_up()
+        try:
+            written = self._journal.append(self.run, kind, state, payload)
+        except JournalError as error:
+            if error.code != "journal.conflict" or not self._take_in():
+                raise
+            self.append(kind, state, payload)
+        else:
+            self.record = self.record.after(written)
+            self._seq = written.seq
+
+    def _take_in(self) -> bool:
+        """Adds a person's decisions on this run to the record; False if another process wrote anything else.
+
+        Another recovery can't be at work on this database, and a person's approval or giving up is no recovery.
+        """
+        news = [event for event in self._journal.events(self.run) if event.seq > self._seq]
+        if not news or not all(by_hand(event) for event in news):
+            return False
+        for event in news:
+            self.record = self.record.after(event)
+            self._seq = event.seq
+        return True
+
+    def _given_up(self) -> StoppedError:
+        return StoppedError(
+            "engine.given_up",
+            f"A person gave this recovery up while it was at work ({self.record.because}), so it stopped. What it had "
+            "done until then is in the journal.",
+            "Run prisma-recovery run to start a new one.",
+        )
 
     def checked(self, state: State, checks: Sequence[Check]) -> None:
         """Records all checks of preflight with their current outcomes."""

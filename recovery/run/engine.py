@@ -22,7 +22,7 @@ from recovery.run.ports import Ended, Policy, Question, World
 from recovery.run.proposal import proposed
 from recovery.version import __version__
 from states import classification, effects, preflight
-from states.answers import Answer, Go, Refusal
+from states.answers import RUN_AGAIN, Answer, Go, Refusal
 from states.classification import ClassifyFacts
 from states.deployment import DeployFacts
 from states.exit_codes import Exit
@@ -110,15 +110,16 @@ class Engine:
     def _begin(self, target: str, source: str) -> None:
         runs = self._journal.runs()
         last = runs[-1] if runs else ""
-        record = record_of(self._journal.events(last)) if last else RunRecord()
+        known = self._journal.events(last) if last else ()
+        record = record_of(known)
         resumed = bool(last) and record.state not in FINAL
         if resumed and (why := self._behind(record)):
-            self._take_up(last, record)
+            self._take_up(last, record, len(known))
             self._machine.abort(why)
             self._append(Kind.MOVED, record.state, {"from": record.state, "to": State.ABORTED, "because": why})
             resumed = False
         if resumed:
-            self._take_up(last, record)
+            self._take_up(last, record, len(known))
             self._emit(events.RunStarted(last, target, source, resumed=True, since=record.state))
             self._leave(record.state)
             if self._machine.current is State.BLOCKED:
@@ -132,8 +133,8 @@ class Engine:
         self._append(Kind.STARTED, State.PREFLIGHT, {"target": target, "source": source, "version": __version__})
         self._emit(events.RunStarted(run, target, source, resumed=False))
 
-    def _take_up(self, run: str, record: RunRecord) -> None:
-        self._diary = Diary(self._journal, self._redact, run, record)
+    def _take_up(self, run: str, record: RunRecord, seq: int = 0) -> None:
+        self._diary = Diary(self._journal, self._redact, run, record, seq=seq)
         self._machine = RecoveryMachine(record.state)
 
     def _leave(self, state: State) -> None:
@@ -143,8 +144,9 @@ class Engine:
         refusal = Refusal(
             "engine.interrupted",
             f"The last process ended in {state}, so the database is looked at anew.",
-            "Nothing to do: the run goes on from PREFLIGHT.",
+            "Run again: it goes on from PREFLIGHT.",
             Exit.INTERRUPTED,
+            (RUN_AGAIN,),
         )
         self._machine.refuse(refusal)
         self._write_down(state, refusal, tell=False)
@@ -317,6 +319,7 @@ class Engine:
                 self._before_deploy() if shown else self._facts(),
                 performed.unchanged,
                 performed.output[-OUTPUT_KEPT:],
+                effects.killed(performed.exit_code),
             )
         )
 
@@ -347,6 +350,7 @@ class Engine:
                 failures=after.failures,
                 earlier=earlier,
                 output=performed.output[-OUTPUT_KEPT:],
+                killed=effects.killed(performed.exit_code),
             )
         )
 
@@ -393,7 +397,8 @@ class Engine:
         self._diary.observed(
             state, effect, performed, self._before, after, shown=shown, migration=migration, deployed=deployed
         )
-        self._emit(events.EffectEnded(effect.id, shown, performed.seconds, performed.unchanged))
+        killed = effects.killed(performed.exit_code)
+        self._emit(events.EffectEnded(effect.id, shown, performed.seconds, performed.unchanged, killed))
 
     def _verify(self) -> Answer:
         rows = self._observe().rows

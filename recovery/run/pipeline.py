@@ -118,8 +118,9 @@ class PipelineRunner:
         record = record_of(self._journal.events(run))
         if closed := pipeline.gate(pipeline.GateFacts(record.state)):
             return self._refused(run, record.state, closed)
-        if not record.pipeline:
-            self._journal.append(run, Kind.PIPELINE, State.PIPELINE_READY, {})
+        wanted = tuple(step_key(step) for step in self._steps)
+        if not record.pipeline or record.wanted != wanted:
+            self._journal.append(run, Kind.PIPELINE, State.PIPELINE_READY, {"steps": list(wanted)})
         known = self._known(run)
         first = [step for step in self._steps if not step.idempotent and step_key(step) not in known]
         unsure = [step for step in first if step.name not in self._repeated]

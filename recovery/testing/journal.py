@@ -36,6 +36,7 @@ class MemoryJournal:
 
     def append(self, run: str, kind: str, state: str, payload: dict[str, Any]) -> JournalEvent:
         """See `Journal.append`."""
+        self._ticks(f"before {kind}")
         before = len(self._store.get((self._target, run), []))
         if before != self._last.get(run, before):
             raise JournalError(
@@ -46,7 +47,6 @@ class MemoryJournal:
         time = self._clock().astimezone(UTC).isoformat()
         # Encoded as in a real journal, so that a payload which is not JSON fails here too.
         encoded = msgspec.json.encode(JournalEvent(run, before + 1, time, kind, state, payload))
-        self._ticks(f"before {kind}")
         self._store.setdefault((self._target, run), []).append(encoded)
         self._last[run] = before + 1
         self._ticks(f"after {kind}")

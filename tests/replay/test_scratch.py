@@ -16,7 +16,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from recovery.errors import PreflightError, UnreachableError
 from recovery.replay import embedded as running
 from recovery.replay import scratch
-from recovery.replay.embedded import Embedded, ScratchError
+from recovery.replay.embedded import Embedded
+from recovery.replay.room import ScratchError
 from recovery.replay.scratch import ScratchServer, embedded
 
 REPOSITORY = Path(__file__).parents[2]

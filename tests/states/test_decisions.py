@@ -175,6 +175,8 @@ REFUSALS: list[tuple[State, Any, str, Exit]] = [
     ),
     (State.RESOLVE, replace(RESOLVED, unchanged="the evidence has changed"), "resolve.evidence_changed", Exit.BUSY),
     (State.RESOLVE, replace(RESOLVED, shown=False, output="P1001"), "resolve.not_shown", Exit.BLOCKED),
+    (State.RESOLVE, replace(RESOLVED, shown=False, killed="It was killed."), "effect.killed", Exit.BLOCKED),
+    (State.DEPLOY, replace(DEPLOYED, after=PENDING, killed="It was killed."), "effect.killed", Exit.BLOCKED),
     (State.DEPLOY, replace(DEPLOYED, consented=False), "deploy.consent", Exit.BLOCKED),
     (State.DEPLOY, replace(DEPLOYED, unchanged="the pending set has changed"), "deploy.plan_changed", Exit.BUSY),
     (

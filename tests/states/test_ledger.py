@@ -26,6 +26,37 @@ def test_the_history_is_in_the_order_of_finishing() -> None:
 
 
 @pytest.mark.parametrize(
+    ("first", "then", "order_"),
+    [
+        # The clock was set back between two deploys: the server's numbers and the names agree against it.
+        (("a", "2026-01-01T10:00:00Z", 7), ("b", "2026-01-01T09:10:00Z", 8), "ab"),
+        (("a", "2026-01-01T10:00:00Z", 2**32 - 1), ("b", "2026-01-01T09:10:00Z", 3), "ab"),
+        # A late merge: the server has written the one with the earlier name later.
+        (("a", "2026-01-01T10:00:00Z", 8), ("b", "2026-01-01T09:10:00Z", 7), "ba"),
+        # A restore wrote all rows at once, or the number is not known: nothing speaks against the times.
+        (("a", "2026-01-01T10:00:00Z", 7), ("b", "2026-01-01T09:10:00Z", 7), "ba"),
+        (("a", "2026-01-01T10:00:00Z", None), ("b", "2026-01-01T09:10:00Z", 8), "ba"),
+        (("a", "2026-01-01T10:00:00Z", 7), ("b", "2026-01-01T09:10:00Z", None), "ba"),
+        # Within months the server may have counted anew, and no clock is wrong by so much.
+        (("a", "2026-03-01T10:00:00Z", 7), ("b", "2026-01-01T09:10:00Z", 8), "ba"),
+    ],
+)
+def test_a_clock_that_was_set_back(
+    first: tuple[str, str, int | None], then: tuple[str, str, int | None], order_: str
+) -> None:
+    """Its times are overruled only where both the server's transactions and the names say so."""
+    rows = [finished(name, at, transaction=number) for name, at, number in (first, then)]
+    assert "".join(each.migration for each in in_order_of_finishing(rows)) == order_
+
+
+def test_two_deploys_around_a_clock_that_was_set_back() -> None:
+    """All of the first one come before all of the second one."""
+    told = [("a", "10:01", 1), ("b", "10:02", 2), ("c", "09:10", 3), ("d", "09:11", 4)]
+    rows = [finished(name, f"2026-01-01T{at}:00Z", transaction=number) for name, at, number in reversed(told)]
+    assert [each.migration for each in in_order_of_finishing(rows)] == ["a", "b", "c", "d"]
+
+
+@pytest.mark.parametrize(
     ("other", "later"),
     [
         (finished("m0", "2026-01-04"), False),

@@ -9,7 +9,7 @@ from typing import Any
 
 from recovery.config import Step
 from recovery.journal import Journal, JournalEvent
-from recovery.journal.run_record import Kind, RunRecord
+from recovery.journal.run_record import Kind, RunRecord, by_hand
 from recovery.run.engine import Engine
 from recovery.run.pipeline import Decided, PipelineRunner, step_key
 from recovery.run.ports import Ended, Question
@@ -133,7 +133,7 @@ class Rehearsal:
 
         def on_command(effect: effects.Effect) -> None:
             events = [event for run in self.journal().runs()[-1:] for event in self.journal().events(run)]
-            last = events[-1] if events else None
+            last = next((event for event in reversed(events) if not by_hand(event)), None)
             known = last is not None and (last.kind, last.payload.get("effect")) == (Kind.INTENDED, effect.id)
             self.commands.append((effect.id, known))
             self.on_effect(effect.id)

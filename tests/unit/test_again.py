@@ -11,6 +11,7 @@ from recovery.app.session import Options
 from recovery.cli.app import app
 from recovery.cli.next_commands import completion
 from states.answers import RUN_AGAIN, RUN_AGREED
+from states.classification import ASSUMING
 
 GIVEN = Options(
     database_url="postgresql://u:s3cret@h/d",
@@ -23,6 +24,8 @@ GIVEN = Options(
     waive=("git.clean=a 'b'", "git.commit=c"),
     journal="postgresql://u:s3cret@h/journal",
     restore_point="none",
+    assume=("no-handwork",),
+    scripts=(Path("gone"), Path("lost too")),
 )
 LINES = (
     RUN_AGAIN.line,
@@ -57,8 +60,19 @@ def test_run_gets_all_that_was_given() -> None:
     """URLs as the word that stands for them in the help; the rest as it was."""
     whole = parsed(completion(GIVEN)(RUN_AGAIN.line))
     wanted = {name: getattr(GIVEN, name) for name in Options.__dataclass_fields__}
-    wanted |= {"database_url": "URL", "journal": "URL", "waive": list(GIVEN.waive)}
+    wanted |= {"database_url": "URL", "journal": "URL"}
+    wanted |= {name: [*wanted[name]] for name in ("waive", "assume", "scripts")}
     assert {name: whole[name] for name in wanted} == wanted
+
+
+@pytest.mark.parametrize("line", [RUN_AGAIN.line, RUN_AGREED.line, ASSUMING.line])
+def test_run_keeps_what_was_agreed_to(line: str) -> None:
+    """Once each, whether the line has them already or not; no other command takes them."""
+    complete = completion(GIVEN, ("--yes", "--pipeline"))
+    words = shlex.split(complete(line))
+    assert [words.count(word) for word in ("--yes", "--pipeline", "--assume", "no-handwork")] == [1, 1, 1, 1]
+    assert parsed(complete(line))["pipeline"]
+    assert "--yes" not in complete("prisma-recovery pipeline")
 
 
 def test_where_nothing_was_given_nothing_is_added() -> None:

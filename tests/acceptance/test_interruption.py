@@ -1,0 +1,176 @@
+"""Signals from the first instant on, outputs that nobody reads, and commands that are killed from outside."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.further import further
+from tests.acceptance.scene import APPLIED, MARKED_APPLIED, PROGRAM, SECONDS, Held, Scene, eventually
+from tests.acceptance.test_signals import deploying
+from tests.staging import Case
+
+Make = Callable[[Case], Scene]
+
+# The console script, to which a signal comes as it looks for a module; or in a destructor, where Python ignores errors.
+CALLED = """
+import os, signal, sys
+from recovery.cli import main
+
+class Dying:
+    def __del__(self):
+        os.kill(os.getpid(), number)
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == wanted:
+            sys.meta_path.remove(self)
+            if where == "destructor":
+                Dying()
+            else:
+                os.kill(os.getpid(), number)
+
+number, wanted, where = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+sys.argv = ["prisma-recovery", *sys.argv[4:]]
+sys.meta_path.insert(0, Finder())
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    ("module", "where"),
+    [
+        ("recovery.cli.interruption", "import"),
+        ("typer", "import"),
+        ("recovery.app.head_start", "import"),
+        ("psycopg", "import"),
+        ("recovery.run.engine", "destructor"),
+    ],
+)
+def test_a_signal_while_modules_are_loaded(tmp_path: Path, number: signal.Signals, module: str, where: str) -> None:
+    """It ends the command with 130, in a line of words at most."""
+    done = subprocess.run(
+        [sys.executable, "-c", CALLED, str(int(number)), module, where, "run", "--plan"],
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=SECONDS,
+        # A test run in the background ignores SIGINT, and so would its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    assert done.returncode == 130, done
+    assert "Traceback" not in done.stderr
+    assert "ignored" not in done.stderr
+
+
+def unread(*arguments: str, cwd: Path, ignoring: bool = False) -> subprocess.CompletedProcess[str]:
+    """Runs it where nobody reads what it prints; `ignoring` SIGHUP, as `nohup` does."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        return subprocess.run(
+            [PROGRAM, *arguments],
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=SECONDS,
+            preexec_fn=(lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)) if ignoring else None,
+        )
+    finally:
+        os.close(writing)
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("graph",), ("status",)])
+def test_an_output_that_nobody_reads(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    """`prisma-recovery … | head -1`: it ends with 130, and says nothing of a stack."""
+    done = unread(*arguments, cwd=tmp_path)
+    assert done.returncode == 130, done
+    assert "Traceback" not in done.stderr
+    assert "BrokenPipe" not in done.stderr
+
+
+def test_an_output_that_nobody_reads_under_nohup(tmp_path: Path) -> None:
+    """Who ignores SIGHUP wants the work done, whoever listens."""
+    assert unread("graph", cwd=tmp_path, ignoring=True).returncode == 0
+
+
+@pytest.mark.parametrize("how", ["the terminal is closed", "nobody reads"])
+def test_whoever_listens_leaves_and_the_deploy_is_waited_for(make: Make, how: str) -> None:
+    """As at the first ^C: the command ends, its outcome is recorded, and the recovery ends with 130."""
+    scene = further(make, "marked")
+    with deploying(scene) as process:
+        assert process.stdout is not None
+        if how == "nobody reads":
+            process.stdout.close()
+        else:
+            # A shell and the kernel may each send one, and two are no second ^C.
+            process.send_signal(signal.SIGHUP)
+            process.send_signal(signal.SIGHUP)
+    assert process.wait(SECONDS) == 130
+    assert scene.ledger() == APPLIED
+    assert scene.effects("observed") == ["deploy"]
+
+
+def test_a_recovery_that_is_suspended_goes_on(make: Make) -> None:
+    """^Z stops the recovery alone; Prisma's command goes on, and after `fg` the recovery does as well."""
+    scene = further(make, "marked")
+
+    def suspended() -> bool:
+        return (Path("/proc") / str(process.pid) / "stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+    with deploying(scene) as process:
+        os.kill(process.pid, signal.SIGSTOP)  # what SIGTSTP does to a process that does not handle it
+        eventually(suspended)
+    eventually(lambda: scene.ledger() == APPLIED)
+    process.send_signal(signal.SIGCONT)
+    said, _ = process.communicate(timeout=SECONDS)
+    assert process.returncode == 0, said
+
+
+def test_a_command_that_is_killed_from_outside_is_said_to_be(make: Make) -> None:
+    """By the system, for want of memory, or by somebody: in words, and not as an output of Prisma's."""
+    scene = make("exists")
+    scene.rehearse(resolve="hold")
+    held = Held(scene.rehearsed)
+    process = scene.start("run", "--yes")
+    held.wait()
+    held.kill()
+    said, _ = process.communicate(timeout=SECONDS)
+    assert process.returncode == 3, said
+    assert "killed from outside (SIGKILL)" in said
+    assert "(effect.killed)" in said
+    assert "does not show" in said
+    scene.rehearse()
+    assert scene.cli("run", "--yes").code == 0
+
+
+def test_giving_up_a_recovery_that_is_at_work(make: Make) -> None:
+    """`abort` is heeded before the next change; what the command at work did is recorded; `run` starts a new one."""
+    scene = make("exists")
+    scene.rehearse(resolve="hold")
+    held = Held(scene.rehearsed)
+    process = scene.start("run", "--yes")
+    held.wait()
+    aborted = scene.cli("abort", "--reason", "restored instead")
+    assert aborted.code == 0, aborted
+    held.go()
+    said, _ = process.communicate(timeout=SECONDS)
+    assert process.returncode == 130, said
+    assert "(engine.given_up)" in said
+    assert "conflict" not in said
+    assert scene.ledger() == MARKED_APPLIED
+    assert scene.effects("observed") == ["mark_applied"]
+    scene.rehearse()
+    again = scene.cli("run", "--yes")
+    assert again.code == 0, again
+    assert scene.ledger() == APPLIED
