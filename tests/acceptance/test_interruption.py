@@ -70,6 +70,27 @@ def test_a_signal_while_modules_are_loaded(tmp_path: Path, number: signal.Signal
     assert "ignored" not in done.stderr
 
 
+OUT_OF_FILES = """
+import resource
+from recovery.cli.output import Output
+from states.answers import Refusal
+output = Output("run")
+resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
+output.failed(Refusal("journal.unwritable", "The journal cannot be opened.", "Close some.", commands=()))
+"""
+
+
+def test_an_error_where_no_file_can_be_opened() -> None:
+    """It is shown all the same."""
+    done = subprocess.run([sys.executable, "-c", OUT_OF_FILES], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines() == [
+        "prisma-recovery: The journal cannot be opened.",
+        "  What to do: Close some.",
+        "  (journal.unwritable)",
+    ]
+
+
 def unread(*arguments: str, cwd: Path, ignoring: bool = False) -> subprocess.CompletedProcess[str]:
     """Runs it where nobody reads what it prints; `ignoring` SIGHUP, as `nohup` does."""
     reading, writing = os.pipe()
