@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from tests.acceptance.further import further
 from tests.acceptance.scene import APPLIED, MARKED_APPLIED, PROGRAM, SECONDS, Held, Scene, eventually
-from tests.acceptance.test_signals import deploying
+from tests.acceptance.test_signals import deploying, until_it_waits
 from tests.staging import Case
 
 Make = Callable[[Case], Scene]
@@ -136,7 +137,10 @@ def test_whoever_listens_leaves_and_the_deploy_is_waited_for(make: Make, how: st
         else:
             # A shell and the kernel may each send one, and two are no second ^C.
             process.send_signal(signal.SIGHUP)
+            until_it_waits(process)
             process.send_signal(signal.SIGHUP)
+            time.sleep(0.3)  # nothing is to happen
+            assert process.poll() is None
     assert process.wait(SECONDS) == 130
     assert scene.ledger() == APPLIED
     assert scene.effects("observed") == ["deploy"]
