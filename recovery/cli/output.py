@@ -133,11 +133,17 @@ class Output:
         if self.in_words:
             # Lines are wrapped in a terminal and not in a log. Commands are never wrapped, so they can be copied.
             width = None if sys.stderr.isatty() else LOG_WIDTH
-            console = Console(stderr=True, highlight=False, markup=False, width=width)
-            console.print(f"prisma-recovery: {refusal.fact}\n  What to do: {refusal.remedy}")
-            for command in refusal.commands:
-                console.print(f"    {self.complete(command.line)}", soft_wrap=True)
-            console.print(f"  ({refusal.code})")
+            commands = [f"    {self.complete(command.line)}" for command in refusal.commands]
+            said = f"prisma-recovery: {refusal.fact}\n  What to do: {refusal.remedy}"
+            try:
+                console = Console(stderr=True, highlight=False, markup=False, emoji=False, width=width)
+                console.print(said)
+                for line in commands:
+                    console.print(line, soft_wrap=True)
+                console.print(f"  ({refusal.code})")
+            except OSError:
+                # Rich loads parts of itself as it prints, which fails where no more files can be opened.
+                sys.stderr.write("\n".join((said, *commands, f"  ({refusal.code})\n")))
 
     def end(self, exit_code: int) -> None:
         """Stops the moving line in the terminal, and prints the JSON document if it was asked for."""

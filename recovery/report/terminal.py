@@ -69,8 +69,9 @@ class _Log(io.TextIOBase):
 def console_of_output() -> Console:
     """A console on standard output. If that is no terminal, lines are not wrapped, so that a log can be searched."""
     if sys.stdout.isatty():
-        return Console(soft_wrap=False, width=max(shutil.get_terminal_size((100, 24)).columns, 80), highlight=False)
-    return Console(file=cast("TextIO", _Log()), soft_wrap=False, width=LOG_WIDTH, highlight=False)
+        width = max(shutil.get_terminal_size((100, 24)).columns, 80)
+        return Console(soft_wrap=False, width=width, highlight=False, emoji=False)
+    return Console(file=cast("TextIO", _Log()), soft_wrap=False, width=LOG_WIDTH, highlight=False, emoji=False)
 
 
 class Terminal:

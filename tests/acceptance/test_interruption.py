@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from tests.acceptance.further import further
 from tests.acceptance.scene import APPLIED, MARKED_APPLIED, PROGRAM, SECONDS, Held, Scene, eventually
-from tests.acceptance.test_signals import deploying
+from tests.acceptance.test_signals import deploying, until_it_waits
 from tests.staging import Case
 
 Make = Callable[[Case], Scene]
@@ -70,6 +71,27 @@ def test_a_signal_while_modules_are_loaded(tmp_path: Path, number: signal.Signal
     assert "ignored" not in done.stderr
 
 
+OUT_OF_FILES = """
+import resource
+from recovery.cli.output import Output
+from states.answers import Refusal
+output = Output("run")
+resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
+output.failed(Refusal("journal.unwritable", "The journal cannot be opened.", "Close some.", commands=()))
+"""
+
+
+def test_an_error_where_no_file_can_be_opened() -> None:
+    """It is shown all the same."""
+    done = subprocess.run([sys.executable, "-c", OUT_OF_FILES], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines() == [
+        "prisma-recovery: The journal cannot be opened.",
+        "  What to do: Close some.",
+        "  (journal.unwritable)",
+    ]
+
+
 def unread(*arguments: str, cwd: Path, ignoring: bool = False) -> subprocess.CompletedProcess[str]:
     """Runs it where nobody reads what it prints; `ignoring` SIGHUP, as `nohup` does."""
     reading, writing = os.pipe()
@@ -115,7 +137,10 @@ def test_whoever_listens_leaves_and_the_deploy_is_waited_for(make: Make, how: st
         else:
             # A shell and the kernel may each send one, and two are no second ^C.
             process.send_signal(signal.SIGHUP)
+            until_it_waits(process)
             process.send_signal(signal.SIGHUP)
+            time.sleep(0.3)  # nothing is to happen
+            assert process.poll() is None
     assert process.wait(SECONDS) == 130
     assert scene.ledger() == APPLIED
     assert scene.effects("observed") == ["deploy"]
