@@ -144,7 +144,7 @@ class Investigator:
 
     def _looked_at(self, name: str, rows: tuple[Row, ...], undecided: Sequence[Subject]) -> tuple[Material, Subject]:
         """The facts of a failed migration, beside the failed ones before it that the evidence does not decide."""
-        self._workshop.stand_in(self._target.reading(), self._scripts.texts())
+        self._workshop.stand_in(self._target.reading(), self._scripts.every_text(rows))
         plan = self._from_a_checkpoint(material(self._scripts, name, rows), rows)
         subject = self._subject(plan)
         schema = self._target.url.schema
@@ -280,7 +280,15 @@ class Investigator:
             replay = make()  # not cached: a server that the user named may change between two runs
         else:
             schema = self._target.url.schema
-            name = key(plan.base, script, workshop.server.source, schema, workshop.standins, workshop.roles)
+            name = key(
+                plan.base,
+                script,
+                workshop.server.source,
+                schema,
+                workshop.standins,
+                workshop.roles,
+                workshop.around,
+            )
             replay = self._cache.get(name, make)
         return replace(replay, skipped=(*plan.notes, *replay.skipped))
 
@@ -378,11 +386,14 @@ class Investigator:
 
     def _evidence(self, plan: Material, subject: Subject) -> Evidence:
         latest = latest_attempt(subject)
-        base = tuple((script.migration, script.checksum) for script in plan.base)
+        base = self._base(plan)
         return judge(subject, logs.cause(latest.logs if latest else None), self._target.identity.digested, base)
 
     def _judged(self, plan: Material, subject: Subject, rows: tuple[Row, ...]) -> Classified:
-        base = tuple((script.migration, script.checksum) for script in plan.base)
         evidence = self._evidence(plan, subject)
         evidence = indicated(evidence, subject, rows, self._target, self._scripts)
-        return Classified(evidence, subject, rows, base, plan.scripts)
+        return Classified(evidence, subject, rows, self._base(plan), plan.scripts)
+
+    def _base(self, plan: Material) -> tuple[tuple[str, str], ...]:
+        """What a migration was replayed on: what surrounds the history, and its scripts."""
+        return (*self._workshop.around.digested, *((script.migration, script.checksum) for script in plan.base))

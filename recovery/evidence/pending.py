@@ -61,7 +61,7 @@ class PendingInvestigator(Investigator):
         found: list[Classified] = []
         tried = {row.migration for row in rows}
         try:
-            self._workshop.stand_in(self._target.reading(), self._scripts.texts())
+            self._workshop.stand_in(self._target.reading(), self._scripts.every_text(rows))
             for name in pending:
                 plan = self._pending_plan(name, rows, chain)
                 (script,) = plan.scripts

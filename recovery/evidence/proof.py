@@ -14,7 +14,7 @@ from recovery.sql.script import Script
 from recovery.sql.spelling import respelled
 from recovery.sql.statements import ScriptError
 from states.comparison import Difference, column_of, differences, is_remark, taken_apart
-from states.facts import Key, Replay, Row
+from states.facts import Key, Replay, Row, Snapshot
 from states.verification import MigrationDifference, to_be_proven
 
 
@@ -28,6 +28,7 @@ class Expected:
         replays: for each watched migration, its effects as they stand at the end of the history.
         final: the whole schema at the end of the history.
         unprovable: watched migrations that could not be replayed, with the reason.
+        given: what was there before the history, which no migration makes.
     """
 
     history: tuple[Script, ...]
@@ -35,6 +36,7 @@ class Expected:
     replays: dict[str, Replay]
     final: dict[Key, str]
     unprovable: tuple[str, ...]
+    given: Snapshot = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,8 @@ class Prover:
             history: the scripts that will have finished by then.
             watching: names of the migrations that must be proven.
         """
-        self.workshop.stand_in(self.target.reading(), self.scripts.texts())
+        texts = (*self.scripts.texts(), *(script.text for script in history))
+        self.workshop.stand_in(self.target.reading(), texts)
         self._ahead = self.workshop.submit(lambda: self._expect(history, watching))
 
     def prove(self, rows: Sequence[Row], deployed: frozenset[str]) -> Proof:
@@ -77,7 +80,7 @@ class Prover:
         watching = to_be_proven(rows) | deployed
         expected = self._ahead.result() if self._ahead is not None else None
         self._ahead = None
-        self.workshop.stand_in(self.target.reading(), self.scripts.texts())
+        self.workshop.stand_in(self.target.reading(), self.scripts.every_text(rows))
         if expected is None or expected.history != tuple(history) or expected.watched != watching:
             expected = self.workshop.submit(lambda: self._expect(history, watching)).result()
         finished = {row.migration for row in rows if row.finished}
@@ -170,9 +173,10 @@ class Prover:
             unprovable += [str(note) for note in replay.skipped[skipped:] if note.statement is None or note.failed]
             created = {o for o, p in snapshot if p == "exists"} - {o for o, p in before if p == "exists"}
             touched[script.migration] = (changed_keys([before, snapshot]), created, added_columns(before, [snapshot]))
-        final = self.workshop.history(history).snapshot()
+        whole = self.workshop.history(history)
+        final = whole.snapshot()
         replays = {name: _as_replay(*what, final) for name, what in touched.items()}
-        return Expected(tuple(history), watching, replays, final, tuple(unprovable))
+        return Expected(tuple(history), watching, replays, final, tuple(unprovable), whole.given)
 
 
 def _as_replay(keys: set[Key], created: set[str], added: frozenset[Key], final: dict[Key, str]) -> Replay:
@@ -193,7 +197,8 @@ def _as_replay(keys: set[Key], created: set[str], added: frozenset[Key], final: 
 def _elsewhere(expected: Expected, production: dict[Key, str]) -> tuple[MigrationDifference, ...]:
     """Differences in objects that no watched migration touches; they are shown, and refuse nothing."""
     covered = {key for replay in expected.replays.values() for key in replay.footprint}
-    rest = {key for key in expected.final if key not in covered and not is_remark(key)}
+    given = {key for key, value in expected.final.items() if expected.given.get(key) == value}
+    rest = {key for key in expected.final if key not in covered | given and not is_remark(key)}
     step = {key: expected.final[key] for key in rest}
     found: tuple[Difference, ...] = differences(Replay("", (), (step,), frozenset(rest), frozenset()), 0, production)
     return (MigrationDifference("migrations before the first failure", found),) if found else ()
