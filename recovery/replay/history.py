@@ -170,7 +170,11 @@ class HistoryReplay:
         self._careful = False
         self.applied: list[Script] = []
         self.skipped: list[Note] = []
-        self._prepare()
+        try:
+            self._prepare()
+        except BaseException:
+            self.close()
+            raise
 
     def _prepare(self) -> None:
         connection = self._open()

@@ -9,6 +9,7 @@ before the failed migration, too.
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -41,6 +42,7 @@ class Surroundings:
         return (*own, *((each.migration, each.checksum) for each in self.init))
 
 
+_EXTENSION = re.compile(r"\bextension\b", re.IGNORECASE)
 #: The schema of this program's own journal.
 OWN = "prisma_recovery"
 #: Schemas that are not the system's, nor an extension's own.
@@ -85,7 +87,8 @@ SELECT n.nspname, x.relname, x.relkind IN ('v', 'm'),
              FROM pg_catalog.pg_constraint k WHERE k.conrelid = x.oid AND k.contype IN ('p', 'u') ORDER BY 1),
        ARRAY(SELECT pg_catalog.pg_get_indexdef(i.indexrelid) FROM pg_catalog.pg_index i
              WHERE i.indrelid = x.oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
-               AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conindid = i.indexrelid) ORDER BY 1)
+               AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conindid = i.indexrelid
+                               AND k.contype IN ('p', 'u', 'x')) ORDER BY 1)
 FROM pg_catalog.pg_class x JOIN pg_catalog.pg_namespace n ON n.oid = x.relnamespace
 WHERE n.nspname = ANY(%s) AND x.relkind IN ('r', 'p', 'f', 'v', 'm') AND """
 _FUNCTIONS = """
@@ -123,7 +126,7 @@ def _extensions(
     production: psycopg.Connection[Any], scripts: Sequence[str], text: str, made: Callable[[], Targets], schema: str
 ) -> Iterator[str]:
     """Extensions that were installed by hand. One that a script may create, alter or drop is left to the script."""
-    about = "\n".join(each for each in scripts if "extension" in each.lower()).lower()
+    about = "\n".join(each for each in scripts if _EXTENSION.search(each)).lower()
     for name, home, members in production.execute(_EXTENSIONS):
         used = any(each and each in text for each in members) or home in text
         there = home in ("public", schema, "pg_catalog")
