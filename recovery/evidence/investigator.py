@@ -24,6 +24,7 @@ from recovery.prisma.scripts import Scripts
 from recovery.replay.cache import ReplayCache, key
 from recovery.replay.history import is_definition
 from recovery.replay.workshop import Workshop
+from recovery.sql.modifiers import modified
 from recovery.sql.script import Script
 from recovery.sql.spelling import respelled
 from recovery.sql.statements import ScriptError
@@ -343,27 +344,27 @@ class Investigator:
         )
 
     def _reread(self, plan: Material, subject: Subject) -> dict[Key, str]:
-        """Production's definitions as the scratch server writes them, where its version is another (RULES E13)."""
-        if self._target.reading().info.server_version // 10_000 == self._workshop.server.version // 10_000:
-            return {}
+        """Production's values as the scratch server writes them, where it writes the same in other words."""
         footprint = {key for replay in subject.replays for key in replay.footprint}
-        known = {(*key, step[key]) for replay in subject.replays for step in replay.steps for key in step}
-        odd = {
-            key: value
-            for key, value in subject.production.items()
-            if key in footprint and is_definition(key) and (*key, value) not in known
-        }
-        found: dict[Key, str] = {}
-        for script in plan.scripts if odd else ():
-            found |= self._workshop.submit(
-                lambda script=script: self._workshop.history(plan.base).reread(odd, script)  # type: ignore[misc]
-            ).result()
         spellings: dict[Key, tuple[str, ...]] = {
             key: tuple({step[key] for replay in subject.replays for step in replay.steps if key in step})
             for key in footprint
         }
+        same = modified(spellings, subject.production)
         versions = (self._target.reading().info.server_version, self._workshop.server.version)
-        return found | respelled(spellings, {**subject.production, **found}, versions)
+        if versions[0] // 10_000 == versions[1] // 10_000:
+            return same
+        # RULES E13: another version writes definitions in other words.
+        odd = {
+            key: value
+            for key, value in subject.production.items()
+            if key in footprint and is_definition(key) and value not in spellings[key]
+        }
+        for script in plan.scripts if odd else ():
+            same |= self._workshop.submit(
+                lambda script=script: self._workshop.history(plan.base).reread(odd, script)  # type: ignore[misc]
+            ).result()
+        return same | respelled(spellings, {**subject.production, **same}, versions)
 
     def _running(self, plan: Material, subject: Subject) -> tuple[str, ...]:
         """Sessions that may still be running the script, or keep holding Prisma's lock (RULES E14)."""

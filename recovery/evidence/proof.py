@@ -10,6 +10,7 @@ from recovery.prisma.scripts import Scripts
 from recovery.replay.history import is_definition
 from recovery.replay.steps import added_columns, changed_keys
 from recovery.replay.workshop import Workshop
+from recovery.sql.modifiers import modified
 from recovery.sql.script import Script
 from recovery.sql.spelling import respelled
 from recovery.sql.statements import ScriptError
@@ -141,9 +142,11 @@ class Prover:
         return {key: there[key] for key in marks if key in there}
 
     def _reread(self, expected: Expected, production: dict[Key, str]) -> dict[Key, str]:
-        """Production's definitions as the scratch server writes them, where its version is another (RULES E13)."""
+        """Production's values as the scratch server writes them, where it uses other words for the same (RULES E13)."""
+        known = {key: (value,) for key, value in expected.final.items()}
+        same = modified(known, production)
         if self.target.reading().info.server_version // 10_000 == self.workshop.server.version // 10_000:
-            return {}
+            return same
         odd = {
             key: value
             for key, value in production.items()
@@ -151,9 +154,8 @@ class Prover:
         }
         history = list(expected.history)
         found = self.workshop.submit(lambda: self.workshop.history(history).reread(odd)).result() if odd else {}
-        known = {key: (value,) for key, value in expected.final.items()}
         versions = (self.target.reading().info.server_version, self.workshop.server.version)
-        return found | respelled(known, {**production, **found}, versions)
+        return same | found | respelled(known, {**production, **found}, versions)
 
     def _expect(self, history: list[Script], watching: frozenset[str]) -> Expected:
         """Runs on the workshop's thread."""

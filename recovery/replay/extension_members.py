@@ -91,9 +91,11 @@ ORDER BY m.oprname, m.oid
 """
 
 _CLASSES = """
-SELECT quote_ident(m.opcname), quote_ident(a.amname), pg_catalog.format_type(m.opcintype, NULL), m.opcdefault
+SELECT quote_ident(m.opcname), quote_ident(a.amname), pg_catalog.format_type(m.opcintype, NULL), m.opcdefault,
+       t.typlen = -1
 {members}
 JOIN pg_catalog.pg_am a ON a.oid = m.opcmethod
+JOIN pg_catalog.pg_type t ON t.oid = m.opcintype
 WHERE e.extname = %s
 ORDER BY m.opcname
 """
@@ -122,15 +124,15 @@ _VOLATILITY = {"i": "IMMUTABLE", "s": "STABLE", "v": "VOLATILE"}
 _STORAGE = {"p": "plain", "e": "external", "m": "main", "x": "extended"}
 _CONTEXTS = {"i": "AS IMPLICIT", "a": "AS ASSIGNMENT", "e": ""}
 
-#: Type modifiers, stored and printed as varchar's. One that is not a single number is stored as a hash, to differ from
-#: others.
-_MODIFIERS = """
+#: Type modifiers, stored and printed as varchar's. One that is not a single number is stored as a hash, which
+#: `recovery.sql.modifiers` can tell from production's text.
+MODIFIERS = """
 CREATE FUNCTION {0}(cstring[]) RETURNS integer LANGUAGE plpgsql IMMUTABLE STRICT AS $$
 BEGIN
     IF array_length($1, 1) = 1 AND array_to_string($1, ',') ~ '^[0-9]{{1,8}}$' THEN
         RETURN array_to_string($1, ',')::integer + 4;
     END IF;
-    RETURN 1000000000 + (hashtext(array_to_string($1, ',')) & 268435455);
+    RETURN 1000000000 + ('x' || substr(md5(lower(replace(array_to_string($1, ','), ' ', ''))), 1, 7))::bit(28)::integer;
 END $$;
 CREATE FUNCTION {1}(integer) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'varchartypmodout';
 """
@@ -163,9 +165,14 @@ def script_of(production: psycopg.Connection[Any], extension: str, called: Colle
         writer: Callable[..., Iterator[str]] = write
         members = _MEMBERS.format(catalog=_CATALOGS[query])
         for row in production.execute(query.replace("{members}", members).encode(), (extension,)):
-            if query is not _FUNCTIONS or row[0] not in called or row[5] != "v":
+            if query is not _FUNCTIONS or row[0] not in called or gives_a_value(extension, row[0], row[5]):
                 statements.extend(writer(*row))
     return attempted(statements)
+
+
+def gives_a_value(extension: str, function: str, volatility: str) -> bool:
+    """Whether it is certain that a function of an extension does nothing else."""
+    return volatility == "i" or function in standin_values.KNOWN.get(extension, ())
 
 
 def attempted(statements: Iterable[str]) -> str:
@@ -196,7 +203,7 @@ def _type(*row: Any) -> Iterator[str]:  # noqa: ANN401 - a row of the catalog, a
     parts += ["PREFERRED = true"] if preferred else []
     if modified:
         first, second = _named(name, " modifiers in"), _named(name, " modifiers out")
-        yield _MODIFIERS.format(first, second)
+        yield MODIFIERS.format(first, second)
         parts += [f"TYPMOD_IN = {first}", f"TYPMOD_OUT = {second}"]
     yield f"CREATE TYPE {name} ({', '.join(parts)})"
 
@@ -252,8 +259,9 @@ def _method(name: str) -> Iterator[str]:
 
 
 #: What an operator class must have: number, arguments, result, and a function of the server that stands for it and
-#: looks at no argument. `void_in` gives nothing, which a GIN index takes for a row without keys, and a GiST index for
-#: keys that are not alike; `pgsql_version` gives some text.
+#: does not look at the values. `void_in` gives nothing, which a GIN index takes for a row without keys, a GiST index
+#: for keys that are not alike, and a BRIN index for a value that it covers; `pgsql_version` gives some text. SP-GiST's
+#: functions take any value of varying length for a text.
 _SUPPORT = {
     "gin": (
         (1, "{0}, {0}", "integer", "void_in"),
@@ -268,6 +276,19 @@ _SUPPORT = {
         (6, "internal, internal", "internal", "void_in"),
         (7, "{0}, {0}, internal", "internal", "void_in"),
     ),
+    "brin": (
+        (1, "internal", "internal", "brin_minmax_opcinfo"),
+        (2, "internal, internal, internal, internal", "boolean", "void_in"),
+        (3, "internal, internal, internal, integer", "boolean", "void_in"),
+        (4, "internal, internal, internal", "boolean", "void_in"),
+    ),
+    "spgist": (
+        (1, "internal, internal", "void", "spg_text_config"),
+        (2, "internal, internal", "void", "spg_text_choose"),
+        (3, "internal, internal", "void", "spg_text_picksplit"),
+        (4, "internal, internal", "void", "spg_text_inner_consistent"),
+        (5, "internal, internal", "boolean", "spg_text_leaf_consistent"),
+    ),
     "hash": ((1, "{0}", "integer", "hashvarlena"),),
     "btree": ((1, "{0}, {0}", "integer", "byteacmp"),),
 }
@@ -278,8 +299,8 @@ def _class(*row: Any) -> Iterator[str]:  # noqa: ANN401 - a row of the catalog, 
 
     Values are compared byte by byte. Without operators no query uses the index.
     """
-    name, method, of, default = row
-    if method in ("spgist", "brin"):
+    name, method, of, default, varies = row
+    if method == "spgist" and not varies:
         return
     made = []
     for number, arguments, result, function in _SUPPORT.get(method, _SUPPORT["btree"]):

@@ -162,7 +162,7 @@ def _functions(production: psycopg.Connection[Any], schemas: Sequence[str], text
     """Functions that give a value. One that is called for what it does can't be stood in for."""
     query = _FUNCTIONS + _NO_MEMBER.format("pg_proc") + " ORDER BY n.nspname, x.proname, x.oid"
     for home, name, arguments, result, *how in production.execute(query.encode(), (list(schemas),)):
-        if name in text and name not in made.called and not made.holds(home, name):
+        if name in text and not made.holds(home, name) and (name not in made.called or how[2] == "i"):
             full = f"{quoted(home)}.{quoted(name)}"
             yield f"CREATE FUNCTION {full}({arguments}) RETURNS {result} LANGUAGE plpgsql {body_of(name, result, *how)}"
 
