@@ -163,6 +163,8 @@ def _forbidden(node: str, body: Any, sql: str) -> str:
         return reason
     if node == "copy_stmt" and (body.is_program or body.filename):
         return "copies from or to a program or a file"
+    if node == "copy_stmt" and body.is_from:
+        return "takes rows from its client, and Prisma sends none"
     if node == "create_extension_stmt" and body.extname in (
         "dblink",
         "file_fdw",
