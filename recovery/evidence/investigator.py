@@ -9,7 +9,7 @@ import psycopg
 
 from recovery import events
 from recovery.evidence.attempts import stops
-from recovery.evidence.checkpoint import lasting, shown_by, stamped_squash
+from recovery.evidence.checkpoint import shown_by, stamped_squash, stands_for_what_is_found
 from recovery.evidence.indications.gathering import indicated
 from recovery.evidence.material import Material, changed_names, material, meets, touching, unreplayed
 from recovery.evidence.overtaking import Course, courses, making_again, overtaking
@@ -32,7 +32,7 @@ from states.comparison import qualified_name
 from states.digest import digest
 from states.effects import MarkApplied, MarkRolledBack
 from states.evidence import Decision, Evidence
-from states.facts import Key, Note, Replay, Row, Snapshot, Stop, Subject, Twin
+from states.facts import Key, Note, Replay, Row, Stop, Subject, Twin
 from states.ledger import earlier_failed, foreseen
 from states.verdict import judge, latest_attempt
 
@@ -204,19 +204,7 @@ class Investigator:
             )
             squash = point.script.migration
             return replace(plan, base=point.base, notes=notes, unknown=(), squash=squash, squashed=point.lost)
-        before, alone = (self._made_by(scripts) for scripts in (list(point.before), [point.script]))
-        return replace(plan, base=point.base) if before is not None and before == alone else plan
-
-    def _made_by(self, scripts: list[Script]) -> Snapshot | None:
-        """The whole schema that scripts make from nothing; None if not all of them could be replayed."""
-
-        def make() -> Snapshot | None:
-            history = self._workshop.history(scripts)
-            if any(note.statement is None or note.failed for note in history.skipped):
-                return None
-            return lasting(history.snapshot())
-
-        return self._workshop.submit(make).result()
+        return replace(plan, base=point.base) if stands_for_what_is_found(self._workshop, point) else plan
 
     def _subject(self, plan: Material) -> Subject:
         subject = Subject(plan.name, plan.attempts, (), plan.present, unreadable=plan.missing, assume=self._assume)
@@ -234,13 +222,17 @@ class Investigator:
         subject = replace(subject, twins=self._twins(plan, replays))
         try:
             subject = self._proofs(replace(subject, production=self._production(subject)))
-            subject = replace(subject, reread=self._reread(plan, subject), unreplayed=unreplayed(plan, subject))
-            if plan.squashed and not self._shown(plan, subject):
-                subject = replace(subject, unreplayed=(*plan.squashed, *subject.unreplayed))
+            subject = replace(subject, reread=self._reread(plan, subject))
+            subject = replace(subject, unreplayed=self._unreplayed(plan, subject))
             subject = replace(subject, stops=self._stops(plan.scripts, subject))
             return replace(subject, running=self._running(plan, subject))
         except psycopg.errors.LockNotAvailable:
             return replace(subject, running=(LOCKED,))
+
+    def _unreplayed(self, plan: Material, subject: Subject) -> tuple[str, ...]:
+        """What of the base was not replayed and may matter: what a squash stands for only if production shows that."""
+        lost = plan.squashed if plan.squashed and not self._shown(plan, subject) else ()
+        return (*lost, *unreplayed(plan, subject))
 
     def _shown(self, plan: Material, subject: Subject) -> bool:
         """Whether production shows that the squash stands for what is lost, as far as this migration is concerned."""

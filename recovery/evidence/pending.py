@@ -7,7 +7,7 @@ import psycopg
 
 from recovery.errors import RecoveryError
 from recovery.evidence.investigator import LOCKED, Classified, Investigator
-from recovery.evidence.material import Material, changed_names, touching, unreplayed
+from recovery.evidence.material import Material, changed_names, touching
 from recovery.sql.script import Script
 from states.evidence import Decision
 from states.facts import Replay, Row, Subject
@@ -66,7 +66,7 @@ class PendingInvestigator(Investigator):
         try:
             self._workshop.stand_in(self._target.reading(), self._scripts.every_text(rows))
             for name in pending:
-                plan = self._pending_plan(name, rows, chain)
+                plan = self._from_a_checkpoint(self._pending_plan(name, rows, chain), rows)
                 (script,) = plan.scripts
                 replay = self._replay(plan, script)
                 classified = None if name in tried else self._beside(plan, replay, rows, chain)
@@ -112,10 +112,10 @@ class PendingInvestigator(Investigator):
         schema = self._target.url.schema
         subject = Subject(plan.name, (), (replay,), plan.present, assumed=tuple(chain.deltas), assume=self._assume)
         subject = self._proofs(replace(subject, production=self._production(subject)))
+        subject = replace(subject, reread=self._reread(plan, subject))
         subject = replace(
             subject,
-            reread=self._reread(plan, subject),
-            unreplayed=unreplayed(plan, subject),
+            unreplayed=self._unreplayed(plan, subject),
             ahead=tuple(each.migration for each, of in chain.undone if _overlap(each, of, plan, replay, schema)),
         )
         classified = self._judged(plan, subject, rows)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
+from recovery.evidence.checkpoint import Checkpoint, stamped_squash, stands_for_what_is_found
 from recovery.postgres import catalog
 from recovery.postgres.target import Target
 from recovery.prisma.scripts import Scripts
@@ -68,7 +69,10 @@ class Prover:
         """
         texts = (*self.scripts.texts(), *(script.text for script in history))
         self.workshop.stand_in(self.target.reading(), texts)
-        self._ahead = self.workshop.submit(lambda: self._expect(history, watching))
+        if (
+            self._squash(self.target.rows(), history) is None
+        ):  # else the history is another, which takes replays to tell
+            self._ahead = self.workshop.submit(lambda: self._expect(history, watching))
 
     def prove(self, rows: Sequence[Row], deployed: frozenset[str]) -> Proof:
         """Compares production with the replay of all finished migrations.
@@ -82,9 +86,10 @@ class Prover:
         expected = self._ahead.result() if self._ahead is not None else None
         self._ahead = None
         self.workshop.stand_in(self.target.reading(), self.scripts.every_text(rows))
+        history, replaced = self._from_a_checkpoint(rows, history)
         if expected is None or expected.history != tuple(history) or expected.watched != watching:
             expected = self.workshop.submit(lambda: self._expect(history, watching)).result()
-        finished = {row.migration for row in rows if row.finished}
+        finished = {row.migration for row in rows if row.finished} - replaced
         unsure = tuple(str(note) for note in notes if note.migration in watching & finished)
         objects = {obj for obj, prop in expected.final if prop == "exists"}
         objects |= {obj for replay in expected.replays.values() for obj, _ in replay.footprint}
@@ -103,6 +108,22 @@ class Prover:
             elsewhere=_elsewhere(expected, production),
             unprovable=(*expected.unprovable, *unsure),
         )
+
+    def _squash(self, rows: Sequence[Row], history: Sequence[Script]) -> Checkpoint | None:
+        folder = {name: migration.checksum for name, migration in self.scripts.migrations.items()}
+        lost = {row.migration for row in rows if row.finished} - {script.migration for script in history}
+        return stamped_squash(rows, history, folder, lost)
+
+    def _from_a_checkpoint(self, rows: Sequence[Row], history: list[Script]) -> tuple[list[Script], frozenset[str]]:
+        """The history from a stamped squash on, if there is one, and the migrations whose place that takes (E27).
+
+        Production is compared with all that the squash makes. So of lost migrations nothing need be known: what they
+        made is in the squash, or no longer in the history.
+        """
+        point = self._squash(rows, history)
+        if point is None or not (point.lost or stands_for_what_is_found(self.workshop, point)):
+            return history, frozenset()
+        return point.base, frozenset((*point.lost, *(script.migration for script in point.before)))
 
     def _left_behind(
         self, rows: Sequence[Row], expected: Expected, production: dict[Key, str]
