@@ -34,10 +34,11 @@ WHERE e.extname = %s AND m.typtype = 'e'
 ORDER BY m.typname
 """
 
+# A domain with a default fills rows, and no snapshot shows a member of an extension.
 _DOMAINS = """
 SELECT quote_ident(m.typname), pg_catalog.format_type(m.typbasetype, m.typtypmod)
 {members}
-WHERE e.extname = %s AND m.typtype = 'd'
+WHERE e.extname = %s AND m.typtype = 'd' AND m.typdefault IS NULL
 ORDER BY m.typname
 """
 

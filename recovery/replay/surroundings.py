@@ -72,7 +72,7 @@ _TYPES = """
 SELECT n.nspname, x.typname, x.typtype::text,
        (SELECT string_agg(quote_literal(l.enumlabel), ', ' ORDER BY l.enumsortorder)
         FROM pg_catalog.pg_enum l WHERE l.enumtypid = x.oid),
-       CASE WHEN x.typtype = 'd' THEN pg_catalog.format_type(x.typbasetype, x.typtypmod) END
+       CASE WHEN x.typtype = 'd' THEN pg_catalog.format_type(x.typbasetype, x.typtypmod) END, x.typdefault
 FROM pg_catalog.pg_type x JOIN pg_catalog.pg_namespace n ON n.oid = x.typnamespace
 WHERE n.nspname = ANY(%s) AND x.typtype IN ('e', 'd') AND """
 _RELATIONS = """
@@ -139,10 +139,16 @@ def _extensions(
 
 def _types(production: psycopg.Connection[Any], schemas: Sequence[str], made: Targets) -> Iterator[str]:
     query = _TYPES + _NO_MEMBER.format("pg_type") + " ORDER BY x.typtype DESC, n.nspname, x.typname"
-    for home, name, kind, labels, of in production.execute(query.encode(), (list(schemas),)):
+    for home, name, kind, labels, of, default in production.execute(query.encode(), (list(schemas),)):
         if not made.holds(home, name):
             full = f"{quoted(home)}.{quoted(name)}"
-            yield f"CREATE TYPE {full} AS ENUM ({labels or ''})" if kind == "e" else f"CREATE DOMAIN {full} AS {of}"
+            # The default of a domain fills the rows of a table to which a column of it is added.
+            filled = "" if default is None else f" DEFAULT {default}"
+            yield (
+                f"CREATE TYPE {full} AS ENUM ({labels or ''})"
+                if kind == "e"
+                else f"CREATE DOMAIN {full} AS {of}{filled}"
+            )
 
 
 def _relations(production: psycopg.Connection[Any], schemas: Sequence[str], text: str, made: Targets) -> Iterator[str]:

@@ -87,6 +87,17 @@ def test_what_a_script_may_change_is_not(production: Production, script: str) ->
     assert verdict(production.judge()) != APPLIED
 
 
+@pytest.mark.parametrize("filled", [True, False])
+def test_the_default_of_a_domain_fills_rows(production: Production, *, filled: bool) -> None:
+    """A column that was made otherwise looks the same, and its rows are not what the script would have made them."""
+    production.run("CREATE SCHEMA ext; CREATE DOMAIN ext.score AS int DEFAULT 5")
+    script = "ALTER TABLE t ADD score ext.score;"
+    production.failed(script, logs=None)
+    assert verdict(production.judge()) == NOT_APPLIED
+    production.run(script if filled else "ALTER TABLE t ADD score int; ALTER TABLE t ALTER score TYPE ext.score")
+    assert verdict(production.judge()) == (APPLIED if filled else UNDECIDABLE)
+
+
 def test_a_function_that_is_called_for_what_it_does_is_no_stand_in(production: Production) -> None:
     """It would do nothing in the replay, and nobody would be told."""
     production.run(
