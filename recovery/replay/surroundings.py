@@ -19,6 +19,7 @@ import psycopg
 from recovery.replay.extension_members import attempted, body_of
 from recovery.sql.names import quoted
 from recovery.sql.script import Script
+from recovery.sql.statements import REACHING
 from recovery.sql.targets import Targets
 
 
@@ -130,7 +131,7 @@ def _extensions(
     for name, home, members in production.execute(_EXTENSIONS):
         used = any(each and each in text for each in members) or home in text
         there = home in ("public", schema, "pg_catalog")
-        if not used or name.lower() in about or (not there and made().schema(home)):
+        if not used or name in REACHING or name.lower() in about or (not there and made().schema(home)):
             continue
         if not there or home == schema:
             yield f"CREATE SCHEMA IF NOT EXISTS {quoted(home)}"
@@ -140,7 +141,8 @@ def _extensions(
 def _types(production: psycopg.Connection[Any], schemas: Sequence[str], made: Targets) -> Iterator[str]:
     query = _TYPES + _NO_MEMBER.format("pg_type") + " ORDER BY x.typtype DESC, n.nspname, x.typname"
     for home, name, kind, labels, of, default in production.execute(query.encode(), (list(schemas),)):
-        if not made.holds(home, name):
+        # No function is called that production's catalog names.
+        if not made.holds(home, name) and "(" not in (default or ""):
             full = f"{quoted(home)}.{quoted(name)}"
             # The default of a domain fills the rows of a table to which a column of it is added.
             filled = "" if default is None else f" DEFAULT {default}"
@@ -168,7 +170,9 @@ def _functions(production: psycopg.Connection[Any], schemas: Sequence[str], text
     """Functions that give a value. One that is called for what it does can't be stood in for."""
     query = _FUNCTIONS + _NO_MEMBER.format("pg_proc") + " ORDER BY n.nspname, x.proname, x.oid"
     for home, name, arguments, result, *how in production.execute(query.encode(), (list(schemas),)):
-        if name in text and not made.holds(home, name) and (name not in made.called or how[2] == "i"):
+        gives_a_value = name not in made.called or how[2] == "i"
+        # No function is called that production's catalog names, as in the default of an argument.
+        if name in text and gives_a_value and not made.holds(home, name) and "(" not in arguments:
             full = f"{quoted(home)}.{quoted(name)}"
             yield f"CREATE FUNCTION {full}({arguments}) RETURNS {result} LANGUAGE plpgsql {body_of(name, result, *how)}"
 

@@ -98,6 +98,16 @@ def test_the_default_of_a_domain_fills_rows(production: Production, *, filled: b
     assert verdict(production.judge()) == (APPLIED if filled else UNDECIDABLE)
 
 
+def test_no_function_is_called_that_production_names(production: Production) -> None:
+    """Neither the default of a domain nor that of an argument runs anything on the scratch server."""
+    production.run(
+        "CREATE SCHEMA ext; CREATE DOMAIN ext.score AS int DEFAULT length('abcde');"
+        "CREATE FUNCTION ext.mine(a int DEFAULT length('a')) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT 1'"
+    )
+    production.failed("CREATE TABLE u (a ext.score); CREATE VIEW v AS SELECT ext.mine();", logs=None)
+    assert verdict(production.judge()) == UNDECIDABLE
+
+
 def test_a_function_that_is_called_for_what_it_does_is_no_stand_in(production: Production) -> None:
     """It would do nothing in the replay, and nobody would be told."""
     production.run(
