@@ -79,12 +79,10 @@ def test_what_a_script_refers_to_is_stood_in_for(production: Production, script:
 )
 def test_what_a_script_may_change_is_not(production: Production, script: str) -> None:
     """What production has of it now may be the script's own work: nothing is concluded from that."""
-    production.run(AUTH)
-    production.failed("CREATE TABLE seen (id int); " + script + " SELECT count(*) FROM auth.users;", logs=None)
-    for more in ("ALTER TABLE auth.users ADD plan text DEFAULT 'free'", "CREATE TABLE seen (id int)"):
-        assert verdict(production.judge()) != APPLIED
-        production.run(more)
-    assert verdict(production.judge()) != APPLIED
+    production.run(AUTH + "ALTER TABLE auth.users ADD plan int;")
+    production.failed("CREATE TABLE seen (id int); " + script, logs=None)
+    production.run("CREATE TABLE seen (id int)")
+    assert verdict(production.judge()) not in (APPLIED, NOT_APPLIED)
 
 
 @pytest.mark.parametrize("filled", [True, False])
