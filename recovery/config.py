@@ -46,12 +46,18 @@ class Prisma(_Table, frozen=True):
 
 
 class Scratch(_Table, frozen=True):
-    """`[scratch]`: URL of a PostgreSQL server on which scratch databases may be made and dropped."""
+    """`[scratch]`: the scratch server, and what is there before a history.
+
+    Attributes:
+        url: URL of a PostgreSQL server on which scratch databases may be made and dropped.
+        init: a file with SQL that is run in a scratch database before the history, relative to the settings' folder.
+    """
 
     url: str | None = None
+    init: Text | None = None
 
     def __repr__(self) -> str:
-        return "Scratch(url=None)" if self.url is None else "Scratch(url=***)"
+        return f"Scratch(url={None if self.url is None else '***'}, init={self.init!r})"
 
 
 class JournalSettings(_Table, frozen=True):

@@ -52,11 +52,14 @@ class Cause:
         sqlstate: PostgreSQL's five characters; None where the logs hold none.
         kind: one word, as `object_exists`; `unknown` where the logs don't tell.
         transient: another attempt can succeed although nothing was changed (a deadlock, a time-out).
+        said: the error's own sentence, in the server's language; empty where the logs hold none. Two failures for the
+            same cause may be worded differently.
     """
 
     sqlstate: str | None
     kind: str
     transient: bool
+    said: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from states.answers import RUN_AGAIN, THEN_RUN, Answer, Go, Refusal
 from states.classification import ClassifyFacts, approvals, effect_if_agreed
 from states.comparison import some
 from states.effects import Deploy, Effect, MarkApplied, MarkRolledBack
-from states.evidence import Decision
+from states.evidence import Decision, Evidence
 from states.exit_codes import Exit
 from states.facts import Check, History, Outcome
 from states.ledger import order
@@ -21,8 +21,8 @@ class InspectFacts:
     Attributes:
         history: the ledger compared with the folder.
         settled: pending names that this run itself has marked rolled back, so a deploy may run them.
-        present: pending migrations with effects that are already in production, in the order of a deploy. Empty if a
-            migration failed, since failed migrations come first.
+        present: pending migrations with effects that are already in production, and those that obstacles would make
+            fail, in the order of a deploy. Empty if a migration failed, since failed migrations come first.
     """
 
     history: History
@@ -41,9 +41,7 @@ class InspectFacts:
     @property
     def failing(self) -> ClassifyFacts | None:
         """The first pending migration that a deploy would fail on and that no approval decides; None if none."""
-        return next(
-            (each for each in self.present if each.evidence.decision is Decision.OPERATOR and not each.approved), None
-        )
+        return next((each for each in self.present if _fails(each.evidence) and not each.approved), None)
 
     @property
     def question(self) -> ClassifyFacts | None:
@@ -54,6 +52,11 @@ class InspectFacts:
         waiting = [each for each in self.present if each.evidence.decision is Decision.WAIT]
         decided = [each for each in self.present if each.evidence.decision is Decision.MARK_APPLIED or each.approved]
         return next(iter((*waiting, *decided)), None)
+
+
+def _fails(evidence: Evidence) -> bool:
+    """Whether a deploy would fail on a pending migration: it is there in part, or an obstacle stands in its way."""
+    return evidence.decision is Decision.OPERATOR or (evidence.decision is Decision.DEPLOY and bool(evidence.obstacles))
 
 
 def decide(facts: InspectFacts) -> Answer:
@@ -89,6 +92,15 @@ def decide(facts: InspectFacts) -> Answer:
 def _would_fail(facts: ClassifyFacts, others: int) -> Refusal:
     evidence = facts.evidence
     name = evidence.migration
+    if evidence.decision is Decision.DEPLOY:
+        first, *others_in_it = evidence.obstacles
+        rest = f" {len(others_in_it)} more of its obstacles are shown." if others_in_it else ""
+        return Refusal(
+            "deploy.would_fail",
+            f"{name} is pending and would fail: statement {first.statement}: {first.fact}.{rest} Nothing was deployed.",
+            "Remove what stands in the way; the query under it shows it. Or correct the script. Then run again.",
+            commands=(RUN_AGAIN,),
+        )
     differs = f" What differs: {some(evidence.differences)}." if evidence.differences else ""
     more = f" Production also has part of {others} more." if others else ""
     void = " An approval was given, but is void." if facts.approval is not None else ""

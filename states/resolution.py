@@ -61,7 +61,9 @@ def decide(facts: ResolveFacts) -> Answer:
         return Go(State.INSPECT, f"{name} is resolved, {unsettled[0]} remains")
     present = facts.after.failing or facts.after.question
     if present is not None:
-        return Go(State.INSPECT, f"{name} is resolved, {present.evidence.migration} is pending and in production")
+        other = present.evidence.migration
+        why = "would fail" if present.evidence.obstacles else "in production"
+        return Go(State.INSPECT, f"{name} is resolved, {other} is pending and {why}")
     pending = facts.after.history.pending
     if pending:
         return Go(State.DEPLOY, f"{name} is resolved, {len(pending)} pending")

@@ -10,7 +10,7 @@ from recovery import events
 from recovery.errors import PreflightError
 from recovery.evidence.inspection import Inspection, inspection
 from recovery.evidence.investigator import Classified, Investigator
-from recovery.evidence.obstacles.finding import tested
+from recovery.evidence.obstacles.finding import hindered, tested
 from recovery.evidence.pending import Compared, PendingInvestigator
 from recovery.journal.confirmations import Confirmation
 from recovery.postgres.connect import answering
@@ -116,7 +116,9 @@ class Observer:
             return tested(found, scripts, self.target)
 
     def compare(self, inspected: Inspection) -> Compared:
-        """Compares the pending migrations with production."""
+        """Compares the pending migrations with production, and finds what would make them fail."""
         with answering(self.target.url):
-            pending = PendingInvestigator(self.target, self.scripts(), self.workshop, self.sleep, self.assume)
-            return pending.compare(inspected.history.pending, inspected.rows)
+            scripts = self.scripts()
+            pending = PendingInvestigator(self.target, scripts, self.workshop, self.sleep, self.assume)
+            compared = pending.compare(inspected.history.pending, inspected.rows)
+            return hindered(compared, inspected, scripts, self.target)

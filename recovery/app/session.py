@@ -25,10 +25,12 @@ from recovery.preflight.checks import PRISMA, command_check
 from recovery.preflight.expectation import VERCEL, Expectation
 from recovery.prisma import dotenv, project
 from recovery.prisma.git import Repository
+from recovery.prisma.init_script import from_config, from_file
 from recovery.prisma.project import Project
 from recovery.prisma.sentinel import Sentinel, sentinel
 from recovery.replay import scratch
 from recovery.replay.workshop import Workshop
+from recovery.sql.script import Script
 from states.checks import NAMES, NOT_BY_SETTINGS, refused, unknown
 from states.facts import Check
 
@@ -282,16 +284,33 @@ class Session:
         fact = f"{self.config.path} holds an invalid value: {check} cannot be waived there. Nothing was done."
         return UsageError("config.invalid_value", fact, remedy)
 
+    def init(self) -> tuple[Script, ...]:
+        """The script that is run in a scratch database before the history: the settings', else the project's own.
+
+        Raises:
+            UsageError: `config.init_unreadable`.
+        """
+        named, path = self.config.scratch.init, self.config.path
+        if named is not None:
+            return (from_file((self.cwd if path is None else path.parent) / named),)
+        try:
+            known = self.project()
+        except UsageError:
+            return ()  # there is only a migrations folder
+        found = from_config(known, self.environment())
+        return () if found is None else (found,)
+
     @contextlib.contextmanager
     def workshop(self, target: Target) -> Iterator[Workshop]:
         """A workshop on the scratch server, which starts in the background."""
-        url = self.config.scratch.url
+        url, init = self.config.scratch.url, self.init()
         if url is None:
             ahead, self.ahead = self.ahead, None  # the first workshop takes the server over, and stops it
-            workshop = Workshop(lambda: scratch.embedded(None if ahead is None else ahead.server), target.url.schema)
+            server = None if ahead is None else ahead.server
+            workshop = Workshop(lambda: scratch.embedded(server), target.url.schema, init)
         else:
             conninfo, identifier = parse(url).conninfo, target.identity.system_identifier
-            workshop = Workshop(lambda: scratch.at(conninfo, identifier), target.url.schema)
+            workshop = Workshop(lambda: scratch.at(conninfo, identifier), target.url.schema, init)
         try:
             yield workshop
         finally:

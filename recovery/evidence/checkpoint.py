@@ -7,6 +7,7 @@ and it is marked as applied in production, where it never runs.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from recovery.replay.workshop import Workshop
 from recovery.sql.script import Script
 from recovery.sql.statements import ScriptError, parse
 from states.comparison import column_of, is_next_value, is_remark, qualified_name
@@ -70,6 +71,24 @@ def stamped_squash(
         since = tuple(script for script in base if script.migration not in (*gone, name))
         return Checkpoint(scripts[name], tuple(scripts[each] for each in gone if each in scripts), tuple(lost), since)
     return None
+
+
+def made_by(workshop: Workshop, scripts: list[Script]) -> Snapshot | None:
+    """The whole schema that scripts make from nothing; None if not all of them could be replayed."""
+
+    def make() -> Snapshot | None:
+        history = workshop.history(scripts)
+        if any(note.statement is None or note.failed for note in history.skipped):
+            return None
+        return lasting(history.snapshot())
+
+    return workshop.submit(make).result()
+
+
+def stands_for_what_is_found(workshop: Workshop, point: Checkpoint) -> bool:
+    """Whether a squash makes from nothing what the migrations before it make, all of which were found."""
+    before, alone = (made_by(workshop, scripts) for scripts in (list(point.before), [point.script]))
+    return before is not None and before == alone
 
 
 def lasting(snapshot: Snapshot) -> dict[Key, str]:

@@ -9,7 +9,7 @@ import psycopg
 
 from recovery import events
 from recovery.evidence.attempts import stops
-from recovery.evidence.checkpoint import lasting, shown_by, stamped_squash
+from recovery.evidence.checkpoint import shown_by, stamped_squash, stands_for_what_is_found
 from recovery.evidence.indications.gathering import indicated
 from recovery.evidence.material import Material, changed_names, material, meets, touching, unreplayed
 from recovery.evidence.overtaking import Course, courses, making_again, overtaking
@@ -24,6 +24,7 @@ from recovery.prisma.scripts import Scripts
 from recovery.replay.cache import ReplayCache, key
 from recovery.replay.history import is_definition
 from recovery.replay.workshop import Workshop
+from recovery.sql.modifiers import modified
 from recovery.sql.script import Script
 from recovery.sql.spelling import respelled
 from recovery.sql.statements import ScriptError
@@ -31,7 +32,7 @@ from states.comparison import qualified_name
 from states.digest import digest
 from states.effects import MarkApplied, MarkRolledBack
 from states.evidence import Decision, Evidence
-from states.facts import Key, Note, Replay, Row, Snapshot, Stop, Subject, Twin
+from states.facts import Key, Note, Replay, Row, Stop, Subject, Twin
 from states.ledger import earlier_failed, foreseen
 from states.verdict import judge, latest_attempt
 
@@ -144,7 +145,7 @@ class Investigator:
 
     def _looked_at(self, name: str, rows: tuple[Row, ...], undecided: Sequence[Subject]) -> tuple[Material, Subject]:
         """The facts of a failed migration, beside the failed ones before it that the evidence does not decide."""
-        self._workshop.stand_in(self._target.reading(), self._scripts.texts())
+        self._workshop.stand_in(self._target.reading(), self._scripts.every_text(rows))
         plan = self._from_a_checkpoint(material(self._scripts, name, rows), rows)
         subject = self._subject(plan)
         schema = self._target.url.schema
@@ -203,19 +204,7 @@ class Investigator:
             )
             squash = point.script.migration
             return replace(plan, base=point.base, notes=notes, unknown=(), squash=squash, squashed=point.lost)
-        before, alone = (self._made_by(scripts) for scripts in (list(point.before), [point.script]))
-        return replace(plan, base=point.base) if before is not None and before == alone else plan
-
-    def _made_by(self, scripts: list[Script]) -> Snapshot | None:
-        """The whole schema that scripts make from nothing; None if not all of them could be replayed."""
-
-        def make() -> Snapshot | None:
-            history = self._workshop.history(scripts)
-            if any(note.statement is None or note.failed for note in history.skipped):
-                return None
-            return lasting(history.snapshot())
-
-        return self._workshop.submit(make).result()
+        return replace(plan, base=point.base) if stands_for_what_is_found(self._workshop, point) else plan
 
     def _subject(self, plan: Material) -> Subject:
         subject = Subject(plan.name, plan.attempts, (), plan.present, unreadable=plan.missing, assume=self._assume)
@@ -233,13 +222,17 @@ class Investigator:
         subject = replace(subject, twins=self._twins(plan, replays))
         try:
             subject = self._proofs(replace(subject, production=self._production(subject)))
-            subject = replace(subject, reread=self._reread(plan, subject), unreplayed=unreplayed(plan, subject))
-            if plan.squashed and not self._shown(plan, subject):
-                subject = replace(subject, unreplayed=(*plan.squashed, *subject.unreplayed))
+            subject = replace(subject, reread=self._reread(plan, subject))
+            subject = replace(subject, unreplayed=self._unreplayed(plan, subject))
             subject = replace(subject, stops=self._stops(plan.scripts, subject))
             return replace(subject, running=self._running(plan, subject))
         except psycopg.errors.LockNotAvailable:
             return replace(subject, running=(LOCKED,))
+
+    def _unreplayed(self, plan: Material, subject: Subject) -> tuple[str, ...]:
+        """What of the base was not replayed and may matter: what a squash stands for only if production shows that."""
+        lost = plan.squashed if plan.squashed and not self._shown(plan, subject) else ()
+        return (*lost, *unreplayed(plan, subject))
 
     def _shown(self, plan: Material, subject: Subject) -> bool:
         """Whether production shows that the squash stands for what is lost, as far as this migration is concerned."""
@@ -280,7 +273,15 @@ class Investigator:
             replay = make()  # not cached: a server that the user named may change between two runs
         else:
             schema = self._target.url.schema
-            name = key(plan.base, script, workshop.server.source, schema, workshop.standins, workshop.roles)
+            name = key(
+                plan.base,
+                script,
+                workshop.server.source,
+                schema,
+                workshop.standins,
+                workshop.roles,
+                workshop.around,
+            )
             replay = self._cache.get(name, make)
         return replace(replay, skipped=(*plan.notes, *replay.skipped))
 
@@ -335,27 +336,27 @@ class Investigator:
         )
 
     def _reread(self, plan: Material, subject: Subject) -> dict[Key, str]:
-        """Production's definitions as the scratch server writes them, where its version is another (RULES E13)."""
-        if self._target.reading().info.server_version // 10_000 == self._workshop.server.version // 10_000:
-            return {}
+        """Production's values as the scratch server writes them, where it writes the same in other words."""
         footprint = {key for replay in subject.replays for key in replay.footprint}
-        known = {(*key, step[key]) for replay in subject.replays for step in replay.steps for key in step}
-        odd = {
-            key: value
-            for key, value in subject.production.items()
-            if key in footprint and is_definition(key) and (*key, value) not in known
-        }
-        found: dict[Key, str] = {}
-        for script in plan.scripts if odd else ():
-            found |= self._workshop.submit(
-                lambda script=script: self._workshop.history(plan.base).reread(odd, script)  # type: ignore[misc]
-            ).result()
         spellings: dict[Key, tuple[str, ...]] = {
             key: tuple({step[key] for replay in subject.replays for step in replay.steps if key in step})
             for key in footprint
         }
+        same = modified(spellings, subject.production)
         versions = (self._target.reading().info.server_version, self._workshop.server.version)
-        return found | respelled(spellings, {**subject.production, **found}, versions)
+        if versions[0] // 10_000 == versions[1] // 10_000:
+            return same
+        # RULES E13: another version writes definitions in other words.
+        odd = {
+            key: value
+            for key, value in subject.production.items()
+            if key in footprint and is_definition(key) and value not in spellings[key]
+        }
+        for script in plan.scripts if odd else ():
+            same |= self._workshop.submit(
+                lambda script=script: self._workshop.history(plan.base).reread(odd, script)  # type: ignore[misc]
+            ).result()
+        return same | respelled(spellings, {**subject.production, **same}, versions)
 
     def _running(self, plan: Material, subject: Subject) -> tuple[str, ...]:
         """Sessions that may still be running the script, or keep holding Prisma's lock (RULES E14)."""
@@ -378,11 +379,14 @@ class Investigator:
 
     def _evidence(self, plan: Material, subject: Subject) -> Evidence:
         latest = latest_attempt(subject)
-        base = tuple((script.migration, script.checksum) for script in plan.base)
+        base = self._base(plan)
         return judge(subject, logs.cause(latest.logs if latest else None), self._target.identity.digested, base)
 
     def _judged(self, plan: Material, subject: Subject, rows: tuple[Row, ...]) -> Classified:
-        base = tuple((script.migration, script.checksum) for script in plan.base)
         evidence = self._evidence(plan, subject)
         evidence = indicated(evidence, subject, rows, self._target, self._scripts)
-        return Classified(evidence, subject, rows, base, plan.scripts)
+        return Classified(evidence, subject, rows, self._base(plan), plan.scripts)
+
+    def _base(self, plan: Material) -> tuple[tuple[str, str], ...]:
+        """What a migration was replayed on: what surrounds the history, and its scripts."""
+        return (*self._workshop.around.digested, *((script.migration, script.checksum) for script in plan.base))

@@ -7,7 +7,7 @@ import psycopg
 
 from recovery.errors import RecoveryError
 from recovery.evidence.investigator import LOCKED, Classified, Investigator
-from recovery.evidence.material import Material, changed_names, touching, unreplayed
+from recovery.evidence.material import Material, changed_names, touching
 from recovery.sql.script import Script
 from states.evidence import Decision
 from states.facts import Replay, Row, Subject
@@ -21,10 +21,12 @@ class Compared:
     Attributes:
         found: pending migrations with an effect in production already, in the order in which a deploy would run them.
         missing: why some migrations could not be compared; empty if all were. It does not prevent a deploy.
+        absent: the others, of which production has nothing, as far as they were compared.
     """
 
     found: tuple[Classified, ...] = ()
     missing: str = ""
+    absent: tuple[Classified, ...] = ()
 
 
 @dataclass(slots=True)
@@ -59,29 +61,33 @@ class PendingInvestigator(Investigator):
         """
         chain = _Chain([], [], [])
         found: list[Classified] = []
+        absent: list[Classified] = []
         tried = {row.migration for row in rows}
         try:
-            self._workshop.stand_in(self._target.reading(), self._scripts.texts())
+            self._workshop.stand_in(self._target.reading(), self._scripts.every_text(rows))
             for name in pending:
-                plan = self._pending_plan(name, rows, chain)
+                plan = self._from_a_checkpoint(self._pending_plan(name, rows, chain), rows)
                 (script,) = plan.scripts
                 replay = self._replay(plan, script)
                 classified = None if name in tried else self._beside(plan, replay, rows, chain)
                 if classified is not None and classified.evidence.in_production:
                     found.append(classified)
+                elif classified is not None:
+                    absent.append(classified)
                 if classified is None or classified.evidence.decision is Decision.DEPLOY:
                     chain.undone.append((script, replay))
                 chain.scripts.append(script)
                 chain.deltas.append(delta(replay))
                 if not replay.complete and name != pending[-1]:
-                    return Compared(tuple(found), f"The migrations after {name} were not compared: {replay.ended}.")
+                    missing = f"The migrations after {name} were not compared: {replay.ended}."
+                    return Compared(tuple(found), missing, tuple(absent))
         except RecoveryError as error:
             if not error.code.startswith(("scratch.", "replay.")):
                 raise  # the error is about production or the checkout, not about the replay
-            return Compared(tuple(found), error.fact)
+            return Compared(tuple(found), error.fact, tuple(absent))
         except psycopg.errors.LockNotAvailable:
-            return Compared(tuple(found), LOCKED)
-        return Compared(tuple(found))
+            return Compared(tuple(found), LOCKED, tuple(absent))
+        return Compared(tuple(found), absent=tuple(absent))
 
     def _pending_plan(self, name: str, rows: Sequence[Row], chain: _Chain) -> Material:
         base, notes = self._scripts.finished(rows)
@@ -106,10 +112,10 @@ class PendingInvestigator(Investigator):
         schema = self._target.url.schema
         subject = Subject(plan.name, (), (replay,), plan.present, assumed=tuple(chain.deltas), assume=self._assume)
         subject = self._proofs(replace(subject, production=self._production(subject)))
+        subject = replace(subject, reread=self._reread(plan, subject))
         subject = replace(
             subject,
-            reread=self._reread(plan, subject),
-            unreplayed=unreplayed(plan, subject),
+            unreplayed=self._unreplayed(plan, subject),
             ahead=tuple(each.migration for each, of in chain.undone if _overlap(each, of, plan, replay, schema)),
         )
         classified = self._judged(plan, subject, rows)

@@ -4,17 +4,19 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
+from recovery.evidence.checkpoint import Checkpoint, stamped_squash, stands_for_what_is_found
 from recovery.postgres import catalog
 from recovery.postgres.target import Target
 from recovery.prisma.scripts import Scripts
 from recovery.replay.history import is_definition
 from recovery.replay.steps import added_columns, changed_keys
 from recovery.replay.workshop import Workshop
+from recovery.sql.modifiers import modified
 from recovery.sql.script import Script
 from recovery.sql.spelling import respelled
 from recovery.sql.statements import ScriptError
 from states.comparison import Difference, column_of, differences, is_remark, taken_apart
-from states.facts import Key, Replay, Row
+from states.facts import Key, Replay, Row, Snapshot
 from states.verification import MigrationDifference, to_be_proven
 
 
@@ -28,6 +30,7 @@ class Expected:
         replays: for each watched migration, its effects as they stand at the end of the history.
         final: the whole schema at the end of the history.
         unprovable: watched migrations that could not be replayed, with the reason.
+        given: what was there before the history, which no migration makes.
     """
 
     history: tuple[Script, ...]
@@ -35,6 +38,7 @@ class Expected:
     replays: dict[str, Replay]
     final: dict[Key, str]
     unprovable: tuple[str, ...]
+    given: Snapshot = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +67,12 @@ class Prover:
             history: the scripts that will have finished by then.
             watching: names of the migrations that must be proven.
         """
-        self.workshop.stand_in(self.target.reading(), self.scripts.texts())
-        self._ahead = self.workshop.submit(lambda: self._expect(history, watching))
+        texts = (*self.scripts.texts(), *(script.text for script in history))
+        self.workshop.stand_in(self.target.reading(), texts)
+        if (
+            self._squash(self.target.rows(), history) is None
+        ):  # else the history is another, which takes replays to tell
+            self._ahead = self.workshop.submit(lambda: self._expect(history, watching))
 
     def prove(self, rows: Sequence[Row], deployed: frozenset[str]) -> Proof:
         """Compares production with the replay of all finished migrations.
@@ -77,10 +85,11 @@ class Prover:
         watching = to_be_proven(rows) | deployed
         expected = self._ahead.result() if self._ahead is not None else None
         self._ahead = None
-        self.workshop.stand_in(self.target.reading(), self.scripts.texts())
+        self.workshop.stand_in(self.target.reading(), self.scripts.every_text(rows))
+        history, replaced = self._from_a_checkpoint(rows, history)
         if expected is None or expected.history != tuple(history) or expected.watched != watching:
             expected = self.workshop.submit(lambda: self._expect(history, watching)).result()
-        finished = {row.migration for row in rows if row.finished}
+        finished = {row.migration for row in rows if row.finished} - replaced
         unsure = tuple(str(note) for note in notes if note.migration in watching & finished)
         objects = {obj for obj, prop in expected.final if prop == "exists"}
         objects |= {obj for replay in expected.replays.values() for obj, _ in replay.footprint}
@@ -99,6 +108,22 @@ class Prover:
             elsewhere=_elsewhere(expected, production),
             unprovable=(*expected.unprovable, *unsure),
         )
+
+    def _squash(self, rows: Sequence[Row], history: Sequence[Script]) -> Checkpoint | None:
+        folder = {name: migration.checksum for name, migration in self.scripts.migrations.items()}
+        lost = {row.migration for row in rows if row.finished} - {script.migration for script in history}
+        return stamped_squash(rows, history, folder, lost)
+
+    def _from_a_checkpoint(self, rows: Sequence[Row], history: list[Script]) -> tuple[list[Script], frozenset[str]]:
+        """The history from a stamped squash on, if there is one, and the migrations whose place that takes (E27).
+
+        Production is compared with all that the squash makes. So of lost migrations nothing need be known: what they
+        made is in the squash, or no longer in the history.
+        """
+        point = self._squash(rows, history)
+        if point is None or not (point.lost or stands_for_what_is_found(self.workshop, point)):
+            return history, frozenset()
+        return point.base, frozenset((*point.lost, *(script.migration for script in point.before)))
 
     def _left_behind(
         self, rows: Sequence[Row], expected: Expected, production: dict[Key, str]
@@ -138,9 +163,11 @@ class Prover:
         return {key: there[key] for key in marks if key in there}
 
     def _reread(self, expected: Expected, production: dict[Key, str]) -> dict[Key, str]:
-        """Production's definitions as the scratch server writes them, where its version is another (RULES E13)."""
+        """Production's values as the scratch server writes them, where it uses other words for the same (RULES E13)."""
+        known = {key: (value,) for key, value in expected.final.items()}
+        same = modified(known, production)
         if self.target.reading().info.server_version // 10_000 == self.workshop.server.version // 10_000:
-            return {}
+            return same
         odd = {
             key: value
             for key, value in production.items()
@@ -148,9 +175,8 @@ class Prover:
         }
         history = list(expected.history)
         found = self.workshop.submit(lambda: self.workshop.history(history).reread(odd)).result() if odd else {}
-        known = {key: (value,) for key, value in expected.final.items()}
         versions = (self.target.reading().info.server_version, self.workshop.server.version)
-        return found | respelled(known, {**production, **found}, versions)
+        return same | found | respelled(known, {**production, **found}, versions)
 
     def _expect(self, history: list[Script], watching: frozenset[str]) -> Expected:
         """Runs on the workshop's thread."""
@@ -170,9 +196,10 @@ class Prover:
             unprovable += [str(note) for note in replay.skipped[skipped:] if note.statement is None or note.failed]
             created = {o for o, p in snapshot if p == "exists"} - {o for o, p in before if p == "exists"}
             touched[script.migration] = (changed_keys([before, snapshot]), created, added_columns(before, [snapshot]))
-        final = self.workshop.history(history).snapshot()
+        whole = self.workshop.history(history)
+        final = whole.snapshot()
         replays = {name: _as_replay(*what, final) for name, what in touched.items()}
-        return Expected(tuple(history), watching, replays, final, tuple(unprovable))
+        return Expected(tuple(history), watching, replays, final, tuple(unprovable), whole.given)
 
 
 def _as_replay(keys: set[Key], created: set[str], added: frozenset[Key], final: dict[Key, str]) -> Replay:
@@ -193,7 +220,8 @@ def _as_replay(keys: set[Key], created: set[str], added: frozenset[Key], final: 
 def _elsewhere(expected: Expected, production: dict[Key, str]) -> tuple[MigrationDifference, ...]:
     """Differences in objects that no watched migration touches; they are shown, and refuse nothing."""
     covered = {key for replay in expected.replays.values() for key in replay.footprint}
-    rest = {key for key in expected.final if key not in covered and not is_remark(key)}
+    given = {key for key, value in expected.final.items() if expected.given.get(key) == value}
+    rest = {key for key in expected.final if key not in covered | given and not is_remark(key)}
     step = {key: expected.final[key] for key in rest}
     found: tuple[Difference, ...] = differences(Replay("", (), (step,), frozenset(rest), frozenset()), 0, production)
     return (MigrationDifference("migrations before the first failure", found),) if found else ()

@@ -30,7 +30,7 @@ _AGAIN = "Once the migration is proven absent, deploying again can succeed with 
 ENTRIES = (
     Entry(
         "object_exists",
-        ("42P07", "42701", "42710", "42P06", "42723"),
+        ("42P07", "42701", "42710", "42P06", "42723", "42P04", "42P03", "42P05"),
         "An object of that name was there already: from an earlier attempt, or made by hand.",
         (
             (r'relation ".+" already exists', "42P07"),
@@ -91,7 +91,7 @@ ENTRIES = (
     ),
     Entry(
         "check",
-        ("23514",),
+        ("23514", "23", "27", "44", "40002"),
         "Existing rows violate the new constraint. Clean them up, then deploy again.",
         (
             (r'check constraint ".+" (?:of relation ".+" )?is violated by some row', "23514"),
@@ -163,7 +163,7 @@ ENTRIES = (
     ),
     Entry(
         "write_conflict",
-        ("40001",),
+        ("40001", "40", "72"),
         "Another session changed the same rows. " + _AGAIN,
         ((r"could not serialize access due to .+", "40001"),),
         transient=True,
@@ -181,7 +181,7 @@ ENTRIES = (
     ),
     Entry(
         "statement_timeout",
-        ("57014",),
+        ("57014", "57"),
         "The statement was cancelled, or exceeded statement_timeout. " + _AGAIN,
         (
             ("canceling statement due to statement timeout", "57014"),
@@ -191,7 +191,7 @@ ENTRIES = (
     ),
     Entry(
         "privileges",
-        ("42501",),
+        ("42501", "0L", "0P"),
         "The role lacks a privilege: grant it, or deploy as the owner.",
         (
             (r"permission denied (?:for|to) .+", "42501"),
@@ -215,7 +215,7 @@ ENTRIES = (
     ),
     Entry(
         "missing_object",
-        ("42P01", "42703", "42883", "42704", "3F000"),
+        ("42P01", "42703", "42883", "42704", "3F000", "42P02", "57P04", "3D", "26", "34"),
         "An object that the script needs is not there. This never means that the script was applied.",
         (
             (r'(?:relation|table|view|materialized view|sequence) ".+" does not exist', "42P01"),
@@ -241,7 +241,7 @@ ENTRIES = (
     ),
     Entry(
         "syntax",
-        ("42601",),
+        ("42601", "42", "03"),
         "PostgreSQL does not understand the script. " + _EDIT,
         (
             (r'syntax error at or near ".+"', "42601"),
@@ -251,7 +251,7 @@ ENTRIES = (
     ),
     Entry(
         "dependent_objects",
-        ("2BP01",),
+        ("2BP01", "2B"),
         "Other objects depend on what the script drops: drop or change them first. " + _EDIT,
         (
             (r"cannot drop .+ because other objects depend on it", "2BP01"),
@@ -262,7 +262,7 @@ ENTRIES = (
     ),
     Entry(
         "invalid_definition",
-        ("42P16", "42P17", "42P13", "42830", "42809", "42P10", "42611"),
+        ("42P16", "42P17", "42P13", "42830", "42809", "42P10", "42611", "428C9"),
         "PostgreSQL does not allow such a definition. " + _EDIT,
         (
             (r'multiple primary keys for table ".+" are not allowed', "42P16"),
@@ -304,7 +304,7 @@ ENTRIES = (
     ),
     Entry(
         "out_of_memory",
-        ("53200",),
+        ("53200", "HV001"),
         "The server had no memory left for the script or its locks: give it more, then deploy again.",
         (
             (r"out of memory", "53200"),
@@ -337,7 +337,7 @@ ENTRIES = (
     ),
     Entry(
         "connection_lost",
-        ("57P01", "57P02", "57P03", "57P05", "25P03", "25P04", "08"),
+        ("57P01", "57P02", "57P03", "57P05", "25P03", "25P04", "08", "40003"),
         "The connection was lost: the script may have gone on by itself. " + _AGAIN,
         (
             ("terminating connection due to administrator command", "57P01"),
@@ -355,7 +355,26 @@ ENTRIES = (
             (r"Database not reachable: .*", None),
         ),
     ),
-    Entry("raised", ("P0001",), "The script itself, or a function that it calls, raised this error. " + _EDIT),
+    Entry(
+        "raised",
+        ("P0001", "P0", "09", "0Z", "10", "20", "24", "2F", "38", "39", "02", "0F"),
+        "The script itself, or a function that it calls, raised this error. " + _EDIT,
+    ),
+    Entry(
+        "transaction_state",
+        ("25", "0B", "2D", "3B"),
+        "The script begins or ends a transaction, or sets it, where PostgreSQL does not allow that. " + _EDIT,
+    ),
+    Entry("wrong_state", ("55",), "An object or a setting is not in the state that the statement needs. " + _EDIT),
+    Entry("login_refused", ("28",), "The server refused the login: correct the URL, or the role's rights."),
+    Entry("resources", ("53",), "The server lacks a resource: see its log, and give it more, then deploy again."),
+    Entry(
+        "server_error",
+        ("58", "XX", "F0"),
+        "The server itself failed, or its files are damaged: see its log before anything is deployed.",
+    ),
+    Entry("foreign_data", ("HV",), "A foreign server, or its wrapper, refused. " + _EDIT),
     Entry("not_supported", ("0A000",), "PostgreSQL does not support a statement as it is written. " + _EDIT),
+    Entry("other_error", (), "PostgreSQL, or an extension, refused with a code of its own. " + _EDIT),
     Entry("unknown", (), "The ledger does not tell why: see the server's log."),
 )

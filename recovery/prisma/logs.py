@@ -2,7 +2,7 @@
 
 The cause explains, and never proves that nothing was done. Prisma's native engine writes PostgreSQL's error code. Its
 JavaScript engine writes only PostgreSQL's message, or one of its own; the code is then inferred if the message is
-unambiguous. In another language than English, the cause is unknown.
+unambiguous. A server of another language than English tells the cause by its code alone.
 """
 
 import re
@@ -33,6 +33,24 @@ _LOST = ("connection_lost", "too_many_connections", "in_failed_transaction")
 # The JavaScript engine's own message is the first line, or the line after this one.
 _EXTERNAL = re.compile(r"\A(?:external connector error\n)?(.+)")
 _NOT_EMPTY = re.compile(r"\bP3005\b")
+#: What the engines and their drivers write where no answer came, with the kind of cause: in the first line, or in one
+#: that is an error in Rust's debug form. Elsewhere a quoted statement can hold the same words.
+_WITHOUT_AN_ANSWER = (
+    (re.compile(r"\A(?:Error: )?P1002\b[\s\S]*\badvisory lock\b|\A.*Timed out trying to acquire .*"), "lock_timeout"),
+    (
+        re.compile(
+            r"\A(?:Error: )?P10(?:01|02|08|17)(?::|\s|\Z)|^(?:Error in connector: )?(?:Db)?Error \{.*\bkind: (?:Closed"
+            r"|ConnectionReset|ConnectionAborted|ConnectionRefused|BrokenPipe|TimedOut|UnexpectedEof)\b"
+            r"|\A.*(?:\bConnectionReset\b|\bE(?:CONNRESET|CONNREFUSED|CONNABORTED|PIPE|TIMEDOUT)\b"
+            r"|[Cc]onnection reset by peer|[Cc]onnection closed\s*$|Can't reach database server"
+            r"|Server has closed the connection)",
+            re.MULTILINE,
+        ),
+        "connection_lost",
+    ),
+)
+#: PostgreSQL's message in another language: the engine's words before it are English.
+_SAID_OTHERWISE = re.compile(r"Error querying the database: [^\s:]+ ?: +(.+)$", re.MULTILINE)
 
 
 def cause(logs: str | None) -> Cause:
@@ -44,14 +62,22 @@ def cause(logs: str | None) -> Cause:
     if written:
         # A code can belong to several kinds (0A000); the message then tells which.
         code, same = written[1], [entry for code, entry in read if code == written[1]]
-        return _cause(code, same[0] if same else _by_code(code))
+        return _cause(code, same[0] if same else _by_code(code), said)
     if len(read) == 1:
-        return _cause(*read.pop())
-    if not said and (own := _EXTERNAL.match(text)):
-        for pattern, known, entry in _PROSE:
+        return _cause(*read.pop(), said)
+    return _told_otherwise(text, said)
+
+
+def _told_otherwise(text: str, said: str) -> Cause:
+    """The cause by what an engine or its driver says in its own words."""
+    if own := _EXTERNAL.match(text):
+        for pattern, known, entry in () if said else _PROSE:
             if pattern.fullmatch(own[1]):
-                return _cause(known, entry)
-    return _cause(None, _BY_KIND["schema_not_empty" if _NOT_EMPTY.search(text) else "unknown"])
+                return _cause(known, entry, own[1])
+        for pattern, kind in () if _SAID.search(text) else _WITHOUT_AN_ANSWER:
+            if pattern.search(text[own.start(1) :]):
+                return _cause(None, _BY_KIND[kind], said or own[1])
+    return _cause(None, _BY_KIND["schema_not_empty" if _NOT_EMPTY.search(text) else "unknown"], said)
 
 
 def message(logs: str | None) -> str | None:
@@ -61,6 +87,8 @@ def message(logs: str | None) -> str | None:
         return match[1].strip()
     if match := _DEBUG_MESSAGE.search(text):
         return match[1].replace('\\"', '"')
+    if match := _SAID_OTHERWISE.search(text):
+        return match[1].strip()
     return None
 
 
@@ -100,12 +128,17 @@ def engine(logs: str | None) -> str:
 
 def advice(found: Cause) -> str:
     """Advice on a cause, for people."""
+    if found.kind == "unknown" and found.said:
+        return "The sentence is PostgreSQL's own; its code is not in the ledger."
     return _BY_KIND.get(found.kind, _BY_KIND["unknown"]).advice
 
 
 def _by_code(code: str) -> Entry:
-    return next((entry for entry in ENTRIES if code in entry.codes or code[:2] in entry.codes), _BY_KIND["unknown"])
+    """The kind of a code, by itself or by its class; an unknown class is an error all the same."""
+    by_itself = next((entry for entry in ENTRIES if code in entry.codes), None)
+    by_class = next((entry for entry in ENTRIES if code[:2] in entry.codes), None)
+    return by_itself or by_class or _BY_KIND["other_error"]
 
 
-def _cause(code: str | None, entry: Entry) -> Cause:
-    return Cause(code, entry.kind, entry.transient)
+def _cause(code: str | None, entry: Entry, said: str) -> Cause:
+    return Cause(code, entry.kind, entry.transient, said)

@@ -50,6 +50,14 @@ class Scripts:
         """The texts of all scripts that the folder holds now."""
         return (migration.text for migration in self.migrations.values())
 
+    def every_text(self, rows: Sequence[Row]) -> Iterator[str]:
+        """The same, and those of all scripts that rows of the ledger are of, as far as they are found."""
+        yield from self.texts()
+        for row in rows:
+            script = self.ran(row.migration, row.checksum)
+            if script is not None and script.text != getattr(self.migrations.get(row.migration), "text", None):
+                yield script.text
+
     def present(self, name: str) -> Script | None:
         """The migration's script as the folder holds it now; None if it doesn't."""
         migration = self.migrations.get(name)

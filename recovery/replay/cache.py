@@ -13,6 +13,7 @@ import msgspec
 
 from recovery.replay.roles import Roles
 from recovery.replay.standins import StandIn
+from recovery.replay.surroundings import Surroundings
 from recovery.sql.script import Script
 from states.digest import RULES_VERSION
 from states.facts import Replay
@@ -25,7 +26,13 @@ CODE = ("recovery.replay", "recovery.sql", "recovery.postgres", "states")
 
 
 def key(
-    base: Sequence[Script], script: Script, server: str, schema: str, standins: Sequence[StandIn], roles: Roles
+    base: Sequence[Script],
+    script: Script,
+    server: str,
+    schema: str,
+    standins: Sequence[StandIn],
+    roles: Roles,
+    around: Surroundings | None = None,
 ) -> str:
     """The name of a replay in the cache: a digest of everything that the replay depends on.
 
@@ -36,6 +43,7 @@ def key(
         schema: the schema that the scripts run in.
         standins: the stand-ins for extensions.
         roles: the roles that were made.
+        around: what is there before the history.
     """
     parts = (
         RULES_VERSION,
@@ -47,6 +55,7 @@ def key(
         (script.migration, script.checksum),
         [(each.name, each.version, each.script) for each in standins],
         (roles.runner, roles.others),
+        around.digested if around is not None else (),
     )
     return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
 

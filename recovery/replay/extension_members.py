@@ -3,10 +3,13 @@
 Every base type is stored as text, whatever production's type is, so that storing, comparing and indexing values work.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
 import psycopg
+
+from recovery.replay import standin_values
+from recovery.sql.names import quoted
 
 _MEMBERS = """
 FROM pg_catalog.pg_extension e
@@ -31,17 +34,20 @@ WHERE e.extname = %s AND m.typtype = 'e'
 ORDER BY m.typname
 """
 
+# A domain with a default fills rows, and no snapshot shows a member of an extension.
 _DOMAINS = """
 SELECT quote_ident(m.typname), pg_catalog.format_type(m.typbasetype, m.typtypmod)
 {members}
-WHERE e.extname = %s AND m.typtype = 'd'
+WHERE e.extname = %s AND m.typtype = 'd' AND m.typdefault IS NULL
 ORDER BY m.typname
 """
 
 # Leaves out functions that only C code can call, or that a type written in C needs.
 _FUNCTIONS = """
-SELECT quote_ident(m.proname), pg_catalog.pg_get_function_arguments(m.oid),
-       pg_catalog.pg_get_function_result(m.oid), m.proretset, m.provolatile::text, m.proisstrict
+SELECT m.proname::text, pg_catalog.pg_get_function_arguments(m.oid),
+       pg_catalog.pg_get_function_result(m.oid), m.proretset,
+       coalesce(m.proargmodes && '{o,b,t}'::"char"[], false), m.provolatile::text, m.proisstrict,
+       pg_catalog.format_type(m.proargtypes[0], NULL)
 {members}
 WHERE e.extname = %s AND m.prokind = 'f'
   AND NOT EXISTS (SELECT FROM unnest(m.proargtypes || m.prorettype) t(oid)
@@ -86,9 +92,11 @@ ORDER BY m.oprname, m.oid
 """
 
 _CLASSES = """
-SELECT quote_ident(m.opcname), quote_ident(a.amname), pg_catalog.format_type(m.opcintype, NULL), m.opcdefault
+SELECT quote_ident(m.opcname), quote_ident(a.amname), pg_catalog.format_type(m.opcintype, NULL), m.opcdefault,
+       t.typlen = -1
 {members}
 JOIN pg_catalog.pg_am a ON a.oid = m.opcmethod
+JOIN pg_catalog.pg_type t ON t.oid = m.opcintype
 WHERE e.extname = %s
 ORDER BY m.opcname
 """
@@ -113,33 +121,25 @@ _CATALOGS = {
     _METHODS: "pg_am",
 }
 
-#: What a stand-in's function returns, by type: a value that NOT NULL and unique columns accept. Other types give NULL.
-_VALUES = {
-    "uuid": "gen_random_uuid()",
-    "text": "md5(random()::text)",
-    "bytea": "decode(md5(random()::text), 'hex')",
-    "boolean": "false",
-    "integer": "0",
-}
 _VOLATILITY = {"i": "IMMUTABLE", "s": "STABLE", "v": "VOLATILE"}
 _STORAGE = {"p": "plain", "e": "external", "m": "main", "x": "extended"}
 _CONTEXTS = {"i": "AS IMPLICIT", "a": "AS ASSIGNMENT", "e": ""}
 
-#: Type modifiers, stored and printed as varchar's. One that is not a single number is stored as a hash, to differ from
-#: others.
-_MODIFIERS = """
+#: Type modifiers, stored and printed as varchar's. One that is not a single number is stored as a hash, which
+#: `recovery.sql.modifiers` can tell from production's text.
+MODIFIERS = """
 CREATE FUNCTION {0}(cstring[]) RETURNS integer LANGUAGE plpgsql IMMUTABLE STRICT AS $$
 BEGIN
     IF array_length($1, 1) = 1 AND array_to_string($1, ',') ~ '^[0-9]{{1,8}}$' THEN
         RETURN array_to_string($1, ',')::integer + 4;
     END IF;
-    RETURN 1000000000 + (hashtext(array_to_string($1, ',')) & 268435455);
+    RETURN 1000000000 + ('x' || substr(md5(lower(replace(array_to_string($1, ','), ' ', ''))), 1, 7))::bit(28)::integer;
 END $$;
 CREATE FUNCTION {1}(integer) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'varchartypmodout';
 """
 
 
-def script_of(production: psycopg.Connection[Any], extension: str) -> str:
+def script_of(production: psycopg.Connection[Any], extension: str, called: Collection[str] = ()) -> str:
     """SQL that makes the members of an extension.
 
     When it runs, a member that can't be made is left out. A statement that uses that member then fails in the replay.
@@ -147,6 +147,8 @@ def script_of(production: psycopg.Connection[Any], extension: str) -> str:
     Args:
         production: a connection to the server whose catalog has the extension.
         extension: its name.
+        called: functions that scripts call for what they do. One that may do something is left out, since a stand-in
+            would pass over that in silence.
     """
     statements: list[str] = []
     for query, write in (
@@ -164,12 +166,23 @@ def script_of(production: psycopg.Connection[Any], extension: str) -> str:
         writer: Callable[..., Iterator[str]] = write
         members = _MEMBERS.format(catalog=_CATALOGS[query])
         for row in production.execute(query.replace("{members}", members).encode(), (extension,)):
-            statements.extend(f"EXECUTE {_literal(each)};" for each in writer(*row))
-    blocks = (f"BEGIN {each} EXCEPTION WHEN others THEN NULL; END;" for each in statements)
-    return "\n".join(f"DO {_literal(f'BEGIN {block} END')};" for block in blocks)
+            if query is not _FUNCTIONS or row[0] not in called or gives_a_value(extension, row[0], row[5]):
+                statements.extend(writer(*row))
+    return attempted(statements)
 
 
-def _literal(text: str) -> str:
+def gives_a_value(extension: str, function: str, volatility: str) -> bool:
+    """Whether it is certain that a function of an extension does nothing else."""
+    return volatility == "i" or function in standin_values.KNOWN.get(extension, ())
+
+
+def attempted(statements: Iterable[str]) -> str:
+    """Statements as one script, in which each one that fails is passed over."""
+    blocks = (f"BEGIN EXECUTE {literal(each)}; EXCEPTION WHEN others THEN NULL; END;" for each in statements)
+    return "\n".join(f"DO {literal(f'BEGIN {block} END')};" for block in blocks)
+
+
+def literal(text: str) -> str:
     """A text as an SQL string constant."""
     escaped = text.replace("\\", "\\\\").replace("'", "''")
     return f"E'{escaped}'"
@@ -186,12 +199,12 @@ def _type(*row: Any) -> Iterator[str]:  # noqa: ANN401 - a row of the catalog, a
     yield f"CREATE TYPE {name}"
     yield f"CREATE FUNCTION {into}(cstring) RETURNS {name} LANGUAGE internal IMMUTABLE STRICT AS 'textin'"
     yield f"CREATE FUNCTION {out}({name}) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'textout'"
-    parts = [f"INPUT = {into}", f"OUTPUT = {out}", f"STORAGE = {_STORAGE[storage]}", f"CATEGORY = {_literal(category)}"]
+    parts = [f"INPUT = {into}", f"OUTPUT = {out}", f"STORAGE = {_STORAGE[storage]}", f"CATEGORY = {literal(category)}"]
     parts += ["COLLATABLE = true"] if collated else []
     parts += ["PREFERRED = true"] if preferred else []
     if modified:
         first, second = _named(name, " modifiers in"), _named(name, " modifiers out")
-        yield _MODIFIERS.format(first, second)
+        yield MODIFIERS.format(first, second)
         parts += [f"TYPMOD_IN = {first}", f"TYPMOD_OUT = {second}"]
     yield f"CREATE TYPE {name} ({', '.join(parts)})"
 
@@ -205,17 +218,20 @@ def _domain(name: str, of: str) -> Iterator[str]:
 
 
 def _function(*row: Any) -> Iterator[str]:  # noqa: ANN401 - a row of the catalog, as its query says
-    name, arguments, result, is_set, volatility, strict = row
-    if is_set:
-        body = "BEGIN RETURN; END"
-    elif result == "void":
-        body = "BEGIN END"
-    else:
-        body = f"BEGIN RETURN {_VALUES.get(result, 'NULL')}; END"
-    yield (
-        f"CREATE FUNCTION {name}({arguments}) RETURNS {result} LANGUAGE plpgsql"
-        f" {_VOLATILITY[volatility]}{' STRICT' if strict else ''} AS {_literal(body)}"
-    )
+    name, arguments, result, *how = row
+    yield f"CREATE FUNCTION {quoted(name)}({arguments}) RETURNS {result} LANGUAGE plpgsql {body_of(name, result, *how)}"
+
+
+def body_of(*how: Any) -> str:  # noqa: ANN401 - from a row of the catalog
+    """What follows the type and the language of a function's stand-in.
+
+    Args:
+        how: its name and the type of its result, whether it gives a set, whether by output parameters, its volatility,
+            whether it is strict, and the type of its first argument.
+    """
+    name, result, many, out, volatility, strict, first = how
+    body = standin_values.body(name, result, many=many, out=out, first=first)
+    return f"{_VOLATILITY[volatility]}{' STRICT' if strict else ''} AS {literal(body)}"
 
 
 def _trigger(name: str) -> Iterator[str]:
@@ -243,17 +259,58 @@ def _method(name: str) -> Iterator[str]:
     yield f"CREATE ACCESS METHOD {name} TYPE INDEX HANDLER bthandler"
 
 
-def _class(*row: Any) -> Iterator[str]:  # noqa: ANN401 - a row of the catalog, as its query says
-    """An operator class for hash, for B-tree, or for an access method whose stand-in is a B-tree.
+#: What an operator class must have: number, arguments, result, and a function of the server that stands for it and
+#: does not look at the values. `void_in` gives nothing, which a GIN index takes for a row without keys, a GiST index
+#: for keys that are not alike, and a BRIN index for a value that it covers; `pgsql_version` gives some text. SP-GiST's
+#: functions take any value of varying length for a text.
+_SUPPORT = {
+    "gin": (
+        (1, "{0}, {0}", "integer", "void_in"),
+        (2, "{0}, internal", "internal", "void_in"),
+        (3, "{0}, internal, smallint, internal, internal, internal, internal", "internal", "void_in"),
+        (4, "internal, smallint, {0}, integer, internal, internal, internal, internal", "boolean", "void_in"),
+    ),
+    "gist": (
+        (1, "internal, {0}, smallint, oid, internal", "boolean", "void_in"),
+        (2, "internal, internal", "{0}", "pgsql_version"),
+        (5, "internal, internal, internal", "internal", "void_in"),
+        (6, "internal, internal", "internal", "void_in"),
+        (7, "{0}, {0}, internal", "internal", "void_in"),
+    ),
+    "brin": (
+        (1, "internal", "internal", "brin_minmax_opcinfo"),
+        (2, "internal, internal, internal, internal", "boolean", "void_in"),
+        (3, "internal, internal, internal, integer", "boolean", "void_in"),
+        (4, "internal, internal, internal", "boolean", "void_in"),
+    ),
+    "spgist": (
+        (1, "internal, internal", "void", "spg_text_config"),
+        (2, "internal, internal", "void", "spg_text_choose"),
+        (3, "internal, internal", "void", "spg_text_picksplit"),
+        (4, "internal, internal", "void", "spg_text_inner_consistent"),
+        (5, "internal, internal", "boolean", "spg_text_leaf_consistent"),
+    ),
+    "hash": ((1, "{0}", "integer", "hashvarlena"),),
+    "btree": ((1, "{0}, {0}", "integer", "byteacmp"),),
+}
 
-    Values are compared byte by byte. PostgreSQL's other access methods get no operator class.
+
+def _class(*row: Any) -> Iterator[str]:  # noqa: ANN401 - a row of the catalog, as its query says
+    """An operator class. An access method that is itself stood in for is a B-tree.
+
+    Values are compared byte by byte. Without operators no query uses the index.
     """
-    name, method, of, default = row
-    support, hashed = _named(name, " order"), _named(name, " hash")
+    name, method, of, default, varies = row
+    if method == "spgist" and not varies:
+        return
+    made = []
+    for number, arguments, result, function in _SUPPORT.get(method, _SUPPORT["btree"]):
+        support = _named(name, f" support {number}")
+        taking = arguments.format(of)
+        yield (
+            f"CREATE FUNCTION {support}({taking}) RETURNS {result.format(of)}"
+            f" LANGUAGE internal IMMUTABLE STRICT AS '{function}'"
+        )
+        made.append(f"FUNCTION {number} {support}({taking})")
     head = f"CREATE OPERATOR CLASS {name} {'DEFAULT ' if default else ''}FOR TYPE {of} USING {method} AS"
-    if method == "hash":
-        yield f"CREATE FUNCTION {hashed}({of}) RETURNS integer LANGUAGE internal IMMUTABLE STRICT AS 'hashvarlena'"
-        yield f"{head} FUNCTION 1 {hashed}({of})"
-    elif method not in ("gin", "gist", "spgist", "brin"):
-        yield f"CREATE FUNCTION {support}({of}, {of}) RETURNS integer LANGUAGE internal IMMUTABLE STRICT AS 'byteacmp'"
-        yield f"{head} FUNCTION 1 {support}({of}, {of})"
+    yield f"{head} {', '.join(made)}"

@@ -9,14 +9,16 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from recovery.errors import UsageError
 from recovery.postgres import catalog
-from recovery.replay import steps, witnesses
+from recovery.replay import steps, surroundings, witnesses
 from recovery.replay.scratch import STATEMENT_TIMEOUT_SECONDS, ScratchServer
+from recovery.replay.surroundings import Surroundings
 from recovery.replay.walk import execute, run
 from recovery.replay.witnesses import Witnesses
 from recovery.sql.script import Script
 from recovery.sql.statements import GAP, Parsed, ScriptError, parse
-from states.facts import Key, Note, Replay
+from states.facts import Key, Note, Replay, Snapshot
 
 #: Only scripts with one of these words are parsed, to find statements that must not run here (RULES E15).
 _SUSPICIOUS = re.compile(
@@ -38,6 +40,8 @@ _DISCARD = (
     " DISCARD TEMP; DISCARD SEQUENCES"
 )
 _PREPARED = "SELECT name FROM pg_catalog.pg_prepared_statements WHERE name <> ALL (%s)"
+#: What to do where a script that is run before the history fails.
+_INIT = "Correct that script: it must make in an empty database what the history finds there."
 _SETS = re.compile(r"\bset\b|set_config|\btemp", re.IGNORECASE)
 
 
@@ -147,30 +151,75 @@ class HistoryReplay:
     Attributes:
         applied: the scripts replayed so far, in order.
         skipped: notes on migrations and statements that were not replayed.
+        given: what was there before the first script, beside an empty ledger and its schema.
     """
 
-    def __init__(self, server: ScratchServer, schema: str) -> None:
-        """Makes a database with the target's schema and an empty ledger.
+    def __init__(self, server: ScratchServer, schema: str, around: Surroundings | None = None) -> None:
+        """Makes a database with the target's schema and an empty ledger, and with what surrounds the history.
 
         Args:
             server: the scratch server.
             schema: the schema of the target's URL; it is the search path of the scripts.
+            around: what is there before the history.
+
+        Raises:
+            UsageError: a script to be run before the history fails.
         """
         self._server = server
         self._schema = schema
+        self._around = around or Surroundings()
+        self.given: Snapshot = {}
+        #: The objects that are stood in for: of these only what scripts do to them is as in production.
+        self._standins = frozenset[str]()
         self._database = server.create()
         self._connection: psycopg.Connection[Any] | None = None
         self._careful = False
         self.applied: list[Script] = []
         self.skipped: list[Note] = []
-        self._prepare()
+        try:
+            self._prepare()
+        except BaseException:
+            self.close()
+            raise
 
     def _prepare(self) -> None:
         connection = self._open()
+        if self._around.standins:
+            connection.execute(surroundings.script(self._around.standins).encode())
+            self._standins = frozenset(obj for obj, _ in catalog.read(connection))
         schema = sql.Identifier(self._schema)
         owner = sql.SQL("AUTHORIZATION pg_database_owner" if self._server.standins else "")
         connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {} {}").format(schema, owner))
         connection.execute(sql.SQL(_LEDGER).format(schema))
+        self._reset(connection)
+        for script in self._around.init:
+            self._initialize(connection, script)
+        if self._around.standins or self._around.init:
+            self.given = catalog.read(connection)
+
+    def _initialize(self, connection: psycopg.Connection[Any], script: Script) -> None:
+        """Runs a script that is to be run before the history.
+
+        Raises:
+            UsageError: it can't be parsed, or one of its statements fails.
+        """
+        try:
+            statements, notes = _executed(script)
+        except ScriptError as error:
+            raise UsageError(
+                "config.init_failed", f"{script.migration}: {error.fact} Nothing was done.", _INIT
+            ) from error
+        # Roles are made beforehand, and what reaches beyond the database is run nowhere.
+        self.skipped.extend(notes)
+        for statement in statements:
+            try:
+                execute(connection, statement)
+            except psycopg.Error as error:
+                fact = (
+                    f"Statement {statement.index} of {script.migration}, which is run before the history, fails in the"
+                )
+                fact += f" scratch database: {error.diag.message_primary or error}. Nothing was changed."
+                raise UsageError("config.init_failed", fact, _INIT) from error
         self._reset(connection)
 
     def _open(self) -> psycopg.Connection[Any]:
@@ -359,7 +408,15 @@ class HistoryReplay:
                 connection.rollback()  # leaving the block would commit
 
         try:
-            return steps.run(parsed, script.checksum, in_transaction, on_a_copy, with_witnesses, tuple(self.skipped))
+            return steps.run(
+                parsed,
+                script.checksum,
+                in_transaction,
+                on_a_copy,
+                with_witnesses,
+                tuple(self.skipped),
+                self._standins,
+            )
         finally:
             for copy in copies:
                 self._server.drop(copy)

@@ -7,7 +7,7 @@ and use it, and its members stay out of every snapshot, like those of any extens
 
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 import psycopg
 
 from recovery.replay.extension_members import script_of
+from recovery.replay.standin_values import known_script
 
 _INSTALLED = """
 SELECT e.extname, e.extversion
@@ -39,26 +40,6 @@ HARMLESS = frozenset(
         "vector",
     }
 )
-_UUIDS = ("v1()", "v1mc()", "v4()", "v3(namespace uuid, name text)", "v5(namespace uuid, name text)")
-_FUNCTION = "CREATE FUNCTION {} LANGUAGE plpgsql AS 'BEGIN RETURN {}; END';"
-#: Stand-ins for extensions that production lacks, because the script that creates them failed.
-_KNOWN = {
-    "uuid-ossp": "\n".join(
-        _FUNCTION.format(f"uuid_generate_{each} RETURNS uuid", "gen_random_uuid()") for each in _UUIDS
-    ),
-    "pgcrypto": "\n".join(
-        _FUNCTION.format(f"{each} RETURNS {result}", value)
-        for result, value, functions in (
-            ("bytea", "''::bytea", ("digest(text, text)", "digest(bytea, text)", "gen_random_bytes(integer)")),
-            ("bytea", "''::bytea", ("hmac(text, text, text)", "hmac(bytea, bytea, text)")),
-            ("bytea", "''::bytea", ("encrypt(bytea, bytea, text)", "decrypt(bytea, bytea, text)")),
-            ("bytea", "''::bytea", ("pgp_sym_encrypt(text, text)", "pgp_sym_encrypt(text, text, text)")),
-            ("text", "''::text", ("pgp_sym_decrypt(bytea, text)", "pgp_sym_decrypt(bytea, text, text)")),
-            ("text", "md5(random()::text)", ("crypt(text, text)", "gen_salt(text)", "gen_salt(text, integer)")),
-        )
-        for each in functions
-    ),
-}
 _CREATES = re.compile(r'\bcreate\s+extension\s+(?:if\s+not\s+exists\s+)?(?:"([^"]+)"|([a-z_0-9]+))', re.IGNORECASE)
 _SAFE = re.compile(r"[A-Za-z0-9_-]+\Z")
 _SAFE_VERSION = re.compile(r"[A-Za-z0-9_.]+(-[A-Za-z0-9_.]+)*\Z")
@@ -74,7 +55,12 @@ class StandIn:
     script: str
 
 
-def read(production: psycopg.Connection[Any], available: Iterable[str], scripts: Iterable[str]) -> tuple[StandIn, ...]:
+def read(
+    production: psycopg.Connection[Any],
+    available: Iterable[str],
+    scripts: Iterable[str],
+    called: Callable[[], Collection[str]] = tuple,
+) -> tuple[StandIn, ...]:
     """The stand-ins that a history needs.
 
     Args:
@@ -82,6 +68,7 @@ def read(production: psycopg.Connection[Any], available: Iterable[str], scripts:
             members that are known here, or none.
         available: extensions that scripts can create on the scratch server without a stand-in.
         scripts: texts of the history.
+        called: tells which functions scripts call for what they do, as for `script_of`.
     """
     own = {*available, "plpgsql"}
     wanted = {a or b.lower() for text in scripts for a, b in _CREATES.findall(text)} - own
@@ -89,7 +76,7 @@ def read(production: psycopg.Connection[Any], available: Iterable[str], scripts:
     found = []
     for name in sorted(name for name in {*wanted, *installed} if _SAFE.match(name)):
         version = installed.get(name, _FIXED_VERSION)
-        script = script_of(production, name) if name in installed else _KNOWN.get(name, "")
+        script = script_of(production, name, called()) if name in installed else known_script(name)
         found.append(StandIn(name, version if _SAFE_VERSION.match(version) else _FIXED_VERSION, script))
     return tuple(found)
 

@@ -35,6 +35,7 @@ def run(
     on_a_copy: Connect,
     with_witnesses: Callable[[], AbstractContextManager[tuple[psycopg.Connection[Any], Witnesses] | None]],
     skipped_base: tuple[Note, ...],
+    standins: frozenset[str] = frozenset(),
 ) -> Replay:
     """Runs a script in every way in which Prisma may have run it, and keeps the run that got furthest.
 
@@ -50,6 +51,7 @@ def run(
         with_witnesses: opens a connection to a copy with rows in the tables that the script can reach; None if there
             are none.
         skipped_base: notes on migrations of the base that could not be replayed.
+        standins: objects that are stood in for.
     """
     best: Run | None = None
     together = not any(statement.control for statement in parsed)
@@ -69,10 +71,12 @@ def run(
             ran = parsed[: len(best.snapshots) - 1]
             on_rows = unlike(connection, ran, witnesses, best.snapshots[-1])
             best = replace(best, on_rows=on_rows)
-    return _replay(parsed, checksum, best, skipped_base)
+    return _replay(parsed, checksum, best, skipped_base, standins)
 
 
-def _replay(parsed: Sequence[Parsed], checksum: str, way: Run, skipped_base: tuple[Note, ...]) -> Replay:
+def _replay(
+    parsed: Sequence[Parsed], checksum: str, way: Run, skipped_base: tuple[Note, ...], standins: frozenset[str]
+) -> Replay:
     snapshots = way.snapshots
     statements = []
     asked = demands(parsed, snapshots, way.path)
@@ -103,7 +107,7 @@ def _replay(parsed: Sequence[Parsed], checksum: str, way: Run, skipped_base: tup
         )
     first = {obj for obj, prop in snapshots[0] if prop == "exists"}
     later = {obj for snapshot in snapshots[1:] for obj, prop in snapshot if prop == "exists"}
-    footprint, named = _named(parsed, way)
+    footprint, named = _named(parsed, way, standins)
     footprint |= changed_keys(snapshots)
     return Replay(
         checksum=checksum,
@@ -182,6 +186,10 @@ def _visibility(statement: Parsed, way: Run) -> tuple[Visibility, str]:
     return Visibility.OPEN, "its effect can't be seen in the schema"
 
 
+#: Statements whose expressions PostgreSQL writes down, and evaluates not before a later statement uses what they make.
+_ONLY_WRITTEN_DOWN = {"create_policy_stmt", "alter_policy_stmt", "create_trig_stmt", "view_stmt"}
+
+
 def _by_the_base(statement: Parsed, snapshot: Snapshot, foreign: frozenset[str]) -> str:
     """Why a statement may write any rows through what it calls, or what runs with it; empty if it does not.
 
@@ -191,13 +199,14 @@ def _by_the_base(statement: Parsed, snapshot: Snapshot, foreign: frozenset[str])
         return ""
     if called := sorted(statement.work.computes & foreign):
         return f"it calls {called[0]}, which may do more than give a value"
+    calls = statement.calls if statement.node not in _ONLY_WRITTEN_DOWN else frozenset[str]()
     for obj, _ in snapshot:
         kind, _, rest = obj.partition(" ")
         if kind == "event" and rest.startswith("trigger "):
             return "an event trigger runs with it"
-        if kind == "function" and statement.calls and (name := qualified_name(obj)):
+        if kind == "function" and calls and (name := qualified_name(obj)):
             bare = name.rpartition(".")[2].strip('"')
-            if bare in statement.calls:
+            if bare in calls:
                 return f"it calls {bare}, of which the project has a function of its own"
     return ""
 
@@ -254,10 +263,11 @@ def _column_dropped(before: Snapshot, after: Snapshot, obj: str, prop: str) -> b
     return column not in (None, prop) and (obj, column) in before and (obj, column) not in after
 
 
-def _named(parsed: Sequence[Parsed], way: Run) -> tuple[set[Key], frozenset[str]]:
+def _named(parsed: Sequence[Parsed], way: Run, standins: frozenset[str]) -> tuple[set[Key], frozenset[str]]:
     """The properties and the qualified names of the objects that the script names (RULES E9).
 
-    They belong to the footprint even if no step of the replay changes them.
+    They belong to the footprint even if no step of the replay changes them. Of an object that is stood in for, only the
+    parts that a statement names: no script changes the rest of it, and the stand-in lacks most of that.
     """
     existing: dict[str, set[str]] = {}
     properties: dict[str, set[str]] = {}
@@ -280,9 +290,9 @@ def _named(parsed: Sequence[Parsed], way: Run) -> tuple[set[Key], frozenset[str]
                 named.add(qualified)
                 for obj in existing.get(qualified, ()):
                     keys.add((obj, "exists"))
-                    if name.properties == "":
+                    if name.properties == "" and obj not in standins:
                         keys.update((obj, prop) for prop in properties[obj])
-                    elif name.properties is not None:
+                    elif name.properties:
                         wanted = name.properties
                         keys.add((obj, wanted))
                         keys.update((obj, p) for p in properties[obj] if p.startswith(wanted + " "))

@@ -2,19 +2,22 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from functools import cache
 from typing import Any, TypeVar
 
 import psycopg
 
 from recovery import events
-from recovery.replay import roles, standins
+from recovery.replay import roles, standins, surroundings
 from recovery.replay.history import HistoryReplay
 from recovery.replay.room import ScratchError, lacked
 from recovery.replay.scratch import ScratchServer
+from recovery.replay.surroundings import Surroundings
 from recovery.sql.script import Script
+from recovery.sql.targets import targets
 
 T = TypeVar("T")
 
@@ -31,14 +34,21 @@ class Workshop:
         emit: receives progress events, on that thread.
         standins: the stand-ins for extensions that were made.
         roles: the roles that were made.
+        around: what is there before a history.
     """
 
-    def __init__(self, open_server: Callable[[], AbstractContextManager[ScratchServer]], schema: str) -> None:
+    def __init__(
+        self,
+        open_server: Callable[[], AbstractContextManager[ScratchServer]],
+        schema: str,
+        init: Sequence[Script] = (),
+    ) -> None:
         """Starts the server on the thread, and does not wait for it.
 
         Args:
             open_server: opens a server, and closes it at the end of the block.
             schema: the schema of the target's URL, in which scripts run.
+            init: scripts to be run before a history.
         """
         self._open = open_server
         self._schema = schema
@@ -50,6 +60,7 @@ class Workshop:
         self.emit: events.Sink = events.nobody
         self.standins: tuple[standins.StandIn, ...] = ()
         self.roles = roles.Roles()
+        self.around = Surroundings(init=tuple(init))
         self._server: Future[ScratchServer] = self._thread.submit(self._start)
 
     def _start(self) -> ScratchServer:
@@ -62,21 +73,26 @@ class Workshop:
         return self._server.result()
 
     def stand_in(self, production: psycopg.Connection[Any], scripts: Iterable[str]) -> None:
-        """Makes the roles and the stand-ins for extensions that the scratch server lacks. Call it before a replay.
+        """Makes the roles and the stand-ins for extensions that the scratch server lacks, and finds what else there is.
 
-        Later calls do nothing, and neither does any call on a server that the user named.
+        Call it before a replay. Later calls do nothing. No file and no role is made on a server that the user named.
 
         Args:
             production: the server from whose catalog they are read.
-            scripts: texts of the history.
+            scripts: texts of the whole history, of all attempts, and of what is pending.
         """
-        if self._stood_in or self.server.standins is None:
+        if self._stood_in:
             return
-        texts = tuple(scripts)
-        self.roles = roles.read(production, texts)
-        self.server.enroll(self.roles)
-        self.standins = standins.read(production, self.server.extensions(), texts)
-        standins.write(self.server.standins, self.standins, self.server.extension_files())
+        texts = (*scripts, *(each.text for each in self.around.init))
+        made = cache(lambda: targets(texts, self._schema))
+        if self.server.standins is not None:
+            self.roles = roles.read(production, texts)
+            self.server.enroll(self.roles)
+            available = self.server.extensions()
+            self.standins = standins.read(production, available, texts, lambda: made().called)
+            standins.write(self.server.standins, self.standins, self.server.extension_files())
+        outside = surroundings.read(production, texts, self._schema, made)
+        self.around = Surroundings(outside, self.around.init)
         self._stood_in = True
 
     def submit(self, work: Callable[[], T]) -> Future[T]:
@@ -96,7 +112,7 @@ class Workshop:
         if self._history is None or self._history.applied != scripts[: len(self._history.applied)]:
             if self._history is not None:
                 self._history.close()
-            self._history = HistoryReplay(self.server, self._schema)
+            self._history = HistoryReplay(self.server, self._schema, self.around)
         began = time.monotonic()
         for script in scripts[len(self._history.applied) :]:
             self._tell(len(self._history.applied), of or len(scripts), script.migration, began)

@@ -44,11 +44,13 @@ def reasons(evidence: Evidence) -> Iterator[str]:
 
 
 def cause(evidence: Evidence) -> str:
-    """A sentence on the cause of the failure; empty if it is unknown."""
-    if evidence.cause.kind == "unknown":
-        return ""
-    code = f" ({evidence.cause.sqlstate})" if evidence.cause.sqlstate else ""
-    return f"It failed for: {evidence.cause.kind.replace('_', ' ')}{code}"
+    """A sentence on the cause of the failure, with the error's own; empty if nothing is known of it."""
+    found = evidence.cause
+    if found.kind == "unknown":
+        return f"It failed with: {found.said}" if found.said else ""
+    code = f" ({found.sqlstate})" if found.sqlstate else ""
+    said = f": {found.said}" if found.said else ""
+    return f"It failed for: {found.kind.replace('_', ' ')}{code}{said}"
 
 
 def is_wide(console: Console) -> bool:

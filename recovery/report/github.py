@@ -127,7 +127,8 @@ def _evidence(happened: Iterable[events.Event]) -> Iterator[str]:
         yield _list(plain(reason) for reason in evidence.reasons)
         rows = [(str(s.index), s.state.replace("_", " "), code(s.sql), plain(s.proof)) for s in evidence.statements]
         yield _table(("", "statement is", "", "proof"), rows)
-        yield _list(f"It would fail again: {plain(obstacle.fact)}" for obstacle in evidence.obstacles)
+        again = " again" if evidence.attempted else ""
+        yield _list(f"It would fail{again}: {plain(obstacle.fact)}" for obstacle in evidence.obstacles)
         yield _differences(MigrationDifference(evidence.migration, evidence.differences))
 
 

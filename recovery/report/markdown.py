@@ -170,7 +170,8 @@ def _evidence(finding: Finding) -> Iterator[str]:
     )
     yield from _differences(found.get("differences", ()))
     for obstacle in found.get("obstacles", ()):
-        yield f"**It would fail again:** statement {obstacle['statement']}: {_text(obstacle['fact'])}"
+        again = " again" if finding.attempted else ""
+        yield f"**It would fail{again}:** statement {obstacle['statement']}: {_text(obstacle['fact'])}"
         yield _block(obstacle["query"], "sql")
     if found.get("logs"):
         yield "What Prisma recorded of the failure:"

@@ -250,11 +250,9 @@ class Terminal:
         self._lines([indented(verdicts.sentence(evidence), 2)])
         self._lines(indented(Text(reason), 2) for reason in verdicts.reasons(evidence))
         if cause := verdicts.cause(evidence):
-            self._print(f"  [dim]{cause}[/]")
+            self._print(f"  [dim]{escape(cause)}[/]", whole=True)
         self._lines(verdicts.statements(evidence.statements, self._console))
-        for obstacle in evidence.obstacles:
-            self._print(f"  [bold red]It would fail again:[/] statement {obstacle.statement}: {escape(obstacle.fact)}")
-            self._print(escape(obstacle.query), whole=True)
+        self._obstacles(evidence)
         if evidence.differences:
             self._print("\n  [bold]What differs:[/]")
             self._lines(verdicts.differences(evidence.differences, self._console))
@@ -274,6 +272,12 @@ class Terminal:
             self._print(f"  [dim]{escape(evidence.runner.source)}[/]")
         self._print(f"  [dim]evidence {evidence.evidence_digest}[/]", whole=True)
 
+    def _obstacles(self, evidence: Evidence) -> None:
+        for obstacle in evidence.obstacles:
+            again = " again" if evidence.attempted else ""
+            self._print(f"  [bold red]It would fail{again}:[/] statement {obstacle.statement}: {escape(obstacle.fact)}")
+            self._print(escape(obstacle.query), whole=True)
+
     def present(self, evidence: Evidence) -> None:
         """Shows the verdict on a pending migration that production has already, in whole or in part."""
         self._shown += _told(evidence)
@@ -282,6 +286,7 @@ class Terminal:
         if evidence.differences:
             self._print("  [bold]What differs:[/]")
             self._lines(verdicts.differences(evidence.differences, self._console))
+        self._obstacles(evidence)
         if evidence.decision in (Decision.OPERATOR, Decision.DEPLOY):
             self._print(f"    [dim]evidence {evidence.evidence_digest}[/]", whole=True)
 

@@ -96,7 +96,8 @@ class Diary:
     def failed(self, state: State, failure: Failure) -> None:
         """Records that a migration failed, and why."""
         logs = excerpts.cut(failure.logs, self._redact)
-        self.append(Kind.FAILED, state, {"migration": failure.migration, **asdict(failure.cause), "logs": logs})
+        cause = {**asdict(failure.cause), "said": excerpts.cut(failure.cause.said, self._redact)}
+        self.append(Kind.FAILED, state, {"migration": failure.migration, **cause, "logs": logs})
 
     def classified(self, state: State, found: Classified) -> None:
         """Records the evidence on a migration."""

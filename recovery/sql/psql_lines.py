@@ -1,4 +1,4 @@
-"""Lines in a script that are psql's own commands, as pg_dump writes them; PostgreSQL has never seen them."""
+"""Lines in a script that are for psql, as pg_dump writes them: its own commands, and rows for COPY … FROM stdin."""
 
 import re
 
@@ -13,20 +13,36 @@ _PASSED_OVER = re.compile(
     re.MULTILINE,
 )
 
+#: COPY from psql's input, and the rows that follow up to a line with `\\.` alone.
+_COPY = re.compile(
+    r"^copy\s[^;]*?\sfrom\s+stdin\b[^;]*;[ \t]*\r?\n(?P<rows>(?:.*\n)*?\\\.[ \t]*\r?)$", re.IGNORECASE | re.MULTILINE
+)
+
 
 def without_psql_lines(text: str) -> str:
-    """A script without psql's own commands between its statements; the numbers of its lines stay as they are.
+    """A script without psql's own commands, and without rows for COPY; the numbers of its lines stay as they are.
 
     A line within a string, a body or a comment belongs to that, and one within a statement is left for PostgreSQL to
     refuse.
     """
     if "\\" not in text:
         return text
+    text = _without_rows(text)
     kept, place = "", 0
     for line in _PASSED_OVER.finditer(text):
         before = kept + text[place : line.start()]
         if _between_statements(before):
             kept, place = before, line.end()
+    return kept + text[place:]
+
+
+def _without_rows(text: str) -> str:
+    """The script with empty lines in the place of the rows; Prisma never sends any."""
+    kept, place = "", 0
+    for copy in _COPY.finditer(text):
+        before = kept + text[place : copy.start()]
+        if _between_statements(_PASSED_OVER.sub("", before)):
+            kept, place = before + text[copy.start() : copy.start("rows")] + "\n" * copy["rows"].count("\n"), copy.end()
     return kept + text[place:]
 
 

@@ -156,6 +156,8 @@ def _is_inert(call: Any) -> bool:
 
 
 _BODIES = ("do_stmt", "create_function_stmt")
+#: Extensions that reach other servers, or files.
+REACHING = ("dblink", "file_fdw", "postgres_fdw", "adminpack")
 
 
 def _forbidden(node: str, body: Any, sql: str) -> str:
@@ -163,12 +165,9 @@ def _forbidden(node: str, body: Any, sql: str) -> str:
         return reason
     if node == "copy_stmt" and (body.is_program or body.filename):
         return "copies from or to a program or a file"
-    if node == "create_extension_stmt" and body.extname in (
-        "dblink",
-        "file_fdw",
-        "postgres_fdw",
-        "adminpack",
-    ):
+    if node == "copy_stmt" and body.is_from:
+        return "takes rows from its client, and Prisma sends none"
+    if node == "create_extension_stmt" and body.extname in REACHING:
         return "loads an extension that reaches other servers or files"
     # To the parser, bodies of DO and of functions are plain text, so they are searched for words. A false alarm costs a
     # question to a person; a miss would run the statement, maybe on somebody's server.

@@ -504,6 +504,11 @@ def test_names_are_those_of_the_schema_in_the_url(postgres: Server, database: st
             f"ALTER TABLE closed.theirs OWNER TO {ROLE}",
             "does not own",
         ),
+        (
+            "CREATE EXTENSION citext",
+            f"GRANT CREATE ON DATABASE {{}} TO {ROLE}",
+            "takes the right CREATE on the database",
+        ),
         ("CREATE INDEX i ON mine (id)", f"GRANT CREATE ON SCHEMA closed TO {ROLE}", "in schema closed"),
         (
             "ALTER TABLE mine ADD FOREIGN KEY (id) REFERENCES theirs (id)",
@@ -588,3 +593,20 @@ def test_nothing_is_changed_and_nothing_stays(postgres: Server, database: str) -
         assert connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
         assert connection.execute("SHOW search_path").fetchone() == before
         assert connection.execute("SHOW timezone").fetchone() == ("UTC",)
+
+
+def test_an_extension_for_superusers_is_said_unless_the_server_may_delegate_it(postgres: Server, database: str) -> None:
+    """A platform with a mechanism of its own has a role that stands for a superuser; then nothing is certain."""
+    script = "CREATE EXTENSION IF NOT EXISTS pageinspect"
+    run(postgres, database, f"GRANT CREATE ON DATABASE {database} TO {ROLE}; GRANT CREATE ON SCHEMA public TO {ROLE}")
+    (obstacle,) = obstacles(postgres, database, script, user=ROLE).obstacles
+    assert (obstacle.kind, "that takes a superuser" in obstacle.fact) == ("privileges", True)
+    assert run(postgres, database, script, ROLE) == "privileges"
+    assert obstacles(postgres, database, script) == Obstacles()
+    run(postgres, database, "CREATE ROLE some_superuser")
+    try:
+        assert obstacles(postgres, database, script, user=ROLE) == Obstacles()
+    finally:
+        run(postgres, database, "DROP ROLE some_superuser")
+    run(postgres, database, script)
+    assert obstacles(postgres, database, script, user=ROLE) == Obstacles()

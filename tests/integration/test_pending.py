@@ -1,19 +1,25 @@
 """Pending migrations, never attempted, beside what production has: each case staged on a real server."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 
 import pytest
 
+from recovery.evidence.inspection import inspection
 from recovery.evidence.investigator import Classified
+from recovery.evidence.obstacles.finding import hindered
 from recovery.evidence.pending import Compared, PendingInvestigator
 from recovery.postgres.locks import PRISMA_LOCK
 from recovery.postgres.target import Target
 from recovery.postgres.url import parse
 from recovery.prisma.migrations import read
 from recovery.prisma.scripts import Scripts
+from states.answers import Go, Refusal
+from states.classification import ClassifyFacts
 from states.evidence import Decision, Verdict
+from states.inspection import InspectFacts, decide
+from states.table import State
 from tests.integration.rules.production import Production
 
 P1, P2, P3 = "20260201_one", "20260202_two", "20260203_three"
@@ -344,3 +350,38 @@ def test_the_digest_stays_when_the_one_before_it_is_marked(production: Productio
     after = only(production).evidence
     assert replace(after, evidence_digest="") == replace(before[P2], evidence_digest="")
     assert after.evidence_digest == before[P2].evidence_digest
+
+
+@pytest.mark.parametrize(
+    ("outside", "first", "second", "fact"),
+    [
+        ("INSERT INTO t VALUES (2, 1)", "SELECT 1;", "CREATE UNIQUE INDEX t_a ON t (a);", "1 value of (a) occurs more"),
+        ("CREATE VIEW seen AS SELECT a FROM t", "CREATE TABLE u (id int);", "ALTER TABLE t DROP COLUMN a;", "view"),
+        ("INSERT INTO t VALUES (2, NULL)", "CREATE TABLE u (id int);", "ALTER TABLE t ALTER a SET NOT NULL;", "1 row"),
+        ("CREATE VIEW seen AS SELECT a FROM t", "DROP VIEW seen;", "ALTER TABLE t DROP COLUMN a;", ""),
+        ("INSERT INTO t VALUES (2, 1)", "DELETE FROM t;", "CREATE UNIQUE INDEX t_a ON t (a);", ""),
+        ("INSERT INTO t VALUES (2, 1)", "ALTER TABLE t ADD b int;", "CREATE UNIQUE INDEX t_b ON t (a, b);", ""),
+    ],
+    ids=["duplicates", "view", "nulls", "view dropped before", "rows deleted before", "column made before"],
+)
+def test_what_would_make_a_pending_one_fail_is_said_before(
+    production: Production, outside: str, first: str, second: str, fact: str
+) -> None:
+    """Production has nothing of it, and yet it would fail: unless an earlier pending one may change that."""
+    production.before(outside) if first.startswith("DROP") else production.run(outside)
+    production.file(P1, first)
+    production.file(P2, second)
+    with closing(production.target()) as target:
+        rows, scripts = target.rows(), production.scripts()
+        history = scripts.history(rows)
+        one = PendingInvestigator(target, scripts, production.workshop, lambda _: None)
+        compared = hindered(one.compare(history.pending, rows), inspection(scripts, rows), scripts, target)
+    stopped = InspectFacts(history, present=tuple(ClassifyFacts(each.evidence) for each in compared.found))
+    answer = decide(stopped)
+    if not fact:
+        assert (compared.found, answer) == ((), Go(State.DEPLOY, "nothing failed, 2 pending"))
+        return
+    assert isinstance(answer, Refusal)
+    assert answer.code == "deploy.would_fail"
+    assert f"{P2} is pending and would fail: statement 1:" in answer.fact
+    assert fact in answer.fact

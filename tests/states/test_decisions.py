@@ -64,6 +64,13 @@ AS_ROLLED_BACK = replace(AS_APPLIED, decision=Decision.MARK_ROLLED_BACK)
 STAMPABLE = replace(EVIDENCE, migration="m2", started_at="")
 WOULD_FAIL = replace(STAMPABLE, verdict=Verdict.UNDECIDABLE, decision=Decision.OPERATOR)
 MAY_DEPLOY = replace(STAMPABLE, verdict=Verdict.DRIFTED, decision=Decision.DEPLOY)
+#: Production has nothing of it, and something else that it would fail on.
+HINDERED = replace(
+    STAMPABLE,
+    verdict=Verdict.NOT_APPLIED,
+    decision=Decision.DEPLOY,
+    obstacles=(Obstacle(1, "duplicates", 2, "2 values of (a) occur more than once in public.t", "SELECT 1;"),),
+)
 MAY_RUN = replace(STAMPABLE, verdict=Verdict.IN_PROGRESS, decision=Decision.WAIT)
 PENDING_AS_APPLIED = replace(AS_APPLIED, migration="m2")
 
@@ -116,6 +123,7 @@ REFUSALS: list[tuple[State, Any, str, Exit]] = [
         "deploy.would_fail",
         Exit.BLOCKED,
     ),
+    (State.INSPECT, present(STAMPABLE, HINDERED), "deploy.would_fail", Exit.BLOCKED),
     (State.CLASSIFY, ClassifyFacts(STAMPABLE), "classify.consent", Exit.BLOCKED),
     (State.CLASSIFY, ClassifyFacts(MAY_RUN), "classify.in_progress", Exit.BUSY),
     (State.CLASSIFY, ClassifyFacts(EVIDENCE), "classify.consent", Exit.BLOCKED),

@@ -1,8 +1,9 @@
 """Causes from the ledger's logs, of both engines."""
 
 import pytest
+from psycopg import errors
 
-from recovery.prisma.logs import advice, cause, engine, message
+from recovery.prisma.logs import advice, cause, engine, message, refused
 from states.facts import Cause
 
 NATIVE = """A migration failed to apply. New migrations cannot be applied before the error is recovered from.
@@ -129,7 +130,8 @@ def test_what_the_javascript_engine_says_in_its_own_words(
         ("0A000", "not_supported", False),
         ("22011", "bad_value", False),
         ("P0001", "raised", False),
-        ("XX000", "unknown", False),
+        ("XX000", "server_error", False),
+        ("ZZ123", "other_error", False),
     ],
 )
 def test_a_code_is_enough(code: str, kind: str, *, transient: bool) -> None:
@@ -144,6 +146,7 @@ def test_a_code_is_enough(code: str, kind: str, *, transient: bool) -> None:
         "",
         "External error id#0",
         SCRIPTED.format(said="Relation »x« existiert bereits"),
+        "External error id#0\nP1001",
         "relation x already exists, says nobody",
         SCRIPTED.format(said='note: relation "x" already exists, or so'),
     ],
@@ -151,6 +154,60 @@ def test_a_code_is_enough(code: str, kind: str, *, transient: bool) -> None:
 def test_what_is_not_said_is_unknown(logs: str | None) -> None:
     """Without a code, and without a sentence that is PostgreSQL's own, the cause is unknown."""
     assert cause(logs) == Cause(None, "unknown", transient=False)
+
+
+CODES = sorted(
+    {each.sqlstate for each in vars(errors).values() if isinstance(each, type) and issubclass(each, errors.Error)}
+    - {None},
+    key=str,
+)
+
+
+def test_every_code_of_postgresql_has_a_kind() -> None:
+    """By itself or by its class; the sentence is the server's, in any language, and is never said to be missing."""
+    assert len(CODES) > 200
+    for code in CODES:
+        found = cause(NATIVE.format(code=code, said="etwas anderes"))
+        assert (found.sqlstate, found.said) == (code, "etwas anderes"), code
+        assert found.kind not in ("unknown", "other_error"), code
+        assert "does not tell" not in advice(found), code
+
+
+@pytest.mark.parametrize(
+    ("logs", "kind"),
+    [
+        ("Error: P1001\n\nCan't reach database server at `db.example.com:5432`", "connection_lost"),
+        ("P1017\nServer has closed the connection.", "connection_lost"),
+        ("Error in connector: Error { kind: Closed, cause: None }", "connection_lost"),
+        (
+            'db error\nError { kind: Io, cause: Some(Os { kind: ConnectionReset, message: "Connection reset" }) }',
+            "connection_lost",
+        ),
+        (EXTERNAL.format(said="read ECONNRESET"), "connection_lost"),
+        (
+            (
+                "Error: P1002\nThe database server at `h:5432` was reached but timed out.\n"
+                "Context: Timed out trying to acquire a postgres advisory lock (SELECT pg_advisory_lock(72707369))."
+            ),
+            "lock_timeout",
+        ),
+        ("Error: P1002\nThe database server at `h:5432` was reached but timed out.", "connection_lost"),
+    ],
+)
+def test_where_no_answer_came_that_is_the_cause(logs: str, kind: str) -> None:
+    """The engine's own words are quoted, and a statement is never taken to have been refused."""
+    found = cause(logs)
+    assert (found.kind, found.transient, found.sqlstate) == (kind, True, None)
+    assert found.said
+    assert refused(logs) is None
+    assert cause(SCRIPTED.format(said=f'syntax error at or near "x"\n{logs}')).kind == "syntax"
+
+
+def test_a_sentence_in_another_language_is_quoted() -> None:
+    """The JavaScript engine gives no code, so the kind is unknown; what the server said is not."""
+    found = cause("external connector error\nError querying the database: FEHLER: Relation »x« existiert bereits\n")
+    assert (found.kind, found.said) == ("unknown", "Relation »x« existiert bereits")
+    assert "does not tell" not in advice(found)
 
 
 def test_a_code_inside_the_script_is_not_the_cause() -> None:

@@ -12,13 +12,16 @@ from typing import Any
 import psycopg
 from psycopg.sql import SQL, Identifier, Literal
 
+from recovery.evidence.inspection import Inspection
 from recovery.evidence.investigator import Classified
 from recovery.evidence.obstacles.probes import Probe
 from recovery.evidence.obstacles.queries import ask
 from recovery.evidence.obstacles.reader import probes
+from recovery.evidence.pending import Compared
 from recovery.postgres.target import Target
 from recovery.prisma.scripts import Scripts
 from states.classification import may_run_again
+from states.evidence import Decision
 from states.facts import Obstacle
 
 #: The longest that one query may take. It scans a table once or twice, and must not burden production for long.
@@ -125,3 +128,29 @@ def tested(classified: Classified, scripts: Scripts, target: Target) -> Classifi
     found = find(target.reading(), target.url.schema, (*before, present.text))
     reasons = (*evidence.reasons, *found.untested)
     return replace(classified, evidence=replace(evidence, obstacles=found.obstacles, reasons=reasons))
+
+
+def hindered(compared: Compared, inspection: Inspection, scripts: Scripts, target: Target) -> Compared:
+    """Adds the pending migrations that would fail although production has nothing of them, with their obstacles.
+
+    Args:
+        compared: the pending migrations beside production.
+        inspection: the ledger beside the folder.
+        scripts: the checkout.
+        target: production.
+    """
+    kept = {each.evidence.migration for each in compared.found if each.evidence.decision is not Decision.DEPLOY}
+    absent = {each.evidence.migration: each for each in compared.absent}
+    found = {each.evidence.migration: each for each in compared.found}
+    before: list[str] = []
+    for name in inspection.history.pending:
+        script = scripts.present(name)
+        if script is None or name in kept:
+            continue
+        if name in absent:
+            obstacles = find(target.reading(), target.url.schema, (*before, script.text)).obstacles
+            if obstacles:
+                found[name] = replace(absent[name], evidence=replace(absent[name].evidence, obstacles=obstacles))
+        before.append(script.text)
+    in_order = (found[name] for name in inspection.history.pending if name in found)
+    return replace(compared, found=tuple(in_order))

@@ -28,6 +28,21 @@ from recovery.sql.expressions import Expression, column
 from recovery.sql.names import Name, quoted
 from states.facts import Obstacle
 
+#: A server may let roles create extensions that PostgreSQL reserves for superusers. Such a mechanism has settings of
+#: its own, or a role that stands for a superuser: where there is either, nothing is certain.
+_DELEGATES = """
+SELECT EXISTS (SELECT FROM pg_catalog.pg_settings WHERE name LIKE '%.%'
+               AND split_part(name, '.', 1) NOT IN ('plpgsql', 'pg_stat_statements', 'auto_explain'))
+    OR EXISTS (SELECT FROM pg_catalog.pg_roles WHERE NOT rolsuper AND rolname ~ 'super|admin')
+"""
+#: Whether the role may create an extension, and what it takes.
+_MAY_CREATE = """SELECT current_user, CASE WHEN bool_or(r.rolsuper) THEN true
+       WHEN bool_and(v.superuser AND NOT v.trusted) THEN false
+       WHEN bool_and(v.superuser OR v.trusted) THEN has_database_privilege(current_database(), 'CREATE') ELSE true END,
+       CASE WHEN bool_and(v.trusted) THEN 'the right CREATE on the database' ELSE 'a superuser' END
+FROM pg_catalog.pg_available_extension_versions v CROSS JOIN pg_catalog.pg_roles r
+WHERE v.name = {name} AND ({version} = '' OR v.version = {version}) AND r.rolname = current_user
+GROUP BY v.name"""
 #: The most rows or values that are counted.
 MOST = 1000
 
@@ -183,9 +198,20 @@ class _Asking:
         )
         wanted = query + SQL(" AND version = {}").format(Literal(probe.version)) if probe.version else query
         if self.connection.execute(wanted).fetchone():
-            return None
+            return self._refused(probe)
         version = f" {probe.version}" if probe.version else ""
         return self._stands("missing_extension", query, f"the server has no extension {quoted(probe.name)}{version}")
+
+    def _refused(self, probe: Unavailable) -> Obstacle | None:
+        """The obstacle that the role may not create an extension that the server has."""
+        if self.lookups.one(_DELEGATES):
+            return None
+        query = SQL(_MAY_CREATE).format(name=Literal(probe.name), version=Literal(probe.version))
+        row = self.connection.execute(query).fetchone()
+        if row is None or row[1]:
+            return None
+        fact = f"{quoted(str(row[0]))} may not create the extension {quoted(probe.name)}: that takes {row[2]}"
+        return self._stands("privileges", query, fact)
 
     def denied(self, probe: Denied) -> Obstacle | None:
         who = self.lookups.one("SELECT current_user")

@@ -86,11 +86,28 @@ def test_what_may_concern_its_table_decides_nothing(production: Production, gap:
 
 def test_a_table_that_could_not_be_replayed_decides_nothing_of_itself(production: Production) -> None:
     """The rest of its migration is replayed; what works on the table itself is for a person."""
-    production.run("CREATE SCHEMA extensions; CREATE DOMAIN extensions.vector AS text")
+    production.run("CREATE SCHEMA extensions; CREATE TYPE extensions.vector AS RANGE (subtype = int)")
     production.before("CREATE TABLE doc (id int, v extensions.vector); CREATE TABLE plain (id int);")
     production.failed("ALTER TABLE doc ADD w text", logs=None)
     production.run("ALTER TABLE doc ADD w text")
     assert verdict(production.judge()) == UNDECIDABLE
+
+
+def test_rows_of_a_dump_are_passed_over_by_name(production: Production) -> None:
+    """A stamped baseline that pg_dump wrote with data: its tables are replayed, and COPY is named."""
+    script = (
+        "\\restrict abc\nCREATE TABLE base (id int, note text);\nCOPY public.base (id, note) FROM stdin;\n"
+        "1\tit's; one\n2\t\\N\n\\.\n\nCREATE TABLE more (id int);\nCOPY public.more (id) FROM stdin;\n\\.\n\n"
+        "CREATE INDEX base_id ON base (id);\n\\unrestrict abc\n"
+    )
+    production.run(
+        "CREATE TABLE base (id int, note text); CREATE TABLE more (id int); CREATE INDEX base_id ON base (id)"
+    )
+    production.row("20260102_before", production.file("20260102_before", script), finished=True, steps=0)
+    production.failed("ALTER TABLE base ADD w text; DROP INDEX base_id; CREATE INDEX more_id ON more (id);", logs=None)
+    evidence = production.judge()
+    assert verdict(evidence) == NOT_APPLIED
+    assert any("20260102_before, statement 2: not executed, it takes rows" in reason for reason in evidence.reasons)
 
 
 @pytest.mark.parametrize(

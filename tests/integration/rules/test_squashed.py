@@ -1,9 +1,11 @@
 """RULES E27: a stamped squash in the place of the migrations that it was made from, whose folders are gone."""
 
 import shutil
+from contextlib import closing
 
 import pytest
 
+from recovery.evidence.pending import PendingInvestigator
 from tests.integration.rules.production import (
     APPLIED,
     FIRST,
@@ -162,3 +164,27 @@ def test_a_script_that_ran_is_no_squash(production: Production) -> None:
     production.finished(SQUASH, FIRST_SCRIPT)
     production.failed("ALTER TABLE t ADD c int", logs=None)
     assert verdict(production.judge()) == UNDECIDABLE
+
+
+@pytest.mark.parametrize("git", [False, True], ids=["no git", "git"])
+def test_the_proof_begins_with_the_squash(production: Production, *, git: bool) -> None:
+    """Whether what it was made from is found or not, production is compared with what the squash makes."""
+    squashed(production, git=git)
+    production.finished("20260104_later", SCRIPT)
+    proof = production.prove(["20260104_later"])
+    assert (set(proof.proven), proof.differing, proof.unprovable) == ({SQUASH, "20260104_later"}, (), ())
+    production.run("ALTER TABLE t DROP COLUMN b")
+    assert [each.migration for each in production.prove(["20260104_later"]).differing] == [SQUASH]
+
+
+@pytest.mark.parametrize("git", [False, True], ids=["no git", "git"])
+def test_what_is_pending_is_compared_on_the_squash(production: Production, *, git: bool) -> None:
+    """A pending migration that somebody ran by hand is known to be there."""
+    squashed(production, git=git)
+    production.file("20260104_later", SCRIPT)
+    production.run(SCRIPT)
+    with closing(production.target()) as target:
+        rows = target.rows()
+        one = PendingInvestigator(target, production.scripts(), production.workshop, lambda _: None)
+        (found,) = one.compare(("20260104_later",), rows).found
+    assert verdict(found.evidence) == APPLIED
