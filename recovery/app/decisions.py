@@ -6,16 +6,19 @@ from typing import Literal, get_args
 from recovery.app.session import Session
 from recovery.errors import UsageError
 from recovery.journal import JournalEvent
-from recovery.journal.run_record import Kind, record_of
+from recovery.journal.run_record import Kind, RunRecord, record_of
 from recovery.report.document import Standing
 from recovery.report.run_status import standing
 from states.approval import Approval, Judged, objection
+from states.baseline import Baseline
+from states.baseline_answers import objection as of_baseline
 from states.evidence import Decision, Verdict
 from states.machine import RecoveryMachine
 from states.table import FINAL, State
 
-#: A person's answer: the migration is in the database (applied), or it is not (rolled back).
-ApprovedAs = Literal["applied", "rolled_back"]
+#: A person's answer: the migration is in the database (applied), it is not (rolled back), or production has the whole
+#: history up to it (baseline).
+ApprovedAs = Literal["applied", "rolled_back", "baseline"]
 
 
 def standings(session: Session) -> tuple[Standing, ...]:
@@ -93,6 +96,10 @@ def approve(
         raise UsageError("approve.reason", "The reason is empty. Nothing was recorded.", "Say why.")
     target, name, before = _unfinished(session, run)
     record = record_of(before)
+    if answer == "baseline":
+        approval = Approval(migration, Decision.MARK_APPLIED, evidence, reason)
+        _approvable(record, approval, name)
+        return _recorded(session, (target, name, before), approval, baseline=True)
     known = record.evidence.get(migration)
     if known is None:
         raise UsageError(
@@ -109,11 +116,49 @@ def approve(
         attempted=known.get("attempted", True),
         ran_to_its_end=known["ran_to_its_end"],
     )
-    if no := objection(Approval(migration, decision, evidence, reason), judged):
+    approval = Approval(migration, decision, evidence, reason)
+    if no := objection(approval, judged):
         raise UsageError.of(no, "Nothing was recorded.")
+    return _recorded(session, (target, name, before), approval, baseline=False)
+
+
+def _approvable(record: RunRecord, approval: Approval, run: str) -> None:
+    """Raises if an approval of a baseline could never count.
+
+    Raises:
+        UsageError: the run has found no baseline, or not this one.
+    """
+    if not record.baseline:
+        raise UsageError(
+            "approve.no_baseline",
+            f"The run {run} has not compared production with the whole history. Nothing was recorded.",
+            "Run prisma-recovery run first, and approve what it shows.",
+        )
+    fields = {"up_to": record.baseline["up_to"], "evidence_digest": record.baseline["evidence_digest"]}
+    baseline = Baseline(
+        Verdict(record.baseline["verdict"]),
+        Decision(record.baseline["decision"]),
+        range=tuple(record.baseline["range"]),
+        **fields,
+    )
+    if no := of_baseline(approval, baseline):
+        raise UsageError.of(no, "Nothing was recorded.")
+
+
+def _recorded(
+    session: Session, of: tuple[str, str, tuple[JournalEvent, ...]], approval: Approval, *, baseline: bool
+) -> Standing:
+    """Writes an approval into the journal of the run `of`: its target, its id, and its events."""
+    target, name, before = of
+    payload = {
+        "migration": approval.migration,
+        "decision": approval.decision,
+        "evidence": approval.evidence_digest,
+        "reason": approval.reason,
+        **({"baseline": True} if baseline else {}),
+    }
     with contextlib.closing(session.store().open(target)) as journal:
-        payload = {"migration": migration, "decision": decision, "evidence": evidence, "reason": reason}
-        approved = journal.append(name, Kind.APPROVED, record.state, payload)
+        approved = journal.append(name, Kind.APPROVED, record_of(before).state, payload)
     return standing(target, name, (*before, approved))
 
 
