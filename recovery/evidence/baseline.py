@@ -2,14 +2,16 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass, replace
+from functools import partial
 
 import psycopg
 
 from recovery.evidence.investigator import LOCKED, READS, Investigator
 from recovery.evidence.material import Material
 from recovery.postgres import catalog, ledger, traces
+from recovery.replay.cache import key as key_of
 from recovery.replay.history import is_definition
 from recovery.replay.prefixes import Prefixes, prefixes
 from recovery.sql.psql_lines import without_psql_lines
@@ -120,8 +122,17 @@ class BaselineInvestigator(Investigator):
         if key not in self.kept:
             schema = self._target.url.schema
             self.kept.clear()
-            self.kept[key] = self._workshop.submit(lambda: prefixes(self._workshop, scripts, asked, schema)).result()
+            work = partial(prefixes, self._workshop, scripts, asked, schema, partial(self._cached, scripts))
+            self.kept[key] = self._workshop.submit(work).result()
         return self.kept[key]
+
+    def _cached(self, scripts: Sequence[Script], place: int, make: Callable[[], Replay]) -> Replay:
+        """The replay of one script of the history; not kept on a server that the user named."""
+        workshop = self._workshop
+        if workshop.server.standins is None:
+            return make()
+        where = (workshop.server.source, self._target.url.schema, workshop.standins, workshop.roles)
+        return self._cache.get(key_of(scripts[:place], scripts[place], *where), make)
 
     def _read(self, replayed: Prefixes) -> dict[Key, str]:
         named = frozenset[str]().union(*replayed.named)

@@ -1,7 +1,8 @@
 """Replays a history once, and keeps the schema after every migration, with which a baseline compares production."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from recovery.postgres import catalog, traces
 from recovery.replay.history import HistoryReplay
@@ -13,7 +14,7 @@ from recovery.sql.script import Script
 from recovery.sql.statements import Parsed, ScriptError, parse
 from states.baseline_rows import Migration
 from states.comparison import name_of, qualified_name, taken_apart
-from states.facts import Key, Statement, Visibility
+from states.facts import Key, Replay, Statement, Visibility
 from states.presence import Delta
 
 
@@ -51,7 +52,13 @@ class Prefixes:
         return {obj: columns for obj, columns in found.items() if columns}
 
 
-def prefixes(workshop: Workshop, scripts: Sequence[Script], asked: Collection[str], schema: str) -> Prefixes:
+#: Gives the replay of the script at a place of the history, which the function that it takes makes if it is not kept.
+Keep = Callable[[int, Callable[[], Replay]], Replay]
+
+
+def prefixes(
+    workshop: Workshop, scripts: Sequence[Script], asked: Collection[str], schema: str, keep: Keep
+) -> Prefixes:
     """Replays the history, on the workshop's thread.
 
     Args:
@@ -59,6 +66,7 @@ def prefixes(workshop: Workshop, scripts: Sequence[Script], asked: Collection[st
         scripts: the history, in its order.
         asked: names of the migrations of which it has to be known what each statement does.
         schema: the schema of unqualified names.
+        keep: keeps the replays of single scripts.
     """
     found = Prefixes(tuple(scripts))
     replay = workshop.history([], len(scripts))
@@ -75,7 +83,7 @@ def prefixes(workshop: Workshop, scripts: Sequence[Script], asked: Collection[st
                 if not any(obj.startswith("event trigger ") for obj, _ in now):  # it would run with any statement
                     pieces = plain(script.text, _functions(now), defaults=_has_defaults(now))
                 if pieces is None:
-                    statements = replay.steps(script).statements
+                    statements = keep(place, partial(replay.steps, script)).statements
         except ScriptError as error:
             every = ()
             left_out.append((0, error.fact))
@@ -151,7 +159,8 @@ def _as_replayed(
     filled = catalog.read_filled(replay.connection, {o for o in added if o.startswith("table ")}) if wanted else {}
     found = []
     for piece in pieces:
-        seen = Visibility.INERT if piece.inert else Visibility.SEEN
+        skipped = piece.conditional and now == then  # IF NOT EXISTS found all of it there
+        seen = Visibility.INERT if piece.inert or skipped else Visibility.SEEN
         fills: tuple[tuple[Key, str], ...] = ()
         moves: tuple[Key, ...] = ()
         if piece.work.why:

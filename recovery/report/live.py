@@ -19,6 +19,8 @@ FIRST_SECONDS = 10.0
 LONGEST_SECONDS = 300.0
 #: Seconds until the animated line appears; shorter work shows none.
 PATIENCE_SECONDS = 0.5
+#: Seconds below which an estimate is told in seconds.
+_MINUTE = 60
 _FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _FRAMES_A_SECOND = 8
 
@@ -172,13 +174,17 @@ def described(progress: Progressed) -> list[str]:
         case Task.COMMAND:
             first = f"{count}deployed" if count else "Prisma at work"
         case Task.MARKS:
-            left = "" if progress.left is None else f", about {duration(progress.left)} left"
+            left = "" if progress.left is None else f", about {_roughly(progress.left)} left"
             first = f"{count}marked{left}"
     at_work = progress.migration if progress.task is Task.COMMAND else ""
     named = [f"{at_work} for {progress.seconds:.0f} s"] if at_work else []
     waits = [f"waits for {progress.waits_for}"] if progress.waits_for else []
     word = "held by" if progress.task is Task.LOCK else "blocked by"
     return [first, *named, *waits, *(f"{word} {session}" for session in progress.blocked_by)]
+
+
+def _roughly(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < _MINUTE else duration(seconds)
 
 
 def paced(sink: events.Sink, clock: Callable[[], float] = time.monotonic) -> events.Sink:
