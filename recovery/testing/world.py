@@ -118,6 +118,8 @@ class MemoryWorld:
 
     def _baseline(self, rows: tuple[Row, ...]) -> Baselined | None:
         folder = self._database.folder
+        if not rows and not self._database.tables:
+            return None
         finished = [row for row in in_order_of_history(rows, folder) if row.migration in folder]
         names = in_order(tuple(dict.fromkeys(row.migration for row in finished)), sorted(folder))
         ran = frozenset(row.migration for row in finished if row.applied_steps_count)
