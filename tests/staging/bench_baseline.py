@@ -10,7 +10,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -18,7 +17,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from recovery.postgres import catalog
 from tests.staging.bench_verdicts import history_of
@@ -79,15 +78,15 @@ class Staged:
             out, err = process.communicate(timeout=LONGEST)
         return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
-    def started(self, *arguments: str) -> "subprocess.Popen[str]":
-        """Starts the command."""
+    def started(self, *arguments: str, output: int | IO[str] = subprocess.PIPE) -> "subprocess.Popen[str]":
+        """Starts the command; a pipe that nobody reads would stop it before long."""
         return subprocess.Popen(
             [PROGRAM, *arguments],
             cwd=self.incident.project,
             env={**_outside(), **self.incident.environment()},
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stdout=output,
+            stderr=output,
             text=True,
         )
 
@@ -177,17 +176,16 @@ def killed_while_marking(one: Staged, before: int, at: int) -> int:
     Raises:
         BrokenError: it ended before.
     """
-    with one.started("run", "--yes") as process:
+    with tempfile.TemporaryFile("w+") as said, one.started("run", "--yes", output=said) as process:
         deadline = time.monotonic() + LONGEST
         while len(one.finished()) < before + at:
             if process.poll() is not None or time.monotonic() > deadline:
-                out, err = process.communicate()
-                raise BrokenError(
-                    f"it was to be killed at {at} marks, and ended with {process.returncode}:\n{out}{err}"
-                )
+                process.kill()
+                said.seek(0)
+                raise BrokenError(f"it was to be killed at {at} marks, and ended ({process.wait()}):\n{said.read()}")
             time.sleep(0.02)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
+        process.kill()
+        process.wait()
     # The command that was at work outlives it, and ends by itself.
     while one.sql("SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'prisma-recovery effect%'"):
         time.sleep(0.05)
