@@ -84,6 +84,11 @@ def test_a_ledger_that_begins_too_late() -> None:
     assert judge(past(*MAKES, there=A, ran=frozenset({"m3"})), "sha256:1") is None
 
 
+def test_what_somebody_marked_and_production_lacks_is_no_baseline() -> None:
+    """The ledger says that it has the third: what is marked up to a state without it would be no history."""
+    assert judge(past(*MAKES, there=A, stamped=frozenset({"m3"})), "sha256:1") is None
+
+
 def test_work_on_rows_is_for_a_person() -> None:
     """Which statements, and of which migrations, is said; those that are not to be marked do not count."""
     one = found(past(*MAKES, there=AB, opened=(WORK, replace(WORK, migration="m3"))))

@@ -104,6 +104,7 @@ def test_what_ran_is_proven_by_what_only_that_leaves(production: Production, scr
         "INSERT INTO t VALUES (2, 2)",
         "ALTER SEQUENCE s RESTART WITH 100",
         "DO $$ BEGIN UPDATE t SET a = 5; END $$",
+        "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC",
     ],
 )
 def test_what_no_schema_shows_is_open(production: Production, statement: str) -> None:
