@@ -6,6 +6,7 @@ from enum import StrEnum
 import msgspec
 
 from states.answers import Refusal
+from states.baseline import Baseline
 from states.evidence import Evidence
 from states.facts import Check, History
 from states.table import State
@@ -81,6 +82,12 @@ class PendingUncompared(Event, frozen=True):
     reason: str
 
 
+class BaselineFound(Event, frozen=True):
+    """The ledger may have lost rows, so production was compared with the whole history."""
+
+    baseline: Baseline
+
+
 class RestorePointMade(Event, frozen=True):
     """A restore point was made before the first change: a branch in Neon, or a dump in a file.
 
@@ -139,6 +146,8 @@ class Task(StrEnum):
     START = "start"
     #: Waiting for Prisma's command to end.
     COMMAND = "command"
+    #: Marking the migrations of a baseline, a command for each.
+    MARKS = "marks"
 
 
 class Progressed(Event, frozen=True):
@@ -152,6 +161,7 @@ class Progressed(Event, frozen=True):
         migration: the current migration; empty if there is none.
         waits_for: the lock that the task waits for, as `AccessExclusiveLock on public.places`; empty if for none.
         blocked_by: the sessions that hold it up, for people.
+        left: about how many seconds are left; None if that is not known.
     """
 
     task: Task
@@ -161,6 +171,7 @@ class Progressed(Event, frozen=True):
     migration: str = ""
     waits_for: str = ""
     blocked_by: tuple[str, ...] = ()
+    left: float | None = None
 
 
 class EffectEnded(Event, frozen=True):

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from states import baseline_answers
 from states.answers import RUN_AGAIN, THEN_RUN, Answer, Go, Refusal
+from states.baseline_answers import BaselineFacts
 from states.classification import ClassifyFacts, approvals, effect_if_agreed
 from states.comparison import some
 from states.effects import Deploy, Effect, MarkApplied, MarkRolledBack
@@ -23,11 +25,13 @@ class InspectFacts:
         settled: pending names that this run itself has marked rolled back, so a deploy may run them.
         present: pending migrations with effects that are already in production, and those that obstacles would make
             fail, in the order of a deploy. Empty if a migration failed, since failed migrations come first.
+        baseline: how far production has the history, where the ledger may have lost rows; None where it has not.
     """
 
     history: History
     settled: frozenset[str] = frozenset()
     present: tuple[ClassifyFacts, ...] = ()
+    baseline: BaselineFacts | None = None
 
     @property
     def unsettled(self) -> tuple[str, ...]:
@@ -62,10 +66,14 @@ def _fails(evidence: Evidence) -> bool:
 def decide(facts: InspectFacts) -> Answer:
     """Leads to CLASSIFY, DEPLOY or VERIFY, or refuses.
 
-    Failed migrations come first, then pending ones that are already in production, then the other pending ones. If
-    there are none of these, the schema is verified.
+    What the ledger lost comes first, since all else is judged on the history that it shows. Failed migrations come
+    next, then pending ones that are already in production, then the other pending ones. If there are none of these, the
+    schema is verified.
     """
     history = facts.history
+    lost = None if facts.baseline is None else baseline_answers.inspected(facts.baseline)
+    if lost is not None:
+        return lost
     unsettled = facts.unsettled
     absent = [name for name in unsettled if name in history.missing_locally]
     if absent:

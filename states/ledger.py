@@ -100,6 +100,27 @@ def _day(row: Row) -> int:
     return 365 * year + year // 4 - year // 100 + year // 400 + (153 * (month - 3) + 2) // 5 + day
 
 
+def in_order_of_history(rows: Sequence[Row], folder: Collection[str]) -> list[Row]:
+    """The finished rows in the order in which their scripts came to be in production.
+
+    That is the order of `finished_at`. But where a ledger began too late, its first migrations were marked after the
+    others ran: when a migration was marked does not tell when it ran. Marks that sort before everything that ran come
+    first, by name, if the folder still holds all that ran, so that none of them can be a squash of the others.
+    """
+    finished = in_order_of_finishing(rows)
+    ran = [row for row in finished if row.applied_steps_count >= 1]
+    if not ran or any(row.migration not in folder for row in ran):
+        return finished
+    first = min(order(row.migration) for row in ran)
+    names = [row.migration for row in rows]
+    early = [
+        row
+        for row in finished
+        if row.applied_steps_count == 0 and order(row.migration) < first and names.count(row.migration) == 1
+    ]
+    return [*sorted(early, key=lambda row: order(row.migration)), *(row for row in finished if row not in early)]
+
+
 def later_than(name: str, attempts: Sequence[Row], rows: Sequence[Row]) -> frozenset[str]:
     """Finished migrations that may have changed the footprint of a failed one (RULES E10).
 

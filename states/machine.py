@@ -4,12 +4,14 @@ A state's answer fires every move, from one place.
 """
 
 from collections.abc import Callable
+from types import UnionType
 from typing import Any
 
 from transitions import Machine as Transitions
 
-from states import classification, deployment, inspection, preflight, resolution, verification
+from states import baseline_answers, classification, deployment, inspection, preflight, resolution, verification
 from states.answers import Answer, Go, Refusal
+from states.baseline_answers import BaselineFacts
 from states.classification import ClassifyFacts
 from states.deployment import DeployFacts
 from states.inspection import InspectFacts
@@ -18,13 +20,18 @@ from states.resolution import ResolveFacts
 from states.table import EDGES, State
 from states.verification import VerifyFacts
 
-Facts = PreflightFacts | InspectFacts | ClassifyFacts | ResolveFacts | DeployFacts | VerifyFacts
+Facts = PreflightFacts | InspectFacts | ClassifyFacts | BaselineFacts | ResolveFacts | DeployFacts | VerifyFacts
+
+
+def _classify(facts: ClassifyFacts | BaselineFacts) -> Answer:
+    return baseline_answers.decide(facts) if isinstance(facts, BaselineFacts) else classification.decide(facts)
+
 
 #: For each state: the type of the facts that it reads, and the function that decides from them.
-DECIDES: dict[State, tuple[type, Callable[[Any], Answer]]] = {
+DECIDES: dict[State, tuple[type | UnionType, Callable[[Any], Answer]]] = {
     State.PREFLIGHT: (PreflightFacts, preflight.decide),
     State.INSPECT: (InspectFacts, inspection.decide),
-    State.CLASSIFY: (ClassifyFacts, classification.decide),
+    State.CLASSIFY: (ClassifyFacts | BaselineFacts, _classify),
     State.RESOLVE: (ResolveFacts, resolution.decide),
     State.DEPLOY: (DeployFacts, deployment.decide),
     State.VERIFY: (VerifyFacts, verification.decide),

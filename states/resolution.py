@@ -56,6 +56,9 @@ def decide(facts: ResolveFacts) -> Answer:
             "Make sure that the project's Prisma works on this very database, and run again.",
             commands=(RUN_AGAIN,),
         )
+    baseline = facts.after.baseline
+    if baseline is not None and baseline.asks:
+        return Go(State.INSPECT, f"{name} is resolved, and the ledger still lacks {len(baseline.baseline.lacking)}")
     unsettled = facts.after.unsettled
     if unsettled:
         return Go(State.INSPECT, f"{name} is resolved, {unsettled[0]} remains")

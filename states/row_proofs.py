@@ -78,7 +78,7 @@ def _proof(replay: Replay, statement: Statement, subject: Subject) -> str:
         for key, value in statement.fills
     )
     kept = all(
-        obj in subject.kept if prop == "exists" else _in_its_place(obj, prop, replay.places, subject.places)
+        obj in subject.kept if prop == "exists" else in_its_place(obj, prop, replay.places, subject.places)
         for obj, prop in statement.moves
     )
     if not (filled and kept):
@@ -86,7 +86,7 @@ def _proof(replay: Replay, statement: Statement, subject: Subject) -> str:
     return FILLED if statement.fills else KEPT
 
 
-def _in_its_place(
+def in_its_place(
     obj: str, prop: str, replayed: Mapping[str, tuple[str, ...]], production: Mapping[str, tuple[str, ...]]
 ) -> bool:
     """Whether a column stands in production where it stands in the replay.

@@ -45,11 +45,11 @@ FINAL = (_S.PIPELINE_READY, _S.ABORTED)
 
 EDGES: tuple[Edge, ...] = (
     Edge(_S.PREFLIGHT, _S.INSPECT, "every check holds, or is awaited"),
-    Edge(_S.INSPECT, _S.CLASSIFY, "a migration failed, or a pending one is in production already"),
+    Edge(_S.INSPECT, _S.CLASSIFY, "a migration failed, or production has one that the ledger lacks"),
     Edge(_S.INSPECT, _S.DEPLOY, "none failed, some are pending, and none would fail on what is there"),
     Edge(_S.INSPECT, _S.VERIFY, "none failed, none pending"),
     Edge(_S.CLASSIFY, _S.RESOLVE, "the evidence decides, or an approval of this very evidence does"),
-    Edge(_S.RESOLVE, _S.INSPECT, "another failed migration remains, or a pending one is in production already"),
+    Edge(_S.RESOLVE, _S.INSPECT, "another failed migration remains, or one that the ledger lacks"),
     Edge(_S.RESOLVE, _S.DEPLOY, "none remains, some are pending"),
     Edge(_S.RESOLVE, _S.VERIFY, "none remains, none pending"),
     Edge(_S.DEPLOY, _S.VERIFY, "nothing failed, nothing pending"),

@@ -11,12 +11,15 @@ from recovery.journal.run_record import Kind, RunRecord, record_of
 from recovery.report.document import Standing
 from recovery.report.run_status import standing
 from states.approval import Approval, Judged, objection
+from states.baseline import Baseline
+from states.baseline_answers import objection as of_baseline
 from states.evidence import Decision, Verdict
 from states.machine import RecoveryMachine
 from states.table import FINAL, State
 
-#: A person's answer: the migration is in the database (applied), or it is not (rolled back).
-ApprovedAs = Literal["applied", "rolled_back"]
+#: A person's answer: the migration is in the database (applied), it is not (rolled back), or production has the whole
+#: history up to it (baseline).
+ApprovedAs = Literal["applied", "rolled_back", "baseline"]
 #: How often a decision is tried to be recorded while a process at work writes events of its own.
 _TRIES = 20
 
@@ -123,29 +126,72 @@ def approve(
     if not reason.strip():
         raise UsageError("approve.reason", "The reason is empty. Nothing was recorded.", "Say why.")
     decision = Decision.MARK_ROLLED_BACK if answer == "rolled_back" else Decision.MARK_APPLIED
+    approval = Approval(migration, decision, evidence, reason)
 
     def decided(name: str, record: RunRecord) -> tuple[str, dict[str, Any]]:
-        known = record.evidence.get(migration)
-        if known is None:
-            raise UsageError(
-                "approve.unknown_migration",
-                f"The run {name} has not classified {migration}. Nothing was recorded.",
-                "Run prisma-recovery run first, and approve what it shows.",
-            )
-        judged = Judged(
-            migration,
-            Verdict(known["verdict"]),
-            Decision(known["decision"]),
-            known["digest"],
-            attempted=known.get("attempted", True),
-            ran_to_its_end=known["ran_to_its_end"],
-        )
-        if no := objection(Approval(migration, decision, evidence, reason), judged):
-            raise UsageError.of(no, "Nothing was recorded.")
-        payload = {"migration": migration, "decision": decision, "evidence": evidence, "reason": reason}
+        baseline = answer == "baseline"
+        if baseline:
+            _approvable(record, approval, name)
+        else:
+            _allowed(record, approval, name)
+        payload = {
+            "migration": migration,
+            "decision": decision,
+            "evidence": evidence,
+            "reason": reason,
+            **({"baseline": True} if baseline else {}),
+        }
         return Kind.APPROVED, payload
 
     return _record(session, run, decided)
+
+
+def _allowed(record: RunRecord, approval: Approval, run: str) -> None:
+    """Raises if an approval of a migration could never count.
+
+    Raises:
+        UsageError: the run has not classified the migration, or its evidence does not allow this answer.
+    """
+    known = record.evidence.get(approval.migration)
+    if known is None:
+        raise UsageError(
+            "approve.unknown_migration",
+            f"The run {run} has not classified {approval.migration}. Nothing was recorded.",
+            "Run prisma-recovery run first, and approve what it shows.",
+        )
+    judged = Judged(
+        approval.migration,
+        Verdict(known["verdict"]),
+        Decision(known["decision"]),
+        known["digest"],
+        attempted=known.get("attempted", True),
+        ran_to_its_end=known["ran_to_its_end"],
+    )
+    if no := objection(approval, judged):
+        raise UsageError.of(no, "Nothing was recorded.")
+
+
+def _approvable(record: RunRecord, approval: Approval, run: str) -> None:
+    """Raises if an approval of a baseline could never count.
+
+    Raises:
+        UsageError: the run has found no baseline, or not this one.
+    """
+    if not record.baseline:
+        raise UsageError(
+            "approve.no_baseline",
+            f"The run {run} has not compared production with the whole history. Nothing was recorded.",
+            "Run prisma-recovery run first, and approve what it shows.",
+        )
+    fields = {"up_to": record.baseline["up_to"], "evidence_digest": record.baseline["evidence_digest"]}
+    baseline = Baseline(
+        Verdict(record.baseline["verdict"]),
+        Decision(record.baseline["decision"]),
+        range=tuple(record.baseline["range"]),
+        **fields,
+    )
+    if no := of_baseline(approval, baseline):
+        raise UsageError.of(no, "Nothing was recorded.")
 
 
 def abort(session: Session, reason: str, run: str | None = None) -> Standing:

@@ -3,11 +3,12 @@
 import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from recovery import events
 from recovery.errors import PreflightError
+from recovery.evidence.baseline import Baselined, BaselineInvestigator, Kept
 from recovery.evidence.inspection import Inspection, inspection
 from recovery.evidence.investigator import Classified, Investigator
 from recovery.evidence.obstacles.finding import hindered, tested
@@ -24,6 +25,7 @@ from recovery.prisma.git import Repository
 from recovery.prisma.migrations import read as read_migrations
 from recovery.prisma.scripts import Scripts
 from recovery.replay.workshop import Workshop
+from states.baseline import looked_for, overwritten, tells_more
 from states.checks import not_looked_at, unknown
 from states.facts import Check
 
@@ -55,6 +57,7 @@ class Observer:
     emit: events.Sink = events.nobody
     assume: frozenset[str] = frozenset()
     elsewhere: Sequence[Path] = ()
+    _kept: Kept = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         """Lets the workshop emit its progress to the same sink."""
@@ -115,10 +118,34 @@ class Observer:
             )
             return tested(found, scripts, self.target)
 
-    def compare(self, inspected: Inspection) -> Compared:
-        """Compares the pending migrations with production, and finds what would make them fail."""
+    def compare(self, inspected: Inspection, *, failed: bool = False, begun: bool = False) -> Compared:
+        """Compares the pending migrations with production, and finds what would make them fail.
+
+        Args:
+            inspected: ledger and folder.
+            failed: a migration failed; then only what the ledger may have lost before it is looked for.
+            begun: as for `World.compare`.
+        """
         with answering(self.target.url):
+            lost = looked_for(inspected.history, inspected.rows, begun=begun)
+            baseline = self._baseline(inspected) if lost else None
+            if failed or (baseline is not None and (baseline.evidence.marked or not inspected.history.applied)):
+                return Compared(baseline=baseline)
             scripts = self.scripts()
             pending = PendingInvestigator(self.target, scripts, self.workshop, self.sleep, self.assume)
             compared = pending.compare(inspected.history.pending, inspected.rows)
-            return hindered(compared, inspected, scripts, self.target)
+            if not lost and overwritten(each.evidence for each in compared.found):
+                baseline = self._baseline(inspected)
+                if baseline is not None and tells_more(baseline.evidence):
+                    return Compared(baseline=baseline)
+            compared = hindered(compared, inspected, scripts, self.target)
+            return replace(compared, baseline=baseline if lost else None)
+
+    def baselines(self) -> BaselineInvestigator:
+        """An investigator of the whole history; what it has replayed is kept for the next one."""
+        found = BaselineInvestigator(self.target, self.scripts(), self.workshop, self.sleep, self.assume)
+        found.kept = self._kept
+        return found
+
+    def _baseline(self, inspected: Inspection) -> Baselined | None:
+        return self.baselines().find(inspected.rows)

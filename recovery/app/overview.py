@@ -52,7 +52,9 @@ def overview(observer: Observer, command: Callable[[], Check], emit: events.Sink
     emit(events.ChecksMade(checks))
     names = InspectFacts(inspected.history).unsettled
     failed = tuple(observer.classify(name).evidence for name in names)
-    compared = Compared() if failed or not inspected.history.pending else observer.compare(inspected)
+    compared = observer.compare(inspected, failed=bool(failed)) if inspected.history.pending else Compared()
+    if compared.baseline is not None:
+        emit(events.BaselineFound(compared.baseline.evidence))
     for evidence in failed:
         emit(events.EvidenceFound(evidence))
     for each in compared.found:

@@ -6,6 +6,7 @@ from recovery.app.observer import Observer
 from recovery.effects.handover import HandOver
 from recovery.effects.results import Performed
 from recovery.errors import BusyError
+from recovery.evidence.baseline import Baselined
 from recovery.evidence.inspection import Inspection
 from recovery.evidence.investigator import Classified
 from recovery.evidence.pending import Compared
@@ -99,19 +100,22 @@ class RealWorld:
         """See `World.classify`."""
         return self._observer.classify(name, settled, marking=marking)
 
-    def compare(self, inspection: Inspection) -> Compared:
+    def compare(self, inspection: Inspection, *, failed: bool = False, begun: bool = False) -> Compared:
         """See `World.compare`."""
-        return self._observer.compare(inspection)
+        return self._observer.compare(inspection, failed=failed, begun=begun)
 
     def command(self, effect: Effect) -> str:
         """See `World.command`."""
         return command_line(effect)
 
-    def resolve(self, effect: Resolution, classified: Classified) -> Performed:
+    def resolve(self, effect: Resolution, classified: Classified | Baselined) -> Performed:
         """See `World.resolve`."""
 
         def changed() -> str:
-            now = self._observer.investigator().digest_now(classified)
+            if isinstance(classified, Baselined):
+                now = self._observer.baselines().baseline_now()
+            else:
+                now = self._observer.investigator().digest_now(classified)
             same = now == classified.evidence.evidence_digest
             return "" if same else "the evidence has changed since it was judged"
 

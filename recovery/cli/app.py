@@ -146,6 +146,9 @@ def approve(
     *,
     applied: Annotated[bool, typer.Option("--applied", help="The migration is in the database.")] = False,
     rolled_back: Annotated[bool, typer.Option("--rolled-back", help="The migration is not in the database.")] = False,
+    baseline: Annotated[
+        bool, typer.Option("--baseline", help="Production has the whole history up to this migration.")
+    ] = False,
     evidence: Annotated[str, typer.Option(help="The digest that `run` showed: sha256:…")],
     reason: Annotated[str, typer.Option(help="Why; recorded in the journal.")],
 ) -> None:
@@ -155,7 +158,8 @@ def approve(
         from recovery.cli.records import record_approval
 
         recovery = _recovery(chosen, output)
-        answer = "both" if applied and rolled_back else "applied" if applied else "rolled_back" if rolled_back else ""
+        given = {"applied": applied, "rolled_back": rolled_back, "baseline": baseline}
+        answer = "+".join(word for word, said in given.items() if said)
         record_approval(recovery, output, chosen.run, migration, answer, evidence=evidence, reason=reason)
 
 

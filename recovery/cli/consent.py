@@ -44,5 +44,5 @@ class Consent:
             self._console.print(f"\n  [bold]To be run, once:[/] {escape(question.command)}", soft_wrap=True)
             self._console.print(f"    {_ONLY_HERE}")
         else:
-            word = _WORDS[type(question.effect)]
+            word = "baseline" if question.kind == "baseline" else _WORDS[type(question.effect)]
         return self._ask(f"  Type “{word}” to go on, anything else to stop: ").strip() == word

@@ -6,9 +6,11 @@ from recovery.app.overview import Overview
 from recovery.cli.output import Output
 from recovery.prisma.cli import command_line
 from recovery.report.terminal import Terminal
-from recovery.run.proposal import proposed
+from recovery.run.proposal import baseline_proposed, proposed
+from states.baseline import Baseline
+from states.baseline_answers import BaselineFacts, approvals
 from states.classification import ClassifyFacts
-from states.effects import Deploy
+from states.effects import Deploy, MarkApplied
 from states.exit_codes import Exit
 from states.facts import Outcome
 from states.inspection import look_exit, would_run
@@ -52,7 +54,12 @@ def _show(seen: Overview, output: Output) -> None:
         terminal.evidence(evidence)
         if evidence.migration in seen.history.missing_locally:
             terminal.warn("It is not in the migrations folder: is this the right checkout?")
-    if not seen.compared.found and not {each.migration for each in seen.failed} & {*seen.history.missing_locally}:
+    baseline = seen.compared.baseline
+    if baseline is not None:
+        console.print()
+        terminal.baseline(baseline.evidence)
+        _would_mark(baseline.evidence, output)
+    elif not seen.compared.found and not {each.migration for each in seen.failed} & {*seen.history.missing_locally}:
         _would_run(seen, output)
     for classified in seen.compared.found:
         console.print()
@@ -73,6 +80,18 @@ def _would_run(seen: Overview, output: Output) -> None:
         output.console.print()
         evidence = None if isinstance(effect, Deploy) else known[effect.migration]
         output.terminal.would_run("`prisma-recovery run` would run", proposed(effect, command_line(effect), evidence))
+
+
+def _would_mark(found: Baseline, output: Output) -> None:
+    """Shows what `run` would mark, if the evidence decides."""
+    facts = BaselineFacts(found)
+    if facts.marks:
+        output.console.print()
+        proposal = baseline_proposed(facts, command_line(MarkApplied(facts.marks[0])))
+        output.terminal.would_run("`prisma-recovery run` would run", proposal)
+    for command in approvals(found):
+        output.console.print(f"  [dim]# {command.when or 'to decide it'}[/]")
+        output.console.print(f"  {output.complete(command.line)}", style="bold", soft_wrap=True, markup=False)
 
 
 def _checks(seen: Overview, terminal: Terminal) -> None:

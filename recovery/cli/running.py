@@ -9,7 +9,8 @@ from recovery.cli.output import Ask, Output
 from recovery.prisma.cli import command_line
 from recovery.run.policy import auto
 from recovery.run.ports import Ended
-from recovery.run.proposal import proposed
+from recovery.run.proposal import baseline_proposed, proposed
+from states.effects import Deploy
 from states.evidence import NO_HANDWORK
 from states.exit_codes import Exit
 from states.table import State
@@ -60,15 +61,14 @@ def show_plan(recovery: Recovery, output: Output) -> Exit:
     if output.in_words:
         output.terminal.close()
         output.console.print("\n[bold]Plan[/] [dim](nothing was changed)[/]")
+    if planned.baseline is not None:
+        event = baseline_proposed(planned.baseline, command_line(planned.effects[0]))
+        _show_effect(event, output)
     for effect in planned.effects:
+        if planned.baseline is not None and not isinstance(effect, Deploy):
+            continue  # shown all at once
         evidence = planned.evidence.get(getattr(effect, "migration", ""))
-        event = proposed(effect, command_line(effect), evidence)
-        if output.in_words:
-            output.terminal.would_run("would run", event)
-        else:
-            output.emit(event)
-        if output.in_words and output.github is not None:
-            output.github(event)
+        _show_effect(proposed(effect, command_line(effect), evidence), output)
     if planned.refusal is not None:
         output.emit(events.Refused(planned.state, planned.refusal))
         return planned.refusal.exit
@@ -77,3 +77,12 @@ def show_plan(recovery: Recovery, output: Output) -> Exit:
     if output.github is not None:
         output.github.end()
     return Exit.READY
+
+
+def _show_effect(event: events.EffectProposed, output: Output) -> None:
+    if output.in_words:
+        output.terminal.would_run("would run", event)
+    else:
+        output.emit(event)
+    if output.in_words and output.github is not None:
+        output.github(event)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import psycopg
 
 from recovery.errors import RecoveryError
+from recovery.evidence.baseline import Baselined
 from recovery.evidence.investigator import LOCKED, Classified, Investigator
 from recovery.evidence.material import Material, changed_names, touching
 from recovery.sql.script import Script
@@ -22,11 +23,13 @@ class Compared:
         found: pending migrations with an effect in production already, in the order in which a deploy would run them.
         missing: why some migrations could not be compared; empty if all were. It does not prevent a deploy.
         absent: the others, of which production has nothing, as far as they were compared.
+        baseline: how far production has the history, where the ledger may have lost rows; None where it has not.
     """
 
     found: tuple[Classified, ...] = ()
     missing: str = ""
     absent: tuple[Classified, ...] = ()
+    baseline: Baselined | None = None
 
 
 @dataclass(slots=True)

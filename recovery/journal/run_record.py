@@ -19,6 +19,7 @@ class Kind:
     MOVED = "state.moved"
     CHECKED = "preflight.checked"
     CLASSIFIED = "migration.classified"
+    BASELINED = "history.compared"
     FAILED = "migration.failed"
     INTENDED = "effect.intended"
     OBSERVED = "effect.observed"
@@ -43,6 +44,8 @@ class RunRecord:
         failures: all failures of migrations that were met, oldest first.
         approvals: the latest approval of each migration.
         evidence: the payload of each migration's last `migration.classified`, with its digest and verdict.
+        baseline: the payload of the last `history.compared`, with its digest, verdict and range; empty without one.
+        baseline_approval: the latest approval of a baseline; its migration is the one up to which.
         acted: whether an effect of this run was tried and its outcome recorded.
         planned: the script's checksum for each migration that a deploy of this run applied, or may have applied.
         in_doubt: id of the effect whose outcome is not recorded; empty if there is none.
@@ -64,6 +67,8 @@ class RunRecord:
     failures: tuple[Failure, ...] = ()
     approvals: dict[str, Approval] = field(default_factory=dict)
     evidence: dict[str, dict[str, Any]] = field(default_factory=dict)
+    baseline: dict[str, Any] = field(default_factory=dict)
+    baseline_approval: Approval | None = None
     acted: bool = False
     planned: dict[str, str] = field(default_factory=dict)
     in_doubt: str = ""
@@ -82,7 +87,7 @@ class RunRecord:
         """Whether an effect of this run took place, or may have."""
         return self.acted or bool(self.in_doubt)
 
-    def after(self, event: JournalEvent) -> "RunRecord":
+    def after(self, event: JournalEvent) -> "RunRecord":  # noqa: C901, PLR0912 - a case an event
         """The record after one more event."""
         payload = event.payload
         match event.kind:
@@ -92,12 +97,16 @@ class RunRecord:
                 )
             case Kind.CLASSIFIED:
                 return replace(self, evidence={**self.evidence, payload["migration"]: payload})
+            case Kind.BASELINED:
+                return replace(self, baseline=payload)
             case Kind.FAILED:
                 cause = Cause(payload["sqlstate"], payload["kind"], payload["transient"])
                 return replace(self, failures=(*self.failures, Failure(payload["migration"], cause, payload["logs"])))
             case Kind.APPROVED:
                 name = payload["migration"]
                 approval = Approval(name, Decision(payload["decision"]), payload["evidence"], payload["reason"])
+                if payload.get("baseline"):
+                    return replace(self, baseline_approval=approval)
                 return replace(self, approvals={**self.approvals, name: approval})
             case Kind.INTENDED:
                 planned = {**self.planned, **payload.get("planned", {})}

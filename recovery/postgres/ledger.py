@@ -79,6 +79,43 @@ def is_empty(connection: psycopg.Connection[Any], schema: str) -> bool:
     return bool(there and not anything)
 
 
+def exists(connection: psycopg.Connection[Any], schema: str) -> bool:
+    """Whether there is a ledger. Where there is none and the schema is not empty, Prisma deploys nothing (P3005)."""
+    return missing_columns(connection, schema) is not None
+
+
+_RELATIONS = """
+SELECT format('%%I.%%I', n.nspname, c.relname)
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = %s AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relname <> '_prisma_migrations'
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::regclass
+                  AND d.objid = c.oid AND d.deptype = 'e')
+ORDER BY 1
+"""
+
+
+def relations(connection: psycopg.Connection[Any], schema: str) -> tuple[str, ...]:
+    """The tables and views of a schema, as `public.x`, without the ledger and what extensions made."""
+    return tuple(name for (name,) in connection.execute(_RELATIONS, (schema,)))
+
+
+def elsewhere(connection: psycopg.Connection[Any], schema: str) -> tuple[str, ...]:
+    """The other schemas that have a ledger."""
+    found = connection.execute(
+        "SELECT n.nspname::text FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE c.relname = '_prisma_migrations' AND n.nspname <> %s ORDER BY 1",
+        (schema,),
+    )
+    return tuple(name for (name,) in found)
+
+
+def schema_exists(connection: psycopg.Connection[Any], schema: str) -> bool:
+    """Whether there is a schema of that name."""
+    query = "SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = %s)"
+    row = connection.execute(query, (schema,)).fetchone()
+    return bool(row and row[0])
+
+
 def kept_by_prisma_8(connection: psycopg.Connection[Any]) -> bool:
     """Whether Prisma 8 keeps the database's history: it has a schema of its own, with a marker of the present state."""
     row = connection.execute(
@@ -89,11 +126,12 @@ def kept_by_prisma_8(connection: psycopg.Connection[Any]) -> bool:
 
 
 def read(connection: psycopg.Connection[Any], schema: str) -> tuple[Row, ...]:
-    """Every row of the ledger, oldest attempt first; none where the schema is empty and a deploy has yet to make it.
+    """Every row of the ledger, oldest attempt first; none where there is no ledger.
 
     Raises:
-        PreflightError: `ledger.missing`; `ledger.unreadable` if the role may not read it; `ledger.unknown_shape` if it
-            is not Prisma's table; `ledger.edited` if a row is not one that Prisma can have written.
+        PreflightError: `ledger.missing` if the schema is missing; `ledger.unreadable` if the role may not read it;
+            `ledger.unknown_shape` if it is not Prisma's table; `ledger.edited` if a row is not one that Prisma can have
+            written.
     """
     try:
         columns = _expressions(connection, schema)
@@ -133,20 +171,20 @@ _AS_BYTES = "client_encoding = SQL_ASCII"
 
 
 def _expressions(connection: psycopg.Connection[Any], schema: str) -> list[sql.Composable]:
-    """What to select for each field of a row, by the type that its column has; nothing where the schema is empty."""
+    """What to select for each field of a row, by the type that its column has; nothing where there is no ledger."""
     there = connection.execute(_TYPES, (schema,)).fetchall()
     types = {name: (kind, text) for name, kind, text, _ in there}
-    if not there and is_empty(connection, schema):
-        return []
-    if not there:
+    if not there and not schema_exists(connection, schema):
+        others = elsewhere(connection, schema)
         raise PreflightError(
             "ledger.missing",
-            f"The schema {schema} holds no _prisma_migrations table, so no migration can have failed there. "
-            "Nothing was changed.",
-            "If `prisma migrate deploy` stops with P3005 (the schema is not empty), the database has to be "
-            "baselined first, see Prisma's documentation; if it has a ledger in another schema, name that "
-            "schema in the URL (?schema=…).",
+            f"There is no schema {schema}, and so no _prisma_migrations table in it. Nothing was changed.",
+            f"Name the schema of the ledger in the URL (?schema={others[0]})."
+            if others
+            else "Name the schema of the ledger in the URL (?schema=…); for a new database, make the schema first.",
         )
+    if not there:
+        return []
     if not there[0][-1]:
         raise PreflightError(
             "ledger.unknown_shape",

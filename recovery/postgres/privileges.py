@@ -73,8 +73,18 @@ def read(connection: psycopg.Connection[Any], schema: str) -> Privileges | None:
     role, owner, selects, inserts, updates, hidden, creates = row
     may: dict[LiteralString, bool] = {"SELECT": selects, "INSERT": inserts, "UPDATE": updates}
     lacking = tuple(word for word, granted in may.items() if not granted)
-    owners = tuple(Owner(*each) for each in connection.execute(_OWNERS, (schema,)))
-    return Privileges(role, owner, lacking, hidden, creates, owners)
+    return Privileges(role, owner, lacking, hidden, creates, owners(connection, schema))
+
+
+def owners(connection: psycopg.Connection[Any], schema: str) -> tuple[Owner, ...]:
+    """The owners of the schema's tables, the one with the most tables first."""
+    return tuple(Owner(*each) for each in connection.execute(_OWNERS, (schema,)))
+
+
+def to_own(connection: psycopg.Connection[Any], owner: Owner, role: str) -> str:
+    """The GRANT statement that lets a role change the tables of an owner."""
+    text = sql.SQL("GRANT {} TO {};").format(sql.Identifier(owner.name), sql.Identifier(role))
+    return text.as_string(connection)
 
 
 def may_create(connection: psycopg.Connection[Any], schema: str) -> tuple[str, bool]:

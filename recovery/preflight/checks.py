@@ -89,16 +89,20 @@ def _ledger(target: Target, connection: psycopg.Connection[Any]) -> Check:
             "This tool knows Prisma 3 to 7 only. Use Prisma 8's own commands.",
         )
     missing = ledger.missing_columns(connection, target.url.schema)
+    others = ledger.elsewhere(connection, target.url.schema) if missing is None else ()
     if missing is None and ledger.is_empty(connection, target.url.schema):
         return held(name, f"the schema {target.url.schema} is empty: a deploy makes the ledger, and all else", source)
-    if missing is None:
+    if missing is None and not ledger.schema_exists(connection, target.url.schema):
         return refused(
             name,
-            f"there is no {where}, so no migration can have failed there",
+            f"there is no schema {target.url.schema}, and so no ledger in it",
             source,
-            "If `prisma migrate deploy` stops with P3005, baseline the database first, as Prisma's documentation "
-            "describes; if the ledger is in another schema, name that schema in the URL (?schema=…).",
+            f"Name the schema of the ledger in the URL (?schema={others[0] if others else '…'}).",
         )
+    if missing is None:
+        also = f"; another ledger is in the schema {', '.join(others)}" if others else ""
+        seen = f"there is no {where}: the schema itself has to tell what was deployed{also}"
+        return held(name, seen, source)
     if missing:
         return refused(
             name,
@@ -113,15 +117,22 @@ def _privileges(target: Target, connection: psycopg.Connection[Any]) -> Check:
     """The check that the role may do what a deploy does: write the ledger, create objects, alter existing tables."""
     name, source, schema = "target.privileges", _PRIVILEGES, target.url.schema
     found = privileges.read(connection, schema)
-    if found is None and not ledger.is_empty(connection, schema):
-        return unknown(name, "there is no ledger to write to", source, "Mend ledger.present first.")
     if found is None:
         role, creates = privileges.may_create(connection, schema)
+        owners = privileges.owners(connection, schema)
+        if creates and owners and not owners[0].ours:
+            return refused(
+                name,
+                f"role {role} is not a member of {owners[0].name}, which owns most tables",
+                source,
+                "Use the role that runs `prisma migrate deploy`, or let the owner run: "
+                f"{privileges.to_own(connection, owners[0], role)}",
+            )
         if creates:
-            return held(name, f"role {role} may create objects in the schema {schema}, which is empty", source)
+            return held(name, f"role {role} may create objects in the schema {schema}, which has no ledger", source)
         return refused(
             name,
-            f"the role {role} may not create objects in the schema {schema}, which is empty",
+            f"the role {role} may not create objects in the schema {schema}, which has no ledger",
             source,
             "Use the role that runs `prisma migrate deploy`, or let the owner run: "
             f"{privileges.to_create(connection, schema, role)}",

@@ -13,7 +13,7 @@ from recovery.prisma.migrations import SCRIPT, Migration, decode, kept_in, varia
 from recovery.sql.psql_lines import without_psql_lines
 from recovery.sql.script import Script
 from states.facts import History, Note, Row
-from states.ledger import in_order_of_finishing, side_by_side
+from states.ledger import in_order_of_history, side_by_side
 
 
 class Scripts:
@@ -103,7 +103,7 @@ class Scripts:
         return side_by_side(rows, self.names, differing)
 
     def finished(self, rows: Sequence[Row], but: str | None = None) -> tuple[list[Script], list[Note]]:
-        """The scripts that the finished rows ran, in order of `finished_at` (RULES E1).
+        """The scripts that the finished rows ran, in their order (RULES E1).
 
         Args:
             rows: the rows of the ledger.
@@ -114,12 +114,13 @@ class Scripts:
         """
         scripts: dict[str, Script] = {}
         notes: list[Note] = []
-        for row in in_order_of_finishing(rows):
+        for row in in_order_of_history(rows, self.migrations):
             name = row.migration
             if name == but or name in scripts:
                 continue
             script = self.ran(name, row.checksum)
-            if row.applied_steps_count == 0 and any(row.checksum == each.checksum for each in scripts.values()):
+            same = (each.migration for each in scripts.values() if each.checksum == row.checksum)
+            if row.applied_steps_count == 0 and any(each not in self.migrations for each in same):
                 # It was finished under another name before, and only its name was recorded since.
                 script = Script(name, row.checksum, "")
             if script is None:

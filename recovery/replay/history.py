@@ -358,6 +358,11 @@ class HistoryReplay:
             self._server.drop(copy)
         return {key: text for key, text in found.items() if text is not None}
 
+    @property
+    def connection(self) -> psycopg.Connection[Any]:
+        """A connection to the database as it stands now, to read from its catalog."""
+        return self._open()
+
     def snapshot(self) -> dict[Key, str]:
         """The whole schema as it stands now."""
         return catalog.read(self._open())

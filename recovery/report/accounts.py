@@ -31,6 +31,7 @@ class ReportDocument(msgspec.Struct, frozen=True):
         compared: the last comparison of production with the replay of the history.
         restore_point: where the restore point is, and how to go back to it; empty without one.
         refusal: code, fact and remedy of the last refusal, if the run is still blocked by it; else empty.
+        baseline: how far production had the history; empty if the ledger lost nothing.
         postmortem: for each migration how its failure likely came about, with what certainty, and what prevents it.
     """
 
@@ -52,6 +53,7 @@ class ReportDocument(msgspec.Struct, frozen=True):
     restore_point: Record
     refusal: Record
     postmortem: tuple[PostmortemNote, ...]
+    baseline: Record = msgspec.field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
 
     @classmethod
@@ -76,6 +78,7 @@ class ReportDocument(msgspec.Struct, frozen=True):
             story.restore_point,
             story.refusal,
             postmortem(story),
+            story.baseline,
         )
 
 

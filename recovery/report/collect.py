@@ -35,11 +35,12 @@ class Collector:
         self._since = clock()
         self._state: State | None = None
         self._effects: dict[str, EffectDocument] = {}
+        self._whole: EffectDocument | None = None
         self._evidence: dict[str, Any] = {}
         self._present: dict[str, Any] = {}
         self._document = RunDocument(command)
 
-    def __call__(self, event: events.Event) -> None:  # noqa: C901, PLR0912 - a case an event
+    def __call__(self, event: events.Event) -> None:  # noqa: C901, PLR0912, PLR0915 - a case an event
         """Adds one event to the document."""
         match event:
             case events.RunStarted():
@@ -61,10 +62,14 @@ class Collector:
                 self._present[event.evidence.migration] = event.evidence
             case events.PendingUncompared():
                 self._have(uncompared=event.reason)
+            case events.BaselineFound():
+                self._have(baseline=event.baseline)
+            case events.EffectProposed(effect=effect) if effect.startswith("baseline:"):
+                self._whole = EffectDocument.proposed(event)
             case events.EffectProposed():
                 self._effects[event.effect] = EffectDocument.proposed(event)
             case events.EffectStarted():
-                self._effect(event.effect, started=True)
+                self._begun(event)
             case events.EffectEnded():
                 ended = {"shown": event.shown, "seconds": round(event.seconds, 3), "unchanged": event.unchanged}
                 self._effect(event.effect, **ended)
@@ -88,6 +93,12 @@ class Collector:
             case _:
                 pass  # output and progress are for a person who watches
 
+    def _all_effects(self) -> tuple[EffectDocument, ...]:
+        """The effects in order; the marks of a baseline as one, where none of them was started."""
+        marked = any(each.started and each.effect.startswith("mark_applied:") for each in self._effects.values())
+        whole = () if self._whole is None or marked else (self._whole,)
+        return (*whole, *self._effects.values())
+
     def _have(self, **fields: Any) -> None:  # noqa: ANN401 - the document's own fields
         self._document = msgspec.structs.replace(self._document, **fields)
 
@@ -95,6 +106,15 @@ class Collector:
         known = self._effects.get(effect)
         if known is not None:
             self._effects[effect] = msgspec.structs.replace(known, **fields)
+
+    def _begun(self, event: events.EffectStarted) -> None:
+        """An effect was started; the marks of a baseline were proposed all at once."""
+        if event.effect not in self._effects and self._whole is not None:
+            whole = self._whole
+            self._effects[event.effect] = EffectDocument(
+                event.effect, event.command, whole.consequence, whole.untouched
+            )
+        self._effect(event.effect, started=True)
 
     def _left(self, because: str) -> None:
         now = self._clock()
@@ -115,7 +135,7 @@ class Collector:
             exit_code=exit_code,
             evidence=tuple(self._evidence.values()),
             present=tuple(self._present.values()),
-            effects=tuple(self._effects.values()),
+            effects=self._all_effects(),
             refusal=self._document.refusal or refusal,
         )
         return self._document

@@ -9,6 +9,7 @@ from recovery.effects.results import RestorePoint
 from recovery.events import EffectProposed
 from recovery.evidence.pending import Compared
 from states.answers import NextCommand, Refusal
+from states.baseline import Baseline
 from states.evidence import Evidence
 from states.facts import Check, History
 from states.table import State
@@ -58,6 +59,7 @@ class InspectDocument(msgspec.Struct, frozen=True):
         present: the evidence on pending migrations that production has already, in whole or in part, though no deploy
             ever attempted them; made only if no migration failed.
         uncompared: why pending migrations, or some of them, could not be compared with production; empty if all were.
+        baseline: how far production has the history, where the ledger may have lost rows; null where it has not.
     """
 
     schema_version: int
@@ -67,6 +69,7 @@ class InspectDocument(msgspec.Struct, frozen=True):
     checks: tuple[Check, ...]
     present: tuple[Evidence, ...]
     uncompared: str
+    baseline: Baseline | None = None
 
 
 class MoveDocument(msgspec.Struct, frozen=True):
@@ -165,6 +168,7 @@ class RunDocument(msgspec.Struct, frozen=True):
         evidence: the latest evidence on each failed migration, as in `inspect`.
         present: the evidence on pending migrations that production has already, as in `inspect`.
         uncompared: why pending migrations could not be compared with production, as in `inspect`.
+        baseline: how far production has the history, as in `inspect`.
         found: the command at which an earlier process died, and its outcome; null if there was none.
         effects: the effects in order; with `--plan` those that a run would propose.
         restore_point: the restore point that this process made; null if it made none.
@@ -185,6 +189,7 @@ class RunDocument(msgspec.Struct, frozen=True):
     evidence: tuple[Evidence, ...] = ()
     present: tuple[Evidence, ...] = ()
     uncompared: str = ""
+    baseline: Baseline | None = None
     found: FoundDocument | None = None
     effects: tuple[EffectDocument, ...] = ()
     restore_point: RestorePoint | None = None
@@ -326,6 +331,7 @@ def document(
         checks,
         tuple(classified.evidence for classified in compared.found),
         compared.missing,
+        None if compared.baseline is None else compared.baseline.evidence,
     )
 
 

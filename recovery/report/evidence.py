@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from recovery.report import words
+from states.baseline import Baseline
 from states.comparison import Difference, StatementState
 from states.evidence import Decision, Evidence, Verdict
 
@@ -131,6 +132,34 @@ def queries(evidence: Evidence) -> Iterator[Text]:
         yield Text(f"-- Statement {statement.index}:", style="dim")
         for line in statement.look.splitlines():
             yield Text(line, style="dim" if line.startswith("--") else "")
+
+
+#: How many names of a list are shown; the JSON has all.
+_NAMES = 12
+
+
+def baseline(found: Baseline, console: Console) -> Iterator[RenderableType]:
+    """How far production has the history, what the ledger lacks of it, and what no schema shows."""
+    good = found.verdict is Verdict.APPLIED
+    for reason in found.reasons:
+        yield indented(Text(reason, f"bold {'green' if good else WARNING}"), 2)
+    for word, names in (("to be marked", found.lacking), ("not the history's", found.others)):
+        if names:
+            yield indented(Text(f"{word}: {len(names)}", "dim"), 4)
+            more = [f"… and {len(names) - _NAMES} more"] if len(names) > _NAMES else []
+            yield from (indented(Text(name), 6) for name in (*names[:_NAMES], *more))
+    if found.open:
+        yield indented(Text("What the schema does not show:", "bold"), 2)
+    for each in found.open:
+        where = f"{each.migration}, statement {each.statement}" if each.statement else each.migration
+        line = Text.assemble(("? ", f"bold {WARNING}"), (where, "bold"), f"  {_one_line(each.sql)}")
+        line.truncate(console.width - 4, overflow="ellipsis")
+        yield indented(line, 2)
+        yield indented(Text(each.why, "dim"), 6)
+    if found.differences:
+        yield indented(Text("What differs:", "bold"), 2)
+        yield from differences(found.differences, console)
+    yield indented(Text(f"evidence {found.evidence_digest}", "dim"), 2)
 
 
 def indented(text: Text, columns: int) -> Padding:

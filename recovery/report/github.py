@@ -71,6 +71,7 @@ def summary(happened: Sequence[events.Event], complete: Callable[[str], str] = s
     parts = [
         _headline(happened),
         *_history(happened),
+        *_baseline(happened),
         *_evidence(happened),
         *_checks(happened),
         *_planned(happened),
@@ -132,6 +133,16 @@ def _evidence(happened: Iterable[events.Event]) -> Iterator[str]:
         yield _differences(MigrationDifference(evidence.migration, evidence.differences))
 
 
+def _baseline(happened: Iterable[events.Event]) -> Iterator[str]:
+    found = [event.baseline for event in happened if isinstance(event, events.BaselineFound)]
+    for baseline in found[:1]:
+        yield f"**{plain(' '.join(baseline.reasons))}**"
+        yield _list(code(name) for name in baseline.lacking)
+        rows = [(code(o.migration), str(o.statement or ""), code(o.sql), plain(o.why)) for o in baseline.open]
+        yield _table(("migration", "", "statement", "what no schema shows"), rows)
+        yield _differences(MigrationDifference(baseline.nearest, baseline.differences))
+
+
 def sentence(evidence: Evidence) -> str:
     """The verdict in words, to follow the migration's name."""
     attempted = "" if evidence.attempted else "was never attempted, and "
@@ -154,6 +165,8 @@ def _planned(happened: Sequence[events.Event]) -> Iterator[str]:
     """The effects that were proposed and not started: those of a plan, or those that the run did not reach."""
     begun = {event.effect for event in happened if isinstance(event, events.EffectStarted)}
     left = [e for e in happened if isinstance(e, events.EffectProposed) and e.effect not in begun]
+    if any(effect.startswith("mark_applied:") for effect in begun):  # the marks of a baseline were proposed all at once
+        left = [event for event in left if not event.effect.startswith("baseline:")]
     lines = [f"{_command(event.command)}: {plain(event.consequence)}" for event in left]
     yield f"**What would be run**\n\n{_list(lines)}" if lines else ""
 
@@ -281,6 +294,8 @@ class GitHub:
         self(events.Inspected(history))
         for evidence in failed:
             self(events.EvidenceFound(evidence))
+        if compared.baseline is not None:
+            self(events.BaselineFound(compared.baseline.evidence))
         for classified in compared.found:
             self(events.PresentFound(classified.evidence))
         self.end()

@@ -12,12 +12,15 @@ from rich.text import Text
 
 from recovery import events
 from recovery.events import Progressed, Task
+from recovery.report.words import duration
 
 #: Seconds until progress is first written to a log, and the longest interval between two such lines.
 FIRST_SECONDS = 10.0
 LONGEST_SECONDS = 300.0
 #: Seconds until the animated line appears; shorter work shows none.
 PATIENCE_SECONDS = 0.5
+#: Seconds below which an estimate is told in seconds.
+_MINUTE = 60
 _FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _FRAMES_A_SECOND = 8
 
@@ -87,12 +90,19 @@ class Activity:
             # While a command is at work, the next replay runs beside it; the command matters more to the reader.
             if self._progress is not None and self._progress.task is Task.COMMAND and progress.task is Task.REPLAY:
                 return
+            if self._progress is not None and self._progress.task is Task.MARKS and progress.task is not Task.MARKS:
+                progress = self._of_marks(self._progress, progress)
             self._progress = progress
             if self._moves:
                 self._show()
             elif self._pace.due():
                 line = f"  … {self._what} {self._clock() - self._since:.0f} s: {'; '.join(described(progress))}"
                 self._console.print(Text(line, style="dim"), soft_wrap=True)
+
+    @staticmethod
+    def _of_marks(marks: Progressed, progress: Progressed) -> Progressed:
+        """How many are marked matters more than how far the one command is, but not than who blocks it."""
+        return marks if not progress.blocked_by and not progress.waits_for else progress
 
     def over(self) -> None:
         """Drops the progress shown so far, since its command or replay has ended; the work itself goes on."""
@@ -163,11 +173,18 @@ def described(progress: Progressed) -> list[str]:
             first = f"Prisma has been starting for {progress.seconds:.0f} s"
         case Task.COMMAND:
             first = f"{count}deployed" if count else "Prisma at work"
+        case Task.MARKS:
+            left = "" if progress.left is None else f", about {_roughly(progress.left)} left"
+            first = f"{count}marked{left}"
     at_work = progress.migration if progress.task is Task.COMMAND else ""
     named = [f"{at_work} for {progress.seconds:.0f} s"] if at_work else []
     waits = [f"waits for {progress.waits_for}"] if progress.waits_for else []
     word = "held by" if progress.task is Task.LOCK else "blocked by"
     return [first, *named, *waits, *(f"{word} {session}" for session in progress.blocked_by)]
+
+
+def _roughly(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < _MINUTE else duration(seconds)
 
 
 def paced(sink: events.Sink, clock: Callable[[], float] = time.monotonic) -> events.Sink:

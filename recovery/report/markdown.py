@@ -26,6 +26,7 @@ def markdown(story: Story) -> str:
         *_head(story),
         *_path(story),
         *_checks(story),
+        *_baseline(story.baseline),
         *(line for finding in story.findings for line in _evidence(finding)),
         *_commands(story),
         *_verification(story),
@@ -149,6 +150,33 @@ def _checks(story: Story) -> Iterator[str]:
             for name, check in story.checks.items()
         ),
     )
+
+
+def _baseline(found: dict[str, Any]) -> Iterator[str]:
+    if not found:
+        return
+    yield "## The history beside production"
+    yield _bullets(map(_prose, found["reasons"]))
+    if found.get("approval"):
+        said = found["approval"]
+        yield f"**A person decided:** production has it up to {_code(said['migration'])}. {_text(said['reason'])}"
+    if found["lacking"]:
+        yield "The ledger lacks:"
+        yield _bullets(map(_code, found["lacking"]))
+    yield from _table(
+        ("migration", "#", "statement", "what no schema shows"),
+        (
+            (
+                _cell(each["migration"]),
+                str(each["statement"] or ""),
+                _cell(_short(each["sql"])),
+                _cell_prose(each["why"]),
+            )
+            for each in found["open"]
+        ),
+    )
+    yield from _differences(found["differences"])
+    yield f"Evidence {_code(found['evidence_digest'])}"
 
 
 def _evidence(finding: Finding) -> Iterator[str]:

@@ -133,6 +133,7 @@ class Story:
         timeline: what happened, in order.
         checks: the checks of the last preflight, by name.
         findings: each different state of the evidence on a migration, oldest first.
+        baseline: how far production has the history, as first found; empty if the ledger lost nothing.
         failures: each failed migration and its cause, oldest first.
         commands: the Prisma commands.
         steps: the steps of the pipeline.
@@ -155,6 +156,7 @@ class Story:
     timeline: list[Entry] = field(default_factory=list)
     checks: dict[str, dict[str, str]] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
+    baseline: dict[str, Any] = field(default_factory=dict)
     failures: list[dict[str, Any]] = field(default_factory=list)
     commands: list[ToldCommand] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
@@ -275,6 +277,15 @@ def _classified(story: Story, payload: dict[str, Any], when: datetime) -> None:
     story.timeline.append(Entry(when, f"{name}: {finding.verdict}", " ".join(finding.reasons)))
 
 
+def _baselined(story: Story, payload: dict[str, Any], when: datetime) -> None:
+    known = story.baseline.get("evidence_digest"), story.baseline.get("verdict")
+    if known != (payload["evidence_digest"], payload["verdict"]):
+        story.baseline = payload
+        story.timeline.append(
+            Entry(when, f"The history beside production: {payload['verdict']}", " ".join(payload["reasons"]))
+        )
+
+
 def _failed(story: Story, payload: dict[str, Any], when: datetime) -> None:
     story.failures.append(payload)
     kind = payload["kind"].replace("_", " ")
@@ -283,10 +294,13 @@ def _failed(story: Story, payload: dict[str, Any], when: datetime) -> None:
 
 
 def _approved(story: Story, payload: dict[str, Any], when: datetime) -> None:
-    found = story.latest.get(payload["migration"])
+    found = None if payload.get("baseline") else story.latest.get(payload["migration"])
     if found is not None and found.digest == payload["evidence"]:
         found.approval = payload
     word = payload["decision"].replace("_", " ")
+    if payload.get("baseline"):
+        word = "production has the history up to"
+        story.baseline = {**story.baseline, "approval": payload}
     story.timeline.append(Entry(when, f"A person decides: {word} {payload['migration']}", payload["reason"]))
 
 
@@ -363,6 +377,7 @@ _TELL = {
     Kind.STARTED: _started,
     Kind.CHECKED: _checked,
     Kind.CLASSIFIED: _classified,
+    Kind.BASELINED: _baselined,
     Kind.FAILED: _failed,
     Kind.APPROVED: _approved,
     Kind.RESTORE_POINT: _restore_point,

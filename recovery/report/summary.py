@@ -26,6 +26,8 @@ class Summary:
 def summary(story: Story) -> Summary:
     """The summary of a run, from its story."""
     parts = [_found(finding, story) for finding in story.latest.values()]
+    if story.baseline:
+        parts = [*(reason.removesuffix(".") for reason in story.baseline["reasons"][:1]), *_marked(story), *parts]
     if not parts:
         names = dict.fromkeys(failure["migration"] for failure in story.failures)
         parts = [f"{name} failed" for name in names] or (["no migration had failed"] if story.history else [])
@@ -55,6 +57,12 @@ def _found(finding: Finding, story: Story) -> str:
     after = f"; it {marked[effect]}" if effect in marked else ""
     by = " by a person's approval" if after and finding.approval else ""
     return f"{first}{joint}{words.verdict_then(finding.verdict)}{after}{by}"
+
+
+def _marked(story: Story) -> list[str]:
+    lacking = set(story.baseline["lacking"])
+    count = sum(name in lacking for name in story.record.resolved)
+    return [f"{count} {'migration was' if count == 1 else 'migrations were'} marked applied"] if count else []
 
 
 def _done(story: Story) -> list[str]:

@@ -19,6 +19,7 @@ from recovery.report import evidence as verdicts
 from recovery.report.evidence import WARNING, indented
 from recovery.report.live import Activity
 from states.answers import Refusal
+from states.baseline import Baseline
 from states.comparison import some
 from states.evidence import Decision, Evidence
 from states.exit_codes import Exit
@@ -115,6 +116,8 @@ class Terminal:
                 self.evidence(event.evidence)
             case events.PresentFound():
                 self.present(event.evidence)
+            case events.BaselineFound():
+                self.baseline(event.baseline)
             case events.PendingUncompared():
                 self.uncompared(event.reason)
             case events.EffectProposed():
@@ -289,6 +292,11 @@ class Terminal:
         self._obstacles(evidence)
         if evidence.decision in (Decision.OPERATOR, Decision.DEPLOY):
             self._print(f"    [dim]evidence {evidence.evidence_digest}[/]", whole=True)
+
+    def baseline(self, found: Baseline) -> None:
+        """Shows how far production has the history, and what no schema shows of it."""
+        self._shown = (f"What differs: {some(found.differences)}.", *found.reasons)
+        self._lines(verdicts.baseline(found, self._console))
 
     def warn(self, sentence: str) -> None:
         """Shows a warning."""

@@ -17,6 +17,7 @@ from recovery.journal.run_record import Kind, RunRecord, by_hand
 from recovery.run import excerpts
 from states import effects
 from states.answers import Answer, Go
+from states.baseline import Baseline
 from states.deployment import Failure
 from states.facts import Check, Row
 from states.table import State
@@ -116,6 +117,12 @@ class Diary:
                 "evidence": excerpts.evidence(evidence, self._redact),
             },
         )
+
+    def baselined(self, state: State, found: Baseline) -> None:
+        """Records how far production has the history."""
+        told = excerpts.baseline(found, self._redact)
+        if self.record.baseline != told:
+            self.append(Kind.BASELINED, state, told)
 
     def found(self, state: State, effect: str, *, shown: bool) -> None:
         """Records whether the ledger shows an effect in doubt."""

@@ -5,13 +5,16 @@ events; it observes everything else anew, from PREFLIGHT on.
 """
 
 import contextlib
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from recovery import events
 from recovery.effects.results import MakeRestorePoint, Performed
 from recovery.errors import BusyError, RecoveryError, SlowStartError, StoppedError, UsageError
+from recovery.evidence.baseline import Baselined
 from recovery.evidence.inspection import Inspection
 from recovery.evidence.investigator import Classified
 from recovery.journal import Journal
@@ -19,10 +22,11 @@ from recovery.journal.run_record import Kind, RunRecord, record_of
 from recovery.run import excerpts
 from recovery.run.diary import OUTPUT_KEPT, Diary
 from recovery.run.ports import Ended, Policy, Question, World
-from recovery.run.proposal import proposed
+from recovery.run.proposal import baseline_proposed, proposed
 from recovery.version import __version__
 from states import classification, effects, preflight
 from states.answers import RUN_AGAIN, Answer, Go, Refusal
+from states.baseline_answers import BaselineFacts
 from states.classification import ClassifyFacts
 from states.deployment import DeployFacts
 from states.exit_codes import Exit
@@ -77,6 +81,8 @@ class Engine:
         self._checks: tuple[Check, ...] = ()
         self._present: dict[str, Classified] = {}
         self._question: ClassifyFacts | None = None
+        self._baselined: Baselined | None = None
+        self._marks: tuple[str, ...] = ()
         self._decided: tuple[effects.Resolution, Classified] | None = None
         self._before: tuple[Row, ...] = ()
 
@@ -228,10 +234,12 @@ class Engine:
     def _before_deploy(self) -> InspectFacts:
         """The facts of INSPECT; if a deploy could be next, with the pending migrations already in production."""
         facts = self._facts()
-        self._present = {}
-        if facts.unsettled or not facts.history.pending:
+        self._present, self._baselined = {}, None
+        if not facts.history.pending:
             return facts
-        compared = self._world.compare(self._seen())
+        begun = bool(self._record.baseline)
+        compared = self._world.compare(self._seen(), failed=bool(facts.unsettled), begun=begun)
+        baseline = self._with_baseline(compared.baseline)
         for classified in compared.found:
             name = classified.evidence.migration
             self._present[name] = classified
@@ -243,7 +251,16 @@ class Engine:
             ClassifyFacts(classified.evidence, approval=self._record.approvals.get(name))
             for name, classified in self._present.items()
         )
-        return replace(facts, present=present)
+        return replace(facts, present=present, baseline=baseline)
+
+    def _with_baseline(self, baselined: Baselined | None) -> BaselineFacts | None:
+        """Records and emits how far production has the history."""
+        if baselined is None:
+            return None
+        self._baselined = baselined
+        self._diary.baselined(self._machine.current, baselined.evidence)
+        self._emit(events.BaselineFound(baselined.evidence))
+        return BaselineFacts(baselined.evidence, self._record.baseline_approval)
 
     def _inspect(self) -> Answer:
         inspection = self._observe()
@@ -255,6 +272,8 @@ class Engine:
         self._diary.note_inspection(inspection)
         facts = self._before_deploy()
         self._question = facts.question
+        if facts.baseline is not None and not facts.baseline.asks:
+            self._baselined = None
         return self._advance(facts)
 
     def _find(self, seen: Inspection) -> None:
@@ -271,6 +290,8 @@ class Engine:
         self._emit(found)
 
     def _classify(self) -> Answer:
+        if self._baselined is not None:
+            return self._agree_to(self._baselined)
         if self._question is not None:
             name = self._question.evidence.migration
             classified = self._present[name]  # shown and recorded when it was compared
@@ -293,7 +314,41 @@ class Engine:
         self._decided = None if effect is None else (effect, classified)
         return self._advance(facts)
 
+    def _agree_to(self, baselined: Baselined) -> Answer:
+        """CLASSIFY on a baseline: one answer for all of its marks."""
+        facts = BaselineFacts(baselined.evidence, self._record.baseline_approval)
+        if facts.marks:
+            effect = effects.MarkApplied(facts.marks[0])
+            self._emit(baseline_proposed(facts, self._world.command(effect)))
+            agreed = facts.approved or self._policy.consents(Question("baseline", effect, self._world.command(effect)))
+            facts = replace(facts, consented=agreed)
+        self._marks = facts.marks
+        return self._advance(facts)
+
+    def _mark_all(self, baselined: Baselined) -> Answer:
+        """RESOLVE of a baseline: a command for each migration, in the order of the history."""
+        self._baselined = None
+        if refusal := self._demanded():
+            return refusal
+        began = time.monotonic()
+        for done, name in enumerate(self._marks):
+            lasted = time.monotonic() - began
+            left = lasted / done * (len(self._marks) - done) if done else None
+            self._emit(events.Progressed(events.Task.MARKS, round(lasted, 1), done, len(self._marks), name, left=left))
+            effect = effects.MarkApplied(name)
+            intent = {"effect": effect.id, "migration": name, "evidence": baselined.evidence.evidence_digest}
+            performed = self._perform(effect, intent, partial(self._world.resolve, effect, baselined), name)
+            shown = not performed.unchanged and effects.shown(effect, self._observe().rows)
+            self._ended(effect, performed, shown=shown, migration=name)
+            if not shown:
+                output = performed.output[-OUTPUT_KEPT:]
+                return self._advance(ResolveFacts(effect, shown, self._facts(), performed.unchanged, output))
+        self._heed()
+        return self._advance(ResolveFacts(effect, shown=True, after=self._before_deploy()))
+
     def _resolve(self) -> Answer:
+        if self._baselined is not None:
+            return self._mark_all(self._baselined)
         if self._decided is None:
             raise AssertionError("CLASSIFY leads to RESOLVE only with an effect")
         effect, classified = self._decided
@@ -361,12 +416,16 @@ class Engine:
             self._emit(proposed(effect, question.command, question.evidence))
         return approved or self._policy.consents(question)
 
-    def _perform(self, effect: effects.Effect, intent: dict[str, Any], act: Callable[[], Performed]) -> Performed:
+    def _perform(
+        self, effect: effects.Effect, intent: dict[str, Any], act: Callable[[], Performed], of: str = ""
+    ) -> Performed:
+        """Performs an effect between its intent and its outcome; `of` is the one migration whose rows are recorded."""
         self._heed()  # consent may have taken a person long, and making a restore point takes long
         self._keep_a_restore_point()
         self._heed()
         self._before, command = self._seen().rows, self._world.command(effect)
-        self._diary.intended(self._machine.current, intent, command, self._before)
+        kept = [row for row in self._before if of in ("", row.migration)]
+        self._diary.intended(self._machine.current, intent, command, kept)
         self._emit(events.EffectStarted(effect.id, command))
         try:
             return act()

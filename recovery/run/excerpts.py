@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from recovery.evidence.proof import Proof
+from states.baseline import Baseline
 from states.evidence import Evidence
 from states.facts import Check, History, Row
 
@@ -57,6 +58,12 @@ def checks(made: Sequence[Check], redact: Redact) -> dict[str, dict[str, Any]]:
 def evidence(found: Evidence, redact: Redact) -> dict[str, Any]:
     """The evidence on a migration, as it is shown."""
     return dict(cut(msgspec.to_builtins(found), redact))
+
+
+def baseline(found: Baseline, redact: Redact) -> dict[str, Any]:
+    """How far production has the history, as it is shown, with few of the differences."""
+    told = dict(cut(msgspec.to_builtins(found), redact))
+    return {**told, "differences": told["differences"][:DIFFERENCES_KEPT]}
 
 
 def history(found: History) -> dict[str, Any]:

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field, replace
 
 from recovery import events
 from recovery.run.ports import World
-from states import classification, inspection, preflight
+from states import baseline_answers, classification, inspection, preflight
 from states.answers import Refusal
+from states.baseline_answers import BaselineFacts
 from states.classification import ClassifyFacts
-from states.effects import Deploy, Effect
+from states.effects import Deploy, Effect, MarkApplied
 from states.evidence import Decision, Evidence
 from states.inspection import InspectFacts, deploy_after
 from states.preflight import PreflightFacts
@@ -24,12 +25,14 @@ class Plan:
         refusal: why the recovery would stop; None if it would not.
         state: the state in which it would stop.
         evidence: the evidence that the effects rest on, by name of the migration.
+        baseline: what all marks of the plan rest on instead; None if they don't.
     """
 
     effects: tuple[Effect, ...]
     refusal: Refusal | None
     state: State = State.PREFLIGHT
     evidence: Mapping[str, Evidence] = field(default_factory=dict)
+    baseline: BaselineFacts | None = None
 
 
 def plan(world: World, emit: events.Sink) -> Plan:
@@ -56,16 +59,21 @@ def _planned(world: World, emit: events.Sink) -> Plan:
     inspected = world.inspect()
     facts = InspectFacts(inspected.history)
     emit(events.Inspected(inspected.history))
-    if not facts.unsettled and facts.history.pending:
-        compared = world.compare(inspected)
+    if facts.history.pending:
+        compared = world.compare(inspected, failed=bool(facts.unsettled))
         for each in compared.found:
             emit(events.PresentFound(each.evidence))
         if compared.missing:
             emit(events.PendingUncompared(compared.missing))
+        if compared.baseline is not None:
+            emit(events.BaselineFound(compared.baseline.evidence))
+            facts = replace(facts, baseline=BaselineFacts(compared.baseline.evidence))
         facts = replace(facts, present=tuple(ClassifyFacts(each.evidence, consented=True) for each in compared.found))
     answer = inspection.decide(facts)
     if isinstance(answer, Refusal):
         return Plan((), answer, State.INSPECT)
+    if facts.baseline is not None and facts.baseline.asks:
+        return _of_baseline(facts.baseline, inspected.history.pending)
     effects: list[Effect] = []
     for present in facts.present:
         effect = classification.resolution(present)
@@ -86,6 +94,15 @@ def _planned(world: World, emit: events.Sink) -> Plan:
         effects.append(found)
     effects += deploy_after(effects, inspected.history.pending)
     return Plan(tuple(effects), None, evidence=known)
+
+
+def _of_baseline(facts: BaselineFacts, pending: Sequence[str]) -> Plan:
+    """What a run would mark, and what it would deploy then, as far as is known before."""
+    answer = baseline_answers.decide(replace(facts, consented=True))
+    if isinstance(answer, Refusal):
+        return Plan((), answer, State.CLASSIFY)
+    marks = tuple(MarkApplied(name) for name in facts.marks)
+    return Plan((*marks, *deploy_after(marks, pending)), None, baseline=facts)
 
 
 def _first(effects: Sequence[Effect]) -> State:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from recovery.effects.results import Performed
+from recovery.evidence.baseline import Baselined
 from recovery.evidence.inspection import Inspection
 from recovery.evidence.investigator import Classified
 from recovery.evidence.pending import Compared
@@ -38,10 +39,16 @@ class World(Protocol):
             marking: this recovery began to mark it applied, and was not seen to (RULES F5).
         """
 
-    def compare(self, inspection: Inspection) -> Compared:
-        """The pending migrations that production has something of already; called only if no migration failed."""
+    def compare(self, inspection: Inspection, *, failed: bool = False, begun: bool = False) -> Compared:
+        """The pending migrations that production has something of already, or how far it has the whole history.
 
-    def resolve(self, effect: effects.Resolution, classified: Classified) -> Performed:
+        Args:
+            inspection: ledger and folder.
+            failed: a migration failed; then only the history before it is looked at that the ledger may have lost.
+            begun: this run has found a baseline already.
+        """
+
+    def resolve(self, effect: effects.Resolution, classified: Classified | Baselined) -> Performed:
         """Marks a migration, if the evidence is still the same once we hold Prisma's migration lock."""
 
     def deploy(self, effect: effects.Deploy, inspection: Inspection) -> Performed:
@@ -59,11 +66,12 @@ class Question:
     """A change that needs consent.
 
     Attributes:
-        kind: its word in `auto`: `applied` or `not_applied` (the verdict that it follows from), or `deploy`; with
-            `pipeline` the question is whether it is certain that nobody else has run these run-once steps.
-        effect: the effect on production; None for the pipeline.
+        kind: its word in `auto`: `applied` or `not_applied` (the verdict that it follows from), `baseline` (one answer
+            for all of its marks), or `deploy`; with `pipeline` the question is whether it is certain that nobody else
+            has run these run-once steps.
+        effect: the effect on production, of a baseline the first; None for the pipeline.
         command: Prisma's command, or the names of the steps.
-        evidence: the evidence that the change rests on; None for a deploy and for the pipeline.
+        evidence: the evidence that the change rests on; None for a deploy, a baseline and the pipeline.
     """
 
     kind: str

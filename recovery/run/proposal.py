@@ -1,6 +1,7 @@
 """Describes an effect in sentences before anybody agrees to it: its consequence, and what it leaves alone."""
 
 from recovery.events import EffectProposed
+from states.baseline_answers import BaselineFacts
 from states.effects import Deploy, Effect, MarkApplied
 from states.evidence import Evidence, Verdict
 
@@ -25,6 +26,25 @@ def proposed(effect: Effect, command: str, evidence: Evidence | None) -> EffectP
         evidence: the evidence that it rests on; None for a deploy.
     """
     return EffectProposed(effect.id, command, _consequence(effect, evidence), _untouched(effect))
+
+
+def baseline_proposed(facts: BaselineFacts, command: str) -> EffectProposed:
+    """The event that proposes all marks of a baseline at once.
+
+    Args:
+        facts: what is to be marked.
+        command: the command line of the first mark.
+    """
+    marks = facts.marks
+    every = f"{command} (and one for each of {len(marks) - 1} more)" if len(marks) > 1 else command
+    which = marks[0] if len(marks) == 1 else f"{len(marks)} migrations, {marks[0]} to {marks[-1]}"
+    word = "it" if len(marks) == 1 else "them"
+    return EffectProposed(
+        f"baseline:{facts.up_to}",
+        every,
+        f"Prisma counts {which}, as done, and never runs {word}. What is pending after that is deployed.",
+        "tables, columns and rows of yours; in _prisma_migrations every existing row",
+    )
 
 
 def _consequence(effect: Effect, evidence: Evidence | None) -> str:

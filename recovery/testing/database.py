@@ -130,6 +130,8 @@ class MemoryDatabase:
         """`migrate deploy`, one write at a time: yields each write. Stops at the first failure, as Prisma does."""
         if any(row.failed for row in self.rows):
             return  # P3009
+        if not self.rows and self.tables:
+            return  # P3005: there is no ledger, and the schema is not empty
         for name in names:
             script = self.folder[name]
             row = self.begin(name)

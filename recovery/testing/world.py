@@ -6,6 +6,7 @@ from dataclasses import replace
 from recovery.effects.results import Performed
 from recovery.errors import BusyError
 from recovery.evidence.attempts import refused_at
+from recovery.evidence.baseline import Baselined
 from recovery.evidence.inspection import Inspection
 from recovery.evidence.investigator import Classified
 from recovery.evidence.pending import Compared
@@ -14,12 +15,14 @@ from recovery.prisma import logs
 from recovery.testing.database import MemoryDatabase, changes, checksum, replayed
 from recovery.testing.ticks import Died, Ticks
 from states import effects
+from states.baseline import OpenWork, Past, in_order, looked_for, overwritten, tells_more
+from states.baseline import judge as judge_baseline
 from states.comparison import Difference
 from states.deployment import Failure
 from states.digest import digest
-from states.facts import Check, Key, Outcome, Replay, Row, Subject
-from states.ledger import side_by_side
-from states.presence import Delta, delta
+from states.facts import Check, Key, Outcome, Replay, Row, Subject, Visibility
+from states.ledger import in_order_of_history, side_by_side
+from states.presence import Delta, after, delta
 from states.verdict import judge
 from states.verification import MigrationDifference
 
@@ -100,8 +103,58 @@ class MemoryWorld:
         )
         return self._judged(subject, rows, base)
 
-    def compare(self, inspection: Inspection) -> Compared:
+    def compare(self, inspection: Inspection, *, failed: bool = False, begun: bool = False) -> Compared:
         """See `World.compare`."""
+        lost = looked_for(inspection.history, inspection.rows, begun=begun)
+        baseline = self._baseline(inspection.rows) if lost else None
+        if failed or (baseline is not None and (baseline.evidence.marked or not inspection.history.applied)):
+            return Compared(baseline=baseline)
+        compared = self._pending(inspection)
+        if not lost and overwritten(each.evidence for each in compared.found):
+            baseline = self._baseline(inspection.rows)
+            if baseline is not None and tells_more(baseline.evidence):
+                return Compared(baseline=baseline)
+        return replace(compared, baseline=baseline if lost else None)
+
+    def _baseline(self, rows: tuple[Row, ...]) -> Baselined | None:
+        folder = self._database.folder
+        if not rows and not self._database.tables:
+            return None
+        finished = [row for row in in_order_of_history(rows, folder) if row.migration in folder]
+        names = in_order(tuple(dict.fromkeys(row.migration for row in finished)), sorted(folder))
+        ran = frozenset(row.migration for row in finished if row.applied_steps_count)
+        schema, steps, replays = dict[Key, str](), list[Delta](), list[Replay]()
+        for name in names:
+            replays.append(replayed(schema, folder[name]))
+            steps.append(delta(replays[-1]))
+            schema = after(schema, steps[-1:])
+        actual = self._database.snapshot()
+        opened = tuple(
+            OpenWork(name, each.index, each.sql, each.why)
+            for name, replay in zip(names, replays, strict=True)
+            for each in replay.statements
+            if name not in ran and each.visibility is not Visibility.SEEN
+        )
+        past = Past(
+            names=names,
+            start={},
+            changes=tuple(steps),
+            footprint=frozenset(key for replay in replays for key in replay.footprint),
+            created=frozenset(obj for replay in replays for obj in replay.created),
+            named=tuple(replay.named for replay in replays),
+            ran=ran,
+            stamped=frozenset(row.migration for row in finished) - ran,
+            attempted=frozenset(row.migration for row in rows) - {row.migration for row in finished},
+            production=actual,
+            opened=opened,
+            ledger=bool(rows),
+        )
+        counted = sorted(str(row) for row in rows if not (row.finished and not row.applied_steps_count))
+        known = "\n".join([str(sorted(actual)), *counted, *(f"{name} {checksum(folder[name])}" for name in names)])
+        found = judge_baseline(past, f"sha256:{checksum(known)}")
+        return None if found is None else Baselined(found, rows)
+
+    def _pending(self, inspection: Inspection) -> Compared:
         rows, base = inspection.rows, self._finished("")
         tried = {row.migration for row in rows}
         schema, assumed, found = self._after(base), list[Delta](), list[Classified]()
@@ -116,10 +169,15 @@ class MemoryWorld:
             schema = {key: value for key, value in schema.items() if assumed[-1].get(key, value) is not None}
         return Compared(tuple(found))
 
-    def resolve(self, effect: effects.Resolution, classified: Classified) -> Performed:
+    def resolve(self, effect: effects.Resolution, classified: Classified | Baselined) -> Performed:
         """See `World.resolve`."""
         name = effect.migration
         self._ticks(f"before {effect.id}")
+        if isinstance(classified, Baselined):
+            found = self._baseline(tuple(self._database.rows))
+            if found is None or found.evidence.evidence_digest != classified.evidence.evidence_digest:
+                return Performed(unchanged="the evidence has changed since it was judged")
+            return self._perform(effect, self._database.marking_applied(name))
         subject = classified.subject
         attempts = tuple(row for row in self._database.rows if row.migration == name)
         now = Subject(
@@ -181,7 +239,7 @@ class MemoryWorld:
         return Performed(exit_code=int(not written or written.endswith("logs written")))
 
     def _finished(self, but: str) -> tuple[str, ...]:
-        done = sorted((row for row in self._database.rows if row.finished), key=lambda row: row.finished_at or "")
+        done = in_order_of_history(tuple(self._database.rows), self._database.folder)
         return tuple(dict.fromkeys(row.migration for row in done if row.migration != but))
 
     def _after(self, names: tuple[str, ...]) -> dict[Key, str]:

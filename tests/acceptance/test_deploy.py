@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from states.table import State
 from tests.acceptance.further import agree_to, further
-from tests.acceptance.scene import APPLIED, MARKED_APPLIED, MARKED_ROLLED_BACK, Scene
+from tests.acceptance.scene import APPLIED, BASE, DEPLOYED, MARKED_APPLIED, MARKED_ROLLED_BACK, Scene
 from tests.staging import Case
 from tests.staging.incident import FAILED, PENDING
 
@@ -108,11 +108,31 @@ def test_an_empty_database_gets_everything(make: Make) -> None:
     assert scene.cli("run", "--yes").code == 0
 
 
-def test_a_schema_with_objects_and_no_ledger_is_not_deployed_into(make: Make) -> None:
-    """Prisma would refuse it with P3005: it has to be baselined first."""
+def test_without_a_ledger_what_production_has_is_marked_and_the_rest_deployed(make: Make) -> None:
+    """Prisma refuses with P3005. The schema is what five migrations make: they are marked, once somebody agrees."""
     scene = make("absent")
     scene.sql("DROP TABLE _prisma_migrations")
+    seen = json.loads(scene.cli("inspect", "--json").out)["baseline"]
+    assert (seen["verdict"], seen["decision"], seen["up_to"]) == ("applied", "mark_applied", BASE[-1])
+    assert (seen["marked"], seen["open"]) == (list(BASE), [])
+    planned = scene.cli("run", "--plan")
+    assert f"prisma migrate resolve --applied {BASE[0]} (and one for each of 4 more)" in planned.out
+    assert "prisma migrate deploy" in planned.out
+    asked = scene.cli("run")
+    assert (asked.code, "(baseline.consent)" in asked.out) == (3, True), asked
+    assert scene.effects("intended") == []
     done = scene.cli("run", "--yes")
-    assert done.code == 4, done
-    assert "preflight.ledger.present" in done.out
+    assert done.code == 0, done
+    assert scene.ledger() == [*((name, "finished", 0) for name in BASE), (FAILED, "finished", 1), *DEPLOYED]
+    assert scene.effects("observed") == ["mark_applied"] * 5 + ["deploy"]
+
+
+def test_production_that_equals_the_history_nowhere_is_left_alone(make: Make) -> None:
+    """What differs from the nearest state is shown, and no command is run."""
+    scene = make("absent")
+    scene.sql("DROP TABLE _prisma_migrations")
+    scene.sql("ALTER TABLE users DROP COLUMN password_hash")
+    done = scene.cli("run", "--yes")
+    assert (done.code, "(baseline.differs)" in done.out) == (3, True), done
+    assert "password_hash" in done.out
     assert scene.effects("intended") == []

@@ -150,7 +150,7 @@ def _(site: Site) -> Check:
 
 @staged("ledger.present", REFUSED)
 def _(site: Site) -> Check:
-    site.production.run("DROP TABLE _prisma_migrations")
+    site.production.parameters = "?schema=misspelt"
     return look(site.production)["ledger.present"]
 
 
@@ -501,6 +501,14 @@ def test_prisma_8(site: Site) -> None:
     check = look(site.production)["ledger.present"]
     assert check.outcome is REFUSED
     assert "Prisma 8" in check.seen
+
+
+def test_a_ledger_that_is_gone(site: Site) -> None:
+    """The schema has to tell what was deployed; whoever is to mark it must own its tables."""
+    site.production.run("DROP TABLE _prisma_migrations")
+    found = look(site.production)
+    assert (found["ledger.present"].outcome, found["target.privileges"].outcome) == (HELD, HELD)
+    assert "the schema itself has to tell" in found["ledger.present"].seen
 
 
 def test_a_ledger_of_another_kind(site: Site) -> None:

@@ -60,6 +60,9 @@ class Staged(Protocol):
     def run(self, script: str) -> None:
         """By hand."""
 
+    def forget(self) -> None:
+        """The ledger is dropped."""
+
     def world(self) -> World:
         """A world of its own; closed at the end."""
 
@@ -86,6 +89,10 @@ class InMemory:
         """See `Staged`."""
         for change in changes(script):
             self.database.run("by hand", change)
+
+    def forget(self) -> None:
+        """See `Staged`."""
+        self.database.rows.clear()
 
     def world(self) -> MemoryWorld:
         """See `Staged`."""
@@ -126,6 +133,10 @@ class Real:
     def run(self, script: str) -> None:
         """See `Staged`."""
         self._production.run(script)
+
+    def forget(self) -> None:
+        """See `Staged`."""
+        self._production.run("DROP TABLE _prisma_migrations")
 
     def world(self) -> RealWorld:
         """See `Staged`."""
@@ -308,6 +319,22 @@ def test_what_is_pending_and_there_is_found(staged: Staged) -> None:
     world = staged.world()
     (found,) = world.compare(world.inspect()).found
     assert (found.evidence.migration, found.evidence.verdict) == (FAILED, Verdict.APPLIED)
+
+
+def test_what_the_ledger_lost_is_marked_while_the_evidence_is_the_same(staged: Staged) -> None:
+    """There is no ledger: the first is marked, and the second is not, since production has changed meanwhile."""
+    staged.run(SCRIPT)
+    staged.forget()
+    world = staged.world()
+    seen = world.inspect()
+    found = world.compare(seen).baseline
+    assert found is not None
+    assert (found.evidence.verdict, found.evidence.marked) == (Verdict.APPLIED, (FIRST, FAILED))
+    done = world.resolve(MarkApplied(FIRST), found)
+    assert (done.unchanged, [row[:4] for row in rows(world)]) == ("", [(FIRST, True, False, 0)])
+    staged.run("DROP TABLE b")
+    assert world.resolve(MarkApplied(FAILED), found).unchanged
+    assert [name for name, *_ in rows(world)] == [FIRST]
 
 
 def test_a_schema_that_is_not_what_its_history_makes_of_it_is_not_proven(staged: Staged) -> None:

@@ -7,6 +7,8 @@ from dataclasses import replace
 from hypothesis import strategies as st
 
 from states.approval import Approval
+from states.baseline import Baseline
+from states.baseline_answers import BaselineFacts
 from states.classification import ClassifyFacts
 from states.comparison import Difference
 from states.deployment import DeployFacts, Failure
@@ -250,9 +252,50 @@ def classify_facts(
 
 
 @st.composite
+def baselines(draw: st.DrawFn) -> Baseline:
+    """A baseline that the rules can give."""
+    verdict, decision = draw(
+        st.sampled_from(
+            (
+                (Verdict.APPLIED, Decision.MARK_APPLIED),
+                (Verdict.UNDECIDABLE, Decision.OPERATOR),
+                (Verdict.DRIFTED, Decision.OPERATOR),
+                (Verdict.NOT_APPLIED, Decision.OPERATOR),
+                (Verdict.IN_PROGRESS, Decision.WAIT),
+            )
+        )
+    )
+    if verdict in (Verdict.DRIFTED, Verdict.NOT_APPLIED):
+        return Baseline(verdict, decision, reasons=("a reason.",), evidence_digest="sha256:0")
+    further = ("m2",) if verdict is Verdict.UNDECIDABLE and draw(st.booleans()) else ()
+    reach, lacking = ("m1", *further), ("m0", "m1", *further)
+    return Baseline(
+        verdict, decision, "m1", reach, ("m0", "m1"), lacking, reasons=("a reason.",), evidence_digest="sha256:0"
+    )
+
+
+@st.composite
+def baseline_facts_with(draw: st.DrawFn) -> BaselineFacts:
+    """A baseline with or without an approval, of it or of another one."""
+    approvals = st.builds(
+        Approval,
+        migration=st.sampled_from(("m1", "m2", "m3")),
+        decision=st.just(Decision.MARK_APPLIED),
+        evidence_digest=st.sampled_from(("sha256:0", "sha256:1")),
+        reason=st.just("because"),
+    )
+    return BaselineFacts(draw(baselines()), draw(st.none() | approvals), draw(st.booleans()))
+
+
+baseline_facts = baseline_facts_with()
+
+
+@st.composite
 def inspect_facts_with(draw: st.DrawFn) -> InspectFacts:
     """Ledger and folder; where a deploy could be next, perhaps with what of the pending is in production."""
     facts = InspectFacts(draw(histories()), draw(some_names.map(frozenset)))
+    if facts.history.pending and draw(st.booleans()):
+        facts = replace(facts, baseline=draw(st.none() | baseline_facts))
     if facts.unsettled or not facts.history.pending:
         return facts
     return replace(facts, present=tuple(draw(st.lists(classify_facts(present_evidence), max_size=2))))
@@ -303,7 +346,7 @@ verify_facts = st.builds(
 FACTS: dict[State, st.SearchStrategy[object]] = {
     State.PREFLIGHT: preflight_facts,
     State.INSPECT: inspect_facts,
-    State.CLASSIFY: classify_facts(),
+    State.CLASSIFY: classify_facts() | baseline_facts,
     State.RESOLVE: resolve_facts,
     State.DEPLOY: deploy_facts,
     State.VERIFY: verify_facts,

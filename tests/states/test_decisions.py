@@ -12,6 +12,8 @@ import states
 from states import classification
 from states.answers import Go, Refusal
 from states.approval import Approval
+from states.baseline import Baseline
+from states.baseline_answers import BaselineFacts
 from states.classification import ClassifyFacts
 from states.comparison import Difference
 from states.deployment import DeployFacts, Failure
@@ -51,6 +53,21 @@ EVIDENCE = Evidence(
     reasons=("a reason.",),
     evidence_digest="sha256:1",
 )
+BASELINE = Baseline(
+    Verdict.APPLIED,
+    Decision.MARK_APPLIED,
+    up_to="m1",
+    range=("m1",),
+    marked=("m0", "m1"),
+    lacking=("m0", "m1"),
+    reasons=("a reason.",),
+    evidence_digest="sha256:1",
+)
+ROWS = replace(BASELINE, verdict=Verdict.UNDECIDABLE, decision=Decision.OPERATOR)
+NOWHERE = Baseline(Verdict.DRIFTED, Decision.OPERATOR, nearest="m1", reasons=("a reason.",), evidence_digest="sha256:1")
+NOTHING = Baseline(Verdict.NOT_APPLIED, Decision.OPERATOR, reasons=("a reason.",), evidence_digest="sha256:1")
+SAID = Approval("m1", Decision.MARK_APPLIED, "sha256:1", "because")
+OTHERWISE = replace(SAID, evidence_digest="sha256:2")
 UNDECIDED = replace(EVIDENCE, verdict=Verdict.UNDECIDABLE, decision=Decision.OPERATOR)
 OBSTACLE = Obstacle(2, "duplicates", 3, "3 values of (a) occur more than once in public.t", "SELECT a FROM t;")
 RIGHT = Obstacle(3, "privileges", None, "app does not own public.t", "SELECT owner;")
@@ -125,6 +142,17 @@ REFUSALS: list[tuple[State, Any, str, Exit]] = [
     ),
     (State.INSPECT, present(STAMPABLE, HINDERED), "deploy.would_fail", Exit.BLOCKED),
     (State.CLASSIFY, ClassifyFacts(STAMPABLE), "classify.consent", Exit.BLOCKED),
+    (State.INSPECT, replace(PENDING, baseline=BaselineFacts(NOWHERE)), "baseline.differs", Exit.BLOCKED),
+    (State.INSPECT, replace(PENDING, baseline=BaselineFacts(NOTHING)), "baseline.nothing", Exit.BLOCKED),
+    (State.CLASSIFY, BaselineFacts(BASELINE), "baseline.consent", Exit.BLOCKED),
+    (State.CLASSIFY, BaselineFacts(ROWS, consented=True), "baseline.rows", Exit.BLOCKED),
+    (State.CLASSIFY, BaselineFacts(ROWS, OTHERWISE), "baseline.rows", Exit.BLOCKED),
+    (
+        State.CLASSIFY,
+        BaselineFacts(replace(BASELINE, verdict=Verdict.IN_PROGRESS, decision=Decision.WAIT), consented=True),
+        "classify.in_progress",
+        Exit.BUSY,
+    ),
     (State.CLASSIFY, ClassifyFacts(MAY_RUN), "classify.in_progress", Exit.BUSY),
     (State.CLASSIFY, ClassifyFacts(EVIDENCE), "classify.consent", Exit.BLOCKED),
     (
@@ -215,6 +243,16 @@ MOVES: list[tuple[State, Any, State]] = [
     # A person may say of what could be deployed that it is there.
     (State.INSPECT, present(MAY_DEPLOY, approval=PENDING_AS_APPLIED), State.CLASSIFY),
     (State.CLASSIFY, ClassifyFacts(STAMPABLE, consented=True), State.RESOLVE),
+    # What the ledger lost comes before what failed, which is judged on the history that the ledger shows.
+    (State.INSPECT, replace(FAILED, baseline=BaselineFacts(BASELINE)), State.CLASSIFY),
+    (State.INSPECT, replace(PENDING, baseline=BaselineFacts(ROWS)), State.CLASSIFY),
+    (State.CLASSIFY, BaselineFacts(BASELINE, consented=True), State.RESOLVE),
+    (State.CLASSIFY, BaselineFacts(ROWS, SAID), State.RESOLVE),
+    (
+        State.RESOLVE,
+        ResolveFacts(MarkApplied("m0"), shown=True, after=replace(PENDING, baseline=BaselineFacts(BASELINE))),
+        State.INSPECT,
+    ),
     (State.CLASSIFY, ClassifyFacts(WOULD_FAIL, approval=PENDING_AS_APPLIED), State.RESOLVE),
     (State.CLASSIFY, ClassifyFacts(MAY_DEPLOY, approval=PENDING_AS_APPLIED), State.RESOLVE),
     (State.RESOLVE, replace(RESOLVED, after=present(STAMPABLE)), State.INSPECT),
@@ -275,6 +313,7 @@ def test_every_code_is_refused_by_an_example() -> None:
                     parts = (re.escape(str(p.value)) if isinstance(p, ast.Constant) else ".+" for p in code.values)
                     patterns.add("".join(parts))
     produced = {code for _, _, code, _ in REFUSALS} | {code for *_, code in OBJECTIONS if code}
+    produced.add("approve.not_in_range")  # in test_baseline.py
     produced |= {refusal.code for refusal in (*BEHIND_THE_GATE, *SLOW_OR_BUSY) if isinstance(refusal, Refusal)}
     assert len(patterns) >= 14
     assert [pattern for pattern in patterns if not any(re.fullmatch(pattern, code) for code in produced)] == []

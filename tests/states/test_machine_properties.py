@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from states.answers import Answer, Go, Refusal
 from states.approval import Approval
+from states.baseline_answers import BaselineFacts
 from states.classification import ClassifyFacts, resolution
 from states.comparison import differences
 from states.deployment import DeployFacts
@@ -46,6 +47,16 @@ def after(facts: Facts) -> InspectFacts | None:
 
 def check_resolve(facts: Facts) -> None:
     """RESOLVE is reached only by a decision with consent, or by an approval of exactly this evidence."""
+    if isinstance(facts, BaselineFacts):
+        found, given = facts.baseline, facts.approval
+        assert facts.marks
+        assert facts.marks == found.lacking[: len(facts.marks)]
+        if not (facts.consented and found.decision is Decision.MARK_APPLIED):
+            assert given is not None
+            assert given.evidence_digest == found.evidence_digest
+            assert given.migration in found.range
+            assert found.verdict in (Verdict.APPLIED, Verdict.UNDECIDABLE)
+        return
     assert isinstance(facts, ClassifyFacts)
     evidence, approval = facts.evidence, facts.approval
     effect = resolution(facts)
@@ -74,6 +85,7 @@ def check_deploy(facts: Facts) -> None:
     assert not unfinished
     assert not [name for name in seen.history.failed if name not in seen.settled]
     assert seen.history.pending
+    assert seen.baseline is None or not seen.baseline.asks
     for each in seen.present:
         assert each.evidence.decision not in (Decision.MARK_APPLIED, Decision.WAIT)
         assert each.approved or each.evidence.decision is not Decision.OPERATOR
@@ -133,7 +145,7 @@ def what_needs_consent_is_refused_without_it(_: State, facts: Facts, answer: Ans
     """Without consent nothing is resolved from evidence alone, and DEPLOY never goes on."""
     if isinstance(facts, DeployFacts) and not facts.consented:
         assert answer.to is State.BLOCKED
-    if isinstance(facts, ClassifyFacts) and not facts.consented and facts.approval is None:
+    if isinstance(facts, ClassifyFacts | BaselineFacts) and not facts.consented and facts.approval is None:
         assert answer.to is State.BLOCKED
 
 

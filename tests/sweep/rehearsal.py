@@ -208,6 +208,22 @@ class Rehearsal:
             self.journal().append(ended.run, Kind.APPROVED, State.BLOCKED, payload)
         return True
 
+    def approve_baseline(self, ended: Ended) -> bool:
+        """A person who knows that all of the history ran says so, for exactly this evidence."""
+        if ended.refusal is None or ended.refusal.code != "baseline.rows":
+            return False
+        events = self.journal().events(ended.run)
+        found = next(event for event in reversed(events) if event.kind == Kind.BASELINED).payload
+        payload = {
+            "migration": found["range"][-1],
+            "decision": "mark_applied",
+            "evidence": found["evidence_digest"],
+            "reason": "looked",
+            "baseline": True,
+        }
+        self.journal().append(ended.run, Kind.APPROVED, State.BLOCKED, payload)
+        return True
+
     def there(self, name: str, change: SchemaChange) -> bool:
         """The statement of that migration has taken place, and was not undone."""
         if change.verb == "INSERT INTO":

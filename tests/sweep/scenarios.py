@@ -1,11 +1,11 @@
 """What a recovery can meet, each small enough to be killed at every instant and every pair of instants."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from states.exit_codes import Exit
 from states.table import State
-from tests.sweep.rehearsal import FAILED, STEPS, Rehearsal, history
+from tests.sweep.rehearsal import FAILED, LATER, STEPS, Rehearsal, history
 
 SCRIPT = "CREATE TABLE a (); CREATE TABLE b ()"
 
@@ -139,6 +139,36 @@ def nothing_wrong() -> Rehearsal:
     return rehearsal
 
 
+def no_ledger() -> Rehearsal:
+    """The ledger is gone. Production has the first two, and the third is to be deployed."""
+    database = history("CREATE TABLE a ()")
+    database.tables |= {"a"}
+    database.rows.clear()
+    return Rehearsal(database)
+
+
+def late_ledger() -> Rehearsal:
+    """The ledger begins with the last one that ran; those before it were overwritten, and are not there one by one."""
+    database = history("DROP TABLE first; CREATE TABLE a ()")
+    database.deployed(FAILED, LATER)
+    database.rows = [replace(row, id="the only one") for row in database.rows if row.migration == LATER]
+    database.folder["20260104_next"] = "CREATE TABLE next ()"
+    return Rehearsal(database)
+
+
+def rows_in_doubt() -> Rehearsal:
+    """The ledger is gone, and the last one only writes rows: a person has said that it ran."""
+    database = history(SCRIPT, later="INSERT INTO a DEFAULT VALUES")
+    database.deployed(FAILED, LATER)
+    database.rows.clear()
+    rehearsal = Rehearsal(database)
+    blocked = rehearsal.once()
+    assert blocked is not None
+    assert rehearsal.approve_baseline(blocked)
+    rehearsal.seen.clear()
+    return rehearsal
+
+
 _READY = (Exit.READY, State.PIPELINE_READY)
 _BLOCKED = (Exit.BLOCKED, State.BLOCKED)
 SCENARIOS = {
@@ -158,6 +188,9 @@ SCENARIOS = {
         (approved, "marked", _READY),
         (pipeline, "marked", _READY),
         (nothing_wrong, "deployed", _READY),
+        (no_ledger, "baseline", _READY),
+        (late_ledger, "baseline", _READY),
+        (rows_in_doubt, "baseline", _READY),
     )
 }
 
