@@ -1,6 +1,7 @@
 """What needs the journal only: where runs stand, their events, approvals, and giving up."""
 
 import contextlib
+from collections.abc import Sequence
 from typing import Literal, get_args
 
 from recovery.app.session import Session
@@ -9,13 +10,20 @@ from recovery.journal import JournalEvent
 from recovery.journal.run_record import Kind, record_of
 from recovery.report.document import Standing
 from recovery.report.run_status import standing
+from recovery.sql.names import quoted
 from states.approval import Approval, Judged, objection
-from states.evidence import Decision, Verdict
+from states.evidence import Decision, Evidence, Verdict
 from states.machine import RecoveryMachine
+from states.repair import script_of
 from states.table import FINAL, State
 
-#: A person's answer: the migration is in the database (applied), or it is not (rolled back).
-ApprovedAs = Literal["applied", "rolled_back"]
+#: A person's answer: the migration is in the database (applied), it is not (rolled back), or a plan is to repair it.
+ApprovedAs = Literal["applied", "rolled_back", "repair"]
+_DECISIONS: dict[ApprovedAs, Decision] = {
+    "applied": Decision.MARK_APPLIED,
+    "rolled_back": Decision.MARK_ROLLED_BACK,
+    "repair": Decision.REPAIR,
+}
 
 
 def standings(session: Session) -> tuple[Standing, ...]:
@@ -85,7 +93,7 @@ def approve(
 
     Raises:
         UsageError: the decision could never count.
-        ValueError: `answer` is not one of the two answers.
+        ValueError: `answer` is not one of the answers.
     """
     if answer not in get_args(ApprovedAs):  # else a misspelt answer would count as the other one
         raise ValueError(f"No answer is named {answer!r}; the answers are {', '.join(get_args(ApprovedAs))}")
@@ -100,7 +108,7 @@ def approve(
             f"The run {name} has not classified {migration}. Nothing was recorded.",
             "Run prisma-recovery run first, and approve what it shows.",
         )
-    decision = Decision.MARK_ROLLED_BACK if answer == "rolled_back" else Decision.MARK_APPLIED
+    decision = _DECISIONS[answer]
     judged = Judged(
         migration,
         Verdict(known["verdict"]),
@@ -108,6 +116,7 @@ def approve(
         known["digest"],
         attempted=known.get("attempted", True),
         ran_to_its_end=known["ran_to_its_end"],
+        plans=tuple(known.get("plans", ())),
     )
     if no := objection(Approval(migration, decision, evidence, reason), judged):
         raise UsageError.of(no, "Nothing was recorded.")
@@ -131,3 +140,27 @@ def abort(session: Session, reason: str, run: str | None = None) -> Standing:
     with contextlib.closing(session.store().open(target)) as journal:
         moved = journal.append(name, Kind.MOVED, record.state, payload)
     return standing(target, name, (*before, moved))
+
+
+def repair_script(session: Session, failed: Sequence[Evidence], migration: str | None, way: str | None) -> str:
+    """The script of a plan of repair.
+
+    Args:
+        session: says which schema the target's URL names.
+        failed: the evidence on each failed migration.
+        migration: name of the migration; None: the first that has a plan.
+        way: the plan's way; None: the first choice.
+
+    Raises:
+        UsageError: `repair.none`.
+    """
+    for evidence in failed:
+        for plan in evidence.repair.plans if migration in (None, evidence.migration) else ():
+            if way in (None, plan.way):
+                return script_of(plan, evidence.migration, quoted(session.target().url.schema))
+    known = [reason for evidence in failed for reason in evidence.repair.unplanned]
+    raise UsageError(
+        "repair.none",
+        " ".join(["There is no such plan of repair.", *known, "Nothing was done."]),
+        "See prisma-recovery inspect for the evidence.",
+    )

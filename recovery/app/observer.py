@@ -23,6 +23,7 @@ from recovery.preflight.expectation import Expectation
 from recovery.prisma.git import Repository
 from recovery.prisma.migrations import read as read_migrations
 from recovery.prisma.scripts import Scripts
+from recovery.repair.planning import planned
 from recovery.replay.workshop import Workshop
 from states.checks import not_looked_at, unknown
 from states.facts import Check
@@ -101,7 +102,7 @@ class Observer:
         return Investigator(self.target, self.scripts(), self.workshop, self.sleep, self.assume)
 
     def classify(self, name: str, settled: Collection[str] = (), *, marking: bool = False) -> Classified:
-        """The evidence on a failed migration, and the obstacles that would make it fail again.
+        """The evidence on a failed migration, what would make it fail again, and the plans of repair.
 
         Args:
             name: the migration.
@@ -113,7 +114,7 @@ class Observer:
             found = Investigator(self.target, scripts, self.workshop, self.sleep, self.assume).classify(
                 name, settled, marking=marking
             )
-            return tested(found, scripts, self.target)
+            return planned(tested(found, scripts, self.target), self.workshop, self.target)
 
     def compare(self, inspected: Inspection) -> Compared:
         """Compares the pending migrations with production."""

@@ -37,11 +37,12 @@ def record_approval(
     if answer not in get_args(ApprovedAs):
         raise UsageError(
             "approve.one",
-            "Exactly one of --applied and --rolled-back is needed. Nothing was recorded.",
+            "Exactly one of --applied, --rolled-back and --repair is needed. Nothing was recorded.",
             "Give one of them.",
         )
     run = recovery.approve(migration, cast("ApprovedAs", answer), evidence=evidence, reason=reason, run=run).run
-    output.document(ApproveDocument(run, migration, f"mark_{answer}", evidence, (RUN_AGAIN,)))
+    decision = answer if answer == "repair" else f"mark_{answer}"
+    output.document(ApproveDocument(run, migration, decision, evidence, (RUN_AGAIN,)))
     if output.in_words:
         output.console.print(
             f"Recorded in run {run}. `prisma-recovery run` acts on it, if the evidence is still the same."

@@ -129,6 +129,15 @@ def _evidence(happened: Iterable[events.Event]) -> Iterator[str]:
         yield _table(("", "statement is", "", "proof"), rows)
         yield _list(f"It would fail again: {plain(obstacle.fact)}" for obstacle in evidence.obstacles)
         yield _differences(MigrationDifference(evidence.migration, evidence.differences))
+        yield from _plans(evidence)
+
+
+def _plans(evidence: Evidence) -> Iterator[str]:
+    for plan in evidence.repair.plans:
+        yield f"A plan to **{plan.way}** it, proven by rehearsal: {plain(plan.proof)}. Plan {code(plan.digest)}"
+        yield _table(("statement", "what it does"), [(code(s.sql), plain(words.planned(s))) for s in plan.statements])
+        yield _list(f"It would fail: {plain(obstacle.fact)}" for obstacle in plan.obstacles)
+    yield _list(plain(reason) for reason in evidence.repair.unplanned)
 
 
 def sentence(evidence: Evidence) -> str:

@@ -284,7 +284,8 @@ def _failed(story: Story, payload: dict[str, Any], when: datetime) -> None:
 
 def _approved(story: Story, payload: dict[str, Any], when: datetime) -> None:
     found = story.latest.get(payload["migration"])
-    if found is not None and found.digest == payload["evidence"]:
+    plans = [] if found is None else [plan["digest"] for plan in found.evidence.get("repair", {}).get("plans", ())]
+    if found is not None and payload["evidence"] in (found.digest, *plans):
         found.approval = payload
     word = payload["decision"].replace("_", " ")
     story.timeline.append(Entry(when, f"A person decides: {word} {payload['migration']}", payload["reason"]))

@@ -1,0 +1,160 @@
+"""Plans repairs: makes what the evidence allows, rehearses it, and asks production what it would meet there."""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+
+import psycopg
+from psycopg import sql
+
+from recovery.evidence.investigator import Classified
+from recovery.evidence.obstacles.finding import find
+from recovery.postgres.target import Target
+from recovery.repair.alterations import Draft, towards
+from recovery.repair.rehearsal import (
+    NoPlanError,
+    Rehearsed,
+    keeps_rows,
+    rehearse,
+    run_first,
+    schema_of,
+    stands_at,
+)
+from recovery.replay.workshop import Workshop
+from recovery.sql.statements import Parsed, parse
+from states import repair
+from states.comparison import differences, name_of, unquoted
+from states.facts import Key, Obstacle, Replay
+from states.plans import Loss, Plan, PlannedStatement, Repairs, Way
+from states.repair import Goal
+
+#: Statements that set something for the rest of the session.
+_SETTINGS = ("variable_set_stmt", "select_stmt")
+#: Transaction control that groups statements, and does nothing else.
+_GROUPING = re.compile(r"(begin|start\s+transaction|commit|end)(\s+(work|transaction))?\Z", re.IGNORECASE)
+#: The longest that counting rows that would be lost may take, for one table.
+_COUNT_MILLISECONDS = 20_000
+
+
+def planned(classified: Classified, workshop: Workshop, target: Target) -> Classified:
+    """The evidence with the plans of repair that it allows, or with the reasons why there is none."""
+    found, unplanned = repair.goals(classified.subject, classified.evidence)
+    plans: list[Plan] = []
+    reasons = [*unplanned]
+    for goal in found:
+        try:
+            plans.append(_Planner(classified, workshop, target).plan(goal))
+        except NoPlanError as error:
+            reasons.append(f"No plan to {goal.way} it: {error}.")
+    if not (plans or reasons):
+        return classified
+    evidence = replace(classified.evidence, repair=Repairs(tuple(plans), tuple(reasons)))
+    return replace(classified, evidence=evidence)
+
+
+class _Planner:
+    def __init__(self, classified: Classified, workshop: Workshop, target: Target) -> None:
+        replay = repair.replay_of(classified.subject)
+        if replay is None:
+            raise AssertionError("a goal rests on a replay")
+        self._classified = classified
+        self._workshop = workshop
+        self._target = target
+        self._replay: Replay = replay
+        script = next(each for each in classified.scripts if each.checksum == replay.checksum)
+        self._parsed: tuple[Parsed, ...] = parse(script.text)
+
+    def plan(self, goal: Goal) -> Plan:
+        """The plan, rehearsed.
+
+        Raises:
+            NoPlanError: there is none.
+        """
+        rehearsed, drafts = self._workshop.submit(lambda: self._rehearsed(goal)).result()
+        losses = {draft.sql: tuple(self._loss(key) for key in draft.loses) for draft in drafts}
+        statements = tuple(self._told(each, losses.get(each.sql, ())) for each in rehearsed.statements)
+        obstacles: tuple[Obstacle, ...] = ()
+        if goal.numbers:
+            rest = ";\n".join(draft.sql for draft in drafts)
+            shift = [draft.number or 0 for draft in drafts]
+            asked = find(self._target.reading(), self._target.url.schema, (rest,))
+            obstacles = tuple(replace(each, statement=shift[each.statement - 1]) for each in asked.obstacles)
+        where = "the script's end" if goal.ends else "the state before the script"
+        how = "as one transaction" if rehearsed.together else "each statement committed by itself"
+        proof = (
+            f"run on a copy of the schema that production has, {how}, its {repair.lists(statements)} "
+            f"{'ends' if len(statements) == 1 else 'end'} at {where}"
+        )
+        name = repair.digest(
+            self._classified.evidence.evidence_digest, goal.way, statements, together=rehearsed.together
+        )
+        return Plan(goal.way, goal.ends, statements, rehearsed.together, goal.rows, obstacles, proof, name)
+
+    def _rehearsed(self, goal: Goal) -> tuple[Rehearsed, Sequence[Draft]]:
+        history = self._workshop.history(list(self._classified.history))
+        first, replay = self._parsed[: goal.start], self._replay
+        before = history.snapshot()
+        with history.copied() as copy:
+            run_first(copy, first)
+            stands_at(copy, replay, goal.start)
+            if goal.way is Way.COMPLETE:
+                drafts: tuple[Draft, ...] = tuple(self._missing(goal))
+            else:
+                drafts = towards(schema_of(copy), before)
+            if not drafts:
+                raise NoPlanError(why="nothing is to be done that could be told from the schema")
+            seen = rehearse(copy, drafts, lambda after: differences(replay, goal.ends, after))
+            if goal.way is not Way.COMPLETE and seen.together:
+                keeps_rows(copy, self._parsed, drafts)
+        return seen, drafts
+
+    def _missing(self, goal: Goal) -> Iterator[Draft]:
+        """The script's statements that are missing, after what the earlier ones set for the session."""
+        for statement in self._parsed[: goal.start]:
+            if statement.inert and statement.node in _SETTINGS:
+                yield Draft(statement.sql, statement.index)
+        for statement in self._parsed[goal.start :]:
+            if statement.forbidden:
+                raise NoPlanError(why=f"statement {statement.index} {statement.forbidden}, so it can't be rehearsed")
+            if statement.control:
+                if not _GROUPING.match(statement.sql.strip()):
+                    raise NoPlanError(why=f"statement {statement.index} controls transactions")
+                continue
+            yield Draft(statement.sql, statement.index, tuple(self._lost(goal, statement.index)))
+
+    def _lost(self, goal: Goal, index: int) -> Iterator[Key]:
+        """What a statement drops that was there before the plan; a name that may mean another table counts, too."""
+        steps, rest = self._replay.steps, self._replay.statements[goal.start :]
+        renamed = any(each.moves for each in rest)
+        for key in self._replay.statements[index - 1].drops:
+            made = key not in steps[goal.start] and any(key in step for step in steps[goal.start :])
+            if renamed or not made:
+                yield key
+
+    def _told(self, statement: PlannedStatement, loses: tuple[Loss, ...]) -> PlannedStatement:
+        """The statement with the size of the table that it locks, and with what it loses."""
+        size: int | None = None
+        if statement.table:
+            query = "SELECT pg_catalog.pg_total_relation_size(pg_catalog.to_regclass(%s))"
+            with suppress(psycopg.Error):
+                row = self._target.reading().execute(query, (statement.table,)).fetchone()
+                size = row[0] if row else None
+        return replace(statement, bytes=size, loses=loses)
+
+    def _loss(self, key: Key) -> Loss:
+        """What would be lost with a table or a column, counted in production."""
+        obj, prop = key
+        table = name_of(obj)
+        column = "" if prop == "exists" else prop.removeprefix("column ")
+        name = f"{table}.{column}" if column else table
+        what = sql.Identifier(unquoted(column)) if column else sql.SQL("*")
+        count = sql.SQL("SELECT count({}) FROM {}").format(what, sql.SQL(table))
+        connection = self._target.reading()
+        try:
+            with connection.transaction():
+                connection.execute(f"SET LOCAL statement_timeout = {_COUNT_MILLISECONDS}; SET LOCAL row_security = off")
+                row = connection.execute(count).fetchone()
+        except psycopg.Error:
+            return Loss(name, None)
+        return Loss(name, row[0] if row else None)
