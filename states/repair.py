@@ -23,7 +23,7 @@ class Goal:
 
     Attributes:
         way: where it is to lead.
-        start: the step that production equals; None if it equals none.
+        start: the step that production equals; of what has drifted, the one that it is to equal.
         ends: the step that production is to equal afterwards.
         numbers: of the script's statements, those to be run.
         rows: one of these does work on rows.
@@ -44,13 +44,19 @@ def replay_of(subject: Subject) -> Replay | None:
 
 def goals(subject: Subject, evidence: Evidence) -> tuple[tuple[Goal, ...], tuple[str, ...]]:
     """The plans that the evidence allows, the first choice first; and why it allows no other, as sentences."""
-    if evidence.verdict is not Verdict.PARTIAL or not evidence.attempted:
+    if evidence.verdict not in (Verdict.PARTIAL, Verdict.DRIFTED) or not evidence.attempted:
         return (), ()
     if why := _unrepairable(subject, evidence):
         return (), (why,)
     replay = replay_of(subject)
     if replay is None:
         raise AssertionError("what has no replay is not repaired")
+    if evidence.verdict is Verdict.DRIFTED:
+        if why := next(_against_mending(replay), ""):
+            return (), (f"No plan to {Way.MEND} it: {why}.",)
+        missing = tuple(each.index for each in evidence.statements if each.state == "absent")
+        rows = any(each.visibility not in _PLAIN for each in replay.statements)
+        return (Goal(Way.MEND, replay.total, replay.total, missing, rows),), ()
     start = evidence.progress.steps_in_place[0]
     found: list[Goal] = []
     reasons: list[str] = []
@@ -97,6 +103,16 @@ def _against_completing(replay: Replay, start: int) -> Iterator[str]:
 def _shown_later(statement: Statement) -> bool:
     """Whether its work on rows leaves a proof behind (`states.row_proofs`), and was not done while that is absent."""
     return statement.visibility is Visibility.ROWS and bool(statement.fills or statement.moves)
+
+
+def _against_mending(replay: Replay) -> Iterator[str]:
+    if not replay.complete:
+        yield f"the script can't be replayed to its end: {replay.ended}"
+    for statement in replay.statements:
+        if statement.visibility not in _PLAIN and not (statement.fills and _shown_later(statement)):
+            yield f"statement {statement.index} works on rows ({statement.why})"
+        if statement.moves:
+            yield f"statement {statement.index} keeps rows under another name or type"
 
 
 def _against_undoing(replay: Replay, start: int) -> Iterator[str]:

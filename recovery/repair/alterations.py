@@ -5,10 +5,10 @@ and default, and to make an index, a constraint or a trigger. For anything else 
 rehearsal does not end where it should, and names what is left.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from states.comparison import taken_apart
+from states.comparison import Difference, taken_apart
 from states.facts import Key, Snapshot
 
 
@@ -30,14 +30,20 @@ class Draft:
 #: Changes of type that keep every value as it is, so that nothing is lost by them.
 _KEEPING = {
     *(("smallint", "integer"), ("smallint", "bigint"), ("integer", "bigint"), ("real", "double precision")),
-    *(("character varying", "text"), ("json", "jsonb")),
+    ("character varying", "text"),
 }
 #: Objects whose drop is one word and their name, in the order in which they are dropped.
 _DROPPED = ("function ", "procedure ", "aggregate ", "sequence ", "type ", "collation ", "statistics ", "schema ")
 
 
-def towards(now: Snapshot, goal: Snapshot) -> tuple[Draft, ...]:
-    """Statements that lead from `now` to `goal`, as far as they can be told, in an order in which they can run."""
+def towards(now: Snapshot, goal: Snapshot, *, finish: bool = True) -> tuple[Draft, ...]:
+    """Statements that lead from `now` to `goal`, as far as they can be told, in an order in which they can run.
+
+    Args:
+        now: the schema.
+        goal: the schema to be reached.
+        finish: whether indexes, constraints and triggers are made, too.
+    """
     extra = {obj for obj, prop in now if prop == "exists" and (obj, "exists") not in goal}
     parts = _parts(now, goal, extra)
     return (
@@ -47,11 +53,31 @@ def towards(now: Snapshot, goal: Snapshot) -> tuple[Draft, ...]:
         *_tables(extra),
         *_indexes_gone(now, goal, extra),
         *_columns_gone(parts),
+        *_columns_made(now, goal),
         *_columns_altered(now, goal),
         *_others(now, extra),
-        *_indexes_made(now, goal),
-        *_parts_made(now, goal),
+        *(_indexes_made(now, goal) if finish else ()),
+        *(_parts_made(now, goal) if finish else ()),
     )
+
+
+def about(snapshot: Snapshot, found: Sequence[Difference]) -> dict[Key, str]:
+    """Of a snapshot only what these differences are about: whole objects, and whole columns and other parts.
+
+    Of a table that both sides have only what differs: what else production has of its own stays.
+    """
+    parts = {(each.object, taken_apart(each.property).part) for each in found}
+    objects = {
+        each.object for each in found if each.property == "exists" or not each.object.startswith(("table ", "view "))
+    }
+    hosts = {obj for obj, _ in parts}
+    return {
+        (obj, prop): value
+        for (obj, prop), value in snapshot.items()
+        if obj in objects
+        or (taken_apart(prop).part and (obj, taken_apart(prop).part) in parts)
+        or (prop == "exists" and obj in hosts)
+    }
 
 
 def _parts(now: Snapshot, goal: Snapshot, extra: set[str]) -> list[Key]:
@@ -142,6 +168,16 @@ def _columns_altered(now: Snapshot, goal: Snapshot) -> Iterator[Draft]:
                 yield Draft(f"{alter} SET NOT NULL")
             elif there["nullability"] == "null":
                 yield Draft(f"{alter} DROP NOT NULL")
+
+
+def _columns_made(now: Snapshot, goal: Snapshot) -> Iterator[Draft]:
+    for obj, prop in sorted(key for key in goal if key not in now and taken_apart(key[1]).kind == "column"):
+        if taken_apart(prop).detail or not obj.startswith("table ") or (obj, "exists") not in now:
+            continue
+        kind, default = goal[obj, f"{prop} type"], goal.get((obj, f"{prop} default"))
+        text = f"ALTER TABLE {obj.removeprefix('table ')} ADD COLUMN {prop.partition(' ')[2]} {kind}"
+        text += f" DEFAULT {default}" if default is not None else ""
+        yield Draft(text + (" NOT NULL" if goal.get((obj, f"{prop} nullability")) == "not null" else ""))
 
 
 def _bare(kind: str) -> str:

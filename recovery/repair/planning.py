@@ -11,22 +11,27 @@ from psycopg import sql
 from recovery.evidence.investigator import Classified
 from recovery.evidence.obstacles.finding import find
 from recovery.postgres.target import Target
-from recovery.repair.alterations import Draft, towards
+from recovery.repair.alterations import Draft, about, towards
 from recovery.repair.rehearsal import (
     NoPlanError,
     Rehearsed,
+    drift,
     keeps_rows,
     rehearse,
+    run_apart,
     run_first,
     schema_of,
+    stands_as,
     stands_at,
 )
+from recovery.replay.history import HistoryReplay
 from recovery.replay.workshop import Workshop
 from recovery.sql.statements import Parsed, parse
 from states import repair
-from states.comparison import differences, name_of, unquoted
+from states.comparison import Difference, differences, name_of, unquoted
 from states.facts import Key, Obstacle, Replay
 from states.plans import Loss, Plan, PlannedStatement, Repairs, Way
+from states.presence import in_view
 from states.repair import Goal
 
 #: Statements that set something for the rest of the session.
@@ -75,9 +80,9 @@ class _Planner:
         losses = {draft.sql: tuple(self._loss(key) for key in draft.loses) for draft in drafts}
         statements = tuple(self._told(each, losses.get(each.sql, ())) for each in rehearsed.statements)
         obstacles: tuple[Obstacle, ...] = ()
-        if goal.numbers:
+        if goal.way is not Way.UNDO:
             rest = ";\n".join(draft.sql for draft in drafts)
-            shift = [draft.number or 0 for draft in drafts]
+            shift = [draft.number or place for place, draft in enumerate(drafts, start=1)]
             asked = find(self._target.reading(), self._target.url.schema, (rest,))
             obstacles = tuple(replace(each, statement=shift[each.statement - 1]) for each in asked.obstacles)
         where = "the script's end" if goal.ends else "the state before the script"
@@ -93,6 +98,8 @@ class _Planner:
 
     def _rehearsed(self, goal: Goal) -> tuple[Rehearsed, Sequence[Draft]]:
         history = self._workshop.history(list(self._classified.history))
+        if goal.way is Way.MEND:
+            return self._mended(history, goal)
         first, replay = self._parsed[: goal.start], self._replay
         before = history.snapshot()
         with history.copied() as copy:
@@ -108,6 +115,55 @@ class _Planner:
             if goal.way is not Way.COMPLETE and seen.together:
                 keeps_rows(copy, self._parsed, drafts)
         return seen, drafts
+
+    def _mended(self, history: HistoryReplay, goal: Goal) -> tuple[Rehearsed, Sequence[Draft]]:
+        """A plan for what has drifted: on the script's end, to which the differences of production were brought."""
+        replay, production = self._replay, in_view(self._classified.subject)
+        found = differences(replay, goal.ends, production)
+        with history.copied() as copy, history.copied() as trial:
+            for each in (copy, trial):
+                run_first(each, self._parsed)
+            stands_at(copy, replay, goal.ends)
+            wanted = schema_of(copy)
+            for each in (copy, trial):
+                drift(each, about(wanted, found), about(production, found))
+                stands_as(each, replay, production, found)
+            again = self._rebuilt(found)
+            changed = [each for each in found if each.object not in again]
+            first = (
+                *(Draft(f"DROP INDEX CONCURRENTLY {obj.removeprefix('index ')}") for obj in again),
+                *towards(about(production, changed), about(wanted, changed), finish=False),
+                *self._own((*goal.numbers, *again.values())),
+            )
+            run_apart(trial, first)
+            left = differences(replay, goal.ends, schema_of(trial))
+            drafts = (*first, *towards(about(schema_of(trial), left), about(wanted, left)))
+            seen = rehearse(copy, drafts, lambda after: differences(replay, goal.ends, after))
+            if seen.together:
+                keeps_rows(copy, self._parsed, drafts)
+        return seen, drafts
+
+    def _rebuilt(self, found: Sequence[Difference]) -> dict[str, int]:
+        """Indexes that a CONCURRENTLY of the script has left invalid, each with the number of its statement."""
+        invalid = {each.object for each in found if each.property == "valid" and each.actual == "no"}
+        steps = self._replay.steps
+        return {
+            obj: statement.index
+            for statement in self._parsed
+            if "concurrently" in statement.sql.lower()
+            for obj in sorted(invalid)
+            if (obj, "exists") in steps[statement.index] and (obj, "exists") not in steps[statement.index - 1]
+        }
+
+    def _own(self, numbers: Sequence[int]) -> Iterator[Draft]:
+        """The script's own statements of these numbers, in its order, after all that it sets for the session."""
+        for statement in self._parsed:
+            wanted = statement.index in numbers
+            if statement.forbidden or (statement.control and not _GROUPING.match(statement.sql.strip())):
+                raise NoPlanError(why=f"statement {statement.index} can't be part of a plan")
+            if (wanted and not statement.control) or (statement.inert and statement.node in _SETTINGS):
+                drops = self._replay.statements[statement.index - 1].drops if wanted else ()
+                yield Draft(statement.sql, statement.index, drops)
 
     def _missing(self, goal: Goal) -> Iterator[Draft]:
         """The script's statements that are missing, after what the earlier ones set for the session."""

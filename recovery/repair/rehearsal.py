@@ -2,18 +2,19 @@
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 import psycopg
 
 from recovery.postgres import catalog
-from recovery.repair.alterations import Draft
+from recovery.repair.alterations import Draft, about, towards
 from recovery.replay import witnesses
 from recovery.replay.history import Copy
 from recovery.replay.walk import execute
 from recovery.sql.statements import Parsed
-from states.comparison import Difference, differences, some
+from states.comparison import Difference, differences, some, unquoted
 from states.facts import Key, Replay, Snapshot
 from states.plans import PlannedStatement
 
@@ -96,6 +97,47 @@ def stands_at(copy: Copy, replay: Replay, step: int) -> None:
         raise NoPlanError(why=f"the copy to try it on does not equal production: {some(left)}")
 
 
+def drift(copy: Copy, now: Snapshot, production: Snapshot) -> None:
+    """Brings differences of production to a copy.
+
+    Args:
+        copy: the database, at a step of the script.
+        now: what of it differs.
+        production: the same in production.
+    """
+    broken = [obj for (obj, prop), value in production.items() if prop == "valid" and value == "no"]
+    with copy.connected() as connection:
+        for draft in towards(now, {**production, **{(obj, "valid"): "yes" for obj in broken}}):
+            with suppress(psycopg.Error):  # what could not be brought there is told by the comparison
+                connection.execute(draft.sql.encode())
+    with copy.connected(superuser=True) as connection:
+        for obj in broken:
+            query = "UPDATE pg_catalog.pg_index SET indisvalid = false WHERE indexrelid = to_regclass(%s)"
+            connection.execute(query, (obj.removeprefix("index "),))
+
+
+def stands_as(copy: Copy, replay: Replay, production: Snapshot, found: Sequence[Difference]) -> None:
+    """Makes sure that a copy equals production in the script's footprint, and in all that differs from its end.
+
+    Raises:
+        NoPlanError: it does not.
+    """
+    footprint = replay.footprint | about(production, found).keys()
+    there = {key: production[key] for key in footprint if key in production}
+    like = replace(replay, footprint=frozenset(footprint), steps=(*replay.steps[:-1], there))
+    if left := differences(like, len(like.steps) - 1, schema_of(copy)):
+        raise NoPlanError(why=f"the copy to try it on could not be made equal to production: {some(left)}")
+
+
+def run_apart(copy: Copy, drafts: Sequence[Draft]) -> None:
+    """Runs statements one by one.
+
+    Raises:
+        NoPlanError: one fails.
+    """
+    _one_by_one(copy, drafts)
+
+
 def rehearse(copy: Copy, drafts: Sequence[Draft], ended: Callable[[Snapshot], Sequence[Difference]]) -> Rehearsed:
     """Runs the statements on a copy, as one transaction if PostgreSQL allows that, else one by one.
 
@@ -160,14 +202,12 @@ def _watched(connection: psycopg.Connection[Any], draft: Draft) -> PlannedStatem
     connection.execute(draft.sql.encode())
     now, then = _held(connection), _tables(connection)
     planned = PlannedStatement(draft.sql, draft.number, _changes(before, catalog.read(connection)))
-    rank, oid = max(
-        ((rank, oid) for oid, rank in now.items() if oid in tables and rank > held.get(oid, -1)), default=(-1, 0)
-    )
-    if rank < 0:
+    rewritten = {oid for oid, (_, file) in then.items() if oid in tables and tables[oid][1] != file}
+    stronger = {oid for oid, rank in now.items() if oid in tables and rank > held.get(oid, -1)}
+    if not rewritten | stronger:
         return planned
-    name, file = tables[oid]
-    rewritten = oid in then and then[oid][1] != file
-    return replace(planned, lock=_MODES[rank], table=name, rewrites=rewritten)
+    oid = max(rewritten or stronger, key=lambda each: (now.get(each, 0), each))
+    return replace(planned, lock=_MODES[now.get(oid, 0)], table=tables[oid][0], rewrites=bool(rewritten))
 
 
 def _held(connection: psycopg.Connection[Any]) -> dict[int, int]:
@@ -210,28 +250,54 @@ def keeps_rows(copy: Copy, parsed: Sequence[Parsed], drafts: Sequence[Draft]) ->
         drafts: the statements.
 
     Raises:
-        NoPlanError: other rows are changed or lost, or the statements fail on rows.
+        NoPlanError: other rows are changed or lost.
     """
     with copy.connected() as connection:
         tables = witnesses.reached(connection, parsed)
     with copy.connected(superuser=True) as connection:
         rows = witnesses.put(connection, tables)
         names = dict(connection.execute("SELECT oid::bigint, oid::regclass::text FROM pg_class").fetchall())
+        named = [
+            connection.execute(_PLACE, {"table": t, "column": c}).fetchone() for t, c in map(_named, _lost(drafts))
+        ]
         before = witnesses.contents_of(connection, rows)
-    try:
-        with copy.connected() as connection:
-            for draft in drafts:
+    with copy.connected() as connection:
+        for draft in drafts:
+            with suppress(psycopg.Error):  # where rows keep a statement from running, it changes none
                 connection.execute(draft.sql.encode())
-    except psycopg.Error as error:
-        raise NoPlanError(why=f"it fails where there are rows: {_said(error)}") from error
     with copy.connected(superuser=True) as connection:
         after = witnesses.contents_of(connection, rows)
-    named = sum(1 for draft in drafts for _, prop in draft.loses if prop == "exists")
-    gone = [names.get(oid, "") for oid in before.holders if oid not in after.holders]
-    if len(gone) > named:
+    places = {(oid, number) for oid, number in filter(None, named)}
+    gone = [names.get(oid, "") for oid in before.holders if oid not in after.holders and (oid, 0) not in places]
+    if gone:
         raise NoPlanError(why=f"it takes away more rows than it names: {', '.join(gone)}")
-    if witnesses.changed(before, after):
+    # What a new column holds is told by its default; here it is about what was there.
+    new = {(oid, each) for oid, held in before.holders.items() for each in _columns(after, oid) - held.columns}
+    places |= new
+    if witnesses.changed(witnesses.without(before, places), witnesses.without(after, places)):
         raise NoPlanError(why="it changes rows that stay, as running it on rows shows")
+
+
+#: A table, and the number of a column of it, 0 for the table as a whole.
+_PLACE = """
+SELECT c.oid::bigint, coalesce((SELECT a.attnum FROM pg_catalog.pg_attribute a
+                                WHERE a.attrelid = c.oid AND a.attname = %(column)s AND NOT a.attisdropped), 0)::int
+FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass(%(table)s)
+"""
+
+
+def _columns(contents: witnesses.Contents, oid: int) -> frozenset[int]:
+    return contents.holders[oid].columns if oid in contents.holders else frozenset()
+
+
+def _lost(drafts: Sequence[Draft]) -> list[Key]:
+    return [key for draft in drafts for key in draft.loses]
+
+
+def _named(key: Key) -> tuple[str, str]:
+    """The table and the column of a loss; an empty column for the whole table."""
+    obj, prop = key
+    return obj.removeprefix("table "), "" if prop == "exists" else unquoted(prop.removeprefix("column "))
 
 
 def _said(error: psycopg.Error) -> str:

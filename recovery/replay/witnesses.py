@@ -7,8 +7,8 @@ the script can reach, and the contents of tables, sequences and materialised vie
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import psycopg
@@ -238,6 +238,15 @@ def contents_of(connection: psycopg.Connection[Any], witnesses: Witnesses) -> Co
         for oid, _, _, _, _, numbers, generated in relations
     }
     return Contents(holders, dict(connection.execute(_SEQUENCES).fetchall()))
+
+
+def without(contents: Contents, columns: Collection[tuple[int, int]]) -> Contents:
+    """The contents without these columns, each given by the oid of its table and its number."""
+    holders = {
+        oid: replace(holder, columns=frozenset(each for each in holder.columns if (oid, each) not in columns))
+        for oid, holder in contents.holders.items()
+    }
+    return replace(contents, holders=holders)
 
 
 def changed(before: Contents, after: Contents) -> bool:

@@ -177,10 +177,12 @@ def _done(happened: Iterable[events.Event]) -> Iterator[str]:
             case events.EffectStarted():
                 command = event.command
             case events.EffectFound():
-                shows = "the ledger shows it" if event.shown else "the ledger does not show it, so it was decided anew"
+                who = words.witness(event.effect)
+                shows = f"{who} shows it" if event.shown else f"{who} does not show it, so it was decided anew"
                 lines.append(f"{code(event.command)}, during which the last process died: {shows}")
             case events.EffectEnded(unchanged=""):
-                shown = "the ledger shows it" if event.shown else "**the ledger does not show it**"
+                who = words.witness(event.effect)
+                shown = f"{who} shows it" if event.shown else f"**{who} does not show it**"
                 lines.append(f"{code(command)}: {shown} ({event.seconds:.1f} s)")
             case events.EffectEnded():
                 lines.append(f"{code(command or event.effect)}: not run, {plain(event.unchanged)}")

@@ -8,7 +8,7 @@ import msgspec
 
 from recovery.report import diagram, words
 from recovery.report.postmortem import PostmortemNote, postmortem
-from recovery.report.story import OUTCOMES, Finding, Story
+from recovery.report.story import Finding, Story
 from recovery.report.summary import cause, summary
 from recovery.version import __version__
 from states.plans import Repairs
@@ -234,7 +234,7 @@ def _commands(story: Story) -> Iterator[str]:
         note = f": {command.note}" if command.note else ""
         took = f", {words.duration(command.seconds)}" if command.seconds is not None else ""
         code = f", exit code {command.exit_code}" if command.exit_code is not None else ""
-        yield f"{_code(command.text)}: {_text(f'{OUTCOMES[command.outcome]}{note}{took}{code}')}"
+        yield f"{_code(command.text)}: {_text(f'{command.ended}{note}{took}{code}')}"
         if command.output.strip():
             yield _block(command.output)
 

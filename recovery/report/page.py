@@ -8,7 +8,7 @@ from markupsafe import Markup, escape
 
 from recovery.report import diagram, words
 from recovery.report.postmortem import postmortem
-from recovery.report.story import OUTCOMES, Story
+from recovery.report.story import Story
 from recovery.report.summary import cause, summary
 from recovery.version import __version__
 from states.plans import Repairs
@@ -59,7 +59,6 @@ def html(story: Story) -> str:
         diagram=Markup(diagram.svg(story.trail, legend=False)),  # noqa: S704
         notes=postmortem(story),
         words=words,
-        outcomes=OUTCOMES,
         release=__version__,
     )
     return words.shown(page)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from states.comparison import column_of
-from states.plans import PlannedStatement
+from states.plans import PlannedStatement, Way
 from states.repair import counted
 
 #: Each verdict in words, to follow the migration's name: in the present tense, and in the past tense of a report.
@@ -117,6 +117,15 @@ def differing(value: str | None, prop: str) -> str:
         return "absent"
     there = (value == "exists" and column_of(prop) == prop) or (value == "yes" and prop == "exists")
     return "there" if there else value
+
+
+def witness(effect: str) -> str:
+    """What shows whether an effect took place: of a repair, production's schema.
+
+    Args:
+        effect: the effect's id.
+    """
+    return "production" if effect.partition(":")[0] in list(Way) else "the ledger"
 
 
 #: Sizes are told in these units, each 1024 of the one before.

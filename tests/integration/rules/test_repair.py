@@ -19,7 +19,16 @@ from recovery.repair.planning import planned
 from states.comparison import Difference
 from states.evidence import Verdict
 from states.plans import Plan, Way
-from tests.integration.rules.production import APPLIED, FAILED, NOT_APPLIED, PARTIAL, UNDECIDABLE, Production, verdict
+from tests.integration.rules.production import (
+    APPLIED,
+    DRIFTED,
+    FAILED,
+    NOT_APPLIED,
+    PARTIAL,
+    UNDECIDABLE,
+    Production,
+    verdict,
+)
 
 SCRIPT = "CREATE TABLE b (id int PRIMARY KEY); CREATE INDEX bi ON b (id); ALTER TABLE t ADD COLUMN c int;"
 FIRST, SECOND, THIRD = (each.strip() for each in SCRIPT.split(";")[:3])
@@ -333,3 +342,77 @@ def test_nothing_is_planned_beside_what_is_undecidable(production: Production, r
     half(production, "CREATE TABLE b (); UPDATE t SET a = 1;", "CREATE TABLE b ()")
     assert verdict(production.judge()) == UNDECIDABLE
     assert repair.classified().evidence.repair.plans == ()
+
+
+TABLE = "CREATE TABLE b (id int PRIMARY KEY, name text NOT NULL, n bigint DEFAULT 5); CREATE INDEX bn ON b (name);"
+
+
+def drifted(production: Production, *there: str, script: str = TABLE) -> None:
+    """A script that failed, and what somebody made by hand."""
+    production.failed(script)
+    production.apart(*there)
+    assert verdict(production.judge()) == DRIFTED
+
+
+def test_what_differs_is_mended(production: Production, repair: Repairing) -> None:
+    """Type, nullability and default are altered, the missing column and index made; a constraint goes."""
+    drifted(production, "CREATE TABLE b (id int PRIMARY KEY, name varchar(9), CONSTRAINT odd CHECK (id > 7))")
+    plan = repair.plan(Way.MEND)
+    assert [each.sql for each in plan.statements] == [
+        "ALTER TABLE public.b DROP CONSTRAINT odd",
+        "ALTER TABLE public.b ADD COLUMN n bigint DEFAULT 5",
+        "ALTER TABLE public.b ALTER COLUMN name TYPE text USING name::text",
+        "ALTER TABLE public.b ALTER COLUMN name SET NOT NULL",
+        "CREATE INDEX bn ON b (name)",
+    ]
+    assert repair.carry_out(Way.MEND).exit_code == 0
+    assert verdict(production.judge()) == APPLIED
+
+
+def test_what_production_has_besides_stays(production: Production, repair: Repairing) -> None:
+    """A further column that an INSERT may omit, and a further index: nobody asked for their end."""
+    drifted(production, "CREATE TABLE b (id int PRIMARY KEY, name text, extra int); CREATE INDEX own ON b (extra)")
+    assert repair.carry_out(Way.MEND).exit_code == 0
+    assert verdict(production.judge()) == APPLIED
+    assert {("b", "extra"), ("own", "extra")} <= set(schema(production))
+
+
+def test_values_that_another_type_would_change_are_named(production: Production, repair: Repairing) -> None:
+    """They are counted like rows that are lost; a column that must go is, too."""
+    table = "CREATE TABLE b (id int PRIMARY KEY, name int NOT NULL, n bigint DEFAULT 5, must int NOT NULL)"
+    drifted(production, table, "INSERT INTO b VALUES (1, 2, 3, 4)")
+    losses = {loss.name: loss.rows for loss in repair.plan(Way.MEND).losses}
+    assert losses == {"public.b.name": 1, "public.b.must": 1}
+
+
+def test_an_invalid_index_is_made_again(production: Production, repair: Repairing) -> None:
+    """Dropped and made by the script's own statement, which lets the application write meanwhile."""
+    script = "CREATE UNIQUE INDEX CONCURRENTLY ta ON t (a);"
+    production.run("INSERT INTO t VALUES (2, 1)")
+    production.failed(script)
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        production.apart(script)
+    assert verdict(production.judge()) == DRIFTED
+    plan = repair.plan(Way.MEND)
+    assert [each.sql for each in plan.statements] == ["DROP INDEX CONCURRENTLY public.ta", script.rstrip(";")]
+    assert ([each.kind for each in plan.obstacles], plan.together) == (["duplicates"], False)
+    production.run("DELETE FROM t WHERE id = 2")
+    assert repair.plan(Way.MEND).obstacles == ()
+    assert repair.carry_out(Way.MEND).exit_code == 0
+    assert verdict(production.judge()) == APPLIED
+
+
+def test_what_can_not_be_rebuilt_is_not_mended(production: Production, repair: Repairing) -> None:
+    """A difference that no statement is known for: the copy can't be made equal to production, so nothing is proven."""
+    drifted(
+        production, "CREATE TABLE b (id int PRIMARY KEY, name text NOT NULL, n bigint GENERATED ALWAYS AS (1) STORED)"
+    )
+    assert "could not be made equal to production" in repair.unplanned() or "ends elsewhere" in repair.unplanned()
+
+
+def test_rows_of_a_script_are_no_ones_to_mend(production: Production, repair: Repairing) -> None:
+    """Where the script writes rows, what it left of them is not known."""
+    drifted(
+        production, "CREATE TABLE b (id text PRIMARY KEY)", script="CREATE TABLE b (id int); INSERT INTO b VALUES (1);"
+    )
+    assert "may or may not have done its work" in repair.unplanned()
