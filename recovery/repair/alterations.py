@@ -5,7 +5,7 @@ and default, and to make an index, a constraint or a trigger. For anything else 
 rehearsal does not end where it should, and names what is left.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from states.comparison import Difference, taken_apart
@@ -32,16 +32,24 @@ _KEEPING = {
     *(("smallint", "integer"), ("smallint", "bigint"), ("integer", "bigint"), ("real", "double precision")),
     ("character varying", "text"),
 }
+_DEFAULT_COLLATION = '"default"'
 #: Objects whose drop is one word and their name, in the order in which they are dropped.
 _DROPPED = ("function ", "procedure ", "aggregate ", "sequence ", "type ", "collation ", "statistics ", "schema ")
 
 
-def towards(now: Snapshot, goal: Snapshot, *, finish: bool = True) -> tuple[Draft, ...]:
+def _full(_: Key) -> bool:
+    return True
+
+
+def towards(
+    now: Snapshot, goal: Snapshot, holds: Callable[[Key], bool] = _full, *, finish: bool = True
+) -> tuple[Draft, ...]:
     """Statements that lead from `now` to `goal`, as far as they can be told, in an order in which they can run.
 
     Args:
         now: the schema.
         goal: the schema to be reached.
+        holds: whether a column has values; if not, it can get any type.
         finish: whether indexes, constraints and triggers are made, too.
     """
     extra = {obj for obj, prop in now if prop == "exists" and (obj, "exists") not in goal}
@@ -54,7 +62,8 @@ def towards(now: Snapshot, goal: Snapshot, *, finish: bool = True) -> tuple[Draf
         *_indexes_gone(now, goal, extra),
         *_columns_gone(parts),
         *_columns_made(now, goal),
-        *_columns_altered(now, goal),
+        *_columns_altered(now, goal, holds),
+        *_tables_altered(now, goal),
         *_others(now, extra),
         *(_indexes_made(now, goal) if finish else ()),
         *(_parts_made(now, goal) if finish else ()),
@@ -70,11 +79,13 @@ def about(snapshot: Snapshot, found: Sequence[Difference]) -> dict[Key, str]:
     objects = {
         each.object for each in found if each.property == "exists" or not each.object.startswith(("table ", "view "))
     }
+    whole = {(each.object, each.property) for each in found}
     hosts = {obj for obj, _ in parts}
     return {
         (obj, prop): value
         for (obj, prop), value in snapshot.items()
         if obj in objects
+        or (obj, prop) in whole
         or (taken_apart(prop).part and (obj, taken_apart(prop).part) in parts)
         or (prop == "exists" and obj in hosts)
     }
@@ -144,23 +155,26 @@ def _columns_gone(parts: list[Key]) -> Iterator[Draft]:
             yield Draft(f"ALTER TABLE {obj.removeprefix('table ')} DROP COLUMN {name}", loses=((obj, prop),))
 
 
-def _columns_altered(now: Snapshot, goal: Snapshot) -> Iterator[Draft]:
+def _columns_altered(now: Snapshot, goal: Snapshot, holds: Callable[[Key], bool]) -> Iterator[Draft]:
     """The default goes before the type changes, and comes after it: it may not be of the new type."""
     for obj, prop in sorted(key for key in goal if key in now and taken_apart(key[1]).kind == "column"):
         if taken_apart(prop).detail or not obj.startswith("table "):
             continue
         here, there = (
-            {each: side.get((obj, f"{prop} {each}")) for each in ("type", "nullability", "default")}
+            {each: side.get((obj, f"{prop} {each}")) for each in ("type", "nullability", "default", "collation")}
             for side in (now, goal)
         )
         alter = f"ALTER TABLE {obj.removeprefix('table ')} ALTER COLUMN {prop.partition(' ')[2]}"
         retyped = here["type"] != there["type"]
         if here["default"] is not None and (retyped or here["default"] != there["default"]):
             yield Draft(f"{alter} DROP DEFAULT")
+        if not retyped and here["collation"] != there["collation"]:
+            yield Draft(f"{alter} TYPE {there['type']} COLLATE {there['collation'] or _DEFAULT_COLLATION}")
         if retyped and here["type"] and there["type"]:
             loses = () if (_bare(here["type"]), there["type"]) in _KEEPING else ((obj, prop),)
             column = prop.partition(" ")[2]
-            yield Draft(f"{alter} TYPE {there['type']} USING {column}::{there['type']}", loses=loses)
+            value = column if not loses or holds((obj, prop)) else "NULL"
+            yield Draft(f"{alter} TYPE {there['type']} USING {value}::{there['type']}", loses=loses)
         if there["default"] is not None and (retyped or here["default"] != there["default"]):
             yield Draft(f"{alter} SET DEFAULT {there['default']}")
         if here["nullability"] != there["nullability"]:
@@ -182,6 +196,21 @@ def _columns_made(now: Snapshot, goal: Snapshot) -> Iterator[Draft]:
 
 def _bare(kind: str) -> str:
     return kind.partition("(")[0]
+
+
+def _tables_altered(now: Snapshot, goal: Snapshot) -> Iterator[Draft]:
+    for key in sorted(key for key in goal if key in now and now[key] != goal[key] and key[0].startswith("table ")):
+        alter, value = f"ALTER TABLE {key[0].removeprefix('table ')}", goal[key]
+        match key[1]:
+            case "row security":
+                enabled, _, forced = value.partition(", ")
+                yield Draft(f"{alter} {'ENABLE' if enabled == 'enabled' else 'DISABLE'} ROW LEVEL SECURITY")
+                yield Draft(f"{alter} {'FORCE' if forced else 'NO FORCE'} ROW LEVEL SECURITY")
+            case "replica identity":
+                using = f"USING INDEX {value.removeprefix('index ')}" if value.startswith("index ") else value.upper()
+                yield Draft(f"{alter} REPLICA IDENTITY {using}")
+            case "persistence":
+                yield Draft(f"{alter} SET {value.upper()}")
 
 
 def _others(now: Snapshot, extra: set[str]) -> Iterator[Draft]:
@@ -230,12 +259,17 @@ def index_of(name: str, properties: Mapping[str, str]) -> str:
 
 
 def _parts_made(now: Snapshot, goal: Snapshot) -> Iterator[Draft]:
-    """Constraints, foreign keys last, and triggers: the snapshot holds PostgreSQL's own words for them."""
+    """Constraints, foreign keys last, triggers, policies and rules, in PostgreSQL's own words for them."""
     missing = sorted(key for key, value in goal.items() if taken_apart(key[1]).part == key[1] and now.get(key) != value)
     constraints = [key for key in missing if taken_apart(key[1]).kind == "constraint" and key[0].startswith("table ")]
     for obj, prop in sorted(constraints, key=lambda key: goal[key].startswith("FOREIGN KEY")):
         table, name = obj.removeprefix("table "), prop.partition(" ")[2]
         yield Draft(f"ALTER TABLE {table} ADD CONSTRAINT {name} {goal[obj, prop]}")
     for key in missing:
-        if taken_apart(key[1]).kind == "trigger":
+        table, kind, name = key[0].partition(" ")[2], taken_apart(key[1]).kind, key[1].partition(" ")[2]
+        if kind == "trigger":
             yield Draft(goal[key])
+        elif kind == "policy":
+            yield Draft(f"CREATE POLICY {name} ON {table} {goal[key]}")
+        elif kind == "rule":  # behind its definition is the letter that tells when it works
+            yield Draft(goal[key].rpartition(" ")[0].rstrip(";"))

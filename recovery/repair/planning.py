@@ -1,7 +1,7 @@
 """Plans repairs: makes what the evidence allows, rehearses it, and asks production what it would meet there."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -10,6 +10,7 @@ from psycopg import sql
 
 from recovery.evidence.investigator import Classified
 from recovery.evidence.obstacles.finding import find
+from recovery.postgres import traces
 from recovery.postgres.target import Target
 from recovery.repair.alterations import Draft, about, towards
 from recovery.repair.rehearsal import (
@@ -25,17 +26,20 @@ from recovery.repair.rehearsal import (
     stands_at,
 )
 from recovery.replay.history import HistoryReplay
+from recovery.replay.walk import columns_of
 from recovery.replay.workshop import Workshop
 from recovery.sql.statements import Parsed, parse
 from states import repair
-from states.comparison import Difference, differences, name_of, unquoted
-from states.facts import Key, Obstacle, Replay
+from states.comparison import Difference, column_of, differences, name_of, unquoted
+from states.facts import Key, Obstacle, Replay, Snapshot
 from states.plans import Loss, Plan, PlannedStatement, Repairs, Way
 from states.presence import in_view
 from states.repair import Goal
 
 #: Statements that set something for the rest of the session.
 _SETTINGS = ("variable_set_stmt", "select_stmt")
+#: Statements that replace what is there, if they are conditional (OR REPLACE).
+_REPLACING = ("view_stmt", "create_function_stmt", "create_trig_stmt")
 #: Transaction control that groups statements, and does nothing else.
 _GROUPING = re.compile(r"(begin|start\s+transaction|commit|end)(\s+(work|transaction))?\Z", re.IGNORECASE)
 #: The longest that counting rows that would be lost may take, for one table.
@@ -107,6 +111,9 @@ class _Planner:
             stands_at(copy, replay, goal.start)
             if goal.way is Way.COMPLETE:
                 drafts: tuple[Draft, ...] = tuple(self._missing(goal))
+                made = {obj for obj, prop in replay.steps[-1] if prop == "exists" and obj.startswith("table ")}
+                made -= {obj for obj, prop in replay.steps[goal.start] if prop == "exists"}
+                self._made_anew(made, {**before, **replay.steps[-1]})
             else:
                 drafts = towards(schema_of(copy), before)
             if not drafts:
@@ -125,23 +132,79 @@ class _Planner:
                 run_first(each, self._parsed)
             stands_at(copy, replay, goal.ends)
             wanted = schema_of(copy)
+            besides = self._besides(wanted, production)
+            self._not_renamed(found, besides, wanted, production)
             for each in (copy, trial):
-                drift(each, about(wanted, found), about(production, found))
+                drift(each, about(wanted, (*found, *besides)), about(production, (*found, *besides)))
                 stands_as(each, replay, production, found)
             again = self._rebuilt(found)
             changed = [each for each in found if each.object not in again]
             first = (
                 *(Draft(f"DROP INDEX CONCURRENTLY {obj.removeprefix('index ')}") for obj in again),
-                *towards(about(production, changed), about(wanted, changed), finish=False),
-                *self._own((*goal.numbers, *again.values())),
+                *towards(about(production, changed), about(wanted, changed), self._holds, finish=False),
+                *self._own((*goal.numbers, *again.values(), *self._replacing())),
             )
             run_apart(trial, first)
             left = differences(replay, goal.ends, schema_of(trial))
-            drafts = (*first, *towards(about(schema_of(trial), left), about(wanted, left)))
+            drafts = (*first, *towards(about(schema_of(trial), left), about(wanted, left), self._holds))
             seen = rehearse(copy, drafts, lambda after: differences(replay, goal.ends, after))
             if seen.together:
                 keeps_rows(copy, self._parsed, drafts)
         return seen, drafts
+
+    def _holds(self, column: Key) -> bool:
+        """Whether a column of production has values, or may have."""
+        return self._loss(column).rows != 0
+
+    def _besides(self, wanted: Snapshot, production: Snapshot) -> tuple[Difference, ...]:
+        """Columns that production has besides, in tables of the footprint: differences may be about them."""
+        tables = {obj for obj, _ in wanted if obj.startswith("table ")}
+        return tuple(
+            Difference(obj, prop, None, value)
+            for (obj, prop), value in sorted(production.items())
+            if obj in tables and column_of(prop) == prop and (obj, prop) not in wanted
+        )
+
+    def _not_renamed(
+        self, found: Sequence[Difference], besides: Sequence[Difference], wanted: Snapshot, production: Snapshot
+    ) -> None:
+        """Makes sure that what is missing is not there under another name, with its rows.
+
+        Raises:
+            NoPlanError: it may be.
+        """
+        for each in found:
+            if column_of(each.property) != each.property or each.actual is not None:
+                continue
+            kind = wanted.get((each.object, f"{each.property} type"))
+            same = (one for one in besides if one.object == each.object)
+            other = next((one for one in same if production.get((one.object, f"{one.property} type")) == kind), None)
+            if other is not None:
+                what = f"{each.property} of {each.object} may have been renamed to {other.property}, with its values"
+                raise NoPlanError(why=what)
+        missing = {each.object for each in found if each.property == "exists" and each.actual is None}
+        self._made_anew({obj for obj in missing if obj.startswith("table ")}, wanted)
+
+    def _made_anew(self, tables: Collection[str], wanted: Snapshot) -> None:
+        """Makes sure that production has no unknown table with the same columns as one that would be made.
+
+        Raises:
+            NoPlanError: it has one, which may be the table under another name, with its rows.
+        """
+        columns = {obj: those for obj, those in columns_of(wanted).items() if obj in tables and those}
+        if not columns:
+            return
+        for obj, others in traces.alike(self._target.reading(), columns).items():
+            for other in others:
+                if (other, "exists") not in wanted:
+                    raise NoPlanError(why=f"{obj} may have been renamed to {other}, with its rows")
+
+    def _replacing(self) -> Iterator[int]:
+        """Statements that differ in production, and that replace what is there by what they say."""
+        states = {each.index: each.state for each in self._classified.evidence.statements}
+        for statement in self._parsed:
+            if statement.node in _REPLACING and statement.conditional and states.get(statement.index) == "differs":
+                yield statement.index
 
     def _rebuilt(self, found: Sequence[Difference]) -> dict[str, int]:
         """Indexes that a CONCURRENTLY of the script has left invalid, each with the number of its statement."""

@@ -107,7 +107,7 @@ def drift(copy: Copy, now: Snapshot, production: Snapshot) -> None:
     """
     broken = [obj for (obj, prop), value in production.items() if prop == "valid" and value == "no"]
     with copy.connected() as connection:
-        for draft in towards(now, {**production, **{(obj, "valid"): "yes" for obj in broken}}):
+        for draft in towards(now, {**production, **{(obj, "valid"): "yes" for obj in broken}}, lambda _: False):
             with suppress(psycopg.Error):  # what could not be brought there is told by the comparison
                 connection.execute(draft.sql.encode())
     with copy.connected(superuser=True) as connection:

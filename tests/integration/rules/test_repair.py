@@ -416,3 +416,18 @@ def test_rows_of_a_script_are_no_ones_to_mend(production: Production, repair: Re
         production, "CREATE TABLE b (id text PRIMARY KEY)", script="CREATE TABLE b (id int); INSERT INTO b VALUES (1);"
     )
     assert "may or may not have done its work" in repair.unplanned()
+
+
+def test_what_may_have_been_renamed_is_not_made_anew(production: Production, repair: Repairing) -> None:
+    """An empty column or table in its place would hide the rows that the other name has."""
+    drifted(production, "CREATE TABLE b (id int PRIMARY KEY, other text NOT NULL, n bigint DEFAULT 5)")
+    assert "column name of table public.b may have been renamed to column other" in repair.unplanned()
+
+
+def test_a_table_that_may_have_been_renamed_is_not_made_anew(production: Production, repair: Repairing) -> None:
+    """The rest of the script would make it again, empty."""
+    half(production, "CREATE TABLE b (i int); CREATE TABLE c (x int, y int);", "CREATE TABLE b (i int)")
+    production.run("CREATE TABLE c_old (x int, y int)")
+    repairs = repair.classified().evidence.repair
+    assert [plan.way for plan in repairs.plans] == [Way.UNDO]
+    assert "table public.c may have been renamed to table public.c_old, with its rows" in " ".join(repairs.unplanned)
