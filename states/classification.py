@@ -184,7 +184,8 @@ def decide(facts: ClassifyFacts) -> Answer:
             Exit.BUSY,
             (RUN_AGAIN,),
         )
-    if evidence.verdict is Verdict.NOT_APPLIED and evidence.assumptions and facts.approval is None:
+    given = facts.approval is not None and facts.approval.decision is not Decision.REPAIR
+    if evidence.verdict is Verdict.NOT_APPLIED and evidence.assumptions and not given:
         return Refusal(
             "classify.assumption",
             f"{name} is not in the database, as far as can be seen: {' '.join(evidence.reasons)} Nothing was changed.",
@@ -193,7 +194,7 @@ def decide(facts: ClassifyFacts) -> Answer:
             commands=(ASSUMING, *approvals(facts)),
         )
     void = ""
-    if facts.approval is not None:
+    if given or (facts.approval is not None and evidence.repair.plans):
         void = " An approval was given, but is void: it is for other evidence, or this verdict can't be approved."
     return Refusal(
         f"classify.{evidence.verdict}",

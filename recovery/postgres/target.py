@@ -8,6 +8,7 @@ from psycopg.sql import SQL, Identifier
 
 from recovery.errors import PreflightError
 from recovery.postgres import ledger
+from recovery.postgres.bounded import BoundedConnection
 from recovery.postgres.connect import connect
 from recovery.postgres.sessions import OUR_NAME
 from recovery.postgres.url import DatabaseUrl
@@ -99,6 +100,8 @@ class Target:
             path = SQL("SET search_path = {}").format(Identifier(self.url.schema))
             connection.execute(path)
             connection.execute("SET statement_timeout = 0")
+            if isinstance(connection, BoundedConnection):
+                connection.patient = True
         except BaseException:
             connection.close()
             raise

@@ -25,6 +25,7 @@ from recovery.repair.rehearsal import (
     stands_as,
     stands_at,
 )
+from recovery.replay.embedded import ScratchError
 from recovery.replay.history import HistoryReplay
 from recovery.replay.walk import columns_of
 from recovery.replay.workshop import Workshop
@@ -80,7 +81,10 @@ class _Planner:
         Raises:
             NoPlanError: there is none.
         """
-        rehearsed, drafts = self._workshop.submit(lambda: self._rehearsed(goal)).result()
+        try:
+            rehearsed, drafts = self._workshop.submit(lambda: self._rehearsed(goal)).result()
+        except ScratchError as error:  # the evidence stands without a plan
+            raise NoPlanError(why=f"it could not be rehearsed: {error.fact}") from error
         losses = {draft.sql: tuple(self._loss(key) for key in draft.loses) for draft in drafts}
         statements = tuple(self._told(each, losses.get(each.sql, ())) for each in rehearsed.statements)
         obstacles: tuple[Obstacle, ...] = ()

@@ -152,9 +152,10 @@ def rehearse(copy: Copy, drafts: Sequence[Draft], ended: Callable[[Snapshot], Se
     try:
         with copy.connected() as connection:
             connection.execute("BEGIN")
-            seen = [_watched(connection, draft) for draft in drafts]
-            after = catalog.read(connection)
-            together = True
+            after, seen, together = catalog.read(connection), list[PlannedStatement](), True
+            for draft in drafts:
+                planned, after = _watched(connection, draft, after)
+                seen.append(planned)
     except psycopg.Error as error:
         if error.sqlstate not in _ALONE:
             raise NoPlanError(why=f"it fails in the rehearsal: {_said(error)}") from error
@@ -167,47 +168,55 @@ def rehearse(copy: Copy, drafts: Sequence[Draft], ended: Callable[[Snapshot], Se
 def _one_by_one(copy: Copy, drafts: Sequence[Draft]) -> Sequence[PlannedStatement]:
     seen = []
     with copy.connected() as connection:
+        after = catalog.read(connection)
         for draft in drafts:
             try:
                 connection.execute("BEGIN")
-                seen.append(_watched(connection, draft))
+                planned, now = _watched(connection, draft, after)
                 connection.execute("COMMIT")
             except psycopg.Error as error:
                 connection.execute("ROLLBACK")
                 if error.sqlstate not in _ALONE:
                     raise NoPlanError(why=f"it fails in the rehearsal: {_said(error)}") from error
-                seen.append(_alone(connection, draft))
+                planned, now = _alone(connection, draft, after)
+            after = now
+            seen.append(planned)
     return seen
 
 
-def _alone(connection: psycopg.Connection[Any], draft: Draft) -> PlannedStatement:
+def _alone(
+    connection: psycopg.Connection[Any], draft: Draft, before: Snapshot
+) -> tuple[PlannedStatement, dict[Key, str]]:
     """Runs a statement that no transaction may hold, as CREATE INDEX CONCURRENTLY, which lets rows be written."""
-    before = catalog.read(connection)
     try:
         connection.execute(draft.sql.encode())
     except psycopg.Error as error:
         raise NoPlanError(why=f"it fails in the rehearsal: {_said(error)}") from error
     table = _ON.search(draft.sql)
     lock = "ShareUpdateExclusiveLock" if table else ""
-    changes = _changes(before, catalog.read(connection))
-    return PlannedStatement(draft.sql, draft.number, changes, lock, table[1] if table else "")
+    after = catalog.read(connection)
+    told = PlannedStatement(draft.sql, draft.number, _changes(before, after), lock, table[1] if table else "")
+    return told, after
 
 
-def _watched(connection: psycopg.Connection[Any], draft: Draft) -> PlannedStatement:
-    """Runs a statement in a transaction, and sees what it changes, locks and rewrites.
+def _watched(
+    connection: psycopg.Connection[Any], draft: Draft, before: Snapshot
+) -> tuple[PlannedStatement, dict[Key, str]]:
+    """Runs a statement in a transaction, and sees what it changes, locks and rewrites; and the schema after it.
 
     A snapshot takes locks of its own, on catalogs only.
     """
-    before, tables, held = catalog.read(connection), _tables(connection), _held(connection)
+    tables, held = _tables(connection), _held(connection)
     connection.execute(draft.sql.encode())
     now, then = _held(connection), _tables(connection)
-    planned = PlannedStatement(draft.sql, draft.number, _changes(before, catalog.read(connection)))
+    after = catalog.read(connection)
+    planned = PlannedStatement(draft.sql, draft.number, _changes(before, after))
     rewritten = {oid for oid, (_, file) in then.items() if oid in tables and tables[oid][1] != file}
     stronger = {oid for oid, rank in now.items() if oid in tables and rank > held.get(oid, -1)}
     if not rewritten | stronger:
-        return planned
+        return planned, after
     oid = max(rewritten or stronger, key=lambda each: (now.get(each, 0), each))
-    return replace(planned, lock=_MODES[now.get(oid, 0)], table=tables[oid][0], rewrites=bool(rewritten))
+    return replace(planned, lock=_MODES[now.get(oid, 0)], table=tables[oid][0], rewrites=bool(rewritten)), after
 
 
 def _held(connection: psycopg.Connection[Any]) -> dict[int, int]:

@@ -13,6 +13,7 @@ from recovery.effects.repairing import Repairer
 from recovery.effects.results import Performed
 from recovery.errors import BusyError
 from recovery.evidence.investigator import Classified, Investigator
+from recovery.postgres import bounded
 from recovery.postgres.locks import PRISMA_LOCK, RECOVERY_LOCK, SessionLock
 from recovery.postgres.target import Target
 from recovery.repair.planning import planned
@@ -294,6 +295,17 @@ def test_the_session_that_works_holds_prismas_lock(production: Production, repai
 
     assert repair.carry_out(Way.COMPLETE, at_the_end=look).exit_code == 0
     assert held
+
+
+def test_a_statement_may_take_as_long_as_it_takes(
+    production: Production, repair: Repairing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other sessions of ours give up on a server that is silent; an index of a large table takes hours."""
+    monkeypatch.setattr(bounded, "ANSWER_SECONDS", 0.2)
+    half(production)
+    assert (
+        repair.carry_out(Way.COMPLETE, at_the_end=lambda it: it.execute("SELECT pg_sleep(1)") and None).exit_code == 0
+    )
 
 
 def test_a_lock_that_is_not_to_be_had_is_tried_again(
