@@ -301,11 +301,24 @@ def test_a_statement_may_take_as_long_as_it_takes(
     production: Production, repair: Repairing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Other sessions of ours give up on a server that is silent; an index of a large table takes hours."""
-    monkeypatch.setattr(bounded, "ANSWER_SECONDS", 0.2)
     half(production)
-    assert (
-        repair.carry_out(Way.COMPLETE, at_the_end=lambda it: it.execute("SELECT pg_sleep(1)") and None).exit_code == 0
-    )
+
+    def slow(session: psycopg.Connection[Any]) -> None:
+        with monkeypatch.context() as changed:
+            changed.setattr(bounded, "ANSWER_SECONDS", 0.05)
+            session.execute("SELECT pg_sleep(0.5)")
+
+    assert repair.carry_out(Way.COMPLETE, at_the_end=slow).exit_code == 0
+
+
+def test_what_ends_elsewhere_is_no_plan(production: Production, repair: Repairing) -> None:
+    """A value of an enum can't be removed, so what was made can't wholly be taken back."""
+    production.before("CREATE TYPE e AS ENUM ('x')")
+    half(production, "CREATE TABLE b (); ALTER TYPE e ADD VALUE 'y'; CREATE TABLE c ();", "CREATE TABLE b ()")
+    production.apart("ALTER TYPE e ADD VALUE 'y'")
+    repairs = repair.classified().evidence.repair
+    assert [plan.way for plan in repairs.plans] == [Way.COMPLETE]
+    assert "its rehearsal ends elsewhere: type public.e labels" in " ".join(repairs.unplanned)
 
 
 def test_a_lock_that_is_not_to_be_had_is_tried_again(
