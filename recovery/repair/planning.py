@@ -142,7 +142,10 @@ class _Planner:
                 drift(each, about(wanted, (*found, *besides)), about(production, (*found, *besides)))
                 stands_as(each, replay, production, found)
             again = self._rebuilt(found)
-            changed = [each for each in found if each.object not in again]
+            steps, own = replay.steps, goal.numbers
+            gone = {key for number in own for key in steps[number - 1].keys() - steps[number].keys()}
+            # What the script's own statements drop they drop themselves.
+            changed = [e for e in found if e.object not in again and (e.object, e.property) not in gone]
             first = (
                 *(Draft(f"DROP INDEX CONCURRENTLY {obj.removeprefix('index ')}") for obj in again),
                 *towards(about(production, changed), about(wanted, changed), self._holds, finish=False),

@@ -456,3 +456,13 @@ def test_a_table_that_may_have_been_renamed_is_not_made_anew(production: Product
     repairs = repair.classified().evidence.repair
     assert [plan.way for plan in repairs.plans] == [Way.UNDO]
     assert "table public.c may have been renamed to table public.c_old, with its rows" in " ".join(repairs.unplanned)
+
+
+def test_what_the_script_drops_is_dropped_by_it(production: Production, repair: Repairing) -> None:
+    """Somebody made the index again, and otherwise: the script's own statement takes it away."""
+    production.before("CREATE INDEX ti ON t (a)")
+    production.failed("DROP INDEX ti; CREATE TABLE b ();")
+    production.apart("DROP INDEX ti", "CREATE INDEX ti ON t (a) WHERE a > 5", "CREATE TABLE b ()")
+    assert [each.sql for each in repair.plan(Way.MEND).statements] == ["DROP INDEX ti"]
+    assert repair.carry_out(Way.MEND).exit_code == 0
+    assert verdict(production.judge()) == APPLIED
