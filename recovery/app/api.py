@@ -180,7 +180,7 @@ class Recovery:
         policy = auto(*session.config.auto) if policy is None else policy
         with working(session, self._ask_database, emit, self.stop) as world:
             target = world.target
-            store, restore_point, key = session.store(), session.restore_point(target), target.identity.key
+            store, restore_point, key = session.store(), session.restore_point(target, discard), target.identity.key
             # Opening the journal may create a schema in a database, so preflight must hold before that.
             if store.shared and not _kept(store, key) and (no := _refused(world, emit, State.PREFLIGHT)):
                 return Ended("", State.PREFLIGHT, no.exit, no)

@@ -176,7 +176,7 @@ def _keep_to(connection: psycopg.Connection[Any], losses: Sequence[Loss]) -> Non
         NotAsRehearsedError: there is more to be lost by now.
     """
     for loss in losses:
-        table, column = _parted(loss.name)
+        table, column = parted(loss.name)
         connection.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(sql.SQL(table)))
         what = sql.Identifier(unquoted(column)) if column else sql.SQL("*")
         row = connection.execute(sql.SQL("SELECT count({}) FROM {}").format(what, sql.SQL(table))).fetchone()
@@ -186,7 +186,7 @@ def _keep_to(connection: psycopg.Connection[Any], losses: Sequence[Loss]) -> Non
             )
 
 
-def _parted(name: str) -> tuple[str, str]:
+def parted(name: str) -> tuple[str, str]:
     """Table and column of a loss, as identifiers of SQL; an empty column for the whole table."""
     parts, quoted = [""], False
     for character in name:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from recovery import events
-from recovery.effects.results import MakeRestorePoint, Performed
+from recovery.effects.results import MakeRestorePoint, Performed, RestorePoint
 from recovery.errors import BusyError, RecoveryError, SlowStartError, StoppedError, UsageError
 from recovery.evidence.inspection import Inspection
 from recovery.evidence.investigator import Classified
@@ -365,6 +365,9 @@ class Engine:
         def note(number: int, what: str) -> None:
             self._diary.statement(self._machine.current, effect.id, number, what)
 
+        if plan.losses:
+            self._heed()
+            self._keep_rows()
         performed = self._perform(effect, intent, lambda: self._world.repair(plan, classified, note))
         self._observe()
         shown = performed.exit_code == 0
@@ -425,13 +428,21 @@ class Engine:
             self._diary.not_begun(self._machine.current, effect, error.fact)
             raise
 
+    def _keep_rows(self) -> None:
+        """Makes a restore point right before rows are lost: one that this run made earlier may hold other rows."""
+        if self._restore_point is None:
+            raise AssertionError("CLASSIFY lets no rows be lost without a restore point")
+        self._note_restore_point(self._restore_point(f"{self._diary.run}-{len(self._journal.events(self._diary.run))}"))
+
+    def _note_restore_point(self, made: RestorePoint) -> None:
+        self._diary.restore_point(self._machine.current, made)
+        self._emit(events.RestorePointMade(made.kind, made.place, made.lsn, made.time, made.back))
+
     def _keep_a_restore_point(self) -> None:
         """Makes the restore point, once per run before its first effect. If that fails it raises: no effect follows."""
         if self._restore_point is None or self._record.restore_point:
             return
-        made = self._restore_point(self._diary.run)
-        self._diary.restore_point(self._machine.current, made)
-        self._emit(events.RestorePointMade(made.kind, made.place, made.lsn, made.time, made.back))
+        self._note_restore_point(self._restore_point(self._diary.run))
 
     def _ended(
         self,
