@@ -96,8 +96,9 @@ def dump(
         # The file holds no rows but these, so the rows of other tables cannot be restored from it.
         rows = f", the rows of {', '.join(tables)}" if tables else ""
         back = (
-            f"psql -X -v ON_ERROR_STOP=1 -d EMPTY_DATABASE -f {shlex.quote(str(path))} restores the schema{rows} "
-            f"and the ledger as they were; all other rows only your provider's own backup can restore, to {time} or LSN {lsn}"
+            f"psql -X -v ON_ERROR_STOP=1 -d EMPTY_DATABASE -f {shlex.quote(str(path))} restores the schema{rows} and"
+            " the ledger as they were; all other rows only your provider's own backup can restore,"
+            f" to {time} or LSN {lsn}"
         )
         return RestorePoint("pg_dump", str(path), lsn, time, back)
 
@@ -107,7 +108,9 @@ def dump(
 def _write(
     target: Target, program: list[str], environment: Mapping[str, str], file: int, tables: Sequence[str]
 ) -> tuple[str, str]:
-    """Dumps the schema, then the rows of the ledger and of these tables, from one snapshot; its transaction is open until both are written.
+    """Dumps the schema, then the rows of the ledger and of these tables, from one snapshot.
+
+    The snapshot's transaction is open until both are written.
 
     Returns:
         LSN of the write-ahead log and time (ISO 8601, UTC) of the snapshot.
