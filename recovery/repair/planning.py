@@ -39,6 +39,8 @@ from states.repair import Goal
 
 #: Statements that set something for the rest of the session.
 _SETTINGS = ("variable_set_stmt", "select_stmt")
+#: Statements that may drop what depends on something (CASCADE).
+_DROPPING = ("drop_stmt", "alter_table_stmt")
 #: Statements that replace what is there, if they are conditional (OR REPLACE).
 _REPLACING = ("view_stmt", "create_function_stmt", "create_trig_stmt")
 #: Transaction control that groups statements, and does nothing else.
@@ -229,8 +231,10 @@ class _Planner:
         """The script's own statements of these numbers, in its order, after all that it sets for the session."""
         for statement in self._parsed:
             wanted = statement.index in numbers
-            if statement.forbidden or (statement.control and not _GROUPING.match(statement.sql.strip())):
-                raise NoPlanError(why=f"statement {statement.index} can't be part of a plan")
+            if wanted:
+                _plannable(statement)
+            if statement.control and not _GROUPING.match(statement.sql.strip()):
+                raise NoPlanError(why=f"statement {statement.index} controls transactions")
             if (wanted and not statement.control) or (statement.inert and statement.node in _SETTINGS):
                 drops = self._replay.statements[statement.index - 1].drops if wanted else ()
                 yield Draft(statement.sql, statement.index, drops)
@@ -241,8 +245,7 @@ class _Planner:
             if statement.inert and statement.node in _SETTINGS:
                 yield Draft(statement.sql, statement.index)
         for statement in self._parsed[goal.start :]:
-            if statement.forbidden:
-                raise NoPlanError(why=f"statement {statement.index} {statement.forbidden}, so it can't be rehearsed")
+            _plannable(statement)
             if statement.control:
                 if not _GROUPING.match(statement.sql.strip()):
                     raise NoPlanError(why=f"statement {statement.index} controls transactions")
@@ -284,3 +287,18 @@ class _Planner:
         except psycopg.Error:
             return Loss(name, None)
         return Loss(name, row[0] if row else None)
+
+
+def _plannable(statement: Parsed) -> None:
+    """Makes sure that a copy can show what a statement does.
+
+    Raises:
+        NoPlanError: it reaches beyond the database, or drops what depends on something, of which production may have
+            more.
+    """
+    if statement.forbidden:
+        raise NoPlanError(why=f"statement {statement.index} {statement.forbidden}, so it can't be rehearsed")
+    if statement.opaque and statement.node in _DROPPING:
+        raise NoPlanError(
+            why=f"statement {statement.index} drops with CASCADE, and only production knows what goes too"
+        )

@@ -466,3 +466,24 @@ def test_what_the_script_drops_is_dropped_by_it(production: Production, repair: 
     assert [each.sql for each in repair.plan(Way.MEND).statements] == ["DROP INDEX ti"]
     assert repair.carry_out(Way.MEND).exit_code == 0
     assert verdict(production.judge()) == APPLIED
+
+
+def test_what_cascades_is_not_planned(production: Production, repair: Repairing) -> None:
+    """Somebody's table that inherits from it would go with its rows, and no copy knows of it."""
+    half(production, "DROP SEQUENCE s; DROP TABLE t CASCADE;", "DROP SEQUENCE s")
+    production.run("CREATE TABLE own (more int) INHERITS (t); INSERT INTO own VALUES (7, 7, 7)")
+    assert "statement 2 drops with CASCADE" in repair.unplanned()
+
+
+def test_rows_that_a_policy_hides_are_not_lost(production: Production) -> None:
+    """To a role that sees no row of it a table looks empty; nothing is dropped that could not be counted."""
+    half(production, SCRIPT, FIRST)
+    production.run("CREATE ROLE hidden LOGIN")
+    production.run("ALTER TABLE b OWNER TO hidden; GRANT ALL ON t, _prisma_migrations TO hidden")
+    policy = "ALTER TABLE b ENABLE ROW LEVEL SECURITY; ALTER TABLE b FORCE ROW LEVEL SECURITY; INSERT INTO b VALUES (1)"
+    production.user = "hidden"
+    with closing(production.target()) as target:
+        seen = Repairing(production, target)
+        ended = seen.carry_out(Way.UNDO, meanwhile=lambda: production.run(policy))
+    assert (ended.exit_code, "42501" in ended.output) == (1, True)
+    assert ("b", "id") in schema(production)
