@@ -52,7 +52,7 @@ def goals(subject: Subject, evidence: Evidence) -> tuple[tuple[Goal, ...], tuple
     if replay is None:
         raise AssertionError("what has no replay is not repaired")
     if evidence.verdict is Verdict.DRIFTED:
-        if why := next(_against_mending(replay), ""):
+        if why := next(_against_mending(replay, evidence), ""):
             return (), (f"No plan to {Way.MEND} it: {why}.",)
         missing = tuple(each.index for each in evidence.statements if each.state == "absent")
         rows = any(each.visibility not in _PLAIN for each in replay.statements)
@@ -105,10 +105,14 @@ def _shown_later(statement: Statement) -> bool:
     return statement.visibility is Visibility.ROWS and bool(statement.fills or statement.moves)
 
 
-def _against_mending(replay: Replay) -> Iterator[str]:
+def _against_mending(replay: Replay, evidence: Evidence) -> Iterator[str]:
     if not replay.complete:
         yield f"the script can't be replayed to its end: {replay.ended}"
+    # Of one whose work on rows can't be seen, "in place" says that production proves it (`states.row_proofs`).
+    done = {each.index for each in evidence.statements if each.state == "in_place"}
     for statement in replay.statements:
+        if statement.index in done:
+            continue
         if statement.visibility not in _PLAIN and not (statement.fills and _shown_later(statement)):
             yield f"statement {statement.index} works on rows ({statement.why})"
         if statement.moves:
