@@ -121,6 +121,7 @@ SCHEMAS: dict[str, Callable[[], str]] = {
     "reference/run.schema.json": lambda: _schema("run --json, pipeline --json", document.RunDocument),
     "reference/status.schema.json": lambda: _schema("status --json", document.StatusDocument),
     "reference/approve.schema.json": lambda: _schema("approve --json", document.ApproveDocument),
+    "reference/repair.schema.json": lambda: _schema("repair --json", document.RepairDocument),
     "reference/abort.schema.json": lambda: _schema("abort --json", document.AbortDocument),
     "reference/report.schema.json": lambda: _schema("report --json", accounts.ReportDocument),
     "reference/graph.schema.json": lambda: _schema("graph --json", accounts.GraphDocument),

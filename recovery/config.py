@@ -16,7 +16,7 @@ JOURNAL_VARIABLE = "PRISMA_RECOVERY_JOURNAL"
 #: Value in the place of the journal's URL: the journal is kept in the production database itself.
 TARGET = "target"
 
-Automatic = Literal["applied", "not_applied", "baseline", "deploy", "pipeline"]
+Automatic = Literal["applied", "not_applied", "baseline", "deploy", "pipeline", "repair"]
 #: Statements about production that no evidence proves, and on which a decision may rest (RULES E21).
 Assumption = Literal["no_handwork"]
 RestorePointKind = Literal["neon", "pg_dump", "none"]

@@ -17,8 +17,8 @@ class Approval:
     """A person's decision on one failed or pending migration, for exactly one state of the evidence.
 
     Attributes:
-        decision: mark_applied or mark_rolled_back.
-        evidence_digest: the digest of the evidence that the person has seen.
+        decision: mark_applied or mark_rolled_back; or repair, to carry out a plan of repair.
+        evidence_digest: the digest of the evidence that the person has seen; of a repair, the digest of the plan.
     """
 
     migration: str
@@ -34,6 +34,7 @@ class Judged:
     Attributes:
         attempted: the ledger has a row of the migration.
         ran_to_its_end: some attempt has applied_steps_count of 1 or more (RULES E3).
+        plans: digests of the plans of repair.
     """
 
     migration: str
@@ -42,6 +43,7 @@ class Judged:
     evidence_digest: str
     attempted: bool = True
     ran_to_its_end: bool = False
+    plans: tuple[str, ...] = ()
 
 
 def objection(approval: Approval, judged: Judged) -> Refusal | None:
@@ -50,6 +52,14 @@ def objection(approval: Approval, judged: Judged) -> Refusal | None:
     The same rule decides when the approval is given, before it is recorded, and when a run comes to act on it.
     """
     name = judged.migration
+    if approval.decision is Decision.REPAIR:
+        if approval.migration == name and approval.evidence_digest in judged.plans:
+            return None
+        return Refusal(
+            "approve.other_plan",
+            f"{name} has no plan of repair with the digest {approval.evidence_digest}.",
+            "Look at the plans again (prisma-recovery inspect), then approve one of them.",
+        )
     if approval.decision not in _MARKED:
         return Refusal(
             "approve.one",

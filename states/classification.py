@@ -5,10 +5,12 @@ from dataclasses import dataclass, replace
 
 from states.answers import RUN_AGAIN, RUN_AGREED, THEN_RUN, Answer, Go, NextCommand, Refusal
 from states.approval import NEVER_APPROVED, Approval, Judged, approve_command, objection
-from states.effects import MarkApplied, MarkRolledBack, Resolution
+from states.effects import MarkApplied, MarkRolledBack, Repair, Resolution
 from states.evidence import Decision, Evidence, Verdict
 from states.exit_codes import Exit
 from states.facts import Row
+from states.plans import Plan
+from states.repair import in_the_way, plan_of
 from states.table import State
 
 #: A run that takes it for certain that nobody ran a statement of the failed migration by hand (RULES E21).
@@ -23,12 +25,18 @@ class ClassifyFacts:
         ran_to_its_end: some attempt has an applied_steps_count of 1 or more (RULES E3).
         approval: the latest approval of this migration, whatever evidence it was given for.
         consented: somebody agreed to the change that follows from the evidence; an approval that counts also suffices.
+        repairing: somebody agreed to the plan of repair that `repair` gives; an approval of that plan also suffices.
+        discard: names of tables and columns whose rows a repair may lose.
+        restorable: a restore point is made before the first change.
     """
 
     evidence: Evidence
     ran_to_its_end: bool = False
     approval: Approval | None = None
     consented: bool = False
+    repairing: bool = False
+    discard: frozenset[str] = frozenset()
+    restorable: bool = False
 
     @property
     def judged(self) -> Judged:
@@ -41,6 +49,7 @@ class ClassifyFacts:
             evidence.evidence_digest,
             attempted=evidence.attempted,
             ran_to_its_end=self.ran_to_its_end or evidence.applied_steps_count >= 1,
+            plans=tuple(plan.digest for plan in evidence.repair.plans),
         )
 
     @property
@@ -73,6 +82,31 @@ def resolution(facts: ClassifyFacts) -> Resolution | None:
     if decision is Decision.MARK_ROLLED_BACK:
         return MarkRolledBack(facts.evidence.migration)
     return None
+
+
+def repair(facts: ClassifyFacts) -> Repair | None:
+    """The plan of repair to carry out: the one that a person approved, else the first choice; None if none may be.
+
+    Never where the evidence itself decides, and never while something is in the plan's way.
+    """
+    plan = _plan(facts)
+    if plan is None or in_the_way(plan, facts.discard, restorable=facts.restorable):
+        return None
+    return Repair(facts.evidence.migration, plan.way, plan.digest)
+
+
+def _plan(facts: ClassifyFacts) -> Plan | None:
+    evidence, approval = facts.evidence, facts.approval
+    if evidence.decision is not Decision.OPERATOR or resolution(facts) is not None:
+        return None
+    if facts.approved and approval is not None and approval.decision is Decision.REPAIR:
+        return plan_of(evidence, approval.evidence_digest)
+    return next(iter(evidence.repair.plans), None)
+
+
+def repair_approved(facts: ClassifyFacts) -> bool:
+    """Whether a person approved exactly the plan that `repair` gives."""
+    return facts.approved and facts.approval is not None and facts.approval.decision is Decision.REPAIR
 
 
 def effect_if_agreed(facts: ClassifyFacts) -> Resolution | Refusal:
@@ -132,6 +166,9 @@ def decide(facts: ClassifyFacts) -> Answer:
             "Run it in a terminal and type the word asked for, or with --yes, or set auto in prisma-recovery.toml.",
             commands=(RUN_AGREED,),
         )
+    mending = repair(facts)
+    if mending is not None and (facts.repairing or repair_approved(facts)):
+        return Go(State.RESOLVE, f"a plan to {mending.way} {name} is proven by rehearsal, and agreed to")
     if contradicted := facts.contradicted:
         return Refusal(
             "classify.approval_against_evidence",
@@ -147,7 +184,8 @@ def decide(facts: ClassifyFacts) -> Answer:
             Exit.BUSY,
             (RUN_AGAIN,),
         )
-    if evidence.assumptions and facts.approval is None:
+    given = facts.approval is not None and facts.approval.decision is not Decision.REPAIR
+    if evidence.assumptions and not given:
         there = "is in the database" if evidence.verdict is Verdict.APPLIED else "is not in the database"
         return Refusal(
             "classify.assumption",
@@ -157,13 +195,15 @@ def decide(facts: ClassifyFacts) -> Answer:
             commands=(ASSUMING, *approvals(facts)),
         )
     void = ""
-    if facts.approval is not None:
+    if given or (facts.approval is not None and evidence.repair.plans):
         void = " An approval was given, but is void: it is for other evidence, or this verdict can't be approved."
     return Refusal(
         f"classify.{evidence.verdict}",
         f"{name} is {evidence.verdict}: {' '.join(evidence.reasons)}{void} Nothing was changed.",
-        _remedy(evidence),
-        commands=(*approvals(facts), THEN_RUN) if approvals(facts) else (RUN_AGAIN,),
+        _remedy(facts),
+        commands=(*repairing(facts), *approvals(facts), THEN_RUN)
+        if approvals(facts)
+        else repairing(facts) or (RUN_AGAIN,),
     )
 
 
@@ -181,6 +221,28 @@ def approvals(facts: ClassifyFacts) -> tuple[NextCommand, ...]:
         for decision, when in ways
         if not (decision is Decision.MARK_ROLLED_BACK and _seen_in_place(evidence))
         if replace(facts, approval=Approval(name, decision, seen, "")).approved
+    )
+
+
+def repairing(facts: ClassifyFacts) -> tuple[NextCommand, ...]:
+    """The commands that carry out a plan of repair, or print it; none where there is no plan."""
+    plan = _plan(facts)
+    if plan is None:
+        return ()
+    name = facts.evidence.migration
+    flags = "".join(f" --discard-rows {loss.name}" for loss in plan.losses)
+    restore = " --restore-point pg_dump" if plan.losses and not facts.restorable else ""
+    others = [each for each in facts.evidence.repair.plans if each is not plan]
+    return (
+        NextCommand(f"{RUN_AGAIN.line} --repair{flags}{restore}", f"to {plan.way} it by the plan"),
+        *(
+            NextCommand(
+                f'prisma-recovery approve {name} --repair --evidence {each.digest} --reason "…"',
+                f"or, to {each.way} it instead",
+            )
+            for each in others
+        ),
+        NextCommand(f"prisma-recovery repair {name} --sql --way {plan.way}", "or, to run it by hand"),
     )
 
 
@@ -215,7 +277,15 @@ def _ways(evidence: Evidence) -> str:
     return "\n".join((*ways, "Then run again."))
 
 
-def _remedy(evidence: Evidence) -> str:
+def _remedy(facts: ClassifyFacts) -> str:
+    evidence, plan = facts.evidence, _plan(facts)
+    if plan is not None:
+        against = in_the_way(plan, facts.discard, restorable=facts.restorable)
+        if not against:
+            return (
+                f"Agree to the plan to {plan.way} it, which is proven by rehearsal, or run it by hand. Then run again."
+            )
+        return f"The plan to {plan.way} it is not carried out as it is: {' '.join(against)} See to that, and run again."
     if evidence.verdict is Verdict.PARTIAL:
         return "By hand, undo the statements that are in production or run those that are missing. Then run again."
     if evidence.verdict is Verdict.DRIFTED:

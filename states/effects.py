@@ -1,12 +1,13 @@
-"""The three effects that a recovery can have on production, as data. Each is one Prisma command.
+"""The four effects that a recovery can have on production, as data: three Prisma commands, and a plan of repair.
 
-There is no fourth: the code that carries out effects accepts the type `Effect` only.
+There is no fifth: the code that carries out effects accepts the type `Effect` only.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from states.facts import Row
+from states.plans import Way
 
 #: Signals that nobody but another process, or the system, sends to a command; a shell adds 128 to their numbers.
 _KILLING = {9: "SIGKILL", 15: "SIGTERM"}
@@ -48,11 +49,31 @@ class Deploy:
         return "deploy:" + ",".join(self.migrations)
 
 
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """The statements of a plan of repair, which was rehearsed for exactly this evidence.
+
+    Attributes:
+        plan: digest of the plan.
+    """
+
+    migration: str
+    way: Way
+    plan: str
+
+    @property
+    def id(self) -> str:
+        """A name that stays the same on every run."""
+        return f"{self.way}:{self.migration}"
+
+
 Resolution = MarkApplied | MarkRolledBack
-Effect = Resolution | Deploy
+#: What one command of Prisma does.
+PrismaEffect = Resolution | Deploy
+Effect = PrismaEffect | Repair
 
 
-def shown(effect: Effect, rows: Sequence[Row]) -> bool:
+def shown(effect: PrismaEffect, rows: Sequence[Row]) -> bool:
     """Whether the ledger shows the effect: each of its migrations has a finished row and no unfinished one.
 
     For a migration to be marked rolled back, rolled-back rows are enough.
@@ -89,6 +110,8 @@ def of_id(identifier: str, planned: tuple[str, ...]) -> Effect:
         planned: the migrations of a deploy, whose id alone is ambiguous when a name contains a comma.
     """
     kind, _, name = identifier.partition(":")
+    if kind in list(Way):
+        return Repair(name, Way(kind), "")
     match kind:
         case "mark_applied":
             return MarkApplied(name)

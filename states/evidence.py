@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from states.comparison import Difference, StatementState
 from states.facts import Cause, Obstacle, Origin, Runner, Trace
+from states.plans import Repairs
 
 #: The name of the assumption that nobody ran a statement of the script by hand (RULES E21).
 NO_HANDWORK = "no_handwork"
@@ -40,6 +41,8 @@ class Decision(StrEnum):
     WAIT = "wait"
     #: For a migration that was never attempted: there is nothing to decide, a deploy runs it.
     DEPLOY = "deploy"
+    #: Of an approval: a plan of repair is to be carried out.
+    REPAIR = "repair"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ class Evidence:
         runner: which Prisma ran the migration.
         obstacles: obstacles in production that would make the script fail again.
         origin: how the migration's objects came into production.
+        repair: plans that would bring production to the script's end or beginning, each rehearsed.
     """
 
     migration: str
@@ -82,6 +86,7 @@ class Evidence:
     runner: Runner = field(default_factory=Runner)
     obstacles: tuple[Obstacle, ...] = ()
     origin: Origin = field(default_factory=Origin)
+    repair: Repairs = field(default_factory=Repairs)
 
     @property
     def attempted(self) -> bool:

@@ -1,9 +1,9 @@
-"""RESOLVE: did `prisma migrate resolve` mark the migration, and what remains to be done?"""
+"""RESOLVE: did Prisma mark the migration, or did the repair end as rehearsed, and what remains to be done?"""
 
 from dataclasses import dataclass
 
 from states.answers import RUN_AGAIN, Answer, Go, Refusal
-from states.effects import Resolution
+from states.effects import Repair, Resolution
 from states.exit_codes import Exit
 from states.inspection import InspectFacts
 from states.table import State
@@ -14,15 +14,15 @@ class ResolveFacts:
     """The ledger, read again after the effect.
 
     Attributes:
-        effect: the mark that Prisma was asked to set.
-        shown: the ledger shows the effect.
+        effect: the mark that Prisma was asked to set, or the repair.
+        shown: the ledger shows the mark; or production is as the repair's rehearsal ended.
         after: the ledger and the migrations folder after the effect.
         unchanged: why the effect was not even tried, as `the evidence has changed`; empty if it was tried.
         output: the end of the command's output.
         killed: that the command was killed from outside, as a sentence; empty if it ended by itself.
     """
 
-    effect: Resolution
+    effect: Resolution | Repair
     shown: bool
     after: InspectFacts
     unchanged: str = ""
@@ -36,10 +36,21 @@ def decide(facts: ResolveFacts) -> Answer:
     if facts.unchanged:
         return Refusal(
             "resolve.evidence_changed",
-            f"{name} was not marked: {facts.unchanged}. Nothing was changed.",
+            f"{name} was not {'repaired' if isinstance(facts.effect, Repair) else 'marked'}: {facts.unchanged}. "
+            "Nothing was changed.",
             "Run again. The migration is classified anew.",
             Exit.BUSY,
             (RUN_AGAIN,),
+        )
+    if isinstance(facts.effect, Repair):
+        if facts.shown:
+            return Go(State.INSPECT, f"the plan to {facts.effect.way} {name} was carried out")
+        return Refusal(
+            "repair.failed",
+            f"The plan to {facts.effect.way} {name} did not end as rehearsed: {facts.output} If it was to run as one "
+            "transaction, nothing was changed.",
+            "Find out what keeps the statement from succeeding, and run again: production is looked at anew.",
+            commands=(RUN_AGAIN,),
         )
     if not facts.shown and facts.killed:
         return Refusal(

@@ -13,7 +13,7 @@ class State(StrEnum):
     INSPECT = "INSPECT"
     #: Is the failed or pending migration in the database?
     CLASSIFY = "CLASSIFY"
-    #: Run `prisma migrate resolve` and read the ledger again.
+    #: Run `prisma migrate resolve` and read the ledger again; or carry out a repair.
     RESOLVE = "RESOLVE"
     #: Run `prisma migrate deploy` and read the ledger again.
     DEPLOY = "DEPLOY"
@@ -48,8 +48,8 @@ EDGES: tuple[Edge, ...] = (
     Edge(_S.INSPECT, _S.CLASSIFY, "a migration failed, or production has one that the ledger lacks"),
     Edge(_S.INSPECT, _S.DEPLOY, "none failed, some are pending, and none would fail on what is there"),
     Edge(_S.INSPECT, _S.VERIFY, "none failed, none pending"),
-    Edge(_S.CLASSIFY, _S.RESOLVE, "the evidence decides, or an approval of this very evidence does"),
-    Edge(_S.RESOLVE, _S.INSPECT, "another failed migration remains, or one that the ledger lacks"),
+    Edge(_S.CLASSIFY, _S.RESOLVE, "the evidence decides, or an approval of it does, or a proven repair is agreed to"),
+    Edge(_S.RESOLVE, _S.INSPECT, "a repair was made, another failed one remains, or one that the ledger lacks"),
     Edge(_S.RESOLVE, _S.DEPLOY, "none remains, some are pending"),
     Edge(_S.RESOLVE, _S.VERIFY, "none remains, none pending"),
     Edge(_S.DEPLOY, _S.VERIFY, "nothing failed, nothing pending"),

@@ -130,6 +130,21 @@ class Recovery:
         with observing(self._session, _nobody, emit) as observer:
             return overview(observer, self._session.command_check, emit)
 
+    def repair_script(
+        self, migration: str | None = None, way: str | None = None, on_event: events.Sink = events.nobody
+    ) -> str:
+        """A plan of repair as a script of SQL, to be run by hand. Reads only.
+
+        Args:
+            migration: name of the migration; None: the first that has a plan.
+            way: `complete`, `mend` or `undo`; None: the first choice.
+            on_event: takes the events meanwhile.
+
+        Raises:
+            UsageError: `repair.none`: there is no such plan; it is said why.
+        """
+        return decisions.repair_script(self._session, self.look(on_event).failed, migration, way)
+
     def plan(self, on_event: events.Sink = events.nobody) -> Plan:
         """The changes that `run` would make, found on the same path. Changes nothing, the journal included.
 
@@ -141,7 +156,12 @@ class Recovery:
             return plan(world, emit)
 
     def run(
-        self, policy: Policy | None = None, on_event: events.Sink = events.nobody, *, pipeline: bool = False
+        self,
+        policy: Policy | None = None,
+        on_event: events.Sink = events.nobody,
+        *,
+        pipeline: bool = False,
+        discard: Sequence[str] = (),
     ) -> Ended:
         """Starts a recovery, or resumes the unfinished one, until it is ready or stops with a refusal.
 
@@ -151,6 +171,7 @@ class Recovery:
                 point, as a kill would; the run can be resumed. If it raises for a line of a command's output, only the
                 further output of that command is lost.
             pipeline: run the pipeline's steps too, once the gate is open.
+            discard: names of tables and columns, as `public.x` and `public.x.y`, whose rows a repair may lose.
 
         Raises:
             RecoveryError: the run could not begin, or the journal can't be written. Nothing more was done.
@@ -159,13 +180,16 @@ class Recovery:
         policy = auto(*session.config.auto) if policy is None else policy
         with working(session, self._ask_database, emit, self.stop) as world:
             target = world.target
-            store, restore_point, key = session.store(), session.restore_point(target), target.identity.key
+            store, restore_point, key = session.store(), session.restore_point(target, discard), target.identity.key
             # Opening the journal may create a schema in a database, so preflight must hold before that.
             if store.shared and not _kept(store, key) and (no := _refused(world, emit, State.PREFLIGHT)):
                 return Ended("", State.PREFLIGHT, no.exit, no)
             with contextlib.closing(store.open(key)) as journal:
                 redact = Redactor(target.url.url, *store.secrets)
-                engine = Engine(world, journal, policy, emit, new_run, restore_point, self._asked, redact=redact)
+                lost = frozenset(discard)
+                engine = Engine(
+                    world, journal, policy, emit, new_run, restore_point, self._asked, redact=redact, discard=lost
+                )
                 ended = engine.run(str(target.url), target.source)
                 emit(events.RunEnded(ended.run, ended.state, int(ended.exit_code)))
                 if pipeline and ended.state is State.PIPELINE_READY:
@@ -272,8 +296,9 @@ class Recovery:
 
         Args:
             migration: name of a migration that the evidence does not decide.
-            answer: `applied`: the migration is in the database; `rolled_back`: it is not.
-            evidence: digest of the evidence that the person has seen.
+            answer: `applied`: the migration is in the database; `rolled_back`: it is not; `repair`: the plan with the
+                given digest is to be carried out.
+            evidence: digest of the evidence that the person has seen, or of the plan.
             reason: why; recorded in the journal.
             run: id of the run; None: the unfinished one.
 

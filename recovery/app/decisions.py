@@ -1,7 +1,7 @@
 """What needs the journal only: where runs stand, their events, approvals, and giving up."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, get_args
 
 from recovery.app.session import Session
@@ -10,16 +10,24 @@ from recovery.journal import JournalEvent
 from recovery.journal.run_record import Kind, RunRecord, record_of
 from recovery.report.document import Standing
 from recovery.report.run_status import standing
+from recovery.sql.names import quoted
 from states.approval import Approval, Judged, objection
 from states.baseline import Baseline
 from states.baseline_answers import objection as of_baseline
-from states.evidence import Decision, Verdict
+from states.evidence import Decision, Evidence, Verdict
 from states.machine import RecoveryMachine
+from states.repair import script_of
 from states.table import FINAL, State
 
-#: A person's answer: the migration is in the database (applied), it is not (rolled back), or production has the whole
-#: history up to it (baseline).
-ApprovedAs = Literal["applied", "rolled_back", "baseline"]
+#: A person's answer: the migration is in the database (applied), it is not (rolled back), production has the whole
+#: history up to it (baseline), or a plan is to repair it.
+ApprovedAs = Literal["applied", "rolled_back", "baseline", "repair"]
+_DECISIONS: dict[ApprovedAs, Decision] = {
+    "applied": Decision.MARK_APPLIED,
+    "rolled_back": Decision.MARK_ROLLED_BACK,
+    "baseline": Decision.MARK_APPLIED,
+    "repair": Decision.REPAIR,
+}
 #: How often a decision is tried to be recorded while a process at work writes events of its own.
 _TRIES = 20
 
@@ -119,13 +127,13 @@ def approve(
 
     Raises:
         UsageError: the decision could never count.
-        ValueError: `answer` is not one of the two answers.
+        ValueError: `answer` is not one of the answers.
     """
     if answer not in get_args(ApprovedAs):  # else a misspelt answer would count as the other one
         raise ValueError(f"No answer is named {answer!r}; the answers are {', '.join(get_args(ApprovedAs))}")
     if not reason.strip():
         raise UsageError("approve.reason", "The reason is empty. Nothing was recorded.", "Say why.")
-    decision = Decision.MARK_ROLLED_BACK if answer == "rolled_back" else Decision.MARK_APPLIED
+    decision = _DECISIONS[answer]
     approval = Approval(migration, decision, evidence, reason)
 
     def decided(name: str, record: RunRecord) -> tuple[str, dict[str, Any]]:
@@ -166,6 +174,7 @@ def _allowed(record: RunRecord, approval: Approval, run: str) -> None:
         known["digest"],
         attempted=known.get("attempted", True),
         ran_to_its_end=known["ran_to_its_end"],
+        plans=tuple(known.get("plans", ())),
     )
     if no := objection(approval, judged):
         raise UsageError.of(no, "Nothing was recorded.")
@@ -208,3 +217,27 @@ def abort(session: Session, reason: str, run: str | None = None) -> Standing:
         return Kind.MOVED, {"from": record.state, "to": State.ABORTED, "because": reason}
 
     return _record(session, run, decided)
+
+
+def repair_script(session: Session, failed: Sequence[Evidence], migration: str | None, way: str | None) -> str:
+    """The script of a plan of repair.
+
+    Args:
+        session: says which schema the target's URL names.
+        failed: the evidence on each failed migration.
+        migration: name of the migration; None: the first that has a plan.
+        way: the plan's way; None: the first choice.
+
+    Raises:
+        UsageError: `repair.none`.
+    """
+    for evidence in failed:
+        for plan in evidence.repair.plans if migration in (None, evidence.migration) else ():
+            if way in (None, plan.way):
+                return script_of(plan, evidence.migration, quoted(session.target().url.schema))
+    known = [reason for evidence in failed for reason in evidence.repair.unplanned]
+    raise UsageError(
+        "repair.none",
+        " ".join(["There is no such plan of repair.", *known, "Nothing was done."]),
+        "See prisma-recovery inspect for the evidence.",
+    )

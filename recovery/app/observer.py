@@ -24,6 +24,7 @@ from recovery.preflight.expectation import Expectation
 from recovery.prisma.git import Repository
 from recovery.prisma.migrations import read as read_migrations
 from recovery.prisma.scripts import Scripts
+from recovery.repair.planning import planned
 from recovery.replay.workshop import Workshop
 from states.baseline import looked_for, overwritten, tells_more
 from states.checks import not_looked_at, unknown
@@ -104,7 +105,7 @@ class Observer:
         return Investigator(self.target, self.scripts(), self.workshop, self.sleep, self.assume)
 
     def classify(self, name: str, settled: Collection[str] = (), *, marking: bool = False) -> Classified:
-        """The evidence on a failed migration, and the obstacles that would make it fail again.
+        """The evidence on a failed migration, what would make it fail again, and the plans of repair.
 
         Args:
             name: the migration.
@@ -116,7 +117,7 @@ class Observer:
             found = Investigator(self.target, scripts, self.workshop, self.sleep, self.assume).classify(
                 name, settled, marking=marking
             )
-            return tested(found, scripts, self.target)
+            return planned(tested(found, scripts, self.target), self.workshop, self.target)
 
     def compare(self, inspected: Inspection, *, failed: bool = False, begun: bool = False) -> Compared:
         """Compares the pending migrations with production, and finds what would make them fail.

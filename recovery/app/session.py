@@ -1,7 +1,7 @@
 """Finds the target, the project, the journal and the scratch server, from options, settings and environment."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import get_args
 from recovery import config as configuration
 from recovery.app.head_start import Ahead
 from recovery.config import JOURNAL_VARIABLE, TARGET, Assumption, Config, Neon, Vercel, inherited
+from recovery.effects.repairing import parted
 from recovery.effects.restore_point import dump, neon_branch
 from recovery.effects.results import MakeRestorePoint
 from recovery.errors import PreflightError, UsageError
@@ -171,8 +172,12 @@ class Session:
             checks.append(partial(unknown, "vercel.commit", what, "prisma-recovery.toml", remedy))
         return tuple(checks)
 
-    def restore_point(self, target: Target) -> MakeRestorePoint | None:
+    def restore_point(self, target: Target, discard: Collection[str] = ()) -> MakeRestorePoint | None:
         """A function that makes the restore point of the options or the settings; None if none is asked for.
+
+        Args:
+            target: the production database.
+            discard: names of tables and columns whose rows may be lost; the restore point holds these tables' rows.
 
         Raises:
             UsageError: `usage.restore_point`.
@@ -180,7 +185,8 @@ class Session:
         kind, neon = self.options.restore_point or self.config.restore_point.kind, self.config.neon.project
         if kind == "pg_dump":
             folder = journal_file(self.home()).parent
-            return dump(target, folder, self.config.restore_point.pg_dump, self.environment())
+            tables = sorted({parted(name)[0] for name in discard})
+            return dump(target, folder, self.config.restore_point.pg_dump, self.environment(), tables)
         if kind == "neon" and neon is not None:
             return neon_branch(target, self.neon, neon)
         if kind == "none":

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection
 
 from recovery.app.observer import Observer
 from recovery.effects.handover import HandOver
+from recovery.effects.repairing import Note, Repairer
 from recovery.effects.results import Performed
 from recovery.errors import BusyError
 from recovery.evidence.baseline import Baselined
@@ -20,6 +21,7 @@ from recovery.prisma.sentinel import Sentinel
 from recovery.sql.script import Script
 from states.effects import Deploy, Effect, Resolution
 from states.facts import Check, Outcome, Row
+from states.plans import Plan
 from states.verification import to_be_proven
 
 
@@ -70,6 +72,7 @@ class RealWorld:
             sleep=observer.sleep,
             start_limit=lambda: sentinel.start_limit,
         )
+        self._repairer = Repairer(self.target, self._lock, observer.emit, sleep=observer.sleep)
         self._prover: Prover | None = None
 
     def close(self) -> None:
@@ -121,6 +124,19 @@ class RealWorld:
 
         with answering(self.target.url):
             return self._handover.perform(effect, changed, lambda: None)
+
+    def repair(self, plan: Plan, classified: Classified, note: Note) -> Performed:
+        """See `World.repair`."""
+        investigator = self._observer.investigator()
+
+        def changed() -> str:
+            same = investigator.digest_now(classified) == classified.evidence.evidence_digest
+            return "" if same else "the evidence has changed since the plan was made"
+
+        with answering(self.target.url):
+            return self._repairer.perform(
+                plan, changed, lambda session: investigator.left_to(session, classified, plan.ends), note
+            )
 
     def deploy(self, effect: Deploy, before: Inspection) -> Performed:
         """See `World.deploy`."""

@@ -89,6 +89,16 @@ def run(
     pipeline: Annotated[
         bool, typer.Option("--pipeline", help="Run the pipeline's steps once the gate is open.")
     ] = False,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Agree to carry out a plan of repair that is proven by rehearsal.")
+    ] = False,
+    discard_rows: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="A table or column (schema.table.column) whose rows a repair may lose; repeatable.",
+        ),
+    ] = None,
 ) -> None:
     """Start a recovery, or resume the unfinished one."""
     with signals(), _ahead(schema=chosen.schema, config=chosen.config, prisma=True) as ahead:
@@ -100,7 +110,31 @@ def run(
             recovery = _recovery(chosen, output, ahead, flags)
             if plan:
                 raise typer.Exit(int(show_plan(recovery, output)))
-            raise typer.Exit(int(recover(recovery, output, _asker(), yes=yes, pipeline=pipeline)))
+            discard = discard_rows or ()
+            agreed = {"yes": yes, "pipeline": pipeline, "repair": repair}
+            raise typer.Exit(int(recover(recovery, output, _asker(), **agreed, discard=discard)))
+
+
+@app.command("repair", cls=Grouped, short_help="Print a plan of repair as a script.")
+@takes(*TARGET, *OUTPUT)
+def repair_(
+    chosen: Chosen,
+    migration: Annotated[
+        str | None, typer.Argument(help="The migration; by default the first that has a plan.", metavar="[MIGRATION]")
+    ] = None,
+    *,
+    sql: Annotated[bool, typer.Option("--sql", help="Print the script, to be run by hand.")] = False,
+    way: Annotated[
+        str | None, typer.Option(metavar="complete|mend|undo", help="Which plan; by default the first choice.")
+    ] = None,
+) -> None:
+    """Print a plan of repair as a script, to be run by hand. Reads only; `run --repair` carries it out."""
+    with signals(), _ahead() as ahead:
+        from recovery.cli.repairing import print_script
+
+        output = chosen.output("repair")
+        with shown(output):
+            print_script(_recovery(chosen, output, ahead), output, migration, way, sql=sql)
 
 
 @app.command("inspect", cls=Grouped, short_help="Show what failed and what is pending, with evidence.")
@@ -149,7 +183,10 @@ def approve(
     baseline: Annotated[
         bool, typer.Option("--baseline", help="Production has the whole history up to this migration.")
     ] = False,
-    evidence: Annotated[str, typer.Option(help="The digest that `run` showed: sha256:…")],
+    repair: Annotated[bool, typer.Option("--repair", help="The plan with this digest is to be carried out.")] = False,
+    evidence: Annotated[
+        str, typer.Option(help="The digest that `run` showed, of the evidence or of the plan: sha256:…")
+    ],
     reason: Annotated[str, typer.Option(help="Why; recorded in the journal.")],
 ) -> None:
     """Decide a failed migration that the evidence leaves open. The next `run` acts on it, on the same evidence only."""
@@ -158,8 +195,8 @@ def approve(
         from recovery.cli.records import record_approval
 
         recovery = _recovery(chosen, output)
-        given = {"applied": applied, "rolled_back": rolled_back, "baseline": baseline}
-        answer = "+".join(word for word, said in given.items() if said)
+        given = {"applied": applied, "rolled_back": rolled_back, "baseline": baseline, "repair": repair}
+        answer = " and ".join(name for name, chosen_one in given.items() if chosen_one)
         record_approval(recovery, output, chosen.run, migration, answer, evidence=evidence, reason=reason)
 
 

@@ -1,4 +1,4 @@
-"""Consent to changes: from the settings, from `--yes`, or typed by a person."""
+"""Consent to changes: from the settings, from `--yes` or `--repair`, or typed by a person."""
 
 from collections.abc import Callable
 
@@ -6,25 +6,35 @@ from rich.console import Console
 from rich.markup import escape
 
 from recovery.run.ports import Policy, Question
-from states.effects import Deploy, Effect, MarkApplied, MarkRolledBack
+from states.effects import Deploy, MarkApplied, MarkRolledBack, PrismaEffect, Repair
 
 #: The word to type for each effect; its consequence was shown before (`EffectProposed`).
-_WORDS: dict[type[Effect], str] = {Deploy: "deploy", MarkApplied: "applied", MarkRolledBack: "rolled back"}
+_WORDS: dict[type[PrismaEffect], str] = {Deploy: "deploy", MarkApplied: "applied", MarkRolledBack: "rolled back"}
 _ONLY_HERE = "The journal is a file on this machine, so it does not show whether another machine has run this step."
 
 
 class Consent:
     """The command line's policy: first `settled`, then `yes` for every change that the evidence decides, then a person.
 
-    `yes` does not cover the steps of the pipeline: no evidence shows that nobody else has run them.
+    `yes` does not cover the steps of the pipeline: no evidence shows that nobody else has run them. Nor does it cover a
+    repair, which has a flag of its own.
     """
 
-    def __init__(self, settled: Policy, *, yes: bool, ask: Callable[[str], str] | None, console: Console) -> None:
+    def __init__(
+        self,
+        settled: Policy,
+        *,
+        yes: bool,
+        ask: Callable[[str], str] | None,
+        console: Console,
+        repair: bool = False,
+    ) -> None:
         """Takes the sources of consent.
 
         Args:
             settled: the policy from the settings.
             yes: `--yes` was given.
+            repair: `--repair` was given.
             ask: shows a prompt and returns the typed answer; None where nobody can be asked.
             console: shows what a step would run.
         """
@@ -32,10 +42,13 @@ class Consent:
         self._yes = yes
         self._ask = ask
         self._console = console
+        self._repair = repair
 
     def consents(self, question: Question) -> bool:
         """See `Policy.consents`."""
-        if (self._yes and question.effect is not None) or self._settled.consents(question):
+        repairs = isinstance(question.effect, Repair)
+        yes = self._repair if repairs else self._yes and question.effect is not None
+        if yes or self._settled.consents(question):
             return True
         if self._ask is None:
             return False
@@ -43,6 +56,8 @@ class Consent:
             word = question.kind
             self._console.print(f"\n  [bold]To be run, once:[/] {escape(question.command)}", soft_wrap=True)
             self._console.print(f"    {_ONLY_HERE}")
+        elif isinstance(question.effect, Repair):
+            word = question.effect.way
         else:
             word = "baseline" if question.kind == "baseline" else _WORDS[type(question.effect)]
         return self._ask(f"  Type “{word}” to go on, anything else to stop: ").strip() == word

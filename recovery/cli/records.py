@@ -37,11 +37,11 @@ def record_approval(
     if answer not in get_args(ApprovedAs):
         raise UsageError(
             "approve.one",
-            "Exactly one of --applied, --rolled-back and --baseline is needed. Nothing was recorded.",
+            "Exactly one of --applied, --rolled-back, --baseline and --repair is needed. Nothing was recorded.",
             "Give one of them.",
         )
     run = recovery.approve(migration, cast("ApprovedAs", answer), evidence=evidence, reason=reason, run=run).run
-    decision = "mark_applied" if answer == "baseline" else f"mark_{answer}"
+    decision = {"baseline": "mark_applied", "repair": "repair"}.get(answer, f"mark_{answer}")
     output.document(ApproveDocument(run, migration, decision, evidence, (RUN_AGAIN,)))
     if output.in_words:
         output.console.print(

@@ -19,14 +19,24 @@ from states.table import State
 _NOBODY = "nobody"
 
 
-def recover(recovery: Recovery, output: Output, ask: Ask | None, *, yes: bool, pipeline: bool) -> Exit:
+def recover(
+    recovery: Recovery,
+    output: Output,
+    ask: Ask | None,
+    *,
+    yes: bool,
+    pipeline: bool,
+    repair: bool = False,
+    discard: Sequence[str] = (),
+) -> Exit:
     """Starts a recovery or resumes the unfinished one; with `pipeline` also runs the pipeline's steps.
 
     Where a decision rests on an assumption that nobody has made yet, a person is asked for it, and the run goes on.
     """
 
     def once() -> Ended:
-        return recovery.run(_consent(recovery, output, ask, yes=yes), output.emit, pipeline=pipeline)
+        policy = _consent(recovery, output, ask, yes=yes, repair=repair)
+        return recovery.run(policy, output.emit, pipeline=pipeline, discard=discard)
 
     ended, asking = once(), output.asking(ask)
     while asking is not None and ended.refusal is not None and ended.refusal.code == "classify.assumption":
@@ -49,8 +59,9 @@ def run_pipeline(
     return recovery.pipeline(consent, output.emit, repeat=repeat, done=done).exit_code
 
 
-def _consent(recovery: Recovery, output: Output, ask: Ask | None, *, yes: bool) -> Consent:
-    return Consent(auto(*recovery.settings.auto), yes=yes, ask=output.asking(ask), console=output.console)
+def _consent(recovery: Recovery, output: Output, ask: Ask | None, *, yes: bool, repair: bool = False) -> Consent:
+    settled = auto(*recovery.settings.auto)
+    return Consent(settled, yes=yes, ask=output.asking(ask), console=output.console, repair=repair)
 
 
 def show_plan(recovery: Recovery, output: Output) -> Exit:

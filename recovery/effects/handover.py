@@ -25,7 +25,7 @@ from recovery.prisma.cli import PrismaCli
 from recovery.prisma.process import Running
 from states import handover
 from states.answers import Refusal
-from states.effects import Deploy, Effect
+from states.effects import Deploy, PrismaEffect
 from states.exit_codes import Exit
 from states.handover import START_SECONDS, QueueFacts
 
@@ -34,6 +34,42 @@ LOCK_SECONDS = 15.0
 #: How long the command's session in the database may outlive the command.
 LEFTOVER_SECONDS = 10.0
 _POLL = 0.02
+
+
+def take(lock: SessionLock, target: Target, emit: events.Sink, sleep: Callable[[float], None]) -> None:
+    """Takes Prisma's lock by trying, and tells meanwhile who holds it (RULES F3).
+
+    Raises:
+        BusyError: another session held it for too long.
+    """
+    began = told = time.monotonic()
+    tell = events.lock_sink(emit)
+    while not lock.try_take():
+        now = time.monotonic()
+        if now - told >= 1.0:
+            told = now
+            tell(now - began, holders(target.reading(), PRISMA_LOCK))
+        if now > began + LOCK_SECONDS:
+            raise BusyError(
+                "lock.prisma",
+                "Another session holds Prisma's migration lock. Nothing was done.",
+                "Wait for that deploy to end, or end its session if it is an orphan; then run again.",
+            )
+        sleep(0.1)
+
+
+def still_ours(lock: SessionLock) -> None:
+    """Makes sure that the recovery's own lock is still held, right before an effect (RULES F4).
+
+    Raises:
+        BusyError: it is gone.
+    """
+    if not lock.held():
+        raise BusyError(
+            "lock.lost",
+            "The recovery's own lock is gone (its connection was ended), so nothing more was done.",
+            "Run again: it looks at the database anew and goes on from there.",
+        )
 
 
 class HandOver:
@@ -72,7 +108,7 @@ class HandOver:
         self._sleep = sleep
         self._start_limit = start_limit
 
-    def perform(self, effect: Effect, changed: Callable[[], str], meanwhile: Callable[[], None]) -> Performed:
+    def perform(self, effect: PrismaEffect, changed: Callable[[], str], meanwhile: Callable[[], None]) -> Performed:
         """Runs the effect's command if the evidence is unchanged, and waits for its end, however long that takes.
 
         Args:
@@ -88,15 +124,10 @@ class HandOver:
         name = f"{EFFECT_NAME} {secrets.token_hex(4)}"
         with contextlib.closing(self._target.working("prisma-recovery hand-over")) as connection:
             lock = SessionLock(connection, PRISMA_LOCK)
-            self._take(lock)
+            take(lock, self._target, self._emit, self._sleep)
             if why := changed():
                 return Performed(unchanged=why)
-            if not self._ours.held():
-                raise BusyError(
-                    "lock.lost",
-                    "The recovery's own lock is gone (its connection was ended), so nothing more was done.",
-                    "Run again: it looks at the database anew and goes on from there.",
-                )
+            still_ours(self._ours)
             url = self._target.url.prisma_url(name)
             running = self._cli.start(effect, url=url, on_output=self._on_output, on_interrupt=self._on_interrupt)
             try:
@@ -127,22 +158,6 @@ class HandOver:
         with contextlib.suppress(psycopg.Error):
             lock.release()
         connection.close()
-
-    def _take(self, lock: SessionLock) -> None:
-        began = told = time.monotonic()
-        tell = events.lock_sink(self._emit)
-        while not lock.try_take():
-            now = time.monotonic()
-            if now - told >= 1.0:
-                told = now
-                tell(now - began, holders(self._target.reading(), PRISMA_LOCK))
-            if now > began + LOCK_SECONDS:
-                raise BusyError(
-                    "lock.prisma",
-                    "Another session holds Prisma's migration lock. Nothing was done.",
-                    "Wait for that deploy to end, or end its session if it is an orphan; then run again.",
-                )
-            self._sleep(0.1)
 
     def _queue(self, lock: SessionLock, running: Running, name: str) -> None:
         """Waits until the command's session, and no other, is first in the queue behind our lock."""

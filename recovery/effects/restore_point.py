@@ -63,7 +63,11 @@ def neon_branch(target: Target, api: Callable[[], Api], project: str) -> MakeRes
 
 
 def dump(
-    target: Target, folder: Path, command: Sequence[str] | None, environment: Mapping[str, str]
+    target: Target,
+    folder: Path,
+    command: Sequence[str] | None,
+    environment: Mapping[str, str],
+    tables: Sequence[str] = (),
 ) -> MakeRestorePoint:
     """Makes dumps with pg_dump: the database's schema and the ledger's rows at one moment, as SQL for psql.
 
@@ -72,6 +76,7 @@ def dump(
         folder: where the file is written, readable by this user only.
         command: program and first arguments of pg_dump; None: the embedded server's pg_dump.
         environment: pg_dump's environment; the password is added to it, so that no command line holds it.
+        tables: further tables whose rows are dumped, as identifiers of SQL.
     """
 
     def make(run: str) -> RestorePoint:
@@ -82,24 +87,30 @@ def dump(
             part = path.with_suffix(".part")
             part.unlink(missing_ok=True)
             with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                lsn, time = _write(target, program, environment, file.fileno())
+                lsn, time = _write(target, program, environment, file.fileno(), tables)
                 os.fsync(file.fileno())
             part.replace(path)
         except (OSError, subprocess.TimeoutExpired) as error:
             why = error.strerror if isinstance(error, OSError) else f"it took longer than {DUMP_SECONDS:g} s"
             raise _failed(f"the dump {path}", f"{why} ({program[0]})", _SEE) from error
-        # The file holds no rows except the ledger's, so the rows of other tables cannot be restored from it.
+        # The file holds no rows but these, so the rows of other tables cannot be restored from it.
+        rows = f", the rows of {', '.join(tables)}" if tables else ""
         back = (
-            f"psql -X -v ON_ERROR_STOP=1 -d EMPTY_DATABASE -f {shlex.quote(str(path))} restores the schema and the "
-            f"ledger as they were; all other rows only your provider's own backup can restore, to {time} or LSN {lsn}"
+            f"psql -X -v ON_ERROR_STOP=1 -d EMPTY_DATABASE -f {shlex.quote(str(path))} restores the schema{rows} and"
+            " the ledger as they were; all other rows only your provider's own backup can restore,"
+            f" to {time} or LSN {lsn}"
         )
         return RestorePoint("pg_dump", str(path), lsn, time, back)
 
     return make
 
 
-def _write(target: Target, program: list[str], environment: Mapping[str, str], file: int) -> tuple[str, str]:
-    """Dumps the schema, then the ledger's rows, from one snapshot; its transaction is open until both are written.
+def _write(
+    target: Target, program: list[str], environment: Mapping[str, str], file: int, tables: Sequence[str]
+) -> tuple[str, str]:
+    """Dumps the schema, then the rows of the ledger and of these tables, from one snapshot.
+
+    The snapshot's transaction is open until both are written.
 
     Returns:
         LSN of the write-ahead log and time (ISO 8601, UTC) of the snapshot.
@@ -113,7 +124,7 @@ def _write(target: Target, program: list[str], environment: Mapping[str, str], f
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         snapshot = (connection.execute("SELECT pg_export_snapshot()").fetchone() or ("",))[0]
         lsn, time = connection.execute(_NOW).fetchone() or ("", "")
-        for part in (["--schema-only"], ["--data-only", f"--table={ledger}"]):
+        for part in (["--schema-only"], ["--data-only", *(f"--table={each}" for each in (ledger, *tables))]):
             arguments = ["--no-password", f"--snapshot={snapshot}", f"--lock-wait-timeout={_LOCK_MS}", *part]
             done = subprocess.run(
                 [*program, *arguments, f"--dbname={conninfo}"],

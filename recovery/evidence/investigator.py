@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import psycopg
 
@@ -28,12 +29,13 @@ from recovery.sql.modifiers import modified
 from recovery.sql.script import Script
 from recovery.sql.spelling import respelled
 from recovery.sql.statements import ScriptError
-from states.comparison import qualified_name
+from states.comparison import Difference, differences, qualified_name
 from states.digest import digest
 from states.effects import MarkApplied, MarkRolledBack
 from states.evidence import Decision, Evidence
 from states.facts import Key, Note, Replay, Row, Stop, Subject, Twin
 from states.ledger import earlier_failed, foreseen
+from states.repair import replay_of
 from states.verdict import judge, latest_attempt
 
 #: RULES E13: a session that holds such a lock is changing the schema.
@@ -57,6 +59,7 @@ class Classified:
         rows: every row of the ledger at that time.
         base: name and checksum of each migration replayed before this one.
         scripts: the scripts that its attempts ran, and the one now in the migrations folder.
+        history: the scripts of `base`.
     """
 
     evidence: Evidence
@@ -64,6 +67,7 @@ class Classified:
     rows: tuple[Row, ...]
     base: tuple[tuple[str, str], ...]
     scripts: tuple[Script, ...] = ()
+    history: tuple[Script, ...] = ()
 
     @property
     def ran_to_its_end(self) -> bool:
@@ -189,6 +193,25 @@ class Investigator:
             return ""
         return digest(now, self._target.identity.digested, classified.base)
 
+    def left_to(self, connection: psycopg.Connection[Any], classified: Classified, step: int) -> tuple[Difference, ...]:
+        """How production, as a session's own transaction sees it, differs from a step of the script.
+
+        Args:
+            connection: the session, which may have changed the schema.
+            classified: the verdict before that.
+            step: the step; 0 for the state before the script.
+        """
+        subject = classified.subject
+        replay = replay_of(subject)
+        if replay is None:
+            raise AssertionError("a plan rests on the one script that every attempt ran")
+        now = catalog.read(connection, _scope(subject))
+        same = {key for key, text in subject.reread.items() if subject.production.get(key) == now.get(key)}
+        view = {**now, **{key: subject.reread[key] for key in same}}
+        versions = (connection.info.server_version, self._workshop.server.version)
+        spellings = {key: tuple({s[key] for s in replay.steps if key in s}) for key in replay.footprint}
+        return differences(replay, step, {**view, **respelled(spellings, view, versions)})
+
     def _from_a_checkpoint(self, plan: Material, rows: Sequence[Row]) -> Material:
         """The same with a stamped squash as the beginning of the history, where it may stand for what is gone."""
         folder = {name: migration.checksum for name, migration in self._scripts.migrations.items()}
@@ -286,12 +309,7 @@ class Investigator:
         return replace(replay, skipped=(*plan.notes, *replay.skipped))
 
     def _production(self, subject: Subject) -> dict[Key, str]:
-        replays = (*subject.replays, *(each.replay for each in subject.twins if each.replay is not None))
-        objects = {obj for replay in replays for obj, _ in replay.footprint}
-        scope = catalog.scope_of(objects)
-        for replay in replays:
-            scope |= catalog.scope_of(f"table {name}" for name in replay.named)
-        return catalog.read(self._target.reading(), scope)
+        return catalog.read(self._target.reading(), _scope(subject))
 
     def _proofs(self, subject: Subject) -> Subject:
         """The subject with what production proves of rows: see `states.row_proofs.witnessed`."""
@@ -385,8 +403,18 @@ class Investigator:
     def _judged(self, plan: Material, subject: Subject, rows: tuple[Row, ...]) -> Classified:
         evidence = self._evidence(plan, subject)
         evidence = indicated(evidence, subject, rows, self._target, self._scripts)
-        return Classified(evidence, subject, rows, self._base(plan), plan.scripts)
+        return Classified(evidence, subject, rows, self._base(plan), plan.scripts, tuple(plan.base))
 
     def _base(self, plan: Material) -> tuple[tuple[str, str], ...]:
         """What a migration was replayed on: what surrounds the history, and its scripts."""
         return (*self._workshop.around.digested, *((script.migration, script.checksum) for script in plan.base))
+
+
+def _scope(subject: Subject) -> catalog.Scope:
+    """The objects of production that a subject's replays are compared with."""
+    replays = (*subject.replays, *(each.replay for each in subject.twins if each.replay is not None))
+    objects = {obj for replay in replays for obj, _ in replay.footprint}
+    scope = catalog.scope_of(objects)
+    for replay in replays:
+        scope |= catalog.scope_of(f"table {name}" for name in replay.named)
+    return scope

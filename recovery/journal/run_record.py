@@ -24,6 +24,8 @@ class Kind:
     INTENDED = "effect.intended"
     OBSERVED = "effect.observed"
     FOUND = "effect.found"
+    STATEMENT_INTENDED = "statement.intended"
+    STATEMENT_OBSERVED = "statement.observed"
     RESTORE_POINT = "restore_point.made"
     APPROVED = "evidence.approved"
     PIPELINE = "pipeline.requested"

@@ -15,10 +15,18 @@ ANSWER_SECONDS = 45.0
 
 
 class BoundedConnection(psycopg.Connection[Any]):
-    """A connection that closes itself and raises OperationalError if the server doesn't answer in time."""
+    """A connection that closes itself and raises OperationalError if the server doesn't answer in time.
+
+    Attributes:
+        patient: it waits without a limit, for statements that may take long.
+    """
+
+    patient: bool = False
 
     def wait(self, gen: Generator[Any, Any, Any], *args: Any, **named: Any) -> Any:  # noqa: ANN401 - psycopg's own
         """See `psycopg.Connection.wait`, by which psycopg waits for every answer of the server."""
+        if self.patient:
+            return super().wait(gen, *args, **named)
         try:
             return super().wait(_limited(gen), *args, **named)
         except _SilentError as error:

@@ -1,12 +1,14 @@
-"""The target, the production database: its identity, its ledger, and a connection that can only read."""
+"""The target, the production database: its identity, its ledger, and connections that can only read but one."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+from psycopg.sql import SQL, Identifier
 
 from recovery.errors import PreflightError
 from recovery.postgres import ledger
+from recovery.postgres.bounded import BoundedConnection
 from recovery.postgres.connect import connect
 from recovery.postgres.sessions import OUR_NAME
 from recovery.postgres.url import DatabaseUrl
@@ -86,8 +88,27 @@ class Target:
         """A separate connection, for locks; it never reconnects."""
         return self._connect(name)
 
-    def _connect(self, name: str) -> psycopg.Connection[Any]:
-        connection = connect(self.url, read_only=True, name=name, kept=self._kept)
+    def writing(self, name: str) -> psycopg.Connection[Any]:
+        """A separate connection that may write; only a repair has one.
+
+        It has the settings that a session of Prisma's finds, since defaults of dates and times are read by them, and
+        none of our own time limits.
+        """
+        connection = self._connect(name, read_only=False)
+        try:
+            connection.execute("RESET ALL")
+            path = SQL("SET search_path = {}").format(Identifier(self.url.schema))
+            connection.execute(path)
+            connection.execute("SET statement_timeout = 0")
+            if isinstance(connection, BoundedConnection):
+                connection.patient = True
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _connect(self, name: str, *, read_only: bool = True) -> psycopg.Connection[Any]:
+        connection = connect(self.url, read_only=read_only, name=name, kept=self._kept)
         self._kept = True
         version = connection.info.server_version
         if version < OLDEST:

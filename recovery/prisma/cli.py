@@ -13,7 +13,7 @@ from recovery.errors import UsageError
 from recovery.prisma.process import Finished, Running
 from recovery.prisma.project import Launcher, Project
 from recovery.secrets import Redactor
-from states.effects import Deploy, Effect, MarkApplied, MarkRolledBack
+from states.effects import Deploy, Effect, MarkApplied, MarkRolledBack, PrismaEffect, Repair
 
 #: No prompts, no look-ups on the network, no colours.
 _QUIET = {
@@ -32,7 +32,7 @@ class Status:
     """`prisma migrate status`, which changes nothing."""
 
 
-Command = Effect | Status
+Command = PrismaEffect | Status
 
 
 def command(effect: Command, schema: Path | None = None) -> tuple[str, ...]:
@@ -54,7 +54,9 @@ def command(effect: Command, schema: Path | None = None) -> tuple[str, ...]:
 
 
 def command_line(effect: Effect) -> str:
-    """The command line of an effect, for people."""
+    """The command line of an effect, for people; of a repair, which is no command, what it is."""
+    if isinstance(effect, Repair):
+        return f"the plan to {effect.way} {effect.migration}"
     return shlex.join(("prisma", *command(effect)))
 
 

@@ -367,6 +367,16 @@ class HistoryReplay:
         """The whole schema as it stands now."""
         return catalog.read(self._open())
 
+    @contextmanager
+    def copied(self) -> Iterator["Copy"]:
+        """A copy of this database, to try things on; it is dropped at the end."""
+        self._close()
+        copy = self._server.create(self._database)
+        try:
+            yield Copy(self._server, copy, self._reset)
+        finally:
+            self._server.drop(copy)
+
     def steps(self, script: Script) -> Replay:
         """Runs a script on this history and returns its steps. The history's database is left unchanged.
 
@@ -425,6 +435,30 @@ class HistoryReplay:
         finally:
             for copy in copies:
                 self._server.drop(copy)
+
+
+class Copy:
+    """A copy of a history's database."""
+
+    def __init__(self, server: ScratchServer, database: str, reset: Callable[[psycopg.Connection[Any]], None]) -> None:
+        self._server = server
+        self._database = database
+        self._reset = reset
+
+    @contextmanager
+    def connected(self, *, superuser: bool = False) -> Iterator[psycopg.Connection[Any]]:
+        """A session in autocommit, set up as one of Prisma's; a transaction that is open at its end is rolled back.
+
+        Args:
+            superuser: as the superuser, and not set up; else as the role that scripts run as.
+        """
+        connection = self._server.connect(self._database, superuser=superuser)
+        try:
+            if not superuser:
+                self._reset(connection)
+            yield connection
+        finally:
+            connection.close()
 
 
 def is_definition(key: Key) -> bool:

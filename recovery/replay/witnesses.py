@@ -7,8 +7,8 @@ the script can reach, and the contents of tables, sequences and materialised vie
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import psycopg
@@ -129,7 +129,9 @@ class _Holder:
 
 
 @dataclass(frozen=True, slots=True)
-class _Contents:
+class Contents:
+    """What tables, materialised views and sequences hold at one moment, by their oids."""
+
     holders: Mapping[int, _Holder]
     sequences: Mapping[int, int | None]
 
@@ -219,7 +221,8 @@ def _value(column: _Column, row: int) -> str | None:
     return texts.get(column.type)
 
 
-def _contents(connection: psycopg.Connection[Any], witnesses: Witnesses) -> _Contents:
+def contents_of(connection: psycopg.Connection[Any], witnesses: Witnesses) -> Contents:
+    """The contents of all that may hold rows: the tables with witnesses, and what was made since then."""
     asked = {"tables": list(witnesses.tables), "newest": witnesses.newest}
     relations = connection.execute(_HOLDERS, asked).fetchall()
     rows: dict[int, list[Mapping[int, str | None]]] = {oid: [] for oid, *_ in relations}
@@ -238,10 +241,19 @@ def _contents(connection: psycopg.Connection[Any], witnesses: Witnesses) -> _Con
         oid: _Holder(frozenset(numbers), frozenset(generated), tuple(rows[oid]))
         for oid, _, _, _, _, numbers, generated in relations
     }
-    return _Contents(holders, dict(connection.execute(_SEQUENCES).fetchall()))
+    return Contents(holders, dict(connection.execute(_SEQUENCES).fetchall()))
 
 
-def _changed(before: _Contents, after: _Contents) -> bool:
+def without(contents: Contents, columns: Collection[tuple[int, int]]) -> Contents:
+    """The contents without these columns, each given by the oid of its table and its number."""
+    holders = {
+        oid: replace(holder, columns=frozenset(each for each in holder.columns if (oid, each) not in columns))
+        for oid, holder in contents.holders.items()
+    }
+    return replace(contents, holders=holders)
+
+
+def changed(before: Contents, after: Contents) -> bool:
     """Whether rows, or values of sequences, are others than if the schema alone had changed."""
     for oid, now in after.holders.items():
         then = before.holders.get(oid)
@@ -282,7 +294,7 @@ def unlike(
         last: the schema after these where there were no rows; None if it is not known.
     """
     found: dict[int, str] = {}
-    before: _Contents | None = None
+    before: Contents | None = None
     whole = True
     for statement in parsed:
         if statement.forbidden:
@@ -290,15 +302,15 @@ def unlike(
         if statement.inert:  # it may set how values are written
             before = None
         elif before is None:
-            before = _contents(connection, witnesses)
+            before = contents_of(connection, witnesses)
         if not _ran(connection, statement):
             whole = False
             if not _ran_without_rows(connection, statement):
                 return found
             before = None
         elif not statement.inert:
-            after = _contents(connection, witnesses)
-            if before is not None and _leaves_rows(statement) and _changed(before, after):
+            after = contents_of(connection, witnesses)
+            if before is not None and _leaves_rows(statement) and changed(before, after):
                 found[statement.index] = "it changes rows, as running it on rows shows"
             before = after
     if whole and last is not None and differ(last, catalog.read(connection)):

@@ -290,6 +290,13 @@ class StatusDocument(msgspec.Struct, frozen=True):
     schema_version: int = SCHEMA_VERSION
 
 
+class RepairDocument(msgspec.Struct, frozen=True):
+    """The script that `repair --sql` prints."""
+
+    script: str
+    schema_version: int = SCHEMA_VERSION
+
+
 class ApproveDocument(msgspec.Struct, frozen=True):
     """The approval that `approve` recorded."""
 

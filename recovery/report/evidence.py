@@ -11,6 +11,7 @@ from recovery.report import words
 from states.baseline import Baseline
 from states.comparison import Difference, StatementState
 from states.evidence import Decision, Evidence, Verdict
+from states.plans import Repairs
 
 #: The colour of lines that need a person; unlike yellow, it is readable on dark and on light backgrounds.
 WARNING = "dark_orange3"
@@ -165,3 +166,19 @@ def baseline(found: Baseline, console: Console) -> Iterator[RenderableType]:
 def indented(text: Text, columns: int) -> Padding:
     """The text with an indent that wrapped lines keep, and without padding on the right."""
     return Padding(text, (0, 0, 0, columns), expand=False)
+
+
+def plans(repairs: Repairs) -> Iterator[Text]:
+    """Each plan of repair with its statements, what they lock and lose, and its digest; and why there is no other."""
+    for plan in repairs.plans:
+        yield Text.assemble(("  A plan to ", "bold"), (plan.way, "bold green"), (f" it: {plan.proof}.", "bold"))
+        for each in plan.statements:
+            yield Text(f"    {each.sql};")
+            if told := words.planned(each):
+                yield Text(f"    -- {told}", style="dim")
+        for obstacle in plan.obstacles:
+            yield Text.assemble("    ", ("It would fail:", "bold red"), f" {obstacle.fact}")
+            yield Text(obstacle.query)
+        yield Text(f"    plan {plan.digest}", style="dim")
+    for reason in repairs.unplanned:
+        yield Text(f"  {reason}", style="dim")

@@ -131,6 +131,15 @@ def _evidence(happened: Iterable[events.Event]) -> Iterator[str]:
         again = " again" if evidence.attempted else ""
         yield _list(f"It would fail{again}: {plain(obstacle.fact)}" for obstacle in evidence.obstacles)
         yield _differences(MigrationDifference(evidence.migration, evidence.differences))
+        yield from _plans(evidence)
+
+
+def _plans(evidence: Evidence) -> Iterator[str]:
+    for plan in evidence.repair.plans:
+        yield f"A plan to **{plan.way}** it, proven by rehearsal: {plain(plan.proof)}. Plan {code(plan.digest)}"
+        yield _table(("statement", "what it does"), [(code(s.sql), plain(words.planned(s))) for s in plan.statements])
+        yield _list(f"It would fail: {plain(obstacle.fact)}" for obstacle in plan.obstacles)
+    yield _list(plain(reason) for reason in evidence.repair.unplanned)
 
 
 def _baseline(happened: Iterable[events.Event]) -> Iterator[str]:
@@ -182,10 +191,12 @@ def _done(happened: Iterable[events.Event]) -> Iterator[str]:
             case events.EffectStarted():
                 command = event.command
             case events.EffectFound():
-                shows = "the ledger shows it" if event.shown else "the ledger does not show it, so it was decided anew"
+                who = words.witness(event.effect)
+                shows = f"{who} shows it" if event.shown else f"{who} does not show it, so it was decided anew"
                 lines.append(f"{code(event.command)}, during which the last process died: {shows}")
             case events.EffectEnded(unchanged=""):
-                shown = "the ledger shows it" if event.shown else "**the ledger does not show it**"
+                who = words.witness(event.effect)
+                shown = f"{who} shows it" if event.shown else f"**{who} does not show it**"
                 lines.append(f"{code(command)}: {shown} ({event.seconds:.1f} s)")
             case events.EffectEnded():
                 lines.append(f"{code(command or event.effect)}: not run, {plain(event.unchanged)}")

@@ -4,15 +4,20 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
+import msgspec
+
 from recovery.report import diagram, words
 from recovery.report.postmortem import PostmortemNote, postmortem
-from recovery.report.story import OUTCOMES, Finding, Story
+from recovery.report.story import Finding, Story
 from recovery.report.summary import cause, summary
 from recovery.version import __version__
+from states.plans import Repairs
 
 #: Longest output or error, and longest statement or value, in characters; most rows of a table. An issue on GitHub
 #: holds 65,536 characters; the HTML page has everything.
 _TEXT, _SHORT, _ROWS = 1_500, 300, 40
+#: Most statements of a plan that are shown; its script is printed by `repair --sql`.
+_PLANNED = 10
 #: Characters that are markup anywhere in a line: also an underscore at a word's edge, and the colon of an `:emoji:`.
 _SPECIAL = re.compile(r"([\\`*\[\]<|~$]|(?<![^\W_])_|_(?![^\W_])|&(?=#?\w+;)|:(?=[a-z][\w+-]*:))")
 #: Characters at the start of a line that would begin a list, a heading or a quotation.
@@ -27,7 +32,7 @@ def markdown(story: Story) -> str:
         *_path(story),
         *_checks(story),
         *_baseline(story.baseline),
-        *(line for finding in story.findings for line in _evidence(finding)),
+        *(line for finding in story.findings for line in _evidence(finding, story)),
         *_commands(story),
         *_verification(story),
         *_ledger(story),
@@ -84,10 +89,10 @@ def _block(text: str, language: str = "text", *, whole: bool = False) -> str:
     return f"{fence}{language}\n{kept.strip(chr(10))}\n{fence}"
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]], most: int = _ROWS) -> Iterator[str]:
     lines = [f"| {' | '.join(row)} |" for row in rows]
-    if len(lines) > _ROWS:  # the first and the last rows are worth more than those in the middle
-        half = _ROWS // 2
+    if len(lines) > most:  # the first and the last rows are worth more than those in the middle
+        half = most // 2
         left_out = [f"({len(lines) - 2 * half} more)", *([""] * (len(head) - 1))]
         lines = [*lines[:half], f"| {' | '.join(left_out)} |", *lines[-half:]]
     if lines:
@@ -179,8 +184,10 @@ def _baseline(found: dict[str, Any]) -> Iterator[str]:
     yield f"Evidence {_code(found['evidence_digest'])}"
 
 
-def _evidence(finding: Finding) -> Iterator[str]:
+def _evidence(finding: Finding, story: Story) -> Iterator[str]:
     found = finding.evidence
+    # What was found before a repair is told briefly: the page has everything.
+    most = _ROWS if story.latest[finding.migration] is finding else _PLANNED
     yield f"## {_text(finding.migration)} {_text(words.verdict_then(finding.verdict))}"
     yield _bullets(map(_prose, finding.reasons))
     why = cause(found.get("cause", {}))
@@ -195,23 +202,40 @@ def _evidence(finding: Finding) -> Iterator[str]:
             (str(s["index"]), words.STATEMENTS[s["state"]], _cell(_short(s["sql"])), _cell_prose(_short(s["proof"])))
             for s in found.get("statements", ())
         ),
+        most,
     )
-    yield from _differences(found.get("differences", ()))
+    yield from _differences(found.get("differences", ()), most)
     for obstacle in found.get("obstacles", ()):
         again = " again" if finding.attempted else ""
         yield f"**It would fail{again}:** statement {obstacle['statement']}: {_text(obstacle['fact'])}"
         yield _block(obstacle["query"], "sql")
+    yield from _plans(msgspec.convert(found.get("repair", {}), Repairs))
     if found.get("logs"):
         yield "What Prisma recorded of the failure:"
         yield _block(found["logs"])
     yield f"Evidence {_code(finding.digest)}"
 
 
+def _plans(repairs: Repairs) -> Iterator[str]:
+    for plan in repairs.plans:
+        yield f"**A plan to {plan.way} it:** {_text(plan.proof)}. Plan {_code(plan.digest)}"
+        yield from _table(
+            ("statement", "what it does"),
+            ((_cell(_short(s.sql)), _cell_prose(_short(words.planned(s)))) for s in plan.statements),
+            _PLANNED,
+        )
+        for obstacle in plan.obstacles:
+            yield f"**It would fail:** {_text(obstacle.fact)}"
+            yield _block(obstacle.query, "sql")
+    if repairs.unplanned:
+        yield _bullets(map(_prose, repairs.unplanned))
+
+
 def _short(text: str) -> str:
     return text if len(text) <= _SHORT else f"{text[:_SHORT]} …"
 
 
-def _differences(differences: Iterable[dict[str, Any]]) -> Iterator[str]:
+def _differences(differences: Iterable[dict[str, Any]], most: int = _ROWS) -> Iterator[str]:
     yield from _table(
         ("object", "property", "expected", "actual"),
         (
@@ -223,6 +247,7 @@ def _differences(differences: Iterable[dict[str, Any]]) -> Iterator[str]:
             )
             for each in differences
         ),
+        most,
     )
 
 
@@ -238,7 +263,7 @@ def _commands(story: Story) -> Iterator[str]:
         note = f": {command.note}" if command.note else ""
         took = f", {words.duration(command.seconds)}" if command.seconds is not None else ""
         code = f", exit code {command.exit_code}" if command.exit_code is not None else ""
-        yield f"{_code(command.text)}: {_text(f'{OUTCOMES[command.outcome]}{note}{took}{code}')}"
+        yield f"{_code(command.text)}: {_text(f'{command.ended}{note}{took}{code}')}"
         if command.output.strip():
             yield _block(command.output)
 

@@ -1,13 +1,17 @@
 """The report as one HTML page: it loads nothing, runs no script, and escapes every text."""
 
+from typing import Any
+
+import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from recovery.report import diagram, words
 from recovery.report.postmortem import postmortem
-from recovery.report.story import OUTCOMES, Story
+from recovery.report.story import Story
 from recovery.report.summary import cause, summary
 from recovery.version import __version__
+from states.plans import Repairs
 
 
 def prose(text: str) -> Markup:
@@ -21,6 +25,11 @@ def prose(text: str) -> Markup:
 def name(text: str) -> Markup:
     """A long name as HTML, which a browser may break after each underscore."""
     return Markup("_<wbr>").join(text.split("_"))
+
+
+def plans(evidence: dict[str, Any]) -> Repairs:
+    """The plans of repair in recorded evidence; older releases recorded none."""
+    return msgspec.convert(evidence.get("repair", {}), Repairs)
 
 
 def html(story: Story) -> str:
@@ -41,6 +50,7 @@ def html(story: Story) -> str:
         "cause": cause,
         "prose": prose,
         "name": name,
+        "plans": plans,
     }
     page = environment.get_template("report.html.j2").render(
         story=story,
@@ -49,7 +59,6 @@ def html(story: Story) -> str:
         diagram=Markup(diagram.svg(story.trail, legend=False)),  # noqa: S704
         notes=postmortem(story),
         words=words,
-        outcomes=OUTCOMES,
         release=__version__,
     )
     return words.shown(page)

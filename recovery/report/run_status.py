@@ -54,9 +54,14 @@ def _decided_since(record: RunRecord, events: Sequence[JournalEvent], seq: int) 
     return any(
         event.kind == Kind.APPROVED
         and event.seq > seq
-        and event.payload["evidence"] == record.evidence.get(event.payload["migration"], {}).get("digest")
+        and event.payload["evidence"] in _digests(record.evidence.get(event.payload["migration"], {}))
         for event in events
     )
+
+
+def _digests(found: dict[str, Any]) -> tuple[str | None, ...]:
+    """The digests that an approval may name: of the evidence, and of its plans of repair."""
+    return (found.get("digest"), *found.get("plans", ()))
 
 
 def _commands(record: RunRecord, payload: dict[str, Any]) -> tuple[NextCommand, ...]:
@@ -68,7 +73,7 @@ def _commands(record: RunRecord, payload: dict[str, Any]) -> tuple[NextCommand, 
 def _decided(record: RunRecord, found: dict[str, Any]) -> Decided:
     name, seen = found["migration"], found["digest"]
     approval = record.approvals.get(name)
-    counts = approval is not None and approval.evidence_digest == seen
+    counts = approval is not None and approval.evidence_digest in _digests(found)
     return Decided(
         name, found["verdict"], found["decision"], seen, str(approval.decision) if counts and approval else ""
     )

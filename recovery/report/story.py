@@ -67,6 +67,11 @@ class ToldCommand:
     ledger: dict[str, Any] = field(default_factory=dict)
     changes: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def ended(self) -> str:
+        """How it ended, in words."""
+        return OUTCOMES[self.outcome].replace("the ledger", words.witness(self.effect))
+
 
 @dataclass(slots=True)
 class Step:
@@ -295,7 +300,8 @@ def _failed(story: Story, payload: dict[str, Any], when: datetime) -> None:
 
 def _approved(story: Story, payload: dict[str, Any], when: datetime) -> None:
     found = None if payload.get("baseline") else story.latest.get(payload["migration"])
-    if found is not None and found.digest == payload["evidence"]:
+    plans = [] if found is None else [plan["digest"] for plan in found.evidence.get("repair", {}).get("plans", ())]
+    if found is not None and payload["evidence"] in (found.digest, *plans):
         found.approval = payload
     word = payload["decision"].replace("_", " ")
     if payload.get("baseline"):
@@ -327,14 +333,15 @@ def _observed(story: Story, payload: dict[str, Any], when: datetime) -> None:
     command.output, command.changes = payload.get("output", ""), payload.get("ledger", {})
     note = f": {command.note}" if command.note else ""
     tone = "good" if command.outcome == "shown" else "bad"
-    _ended(story, Entry(command.at, command.text, f"{OUTCOMES[command.outcome]}{note}", command.seconds, tone=tone))
+    _ended(story, Entry(command.at, command.text, f"{command.ended}{note}", command.seconds, tone=tone))
 
 
 def _found(story: Story, payload: dict[str, Any], _when: datetime) -> None:
     command = story.commands[-1]
     command.outcome = "shown" if payload["shown"] else "not_shown"
     tone = "good" if payload["shown"] else ""
-    seen = OUTCOMES["shown"] if payload["shown"] else "the ledger did not show it to the next process"
+    who = words.witness(command.effect)
+    seen = f"{who} shows it" if payload["shown"] else f"{who} did not show it to the next process"
     _ended(story, Entry(command.at, command.text, f"its process died; {seen}", tone=tone))
 
 

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from recovery import events
 from recovery.report import evidence as verdicts
+from recovery.report import words
 from recovery.report.evidence import WARNING, indented
 from recovery.report.live import Activity
 from states.answers import Refusal
@@ -259,6 +260,8 @@ class Terminal:
         if evidence.differences:
             self._print("\n  [bold]What differs:[/]")
             self._lines(verdicts.differences(evidence.differences, self._console))
+        for line in verdicts.plans(evidence.repair):
+            self._console.print(line, soft_wrap=True)
         if evidence.decision is Decision.OPERATOR:
             self._further(evidence)
 
@@ -325,15 +328,17 @@ class Terminal:
         if event.unchanged:
             self._print(f"  [{WARNING}]not run: {escape(event.unchanged)}[/]")
         elif event.shown:
-            self._print(f"  [green]✓[/] the ledger shows it [dim]({event.seconds:.1f} s)[/]")
+            self._print(f"  [green]✓[/] {words.witness(event.effect)} shows it [dim]({event.seconds:.1f} s)[/]")
         else:
-            self._print(f"  [bold red]✗[/] the ledger does not show it [dim]({event.seconds:.1f} s)[/]")
+            self._print(
+                f"  [bold red]✗[/] {words.witness(event.effect)} does not show it [dim]({event.seconds:.1f} s)[/]"
+            )
 
     def _found(self, event: events.EffectFound) -> None:
         mark, end = (
-            ("[green]✓[/]", "the ledger shows it, so it is not repeated")
+            ("[green]✓[/]", f"{words.witness(event.effect)} shows it, so it is not repeated")
             if event.shown
-            else ("[dim]·[/]", "the ledger does not show it, so it is decided anew")
+            else ("[dim]·[/]", f"{words.witness(event.effect)} does not show it, so it is decided anew")
         )
         self._print(f"  {mark} The last process died during {escape(event.command)}: {end}")
 

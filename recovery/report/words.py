@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from states.comparison import column_of
+from states.plans import PlannedStatement, Way
+from states.repair import counted
 
 #: Each verdict in words, to follow the migration's name: in the present tense, and in the past tense of a report.
 _VERDICTS = {
@@ -115,3 +117,35 @@ def differing(value: str | None, prop: str) -> str:
         return "absent"
     there = (value == "exists" and column_of(prop) == prop) or (value == "yes" and prop == "exists")
     return "there" if there else value
+
+
+def witness(effect: str) -> str:
+    """What shows whether an effect took place: of a repair, production's schema.
+
+    Args:
+        effect: the effect's id.
+    """
+    return "production" if effect.partition(":")[0] in list(Way) else "the ledger"
+
+
+#: Sizes are told in these units, each 1024 of the one before.
+_UNITS = ("bytes", "kB", "MB", "GB", "TB")
+
+
+def size(amount: int) -> str:
+    """A size as `24 kB`."""
+    unit = 0
+    left = float(amount)
+    while left >= 1024 and unit < len(_UNITS) - 1:  # noqa: PLR2004 - of these, each unit has as many
+        left, unit = left / 1024, unit + 1
+    return f"{left:.0f} {_UNITS[unit]}"
+
+
+def planned(statement: PlannedStatement) -> str:
+    """What a statement of a plan changes, locks, rewrites and loses, as one line; empty if nothing is known of it."""
+    told = ["; ".join(statement.changes)] if statement.changes else []
+    if statement.lock:
+        large = "" if statement.bytes is None else f" ({size(statement.bytes)})"
+        told.append(f"{statement.lock} on {statement.table}{large}{', rewritten' if statement.rewrites else ''}")
+    told += [f"loses {counted(loss)}" for loss in statement.loses if loss.rows != 0]
+    return ". ".join(told)

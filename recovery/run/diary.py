@@ -114,6 +114,7 @@ class Diary:
                 "reasons": list(evidence.reasons),
                 "attempted": evidence.attempted,
                 "ran_to_its_end": found.ran_to_its_end,
+                "plans": [plan.digest for plan in evidence.repair.plans],
                 "evidence": excerpts.evidence(evidence, self._redact),
             },
         )
@@ -136,6 +137,18 @@ class Diary:
         """Records the intent of an effect. From here on the effect is in doubt, until its end is recorded."""
         shown = {"command": command, "ledger": excerpts.ledger(before, self._redact)}
         self.append(Kind.INTENDED, state, {**intent, **shown})
+
+    def statement(self, state: State, effect: str, number: int, what: str) -> None:
+        """Records that a statement of a repair, which is committed by itself, is about to run, or has run.
+
+        Args:
+            state: the state in which it is run.
+            effect: id of the repair.
+            number: number of the statement in its plan.
+            what: `intended` or `observed`.
+        """
+        kind = Kind.STATEMENT_INTENDED if what == "intended" else Kind.STATEMENT_OBSERVED
+        self.append(kind, state, {"effect": effect, "statement": number})
 
     def not_begun(self, state: State, effect: effects.Effect, why: str) -> None:
         """Records that the command of an effect was certainly not started, and why."""

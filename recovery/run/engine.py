@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from recovery import events
-from recovery.effects.results import MakeRestorePoint, Performed
+from recovery.effects.results import MakeRestorePoint, Performed, RestorePoint
 from recovery.errors import BusyError, RecoveryError, SlowStartError, StoppedError, UsageError
 from recovery.evidence.baseline import Baselined
 from recovery.evidence.inspection import Inspection
@@ -24,7 +24,7 @@ from recovery.run.diary import OUTPUT_KEPT, Diary
 from recovery.run.ports import Ended, Policy, Question, World
 from recovery.run.proposal import baseline_proposed, proposed
 from recovery.version import __version__
-from states import classification, effects, preflight
+from states import classification, effects, preflight, repair
 from states.answers import RUN_AGAIN, Answer, Go, Refusal
 from states.baseline_answers import BaselineFacts
 from states.classification import ClassifyFacts
@@ -54,6 +54,7 @@ class Engine:
         stopping: Callable[[], bool] = lambda: False,
         *,
         redact: excerpts.Redact = excerpts.plain,
+        discard: frozenset[str] = frozenset(),
     ) -> None:
         """Takes its ports.
 
@@ -66,6 +67,7 @@ class Engine:
             restore_point: makes a restore point before a run's first effect; None for none.
             stopping: whether the run was asked to stop; it stops before its next state or effect, never during one.
             redact: removes secrets from texts that are recorded for the report alone.
+            discard: names of tables and columns whose rows a repair may lose.
         """
         self._world = world
         self._journal = journal
@@ -75,6 +77,7 @@ class Engine:
         self._restore_point = restore_point
         self._stopping = stopping
         self._redact = redact
+        self._discard = discard
         self._diary = Diary(journal, redact, "", RunRecord())
         self._machine = RecoveryMachine()
         self._inspection: Inspection | None = None
@@ -83,7 +86,7 @@ class Engine:
         self._question: ClassifyFacts | None = None
         self._baselined: Baselined | None = None
         self._marks: tuple[str, ...] = ()
-        self._decided: tuple[effects.Resolution, Classified] | None = None
+        self._decided: tuple[effects.Resolution | effects.Repair, Classified] | None = None
         self._before: tuple[Row, ...] = ()
 
     def run(self, target: str, source: str) -> Ended:
@@ -284,10 +287,19 @@ class Engine:
         if not self._record.in_doubt:
             return
         effect = effects.of_id(self._record.in_doubt, self._record.doubted)
+        if isinstance(effect, effects.Repair):
+            if effect.migration not in self._facts().unsettled:
+                self._repair_found(effect, shown=True)  # somebody has settled the migration since
+            return  # else CLASSIFY tells by the schema what became of it
         shown = effects.shown(effect, seen.rows)
         found = events.EffectFound(self._record.in_doubt, self._world.command(effect), shown)
         self._diary.found(self._machine.current, found.effect, shown=shown)
         self._emit(found)
+
+    def _repair_found(self, effect: effects.Repair, *, shown: bool) -> None:
+        """Records whether production is where a repair in doubt was to lead."""
+        self._diary.found(self._machine.current, effect.id, shown=shown)
+        self._emit(events.EffectFound(effect.id, self._world.command(effect), shown))
 
     def _classify(self) -> Answer:
         if self._baselined is not None:
@@ -303,15 +315,31 @@ class Engine:
             evidence = classified.evidence
             self._diary.classified(self._machine.current, classified)
             self._emit(events.EvidenceFound(evidence))
-        facts = ClassifyFacts(evidence, classified.ran_to_its_end, self._record.approvals.get(name))
+            doubted = effects.of_id(self._record.in_doubt, ())
+            if isinstance(doubted, effects.Repair) and doubted.migration == name:
+                self._repair_found(doubted, shown=repair.led_to(doubted.way, evidence))
+        facts = ClassifyFacts(
+            evidence,
+            classified.ran_to_its_end,
+            self._record.approvals.get(name),
+            discard=self._discard,
+            restorable=self._restore_point is not None,
+        )
         effect = classification.resolution(facts)
         if effect is not None and not classification.fails_again(facts):
             done = effects.shown(effect, classified.rows)
             agreed = done or self._agreed(
                 Question(evidence.verdict, effect, self._world.command(effect), evidence), approved=facts.approved
             )
-            facts = ClassifyFacts(evidence, facts.ran_to_its_end, facts.approval, consented=agreed)
-        self._decided = None if effect is None else (effect, classified)
+            facts = replace(facts, consented=agreed)
+        mending = classification.repair(facts)
+        if mending is not None:
+            plan = repair.plan_of(evidence, mending.plan)
+            kind = "repair" if plan is not None and repair.covered_by_auto(plan) else ""
+            question = Question(kind, mending, self._world.command(mending), evidence)
+            facts = replace(facts, repairing=self._agreed(question, approved=classification.repair_approved(facts)))
+        decided = effect or mending
+        self._decided = None if decided is None else (decided, classified)
         return self._advance(facts)
 
     def _agree_to(self, baselined: Baselined) -> Answer:
@@ -352,6 +380,8 @@ class Engine:
         if self._decided is None:
             raise AssertionError("CLASSIFY leads to RESOLVE only with an effect")
         effect, classified = self._decided
+        if isinstance(effect, effects.Repair):
+            return self._repair(effect, classified)
         if effects.shown(effect, classified.rows):
             # Done by hand, or by a run whose journal is lost: nothing is left to do, and a deploy may follow.
             performed, self._before = Performed(), self._seen().rows
@@ -376,6 +406,33 @@ class Engine:
                 performed.output[-OUTPUT_KEPT:],
                 effects.killed(performed.exit_code),
             )
+        )
+
+    def _repair(self, effect: effects.Repair, classified: Classified) -> Answer:
+        if refusal := self._demanded():
+            return refusal
+        plan = repair.plan_of(classified.evidence, effect.plan)
+        if plan is None:
+            raise AssertionError("a repair is decided from one of the evidence's plans")
+        intent = {
+            "effect": effect.id,
+            "plan": effect.plan,
+            "statements": [self._redact(each.sql) for each in plan.statements],
+        }
+
+        def note(number: int, what: str) -> None:
+            self._diary.statement(self._machine.current, effect.id, number, what)
+
+        if plan.losses:
+            self._heed()
+            self._keep_rows()
+        performed = self._perform(effect, intent, lambda: self._world.repair(plan, classified, note))
+        self._observe()
+        shown = performed.exit_code == 0
+        self._ended(effect, performed, shown=shown)
+        self._heed()
+        return self._advance(
+            ResolveFacts(effect, shown, self._facts(), performed.unchanged, performed.output[-OUTPUT_KEPT:])
         )
 
     def _deploy(self) -> Answer:
@@ -434,13 +491,21 @@ class Engine:
             self._diary.not_begun(self._machine.current, effect, error.fact)
             raise
 
+    def _keep_rows(self) -> None:
+        """Makes a restore point right before rows are lost: one that this run made earlier may hold other rows."""
+        if self._restore_point is None:
+            raise AssertionError("CLASSIFY lets no rows be lost without a restore point")
+        self._note_restore_point(self._restore_point(f"{self._diary.run}-{len(self._journal.events(self._diary.run))}"))
+
+    def _note_restore_point(self, made: RestorePoint) -> None:
+        self._diary.restore_point(self._machine.current, made)
+        self._emit(events.RestorePointMade(made.kind, made.place, made.lsn, made.time, made.back))
+
     def _keep_a_restore_point(self) -> None:
         """Makes the restore point, once per run before its first effect. If that fails it raises: no effect follows."""
         if self._restore_point is None or self._record.restore_point:
             return
-        made = self._restore_point(self._diary.run)
-        self._diary.restore_point(self._machine.current, made)
-        self._emit(events.RestorePointMade(made.kind, made.place, made.lsn, made.time, made.back))
+        self._note_restore_point(self._restore_point(self._diary.run))
 
     def _ended(
         self,

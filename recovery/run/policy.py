@@ -22,7 +22,8 @@ def auto(*kinds: Automatic) -> Policy:
     Args:
         kinds: `applied`: mark a migration applied that is in the database by the evidence; `not_applied`: mark a
             migration rolled back that is not in the database by the evidence; `deploy`: deploy the pending
-            migrations; `pipeline`: run steps that must run once, since nobody else runs them.
+            migrations; `pipeline`: run steps that must run once, since nobody else runs them; `repair`: run the missing
+            statements of a script that is half done, if they neither work on rows nor lose any.
 
     Raises:
         ValueError: a kind is unknown.

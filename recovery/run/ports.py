@@ -1,6 +1,6 @@
 """The engine's ports: small protocols for what it needs from outside, and the records that pass through them."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,6 +15,7 @@ from states.answers import Refusal
 from states.evidence import Evidence
 from states.exit_codes import Exit
 from states.facts import Check, Row
+from states.plans import Plan
 from states.table import State
 
 
@@ -51,6 +52,19 @@ class World(Protocol):
     def resolve(self, effect: effects.Resolution, classified: Classified | Baselined) -> Performed:
         """Marks a migration, if the evidence is still the same once we hold Prisma's migration lock."""
 
+    def repair(self, plan: Plan, classified: Classified, note: Callable[[int, str], None]) -> Performed:
+        """Carries out a plan of repair, if the evidence is still the same once we hold Prisma's migration lock.
+
+        Args:
+            plan: one of the evidence's plans.
+            classified: the evidence.
+            note: called with the number of each statement that is committed by itself, `intended` before it and
+                `observed` after it.
+
+        Returns:
+            With exit code 0 if production is then as rehearsed.
+        """
+
     def deploy(self, effect: effects.Deploy, inspection: Inspection) -> Performed:
         """Deploys, if the same migrations are still pending once we hold Prisma's migration lock."""
 
@@ -67,10 +81,10 @@ class Question:
 
     Attributes:
         kind: its word in `auto`: `applied` or `not_applied` (the verdict that it follows from), `baseline` (one answer
-            for all of its marks), or `deploy`; with `pipeline` the question is whether it is certain that nobody else
-            has run these run-once steps.
+            for all of its marks), `deploy`, or `repair`; empty for a repair that no setting may agree to. With
+            `pipeline` the question is whether it is certain that nobody else has run these run-once steps.
         effect: the effect on production, of a baseline the first; None for the pipeline.
-        command: Prisma's command, or the names of the steps.
+        command: Prisma's command, or the names of the steps; of a repair, what it is.
         evidence: the evidence that the change rests on; None for a deploy, a baseline and the pipeline.
     """
 

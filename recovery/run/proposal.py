@@ -2,8 +2,10 @@
 
 from recovery.events import EffectProposed
 from states.baseline_answers import BaselineFacts
-from states.effects import Deploy, Effect, MarkApplied
+from states.effects import Deploy, Effect, MarkApplied, Repair
 from states.evidence import Evidence, Verdict
+from states.plans import Way
+from states.repair import lists, plan_of
 
 _APPLIED = "Prisma counts this migration as done, and never runs its script."
 _PENDING_APPLIED = (
@@ -14,6 +16,7 @@ _AGAIN = "Prisma withdraws the failed attempt. The next deploy runs this migrati
 _WITHDRAWN = "Prisma forgets the attempt that failed; the migration stays applied by its other attempt."
 
 _NOT_BY_RESOLVE = "tables, columns and rows of yours; in _prisma_migrations every row of another migration"
+_NOT_BY_REPAIR = "everything that these statements do not name; _prisma_migrations"
 _NOT_BY_DEPLOY = "everything that these scripts do not change; in _prisma_migrations every existing row"
 
 
@@ -52,6 +55,8 @@ def _consequence(effect: Effect, evidence: Evidence | None) -> str:
         case Deploy(migrations):
             scripts = "this script" if len(migrations) == 1 else f"these {len(migrations)} scripts, in this order"
             return f"Prisma runs {scripts}, on production: {', '.join(migrations)}."
+        case Repair():
+            return _of_a_repair(effect, evidence)
         case MarkApplied():
             return _PENDING_APPLIED if evidence is not None and not evidence.attempted else _APPLIED
         case _:
@@ -59,5 +64,15 @@ def _consequence(effect: Effect, evidence: Evidence | None) -> str:
             return _WITHDRAWN if withdrawn else _AGAIN
 
 
+def _of_a_repair(effect: Repair, evidence: Evidence | None) -> str:
+    plan = None if evidence is None else plan_of(evidence, effect.plan)
+    statements = "" if plan is None else f" {lists(plan.statements)}"
+    then = "Prisma can run the script anew" if effect.way is Way.UNDO else "the script can be marked applied"
+    how = "as one transaction" if plan is not None and plan.together else "each committed by itself"
+    return f"This tool runs the plan's{statements} on production, {how}, under Prisma's lock. Then {then}."
+
+
 def _untouched(effect: Effect) -> str:
+    if isinstance(effect, Repair):
+        return _NOT_BY_REPAIR
     return _NOT_BY_DEPLOY if isinstance(effect, Deploy) else _NOT_BY_RESOLVE

@@ -7,7 +7,7 @@ scripts run on a real server.
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from states.facts import Key, Replay, Row, Snapshot, Statement, Visibility
@@ -60,6 +60,7 @@ class MemoryDatabase:
         written: one line for each row that an INSERT has written, as `20260101_a: INSERT INTO t …`.
         causes: SQLSTATEs of the errors that a statement will raise, by its SQL; one for each time it is run.
         statementwise: Prisma commits each statement of a script by itself.
+        apart: a repair commits each of its statements by itself.
         recovering: a recovery holds the recovery's lock.
     """
 
@@ -69,6 +70,7 @@ class MemoryDatabase:
     written: list[str] = field(default_factory=list)
     causes: dict[str, list[str]] = field(default_factory=dict)
     statementwise: bool = False
+    apart: bool = False
     recovering: bool = False
     _now: int = 0
 
@@ -147,6 +149,26 @@ class MemoryDatabase:
             yield f"{name}: steps counted"
             self.update(row, finished_at=self.now())
             yield f"{name}: finished"
+
+    def repairing(self, name: str, statements: Sequence[str]) -> Iterator[str]:
+        """The statements of a plan of repair: yields each commit.
+
+        Raises:
+            RefusedError: a statement fails; what was not committed is rolled back.
+        """
+        before = (set(self.tables), list(self.written))
+        for sql in statements:
+            for change in changes(sql):
+                try:
+                    self.run(name, change)
+                except RefusedError:
+                    if not self.apart:
+                        self.tables, self.written = before
+                    raise
+            if self.apart:
+                yield f"{name}: {sql}"
+        if not self.apart:
+            yield f"{name}: repair committed"
 
     def _script(self, name: str, script: str) -> Iterator[str]:
         if self.statementwise:

@@ -12,16 +12,17 @@ from recovery.evidence.investigator import Classified
 from recovery.evidence.pending import Compared
 from recovery.evidence.proof import Proof
 from recovery.prisma import logs
-from recovery.testing.database import MemoryDatabase, changes, checksum, replayed
+from recovery.testing.database import MemoryDatabase, RefusedError, changes, checksum, replayed
 from recovery.testing.ticks import Died, Ticks
-from states import effects
+from states import effects, repair
 from states.baseline import OpenWork, Past, in_order, looked_for, overwritten, tells_more
 from states.baseline import judge as judge_baseline
-from states.comparison import Difference
+from states.comparison import Difference, steps_equal_to
 from states.deployment import Failure
 from states.digest import digest
 from states.facts import Check, Key, Outcome, Replay, Row, Subject, Visibility
 from states.ledger import in_order_of_history, side_by_side
+from states.plans import Plan, PlannedStatement, Repairs, Way
 from states.presence import Delta, after, delta
 from states.verdict import judge
 from states.verification import MigrationDifference
@@ -101,7 +102,21 @@ class MemoryWorld:
             stops=tuple(stop for row in attempts for stop in refused_at(row, script)),
             marking=marking,
         )
-        return self._judged(subject, rows, base)
+        return self._planned(self._judged(subject, rows, base))
+
+    def _planned(self, classified: Classified) -> Classified:
+        """The evidence with its plan to complete the script; in memory, the steps of the replay are its rehearsal."""
+        evidence, subject = classified.evidence, classified.subject
+        found, unplanned = repair.goals(subject, evidence)
+        plans = []
+        for goal in found:
+            if goal.way is Way.COMPLETE:
+                sqls = [statement.sql for statement in subject.replays[0].statements[goal.start :]]
+                statements = tuple(PlannedStatement(sql) for sql in sqls)
+                together = not self._database.apart
+                name = repair.digest(evidence.evidence_digest, goal.way, statements, together=together)
+                plans.append(Plan(goal.way, goal.ends, statements, together, goal.rows, (), "as the steps show", name))
+        return replace(classified, evidence=replace(evidence, repair=Repairs(tuple(plans), unplanned)))
 
     def compare(self, inspection: Inspection, *, failed: bool = False, begun: bool = False) -> Compared:
         """See `World.compare`."""
@@ -171,14 +186,45 @@ class MemoryWorld:
 
     def resolve(self, effect: effects.Resolution, classified: Classified | Baselined) -> Performed:
         """See `World.resolve`."""
-        name = effect.migration
         self._ticks(f"before {effect.id}")
         if isinstance(classified, Baselined):
             found = self._baseline(tuple(self._database.rows))
             if found is None or found.evidence.evidence_digest != classified.evidence.evidence_digest:
                 return Performed(unchanged="the evidence has changed since it was judged")
-            return self._perform(effect, self._database.marking_applied(name))
+            return self._perform(effect, self._database.marking_applied(effect.migration))
+        if self._changed(classified):
+            return Performed(unchanged="the evidence has changed since it was judged")
+        applied = isinstance(effect, effects.MarkApplied)
+        command = self._database.marking_applied if applied else self._database.marking_rolled_back
+        return self._perform(effect, command(effect.migration))
+
+    def repair(self, plan: Plan, classified: Classified, note: Callable[[int, str], None]) -> Performed:
+        """See `World.repair`. A statement that is committed by itself is noted, as by the real world."""
+        effect = effects.Repair(classified.evidence.migration, plan.way, plan.digest)
+        self._ticks(f"before {effect.id}")
+        if self._changed(classified):
+            return Performed(unchanged="the evidence has changed since the plan was made")
+        self._on_command(effect)
+        try:
+            for number, statement in enumerate(
+                [plan.statements] if plan.together else [[s] for s in plan.statements], 1
+            ):
+                if not plan.together:
+                    note(number, "intended")
+                for written in self._database.repairing(effect.migration, [each.sql for each in statement]):
+                    self._ticks(written)
+                if not plan.together:
+                    note(number, "observed")
+        except RefusedError as error:
+            return Performed(output=f"{error.code} {error.said}.", exit_code=1)
+        self._ticks(f"after {effect.id}")
+        at = steps_equal_to(classified.subject.replays[0], self._seen(*classified.subject.replays))
+        return Performed(exit_code=int(plan.ends not in at))
+
+    def _changed(self, classified: Classified) -> bool:
+        """Whether the evidence is another one by now."""
         subject = classified.subject
+        name = subject.migration
         attempts = tuple(row for row in self._database.rows if row.migration == name)
         now = Subject(
             name,
@@ -192,11 +238,7 @@ class MemoryWorld:
             marking=subject.marking,
         )
         deployed = not subject.attempts and tuple(self._database.rows) != classified.rows
-        if deployed or digest(now, _TARGET, classified.base) != classified.evidence.evidence_digest:
-            return Performed(unchanged="the evidence has changed since it was judged")
-        applied = isinstance(effect, effects.MarkApplied)
-        command = self._database.marking_applied if applied else self._database.marking_rolled_back
-        return self._perform(effect, command(name))
+        return deployed or digest(now, _TARGET, classified.base) != classified.evidence.evidence_digest
 
     def deploy(self, effect: effects.Deploy, inspection: Inspection) -> Performed:
         """See `World.deploy`."""

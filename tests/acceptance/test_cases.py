@@ -107,9 +107,11 @@ def test_a_recovered_database_is_verified_and_nothing_more(make: Make) -> None:
 
 
 def test_the_demo_runs() -> None:
-    """`scripts/demo` stages an incident, recovers it, and says that it ended as expected."""
+    """`scripts/demo` stages an incident, repairs and recovers it, and says that it ended as expected."""
     demo = Path(__file__).resolve().parents[2] / "scripts" / "demo"
-    done = subprocess.run([demo, "--case", "partial"], capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run(
+        [demo, "--case", "partial", "--repair"], capture_output=True, text=True, check=False, timeout=300
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.rstrip().endswith("as expected")
 

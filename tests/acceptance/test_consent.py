@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from recovery.journal.run_record import Kind
 from recovery.postgres.url import parse
 from states.table import State
 from tests.acceptance.scene import APPLIED, MARKED_APPLIED, STUCK, Scene, Terminal
@@ -238,6 +239,26 @@ def test_an_approval_that_could_never_count_is_refused(make: Make) -> None:
     done = scene.cli("approve", FAILED, "--applied", "--evidence", digest(scene), "--reason", " ")
     assert (done.code, "approve.reason" in done.err) == (2, True)
     assert len(scene.events()) == before
+
+
+def test_a_plan_of_repair_is_approved_by_its_own_digest(make: Make) -> None:
+    """`--yes` is no consent to a repair. The approved plan is carried out, and no other; its script can be printed."""
+    scene = make("partial")
+    assert "classify.partial" in scene.cli("run", "--yes").out
+    plans = json.loads(scene.cli("inspect", "--json").out)["failed"][0]["repair"]["plans"]
+    undo = {plan["way"]: plan["digest"] for plan in plans}["undo"]
+    script = scene.cli("repair", "--sql", "--way", "undo").out
+    assert f"-- {undo}\n" in script
+    assert script.endswith("BEGIN;\nDROP TABLE public.password_reset_tokens;\nCOMMIT;\n")
+    assert approve(scene, "--repair", "sha256:0")[0] == 2
+    assert approve(scene, "--repair", undo)[0] == 0
+    done = scene.cli("run", "--yes")
+    assert done.code == 0, done
+    assert [event.payload["effect"].partition(":")[0] for event in scene.events() if event.kind == Kind.INTENDED] == [
+        "undo",
+        "mark_rolled_back",
+        "deploy",
+    ]
 
 
 def test_a_recovery_can_be_given_up(make: Make) -> None:

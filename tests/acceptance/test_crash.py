@@ -202,3 +202,25 @@ def test_a_deploy_that_goes_on_in_the_server_after_all_is_killed_is_judged_by_th
     tail = [(PENDING[0], "rolled back", 0), (PENDING[0], "finished", 0 if landed else 1), (PENDING[1], "finished", 1)]
     assert scene.ledger() == [*MARKED_APPLIED, *tail]
     assert FAILED not in [e.payload["migration"] for e in scene.events() if e.kind == "migration.classified"][1:]
+
+
+def test_a_repair_that_is_killed_leaves_nothing_and_goes_on(make: Make) -> None:
+    """SIGKILL while its transaction waits for a table: it is rolled back, and the next run says so, and does it."""
+    scene = make("partial")
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'password_reset_tokens'::regclass"
+    with scene.connect() as rival:
+        rival.execute("BEGIN; LOCK TABLE password_reset_tokens IN ROW EXCLUSIVE MODE")
+        run = scene.start("run", "--yes", "--repair")
+        eventually(lambda: rival.execute(waiting).fetchone() == (1,))
+        run.kill()
+        run.communicate()
+    eventually(lambda: alone(scene))
+    assert scene.events()[-1].kind == "effect.intended"
+    assert scene.sql("SELECT to_regclass('password_reset_tokens_user_id_idx') IS NULL") == [(True,)]
+    done = scene.cli("run", "--yes", "--repair")
+    assert done.code == 0, done
+    said = " ".join(done.out.split())
+    assert f"The last process died during the plan to complete {FAILED}: production does not show it" in said
+    assert [effect.partition(":")[0] for effect in scene.effects("intended")] == [
+        *("complete", "complete", "mark_applied", "deploy"),
+    ]

@@ -211,3 +211,27 @@ def test_vercels_commit_without_vercel(make: Make) -> None:
     scene = make("exists")
     done = scene.cli("run", "--yes", "--expect-commit", "vercel")
     assert (done.code, "preflight.vercel.commit" in done.said) == (4, True), done
+
+
+def test_rows_that_a_repair_loses_are_kept_before(make: Make) -> None:
+    """Nobody loses rows by agreeing to a plan: they are named besides, and the dump made right before holds them."""
+    scene = make("partial")
+    scene.sql(
+        "INSERT INTO password_reset_tokens (id, user_id, token_hash, expires_at)"
+        " VALUES ('kept', 'u_ada', 'hash', now()) RETURNING id"
+    )
+    plans = json.loads(scene.cli("inspect", "--json").out)["failed"][0]["repair"]["plans"]
+    undo = {plan["way"]: plan for plan in plans}["undo"]
+    assert undo["statements"][0]["loses"] == [{"name": "public.password_reset_tokens", "rows": 1}]
+    assert scene.cli("run", "--yes").code == 3
+    assert scene.cli("approve", FAILED, "--repair", "--evidence", undo["digest"], "--reason", "a test row").code == 0
+    refused = scene.cli("run", "--yes", "--restore-point", "pg_dump")
+    assert (refused.code, "It loses 1 row of public.password_reset_tokens" in refused.out) == (3, True)
+    lost = ("--discard-rows", "public.password_reset_tokens")
+    refused = scene.cli("run", "--yes", *lost)
+    assert (refused.code, "no restore point is made before it" in refused.out) == (3, True)
+    assert scene.sql("SELECT count(*) FROM password_reset_tokens") == [(1,)]
+    done = scene.cli("run", "--yes", "--restore-point", "pg_dump", *lost)
+    assert done.code == 0, done
+    (dumped,) = [path.read_text() for path in (scene.folder / ".prisma-recovery").glob("restore-*.sql")]
+    assert "kept\tu_ada\thash" in dumped

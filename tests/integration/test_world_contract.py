@@ -5,6 +5,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from threading import Thread
@@ -32,6 +33,7 @@ from recovery.testing import MemoryDatabase, MemoryWorld
 from recovery.testing.database import changes, checksum
 from states.effects import Deploy, MarkApplied, MarkRolledBack
 from states.evidence import Verdict
+from states.plans import PlannedStatement
 from tests.integration.rules.production import LEDGER, Production
 from tests.staging import Server, toolchain
 from tests.staging.incident import PROJECT
@@ -242,6 +244,45 @@ def test_rows_that_no_schema_shows_are_open(staged: Staged) -> None:
     staged.run(SCRIPT)
     staged.begun(FAILED)
     assert staged.world().classify(FAILED).evidence.verdict is Verdict.UNDECIDABLE
+
+
+def test_what_is_missing_is_run_by_a_plan(staged: Staged) -> None:
+    """The ledger stays as it is; production is then what the script makes, and the verdict says so."""
+    staged.run("CREATE TABLE a ()")
+    staged.begun(FAILED)
+    world = staged.world()
+    classified = world.classify(FAILED)
+    plan = classified.evidence.repair.plans[0]
+    assert ([each.sql for each in plan.statements], plan.together, plan.losses) == (["CREATE TABLE b ()"], True, ())
+    before, notes = rows(world), list[tuple[int, str]]()
+    done = world.repair(plan, classified, lambda *note: notes.append(note))
+    assert (done.unchanged, done.exit_code, notes) == ("", 0, [])
+    assert rows(world) == before
+    after = world.classify(FAILED).evidence
+    assert (after.verdict, after.repair.plans) == (Verdict.APPLIED, ())
+
+
+def test_a_plan_for_other_evidence_is_not_carried_out(staged: Staged) -> None:
+    """Somebody did the rest by hand meanwhile."""
+    staged.run("CREATE TABLE a ()")
+    staged.begun(FAILED)
+    world = staged.world()
+    classified = world.classify(FAILED)
+    staged.run("CREATE TABLE b ()")
+    done = world.repair(classified.evidence.repair.plans[0], classified, lambda *_: None)
+    assert (done.unchanged != "", done.exit_code) == (True, None)
+
+
+def test_a_statement_of_a_plan_that_fails_is_told(staged: Staged) -> None:
+    """The end is not as rehearsed, and what PostgreSQL said is in the output."""
+    staged.file(FAILED, "CREATE TABLE a (); CREATE TABLE b (); DROP TABLE first")
+    staged.run("CREATE TABLE a ()")
+    staged.begun(FAILED)
+    world = staged.world()
+    classified = world.classify(FAILED)
+    plan = replace(classified.evidence.repair.plans[0], statements=(PlannedStatement("CREATE TABLE a ()"),))
+    done = world.repair(plan, classified, lambda *_: None)
+    assert (done.exit_code, "42P07" in done.output) == (1, True)
 
 
 def test_what_is_there_is_marked_applied(staged: Staged) -> None:

@@ -97,7 +97,7 @@ def ready() -> str:
 
 
 def blocked() -> str:
-    return html(told(recovered(production(f"CREATE TABLE a (); CREATE TABLE {LONG} ()", "a"))))
+    return html(told(recovered(production(f"CREATE TABLE a (); CREATE TABLE {LONG} ()", "a"), agrees=False)))
 
 
 def markup() -> str:
@@ -191,7 +191,7 @@ def test_a_block_says_what_to_do(shown: Open) -> None:
     with shown(blocked(), 360) as page:
         lead = page.inner_text("#summary")
         assert "the recovery is blocked in CLASSIFY (classify.partial), nothing was changed." in lead
-        assert "What to do: By hand, undo the statements" in lead
+        assert "What to do: Agree to the plan to complete it, which is proven by rehearsal" in lead
         assert page.locator("td.absent").all_inner_texts() == ["absent"]
         assert page.locator("#summary").bounding_box()["y"] < 200  # type: ignore[index]
 

@@ -182,7 +182,7 @@ def and_then(events: list[JournalEvent], kind: str, **payload: Any) -> list[Jour
 def test_a_persons_decision_is_shown_with_its_reason() -> None:
     """Beside the very evidence that it was made on, and not beside another."""
     events = recovered(production("CREATE TABLE a (); CREATE TABLE b ()", "a"))
-    (digest,) = {event.payload["digest"] for event in events if event.kind == Kind.CLASSIFIED}
+    digest = [event.payload["digest"] for event in events if event.kind == Kind.CLASSIFIED][-1]
     decided = {"migration": FAILED, "decision": "mark_applied", "reason": "looked at the rows"}
     shown = and_then(events, Kind.APPROVED, evidence=digest, **decided)
     assert "**A person decided:** mark applied. looked at the rows" in markdown(told(shown))

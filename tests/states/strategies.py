@@ -29,6 +29,7 @@ from states.facts import (
     Visibility,
 )
 from states.inspection import InspectFacts
+from states.plans import Loss, Plan, PlannedStatement, Repairs, Way
 from states.preflight import PreflightFacts
 from states.resolution import ResolveFacts
 from states.table import State
@@ -232,23 +233,41 @@ present_evidence = st.builds(
 ) | pending_subjects().map(lambda subject: judge(subject, UNKNOWN, TARGET, ()))
 
 
+plans = st.builds(
+    Plan,
+    way=st.sampled_from(Way),
+    ends=st.just(2),
+    statements=st.sampled_from(((), (PlannedStatement("DROP TABLE x", loses=(Loss("public.x", 1),)),))),
+    together=st.booleans(),
+    rows=st.booleans(),
+    obstacles=st.sampled_from(((), (Obstacle(1, "duplicates", 2, "a fact", "SELECT"),))),
+    proof=st.just("it ends there"),
+    digest=st.sampled_from(("sha256:complete", "sha256:undo")),
+)
+repairs = st.lists(plans, max_size=2, unique_by=lambda plan: plan.digest).map(lambda found: Repairs(tuple(found)))
+
+
 @st.composite
 def classify_facts(
     draw: st.DrawFn, of: st.SearchStrategy[Evidence] = evidence | any_evidence | present_evidence
 ) -> ClassifyFacts:
     """Evidence with or without an approval, of it or of other evidence."""
     found = draw(of)
+    if draw(st.booleans()):
+        found = replace(found, repair=draw(repairs))
     approval = draw(
         st.none()
         | st.builds(
             Approval,
             migration=st.sampled_from((found.migration, "m3")),
             decision=st.sampled_from(Decision),
-            evidence_digest=st.sampled_from((found.evidence_digest, "sha256:1")),
+            evidence_digest=st.sampled_from((found.evidence_digest, "sha256:1", "sha256:complete")),
             reason=st.just("because"),
         )
     )
-    return ClassifyFacts(found, draw(st.booleans()), approval, draw(st.booleans()))
+    discard = draw(st.sampled_from((frozenset[str](), frozenset({"public.x"}))))
+    agreed, repairing, restorable = draw(st.booleans()), draw(st.booleans()), draw(st.booleans())
+    return ClassifyFacts(found, draw(st.booleans()), approval, agreed, repairing, discard, restorable)
 
 
 @st.composite

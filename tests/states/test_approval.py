@@ -15,6 +15,7 @@ from tests.states.strategies import classify_facts
 OPEN = Judged("m1", Verdict.UNDECIDABLE, Decision.OPERATOR, "sha256:1")
 IN = Judged("m1", Verdict.APPLIED, Decision.MARK_APPLIED, "sha256:1")
 OUT = Judged("m1", Verdict.NOT_APPLIED, Decision.MARK_ROLLED_BACK, "sha256:1")
+HALF = replace(OPEN, verdict=Verdict.PARTIAL, plans=("sha256:plan",))
 APPLIED = Approval("m1", Decision.MARK_APPLIED, "sha256:1", "seen")
 ROLLED_BACK = replace(APPLIED, decision=Decision.MARK_ROLLED_BACK)
 
@@ -37,6 +38,15 @@ OBJECTIONS: list[tuple[Approval, Judged, str]] = [
     # A dead attempt beside a finished one: what is withdrawn is that attempt, not the migration (RULES F7).
     (ROLLED_BACK, replace(OUT, ran_to_its_end=True), ""),
     (replace(APPLIED, decision=Decision.WAIT), OPEN, "approve.one"),
+    # A plan is approved by its own digest, and `partial` in no other way.
+    (replace(APPLIED, decision=Decision.REPAIR), HALF, "approve.other_plan"),
+    (replace(APPLIED, decision=Decision.REPAIR, evidence_digest="sha256:plan"), HALF, ""),
+    (
+        replace(APPLIED, decision=Decision.REPAIR, evidence_digest="sha256:plan", migration="m2"),
+        HALF,
+        "approve.other_plan",
+    ),
+    (replace(APPLIED, evidence_digest="sha256:plan"), HALF, "approve.other_evidence"),
 ]
 
 

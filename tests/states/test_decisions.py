@@ -17,12 +17,13 @@ from states.baseline_answers import BaselineFacts
 from states.classification import ClassifyFacts
 from states.comparison import Difference
 from states.deployment import DeployFacts, Failure
-from states.effects import Deploy, MarkApplied, MarkRolledBack
+from states.effects import Deploy, MarkApplied, MarkRolledBack, Repair
 from states.evidence import NO_HANDWORK, Decision, Evidence, Progress, Verdict
 from states.exit_codes import Exit
 from states.facts import Cause, Check, History, Obstacle, Outcome, Row
 from states.inspection import InspectFacts
 from states.machine import DECIDES
+from states.plans import Loss, Plan, PlannedStatement, Repairs, Way
 from states.preflight import PreflightFacts
 from states.resolution import ResolveFacts
 from states.table import State
@@ -98,6 +99,22 @@ def present(*found: Evidence, approval: Approval | None = None) -> InspectFacts:
 
 
 RESOLVED = ResolveFacts(MarkApplied("m1"), shown=True, after=CLEAN)
+REPAIRED = ResolveFacts(Repair("m1", Way.COMPLETE, "sha256:plan"), shown=True, after=FAILED)
+PLAN = Plan(
+    way=Way.COMPLETE,
+    ends=2,
+    statements=(PlannedStatement("CREATE TABLE b ()", 2),),
+    together=True,
+    rows=False,
+    obstacles=(),
+    proof="it ends there",
+    digest="sha256:plan",
+)
+UNDO = replace(PLAN, way=Way.UNDO, digest="sha256:undo")
+PLANNED = replace(PARTIAL, repair=Repairs((PLAN, UNDO)))
+LOSING = replace(PLAN, statements=(PlannedStatement("DROP TABLE b", loses=(Loss("public.b", 7),)),))
+LOSES = replace(PARTIAL, repair=Repairs((LOSING,)))
+AS_PLANNED = Approval("m1", Decision.REPAIR, "sha256:plan", "looked at it")
 DEPLOYED = DeployFacts(("m2",), CLEAN, consented=True)
 VERIFIED = VerifyFacts(CLEAN, changed=False)
 EXISTS = Failure("m2", Cause("42P07", "object_exists", transient=False), "ERROR: already exists")
@@ -180,6 +197,8 @@ REFUSALS: list[tuple[State, Any, str, Exit]] = [
         "classify.assumption",
         Exit.BLOCKED,
     ),
+    # After an approved plan was carried out, the assumption is still to be made.
+    (State.CLASSIFY, ClassifyFacts(UNSURE, approval=AS_PLANNED), "classify.assumption", Exit.BLOCKED),
     (State.CLASSIFY, ClassifyFacts(WAITING, consented=True), "classify.in_progress", Exit.BUSY),
     (State.CLASSIFY, ClassifyFacts(WAITING, approval=AS_APPLIED), "classify.in_progress", Exit.BUSY),
     (State.CLASSIFY, ClassifyFacts(UNDECIDED, consented=True), "classify.undecidable", Exit.BLOCKED),
@@ -190,6 +209,36 @@ REFUSALS: list[tuple[State, Any, str, Exit]] = [
         Exit.BLOCKED,
     ),
     (State.CLASSIFY, ClassifyFacts(PARTIAL, approval=AS_APPLIED), "classify.partial", Exit.BLOCKED),
+    # To agree to what the evidence decides is not to agree to a repair.
+    (State.CLASSIFY, ClassifyFacts(PLANNED, consented=True), "classify.partial", Exit.BLOCKED),
+    (State.CLASSIFY, ClassifyFacts(PARTIAL, repairing=True), "classify.partial", Exit.BLOCKED),
+    (
+        State.CLASSIFY,
+        ClassifyFacts(PLANNED, approval=replace(AS_PLANNED, evidence_digest="sha256:other")),
+        "classify.partial",
+        Exit.BLOCKED,
+    ),
+    # What would fail is not begun, and what loses rows needs their names and a way back.
+    (
+        State.CLASSIFY,
+        ClassifyFacts(replace(PARTIAL, repair=Repairs((replace(PLAN, obstacles=(OBSTACLE,)),))), repairing=True),
+        "classify.partial",
+        Exit.BLOCKED,
+    ),
+    (State.CLASSIFY, ClassifyFacts(LOSES, repairing=True, restorable=True), "classify.partial", Exit.BLOCKED),
+    (
+        State.CLASSIFY,
+        ClassifyFacts(LOSES, repairing=True, discard=frozenset({"public.b"})),
+        "classify.partial",
+        Exit.BLOCKED,
+    ),
+    # While it may be running, nothing is repaired.
+    (
+        State.CLASSIFY,
+        ClassifyFacts(replace(WAITING, repair=Repairs((PLAN,))), repairing=True),
+        "classify.in_progress",
+        Exit.BUSY,
+    ),
     (
         State.CLASSIFY,
         ClassifyFacts(EVIDENCE, approval=AS_ROLLED_BACK, consented=True),
@@ -213,6 +262,8 @@ REFUSALS: list[tuple[State, Any, str, Exit]] = [
     (State.RESOLVE, replace(RESOLVED, shown=False, output="P1001"), "resolve.not_shown", Exit.BLOCKED),
     (State.RESOLVE, replace(RESOLVED, shown=False, killed="It was killed."), "effect.killed", Exit.BLOCKED),
     (State.DEPLOY, replace(DEPLOYED, after=PENDING, killed="It was killed."), "effect.killed", Exit.BLOCKED),
+    (State.RESOLVE, replace(REPAIRED, unchanged="the evidence has changed"), "resolve.evidence_changed", Exit.BUSY),
+    (State.RESOLVE, replace(REPAIRED, shown=False, output="42P07."), "repair.failed", Exit.BLOCKED),
     (State.DEPLOY, replace(DEPLOYED, consented=False), "deploy.consent", Exit.BLOCKED),
     (State.DEPLOY, replace(DEPLOYED, unchanged="the pending set has changed"), "deploy.plan_changed", Exit.BUSY),
     (
@@ -267,6 +318,20 @@ MOVES: list[tuple[State, Any, State]] = [
     # What is marked applied isn't run again.
     (State.CLASSIFY, ClassifyFacts(replace(EVIDENCE, obstacles=(OBSTACLE,)), consented=True), State.RESOLVE),
     (State.CLASSIFY, ClassifyFacts(replace(UNDECIDED, obstacles=(OBSTACLE,)), approval=AS_APPLIED), State.RESOLVE),
+    (State.CLASSIFY, ClassifyFacts(PLANNED, repairing=True), State.RESOLVE),
+    (State.CLASSIFY, ClassifyFacts(PLANNED, approval=AS_PLANNED), State.RESOLVE),
+    (
+        State.CLASSIFY,
+        ClassifyFacts(PLANNED, approval=replace(AS_PLANNED, evidence_digest="sha256:undo")),
+        State.RESOLVE,
+    ),
+    (
+        State.CLASSIFY,
+        ClassifyFacts(LOSES, repairing=True, discard=frozenset({"public.b"}), restorable=True),
+        State.RESOLVE,
+    ),
+    # The world is looked at anew after a repair, whatever it was.
+    (State.RESOLVE, REPAIRED, State.INSPECT),
     (State.RESOLVE, RESOLVED, State.VERIFY),
     (State.RESOLVE, replace(RESOLVED, after=PENDING), State.DEPLOY),
     (State.RESOLVE, replace(RESOLVED, after=FAILED), State.INSPECT),

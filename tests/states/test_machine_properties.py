@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from states.answers import Answer, Go, Refusal
 from states.approval import Approval
 from states.baseline_answers import BaselineFacts
-from states.classification import ClassifyFacts, resolution
+from states.classification import ClassifyFacts, repair, resolution
 from states.comparison import differences
 from states.deployment import DeployFacts
 from states.effects import MarkApplied, MarkRolledBack
@@ -60,7 +60,9 @@ def check_resolve(facts: Facts) -> None:
     assert isinstance(facts, ClassifyFacts)
     evidence, approval = facts.evidence, facts.approval
     effect = resolution(facts)
-    assert effect is not None
+    if effect is None:
+        check_repair(facts)
+        return
     assert effect.migration == evidence.migration
     assert isinstance(effect, MarkApplied) or not evidence.obstacles
     kinds = {Decision.MARK_APPLIED: MarkApplied, Decision.MARK_ROLLED_BACK: MarkRolledBack}
@@ -75,6 +77,19 @@ def check_resolve(facts: Facts) -> None:
         assert approval.decision is evidence.decision
     if facts.ran_to_its_end or evidence.applied_steps_count >= 1:
         assert isinstance(effect, MarkApplied) or evidence.decision is Decision.MARK_ROLLED_BACK
+
+
+def check_repair(facts: ClassifyFacts) -> None:
+    """A repair is one of the proven plans, agreed to as such; nothing is in its way, and no row is lost unasked."""
+    evidence, approval, effect = facts.evidence, facts.approval, repair(facts)
+    assert effect is not None
+    assert evidence.decision is Decision.OPERATOR
+    (plan,) = [plan for plan in evidence.repair.plans if plan.digest == effect.plan]
+    assert (effect.migration, effect.way, plan.obstacles) == (evidence.migration, plan.way, ())
+    assert {loss.name for loss in plan.losses} <= facts.discard
+    assert facts.restorable or not plan.losses
+    approved = approval is not None and approval.decision is Decision.REPAIR and approval.evidence_digest == plan.digest
+    assert facts.repairing or approved
 
 
 def check_deploy(facts: Facts) -> None:
@@ -145,7 +160,9 @@ def what_needs_consent_is_refused_without_it(_: State, facts: Facts, answer: Ans
     """Without consent nothing is resolved from evidence alone, and DEPLOY never goes on."""
     if isinstance(facts, DeployFacts) and not facts.consented:
         assert answer.to is State.BLOCKED
-    if isinstance(facts, ClassifyFacts | BaselineFacts) and not facts.consented and facts.approval is None:
+    agreed = isinstance(facts, ClassifyFacts | BaselineFacts) and (facts.consented or facts.approval is not None)
+    repairing = isinstance(facts, ClassifyFacts) and facts.repairing
+    if isinstance(facts, ClassifyFacts | BaselineFacts) and not (agreed or repairing):
         assert answer.to is State.BLOCKED
 
 

@@ -95,8 +95,23 @@ def in_place() -> Rehearsal:
 
 
 def partial() -> Rehearsal:
-    """Half of it is there: nobody may decide that, but a person can finish it by hand."""
-    database = history(SCRIPT)
+    """Half of it is there: the rest is run by a plan that was agreed to, as one transaction."""
+    database = history(f"{SCRIPT}; CREATE TABLE c ()")
+    database.tables |= {"a"}
+    database.begin(FAILED)
+    return Rehearsal(database)
+
+
+def partial_apart() -> Rehearsal:
+    """The same by a plan whose statements are committed one by one."""
+    rehearsal = partial()
+    rehearsal.database.apart = True
+    return rehearsal
+
+
+def partial_open() -> Rehearsal:
+    """Half of it is there, and nothing would show that its rows are: a person finishes it by hand."""
+    database = history(f"{SCRIPT}; INSERT INTO first DEFAULT VALUES")
     database.tables |= {"a"}
     database.begin(FAILED)
     return Rehearsal(database)
@@ -184,6 +199,8 @@ SCENARIOS = {
         (failing_for_good, "long", _BLOCKED),
         (in_place, "marked", _READY),
         (partial, "marked", _READY),
+        (partial_apart, "marked", _READY),
+        (partial_open, "marked", _READY),
         (drifted, "marked", _BLOCKED),
         (approved, "marked", _READY),
         (pipeline, "marked", _READY),

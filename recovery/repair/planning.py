@@ -1,0 +1,304 @@
+"""Plans repairs: makes what the evidence allows, rehearses it, and asks production what it would meet there."""
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+
+import psycopg
+from psycopg import sql
+
+from recovery.evidence.investigator import Classified
+from recovery.evidence.obstacles.finding import find
+from recovery.postgres import traces
+from recovery.postgres.target import Target
+from recovery.repair.alterations import Draft, about, towards
+from recovery.repair.rehearsal import (
+    NoPlanError,
+    Rehearsed,
+    drift,
+    keeps_rows,
+    rehearse,
+    run_apart,
+    run_first,
+    schema_of,
+    stands_as,
+    stands_at,
+)
+from recovery.replay.history import HistoryReplay
+from recovery.replay.room import ScratchError
+from recovery.replay.walk import columns_of
+from recovery.replay.workshop import Workshop
+from recovery.sql.statements import Parsed, parse
+from states import repair
+from states.comparison import Difference, column_of, differences, name_of, unquoted
+from states.facts import Key, Obstacle, Replay, Snapshot
+from states.plans import Loss, Plan, PlannedStatement, Repairs, Way
+from states.presence import in_view
+from states.repair import Goal
+
+#: Statements that set something for the rest of the session.
+_SETTINGS = ("variable_set_stmt", "select_stmt")
+#: Statements that may drop what depends on something (CASCADE).
+_DROPPING = ("drop_stmt", "alter_table_stmt")
+#: Statements that replace what is there, if they are conditional (OR REPLACE).
+_REPLACING = ("view_stmt", "create_function_stmt", "create_trig_stmt")
+#: Transaction control that groups statements, and does nothing else.
+_GROUPING = re.compile(r"(begin|start\s+transaction|commit|end)(\s+(work|transaction))?\Z", re.IGNORECASE)
+#: The longest that counting rows that would be lost may take, for one table.
+_COUNT_MILLISECONDS = 20_000
+
+
+def planned(classified: Classified, workshop: Workshop, target: Target) -> Classified:
+    """The evidence with the plans of repair that it allows, or with the reasons why there is none."""
+    found, unplanned = repair.goals(classified.subject, classified.evidence)
+    plans: list[Plan] = []
+    reasons = [*unplanned]
+    for goal in found:
+        try:
+            plans.append(_Planner(classified, workshop, target).plan(goal))
+        except NoPlanError as error:
+            reasons.append(f"No plan to {goal.way} it: {error}.")
+    if not (plans or reasons):
+        return classified
+    evidence = replace(classified.evidence, repair=Repairs(tuple(plans), tuple(reasons)))
+    return replace(classified, evidence=evidence)
+
+
+class _Planner:
+    def __init__(self, classified: Classified, workshop: Workshop, target: Target) -> None:
+        replay = repair.replay_of(classified.subject)
+        if replay is None:
+            raise AssertionError("a goal rests on a replay")
+        self._classified = classified
+        self._workshop = workshop
+        self._target = target
+        self._replay: Replay = replay
+        script = next(each for each in classified.scripts if each.checksum == replay.checksum)
+        self._parsed: tuple[Parsed, ...] = parse(script.text)
+
+    def plan(self, goal: Goal) -> Plan:
+        """The plan, rehearsed.
+
+        Raises:
+            NoPlanError: there is none.
+        """
+        try:
+            rehearsed, drafts = self._workshop.submit(lambda: self._rehearsed(goal)).result()
+        except ScratchError as error:  # the evidence stands without a plan
+            raise NoPlanError(why=f"it could not be rehearsed: {error.fact}") from error
+        losses = {draft.sql: tuple(self._loss(key) for key in draft.loses) for draft in drafts}
+        statements = tuple(self._told(each, losses.get(each.sql, ())) for each in rehearsed.statements)
+        obstacles: tuple[Obstacle, ...] = ()
+        if goal.way is not Way.UNDO:
+            rest = ";\n".join(draft.sql for draft in drafts)
+            shift = [draft.number or place for place, draft in enumerate(drafts, start=1)]
+            asked = find(self._target.reading(), self._target.url.schema, (rest,))
+            obstacles = tuple(replace(each, statement=shift[each.statement - 1]) for each in asked.obstacles)
+        where = "the script's end" if goal.ends else "the state before the script"
+        how = "as one transaction" if rehearsed.together else "each statement committed by itself"
+        proof = (
+            f"run on a copy of the schema that production has, {how}, its {repair.lists(statements)} "
+            f"{'ends' if len(statements) == 1 else 'end'} at {where}"
+        )
+        name = repair.digest(
+            self._classified.evidence.evidence_digest, goal.way, statements, together=rehearsed.together
+        )
+        return Plan(goal.way, goal.ends, statements, rehearsed.together, goal.rows, obstacles, proof, name)
+
+    def _rehearsed(self, goal: Goal) -> tuple[Rehearsed, Sequence[Draft]]:
+        history = self._workshop.history(list(self._classified.history))
+        if goal.way is Way.MEND:
+            return self._mended(history, goal)
+        first, replay = self._parsed[: goal.start], self._replay
+        before = history.snapshot()
+        with history.copied() as copy:
+            run_first(copy, first)
+            stands_at(copy, replay, goal.start)
+            if goal.way is Way.COMPLETE:
+                drafts: tuple[Draft, ...] = tuple(self._missing(goal))
+                made = {obj for obj, prop in replay.steps[-1] if prop == "exists" and obj.startswith("table ")}
+                made -= {obj for obj, prop in replay.steps[goal.start] if prop == "exists"}
+                self._made_anew(made, {**before, **replay.steps[-1]})
+            else:
+                drafts = towards(schema_of(copy), before)
+            if not drafts:
+                raise NoPlanError(why="nothing is to be done that could be told from the schema")
+            seen = rehearse(copy, drafts, lambda after: differences(replay, goal.ends, after))
+            if goal.way is not Way.COMPLETE and seen.together:
+                keeps_rows(copy, self._parsed, drafts)
+        return seen, drafts
+
+    def _mended(self, history: HistoryReplay, goal: Goal) -> tuple[Rehearsed, Sequence[Draft]]:
+        """A plan for what has drifted: on the script's end, to which the differences of production were brought."""
+        replay, production = self._replay, in_view(self._classified.subject)
+        found = differences(replay, goal.ends, production)
+        with history.copied() as copy, history.copied() as trial:
+            for each in (copy, trial):
+                run_first(each, self._parsed)
+            stands_at(copy, replay, goal.ends)
+            wanted = schema_of(copy)
+            besides = self._besides(wanted, production)
+            self._not_renamed(found, besides, wanted, production)
+            for each in (copy, trial):
+                drift(each, about(wanted, (*found, *besides)), about(production, (*found, *besides)))
+                stands_as(each, replay, production, found)
+            again = self._rebuilt(found)
+            steps, own = replay.steps, goal.numbers
+            gone = {key for number in own for key in steps[number - 1].keys() - steps[number].keys()}
+            # What the script's own statements drop they drop themselves.
+            changed = [e for e in found if e.object not in again and (e.object, e.property) not in gone]
+            first = (
+                *(Draft(f"DROP INDEX CONCURRENTLY {obj.removeprefix('index ')}") for obj in again),
+                *towards(about(production, changed), about(wanted, changed), self._holds, finish=False),
+                *self._own((*goal.numbers, *again.values(), *self._replacing())),
+            )
+            run_apart(trial, first)
+            left = differences(replay, goal.ends, schema_of(trial))
+            drafts = (*first, *towards(about(schema_of(trial), left), about(wanted, left), self._holds))
+            seen = rehearse(copy, drafts, lambda after: differences(replay, goal.ends, after))
+            if seen.together:
+                keeps_rows(copy, self._parsed, drafts)
+        return seen, drafts
+
+    def _holds(self, column: Key) -> bool:
+        """Whether a column of production has values, or may have."""
+        return self._loss(column).rows != 0
+
+    def _besides(self, wanted: Snapshot, production: Snapshot) -> tuple[Difference, ...]:
+        """Columns that production has besides, in tables of the footprint: differences may be about them."""
+        tables = {obj for obj, _ in wanted if obj.startswith("table ")}
+        return tuple(
+            Difference(obj, prop, None, value)
+            for (obj, prop), value in sorted(production.items())
+            if obj in tables and column_of(prop) == prop and (obj, prop) not in wanted
+        )
+
+    def _not_renamed(
+        self, found: Sequence[Difference], besides: Sequence[Difference], wanted: Snapshot, production: Snapshot
+    ) -> None:
+        """Makes sure that what is missing is not there under another name, with its rows.
+
+        Raises:
+            NoPlanError: it may be.
+        """
+        for each in found:
+            if column_of(each.property) != each.property or each.actual is not None:
+                continue
+            kind = wanted.get((each.object, f"{each.property} type"))
+            same = (one for one in besides if one.object == each.object)
+            other = next((one for one in same if production.get((one.object, f"{one.property} type")) == kind), None)
+            if other is not None:
+                what = f"{each.property} of {each.object} may have been renamed to {other.property}, with its values"
+                raise NoPlanError(why=what)
+        missing = {each.object for each in found if each.property == "exists" and each.actual is None}
+        self._made_anew({obj for obj in missing if obj.startswith("table ")}, wanted)
+
+    def _made_anew(self, tables: Collection[str], wanted: Snapshot) -> None:
+        """Makes sure that production has no unknown table with the same columns as one that would be made.
+
+        Raises:
+            NoPlanError: it has one, which may be the table under another name, with its rows.
+        """
+        columns = {obj: those for obj, those in columns_of(wanted).items() if obj in tables and those}
+        if not columns:
+            return
+        for obj, others in traces.alike(self._target.reading(), columns).items():
+            for other in others:
+                if (other, "exists") not in wanted:
+                    raise NoPlanError(why=f"{obj} may have been renamed to {other}, with its rows")
+
+    def _replacing(self) -> Iterator[int]:
+        """Statements that differ in production, and that replace what is there by what they say."""
+        states = {each.index: each.state for each in self._classified.evidence.statements}
+        for statement in self._parsed:
+            if statement.node in _REPLACING and statement.conditional and states.get(statement.index) == "differs":
+                yield statement.index
+
+    def _rebuilt(self, found: Sequence[Difference]) -> dict[str, int]:
+        """Indexes that a CONCURRENTLY of the script has left invalid, each with the number of its statement."""
+        invalid = {each.object for each in found if each.property == "valid" and each.actual == "no"}
+        steps = self._replay.steps
+        return {
+            obj: statement.index
+            for statement in self._parsed
+            if "concurrently" in statement.sql.lower()
+            for obj in sorted(invalid)
+            if (obj, "exists") in steps[statement.index] and (obj, "exists") not in steps[statement.index - 1]
+        }
+
+    def _own(self, numbers: Sequence[int]) -> Iterator[Draft]:
+        """The script's own statements of these numbers, in its order, after all that it sets for the session."""
+        for statement in self._parsed:
+            wanted = statement.index in numbers
+            if wanted:
+                _plannable(statement)
+            if statement.control and not _GROUPING.match(statement.sql.strip()):
+                raise NoPlanError(why=f"statement {statement.index} controls transactions")
+            if (wanted and not statement.control) or (statement.inert and statement.node in _SETTINGS):
+                drops = self._replay.statements[statement.index - 1].drops if wanted else ()
+                yield Draft(statement.sql, statement.index, drops)
+
+    def _missing(self, goal: Goal) -> Iterator[Draft]:
+        """The script's statements that are missing, after what the earlier ones set for the session."""
+        for statement in self._parsed[: goal.start]:
+            if statement.inert and statement.node in _SETTINGS:
+                yield Draft(statement.sql, statement.index)
+        for statement in self._parsed[goal.start :]:
+            _plannable(statement)
+            if statement.control:
+                if not _GROUPING.match(statement.sql.strip()):
+                    raise NoPlanError(why=f"statement {statement.index} controls transactions")
+                continue
+            yield Draft(statement.sql, statement.index, tuple(self._lost(goal, statement.index)))
+
+    def _lost(self, goal: Goal, index: int) -> Iterator[Key]:
+        """What a statement drops that was there before the plan; a name that may mean another table counts, too."""
+        steps, rest = self._replay.steps, self._replay.statements[goal.start :]
+        renamed = any(each.moves for each in rest)
+        for key in self._replay.statements[index - 1].drops:
+            made = key not in steps[goal.start] and any(key in step for step in steps[goal.start :])
+            if renamed or not made:
+                yield key
+
+    def _told(self, statement: PlannedStatement, loses: tuple[Loss, ...]) -> PlannedStatement:
+        """The statement with the size of the table that it locks, and with what it loses."""
+        size: int | None = None
+        if statement.table:
+            query = "SELECT pg_catalog.pg_total_relation_size(pg_catalog.to_regclass(%s))"
+            with suppress(psycopg.Error):
+                row = self._target.reading().execute(query, (statement.table,)).fetchone()
+                size = row[0] if row else None
+        return replace(statement, bytes=size, loses=loses)
+
+    def _loss(self, key: Key) -> Loss:
+        """What would be lost with a table or a column, counted in production."""
+        obj, prop = key
+        table = name_of(obj)
+        column = "" if prop == "exists" else prop.removeprefix("column ")
+        name = f"{table}.{column}" if column else table
+        what = sql.Identifier(unquoted(column)) if column else sql.SQL("*")
+        count = sql.SQL("SELECT count({}) FROM {}").format(what, sql.SQL(table))
+        connection = self._target.reading()
+        try:
+            with connection.transaction():
+                connection.execute(f"SET LOCAL statement_timeout = {_COUNT_MILLISECONDS}; SET LOCAL row_security = off")
+                row = connection.execute(count).fetchone()
+        except psycopg.Error:
+            return Loss(name, None)
+        return Loss(name, row[0] if row else None)
+
+
+def _plannable(statement: Parsed) -> None:
+    """Makes sure that a copy can show what a statement does.
+
+    Raises:
+        NoPlanError: it reaches beyond the database, or drops what depends on something, of which production may have
+            more.
+    """
+    if statement.forbidden:
+        raise NoPlanError(why=f"statement {statement.index} {statement.forbidden}, so it can't be rehearsed")
+    if statement.opaque and statement.node in _DROPPING:
+        raise NoPlanError(
+            why=f"statement {statement.index} drops with CASCADE, and only production knows what goes too"
+        )

@@ -1,0 +1,313 @@
+"""Rehearses a plan on a scratch database whose schema was first shown to equal production's (RULES F14)."""
+
+import re
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+import psycopg
+
+from recovery.postgres import catalog
+from recovery.repair.alterations import Draft, about, towards
+from recovery.replay import witnesses
+from recovery.replay.history import Copy
+from recovery.replay.walk import execute
+from recovery.sql.statements import Parsed
+from states.comparison import Difference, differences, some, unquoted
+from states.facts import Key, Replay, Snapshot
+from states.plans import PlannedStatement
+
+#: Locks on relations, the strongest last.
+_MODES = (
+    *("AccessShareLock", "RowShareLock", "RowExclusiveLock", "ShareUpdateExclusiveLock", "ShareLock"),
+    *("ShareRowExclusiveLock", "ExclusiveLock", "AccessExclusiveLock"),
+)
+#: What PostgreSQL says of a statement that can't run in a transaction, or not in one with an earlier one.
+_ALONE = ("25001", "55P04")
+#: The relations that this session locks; one that it has dropped is among them.
+_HELD = (
+    "SELECT relation::bigint, mode FROM pg_catalog.pg_locks"
+    " WHERE pid = pg_backend_pid() AND locktype = 'relation' AND granted"
+)
+#: The tables that people have, and the file in which each is.
+_TABLES = """
+SELECT c.oid::bigint, format('%I.%I', n.nspname, c.relname), pg_relation_filenode(c.oid)
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
+"""
+_ON = re.compile(
+    r"\bON\s+(?:ONLY\s+)?((?:\"(?:[^\"]|\"\")*\"|[\w$]+)(?:\.(?:\"(?:[^\"]|\"\")*\"|[\w$]+))?)", re.IGNORECASE
+)
+
+
+class NoPlanError(Exception):
+    """A rehearsal that did not end where it should.
+
+    Args:
+        why: the reason, as a clause.
+    """
+
+    def __init__(self, *, why: str) -> None:
+        super().__init__(why)
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsed:
+    """A rehearsal that ended where it should.
+
+    Attributes:
+        statements: with what was seen of each.
+        together: they ran as one transaction.
+    """
+
+    statements: tuple[PlannedStatement, ...]
+    together: bool
+
+
+def run_first(copy: Copy, parsed: Sequence[Parsed]) -> None:
+    """Brings a copy to the state after these statements of the script, by any way in which they can have run.
+
+    Raises:
+        NoPlanError: they can't have run so far and no further.
+    """
+    with copy.connected() as connection:
+        try:
+            for statement in parsed:
+                execute(connection, statement)
+        except psycopg.Error as error:
+            raise NoPlanError(why=f"the statements before do not run one by one: {_said(error)}") from error
+        if connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+            raise NoPlanError(why="the script's own transaction is still open there, so nothing of it can have stayed")
+
+
+def schema_of(copy: Copy) -> dict[Key, str]:
+    """The whole schema of a copy."""
+    with copy.connected() as connection:
+        return catalog.read(connection)
+
+
+def stands_at(copy: Copy, replay: Replay, step: int) -> None:
+    """Makes sure that a copy equals a step by the comparison that production is held to.
+
+    Raises:
+        NoPlanError: it does not.
+    """
+    if left := differences(replay, step, schema_of(copy)):
+        raise NoPlanError(why=f"the copy to try it on does not equal production: {some(left)}")
+
+
+def drift(copy: Copy, now: Snapshot, production: Snapshot) -> None:
+    """Brings differences of production to a copy.
+
+    Args:
+        copy: the database, at a step of the script.
+        now: what of it differs.
+        production: the same in production.
+    """
+    broken = [obj for (obj, prop), value in production.items() if prop == "valid" and value == "no"]
+    with copy.connected() as connection:
+        for draft in towards(now, {**production, **{(obj, "valid"): "yes" for obj in broken}}, lambda _: False):
+            with suppress(psycopg.Error):  # what could not be brought there is told by the comparison
+                connection.execute(draft.sql.encode())
+    with copy.connected(superuser=True) as connection:
+        for obj in broken:
+            query = "UPDATE pg_catalog.pg_index SET indisvalid = false WHERE indexrelid = to_regclass(%s)"
+            connection.execute(query, (obj.removeprefix("index "),))
+
+
+def stands_as(copy: Copy, replay: Replay, production: Snapshot, found: Sequence[Difference]) -> None:
+    """Makes sure that a copy equals production in the script's footprint, and in all that differs from its end.
+
+    Raises:
+        NoPlanError: it does not.
+    """
+    footprint = replay.footprint | about(production, found).keys()
+    there = {key: production[key] for key in footprint if key in production}
+    like = replace(replay, footprint=frozenset(footprint), steps=(*replay.steps[:-1], there))
+    if left := differences(like, len(like.steps) - 1, schema_of(copy)):
+        raise NoPlanError(why=f"the copy to try it on could not be made equal to production: {some(left)}")
+
+
+def run_apart(copy: Copy, drafts: Sequence[Draft]) -> None:
+    """Runs statements one by one.
+
+    Raises:
+        NoPlanError: one fails.
+    """
+    _one_by_one(copy, drafts)
+
+
+def rehearse(copy: Copy, drafts: Sequence[Draft], ended: Callable[[Snapshot], Sequence[Difference]]) -> Rehearsed:
+    """Runs the statements on a copy, as one transaction if PostgreSQL allows that, else one by one.
+
+    Args:
+        copy: the database; it is not changed if they run as one transaction.
+        drafts: the statements.
+        ended: the differences of a schema from the one in which the rehearsal has to end.
+
+    Raises:
+        NoPlanError: a statement fails, or the end is another one.
+    """
+    try:
+        with copy.connected() as connection:
+            connection.execute("BEGIN")
+            after, seen, together = catalog.read(connection), list[PlannedStatement](), True
+            for draft in drafts:
+                planned, after = _watched(connection, draft, after)
+                seen.append(planned)
+    except psycopg.Error as error:
+        if error.sqlstate not in _ALONE:
+            raise NoPlanError(why=f"it fails in the rehearsal: {_said(error)}") from error
+        seen, after, together = [*_one_by_one(copy, drafts)], schema_of(copy), False
+    if left := ended(after):
+        raise NoPlanError(why=f"its rehearsal ends elsewhere: {some(left)}")
+    return Rehearsed(tuple(seen), together)
+
+
+def _one_by_one(copy: Copy, drafts: Sequence[Draft]) -> Sequence[PlannedStatement]:
+    seen = []
+    with copy.connected() as connection:
+        after = catalog.read(connection)
+        for draft in drafts:
+            try:
+                connection.execute("BEGIN")
+                planned, now = _watched(connection, draft, after)
+                connection.execute("COMMIT")
+            except psycopg.Error as error:
+                connection.execute("ROLLBACK")
+                if error.sqlstate not in _ALONE:
+                    raise NoPlanError(why=f"it fails in the rehearsal: {_said(error)}") from error
+                planned, now = _alone(connection, draft, after)
+            after = now
+            seen.append(planned)
+    return seen
+
+
+def _alone(
+    connection: psycopg.Connection[Any], draft: Draft, before: Snapshot
+) -> tuple[PlannedStatement, dict[Key, str]]:
+    """Runs a statement that no transaction may hold, as CREATE INDEX CONCURRENTLY, which lets rows be written."""
+    try:
+        connection.execute(draft.sql.encode())
+    except psycopg.Error as error:
+        raise NoPlanError(why=f"it fails in the rehearsal: {_said(error)}") from error
+    table = _ON.search(draft.sql)
+    lock = "ShareUpdateExclusiveLock" if table else ""
+    after = catalog.read(connection)
+    told = PlannedStatement(draft.sql, draft.number, _changes(before, after), lock, table[1] if table else "")
+    return told, after
+
+
+def _watched(
+    connection: psycopg.Connection[Any], draft: Draft, before: Snapshot
+) -> tuple[PlannedStatement, dict[Key, str]]:
+    """Runs a statement in a transaction, and sees what it changes, locks and rewrites; and the schema after it.
+
+    A snapshot takes locks of its own, on catalogs only.
+    """
+    tables, held = _tables(connection), _held(connection)
+    connection.execute(draft.sql.encode())
+    now, then = _held(connection), _tables(connection)
+    after = catalog.read(connection)
+    planned = PlannedStatement(draft.sql, draft.number, _changes(before, after))
+    rewritten = {oid for oid, (_, file) in then.items() if oid in tables and tables[oid][1] != file}
+    stronger = {oid for oid, rank in now.items() if oid in tables and rank > held.get(oid, -1)}
+    if not rewritten | stronger:
+        return planned, after
+    oid = max(rewritten or stronger, key=lambda each: (now.get(each, 0), each))
+    return replace(planned, lock=_MODES[now.get(oid, 0)], table=tables[oid][0], rewrites=bool(rewritten)), after
+
+
+def _held(connection: psycopg.Connection[Any]) -> dict[int, int]:
+    found: dict[int, int] = {}
+    for oid, mode in connection.execute(_HELD).fetchall():
+        found[oid] = max(found.get(oid, -1), _MODES.index(mode))
+    return found
+
+
+def _tables(connection: psycopg.Connection[Any]) -> dict[int, tuple[str, int]]:
+    return {oid: (name, file) for oid, name, file in connection.execute(_TABLES).fetchall()}
+
+
+def _changes(before: Snapshot, after: Snapshot) -> tuple[str, ...]:
+    """What a statement changes, as clauses; of what is made or dropped as a whole only that."""
+    keys = sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
+    whole = {(obj, "exists") for obj, prop in keys if prop == "exists"}
+    told = []
+    for obj, prop in keys:
+        column = prop.split(" ", 2)[:2] if prop.startswith("column ") else []
+        part = " ".join(column)
+        if prop != "exists" and ((obj, "exists") in whole or (part not in ("", prop) and (obj, part) in keys)):
+            continue
+        if (obj, prop) not in after:
+            how = "dropped"
+        elif (obj, prop) not in before:
+            how = "made"
+        else:
+            how = f"{before[obj, prop]} → {after[obj, prop]}"
+        told.append(f"{obj}{'' if prop == 'exists' else f', {prop}'}: {how}")
+    return tuple(told)
+
+
+def keeps_rows(copy: Copy, parsed: Sequence[Parsed], drafts: Sequence[Draft]) -> None:
+    """Makes sure, on a copy with rows, that the statements take away and change nothing that they do not name.
+
+    Args:
+        copy: the database, which is changed.
+        parsed: the migration's script, by whose names the tables are found that get rows.
+        drafts: the statements.
+
+    Raises:
+        NoPlanError: other rows are changed or lost.
+    """
+    with copy.connected() as connection:
+        tables = witnesses.reached(connection, parsed)
+    with copy.connected(superuser=True) as connection:
+        rows = witnesses.put(connection, tables)
+        names = dict(connection.execute("SELECT oid::bigint, oid::regclass::text FROM pg_class").fetchall())
+        named = [
+            connection.execute(_PLACE, {"table": t, "column": c}).fetchone() for t, c in map(_named, _lost(drafts))
+        ]
+        before = witnesses.contents_of(connection, rows)
+    with copy.connected() as connection:
+        for draft in drafts:
+            with suppress(psycopg.Error):  # where rows keep a statement from running, it changes none
+                connection.execute(draft.sql.encode())
+    with copy.connected(superuser=True) as connection:
+        after = witnesses.contents_of(connection, rows)
+    places = {(oid, number) for oid, number in filter(None, named)}
+    gone = [names.get(oid, "") for oid in before.holders if oid not in after.holders and (oid, 0) not in places]
+    if gone:
+        raise NoPlanError(why=f"it takes away more rows than it names: {', '.join(gone)}")
+    # What a new column holds is told by its default; here it is about what was there.
+    new = {(oid, each) for oid, held in before.holders.items() for each in _columns(after, oid) - held.columns}
+    places |= new
+    if witnesses.changed(witnesses.without(before, places), witnesses.without(after, places)):
+        raise NoPlanError(why="it changes rows that stay, as running it on rows shows")
+
+
+#: A table, and the number of a column of it, 0 for the table as a whole.
+_PLACE = """
+SELECT c.oid::bigint, coalesce((SELECT a.attnum FROM pg_catalog.pg_attribute a
+                                WHERE a.attrelid = c.oid AND a.attname = %(column)s AND NOT a.attisdropped), 0)::int
+FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass(%(table)s)
+"""
+
+
+def _columns(contents: witnesses.Contents, oid: int) -> frozenset[int]:
+    return contents.holders[oid].columns if oid in contents.holders else frozenset()
+
+
+def _lost(drafts: Sequence[Draft]) -> list[Key]:
+    return [key for draft in drafts for key in draft.loses]
+
+
+def _named(key: Key) -> tuple[str, str]:
+    """The table and the column of a loss; an empty column for the whole table."""
+    obj, prop = key
+    return obj.removeprefix("table "), "" if prop == "exists" else unquoted(prop.removeprefix("column "))
+
+
+def _said(error: psycopg.Error) -> str:
+    return f"{error.sqlstate} {error.diag.message_primary or str(error).splitlines()[0]}"

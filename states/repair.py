@@ -1,0 +1,211 @@
+"""Repair: which plan the evidence allows, which may be carried out, and what never is (RULES E17, E21, F14).
+
+Only what can be proven before and afterwards is planned: every statement that is to be run is known not to have run,
+and once it ran the evidence shows that it did. A plan exists only once its rehearsal ended where it should.
+"""
+
+import hashlib
+import json
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from states.evidence import Evidence, Verdict
+from states.facts import Replay, Statement, Subject, Visibility
+from states.plans import Loss, Plan, PlannedStatement, Way
+
+#: Statements whose work is seen in the schema, or that have none.
+_PLAIN = (Visibility.SEEN, Visibility.INERT)
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """A plan that the evidence allows, to be made and rehearsed.
+
+    Attributes:
+        way: where it is to lead.
+        start: the step that production equals; of what has drifted, the one that it is to equal.
+        ends: the step that production is to equal afterwards.
+        numbers: of the script's statements, those to be run.
+        rows: one of these does work on rows.
+    """
+
+    way: Way
+    start: int
+    ends: int
+    numbers: tuple[int, ...] = ()
+    rows: bool = False
+
+
+def replay_of(subject: Subject) -> Replay | None:
+    """The replay of the script that every attempt ran and that the folder holds still; None if there is none."""
+    ran = {row.checksum for row in subject.attempts}
+    return next((r for r in subject.replays if ran == {r.checksum} and r.checksum == subject.present), None)
+
+
+def goals(subject: Subject, evidence: Evidence) -> tuple[tuple[Goal, ...], tuple[str, ...]]:
+    """The plans that the evidence allows, the first choice first; and why it allows no other, as sentences."""
+    if evidence.verdict not in (Verdict.PARTIAL, Verdict.DRIFTED) or not evidence.attempted:
+        return (), ()
+    if why := _unrepairable(subject, evidence):
+        return (), (why,)
+    replay = replay_of(subject)
+    if replay is None:
+        raise AssertionError("what has no replay is not repaired")
+    if evidence.verdict is Verdict.DRIFTED:
+        if why := next(_against_mending(replay, evidence), ""):
+            return (), (f"No plan to {Way.MEND} it: {why}.",)
+        missing = tuple(each.index for each in evidence.statements if each.state == "absent")
+        rows = any(each.visibility not in _PLAIN for each in replay.statements)
+        return (Goal(Way.MEND, replay.total, replay.total, missing, rows),), ()
+    start = evidence.progress.steps_in_place[0]
+    found: list[Goal] = []
+    reasons: list[str] = []
+    for way, against in ((Way.COMPLETE, _against_completing), (Way.UNDO, _against_undoing)):
+        why = next(against(replay, start), "")
+        if why:
+            reasons.append(f"No plan to {way} it: {why}.")
+        elif way is Way.COMPLETE:
+            rest = replay.statements[start:]
+            rows = any(statement.visibility not in _PLAIN for statement in rest)
+            found.append(Goal(way, start, replay.total, tuple(each.index for each in rest), rows))
+        else:
+            found.append(Goal(way, start, 0))
+    return tuple(found), tuple(reasons)
+
+
+def _unrepairable(subject: Subject, evidence: Evidence) -> str:
+    """Why nothing is planned at all; empty if something may be."""
+    if any(row.finished or row.applied_steps_count >= 1 for row in subject.attempts):
+        return "No plan of repair: an attempt of it ran to its end once, so it is not known what production lost since."
+    if replay_of(subject) is None:
+        return (
+            "No plan of repair: its attempts did not all run the file as it is now, so the rest of the file is not the "
+            "rest of what ran."
+        )
+    for statement in evidence.statements:
+        if statement.state == "open":
+            return (
+                f"No plan of repair: statement {statement.index} may or may not have done its work, and is never run a "
+                f"second time ({statement.proof}). Find out whether it ran."
+            )
+    return ""
+
+
+def _against_completing(replay: Replay, start: int) -> Iterator[str]:
+    for statement in replay.statements[start:]:
+        if statement.visibility not in _PLAIN and not _shown_later(statement):
+            yield (
+                f"statement {statement.index} works on rows, and nothing shows that nobody ran it, or afterwards "
+                f"that it ran ({statement.why})"
+            )
+
+
+def _shown_later(statement: Statement) -> bool:
+    """Whether its work on rows leaves a proof behind (`states.row_proofs`), and was not done while that is absent."""
+    return statement.visibility is Visibility.ROWS and bool(statement.fills or statement.moves)
+
+
+def _against_mending(replay: Replay, evidence: Evidence) -> Iterator[str]:
+    if not replay.complete:
+        yield f"the script can't be replayed to its end: {replay.ended}"
+    # Of one whose work on rows can't be seen, "in place" says that production proves it (`states.row_proofs`).
+    done = {each.index for each in evidence.statements if each.state == "in_place"}
+    for statement in replay.statements:
+        if statement.index in done:
+            continue
+        if statement.visibility not in _PLAIN and not (statement.fills and _shown_later(statement)):
+            yield f"statement {statement.index} works on rows ({statement.why})"
+        if statement.moves:
+            yield f"statement {statement.index} keeps rows under another name or type"
+
+
+def _against_undoing(replay: Replay, start: int) -> Iterator[str]:
+    for statement in replay.statements[:start]:
+        if statement.drops:
+            obj, prop = statement.drops[0]
+            what = obj if prop == "exists" else f"{prop} of {obj}"
+            yield f"statement {statement.index} has dropped {what} with its rows, which nothing brings back"
+        if statement.moves:
+            yield f"statement {statement.index} keeps rows under another name or type, and undoing that is not planned"
+        if statement.visibility is Visibility.OPEN:
+            yield f"statement {statement.index} works on rows ({statement.why})"
+
+
+def digest(evidence: str, way: Way, statements: Iterable[PlannedStatement], *, together: bool) -> str:
+    """The name of a plan: of its statements, of how they run, and of the evidence that it is made for.
+
+    Args:
+        evidence: the evidence's digest.
+        way: the plan's way.
+        statements: the plan's statements.
+        together: whether they run as one transaction.
+    """
+    losing = [[loss.name for loss in each.loses] for each in statements]
+    parts = [evidence, way, [each.sql for each in statements], losing, together]
+    return "sha256:" + hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()
+
+
+def plan_of(evidence: Evidence, digest: str) -> Plan | None:
+    """The plan of this digest; None if the evidence has none."""
+    return next((plan for plan in evidence.repair.plans if plan.digest == digest), None)
+
+
+def in_the_way(plan: Plan, discard: Collection[str], *, restorable: bool) -> tuple[str, ...]:
+    """Why a plan is not carried out although it is proven, as sentences; empty if nothing is in its way.
+
+    Args:
+        plan: the plan.
+        discard: names of tables and columns whose rows may be lost.
+        restorable: a restore point is made before the first change.
+    """
+    said = [f"It would fail: {each.fact}." for each in plan.obstacles]
+    unnamed = [loss for loss in plan.losses if loss.name not in discard]
+    said += [f"It loses {counted(loss)}, and nobody agreed to that." for loss in unnamed]
+    if plan.losses and not unnamed and not restorable:
+        said.append("It loses rows, and no restore point is made before it.")
+    return tuple(said)
+
+
+def counted(loss: Loss) -> str:
+    """A loss in words."""
+    if loss.rows is None:
+        return f"the rows of {loss.name}"
+    return f"{loss.rows} {'row' if loss.rows == 1 else 'rows'} of {loss.name}"
+
+
+def led_to(way: Way, evidence: Evidence) -> bool:
+    """Whether production is where a plan of this way leads, whoever brought it there."""
+    return evidence.verdict is (Verdict.NOT_APPLIED if way is Way.UNDO else Verdict.APPLIED)
+
+
+def covered_by_auto(plan: Plan) -> bool:
+    """Whether `auto = ["repair"]` agrees to a plan: it completes the script, works on no rows and loses none."""
+    return plan.way is Way.COMPLETE and not plan.rows and not any(each.loses for each in plan.statements)
+
+
+def script_of(plan: Plan, migration: str, schema: str) -> str:
+    """A plan as a script to be run by hand, with psql or any other client.
+
+    Args:
+        plan: the plan.
+        migration: the migration that it repairs.
+        schema: the schema of unqualified names, as an identifier of SQL.
+    """
+    head = [
+        f"-- {plan.way} {migration}: {plan.proof}",
+        f"-- {plan.digest}",
+        "-- Afterwards: prisma-recovery run",
+    ]
+    body: list[str] = []
+    for each in plan.statements:
+        body += [f"-- It loses {counted(loss)}." for loss in each.loses if loss.rows != 0]
+        body.append(f"{each.sql};")
+    settings = [f"SET search_path = {schema};", "SET lock_timeout = '3s';", "SET statement_timeout = 0;"]
+    alone = "-- Each statement is committed by itself: with psql, give -v ON_ERROR_STOP=1."
+    middle = ["BEGIN;", *body, "COMMIT;"] if plan.together else [alone, *body]
+    return "\n".join([*head, *settings, *middle, ""])
+
+
+def lists(statements: Sequence[PlannedStatement]) -> str:
+    """How many statements these are, in words."""
+    return "1 statement" if len(statements) == 1 else f"{len(statements)} statements"

@@ -1,0 +1,489 @@
+"""Repair (RULES E17, E21, F14): what is planned, what never is, and what a plan that is carried out leaves."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+import pytest
+
+from recovery.effects import repairing
+from recovery.effects.repairing import Repairer
+from recovery.effects.results import Performed
+from recovery.errors import BusyError
+from recovery.evidence.investigator import Classified, Investigator
+from recovery.postgres import bounded
+from recovery.postgres.locks import PRISMA_LOCK, RECOVERY_LOCK, SessionLock
+from recovery.postgres.target import Target
+from recovery.repair.planning import planned
+from states.comparison import Difference
+from states.evidence import Verdict
+from states.plans import Plan, Way
+from tests.integration.rules.production import (
+    APPLIED,
+    DRIFTED,
+    FAILED,
+    NOT_APPLIED,
+    PARTIAL,
+    UNDECIDABLE,
+    Production,
+    verdict,
+)
+
+SCRIPT = "CREATE TABLE b (id int PRIMARY KEY); CREATE INDEX bi ON b (id); ALTER TABLE t ADD COLUMN c int;"
+FIRST, SECOND, THIRD = (each.strip() for each in SCRIPT.split(";")[:3])
+
+
+@dataclass
+class Repairing:
+    """Plans on one production, and how they are carried out.
+
+    Attributes:
+        notes: what was noted of statements that are committed by themselves.
+        pauses: called at each pause between two attempts at a lock.
+    """
+
+    production: Production
+    target: Target
+    notes: list[tuple[int, str]] = field(default_factory=list)
+    pauses: Callable[[float], None] = lambda _: None
+
+    def investigator(self) -> Investigator:
+        """On the folder as it is now."""
+        return Investigator(self.target, self.production.scripts(), self.production.workshop, lambda _: None)
+
+    def classified(self) -> Classified:
+        """The evidence with its plans."""
+        return planned(self.investigator().classify(FAILED), self.production.workshop, self.target)
+
+    def plan(self, way: Way) -> Plan:
+        """The plan of that way."""
+        repair = self.classified().evidence.repair
+        found = [plan for plan in repair.plans if plan.way is way]
+        assert found, repair.unplanned
+        return found[0]
+
+    def unplanned(self) -> str:
+        """Why there is no plan at all."""
+        repair = self.classified().evidence.repair
+        assert repair.plans == ()
+        return " ".join(repair.unplanned)
+
+    def carry_out(
+        self,
+        way: Way,
+        meanwhile: Callable[[], None] = lambda: None,
+        at_the_end: Callable[[psycopg.Connection[Any]], None] = lambda _: None,
+    ) -> Performed:
+        """Carries out the plan of that way.
+
+        Args:
+            way: the plan's way.
+            meanwhile: what others do right after the evidence was compared again.
+            at_the_end: called with the repair's session when its statements were run.
+        """
+        classified, investigator = self.classified(), self.investigator()
+        plan = next(plan for plan in classified.evidence.repair.plans if plan.way is way)
+
+        def changed() -> str:
+            same = investigator.digest_now(classified) == classified.evidence.evidence_digest
+            meanwhile()
+            return "" if same else "the evidence has changed"
+
+        def left(session: psycopg.Connection[Any]) -> Sequence[Difference]:
+            at_the_end(session)
+            return investigator.left_to(session, classified, plan.ends)
+
+        with closing(self.target.working("prisma-recovery lock")) as lock:
+            ours = SessionLock(lock, RECOVERY_LOCK)
+            assert ours.try_take()
+            repairer = Repairer(self.target, ours, sleep=self.pauses)
+            return repairer.perform(plan, changed, left, lambda *note: self.notes.append(note))
+
+
+@pytest.fixture
+def repair(production: Production) -> Iterator[Repairing]:
+    """On a production of its own."""
+    with closing(production.target()) as target:
+        yield Repairing(production, target)
+
+
+def schema(production: Production) -> list[tuple[str, ...]]:
+    """Relations and columns of the schema."""
+    with production.server.connect(production.database) as connection:
+        return connection.execute(
+            "SELECT c.relname, a.attname FROM pg_class c"
+            " LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
+            " WHERE c.relnamespace = 'public'::regnamespace ORDER BY 1, 2"
+        ).fetchall()
+
+
+def half(production: Production, script: str = SCRIPT, *there: str) -> None:
+    """A script that failed, of which these statements are in place."""
+    production.failed(script)
+    production.apart(*(there or (FIRST,)))
+
+
+def test_what_is_missing_is_run_as_it_stands(production: Production, repair: Repairing) -> None:
+    """The rest of the script, in one transaction, with what each statement locks; then it is in the database."""
+    half(production)
+    plan = repair.plan(Way.COMPLETE)
+    assert [(each.sql, each.number) for each in plan.statements] == [(SECOND, 2), (THIRD, 3)]
+    assert [(each.lock, each.table) for each in plan.statements] == [
+        ("ShareLock", "public.b"),
+        ("AccessExclusiveLock", "public.t"),
+    ]
+    assert (plan.together, plan.rows, plan.losses, plan.ends) == (True, False, (), 3)
+    assert repair.carry_out(Way.COMPLETE).exit_code == 0
+    assert verdict(production.judge()) == APPLIED
+
+
+def test_what_was_made_is_taken_back(production: Production, repair: Repairing) -> None:
+    """In reverse, with the rows that go counted; then nothing of it is in the database."""
+    half(production, SCRIPT, FIRST, SECOND, "INSERT INTO b VALUES (1), (2)")
+    plan = repair.plan(Way.UNDO)
+    assert [(loss.name, loss.rows) for loss in plan.losses] == [("public.b", 2)]
+    assert repair.carry_out(Way.UNDO).exit_code == 0
+    assert verdict(production.judge()) == NOT_APPLIED
+
+
+def test_what_a_property_was_is_made_again(production: Production, repair: Repairing) -> None:
+    """An index and a constraint that the script dropped, a default and NOT NULL that it set."""
+    production.before("CREATE INDEX ti ON t (a); ALTER TABLE t ADD CONSTRAINT positive CHECK (a > 0)")
+    script = (
+        "DROP INDEX ti; ALTER TABLE t DROP CONSTRAINT positive; ALTER TABLE t ALTER a SET DEFAULT 7;"
+        "ALTER TABLE t ALTER a SET NOT NULL; CREATE TABLE b ();"
+    )
+    half(production, script, *script.split(";")[:4])
+    assert repair.carry_out(Way.UNDO).exit_code == 0
+    assert verdict(production.judge()) == NOT_APPLIED
+
+
+@pytest.mark.parametrize(
+    ("script", "there", "why"),
+    [
+        # Whether somebody has written the rows is not known (E21), and the statement is never run a second time.
+        ("CREATE TABLE b (); UPDATE t SET a = 2; CREATE TABLE c ();", 1, "statement 2 may or may not have done"),
+        ("CREATE TABLE b (); CREATE TABLE c (); UPDATE t SET a = 2;", 1, "statement 3 may or may not have done"),
+        ("CREATE TABLE b (i int); INSERT INTO b VALUES (1); CREATE TABLE c ();", 1, "statement 2 may or may not"),
+        # The rows may be there although what else the statement needs is not.
+        ("CREATE TABLE b (i int); CREATE TABLE c (i int); INSERT INTO b VALUES (1);", 1, "No plan to complete"),
+    ],
+)
+def test_rows_that_nothing_shows_are_never_written(
+    production: Production, repair: Repairing, script: str, there: int, why: str
+) -> None:
+    """A plan of which nobody could say whether it writes them a second time is none."""
+    production.failed(script, logs=None)
+    production.apart(*script.split(";")[:there])
+    found = repair.classified().evidence
+    assert found.verdict in (Verdict.PARTIAL, Verdict.UNDECIDABLE)
+    assert not [plan for plan in found.repair.plans if plan.way is Way.COMPLETE]
+    if found.verdict is Verdict.PARTIAL:
+        assert why in " ".join(found.repair.unplanned)
+
+
+def test_a_column_with_a_default_is_added(production: Production, repair: Repairing) -> None:
+    """PostgreSQL keeps with what the older rows were filled, which proves afterwards that they were."""
+    half(production, "CREATE TABLE b (); ALTER TABLE t ADD COLUMN c int NOT NULL DEFAULT 3;", "CREATE TABLE b ()")
+    assert repair.plan(Way.COMPLETE).rows
+    assert repair.carry_out(Way.COMPLETE).exit_code == 0
+    assert verdict(production.judge()) == APPLIED
+
+
+def test_an_edited_file_is_not_completed(production: Production, repair: Repairing) -> None:
+    """The rest of the file as it is now is not the rest of what ran."""
+    half(production)
+    production.commit()
+    production.file(FAILED, SCRIPT.replace("c int", "d int"))
+    production.commit()
+    assert verdict(production.judge()) == PARTIAL
+    assert "did not all run the file as it is now" in repair.unplanned()
+
+
+def test_dropped_rows_are_not_undone(production: Production, repair: Repairing) -> None:
+    """Nothing brings back what a column held; what is missing can be run all the same."""
+    half(production, "ALTER TABLE t DROP COLUMN a; CREATE TABLE b ();", "ALTER TABLE t DROP COLUMN a")
+    repairs = repair.classified().evidence.repair
+    assert [plan.way for plan in repairs.plans] == [Way.COMPLETE]
+    assert "has dropped column a of table public.t with its rows" in " ".join(repairs.unplanned)
+
+
+def test_what_the_rest_drops_is_named_and_counted(production: Production, repair: Repairing) -> None:
+    """Also where it is the script itself that drops it: values may have come since."""
+    half(production, "CREATE TABLE b (); ALTER TABLE t DROP COLUMN a;", "CREATE TABLE b ()")
+    assert [(loss.name, loss.rows) for loss in repair.plan(Way.COMPLETE).losses] == [("public.t.a", 1)]
+
+
+def test_what_an_index_would_fail_on_is_asked_before(production: Production, repair: Repairing) -> None:
+    """The obstacle is the plan's, under the number that the statement has in the script."""
+    production.run("INSERT INTO t VALUES (2, 1)")
+    half(production, "CREATE TABLE b (); CREATE TABLE c (); CREATE UNIQUE INDEX u ON t (a);", "CREATE TABLE b ()")
+    assert [(each.statement, each.kind) for each in repair.plan(Way.COMPLETE).obstacles] == [(3, "duplicates")]
+
+
+def test_settings_of_the_first_statements_hold_for_the_rest(production: Production, repair: Repairing) -> None:
+    """A plan runs in a session of its own, which has not seen them."""
+    script = "CREATE SCHEMA app; SET search_path = app; CREATE TABLE b (); CREATE TABLE c ();"
+    half(production, script, "CREATE SCHEMA app; SET search_path = app; CREATE TABLE b ()")
+    assert repair.carry_out(Way.COMPLETE).exit_code == 0
+    assert verdict(production.judge()) == APPLIED
+
+
+def test_other_evidence_leaves_everything_alone(production: Production, repair: Repairing) -> None:
+    """What was planned for is compared again under Prisma's lock."""
+    half(production)
+    classified = repair.classified()
+    production.run("ALTER TABLE b ADD COLUMN x int NOT NULL")
+    before = schema(production)
+    repair.classified = lambda: classified  # type: ignore[method-assign]
+    assert repair.carry_out(Way.COMPLETE).unchanged
+    assert schema(production) == before
+
+
+def test_another_end_is_not_committed(production: Production, repair: Repairing) -> None:
+    """F14: somebody alters a table after the last comparison; the footprint is read inside the transaction."""
+    half(production)
+    ended = repair.carry_out(Way.COMPLETE, meanwhile=lambda: production.run("ALTER TABLE b ADD COLUMN x int NOT NULL"))
+    assert ended.exit_code == 1
+    assert "not be as rehearsed: table public.b column x" in ended.output
+    assert [row for row in schema(production) if row in (("bi", "id"), ("t", "c"))] == []
+
+
+def test_rows_that_came_since_are_not_lost(production: Production, repair: Repairing) -> None:
+    """The table was empty when the plan was made, so nobody was asked; it is counted again under its lock."""
+    half(production)
+    assert repair.plan(Way.UNDO).losses == ()
+    ended = repair.carry_out(Way.UNDO, meanwhile=lambda: production.run("INSERT INTO b VALUES (1)"))
+    assert (ended.exit_code, "public.b has 1 rows by now" in ended.output) == (1, True)
+    assert ("b", "id") in schema(production)
+
+
+def test_what_fails_leaves_nothing(production: Production, repair: Repairing) -> None:
+    """One transaction, and PostgreSQL's own words."""
+    half(production)
+    ended = repair.carry_out(Way.COMPLETE, meanwhile=lambda: production.run("ALTER TABLE t ADD COLUMN c int"))
+    assert (ended.exit_code, ended.output) == (1, '42701 column "c" of relation "t" already exists.')
+    assert ("bi", "id") not in schema(production)
+
+
+def test_a_session_that_dies_before_its_commit_leaves_nothing(production: Production, repair: Repairing) -> None:
+    """The error says that the end is not known; production says that nothing was done."""
+    half(production)
+
+    def killed(session: psycopg.Connection[Any]) -> None:
+        with production.server.connect(production.database) as other:
+            other.execute("SELECT pg_terminate_backend(%s, 5000)", (session.info.backend_pid,))
+
+    before = schema(production)
+    with pytest.raises(psycopg.OperationalError):
+        repair.carry_out(Way.COMPLETE, at_the_end=killed)
+    assert schema(production) == before
+
+
+def test_the_session_that_works_holds_prismas_lock(production: Production, repair: Repairing) -> None:
+    """Nobody deploys meanwhile, even if our process has died and its statement has not."""
+    half(production)
+    held: list[int] = []
+
+    def look(session: psycopg.Connection[Any]) -> None:
+        with production.server.connect(production.database) as other:
+            query = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid = %s AND granted"
+            held.extend(pid for (pid,) in other.execute(query, (PRISMA_LOCK,)))
+        assert held == [session.info.backend_pid]
+
+    assert repair.carry_out(Way.COMPLETE, at_the_end=look).exit_code == 0
+    assert held
+
+
+def test_a_statement_may_take_as_long_as_it_takes(
+    production: Production, repair: Repairing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other sessions of ours give up on a server that is silent; an index of a large table takes hours."""
+    half(production)
+
+    def slow(session: psycopg.Connection[Any]) -> None:
+        with monkeypatch.context() as changed:
+            changed.setattr(bounded, "ANSWER_SECONDS", 0.05)
+            session.execute("SELECT pg_sleep(0.5)")
+
+    assert repair.carry_out(Way.COMPLETE, at_the_end=slow).exit_code == 0
+
+
+def test_what_ends_elsewhere_is_no_plan(production: Production, repair: Repairing) -> None:
+    """A value of an enum can't be removed, so what was made can't wholly be taken back."""
+    production.before("CREATE TYPE e AS ENUM ('x')")
+    half(production, "CREATE TABLE b (); ALTER TYPE e ADD VALUE 'y'; CREATE TABLE c ();", "CREATE TABLE b ()")
+    production.apart("ALTER TYPE e ADD VALUE 'y'")
+    repairs = repair.classified().evidence.repair
+    assert [plan.way for plan in repairs.plans] == [Way.COMPLETE]
+    assert "its rehearsal ends elsewhere: type public.e labels" in " ".join(repairs.unplanned)
+
+
+def test_a_lock_that_is_not_to_be_had_is_tried_again(
+    production: Production, repair: Repairing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It never stands in front of the application's queries for long; between two attempts it holds nothing."""
+    monkeypatch.setattr(repairing, "LOCK_MILLISECONDS", 50)
+    half(production)
+    with production.server.connect(production.database) as reader:
+        reader.execute("BEGIN; SELECT FROM t")
+        with pytest.raises(BusyError) as caught:
+            repair.carry_out(Way.COMPLETE)
+        assert caught.value.code == "repair.locked"
+        repair.pauses = lambda _: reader.execute("COMMIT") and None
+        assert repair.carry_out(Way.COMPLETE).exit_code == 0
+    assert verdict(production.judge()) == APPLIED
+
+
+CONCURRENT = "CREATE TABLE b (i int); CREATE INDEX CONCURRENTLY bi ON b (i); CREATE TABLE c (); CREATE TABLE d ();"
+
+
+def test_what_no_transaction_may_hold_is_run_one_by_one(production: Production, repair: Repairing) -> None:
+    """Each statement is noted before and after it; one that fails leaves those before it, and the next plan goes on."""
+    half(production, CONCURRENT, "CREATE TABLE b (i int)")
+    plan = repair.plan(Way.COMPLETE)
+    assert (plan.together, plan.statements[0].lock) == (False, "ShareUpdateExclusiveLock")
+    ended = repair.carry_out(Way.COMPLETE, meanwhile=lambda: production.run("CREATE TABLE c (other int)"))
+    assert (ended.exit_code, ended.output) == (1, '42P07 relation "c" already exists. The 1 before it were run.')
+    assert repair.notes == [(1, "intended"), (1, "observed"), (2, "intended")]
+    production.run("DROP TABLE c")
+    plan = repair.plan(Way.COMPLETE)
+    assert ([each.number for each in plan.statements], plan.together) == ([3, 4], True)
+    assert repair.carry_out(Way.COMPLETE).exit_code == 0
+    assert verdict(production.judge()) == APPLIED
+
+
+def test_a_transactions_control_is_left_to_the_plans_own(production: Production, repair: Repairing) -> None:
+    """BEGIN and COMMIT of the script group what the plan groups itself."""
+    half(production, "CREATE TABLE b (); BEGIN; CREATE TABLE c (); COMMIT;", "CREATE TABLE b ()")
+    assert [each.sql for each in repair.plan(Way.COMPLETE).statements] == ["CREATE TABLE c ()"]
+    assert repair.carry_out(Way.COMPLETE).exit_code == 0
+
+
+def test_nothing_is_planned_beside_what_is_undecidable(production: Production, repair: Repairing) -> None:
+    """Without steps to compare with there is nothing to prove."""
+    half(production, "CREATE TABLE b (); UPDATE t SET a = 1;", "CREATE TABLE b ()")
+    assert verdict(production.judge()) == UNDECIDABLE
+    assert repair.classified().evidence.repair.plans == ()
+
+
+TABLE = "CREATE TABLE b (id int PRIMARY KEY, name text NOT NULL, n bigint DEFAULT 5); CREATE INDEX bn ON b (name);"
+
+
+def drifted(production: Production, *there: str, script: str = TABLE) -> None:
+    """A script that failed, and what somebody made by hand."""
+    production.failed(script)
+    production.apart(*there)
+    assert verdict(production.judge()) == DRIFTED
+
+
+def test_what_differs_is_mended(production: Production, repair: Repairing) -> None:
+    """Type, nullability and default are altered, the missing column and index made; a constraint goes."""
+    drifted(production, "CREATE TABLE b (id int PRIMARY KEY, name varchar(9), CONSTRAINT odd CHECK (id > 7))")
+    plan = repair.plan(Way.MEND)
+    assert [each.sql for each in plan.statements] == [
+        "ALTER TABLE public.b DROP CONSTRAINT odd",
+        "ALTER TABLE public.b ADD COLUMN n bigint DEFAULT 5",
+        "ALTER TABLE public.b ALTER COLUMN name TYPE text USING name::text",
+        "ALTER TABLE public.b ALTER COLUMN name SET NOT NULL",
+        "CREATE INDEX bn ON b (name)",
+    ]
+    assert repair.carry_out(Way.MEND).exit_code == 0
+    assert verdict(production.judge()) == APPLIED
+
+
+def test_what_production_has_besides_stays(production: Production, repair: Repairing) -> None:
+    """A further column that an INSERT may omit, and a further index: nobody asked for their end."""
+    drifted(production, "CREATE TABLE b (id int PRIMARY KEY, name text, extra int); CREATE INDEX own ON b (extra)")
+    assert repair.carry_out(Way.MEND).exit_code == 0
+    assert verdict(production.judge()) == APPLIED
+    assert {("b", "extra"), ("own", "extra")} <= set(schema(production))
+
+
+def test_values_that_another_type_would_change_are_named(production: Production, repair: Repairing) -> None:
+    """They are counted like rows that are lost; a column that must go is, too."""
+    table = "CREATE TABLE b (id int PRIMARY KEY, name int NOT NULL, n bigint DEFAULT 5, must int NOT NULL)"
+    drifted(production, table, "INSERT INTO b VALUES (1, 2, 3, 4)")
+    losses = {loss.name: loss.rows for loss in repair.plan(Way.MEND).losses}
+    assert losses == {"public.b.name": 1, "public.b.must": 1}
+
+
+def test_an_invalid_index_is_made_again(production: Production, repair: Repairing) -> None:
+    """Dropped and made by the script's own statement, which lets the application write meanwhile."""
+    script = "CREATE UNIQUE INDEX CONCURRENTLY ta ON t (a);"
+    production.run("INSERT INTO t VALUES (2, 1)")
+    production.failed(script)
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        production.apart(script)
+    assert verdict(production.judge()) == DRIFTED
+    plan = repair.plan(Way.MEND)
+    assert [each.sql for each in plan.statements] == ["DROP INDEX CONCURRENTLY public.ta", script.rstrip(";")]
+    assert ([each.kind for each in plan.obstacles], plan.together) == (["duplicates"], False)
+    production.run("DELETE FROM t WHERE id = 2")
+    assert repair.plan(Way.MEND).obstacles == ()
+    assert repair.carry_out(Way.MEND).exit_code == 0
+    assert verdict(production.judge()) == APPLIED
+
+
+def test_what_can_not_be_rebuilt_is_not_mended(production: Production, repair: Repairing) -> None:
+    """A difference that no statement is known for: the copy can't be made equal to production, so nothing is proven."""
+    drifted(
+        production, "CREATE TABLE b (id int PRIMARY KEY, name text NOT NULL, n bigint GENERATED ALWAYS AS (1) STORED)"
+    )
+    assert "could not be made equal to production" in repair.unplanned() or "ends elsewhere" in repair.unplanned()
+
+
+def test_rows_of_a_script_are_no_ones_to_mend(production: Production, repair: Repairing) -> None:
+    """Where the script writes rows, what it left of them is not known."""
+    drifted(
+        production, "CREATE TABLE b (id text PRIMARY KEY)", script="CREATE TABLE b (id int); INSERT INTO b VALUES (1);"
+    )
+    assert "may or may not have done its work" in repair.unplanned()
+
+
+def test_what_may_have_been_renamed_is_not_made_anew(production: Production, repair: Repairing) -> None:
+    """An empty column or table in its place would hide the rows that the other name has."""
+    drifted(production, "CREATE TABLE b (id int PRIMARY KEY, other text NOT NULL, n bigint DEFAULT 5)")
+    assert "column name of table public.b may have been renamed to column other" in repair.unplanned()
+
+
+def test_a_table_that_may_have_been_renamed_is_not_made_anew(production: Production, repair: Repairing) -> None:
+    """The rest of the script would make it again, empty."""
+    half(production, "CREATE TABLE b (i int); CREATE TABLE c (x int, y int);", "CREATE TABLE b (i int)")
+    production.run("CREATE TABLE c_old (x int, y int)")
+    repairs = repair.classified().evidence.repair
+    assert [plan.way for plan in repairs.plans] == [Way.UNDO]
+    assert "table public.c may have been renamed to table public.c_old, with its rows" in " ".join(repairs.unplanned)
+
+
+def test_what_the_script_drops_is_dropped_by_it(production: Production, repair: Repairing) -> None:
+    """Somebody made the index again, and otherwise: the script's own statement takes it away."""
+    production.before("CREATE INDEX ti ON t (a)")
+    production.failed("DROP INDEX ti; CREATE TABLE b ();")
+    production.apart("DROP INDEX ti", "CREATE INDEX ti ON t (a) WHERE a > 5", "CREATE TABLE b ()")
+    assert [each.sql for each in repair.plan(Way.MEND).statements] == ["DROP INDEX ti"]
+    assert repair.carry_out(Way.MEND).exit_code == 0
+    assert verdict(production.judge()) == APPLIED
+
+
+def test_what_cascades_is_not_planned(production: Production, repair: Repairing) -> None:
+    """Somebody's table that inherits from it would go with its rows, and no copy knows of it."""
+    half(production, "DROP SEQUENCE s; DROP TABLE t CASCADE;", "DROP SEQUENCE s")
+    production.run("CREATE TABLE own (more int) INHERITS (t); INSERT INTO own VALUES (7, 7, 7)")
+    assert "statement 2 drops with CASCADE" in repair.unplanned()
+
+
+def test_rows_that_a_policy_hides_are_not_lost(production: Production) -> None:
+    """To a role that sees no row of it a table looks empty; nothing is dropped that could not be counted."""
+    half(production, SCRIPT, FIRST)
+    production.run("CREATE ROLE hidden LOGIN")
+    production.run("ALTER TABLE b OWNER TO hidden; GRANT ALL ON t, _prisma_migrations TO hidden")
+    policy = "ALTER TABLE b ENABLE ROW LEVEL SECURITY; ALTER TABLE b FORCE ROW LEVEL SECURITY; INSERT INTO b VALUES (1)"
+    production.user = "hidden"
+    with closing(production.target()) as target:
+        seen = Repairing(production, target)
+        ended = seen.carry_out(Way.UNDO, meanwhile=lambda: production.run(policy))
+    assert (ended.exit_code, "42501" in ended.output) == (1, True)
+    assert ("b", "id") in schema(production)
