@@ -77,8 +77,8 @@ def run_first(copy: Copy, parsed: Sequence[Parsed]) -> None:
                 execute(connection, statement)
         except psycopg.Error as error:
             raise NoPlanError(why=f"the statements before do not run one by one: {_said(error)}") from error
-        if connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
-            raise NoPlanError(why="the script's own transaction is still open there, so nothing of it can have stayed")
+        if connection.info.transaction_status == psycopg.pq.TransactionStatus.INTRANS:
+            connection.execute("COMMIT")  # of the script's own transaction; somebody ran its statements otherwise
 
 
 def schema_of(copy: Copy) -> dict[Key, str]:

@@ -260,6 +260,8 @@ class Terminal:
         if evidence.differences:
             self._print("\n  [bold]What differs:[/]")
             self._lines(verdicts.differences(evidence.differences, self._console))
+        if evidence.repair.plans or evidence.repair.unplanned:
+            self._print("")
         for line in verdicts.plans(evidence.repair):
             self._console.print(line, soft_wrap=True)
         if evidence.decision is Decision.OPERATOR:

@@ -362,6 +362,13 @@ def test_a_transactions_control_is_left_to_the_plans_own(production: Production,
     assert repair.carry_out(Way.COMPLETE).exit_code == 0
 
 
+def test_what_somebody_ran_of_a_transaction_is_completed(production: Production, repair: Repairing) -> None:
+    """The script's own BEGIN has no COMMIT among its first statements: they were run by hand."""
+    half(production, "BEGIN; CREATE TABLE b (); CREATE TABLE c (); COMMIT;", "CREATE TABLE b ()")
+    assert repair.carry_out(Way.COMPLETE).exit_code == 0
+    assert verdict(production.judge()) == APPLIED
+
+
 def test_nothing_is_planned_beside_what_is_undecidable(production: Production, repair: Repairing) -> None:
     """Without steps to compare with there is nothing to prove."""
     half(production, "CREATE TABLE b (); UPDATE t SET a = 1;", "CREATE TABLE b ()")
