@@ -168,10 +168,14 @@ def indented(text: Text, columns: int) -> Padding:
     return Padding(text, (0, 0, 0, columns), expand=False)
 
 
-def plans(repairs: Repairs) -> Iterator[Text]:
-    """Each plan of repair with its statements, what they lock and lose, and its digest; and why there is no other."""
+def plans(repairs: Repairs) -> Iterator[Text | Padding]:
+    """Each plan of repair with its statements, what they lock and lose, and its digest; and why there is no other.
+
+    What is a `Text` is for copying, and stays on one line.
+    """
     for plan in repairs.plans:
-        yield Text.assemble(("  A plan to ", "bold"), (plan.way, "bold green"), (f" it: {plan.proof}.", "bold"))
+        head = Text.assemble(("A plan to ", "bold"), (plan.way, "bold green"), (f" it: {plan.proof}.", "bold"))
+        yield indented(head, 2)
         for each in plan.statements:
             yield Text(f"    {each.sql};")
             if told := words.planned(each):
@@ -181,4 +185,4 @@ def plans(repairs: Repairs) -> Iterator[Text]:
             yield Text(obstacle.query)
         yield Text(f"    plan {plan.digest}", style="dim")
     for reason in repairs.unplanned:
-        yield Text(f"  {reason}", style="dim")
+        yield indented(Text(reason, style="dim"), 2)

@@ -263,7 +263,7 @@ class Terminal:
         if evidence.repair.plans or evidence.repair.unplanned:
             self._print("")
         for line in verdicts.plans(evidence.repair):
-            self._console.print(line, soft_wrap=True)
+            self._console.print(line, soft_wrap=isinstance(line, Text))
         if evidence.decision is Decision.OPERATOR:
             self._further(evidence)
 
