@@ -186,7 +186,7 @@ def decide(facts: ClassifyFacts) -> Answer:
         )
     given = facts.approval is not None and facts.approval.decision is not Decision.REPAIR
     if evidence.assumptions and not given:
-        there = "is in the database" if evidence.verdict is Verdict.APPLIED else "is not in the database"
+        there = "is not in the database" if evidence.verdict is Verdict.NOT_APPLIED else "is in the database"
         return Refusal(
             "classify.assumption",
             f"{name} {there}, as far as can be seen: {' '.join(evidence.reasons)} Nothing was changed.",

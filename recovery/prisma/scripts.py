@@ -114,14 +114,16 @@ class Scripts:
         """
         scripts: dict[str, Script] = {}
         notes: list[Note] = []
+        counted = {row.migration for row in rows if row.finished and row.applied_steps_count >= 1}
         for row in in_order_of_history(rows, self.migrations):
             name = row.migration
             if name == but or name in scripts:
                 continue
             script = self.ran(name, row.checksum)
             same = (each.migration for each in scripts.values() if each.checksum == row.checksum)
-            if row.applied_steps_count == 0 and any(each not in self.migrations for each in same):
-                # It was finished under another name before, and only its name was recorded since.
+            if row.applied_steps_count == 0 and any(each not in self.migrations or each in counted for each in same):
+                # It was finished under another name before, and only its name was recorded since. Where both names are
+                # in the folder, and neither was seen to run, each made what its script makes.
                 script = Script(name, row.checksum, "")
             if script is None:
                 script = self.present(name)

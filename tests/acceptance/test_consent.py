@@ -187,7 +187,8 @@ def test_an_approval_of_this_evidence_is_acted_on_and_proven_all_the_same(make: 
     assert f"approve {FAILED} --rolled-back" not in blocked.out, "some of it is seen to be there"
     (standing,) = json.loads(scene.cli("status", "--json").out)["runs"]
     assert standing["state"] == "BLOCKED"
-    assert [each["line"] for each in standing["commands"]] == ["prisma-recovery run"]
+    assert [each["line"] for each in standing["commands"]][:1] == ["prisma-recovery run --repair"]
+    assert not any("approve" in each["line"] for each in standing["commands"]), "nothing of it is true as it stands"
     assert approve(scene, "--applied", evidence)[0] == 0
     (standing,) = json.loads(scene.cli("status", "--json").out)["runs"]
     assert [command["line"] for command in standing["commands"]] == ["prisma-recovery run"], "it is decided"

@@ -193,7 +193,7 @@ REFUSALS: list[tuple[State, Any, str, Exit]] = [
     (State.CLASSIFY, ClassifyFacts(UNSURE, consented=True), "classify.assumption", Exit.BLOCKED),
     (
         State.CLASSIFY,
-        ClassifyFacts(replace(UNSURE, verdict=Verdict.APPLIED), consented=True),
+        ClassifyFacts(replace(UNSURE, verdict=Verdict.UNDECIDABLE), consented=True),
         "classify.assumption",
         Exit.BLOCKED,
     ),
