@@ -38,7 +38,7 @@ def test_a_blocked_run_is_in_the_summary(scene: Scene) -> None:
     assert "has drifted" in text
     assert "What to do:" in text
     assert "| what differs |" in text
-    assert "prisma&#45;recovery approve 20260217000000&#95;" in text
+    assert "prisma&#45;recovery run &#45;&#45;repair" in text
     assert "sha256&#58;" in text
     kinds = [line.split(" ")[0] for line in commands(done.out)]
     assert kinds == ["::warning", "::error"]

@@ -67,9 +67,9 @@ def test_a_recovery_as_documents(make: Make) -> None:
     assert (run["command"], run["state"], run["exit_code"]) == ("run", "BLOCKED", 3)
     assert [move["state"] for move in run["path"]] == ["PREFLIGHT", "INSPECT", "CLASSIFY"]
     assert run["evidence"][0]["evidence_digest"] == inspected["failed"][0]["evidence_digest"]
-    approve, again = run["refusal"]["commands"]
-    assert approve["when"] == "if all of it is there"
-    assert again == {"line": "prisma-recovery run", "when": "then"}
+    repair, by_hand = run["refusal"]["commands"]
+    assert repair == {"line": "prisma-recovery run --repair --yes", "when": "to mend it by the plan"}
+    assert by_hand["line"].startswith("prisma-recovery repair ")
     (standing,) = document(scene.cli("status", "--json"), "status")["runs"]
     assert standing["commands"] == run["refusal"]["commands"]
     assert (standing["run"], standing["stopped_in"], standing["done"]) == (run["run"], "CLASSIFY", [])
@@ -98,14 +98,14 @@ def test_commands_to_be_copied_are_whole(make: Make) -> None:
     blocked = refusal(scene.cli("run", "--yes", "--json", "--journal", "target"), "run")
     lines = [command["line"] for command in blocked["commands"]]
     assert lines
-    assert all(line.endswith(" --journal target") for line in lines)
+    assert all(" --journal target" in line for line in lines if line.startswith("prisma-recovery run"))
     (standing,) = document(scene.cli("status", "--json", "--journal", "target"), "status")["runs"]
     assert [command["line"] for command in standing["commands"]] == lines
     happened = [json.loads(line) for line in scene.cli("run", "--events", "--journal", "target").out.splitlines()]
     (refused,) = [event for event in happened if event["event"] == "refused"]
     assert [command["line"] for command in refused["refusal"]["commands"]] == lines
-    again = scene.cli(*lines[-1].split()[1:])
-    assert again.code == 3, again
+    again = scene.cli(*lines[0].split()[1:])
+    assert again.code == 0, again
     assert "goes on" in again.out
 
 
@@ -125,12 +125,12 @@ def test_commands_to_be_copied_keep_what_was_said_of_the_target(make: Make) -> N
         "git.clean=a b",
     )
     blocked = refusal(scene.cli("run", "--yes", "--json", *said), "run")
-    approve, again = (command["line"] for command in blocked["commands"])
-    assert approve.endswith(" --database-url URL")
-    wanted = f"run --database-url URL --expect-host {host} --expect-database {scene.database} --waive 'git.clean=a b'"
-    assert again == f"prisma-recovery {wanted}"
-    assert scene.cli(*shlex.split(again.replace("URL", url))[1:]).code == 3
+    again, by_hand = (command["line"] for command in blocked["commands"])
+    assert " --database-url URL" in by_hand
+    wanted = f"--database-url URL --expect-host {host} --expect-database {scene.database} --waive 'git.clean=a b' --yes"
+    assert again == f"prisma-recovery run --repair {wanted}"
     assert again in scene.cli("run", "--yes", *said).out
+    assert scene.cli(*shlex.split(again.replace("URL", url))[1:]).code == 0
     assert url not in json.dumps(blocked)
 
 

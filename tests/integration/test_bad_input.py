@@ -115,10 +115,9 @@ def test_a_read_only_database(scene: Scene) -> None:
 
 
 def test_no_ledger(scene: Scene) -> None:
-    """Without `_prisma_migrations` no migration can have failed: exit code 4, and what P3005 is about."""
-    scene.sql("DROP TABLE _prisma_migrations")
-    refused(scene, 4, "no public._prisma_migrations", "P3005", "baseline", "?schema=")
-    refused(scene, 4, "_prisma_migrations", "P3005", command=("inspect",))
+    """No ledger, and a schema in which nothing is the history's: exit code 3, and what P3005 is about."""
+    scene.sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public; CREATE TABLE somebody_elses (id int)")
+    refused(scene, 3, "baseline.nothing", "P3005", "?schema=")
 
 
 def test_the_ledger_of_another_schema(scene: Scene) -> None:
