@@ -166,7 +166,6 @@ class Statement:
             called at the end of the script. Where production has them in their old place, the rows are in place.
         drops: columns, and tables as (object, "exists"), that it drops, by the names that the tables have at the end.
         skips: properties of which it makes none that is there already, and does not fail either (IF NOT EXISTS).
-        plain: it changes the schema as its replay shows, whatever rows there are.
     """
 
     index: int
@@ -181,7 +180,6 @@ class Statement:
     moves: tuple[Key, ...] = ()
     drops: tuple[Key, ...] = ()
     skips: frozenset[Key] = frozenset()
-    plain: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,14 +127,6 @@ def of_script(replay: Replay, subject: Subject) -> Finding:
             *proven,
         )
     if last in at:
-        if (opened or proven) and (ran := _ran_before(replay, subject, where[0], statements)):
-            return found(
-                Verdict.APPLIED,
-                "Every effect that the schema can show is in production.",
-                *ran,
-                f"{ASSUMED}statement {where[0]} by hand, or made its effect with `prisma db push`.",
-                assumes=(NO_HANDWORK,),
-            )
         if opened or proven:
             return found(
                 Verdict.UNDECIDABLE,
@@ -152,38 +144,6 @@ def of_script(replay: Replay, subject: Subject) -> Finding:
         *opened,
         *proven,
         closest=last,
-    )
-
-
-def _ran_before(
-    replay: Replay, subject: Subject, visible: int, statements: tuple[StatementState, ...]
-) -> tuple[str, ...]:
-    """Why the open statements ran, if the one attempt got to a later statement; empty if that is not so (RULES E21).
-
-    Every engine runs a script in its order and stops at the first failure. So if the attempt, and no person, did what
-    the schema shows of a statement, all before it ran. A row with logs is that of an attempt that failed, which may
-    have been rolled back.
-
-    Args:
-        replay: of the script.
-        subject: the migration.
-        visible: the last statement whose effect is proven to be in production; 0 for none.
-        statements: each statement's state.
-    """
-    if len(subject.attempts) != 1 or subject.stops:
-        return ()
-    row = subject.attempts[0]
-    unfinished = row.failed and not row.logs and row.checksum == replay.checksum
-    unsure = [each.index for each in statements if each.index in _open_ones(replay)]
-    if not (unfinished and unsure) or max(unsure) > visible:
-        return ()
-    # Else an earlier one may have done, where there are rows, what the later one does where there are none.
-    before = replay.statements[: visible - 1]
-    if not all(each.plain or each.visibility in (Visibility.SEEN, Visibility.INERT) for each in before):
-        return ()
-    return tuple(
-        f"Statement {number} ran before statement {visible}, or with it: a script is run in its order."
-        for number in unsure
     )
 
 

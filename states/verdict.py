@@ -45,11 +45,7 @@ def _finding(subject: Subject) -> tuple[Finding, Decision]:
         if any(row.finished for row in subject.attempts):
             reason = "Another attempt of it finished: marking the dead one rolled back withdraws that attempt only."
             return amended(finding, Verdict.APPLIED, *finding.reasons, reason), Decision.MARK_ROLLED_BACK
-        # What is open stays open, unless the assumption is made that its finding rests on (RULES E21).
-        assumed = frozenset(name for each in findings for name in each.assumes) <= subject.assume
-        verdict = Verdict.APPLIED if assumed else Verdict.UNDECIDABLE
-        decision = Decision.MARK_APPLIED if assumed else Decision.OPERATOR
-        return amended(finding, verdict, *finding.reasons, *skipped), decision
+        return amended(finding, finding.verdict, *finding.reasons, *skipped), Decision.MARK_APPLIED
     finding = amended(finding, finding.verdict, *finding.reasons, *skipped)
     if finding.verdict is not Verdict.NOT_APPLIED:
         return finding, Decision.OPERATOR
@@ -185,7 +181,7 @@ def judge(subject: Subject, cause: Cause, target: Sequence[str], base: Sequence[
         differences=finding.differences,
         reasons=finding.reasons,
         evidence_digest=digest(subject, target, base),
-        assumptions=finding.assumes,
+        assumptions=finding.assumes if finding.verdict is Verdict.NOT_APPLIED else (),
     )
 
 

@@ -10,7 +10,7 @@ import psycopg
 
 from recovery.replay.preconditions import Demands, demands
 from recovery.replay.walk import Run, columns_of, differ, walk, with_a_domains_default
-from recovery.replay.witnesses import OTHERWISE, Witnesses, unlike
+from recovery.replay.witnesses import Witnesses, unlike
 from recovery.sql.names import Name, quoted
 from recovery.sql.statements import Parsed
 from states.comparison import column_of, is_next_value, is_remark, qualified_name
@@ -18,12 +18,6 @@ from states.facts import Key, Note, Replay, Snapshot, Statement, Visibility
 
 #: Properties of an extension that CREATE EXTENSION may state.
 _STATED = ("schema", "version")
-
-#: Statements that do what they say and run no text or body of the project's own.
-_PLAIN = {
-    *("insert_stmt", "update_stmt", "delete_stmt", "truncate_stmt", "alter_table_stmt", "rename_stmt", "drop_stmt"),
-    *("create_stmt", "create_table_as_stmt", "create_seq_stmt", "alter_seq_stmt", "refresh_mat_view_stmt"),
-}
 
 Connect = Callable[[], AbstractContextManager[psycopg.Connection[Any]]]
 
@@ -102,7 +96,6 @@ def _replay(
                 moves,
                 way.drops.get(statement.index, ()),
                 skips,
-                _is_plain(statement, way),
             )
         )
     first = {obj for obj, prop in snapshots[0] if prop == "exists"}
@@ -128,19 +121,6 @@ def _replay(
             if columns in way.gone.values()
         ),
     )
-
-
-def _is_plain(statement: Parsed, way: Run) -> bool:
-    """Whether a statement can't have changed the schema otherwise than its replay, where there are rows.
-
-    Nothing of the project's own runs with it, and where the script was run on rows, it came to the same schema.
-    """
-    if statement.node not in _PLAIN or statement.index >= len(way.snapshots) or statement.index in way.otherwise:
-        return False
-    before = way.snapshots[statement.index - 1]
-    alike = not any(OTHERWISE in why for why in way.on_rows.values())
-    called = _by_the_base(statement, before, way.foreign)
-    return alike and not called and not any(_fires(name, before) for name in statement.names)
 
 
 def _looks_alike(moved: Key, snapshots: Sequence[Snapshot]) -> bool:

@@ -82,10 +82,6 @@ _SCHEMAS = "SELECT nspname FROM pg_namespace WHERE nspname NOT LIKE 'pg\\_%' AND
 _NEWEST = "SELECT coalesce(max(oid), 0)::bigint FROM pg_class"
 
 
-#: The reason of every statement of a script that ends with another schema where there are rows.
-OTHERWISE = "the script does other things to the schema where there are rows"
-
-
 @dataclass(frozen=True, slots=True)
 class Witnesses:
     """The rows that were put into a database.
@@ -315,7 +311,7 @@ def unlike(
             before = after
     if whole and last is not None and differ(last, catalog.read(connection)):
         others = (each.index for each in parsed if not (each.inert or each.forbidden))
-        found |= dict.fromkeys(others, OTHERWISE)
+        found |= dict.fromkeys(others, "the script does other things to the schema where there are rows")
     return found
 
 

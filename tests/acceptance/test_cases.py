@@ -64,7 +64,7 @@ def test_a_decidable_incident_ends_ready_in_one_command(
                 "column used_at",
                 "index public.password_reset_tokens_expires_at_idx",
                 "constraint password_reset_tokens_user_id_fkey",
-                "--evidence sha256:",
+                "evidence sha256:",
             ),
         ),
         (

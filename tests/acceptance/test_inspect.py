@@ -105,7 +105,8 @@ def test_the_document_has_every_field_of_the_contract(
     assert failed["migration"] == FAILED
     assert (failed["verdict"], failed["decision"]) == (verdict, decision)
     said = failed["cause"].pop("said")
-    assert said.startswith('relation "password_reset_tokens') and said.endswith("already exists")
+    assert said.startswith('relation "password_reset_tokens')
+    assert said.endswith("already exists")
     assert failed["cause"] == {"sqlstate": "42P07", "kind": "object_exists", "transient": False}
     assert failed["progress"] == {"steps_in_place": steps, "steps_total": 5}
     assert [statement["state"] for statement in failed["statements"]] == states

@@ -73,7 +73,8 @@ def test_a_recovery_as_documents(make: Make) -> None:
     (standing,) = document(scene.cli("status", "--json"), "status")["runs"]
     assert standing["commands"] == run["refusal"]["commands"]
     assert (standing["run"], standing["stopped_in"], standing["done"]) == (run["run"], "CLASSIFY", [])
-    arguments = approve["line"].replace('"…"', "looked").split()[1:]
+    seen = run["evidence"][0]["evidence_digest"]
+    arguments = ("approve", FAILED, "--applied", "--evidence", seen, "--reason", "looked")
     approved = document(scene.cli(*arguments, "--json"), "approve")
     assert (approved["run"], approved["decision"]) == (run["run"], "mark_applied")
     ended = scene.cli("run", "--yes", "--json")

@@ -191,12 +191,6 @@ REFUSALS: list[tuple[State, Any, str, Exit]] = [
         Exit.BLOCKED,
     ),
     (State.CLASSIFY, ClassifyFacts(UNSURE, consented=True), "classify.assumption", Exit.BLOCKED),
-    (
-        State.CLASSIFY,
-        ClassifyFacts(replace(UNSURE, verdict=Verdict.UNDECIDABLE), consented=True),
-        "classify.assumption",
-        Exit.BLOCKED,
-    ),
     # After an approved plan was carried out, the assumption is still to be made.
     (State.CLASSIFY, ClassifyFacts(UNSURE, approval=AS_PLANNED), "classify.assumption", Exit.BLOCKED),
     (State.CLASSIFY, ClassifyFacts(WAITING, consented=True), "classify.in_progress", Exit.BUSY),

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from states.evidence import Decision, Evidence
-from tests.integration.rules.production import APPLIED, NOT_APPLIED, NOT_ATTEMPTED, UNDECIDABLE, Production, verdict
+from tests.integration.rules.production import NOT_APPLIED, NOT_ATTEMPTED, UNDECIDABLE, Production, verdict
 
 ADD, FILL = "ALTER TABLE t ADD COLUMN b int;", "UPDATE t SET a = 2;"
 NATIVE = (
@@ -39,61 +39,6 @@ def test_that_nobody_ran_it_by_hand_is_an_assumption(production: Production) -> 
     assert unsure.assumptions == sure.assumptions == ("no_handwork",)
     assert all(each.reasons[-1] == "This holds only if nobody ran statement 2 by hand." for each in (unsure, sure))
     assert unsure.evidence_digest != sure.evidence_digest
-
-
-@pytest.mark.parametrize("before", ["UPDATE t SET a = 2;", "INSERT INTO t VALUES (2, 2);", "TRUNCATE t;"])
-def test_what_stands_before_a_statement_in_place_ran_if_nobody_lent_a_hand(production: Production, before: str) -> None:
-    """E21: a script is run in its order. An attempt that got to the visible statement has done those before it."""
-    production.failed(before + ADD, logs=None)
-    production.run(before + ADD)
-    unsure, sure = production.judge(), production.judge(assume=frozenset({"no_handwork"}))
-    assert (verdict(unsure), verdict(sure)) == (UNDECIDABLE, APPLIED)
-    assert unsure.assumptions == sure.assumptions == ("no_handwork",)
-    assert unsure.reasons[-1].startswith("This holds only if nobody ran statement")
-
-
-@pytest.mark.parametrize(
-    ("script", "logs"),
-    [
-        # Nothing visible stands behind it, so the attempt may have died before it.
-        (ADD + FILL, None),
-        # It failed, so it may have been rolled back as a whole, and then the column was made by hand.
-        (FILL + ADD, refused("canceling statement due to lock timeout", "55P03")),
-        # The block may have made the column, and the attempt may have died before the statement that does.
-        (
-            "DO $$ BEGIN IF EXISTS (SELECT FROM t) THEN ALTER TABLE t ADD b int; END IF; END $$;"
-            + FILL
-            + "ALTER TABLE t ADD COLUMN IF NOT EXISTS b int;",
-            None,
-        ),
-    ],
-)
-def test_what_may_not_have_run_is_open_whatever_is_assumed(
-    production: Production, script: str, logs: str | None
-) -> None:
-    """E21: the assumption says what people did not do, and nothing of how far an attempt got."""
-    production.failed(script, logs=logs)
-    production.run("ALTER TABLE t ADD b int")
-    assert verdict(production.judge(assume=frozenset({"no_handwork"}))) == UNDECIDABLE
-
-
-def test_with_two_attempts_it_is_not_known_which_did_what(production: Production) -> None:
-    """E23: one of them is withdrawn, and what it did may have been taken back by hand."""
-    production.failed(FILL + ADD, logs=None, rolled_back=True)
-    production.failed(FILL + ADD, logs=None)
-    production.run(ADD)
-    assert verdict(production.judge(assume=frozenset({"no_handwork"}))) == UNDECIDABLE
-
-
-def test_where_a_trigger_may_have_made_it_the_visible_statement_proves_nothing(production: Production) -> None:
-    """E21: what runs with the UPDATE may do to the schema what the statement after it does."""
-    production.before(
-        "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';"
-        "CREATE TRIGGER g BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION f()"
-    )
-    production.failed(FILL + ADD, logs=None)
-    production.run(FILL + ADD)
-    assert verdict(production.judge(assume=frozenset({"no_handwork"}))) == UNDECIDABLE
 
 
 def test_what_only_writes_to_something_absent_was_run_by_nobody(production: Production) -> None:
