@@ -71,7 +71,8 @@ def test_a_recovery_as_documents(make: Make) -> None:
     assert repair == {"line": "prisma-recovery run --repair --yes", "when": "to mend it by the plan"}
     assert by_hand["line"].startswith("prisma-recovery repair ")
     (standing,) = document(scene.cli("status", "--json"), "status")["runs"]
-    assert standing["commands"] == run["refusal"]["commands"]
+    # What was agreed to in that call is not agreed to in this one.
+    assert [each["line"] for each in standing["commands"]] == ["prisma-recovery run --repair", by_hand["line"]]
     assert (standing["run"], standing["stopped_in"], standing["done"]) == (run["run"], "CLASSIFY", [])
     seen = run["evidence"][0]["evidence_digest"]
     arguments = ("approve", FAILED, "--applied", "--evidence", seen, "--reason", "looked")
@@ -101,10 +102,11 @@ def test_commands_to_be_copied_are_whole(make: Make) -> None:
     assert lines
     assert all(" --journal target" in line for line in lines if line.startswith("prisma-recovery run"))
     (standing,) = document(scene.cli("status", "--json", "--journal", "target"), "status")["runs"]
-    assert [command["line"] for command in standing["commands"]] == lines
+    unagreed = [line.removesuffix(" --yes") for line in lines]
+    assert [command["line"] for command in standing["commands"]] == unagreed
     happened = [json.loads(line) for line in scene.cli("run", "--events", "--journal", "target").out.splitlines()]
     (refused,) = [event for event in happened if event["event"] == "refused"]
-    assert [command["line"] for command in refused["refusal"]["commands"]] == lines
+    assert [command["line"] for command in refused["refusal"]["commands"]] == unagreed
     again = scene.cli(*lines[0].split()[1:])
     assert again.code == 0, again
     assert "goes on" in again.out

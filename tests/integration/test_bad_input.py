@@ -123,7 +123,7 @@ def test_no_ledger(scene: Scene) -> None:
 def test_the_ledger_of_another_schema(scene: Scene) -> None:
     """A URL that names another schema than the ledger's: exit code 4, with that schema's name."""
     scene.variables["DATABASE_URL"] = f"{scene.incident.database_url}?schema=tenant"
-    refused(scene, 4, "no tenant._prisma_migrations", "?schema=")
+    refused(scene, 4, "there is no schema tenant", "?schema=public")
 
 
 def test_a_role_that_may_not_read_the_ledger(scene: Scene) -> None:
