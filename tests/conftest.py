@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 import zlib
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -40,12 +41,32 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(20_000, 20, 20)
 
 
+#: Files with few tests that take long. They begin first, so that no worker is left alone with one of them at the end.
+LONG = (
+    "test_run.py",
+    "test_kinds.py",
+    "test_fuzz.py",
+    "test_kill_points.py",
+    "test_consent.py",
+    "test_journal.py",
+    "test_crash.py",
+    "test_verdicts.py",
+    "test_pairs_long.py",
+    "test_pairs_marked.py",
+    "test_pairs_baseline.py",
+    "test_rivals.py",
+)
+
+
 #: Folders of which everything is quick. Elsewhere a test says so itself.
 QUICK = {"states", "unit", "guard"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks what is quick by its folder."""
+    """Marks what is quick by its folder, and puts the files that take long in front."""
     for item in items:
         if item.path.relative_to(TESTS).parts[0] in QUICK:
             item.add_marker("quick")
+    tests = Counter(item.path for item in items)
+    place = {name: number for number, name in enumerate(LONG)}
+    items.sort(key=lambda item: (place.get(item.path.name, len(LONG)), -tests[item.path], str(item.path)))

@@ -214,11 +214,11 @@ def test_modifiers_that_are_no_number_are_told_apart(
 ) -> None:
     """A stand-in keeps them as a hash, which is compared with what production shows."""
     key, arrays = ("table public.x", "column g type"), shown[shown.index(")") + 1 :]
-    with server.connect("postgres", superuser=True) as connection:
-        connection.execute("BEGIN")
+    database = server.create()
+    with server.connect(database, superuser=True) as connection:
         connection.execute(MODIFIERS.format('"into"', '"out"').encode())
         (number,) = connection.execute('SELECT "out"("into"(%s::cstring[]))', (written.split(","),)).fetchone() or ("",)
-        connection.execute("ROLLBACK")
+    server.drop(database)
     kept = f"{shown.partition('(')[0]}{number}{arrays}"
     assert modified({key: (kept,)}, {key: shown}) == ({key: kept} if same else {})
 
