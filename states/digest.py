@@ -8,7 +8,7 @@ from dataclasses import astuple, fields
 from states.facts import Row, Subject
 
 #: Raised whenever a changed rule can change a verdict, so that approvals and caches made under older rules are void.
-RULES_VERSION = 15
+RULES_VERSION = 16
 
 
 def digest(subject: Subject, target: Sequence[str], base: Sequence[tuple[str, str]]) -> str:

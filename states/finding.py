@@ -73,6 +73,8 @@ def of_script(replay: Replay, subject: Subject) -> Finding:
     production = in_view(subject)
     at = steps_equal_to(replay, production)
     replay = witnessed(replay, subject, at)
+    # Where rows prove that all of it ran, nothing can have used a sequence that it makes: its first number counts, too.
+    at = tuple(step for step in steps_equal_to(replay, production) if step in at)
     last = replay.total
     where = (min(at), max(at)) if at else (0, 0)
     progress = Progress(where, last)

@@ -5,6 +5,7 @@ import pytest
 from states.evidence import Decision, Verdict
 from tests.integration.rules.production import (
     APPLIED,
+    DRIFTED,
     FAILED,
     NOT_APPLIED,
     NOT_ATTEMPTED,
@@ -452,3 +453,17 @@ def test_what_will_run_counts_too(production: Production) -> None:
     assert verdict(production.judge(assume=frozenset({"no_handwork"}))) == NOT_APPLIED
     production.run("CREATE TABLE IF NOT EXISTS plans (id int); UPDATE t SET a = a + 1")
     assert verdict(production.judge(assume=frozenset({"no_handwork"}))) == UNDECIDABLE
+
+
+@pytest.mark.parametrize("column", ["c text DEFAULT 'x'", "c filled"])
+def test_a_sequence_begins_where_the_script_says_beside_a_column_that_is_filled(
+    production: Production, column: str
+) -> None:
+    """E20: the filled column proves that its statement ran, so nothing has used or set the sequence before it."""
+    production.before("CREATE DOMAIN filled AS text DEFAULT 'd';")
+    script = f"CREATE SEQUENCE z START WITH 1000; ALTER TABLE t ADD COLUMN {column};"
+    production.failed(script, logs=None)
+    production.run(script.replace(" START WITH 1000", "") + "ALTER SEQUENCE z START WITH 1000;")
+    assert verdict(production.judge()) == DRIFTED
+    production.run("ALTER SEQUENCE z RESTART;")
+    assert verdict(production.judge()) == APPLIED
