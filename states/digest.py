@@ -4,11 +4,12 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import astuple, fields
+from typing import Any
 
 from states.facts import Row, Subject
 
 #: Raised whenever a changed rule can change a verdict, so that approvals and caches made under older rules are void.
-RULES_VERSION = 16
+RULES_VERSION = 17
 
 
 def digest(subject: Subject, target: Sequence[str], base: Sequence[tuple[str, str]]) -> str:
@@ -18,7 +19,7 @@ def digest(subject: Subject, target: Sequence[str], base: Sequence[tuple[str, st
         "rules": RULES_VERSION,
         "target": list(target),
         "migration": subject.migration,
-        "attempts": [[getattr(row, each.name) for each in fields(row) if each.compare] for row in rows],
+        "attempts": [said_by(row) for row in rows],
         "present": subject.present,
         "scripts": sorted([replay.checksum, *map(list, sorted(replay.footprint))] for replay in subject.replays),
         "base": [list(pair) for pair in base],
@@ -38,5 +39,15 @@ def digest(subject: Subject, target: Sequence[str], base: Sequence[tuple[str, st
         "stops": sorted(astuple(stop) for stop in subject.stops),
         "unreadable": subject.unreadable,
     }
+    return named(parts)
+
+
+def said_by(row: Row) -> list[Any]:
+    """What a row of the ledger says; not the server's transaction that wrote it, which a rewritten table changes."""
+    return [getattr(row, each.name) for each in fields(row) if each.compare]
+
+
+def named(parts: object) -> str:
+    """A name for exactly these parts, of which each can be written as JSON."""
     encoded = json.dumps(parts, sort_keys=True, ensure_ascii=False).encode()
     return "sha256:" + hashlib.sha256(encoded).hexdigest()

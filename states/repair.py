@@ -4,11 +4,10 @@ Only what can be proven before and afterwards is planned: every statement that i
 and once it ran the evidence shows that it did. A plan exists only once its rehearsal ended where it should.
 """
 
-import hashlib
-import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from states.digest import named
 from states.evidence import Evidence, Verdict
 from states.facts import Replay, Statement, Subject, Visibility
 from states.plans import Loss, Plan, PlannedStatement, Way
@@ -142,7 +141,7 @@ def digest(evidence: str, way: Way, statements: Iterable[PlannedStatement], *, t
     """
     losing = [[loss.name for loss in each.loses] for each in statements]
     parts = [evidence, way, [each.sql for each in statements], losing, together]
-    return "sha256:" + hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()
+    return named(parts)
 
 
 def plan_of(evidence: Evidence, digest: str) -> Plan | None:

@@ -1,5 +1,6 @@
 """The frame around each command: reading its line, the look of its help, and how signals and errors end it."""
 
+import errno
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,8 @@ from recovery.cli.interruption import INTERRUPTED, NOTHING_LOST, interruption
 if TYPE_CHECKING:
     from recovery.cli.output import Output
 
+#: Errors of a system that has no more files, processes, memory or room: no bug, whichever line meets them.
+_USED_UP = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT)
 #: The exception of typer for an unreadable command line (click's ClickException), which has no public name there.
 _Unreadable: Any = typer.BadParameter.__bases__[0]
 
@@ -74,6 +77,10 @@ def shown(output: "Output") -> Iterator[None]:
         if interruption.caused(error):
             remedy = "Run again: it looks at the database anew and goes on from there."
             refusal = Refusal("command.interrupted", NOTHING_LOST, remedy, Exit.INTERRUPTED, (RUN_AGAIN,))
+        elif isinstance(error, OSError) and error.errno in _USED_UP:
+            fact = f"The system lacks what the command needs: {error.strerror}. What was done is in the journal."
+            remedy = "Free some, or raise the limit (`ulimit -a` shows the limits), and run again."
+            refusal = Refusal("system.used_up", fact, remedy, Exit.FAILURE, (RUN_AGAIN,))
         else:
             fact = f"A bug, or an unexpected failure: {type(error).__name__}."
             output.failed(Refusal("command.bug", fact, "Report it with the output on standard error.", Exit.FAILURE))

@@ -1,7 +1,5 @@
 """Compares production with the whole history, where the ledger may have lost what production has (a baseline)."""
 
-import hashlib
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass, replace
 from functools import partial
@@ -9,9 +7,7 @@ from functools import partial
 import psycopg
 
 from recovery.evidence.investigator import LOCKED, READS, Investigator
-from recovery.evidence.material import Material
 from recovery.postgres import catalog, ledger, traces
-from recovery.replay.cache import key as key_of
 from recovery.replay.history import is_definition
 from recovery.replay.prefixes import Prefixes, prefixes
 from recovery.sql.psql_lines import without_psql_lines
@@ -19,8 +15,8 @@ from recovery.sql.script import Script
 from recovery.sql.spelling import respelled
 from states.baseline import Baseline, Past, equal_to, in_order, judge
 from states.baseline_rows import Rows, dropped_tables, open_work, tables_in_question
-from states.digest import RULES_VERSION
-from states.facts import Key, Note, Replay, Row, Snapshot, Subject
+from states.digest import RULES_VERSION, named, said_by
+from states.facts import Key, Note, Replay, Row, Snapshot
 
 #: Replays that are kept between two looks, each by the scripts and by the names that were asked for.
 Kept = dict[tuple[tuple[Script, ...], frozenset[str]], Prefixes]
@@ -76,7 +72,7 @@ class BaselineInvestigator(Investigator):
         scripts, notes = self._sequence(rows)
         ran = {row.migration for row in rows if row.finished and row.applied_steps_count >= 1}
         finished = {row.migration for row in rows if row.finished}
-        self._workshop.stand_in(self._target.reading(), self._scripts.texts())
+        self._workshop.stand_in(self._target.reading(), self._scripts.every_text(rows))
         names = tuple(script.migration for script in scripts)
         replayed = self._replayed(scripts, frozenset(names) - ran)
         schema = self._target.url.schema
@@ -100,7 +96,7 @@ class BaselineInvestigator(Investigator):
             past = replace(past, production={**past.production, **self._in_our_words(replayed, past.production)})
             past, proofs = self._with_rows(past, replayed)
             past = replace(past, others=self._others(replayed))
-            running = self._at_work(replayed) if alone else ()
+            running = self._at_work({obj for obj, _ in replayed.footprint}) if alone else ()
         except psycopg.errors.LockNotAvailable:
             return replace(past, running=(LOCKED,)), ""
         return replace(past, running=running), self._digest(past, scripts, rows, proofs)
@@ -124,17 +120,13 @@ class BaselineInvestigator(Investigator):
         if key not in self.kept:
             schema = self._target.url.schema
             self.kept.clear()
-            work = partial(prefixes, self._workshop, scripts, asked, schema, partial(self._cached, scripts))
+
+            def keep(place: int, make: Callable[[], Replay]) -> Replay:
+                return self._kept(scripts[:place], scripts[place], make)
+
+            work = partial(prefixes, self._workshop, scripts, asked, schema, keep)
             self.kept[key] = self._workshop.submit(work).result()
         return self.kept[key]
-
-    def _cached(self, scripts: Sequence[Script], place: int, make: Callable[[], Replay]) -> Replay:
-        """The replay of one script of the history; not kept on a server that the user named."""
-        workshop = self._workshop
-        if workshop.server.standins is None:
-            return make()
-        where = (workshop.server.source, self._target.url.schema, workshop.standins, workshop.roles)
-        return self._cache.get(key_of(scripts[:place], scripts[place], *where), make)
 
     def _read(self, replayed: Prefixes) -> dict[Key, str]:
         named = frozenset[str]().union(*replayed.named)
@@ -183,29 +175,22 @@ class BaselineInvestigator(Investigator):
         found = ledger.relations(self._target.reading(), self._target.url.schema)
         return tuple(name for name in found if not {f"{kind} {name}" for kind in _KINDS} & replayed.created)
 
-    def _at_work(self, replayed: Prefixes) -> tuple[str, ...]:
-        """Sessions that may be running a part of the history, or hold Prisma's lock (RULES E14)."""
-        steps = Replay("", (), ({},), frozenset(replayed.footprint), frozenset())
-        subject = Subject("", (), (steps,), "")
-        plan = Material("", (), [], (), (), "", "", (), (), ())
-        return self._running(plan, subject)
-
     def _digest(self, past: Past, scripts: Sequence[Script], rows: Sequence[Row], proofs: Rows) -> str:
         """A name for exactly this evidence. What is marked meanwhile is left out: it is what the evidence leads to."""
         counted = [row for row in rows if not (row.finished and row.applied_steps_count == 0)]
         of = {key for key in past.production if key in past.footprint}
         parts = {
             "rules": RULES_VERSION,
+            "around": list(self._workshop.around.digested),
             "baseline": [[script.migration, script.checksum] for script in scripts],
             "target": list(self._target.identity.digested),
-            "rows": [list(astuple(row)) for row in sorted(counted, key=lambda row: row.id)],
+            "rows": [said_by(row) for row in sorted(counted, key=lambda row: row.id)],
             "production": sorted([*key, past.production[key]] for key in of),
             "extra": sorted([*key, value] for key, value in past.production.items() if key not in of),
             "opened": [list(astuple(each)) for each in past.opened],
             "places": sorted([obj, *columns] for obj, columns in proofs.found.items()),
         }
-        encoded = json.dumps(parts, sort_keys=True, ensure_ascii=False).encode()
-        return "sha256:" + hashlib.sha256(encoded).hexdigest()
+        return named(parts)
 
 
 #: Kinds of objects that `ledger.relations` finds.

@@ -292,21 +292,16 @@ class Investigator:
         def make() -> Replay:
             return workshop.submit(lambda: workshop.history(plan.base).steps(script)).result()
 
-        if workshop.server.standins is None:
-            replay = make()  # not cached: a server that the user named may change between two runs
-        else:
-            schema = self._target.url.schema
-            name = key(
-                plan.base,
-                script,
-                workshop.server.source,
-                schema,
-                workshop.standins,
-                workshop.roles,
-                workshop.around,
-            )
-            replay = self._cache.get(name, make)
+        replay = self._kept(plan.base, script, make)
         return replace(replay, skipped=(*plan.notes, *replay.skipped))
+
+    def _kept(self, base: Sequence[Script], script: Script, make: Callable[[], Replay]) -> Replay:
+        """The replay of a script on a history; made only if it is not in the cache."""
+        workshop = self._workshop
+        if workshop.server.standins is None:
+            return make()  # not cached: a server that the user named may change between two runs
+        outside = (workshop.standins, workshop.roles, workshop.around)
+        return self._cache.get(key(base, script, workshop.server.source, self._target.url.schema, *outside), make)
 
     def _production(self, subject: Subject) -> dict[Key, str]:
         return catalog.read(self._target.reading(), _scope(subject))
@@ -378,15 +373,14 @@ class Investigator:
 
     def _running(self, plan: Material, subject: Subject) -> tuple[str, ...]:
         """Sessions that may still be running the script, or keep holding Prisma's lock (RULES E14)."""
-        connection = self._target.reading()
-        tables = {
-            name
-            for replay in subject.replays
-            for obj, _ in replay.footprint
-            if obj.startswith("table ") and (name := qualified_name(obj))
-        }
         unlogged = any(row.failed and not row.logs for row in plan.attempts)
         script = "\n".join(script.text for script in plan.scripts)
+        return self._at_work({obj for replay in subject.replays for obj, _ in replay.footprint}, script, unlogged)
+
+    def _at_work(self, objects: Collection[str], script: str = "", unlogged: bool = False) -> tuple[str, ...]:  # noqa: FBT001, FBT002 - private
+        """Sessions that may be changing tables among these objects, or keep holding Prisma's lock (RULES E14)."""
+        connection = self._target.reading()
+        tables = {name for obj in objects if obj.startswith("table ") and (name := qualified_name(obj))}
         found = [
             f"{session} may still be running the script."
             for session in at_work_on(connection, script, tuple(sorted(tables)), unlogged=unlogged)

@@ -32,7 +32,7 @@ def key(
     schema: str,
     standins: Sequence[StandIn],
     roles: Roles,
-    around: Surroundings | None = None,
+    around: Surroundings,
 ) -> str:
     """The name of a replay in the cache: a digest of everything that the replay depends on.
 
@@ -55,7 +55,7 @@ def key(
         (script.migration, script.checksum),
         [(each.name, each.version, each.script) for each in standins],
         (roles.runner, roles.others),
-        around.digested if around is not None else (),
+        around.digested,
     )
     return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
 

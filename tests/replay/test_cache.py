@@ -9,6 +9,7 @@ import pytest
 from recovery.replay.cache import CODE, KEPT, ReplayCache, key
 from recovery.replay.roles import Roles
 from recovery.replay.standins import StandIn
+from recovery.replay.surroundings import Surroundings
 from recovery.sql.script import Script
 from states.facts import Note, Replay, Statement, Visibility
 from tests.imports import closure
@@ -23,7 +24,15 @@ REPLAY = Replay(
     named=frozenset({"public.t"}),
 )
 A, B, FAILED = (Script(name, name * 2, "SELECT 1") for name in "abf")
-SAME = ((A, B), FAILED, "embedded PostgreSQL 18.6", "public", (StandIn("x", "1", "s"),), Roles("app", ("other",)))
+SAME = (
+    (A, B),
+    FAILED,
+    "embedded PostgreSQL 18.6",
+    "public",
+    (StandIn("x", "1", "s"),),
+    Roles("app", ("other",)),
+    Surroundings(),
+)
 
 
 def never() -> Replay:
@@ -89,14 +98,15 @@ def test_old_replays_go(tmp_path: Path) -> None:
         (SAME[0], replace(FAILED, checksum="edited"), *SAME[2:]),
         (*SAME[:2], "embedded PostgreSQL 19.0", *SAME[3:]),
         (*SAME[:3], "app", *SAME[4:]),
-        (*SAME[:4], (StandIn("x", "1", "other"),), SAME[5]),
-        (*SAME[:4], (), SAME[5]),
-        (*SAME[:5], Roles("postgres", ("other",))),
-        (*SAME[:5], Roles("app", ())),
+        (*SAME[:4], (StandIn("x", "1", "other"),), *SAME[5:]),
+        (*SAME[:4], (), *SAME[5:]),
+        (*SAME[:5], Roles("postgres", ("other",)), SAME[6]),
+        (*SAME[:5], Roles("app", ()), SAME[6]),
+        (*SAME[:6], Surroundings(("CREATE SCHEMA auth",), ())),
     ],
 )
 def test_anything_that_a_replay_depends_on_gives_another_key(other: tuple[object, ...]) -> None:
-    """Contents and order of the base, the script, the server, the schema, stand-ins, roles."""
+    """Contents and order of the base, the script, the server, the schema, stand-ins, roles, what surrounds it."""
     assert key(*SAME) == key(*SAME)
     assert key(*other) != key(*SAME)  # type: ignore[arg-type]
 

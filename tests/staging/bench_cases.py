@@ -141,8 +141,6 @@ class Targets:
         target = self._open.get(database)
         if target is None:
             target = self._open[database] = Target(parse(self._server.url(database)), "the bench")
-            target.reading().execute("SET plan_cache_mode = force_generic_plan")
-            target.reading().prepare_threshold = 0
         return target
 
     def leave(self, database: str) -> None:

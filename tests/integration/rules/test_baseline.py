@@ -221,3 +221,14 @@ def test_somebody_at_work_on_its_tables_is_waited_for(production: Production) ->
         other.execute("LOCK TABLE t IN SHARE UPDATE EXCLUSIVE MODE")
         assert baseline(production).decision is Decision.WAIT
     assert verdict(baseline(production)) == DECIDED
+
+
+def test_a_row_that_is_only_written_again_leaves_the_evidence_as_it_is(production: Production) -> None:
+    """F9: an approval names what the rows say, not the transaction that wrote them."""
+    production.finished(M2, "ALTER TABLE t ADD b int")
+    production.run(f"DELETE FROM _prisma_migrations WHERE migration_name = '{FIRST}'")
+    before = baseline(production)
+    production.run("UPDATE _prisma_migrations SET id = id")
+    assert baseline(production).evidence_digest == before.evidence_digest
+    production.run("UPDATE _prisma_migrations SET logs = 'x'")
+    assert baseline(production).evidence_digest != before.evidence_digest

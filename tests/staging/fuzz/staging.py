@@ -196,7 +196,6 @@ class Stager:
         name = self._copy(template)
         try:
             with self._server.connect(name) as connection:
-                _prepare(connection)
                 yield connection
         finally:
             self._drop(name)
@@ -289,7 +288,6 @@ class Stager:
         """Verdict, decision and reasons for each migration; no decision if a pending one isn't spoken of."""
         target = Target(parse(self._server.url(database)), "the fuzzer")
         try:
-            _prepare(target.reading())
             scripts = _scripts(case, acts)
             if acts.asked_as_pending:
                 pending = _investigator(PendingInvestigator, target, scripts, self._workshop, self._assume)
@@ -346,12 +344,6 @@ class Stager:
 #: Of each decision, whether the script would be run again; a person may decide either way.
 _OPEN = (False, True)
 _MARKS = {Decision.MARK_APPLIED: (False,), Decision.MARK_ROLLED_BACK: (True,), Decision.DEPLOY: (True,)}
-
-
-def _prepare(connection: psycopg.Connection[Any]) -> None:
-    """Keeps statements planned: the same catalog is read several times, and planning takes longer than reading."""
-    connection.execute("SET plan_cache_mode = force_generic_plan")
-    connection.prepare_threshold = 0
 
 
 def _one(asked: list[tuple[str, Decision | None, tuple[str, ...]]], truth: Truth) -> Answer:
