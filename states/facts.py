@@ -236,6 +236,7 @@ class Replay:
         skipped: the parts of the base that were not replayed as they ran.
         places: for each table in which a column is moved or dropped, its columns in their order at the end of the
             script; an empty name stands for a column that was dropped.
+        stood: if the script works on rows, for each table that it alters, the columns in their order before it.
         gone: tables that it drops, each with its columns, as `column x`.
         alike: tables of the history and the script with the same columns as one of these.
     """
@@ -250,6 +251,7 @@ class Replay:
     ended: str | None = None
     skipped: tuple[Note, ...] = ()
     places: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    stood: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     gone: Mapping[str, frozenset[str]] = field(default_factory=dict)
     alike: frozenset[str] = frozenset()
 

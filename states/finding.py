@@ -14,7 +14,7 @@ from states.comparison import (
 from states.evidence import ASSUMED, NO_HANDWORK, Progress, Verdict
 from states.facts import Replay, Subject, Visibility
 from states.presence import in_view
-from states.row_proofs import witnessed
+from states.row_proofs import altered_since, witnessed
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +117,13 @@ def of_script(replay: Replay, subject: Subject) -> Finding:
             Verdict.UNDECIDABLE,
             "Production equals both a step before and a step after some change of the script, "
             "so the schema can't tell whether that change was made.",
+        )
+    if 0 in at and (why := altered_since(replay, subject)):
+        return found(
+            Verdict.UNDECIDABLE,
+            f"Production equals the state before the script, but {why}: some of it may have run and been taken back.",
+            *opened,
+            *proven,
         )
     if 0 in at:
         return _at_the_beginning(replay, at, statements, (opened, proven), found)

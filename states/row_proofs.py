@@ -25,6 +25,23 @@ def witnessed(replay: Replay, subject: Subject, at: tuple[int, ...]) -> Replay:
     return replace(replay, statements=tuple(_witnessed(replay, each, subject, at) for each in replay.statements))
 
 
+def altered_since(replay: Replay, subject: Subject) -> str:
+    """Why columns may have been renamed, or dropped and made again, although the schema is as before the script.
+
+    Then a part of the script may have run and been taken back, and the values are others (RULES E19). Empty if every
+    column stands where the history made it.
+    """
+    for obj, expected in replay.stood.items():
+        found = subject.places.get(obj, ())
+        shared = [column for column in expected if column and column in found]
+        if [column for column in found if column in shared] != shared:
+            return f"the columns of {obj} do not stand in the order in which the history made them"
+        drops = any(key[0] == obj and key[1] != "exists" for each in replay.statements for key in each.drops)
+        if drops and found.count("") > expected.count(""):
+            return f"more columns of {obj} were dropped than the history drops"
+    return ""
+
+
 def _witnessed(replay: Replay, statement: Statement, subject: Subject, at: tuple[int, ...]) -> Statement:
     if why := _kept_instead(replay, statement, subject):
         return replace(statement, visibility=Visibility.OPEN, why=why)

@@ -313,13 +313,14 @@ class Investigator:
         filled = {key for statement in statements for key, _ in statement.fills}
         dropped = {obj for statement in statements for obj, prop in statement.drops if prop != "exists"}
         gone = {obj: columns for replay in subject.replays for obj, columns in replay.gone.items()}
-        if not (moved or filled or dropped or gone):
+        stood = {obj for replay in subject.replays for obj in replay.stood}
+        if not (moved or filled or dropped or gone or stood):
             return subject
         connection, there = self._target.reading(), {obj for obj, prop in subject.production if prop == "exists"}
         return replace(
             subject,
             filled=self._filled(subject),
-            places=traces.places(connection, ({obj for obj, _ in moved} | dropped) & there),
+            places=traces.places(connection, ({obj for obj, _ in moved} | dropped | stood) & there),
             kept=traces.older(
                 connection,
                 self._target.url.schema,

@@ -113,6 +113,7 @@ def _replay(
         ended=way.ended,
         skipped=skipped_base,
         places=way.places,
+        stood=way.stood,
         gone=way.gone,
         alike=frozenset(
             obj

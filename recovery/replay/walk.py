@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 
-from recovery.postgres import catalog
+from recovery.postgres import catalog, traces
 from recovery.replay.room import lacked
 from recovery.sql.names import PARTS, Name, quoted
 from recovery.sql.statements import Parsed
@@ -34,6 +34,7 @@ class Run:
             and the tables.
         gone: for each of these tables, the names of its columns.
         places: of the tables of moved and dropped columns, the columns in their order at the end.
+        stood: if rows matter, the same of the tables that the script names, before its first statement.
         path: every schema that was in the search path at some time.
         foreign: functions that statements call for every row, and that are not PostgreSQL's own and immutable.
         ended: why the run ended early; None if every statement ran.
@@ -49,6 +50,7 @@ class Run:
     drops: dict[int, tuple[Key, ...]]
     gone: dict[str, frozenset[str]]
     places: dict[str, tuple[str, ...]]
+    stood: dict[str, tuple[str, ...]]
     path: tuple[str, ...]
     foreign: frozenset[str]
     ended: str | None
@@ -56,6 +58,8 @@ class Run:
     otherwise: Mapping[int, str] = field(default_factory=dict)
 
 
+#: Statements that can give a column another place or name, or take it away.
+_ALTERING = ("alter_table_stmt", "rename_stmt")
 #: One action of ALTER TABLE that only a superuser may do to a table with foreign keys.
 _ALL_TRIGGERS = re.compile(r"\b((?:disable|enable)\s+trigger)\s+all\Z", re.IGNORECASE)
 
@@ -162,6 +166,7 @@ def walk(connection: psycopg.Connection[Any], parsed: Sequence[Parsed], *, toget
             drops,
             {obj: columns for tables in gone.values() for obj, columns in tables.items()},
             places,
+            stood,
             path,
             foreign,
             why,
@@ -170,6 +175,7 @@ def walk(connection: psycopg.Connection[Any], parsed: Sequence[Parsed], *, toget
 
     foreign = _not_immutable(connection, frozenset[str]().union(*(each.work.computes for each in parsed)))
     path = _search_path(connection)
+    stood = _stood(connection, parsed, snapshots[0])
     if together:
         connection.execute("BEGIN")
     for statement in parsed:
@@ -205,6 +211,17 @@ def walk(connection: psycopg.Connection[Any], parsed: Sequence[Parsed], *, toget
         if lost := _columns_gone(before, after):
             dropped[statement.index] = [(_oid(connection, obj), prop, 0) for obj, prop in lost]
     return ended(None)
+
+
+def _stood(
+    connection: psycopg.Connection[Any], parsed: Sequence[Parsed], before: Snapshot
+) -> dict[str, tuple[str, ...]]:
+    """The columns of the tables that a script alters, in their order, if it also does something to rows."""
+    if not any(statement.work.why or statement.work.moves for statement in parsed):
+        return {}
+    names = {quoted(name.name) for each in parsed if each.node in _ALTERING for name in each.names}
+    tables = (obj for obj, prop in before if prop == "exists" and obj.startswith("table "))
+    return traces.places(connection, [obj for obj in tables if (qualified_name(obj) or "").rpartition(".")[2] in names])
 
 
 def differ(before: Snapshot, after: Snapshot) -> bool:

@@ -467,3 +467,43 @@ def test_a_sequence_begins_where_the_script_says_beside_a_column_that_is_filled(
     assert verdict(production.judge()) == DRIFTED
     production.run("ALTER SEQUENCE z RESTART;")
     assert verdict(production.judge()) == APPLIED
+
+
+#: Columns that exchange their names.
+SWAP = ("a TO z", "b TO a", "z TO b")
+
+
+@pytest.mark.parametrize(
+    ("script", "back"),
+    [
+        # The table's name was taken back, and the columns have each other's still.
+        (
+            "ALTER TABLE t RENAME TO u;" + "".join(f"ALTER TABLE u RENAME {each};" for each in SWAP),
+            "ALTER TABLE u RENAME TO t",
+        ),
+        # The column is there again, and what it held is not; the script would copy that.
+        (
+            "CREATE TABLE kept (LIKE t); INSERT INTO kept SELECT * FROM t; ALTER TABLE t DROP COLUMN a;",
+            "DROP TABLE kept; ALTER TABLE t ADD COLUMN a int",
+        ),
+    ],
+)
+def test_what_was_taken_back_in_part_leaves_the_columns_in_another_place(
+    production: Production, script: str, back: str
+) -> None:
+    """E19: the schema is as before the script, and a second run would not end as one does."""
+    production.before("ALTER TABLE t ADD b int")
+    production.failed(script, logs=None)
+    assert verdict(production.judge()) == NOT_APPLIED
+    production.run(script)
+    production.run(back)
+    evidence = production.judge()
+    assert verdict(evidence) == UNDECIDABLE
+    assert "may have run and been taken back" in evidence.reasons[0]
+
+
+def test_a_script_that_does_nothing_to_rows_asks_for_no_places(production: Production) -> None:
+    """A column that it drops is dropped again, whatever it holds by now."""
+    production.failed("ALTER TABLE t DROP COLUMN a;", logs=None)
+    production.run("ALTER TABLE t DROP COLUMN a; ALTER TABLE t ADD COLUMN a int")
+    assert verdict(production.judge()) == NOT_APPLIED
