@@ -1,5 +1,6 @@
 """CLASSIFY: is the failed or pending migration in the database, and may the recovery act on the answer?"""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -229,7 +230,7 @@ def repairing(facts: ClassifyFacts) -> tuple[NextCommand, ...]:
     if plan is None:
         return ()
     name = facts.evidence.migration
-    flags = "".join(f" --discard-rows {loss.name}" for loss in plan.losses)
+    flags = "".join(f" --discard-rows {shlex.quote(loss.name)}" for loss in plan.losses)
     restore = " --restore-point pg_dump" if plan.losses and not facts.restorable else ""
     others = [each for each in facts.evidence.repair.plans if each is not plan]
     return (

@@ -1,9 +1,11 @@
 """Which plans of repair the evidence allows, what is in their way, and how they are told."""
 
+import shlex
 from dataclasses import replace
 
 import pytest
 
+from states.classification import ClassifyFacts, repairing
 from states.comparison import StatementState
 from states.evidence import Decision, Evidence, Progress, Verdict
 from states.facts import Obstacle, Replay, Row, Statement, Subject, Visibility
@@ -137,6 +139,15 @@ def test_a_plan_that_loses_rows_or_would_fail_is_not_carried_out() -> None:
     assert in_the_way(losing, ("public.b",), restorable=True) == ()
     failing = replace(PLAN, obstacles=(Obstacle(1, "duplicates", 2, "2 values occur twice", "SELECT"),))
     assert in_the_way(failing, (), restorable=True) == ("It would fail: 2 values occur twice.",)
+
+
+def test_a_command_to_be_copied_names_the_loss_as_a_shell_takes_it() -> None:
+    """PostgreSQL quotes the names that Prisma gives to tables, and a shell would drop the quotes."""
+    losing = replace(LOSING, loses=(Loss('public."User"', 2),))
+    plan = replace(PLAN, way=Way.UNDO, ends=0, statements=(losing,))
+    evidence = replace(EVIDENCE, decision=Decision.OPERATOR, repair=Repairs((plan,)))
+    first, *_ = repairing(ClassifyFacts(evidence))
+    assert shlex.split(first.line)[2:] == ["--repair", "--discard-rows", 'public."User"', "--restore-point", "pg_dump"]
 
 
 def test_auto_covers_what_only_completes() -> None:
