@@ -28,6 +28,7 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
+from recovery.replay.embedded import MEMORY_IN_LARGE_PAGES
 from tests.staging.cache import keep
 from tests.staging.node import find_node
 
@@ -108,6 +109,7 @@ class _Program:
         """Return the arguments with which `subprocess` runs a program of the installation in `folder`."""
         environment = {key: value for key, value in os.environ.items() if not key.startswith("PG")}
         environment |= {"LC_ALL": "C", "LD_LIBRARY_PATH": os.pathsep.join(map(str, self.libraries))}
+        environment |= MEMORY_IN_LARGE_PAGES
         arguments: dict[str, Any] = {"env": environment, "cwd": folder, "start_new_session": True}
         if self.user is not None:
             arguments |= {"user": self.user.pw_uid, "group": self.user.pw_gid, "extra_groups": []}
