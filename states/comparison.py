@@ -218,13 +218,18 @@ _DECLARED = (
 
 def differences(replay: Replay, step: int, production: Snapshot) -> tuple[Difference, ...]:
     """How production differs from step `step` (0 is the state before the script); empty if production equals it."""
+    return _differences(replay, step, production, tuple(_only_in_production(replay, production)))
+
+
+def _differences(replay: Replay, step: int, production: Snapshot, foreign: Sequence[Key]) -> tuple[Difference, ...]:
+    """The same, where it is known what only production has."""
     expected = replay.steps[step]
     found = {
         key: Difference(*key, expected.get(key), production.get(key))
         for key in replay.footprint
         if _unlike(replay, key, expected.get(key), production.get(key))
     }
-    for key in (*_closed(replay, expected, production), *_only_in_production(replay, production)):
+    for key in (*_closed(replay, expected, production), *foreign):
         found.setdefault(key, Difference(*key, expected.get(key), production[key]))
     return tuple(_declared(found[key], expected, production) for key in sorted(_without_consequences(found)))
 
@@ -303,7 +308,13 @@ def _without_consequences(found: dict[Key, Difference]) -> Iterator[Key]:
 
 def steps_equal_to(replay: Replay, production: Snapshot) -> tuple[int, ...]:
     """The steps that production equals; several where steps can't be told apart, none if it has drifted."""
-    return tuple(k for k in range(len(replay.steps)) if not differences(replay, k, production))
+    foreign = tuple(_only_in_production(replay, production))
+    equal: list[bool] = []
+    for k, step in enumerate(replay.steps):
+        # A script of a thousand INSERTs has a thousand steps that are alike.
+        alike = k > 0 and step == replay.steps[k - 1]
+        equal.append(equal[-1] if alike else not _differences(replay, k, production, foreign))
+    return tuple(k for k, same in enumerate(equal) if same)
 
 
 def nearest(replay: Replay, production: Snapshot) -> int:

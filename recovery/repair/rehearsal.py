@@ -12,7 +12,7 @@ from recovery.postgres import catalog
 from recovery.repair.alterations import Draft, about, towards
 from recovery.replay import witnesses
 from recovery.replay.history import Copy
-from recovery.replay.walk import execute
+from recovery.replay.running import execute
 from recovery.sql.statements import Parsed
 from states.comparison import Difference, differences, some, unquoted
 from states.facts import Key, Replay, Snapshot

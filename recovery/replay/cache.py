@@ -4,7 +4,8 @@ import contextlib
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -16,7 +17,7 @@ from recovery.replay.standins import StandIn
 from recovery.replay.surroundings import Surroundings
 from recovery.sql.script import Script
 from states.digest import RULES_VERSION
-from states.facts import Replay
+from states.facts import Key, Replay
 
 _DIGEST_SIZE = hashlib.sha256().digest_size
 #: The most replays kept, whatever their history; beyond that the oldest are deleted.
@@ -119,5 +120,13 @@ def _read(path: Path) -> Replay | None:
     if hashlib.sha256(encoded).digest() != digest:
         return None
     with contextlib.suppress(msgspec.DecodeError, msgspec.ValidationError):
-        return msgspec.msgpack.decode(encoded, type=Replay)
+        return _shared(msgspec.msgpack.decode(encoded, type=Replay))
     return None
+
+
+def _shared(replay: Replay) -> Replay:
+    """The replay, with one snapshot for all steps in a row that are alike, as in the one that was kept."""
+    steps: list[Mapping[Key, str]] = []
+    for step in replay.steps:
+        steps.append(steps[-1] if steps and step == steps[-1] else step)
+    return replace(replay, steps=tuple(steps))

@@ -56,7 +56,8 @@ _OPTIONS = {
 #: Planning the catalog's query takes a session some 30 MB, which the kernel would give it in pages of 4 kB, one by one.
 #: In large pages it takes half the time. Other C libraries than glibc, and kernels without large pages, ignore this.
 MEMORY_IN_LARGE_PAGES = {
-    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=67108864:glibc.malloc.trim_threshold=134217728"
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=67108864"
+    ":glibc.malloc.trim_threshold=134217728"
 }
 
 #: A line of a program's that names an error.

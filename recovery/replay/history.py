@@ -12,9 +12,9 @@ from psycopg import sql
 from recovery.errors import UsageError
 from recovery.postgres import catalog
 from recovery.replay import steps, surroundings, witnesses
+from recovery.replay.running import execute, run
 from recovery.replay.scratch import STATEMENT_TIMEOUT_SECONDS, ScratchServer
 from recovery.replay.surroundings import Surroundings
-from recovery.replay.walk import execute, run
 from recovery.replay.witnesses import Witnesses
 from recovery.sql.script import Script
 from recovery.sql.statements import GAP, Parsed, ScriptError, parse

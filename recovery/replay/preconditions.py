@@ -75,6 +75,8 @@ def _part(prop: str) -> str:
 
 
 def _made(before: Snapshot, after: Snapshot) -> Iterator[Key]:
+    if before is after:
+        return
     for obj, prop in after.keys() - before.keys():
         if prop == "exists" or (_part(prop) and (obj, "exists") in before):
             yield obj, prop

@@ -1,8 +1,8 @@
 """Runs a script statement by statement in the scratch database, to find its steps S₀ … Sₙ and its footprint."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -20,6 +20,23 @@ from states.facts import Key, Note, Replay, Snapshot, Statement, Visibility
 _STATED = ("schema", "version")
 
 Connect = Callable[[], AbstractContextManager[psycopg.Connection[Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """What a snapshot has that may run along with any statement: an event trigger, and functions, by bare names."""
+
+    event_trigger: bool
+    functions: frozenset[str]
+
+
+def _own(snapshot: Snapshot) -> _Own:
+    objects = {obj for obj, prop in snapshot if prop == "exists"}
+    functions = (qualified_name(obj) for obj in objects if obj.startswith("function "))
+    return _Own(
+        any(obj.startswith("event trigger ") for obj in objects),
+        frozenset(name.rpartition(".")[2].strip('"') for name in functions if name),
+    )
 
 
 def run(
@@ -73,9 +90,11 @@ def _replay(
 ) -> Replay:
     snapshots = way.snapshots
     statements = []
+    distinct = {id(snapshot): snapshot for snapshot in snapshots}
+    own = {number: _own(snapshot) for number, snapshot in distinct.items()}
     asked = demands(parsed, snapshots, way.path)
     for statement in parsed:
-        visibility, why = _visibility(statement, way)
+        visibility, why = _visibility(statement, way, own)
         fills, moves = way.fills.get(statement.index, ()), way.moves.get(statement.index, ())
         if visibility is Visibility.OPEN:
             fills, moves = (), ()  # it may do more than that
@@ -99,16 +118,19 @@ def _replay(
             )
         )
     first = {obj for obj, prop in snapshots[0] if prop == "exists"}
-    later = {obj for snapshot in snapshots[1:] for obj, prop in snapshot if prop == "exists"}
+    later = {obj for snapshot in distinct.values() for obj, prop in snapshot if prop == "exists"}
     footprint, named = _named(parsed, way, standins)
     footprint |= changed_keys(snapshots)
+    steps = {
+        number: {key: snapshot[key] for key in footprint if key in snapshot} for number, snapshot in distinct.items()
+    }
     return Replay(
         checksum=checksum,
         statements=tuple(statements),
-        steps=tuple({key: snapshot[key] for key in footprint if key in snapshot} for snapshot in snapshots),
+        steps=tuple(steps[id(snapshot)] for snapshot in snapshots),
         footprint=frozenset(footprint),
         created=frozenset(later - first),
-        added=added_columns(snapshots[0], snapshots[1:]),
+        added=added_columns(snapshots[0], distinct.values()),
         named=named,
         ended=way.ended,
         skipped=skipped_base,
@@ -117,7 +139,7 @@ def _replay(
         gone=way.gone,
         alike=frozenset(
             obj
-            for snapshot in (snapshots if way.gone else ())
+            for snapshot in (distinct.values() if way.gone else ())
             for obj, columns in columns_of(snapshot).items()
             if columns in way.gone.values()
         ),
@@ -132,7 +154,7 @@ def _looks_alike(moved: Key, snapshots: Sequence[Snapshot]) -> bool:
     return moved in first and first.get(kind) == last.get(kind)
 
 
-def _visibility(statement: Parsed, way: Run) -> tuple[Visibility, str]:
+def _visibility(statement: Parsed, way: Run, own: Mapping[int, _Own]) -> tuple[Visibility, str]:
     """Whether the schema shows that a statement ran, and the reason if it does not."""
     work = statement.work
     if statement.forbidden:
@@ -152,12 +174,12 @@ def _visibility(statement: Parsed, way: Run) -> tuple[Visibility, str]:
         return Visibility.INERT, "PostgreSQL skipped it when it was replayed"
     if statement.index in way.stated:
         return Visibility.INERT, "its columns are so without it"
-    if anywhere := _by_the_base(statement, before, way.foreign):
+    if anywhere := _by_the_base(statement, own[id(before)], way.foreign):
         return Visibility.OPEN, anywhere
     if work.why:
         elsewhere = work.sure_if_no_trigger is not None and _fires(work.sure_if_no_trigger, before)
-        own = (work.own or work.moves) and not elsewhere
-        return Visibility.ROWS if own else Visibility.OPEN, work.why
+        alone = (work.own or work.moves) and not elsewhere
+        return Visibility.ROWS if alone else Visibility.OPEN, work.why
     if with_a_domains_default(statement, after):
         return Visibility.ROWS, "it adds a column that the default of its type fills"
     if differ(before, after):
@@ -171,7 +193,7 @@ def _visibility(statement: Parsed, way: Run) -> tuple[Visibility, str]:
 _ONLY_WRITTEN_DOWN = {"create_policy_stmt", "alter_policy_stmt", "create_trig_stmt", "view_stmt"}
 
 
-def _by_the_base(statement: Parsed, snapshot: Snapshot, foreign: frozenset[str]) -> str:
+def _by_the_base(statement: Parsed, base: _Own, foreign: frozenset[str]) -> str:
     """Why a statement may write any rows through what it calls, or what runs with it; empty if it does not.
 
     A function of the project's own may stand in for one of PostgreSQL's, and an event trigger runs with any statement.
@@ -180,15 +202,11 @@ def _by_the_base(statement: Parsed, snapshot: Snapshot, foreign: frozenset[str])
         return ""
     if called := sorted(statement.work.computes & foreign):
         return f"it calls {called[0]}, which may do more than give a value"
+    if base.event_trigger:
+        return "an event trigger runs with it"
     calls = statement.calls if statement.node not in _ONLY_WRITTEN_DOWN else frozenset[str]()
-    for obj, _ in snapshot:
-        kind, _, rest = obj.partition(" ")
-        if kind == "event" and rest.startswith("trigger "):
-            return "an event trigger runs with it"
-        if kind == "function" and calls and (name := qualified_name(obj)):
-            bare = name.rpartition(".")[2].strip('"')
-            if bare in calls:
-                return f"it calls {bare}, of which the project has a function of its own"
+    if own := sorted(calls & base.functions):
+        return f"it calls {own[0]}, of which the project has a function of its own"
     return ""
 
 
@@ -229,7 +247,7 @@ def changed_keys(snapshots: Sequence[Snapshot]) -> set[Key]:
     return keys
 
 
-def added_columns(before: Snapshot, later: Sequence[Snapshot]) -> frozenset[Key]:
+def added_columns(before: Snapshot, later: Iterable[Snapshot]) -> frozenset[Key]:
     """Columns that later snapshots add to objects which were there before."""
     return frozenset(
         (obj, prop)

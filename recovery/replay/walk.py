@@ -9,7 +9,9 @@ from typing import Any
 import psycopg
 
 from recovery.postgres import catalog, traces
-from recovery.replay.room import lacked
+from recovery.replay import rows_only
+from recovery.replay.rows_only import RowsOnly
+from recovery.replay.running import execute
 from recovery.sql.names import PARTS, Name, quoted
 from recovery.sql.statements import Parsed
 from states.comparison import column_of, is_next_value, qualified_name
@@ -60,61 +62,6 @@ class Run:
 
 #: Statements that can give a column another place or name, or take it away.
 _ALTERING = ("alter_table_stmt", "rename_stmt")
-#: One action of ALTER TABLE that only a superuser may do to a table with foreign keys.
-_ALL_TRIGGERS = re.compile(r"\b((?:disable|enable)\s+trigger)\s+all\Z", re.IGNORECASE)
-
-
-def users_triggers(statement: Parsed) -> str:
-    """A statement that switches all triggers of a table, for the user's own triggers only; empty for any other.
-
-    PostgreSQL lets only a superuser switch the triggers of foreign keys, and scripts never run as one here.
-    """
-    if statement.node != "alter_table_stmt" or statement.actions != 1:
-        return ""
-    sql, found = _ALL_TRIGGERS.subn(r"\1 USER", statement.sql)
-    return sql if found else ""
-
-
-def run(connection: psycopg.Connection[Any], text: str) -> None:
-    """Runs a text of one statement or several.
-
-    Raises:
-        psycopg.Error: it failed.
-        ScratchError: the server lacks disk, memory or connections, so nothing is known of the text.
-    """
-    try:
-        connection.execute(text.encode())
-    except psycopg.Error as error:
-        if no := lacked(error):
-            raise no from error
-        raise
-
-
-def execute(connection: psycopg.Connection[Any], statement: Parsed) -> str:
-    """Runs a statement.
-
-    Returns:
-        How it ran otherwise than it is written; empty if it did not.
-
-    Raises:
-        psycopg.Error: it failed.
-        ScratchError: as `run`.
-    """
-    instead = users_triggers(statement)
-    if not instead:
-        run(connection, statement.sql)
-        return ""
-    within = connection.info.transaction_status == psycopg.pq.TransactionStatus.INTRANS
-    if within:
-        connection.execute("SAVEPOINT before_it")
-    try:
-        run(connection, statement.sql)
-    except psycopg.errors.InsufficientPrivilege:
-        if within:
-            connection.execute("ROLLBACK TO before_it")
-        connection.execute(instead.encode())
-        return "only a superuser may switch the triggers of foreign keys, so it was replayed for the others alone"
-    return ""
 
 
 @contextmanager
@@ -142,75 +89,106 @@ def walk(connection: psycopg.Connection[Any], parsed: Sequence[Parsed], *, toget
         parsed: the statements.
         together: whether they run as one transaction, which the caller ends.
     """
-    snapshots = [catalog.read(connection)]
-    skipped: set[int] = set()
-    stated: set[int] = set()
-    fills: dict[int, tuple[tuple[Key, str], ...]] = {}
-    moved: dict[int, list[tuple[int, str, int]]] = {}
-    dropped: dict[int, list[tuple[int, str, int]]] = {}
-    gone: dict[int, dict[str, frozenset[str]]] = {}
-    otherwise: dict[int, str] = {}
+    return _Walk(connection, parsed).through(together=together)
 
-    def ended(why: str | None) -> Run:
-        # After an error nothing more can be asked in the transaction; what was moved is then not known.
-        asked = () if why else (moved, dropped)
-        (moves, drops), places = _at_the_end(connection, asked) if asked else (({}, {}), {})
-        for index, tables in gone.items():
-            drops[index] = (*drops.get(index, ()), *((obj, "exists") for obj in tables))
-        return Run(
-            snapshots,
-            frozenset(skipped),
-            fills,
-            moves,
-            frozenset(stated),
-            drops,
-            {obj: columns for tables in gone.values() for obj, columns in tables.items()},
-            places,
-            stood,
-            path,
-            foreign,
-            why,
-            otherwise={index: how for index, how in otherwise.items() if how},
-        )
 
-    foreign = _not_immutable(connection, frozenset[str]().union(*(each.work.computes for each in parsed)))
-    path = _search_path(connection)
-    stood = _stood(connection, parsed, snapshots[0])
-    if together:
-        connection.execute("BEGIN")
-    for statement in parsed:
-        if statement.forbidden:
-            # Only what could not run is left out (RULES E26), so that what the others make is compared.
-            snapshots.append(snapshots[-1])
-            continue
-        with _notices(connection) as messages:
-            try:
-                otherwise[statement.index] = execute(connection, statement)
-            except psycopg.Error as error:
-                reason = error.diag.message_primary or str(error)
-                return ended(f"statement {statement.index} fails when replayed: {error.sqlstate} {reason}")
+class _Walk:
+    """A run in progress, with what was noted so far; see `Run`."""
+
+    def __init__(self, connection: psycopg.Connection[Any], parsed: Sequence[Parsed]) -> None:
+        self._connection = connection
+        self._parsed = parsed
+        self._snapshots = [catalog.read(connection)]
+        self._skipped: set[int] = set()
+        self._stated: set[int] = set()
+        self._fills: dict[int, tuple[tuple[Key, str], ...]] = {}
+        self._moved: dict[int, list[tuple[int, str, int]]] = {}
+        self._dropped: dict[int, list[tuple[int, str, int]]] = {}
+        self._gone: dict[int, dict[str, frozenset[str]]] = {}
+        self._otherwise: dict[int, str] = {}
+        self._foreign = _not_immutable(connection, frozenset[str]().union(*(each.work.computes for each in parsed)))
+        self._path = _search_path(connection)
+        self._stood = _stood(connection, parsed, self._snapshots[0])
+
+    def through(self, *, together: bool) -> Run:
+        if together:
+            self._connection.execute("BEGIN")
+        rows = RowsOnly(self._connection, self._parsed)
+        for place, statement in enumerate(self._parsed):
+            if place + 1 < len(self._snapshots):
+                continue  # it was run along with those before it
+            if statement.forbidden:
+                # Only what could not run is left out (RULES E26), so that what the others make is compared.
+                self._snapshots.append(self._snapshots[-1])
+            elif rows.at(place):
+                ahead = rows.ahead(place)
+                if len(ahead) == 1 or not rows.run(ahead):
+                    ahead = (statement,)
+                    if failure := self._fails(statement):
+                        return self._ended(failure)
+                self._snapshots.extend([rows_only.read_again(self._connection, self._snapshots[-1])] * len(ahead))
+            else:
+                with _notices(self._connection) as messages:
+                    if failure := self._fails(statement):
+                        return self._ended(failure)
+                self._look(statement, messages)
+        return self._ended(None)
+
+    def _fails(self, statement: Parsed) -> str:
+        """Runs a statement, and returns why it failed; empty if it did not."""
+        try:
+            self._otherwise[statement.index] = execute(self._connection, statement)
+        except psycopg.Error as error:
+            reason = error.diag.message_primary or str(error)
+            return f"statement {statement.index} fails when replayed: {error.sqlstate} {reason}"
+        return ""
+
+    def _look(self, statement: Parsed, messages: Sequence[str]) -> None:
+        """Notes what a statement did that ran just now, and sent these messages."""
+        connection, snapshots, index = self._connection, self._snapshots, statement.index
         skips = sum(1 for message in messages if _SKIPPED.search(message))
-        if statement.skippable and skips >= statement.actions and _found(statement, path, snapshots[-1]):
-            skipped.add(statement.index)
+        if statement.skippable and skips >= statement.actions and _found(statement, self._path, snapshots[-1]):
+            self._skipped.add(index)
         if statement.moves_path:
-            path = tuple(dict.fromkeys((*path, *_search_path(connection))))
+            self._path = tuple(dict.fromkeys((*self._path, *_search_path(connection))))
         # An inert statement needs no snapshot, except for the end of a transaction, where ON COMMIT takes effect.
         same = statement.inert and (statement.opens or not statement.control)
         snapshots.append(snapshots[-1] if same else catalog.read(connection))
         before, after = snapshots[-2:]
-        if statement.stating and before == after and _found(statement, path, after, ("column",)):
-            stated.add(statement.index)
+        if statement.stating and before == after and _found(statement, self._path, after, ("column",)):
+            self._stated.add(index)
         columns = statement.work.fills | with_a_domains_default(statement, after)
         # Rows that it writes in another way are proven by no default.
         if columns and (statement.work.fills or statement.work.moves or not statement.work.why):
-            fills[statement.index] = _filled(connection, columns, before, after)
+            self._fills[index] = _filled(connection, columns, before, after)
         if statement.work.moves:
-            moved[statement.index] = [_numbered(connection, *each) for each in statement.work.moves]
+            self._moved[index] = [_numbered(connection, *each) for each in statement.work.moves]
         if tables := _tables_gone(before, after):
-            gone[statement.index] = tables
+            self._gone[index] = tables
         if lost := _columns_gone(before, after):
-            dropped[statement.index] = [(_oid(connection, obj), prop, 0) for obj, prop in lost]
-    return ended(None)
+            self._dropped[index] = [(_oid(connection, obj), prop, 0) for obj, prop in lost]
+
+    def _ended(self, why: str | None) -> Run:
+        # After an error nothing more can be asked in the transaction; what was moved is then not known.
+        asked = () if why else (self._moved, self._dropped)
+        (moves, drops), places = _at_the_end(self._connection, asked) if asked else (({}, {}), {})
+        for index, tables in self._gone.items():
+            drops[index] = (*drops.get(index, ()), *((obj, "exists") for obj in tables))
+        return Run(
+            self._snapshots,
+            frozenset(self._skipped),
+            self._fills,
+            moves,
+            frozenset(self._stated),
+            drops,
+            {obj: columns for tables in self._gone.values() for obj, columns in tables.items()},
+            places,
+            self._stood,
+            self._path,
+            self._foreign,
+            why,
+            otherwise={index: how for index, how in self._otherwise.items() if how},
+        )
 
 
 def _stood(
@@ -226,7 +204,11 @@ def _stood(
 
 def differ(before: Snapshot, after: Snapshot) -> bool:
     """Whether the schema differs. A sequence's next value alone shows that rows were written, but not which."""
-    return before != after and any(not is_next_value(key) for key, _ in before.items() ^ after.items())
+    return (
+        before is not after
+        and before != after
+        and any(not is_next_value(key) for key, _ in before.items() ^ after.items())
+    )
 
 
 def columns_of(snapshot: Snapshot) -> dict[str, frozenset[str]]:

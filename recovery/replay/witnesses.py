@@ -15,7 +15,9 @@ import psycopg
 from psycopg import sql
 
 from recovery.postgres import catalog
-from recovery.replay.walk import differ, execute
+from recovery.replay.rows_only import RowsOnly
+from recovery.replay.running import execute
+from recovery.replay.walk import differ
 from recovery.sql.names import quoted
 from recovery.sql.statements import Parsed
 from states.facts import Snapshot
@@ -292,10 +294,17 @@ def unlike(
     found: dict[int, str] = {}
     before: Contents | None = None
     whole = True
-    for statement in parsed:
-        if statement.forbidden:
+    rows = RowsOnly(connection, parsed)
+    done = 0
+    for place, statement in enumerate(parsed):
+        if place < done or statement.forbidden:
             continue
-        if statement.inert:  # it may set how values are written
+        ahead = rows.ahead(place) if rows.at(place) else ()
+        if len(ahead) > 1 and rows.run(ahead):
+            done, before = place + len(ahead), None
+            continue
+        looked_at = not statement.inert and _leaves_rows(statement)
+        if not looked_at:  # an inert one may set how values are written
             before = None
         elif before is None:
             before = contents_of(connection, witnesses)
@@ -304,9 +313,9 @@ def unlike(
             if not _ran_without_rows(connection, statement):
                 return found
             before = None
-        elif not statement.inert:
+        elif looked_at and before is not None:
             after = contents_of(connection, witnesses)
-            if before is not None and _leaves_rows(statement) and changed(before, after):
+            if changed(before, after):
                 found[statement.index] = "it changes rows, as running it on rows shows"
             before = after
     if whole and last is not None and differ(last, catalog.read(connection)):

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from recovery.errors import RecoveryError
@@ -354,6 +355,11 @@ def _nodes(result: Any) -> list[tuple[str, Any]]:
     return [(raw.stmt.WhichOneof("node"), getattr(raw.stmt, raw.stmt.WhichOneof("node"))) for raw in result.stmts]
 
 
+#: The scripts whose statements are kept: those that several questions of one verdict are about.
+_KEPT = 32
+
+
+@lru_cache(maxsize=_KEPT)
 def parse(text: str) -> tuple[Parsed, ...]:
     """Splits a script into its statements, with their properties.
 

@@ -18,9 +18,20 @@ def children(message: Any) -> Iterator[tuple[str, Any]]:
 
 def walk(message: Any) -> Iterator[Any]:
     """A message and all messages inside it, depth first."""
-    yield message
-    for _, child in children(message):
-        yield from walk(child)
+    # Not recursive: each message would be handed on through a generator for every message around it.
+    waiting = [message]
+    while waiting:
+        message = waiting.pop()
+        yield message
+        inside = []
+        for descriptor, value in message.ListFields():
+            if descriptor.message_type is None:
+                continue
+            if hasattr(value, "ListFields"):
+                inside.append(value)
+            else:
+                inside.extend(value)
+        waiting.extend(reversed(inside))
 
 
 def of(message: Any, kind: str) -> Iterator[Any]:

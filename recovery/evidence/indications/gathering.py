@@ -5,6 +5,7 @@ This changes neither the verdict nor the digest of the evidence.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 
 from recovery.evidence.indications import tables
 from recovery.evidence.indications.engine_used import runner
@@ -15,6 +16,9 @@ from recovery.prisma.scripts import Scripts
 from states.comparison import StatementState
 from states.evidence import Evidence, Verdict
 from states.facts import Row, Subject
+
+#: The most statements that get a query each. Every one is asked of the server, and nobody runs a thousand queries.
+_QUERIED = 50
 
 
 def indicated(evidence: Evidence, subject: Subject, rows: Sequence[Row], target: Target, scripts: Scripts) -> Evidence:
@@ -47,4 +51,5 @@ def _with_queries(statements: Sequence[StatementState], target: Target) -> tuple
         queries = look_for(statement.sql, schema, known)
         return next((each for each in queries if tables.accepts(target.reading(), each)), "")
 
-    return tuple(replace(s, look=query(s)) if s.state == "open" else s for s in statements)
+    looks = {s.index: query(s) for s in islice((s for s in statements if s.state == "open"), _QUERIED)}
+    return tuple(replace(s, look=looks.get(s.index, s.look)) for s in statements)
