@@ -21,7 +21,8 @@ def after(production: Snapshot, deltas: Iterable[Delta]) -> dict[Key, str]:
     now = dict(production)
     for change in deltas:
         gone = {key for key, value in change.items() if value is None}
-        now = {key: value for key, value in now.items() if not _goes(key, gone)}
+        if gone:
+            now = {key: value for key, value in now.items() if not _goes(key, gone)}
         now |= {key: value for key, value in change.items() if value is not None}
     return now
 

@@ -58,9 +58,10 @@ def stamped_squash(
     scripts = {script.migration: script for script in base}
     for place, row in enumerate(finished):
         name = row.migration
+        if not (row.applied_steps_count == 0 and name in scripts and folder.get(name) == row.checksum):
+            continue
         earlier = list(dict.fromkeys(each.migration for each in finished[:place]))
-        stamped = row.applied_steps_count == 0 and sum(each.migration == name for each in rows) == 1
-        if not (stamped and earlier and name in scripts and folder.get(name) == row.checksum):
+        if not earlier or sum(each.migration == name for each in rows) > 1:
             continue
         if name in earlier or not set(lost) <= set(earlier) or any(order(each) < order(name) for each in folder):
             continue

@@ -355,8 +355,8 @@ def _nodes(result: Any) -> list[tuple[str, Any]]:
     return [(raw.stmt.WhichOneof("node"), getattr(raw.stmt, raw.stmt.WhichOneof("node"))) for raw in result.stmts]
 
 
-#: The scripts whose statements are kept: those that several questions of one verdict are about.
-_KEPT = 32
+#: The most scripts whose statements are kept. Each pending one is asked of each other that is pending.
+_KEPT = 256
 
 
 @lru_cache(maxsize=_KEPT)
