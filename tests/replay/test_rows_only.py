@@ -17,13 +17,19 @@ ALONE = [
     "INSERT INTO u (id) VALUES (1); INSERT INTO u (id) VALUES (2); INSERT INTO u (id) VALUES (3)",
     "INSERT INTO u (id) VALUES (1); INSERT INTO u (id) VALUES (2); INSERT INTO u (id) VALUES (1)",
     "INSERT INTO u (id) VALUES (1); INSERT INTO u (id) VALUES (2); INSERT INTO nowhere VALUES (1); DELETE FROM u",
-    "ALTER TABLE t ADD c int; INSERT INTO t (c) VALUES (1); INSERT INTO t (c) VALUES (2); UPDATE t SET b = 2;"
-    " DELETE FROM t; ALTER TABLE t DROP c",
-    "CREATE TABLE n (id serial, a int); INSERT INTO n VALUES (1, 1); INSERT INTO n VALUES (2, 1);"
-    " INSERT INTO n VALUES (DEFAULT, 1); INSERT INTO n (a) VALUES (1); INSERT INTO n (a) VALUES (1)",
+    (
+        "ALTER TABLE t ADD c int; INSERT INTO t (c) VALUES (1); INSERT INTO t (c) VALUES (2); UPDATE t SET b = 2;"
+        " DELETE FROM t; ALTER TABLE t DROP c"
+    ),
+    (
+        "CREATE TABLE n (id serial, a int); INSERT INTO n VALUES (1, 1); INSERT INTO n VALUES (2, 1);"
+        " INSERT INTO n VALUES (DEFAULT, 1); INSERT INTO n (a) VALUES (1); INSERT INTO n (a) VALUES (1)"
+    ),
     "CREATE SEQUENCE r; UPDATE t SET b = 1; UPDATE t SET b = nextval('r'); INSERT INTO t (b) VALUES (nextval('r'))",
-    "INSERT INTO u (id) VALUES (1); INSERT INTO u (id) VALUES (2); SELECT setval('s', 9, false);"
-    " INSERT INTO u (id) VALUES (3)",
+    (
+        "INSERT INTO u (id) VALUES (1); INSERT INTO u (id) VALUES (2); SELECT setval('s', 9, false);"
+        " INSERT INTO u (id) VALUES (3)"
+    ),
     "BEGIN; INSERT INTO u (id) VALUES (1); INSERT INTO u (id) VALUES (2); COMMIT; INSERT INTO u (id) VALUES (3)",
     "INSERT INTO t (a) VALUES ('it''s; VALUES'); INSERT INTO t (a) VALUES (E'\\';'); INSERT INTO t (a) VALUES ('')",
 ]
@@ -32,16 +38,24 @@ WITH_CODE = [
     "ALTER TABLE t ALTER b SET DEFAULT makes(); INSERT INTO t (a) VALUES (''); INSERT INTO t (a) VALUES ('')",
     "INSERT INTO t (b) VALUES (makes()); INSERT INTO t (b) VALUES (makes())",
     "ALTER TABLE t ADD CHECK (makes() > 0); INSERT INTO t (a) VALUES (''); INSERT INTO t (a) VALUES ('')",
-    "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM makes(); RETURN NEW; END $$;"
-    " CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f();"
-    " INSERT INTO t (a) VALUES (''); INSERT INTO t (a) VALUES ('')",
+    (
+        "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM makes(); RETURN NEW; END $$;"
+        " CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f();"
+        " INSERT INTO t (a) VALUES (''); INSERT INTO t (a) VALUES ('')"
+    ),
     "CREATE RULE r AS ON INSERT TO u DO ALSO SELECT makes(); INSERT INTO u VALUES (1); INSERT INTO u VALUES (2)",
-    "CREATE DOMAIN d AS int CHECK (makes() > 0); CREATE TABLE n (id d); INSERT INTO n VALUES (1);"
-    " INSERT INTO n VALUES (2)",
-    "CREATE FUNCTION lower(int) RETURNS int LANGUAGE sql AS 'SELECT makes()';"
-    " INSERT INTO t (b) VALUES (lower(1)); INSERT INTO t (b) VALUES (lower(2))",
-    "INSERT INTO t (a) VALUES (''); INSERT INTO t (a) VALUES (set_config('search_path', 'pg_catalog', false));"
-    " CREATE TABLE IF NOT EXISTS n (id int)",
+    (
+        "CREATE DOMAIN d AS int CHECK (makes() > 0); CREATE TABLE n (id d); INSERT INTO n VALUES (1);"
+        " INSERT INTO n VALUES (2)"
+    ),
+    (
+        "CREATE FUNCTION lower(int) RETURNS int LANGUAGE sql AS 'SELECT makes()';"
+        " INSERT INTO t (b) VALUES (lower(1)); INSERT INTO t (b) VALUES (lower(2))"
+    ),
+    (
+        "INSERT INTO t (a) VALUES (''); INSERT INTO t (a) VALUES (set_config('search_path', 'pg_catalog', false));"
+        " CREATE TABLE IF NOT EXISTS n (id int)"
+    ),
 ]
 
 
