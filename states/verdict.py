@@ -68,11 +68,14 @@ def _by_the_present_file(subject: Subject, present: Replay, ran: Sequence[Replay
     for replay in ran:
         gone = [statement for statement in replay.statements if statement.sql not in kept]
         shown = all(statement.visibility in (Visibility.SEEN, Visibility.INERT) for statement in gone)
-        if not (replay.complete and shown):
+        # What could not be replayed is in the file, too, which is shown to be there once and wholly.
+        unreached = any(statement.index >= len(replay.steps) for statement in gone)
+        if unreached or not shown:
             return None
         before = replay.steps[0]
         changed = {key for key in replay.footprint if any(step.get(key) != before.get(key) for step in replay.steps)}
-        if any(production.get(k) not in (before.get(k), last.get(k, before.get(k))) for k in changed):
+        ends = {key: last.get(key) if key in present.footprint else before.get(key) for key in changed}
+        if any(production.get(key) not in (before.get(key), end) for key, end in ends.items()):
             return None
     edited = "The file was edited after it failed, and what ran before left nothing else."
     return amended(finding, finding.verdict, *finding.reasons, edited)

@@ -63,6 +63,23 @@ def test_the_edited_file_was_run_by_hand(
     assert found == expected or (expected == UNDECIDABLE and found[1] is Decision.OPERATOR)
 
 
+@pytest.mark.parametrize(
+    ("ran", "edited"),
+    [
+        ("ALTER TABLE n ADD b int;\nCREATE TABLE n (id int);", "CREATE TABLE n (id int);\nALTER TABLE n ADD b int;"),
+        ("ALTER TABLE t DROP a;", "ALTER TABLE t DROP a;\nCREATE TABLE n (id int);"),
+    ],
+    ids=["its order was wrong", "it only dropped"],
+)
+def test_what_ran_holds_no_more_than_the_edited_file(production: Production, ran: str, edited: str) -> None:
+    """E17, E22: all that may have run is in the present file, too, which is in production wholly."""
+    production.failed(ran)
+    production.commit()
+    production.file(FAILED, edited)
+    production.run(edited)
+    assert verdict(production.judge()) == APPLIED
+
+
 @pytest.mark.parametrize("in_git", [False, True], ids=["without git", "in git without that version"])
 @pytest.mark.parametrize("there", [False, True], ids=["absent", "in place"])
 def test_a_script_that_is_not_found_decides_nothing(production: Production, *, in_git: bool, there: bool) -> None:
