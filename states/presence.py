@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
 
-from states.comparison import Difference, differences, taken_apart
+from states.comparison import Difference, differences, qualified_name, taken_apart
 from states.facts import Key, Replay, Snapshot, Subject
 
 #: The changes of a migration: properties with their new values, None for a property that it removes.
@@ -14,6 +14,22 @@ def delta(replay: Replay) -> Delta:
     """The changes between the first and the last step of the replay."""
     first, last = replay.steps[0], replay.steps[-1]
     return {key: last.get(key) for key in replay.footprint if first.get(key) != last.get(key)}
+
+
+def concerning(change: Delta, replay: Replay) -> Delta:
+    """What of an earlier migration's changes is about objects that this script works on or names.
+
+    Only that is compared; with all that is pending before it, the last of hundreds would be compared with everything.
+    """
+    objects = {obj for obj, _ in replay.footprint}
+    near = {obj for obj, _ in change if obj in objects or qualified_name(obj) in replay.named}
+    tables = {obj.removeprefix("table ") for obj in objects | near} | replay.named
+
+    def counts(obj: str) -> bool:
+        # An index counts with its table. Where the change does not tell which that is, it may be one of these.
+        return obj in near or (obj.startswith("index ") and change.get((obj, "table"), "") in ("", None, *tables))
+
+    return {(obj, prop): value for (obj, prop), value in change.items() if counts(obj)}
 
 
 def after(production: Snapshot, deltas: Iterable[Delta]) -> dict[Key, str]:

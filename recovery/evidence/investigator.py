@@ -286,22 +286,25 @@ class Investigator:
     def _replay_on(self, plan: Material, script: Script, base: list[Script]) -> Replay:
         return self._replay(replace(plan, base=base), script)
 
-    def _replay(self, plan: Material, script: Script) -> Replay:
+    def _replay(self, plan: Material, script: Script, *, on_rows: bool = True) -> Replay:
         workshop = self._workshop
 
         def make() -> Replay:
-            return workshop.submit(lambda: workshop.history(plan.base).steps(script)).result()
+            return workshop.submit(lambda: workshop.history(plan.base).steps(script, on_rows=on_rows)).result()
 
-        replay = self._kept(plan.base, script, make)
+        replay = self._kept(plan.base, script, make, on_rows=on_rows)
         return replace(replay, skipped=(*plan.notes, *replay.skipped))
 
-    def _kept(self, base: Sequence[Script], script: Script, make: Callable[[], Replay]) -> Replay:
+    def _kept(
+        self, base: Sequence[Script], script: Script, make: Callable[[], Replay], *, on_rows: bool = True
+    ) -> Replay:
         """The replay of a script on a history; made only if it is not in the cache."""
         workshop = self._workshop
         if workshop.server.standins is None:
             return make()  # not cached: a server that the user named may change between two runs
         outside = (workshop.standins, workshop.roles, workshop.around)
-        return self._cache.get(key(base, script, workshop.server.source, self._target.url.schema, *outside), make)
+        name = key(base, script, workshop.server.source, self._target.url.schema, *outside, on_rows=on_rows)
+        return self._cache.get(name, make)
 
     def _production(self, subject: Subject) -> dict[Key, str]:
         return catalog.read(self._target.reading(), _scope(subject))

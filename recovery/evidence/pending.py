@@ -10,9 +10,10 @@ from recovery.evidence.baseline import Baselined
 from recovery.evidence.investigator import LOCKED, Classified, Investigator
 from recovery.evidence.material import Material, changed_names, touching
 from recovery.sql.script import Script
+from states.comparison import steps_equal_to
 from states.evidence import Decision
 from states.facts import Replay, Row, Subject
-from states.presence import Delta, delta
+from states.presence import Delta, concerning, delta, in_view
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +40,12 @@ class _Chain:
     Attributes:
         scripts: their scripts.
         deltas: the changes that each of them makes to the schema.
-        undone: the scripts that a deploy has yet to run, with their replays.
+        undone: the scripts that a deploy has yet to run, with the names of what they change.
     """
 
     scripts: list[Script]
     deltas: list[Delta]
-    undone: list[tuple[Script, Replay]]
+    undone: list[tuple[Script, set[str | None]]]
 
 
 class PendingInvestigator(Investigator):
@@ -71,14 +72,14 @@ class PendingInvestigator(Investigator):
             for name in pending:
                 plan = self._from_a_checkpoint(self._pending_plan(name, rows, chain), rows)
                 (script,) = plan.scripts
-                replay = self._replay(plan, script)
+                replay = self._replay(plan, script, on_rows=False)
                 classified = None if name in tried else self._beside(plan, replay, rows, chain)
                 if classified is not None and classified.evidence.in_production:
                     found.append(classified)
                 elif classified is not None:
                     absent.append(classified)
                 if classified is None or classified.evidence.decision is Decision.DEPLOY:
-                    chain.undone.append((script, replay))
+                    chain.undone.append((script, changed_names((replay,))))
                 chain.scripts.append(script)
                 chain.deltas.append(delta(replay))
                 if not replay.complete and name != pending[-1]:
@@ -113,22 +114,28 @@ class PendingInvestigator(Investigator):
 
     def _beside(self, plan: Material, replay: Replay, rows: tuple[Row, ...], chain: _Chain) -> Classified:
         schema = self._target.url.schema
-        subject = Subject(plan.name, (), (replay,), plan.present, assumed=tuple(chain.deltas), assume=self._assume)
-        subject = self._proofs(replace(subject, production=self._production(subject)))
+        assumed = tuple(near for each in chain.deltas if (near := concerning(each, replay)))
+        subject = Subject(plan.name, (), (replay,), plan.present, assumed=assumed, assume=self._assume)
+        subject = replace(subject, production=self._production(subject))
+        if 0 not in steps_equal_to(replay, in_view(subject)):
+            # Of one that production has nothing of, a deploy runs all, so that it matters nothing what it does to rows.
+            (script,) = plan.scripts
+            subject = replace(subject, replays=(self._replay(plan, script),))
+        subject = self._proofs(subject)
         subject = replace(subject, reread=self._reread(plan, subject))
+        changed = changed_names((replay,))
+
+        def overlap(earlier: Script, its: set[str | None]) -> bool:
+            """Whether it and an earlier one may work on the same objects, so that their order may matter."""
+            return bool(touching((earlier,), changed, schema) or touching(plan.scripts, its, schema))
+
         subject = replace(
             subject,
             unreplayed=self._unreplayed(plan, subject),
-            ahead=tuple(each.migration for each, of in chain.undone if _overlap(each, of, plan, replay, schema)),
+            ahead=tuple(each.migration for each, its in chain.undone if overlap(each, its)),
         )
         classified = self._judged(plan, subject, rows)
         if not classified.evidence.in_production:
             return classified
         running = self._running(plan, subject)
         return self._judged(plan, replace(subject, running=running), rows) if running else classified
-
-
-def _overlap(earlier: Script, its: Replay, plan: Material, replay: Replay, schema: str) -> bool:
-    """Whether two migrations may work on the same objects, so that their order may matter."""
-    one_way = touching((earlier,), changed_names((replay,)), schema)
-    return bool(one_way or touching(plan.scripts, changed_names((its,)), schema))

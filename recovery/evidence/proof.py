@@ -153,7 +153,7 @@ class Prover:
         earlier = [r for r in rows if r.finished and (r.finished_at or "") < (row.rolled_back_at or "")]
         base, _ = self.scripts.finished(earlier, but=row.migration)
         try:
-            replay = self.workshop.submit(lambda: self.workshop.history(base).steps(script)).result()
+            replay = self.workshop.submit(lambda: self.workshop.history(base).steps(script, on_rows=False)).result()
         except ScriptError:
             return {}
         made = {key for step in replay.steps[1:] for key in step if key not in replay.steps[0]}

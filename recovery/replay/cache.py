@@ -26,7 +26,7 @@ KEPT = 64
 CODE = ("recovery.replay", "recovery.sql", "recovery.postgres", "states")
 
 
-def key(
+def key(  # noqa: PLR0913 - everything that a replay depends on
     base: Sequence[Script],
     script: Script,
     server: str,
@@ -34,6 +34,8 @@ def key(
     standins: Sequence[StandIn],
     roles: Roles,
     around: Surroundings,
+    *,
+    on_rows: bool,
 ) -> str:
     """The name of a replay in the cache: a digest of everything that the replay depends on.
 
@@ -45,6 +47,7 @@ def key(
         standins: the stand-ins for extensions.
         roles: the roles that were made.
         around: what is there before the history.
+        on_rows: whether the script ran on rows, too.
     """
     parts = (
         RULES_VERSION,
@@ -57,6 +60,7 @@ def key(
         [(each.name, each.version, each.script) for each in standins],
         (roles.runner, roles.others),
         around.digested,
+        on_rows,
     )
     return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
 

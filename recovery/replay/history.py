@@ -377,8 +377,12 @@ class HistoryReplay:
         finally:
             self._server.drop(copy)
 
-    def steps(self, script: Script) -> Replay:
+    def steps(self, script: Script, *, on_rows: bool = True) -> Replay:
         """Runs a script on this history and returns its steps. The history's database is left unchanged.
+
+        Args:
+            script: the script.
+            on_rows: whether it runs on a copy with rows, too, to see what it does to them (RULES E18).
 
         Raises:
             ScriptError: the script can't be split into statements.
@@ -409,7 +413,7 @@ class HistoryReplay:
 
         @contextmanager
         def with_witnesses() -> Iterator[tuple[psycopg.Connection[Any], Witnesses] | None]:
-            tables = witnesses.reached(self._open(), parsed)
+            tables = witnesses.reached(self._open(), parsed) if on_rows else ()
             if not tables:
                 yield None
                 return

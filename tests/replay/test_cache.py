@@ -107,8 +107,10 @@ def test_old_replays_go(tmp_path: Path) -> None:
 )
 def test_anything_that_a_replay_depends_on_gives_another_key(other: tuple[object, ...]) -> None:
     """Contents and order of the base, the script, the server, the schema, stand-ins, roles, what surrounds it."""
-    assert key(*SAME) == key(*SAME)
-    assert key(*other) != key(*SAME)  # type: ignore[arg-type]
+    same = key(*SAME, on_rows=True)
+    assert key(*SAME, on_rows=True) == same
+    assert key(*other, on_rows=True) != same  # type: ignore[arg-type]
+    assert key(*SAME, on_rows=False) != same
 
 
 def test_a_change_of_any_code_that_makes_replays_makes_them_anew() -> None:

@@ -52,11 +52,11 @@ def _environment(cache: Path) -> dict[str, str]:
     return os.environ | {"PRISMA_RECOVERY_CACHE": str(cache)}
 
 
-def timed(way: Way, cache: Path) -> tuple[float, float]:
+def timed(way: Way, cache: Path, tells: bytes = b'"verdict"') -> tuple[float, float]:
     """Seconds by the clock, and processor seconds of the process and the children that it waited for.
 
     Raises:
-        RuntimeError: the command failed, or did not decide.
+        RuntimeError: the command failed, or its output lacks what it is to tell.
     """
     command = inspect(way, cache)
     began = time.perf_counter()
@@ -65,7 +65,7 @@ def timed(way: Way, cache: Path) -> tuple[float, float]:
     _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - began
     process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0 or b'"verdict"' not in output:
+    if process.returncode != 0 or tells not in output:
         raise RuntimeError(f"{' '.join(command)} failed:\n{output.decode()}")
     return seconds, usage.ru_utime + usage.ru_stime
 
