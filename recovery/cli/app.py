@@ -125,7 +125,7 @@ def repair_(
     *,
     sql: Annotated[bool, typer.Option("--sql", help="Print the script, to be run by hand.")] = False,
     way: Annotated[
-        str | None, typer.Option(metavar="complete|mend|undo", help="Which plan; by default the first choice.")
+        str | None, typer.Option(metavar="WAY", help="Which plan: complete, mend or undo; by default the first choice.")
     ] = None,
 ) -> None:
     """Print a plan of repair as a script, to be run by hand. Reads only; `run --repair` carries it out."""
@@ -185,9 +185,10 @@ def approve(
     ] = False,
     repair: Annotated[bool, typer.Option("--repair", help="The plan with this digest is to be carried out.")] = False,
     evidence: Annotated[
-        str, typer.Option(help="The digest that `run` showed, of the evidence or of the plan: sha256:…")
+        str,
+        typer.Option(metavar="DIGEST", help="The digest that `run` showed, of the evidence or of the plan: sha256:…"),
     ],
-    reason: Annotated[str, typer.Option(help="Why; recorded in the journal.")],
+    reason: Annotated[str, typer.Option(metavar="REASON", help="Why; recorded in the journal.")],
 ) -> None:
     """Decide a failed migration that the evidence leaves open. The next `run` acts on it, on the same evidence only."""
     output = chosen.output("approve")
@@ -205,7 +206,7 @@ def approve(
 def abort(
     chosen: Chosen,
     *,
-    reason: Annotated[str, typer.Option(help="Why; recorded in the journal.")] = "given up by hand",
+    reason: Annotated[str, typer.Option(metavar="REASON", help="Why; recorded in the journal.")] = "given up by hand",
 ) -> None:
     """Give up the unfinished recovery. Changes nothing in the database."""
     output = chosen.output("abort")
@@ -220,9 +221,10 @@ def abort(
 def pipeline(
     chosen: Chosen,
     *,
-    repeat: Annotated[list[str] | None, typer.Option(help="Run this step again; repeatable.")] = None,
+    repeat: Annotated[list[str] | None, typer.Option(metavar="STEP", help="Run this step again; repeatable.")] = None,
     done: Annotated[
-        list[str] | None, typer.Option(help="Count this step as done, even if it failed; repeatable.")
+        list[str] | None,
+        typer.Option(metavar="STEP", help="Count this step as done, even if it failed; repeatable."),
     ] = None,
 ) -> None:
     """Run the pipeline's steps if the gate is open, each at most once per run, starting where the last call stopped."""

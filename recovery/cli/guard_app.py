@@ -57,7 +57,7 @@ def register(
 
     @app.command(short_help="Print a shell's completion script.")
     def completions(
-        shell: Annotated[Shell, typer.Argument(help="bash, zsh or fish.")], *, json: AsJson = False
+        shell: Annotated[Shell, typer.Argument(help="bash, zsh or fish.", metavar="SHELL")], *, json: AsJson = False
     ) -> None:
         """Print the script that makes a shell complete this program's commands and options."""
         from typer import completion

@@ -118,14 +118,16 @@ AsEvents = Annotated[
 Verbose = Annotated[
     bool,
     typer.Option(
-        "--verbose", help="Log to standard error, with the output of commands and progress.", rich_help_panel=_OUTPUT
+        "--verbose",
+        help="Show what holds too, and the output of Prisma's commands; log to standard error, with progress.",
+        rich_help_panel=_OUTPUT,
     ),
 ]
 LogFormat = Annotated[
     str | None,
     typer.Option(
-        metavar="json|text",
-        help="Log to standard error in this format; with --verbose alone, text in a terminal and json elsewhere.",
+        metavar="FORMAT",
+        help="Log to standard error, as json or text; with --verbose alone, text in a terminal and json elsewhere.",
         rich_help_panel=_OUTPUT,
     ),
 ]

@@ -42,7 +42,7 @@ class _ReportCommand(Grouped):
 @takes(*JOURNAL, "json")
 def report(
     chosen: Chosen,
-    run: Annotated[str | None, typer.Argument(help="The run; by default the newest.")] = None,
+    run: Annotated[str | None, typer.Argument(help="The run; by default the newest.", metavar="[RUN]")] = None,
     *,
     html: Annotated[
         str | None, typer.Option(metavar="FILE", help="Write the report as one HTML page; `-` for standard output.")
@@ -87,7 +87,9 @@ def graph(
             "--format", metavar="FORMAT", help="mermaid, dot or svg.", autocompletion=lambda: ["mermaid", "dot", "svg"]
         ),
     ] = "mermaid",
-    run: Annotated[str | None, typer.Option(help="Show the path of this run; `newest` for the newest.")] = None,
+    run: Annotated[
+        str | None, typer.Option(metavar="RUN", help="Show the path of this run; `newest` for the newest.")
+    ] = None,
 ) -> None:
     """Draw the state machine from its table of edges. Needs no project, except with `--run`."""
     with documented("graph", as_json=chosen.json) as output:
