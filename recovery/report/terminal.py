@@ -290,7 +290,7 @@ class Terminal(Pieces):
         fact = refusal.fact.partition(_TRACE)[0]
         for told in self._shown:  # the person has just read this sentence, above its table
             fact = fact.replace(f" {told}", "")
-        self._print(f"  {escape(re.sub(r': (?=Nothing was)', '. ', fact))}")
+        self._print(f"  {escape(re.sub(r':(?= Nothing was|$)', '.', fact))}")
         what, *rest = refusal.remedy.split("\n")
         self._print(f"  [bold]What to do:[/] {escape(what)}")
         for line in rest:
