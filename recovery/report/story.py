@@ -326,7 +326,7 @@ def _classified(story: Story, payload: dict[str, Any], when: datetime) -> None:
         payload.get("evidence", {}),
     )
     story.findings.append(finding)
-    story.timeline.append(Entry(when, f"{name}: {finding.verdict}", " ".join(finding.reasons)))
+    story.timeline.append(Entry(when, f"{name} {words.verdict_then(finding.verdict).partition(':')[0]}", " ".join(finding.reasons)))
 
 
 def _baselined(story: Story, payload: dict[str, Any], when: datetime) -> None:
@@ -334,7 +334,7 @@ def _baselined(story: Story, payload: dict[str, Any], when: datetime) -> None:
     if known != (payload["evidence_digest"], payload["verdict"]):
         story.baseline = payload
         story.timeline.append(
-            Entry(when, f"The history beside production: {payload['verdict']}", " ".join(payload["reasons"]))
+            Entry(when, "The history was compared with production", " ".join(payload["reasons"]))
         )
 
 
