@@ -326,16 +326,16 @@ def _classified(story: Story, payload: dict[str, Any], when: datetime) -> None:
         payload.get("evidence", {}),
     )
     story.findings.append(finding)
-    story.timeline.append(Entry(when, f"{name} {words.verdict_then(finding.verdict).partition(':')[0]}", " ".join(finding.reasons)))
+    story.timeline.append(
+        Entry(when, f"{name} {words.verdict_then(finding.verdict).partition(':')[0]}", " ".join(finding.reasons))
+    )
 
 
 def _baselined(story: Story, payload: dict[str, Any], when: datetime) -> None:
     known = story.baseline.get("evidence_digest"), story.baseline.get("verdict")
     if known != (payload["evidence_digest"], payload["verdict"]):
         story.baseline = payload
-        story.timeline.append(
-            Entry(when, "The history was compared with production", " ".join(payload["reasons"]))
-        )
+        story.timeline.append(Entry(when, "The history was compared with production", " ".join(payload["reasons"])))
 
 
 def _failed(story: Story, payload: dict[str, Any], when: datetime) -> None:
