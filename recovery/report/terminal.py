@@ -104,7 +104,7 @@ class Terminal(Pieces):
                 self._print(f"  [bold]$ {escape(event.command)}[/]", whole=True)
                 self._kept = deque(maxlen=_KEPT)
             case events.OutputLine():
-                self._output(event.line)
+                self._output(event.line, now=event.ours)
             case events.Progressed():
                 self._activity.told(event)
             case events.EffectEnded():
@@ -199,11 +199,11 @@ class Terminal(Pieces):
         )
         self._note = ", ".join(f"{len(names)} {word}" for word, names in counts if names) or "no migration"
 
-    def _output(self, line: str) -> None:
-        """Shows a line that a command printed; one of Prisma's only if it fails, so it is kept until then."""
+    def _output(self, line: str, *, now: bool = False) -> None:
+        """Shows a line that a command printed; one of Prisma's only if it fails, so it is kept until then unless `now`."""
         if not line.strip():
             return
-        if self._kept is None or self._verbose:
+        if self._kept is None or self._verbose or now:
             self._lines([indented(Text(line.rstrip(), style="dim"), 4)])
         else:
             self._kept.append(line)

@@ -232,6 +232,8 @@ def test_prismas_output_is_shown_where_it_failed() -> None:
     assert failed.index("Prisma config") < failed.index("✗ the ledger does not show it")
     assert "Prisma config" in said(*ran(shown=True)[:2])
     assert "Prisma config" in said(*ran(shown=True), verbose=True)
+    waiting = (ran(shown=True)[0], events.OutputLine("Interrupted: waiting", ours=True), ran(shown=True)[2])
+    assert "Interrupted: waiting" in said(*waiting), "what we say ourselves is said at once"
     step = (events.StepStarted("s", ("npm",)), events.OutputLine("8 items"), events.StepEnded("s", 0, 1.0))
     assert "8 items" in said(*ran(shown=True), *step), "a step of the pipeline is somebody else's command"
 
