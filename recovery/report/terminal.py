@@ -200,7 +200,7 @@ class Terminal(Pieces):
         self._note = ", ".join(f"{len(names)} {word}" for word, names in counts if names) or "no migration"
 
     def _output(self, line: str, *, now: bool = False) -> None:
-        """Shows a line that a command printed; one of Prisma's only if it fails, so it is kept until then unless `now`."""
+        """Shows a line that a command printed; one of Prisma's only if it fails, unless `now`."""
         if not line.strip():
             return
         if self._kept is None or self._verbose or now:

@@ -1,0 +1,5 @@
+"""Entry point of `python -m recovery`."""
+
+from recovery.cli import main
+
+main()
