@@ -5,9 +5,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+import click
 
-from recovery.cli.harness import Grouped, documented
+from recovery.cli.declared import Argument, Command, Option, command
+from recovery.cli.harness import documented
 from recovery.cli.options import JOURNAL, Chosen, takes
 from recovery.errors import UsageError
 from recovery.files import replace_file
@@ -21,16 +22,16 @@ _OUTPUT = "-"
 _MARKDOWN = "--markdown"
 
 
-def register(app: typer.Typer) -> None:
+def register(app: click.Group) -> None:
     """Adds the commands to `app`."""
-    app.command(cls=_ReportCommand, short_help="Write a report of a run, as a page or as Markdown.")(report)
-    app.command(cls=Grouped)(graph)
+    command(app, cls=_ReportCommand, short_help="Write a report of a run, as a page or as Markdown.")(report)
+    command(app)(graph)
 
 
-class _ReportCommand(Grouped):
+class _ReportCommand(Command):
     """The command `report`, whose option `--markdown` may be given without a file, for standard output."""
 
-    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         told = list(args)
         for at in range(len(told) - 1, -1, -1):
             following = told[at + 1 : at + 2]
@@ -42,16 +43,14 @@ class _ReportCommand(Grouped):
 @takes(*JOURNAL, "json")
 def report(
     chosen: Chosen,
-    run: Annotated[str | None, typer.Argument(help="The run; by default the newest.", metavar="[RUN]")] = None,
+    run: Annotated[str | None, Argument("[RUN]", help="The run; by default the newest.")] = None,
     *,
     html: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Write the report as one HTML page; `-` for standard output.")
+        str | None, Option(metavar="FILE", help="Write the report as one HTML page; `-` for standard output.")
     ] = None,
     markdown: Annotated[
         str | None,
-        typer.Option(
-            metavar="[FILE]", help="Write the report as Markdown; without a file, or with `-`, to standard output."
-        ),
+        Option(metavar="[FILE]", help="Write the report as Markdown; without a file, or with `-`, to standard output."),
     ] = None,
 ) -> None:
     """Write a report of a run: what happened, where it stands, what to do, and how the failure likely came about."""
@@ -83,12 +82,10 @@ def graph(
     *,
     form: Annotated[
         str,
-        typer.Option(
-            "--format", metavar="FORMAT", help="mermaid, dot or svg.", autocompletion=lambda: ["mermaid", "dot", "svg"]
-        ),
+        Option("--format", metavar="FORMAT", help="mermaid, dot or svg.", values=("mermaid", "dot", "svg")),
     ] = "mermaid",
     run: Annotated[
-        str | None, typer.Option(metavar="RUN", help="Show the path of this run; `newest` for the newest.")
+        str | None, Option(metavar="RUN", help="Show the path of this run; `newest` for the newest.")
     ] = None,
 ) -> None:
     """Draw the state machine from its table of edges. Needs no project, except with `--run`."""

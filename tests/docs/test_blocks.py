@@ -19,7 +19,6 @@ from typing import Any
 
 import postgast
 import pytest
-import typer
 import yaml
 from markdown_it import MarkdownIt
 
@@ -101,7 +100,7 @@ def calls(shell: str) -> Iterator[list[str]]:
 
 def read(arguments: list[str]) -> None:
     """Lets the real command line read them, down to the command that would be called, and doesn't call it."""
-    command: Any = typer.main.get_command(app)
+    command: Any = app
     name: str | None = "prisma-recovery"
     context = None
     while True:
