@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
 
 import click
-from click.shell_completion import CompletionItem
 
 #: The group of options that a command has for itself alone.
 _OPTIONS = "Options"
@@ -154,7 +153,5 @@ def _made(name: str, kind: Any, declared: Option | Argument, *, default: Any) ->
         metavar=declared.metavar or name.upper().rpartition("_")[2],
         help=declared.help,
         group=declared.group,
-        shell_complete=lambda _ctx, _parameter, begun: [
-            CompletionItem(value) for value in declared.values if value.startswith(begun)
-        ],
+        shell_complete=lambda _ctx, _parameter, begun: [value for value in declared.values if value.startswith(begun)],
     )

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated
 
 import click
-from click.shell_completion import get_completion_class
 
 from recovery.cli.declared import Argument, Group, Option, command, parameters
 from recovery.cli.harness import documented
@@ -52,6 +51,8 @@ def register(
         shell: Annotated[str, Argument("SHELL", help="bash, zsh or fish.", values=_SHELLS)], *, json: AsJson = False
     ) -> None:
         """Print the script that makes a shell complete this program's commands and options."""
+        from click.shell_completion import get_completion_class
+
         kind = get_completion_class(shell)
         if kind is None:
             raise AssertionError(f"no script for {shell}")

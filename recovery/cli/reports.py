@@ -10,8 +10,6 @@ import click
 from recovery.cli.declared import Argument, Command, Option, command
 from recovery.cli.harness import documented
 from recovery.cli.options import JOURNAL, Chosen, takes
-from recovery.errors import UsageError
-from recovery.files import replace_file
 
 if TYPE_CHECKING:
     from recovery.app.session import Options
@@ -55,6 +53,8 @@ def report(
 ) -> None:
     """Write a report of a run: what happened, where it stands, what to do, and how the failure likely came about."""
     with documented("report", as_json=chosen.json) as output:
+        from recovery.errors import UsageError
+
         if output is not None and _OUTPUT in (html, markdown):
             raise UsageError(
                 "usage.output",
@@ -90,6 +90,7 @@ def graph(
 ) -> None:
     """Draw the state machine from its table of edges. Needs no project, except with `--run`."""
     with documented("graph", as_json=chosen.json) as output:
+        from recovery.errors import UsageError
         from recovery.report.diagram import FORMATS, NO_TRAIL
 
         draw = FORMATS.get(form)
@@ -118,6 +119,9 @@ def _story(options: "Options", run: str | None) -> "Story":
 
 def _write(place: str, text: str) -> None:
     """Writes to standard output, or to a file atomically."""
+    from recovery.errors import UsageError
+    from recovery.files import replace_file
+
     if place == _OUTPUT:
         sys.stdout.write(text)
         return
