@@ -245,3 +245,14 @@ def test_a_statement_that_a_person_may_have_to_run_is_whole() -> None:
     text = said(events.EvidenceFound(replace(EVIDENCE, statements=states)))
     assert f"-- Statement 1, absent:\n{sql};\n" in text
     assert "Statement 2, open" not in text
+
+
+def test_that_nothing_was_changed_is_said_once() -> None:
+    """Where a plan's heading says so, the refusal below does not say it again."""
+    file = StringIO()
+    sink = Terminal(Console(file=file, width=400))
+    sink(events.EvidenceFound(EVIDENCE))
+    sink.said("Nothing was changed.")
+    sink(blocked())
+    assert f"  {NAME} may be in the database.\n" in file.getvalue()
+    assert "Nothing was changed" not in file.getvalue()
