@@ -37,7 +37,7 @@ def test_a_plain_install_gives_a_verdict(programs: Path, published: Path, tmp_pa
     assert not top & {"tests", "docs", "scripts", ".cache"}
     program = programs / "prisma-recovery"
     assert run(program, "--version", cwd=tmp_path).stdout == f"prisma-recovery {__version__}\n"
-    assert run(programs / "python", "-m", "recovery", "--version", cwd=tmp_path).stdout.endswith(f"{__version__}\n")
+    assert run(programs / "python", "-m", "recovery.cli", "--version", cwd=tmp_path).stdout.endswith(f"{__version__}\n")
     assert run(program, "graph", "--format", "svg", cwd=tmp_path).stdout.startswith("<svg")
     assert "prisma-recovery" in run(program, "completions", "bash", cwd=tmp_path).stdout
     folder = tmp_path / "migrations" / "1_a"
@@ -79,7 +79,7 @@ def npx(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("there", "said"),
     [
         (("prisma-recovery", "python3", "uvx", "pipx"), "prisma-recovery inspect --json"),
-        (("python3", "uvx", "pipx"), "python3 -m recovery inspect --json"),
+        (("python3", "uvx", "pipx"), "python3 -m recovery.cli inspect --json"),
         (("uvx", "pipx"), f"uvx --from prisma-recovery=={__version__} prisma-recovery inspect --json"),
         (("pipx",), f"pipx run --spec prisma-recovery=={__version__} prisma-recovery inspect --json"),
         ((), ""),
@@ -145,8 +145,11 @@ def test_the_actions_steps_install_and_run(programs: Path, published: Path, tmp_
     assert (tmp_path / "output").read_text() == "exit-code=2\n"
 
 
-def test_every_package_has_the_same_version() -> None:
-    """A release is one number."""
+def test_every_package_has_the_same_version(published: Path) -> None:
+    """A release is one number, and each package has the licence."""
+    for archive in (*published.glob("*.tgz"), *published.glob("*.tar.gz")):
+        with tarfile.open(archive) as opened:
+            assert [name for name in opened.getnames() if name.endswith("/LICENSE")], archive
     npm = json.loads((ROOT / "scripts" / "npm" / "package.json").read_text())
     assert npm["version"] == __version__
     assert not npm.keys() & {"scripts", "dependencies"}, "it runs nothing when it is installed"

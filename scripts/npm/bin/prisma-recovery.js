@@ -32,7 +32,7 @@ function launcher() {
   if (program) return { argv: [program] };
   const python = own && found("python3");
   const installed = python && spawnSync(python, ["-c", "import recovery.cli, states"], { stdio: "ignore" }).status === 0;
-  if (installed) return { argv: [python, "-m", "recovery"] };
+  if (installed) return { argv: [python, "-m", "recovery.cli"] };
   const fetched = `which downloads the Python package ${PACKAGE} into its cache where it is not there yet`;
   const uvx = found("uvx");
   if (uvx) return { argv: [uvx, "--from", PACKAGE, NAME], told: `started by uvx, ${fetched}` };

@@ -1,4 +1,4 @@
-"""Entry point of `python -m recovery`."""
+"""Entry point of `python -m recovery.cli`."""
 
 from recovery.cli import main
 
