@@ -12,10 +12,10 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import click
 import msgspec
-import typer
 
 from recovery import events
 from recovery.cli import documents
@@ -43,16 +43,15 @@ def edges() -> str:
 
 def commands() -> str:
     """Every command with every option, as the command line itself declares them."""
-    group: Any = typer.main.get_command(app)
     parts = []
-    for name, command in _visible(group.commands):
+    for name, command in _visible(app.commands):
         parts += [f"## `{name}`", "", _one_line(command.help), ""]
         rows = [row for parameter in command.params if (row := _row(parameter))]
         parts += ["| option | meaning |", "|---|---|", *rows, ""]
     return "\n".join(parts).rstrip()
 
 
-def _visible(commands: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+def _visible(commands: dict[str, click.Command], before: str = "") -> Iterator[tuple[str, click.Command]]:
     """Each command with its whole name, a group before its own."""
     for name, command in commands.items():
         if not command.hidden:
@@ -60,7 +59,7 @@ def _visible(commands: dict[str, Any], before: str = "") -> Iterator[tuple[str, 
             yield from _visible(getattr(command, "commands", {}), f"{before}{name} ")
 
 
-def _row(parameter: Any) -> str:  # noqa: ANN401 - typer's own types differ between its releases
+def _row(parameter: click.Parameter) -> str:
     if parameter.name == "help":
         return ""
     flag = getattr(parameter, "is_flag", False)
@@ -68,7 +67,7 @@ def _row(parameter: Any) -> str:  # noqa: ANN401 - typer's own types differ betw
     argument = parameter.opts[0][0] != "-"
     shown = metavar if argument else parameter.opts[0] if flag else f"{parameter.opts[0]} {metavar}"
     needed = " Required." if parameter.required else ""
-    meaning = _one_line(getattr(parameter, "help", "") or "").replace("|", "\\|")
+    meaning = _one_line(getattr(parameter, "explanation", "") or getattr(parameter, "help", "")).replace("|", "\\|")
     return f"| `{shown}` | {meaning}{needed} |"
 
 

@@ -130,9 +130,15 @@ class EffectStarted(Event, frozen=True):
 
 
 class OutputLine(Event, frozen=True):
-    """A line that a command printed, with secrets replaced."""
+    """A line that a command printed, with secrets replaced.
+
+    Attributes:
+        line: the line.
+        ours: whether it is no output, but a word of this tool's on the running command.
+    """
 
     line: str
+    ours: bool = False
 
 
 class Task(StrEnum):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from states.answers import RUN_AGAIN, THEN_RUN, NextCommand, Refusal
-from states.evidence import Decision, Verdict
+from states.evidence import IN_WORDS, Decision, Verdict
 
 #: Verdicts that no approval overrides: a partly applied script is neither applied nor rolled back, and a script that
 #: may still be running can become either.
@@ -75,7 +75,7 @@ def objection(approval: Approval, judged: Judged) -> Refusal | None:
     if judged.verdict in NEVER_APPROVED:
         return Refusal(
             "approve.never",
-            f"{name} is {judged.verdict}: neither answer would be true.",
+            f"{name} {IN_WORDS[judged.verdict]}: neither answer would be true.",
             "Finish or undo the script by hand, or wait for its end; then run again.",
         )
     rolled_back = approval.decision is Decision.MARK_ROLLED_BACK

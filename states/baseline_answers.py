@@ -6,7 +6,7 @@ from states.answers import RUN_AGAIN, RUN_AGREED, THEN_RUN, Answer, Go, NextComm
 from states.approval import Approval
 from states.baseline import Baseline, listed
 from states.comparison import some
-from states.evidence import Decision, Verdict
+from states.evidence import IN_WORDS, Decision, Verdict
 from states.exit_codes import Exit
 from states.table import State
 
@@ -60,7 +60,7 @@ def objection(approval: Approval, baseline: Baseline) -> Refusal | None:
     if baseline.decision not in (Decision.MARK_APPLIED, Decision.OPERATOR) or baseline.verdict is Verdict.DRIFTED:
         return Refusal(
             "approve.never",
-            f"The baseline is {baseline.verdict}: no migration can be marked on such evidence.",
+            f"The history {IN_WORDS[baseline.verdict]}: no migration can be marked on such evidence.",
             "Bring production to what the history says after one of its migrations, or wait; then run again.",
         )
     if approval.migration not in baseline.range or not approval.migration:

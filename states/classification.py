@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from states.answers import RUN_AGAIN, RUN_AGREED, THEN_RUN, Answer, Go, NextCommand, Refusal
 from states.approval import NEVER_APPROVED, Approval, Judged, approve_command, objection
 from states.effects import MarkApplied, MarkRolledBack, Repair, Resolution
-from states.evidence import Decision, Evidence, Verdict
+from states.evidence import IN_WORDS, Decision, Evidence, Verdict
 from states.exit_codes import Exit
 from states.facts import Row
 from states.plans import Plan
@@ -163,7 +163,7 @@ def decide(facts: ClassifyFacts) -> Answer:
     if effect is not None:
         return Refusal(
             "classify.consent",
-            f"{name} is {evidence.verdict}, and nobody has agreed to the change yet. Nothing was changed.",
+            f"{name} {IN_WORDS[evidence.verdict]}, and nobody has agreed to the change yet. Nothing was changed.",
             "Run it in a terminal and type the word asked for, or with --yes, or set auto in prisma-recovery.toml.",
             commands=(RUN_AGREED,),
         )
@@ -199,7 +199,7 @@ def decide(facts: ClassifyFacts) -> Answer:
         void = " An approval was given, but is void: it is for other evidence, or this verdict can't be approved."
     return Refusal(
         f"classify.{evidence.verdict}",
-        f"{name} is {evidence.verdict}: {' '.join(evidence.reasons)}{void} Nothing was changed.",
+        f"{name} {IN_WORDS[evidence.verdict]}: {' '.join(evidence.reasons)}{void} Nothing was changed.",
         _remedy(facts),
         commands=(*repairing(facts), *approvals(facts), THEN_RUN)
         if approvals(facts)

@@ -30,6 +30,17 @@ class Verdict(StrEnum):
     IN_PROGRESS = "in_progress"
 
 
+#: Each verdict in words, to follow the migration's name: what is true of production, never a state of the ledger.
+IN_WORDS = {
+    Verdict.APPLIED: "is in the database",
+    Verdict.NOT_APPLIED: "is not in the database",
+    Verdict.PARTIAL: "is half in the database",
+    Verdict.DRIFTED: "has drifted",
+    Verdict.UNDECIDABLE: "may be in the database",
+    Verdict.IN_PROGRESS: "may still be running",
+}
+
+
 class Decision(StrEnum):
     """What follows from a verdict."""
 

@@ -73,7 +73,7 @@ def working(session: Session, ask: AskName, emit: events.Sink, stop: Callable[[]
     def interrupted() -> None:
         stop()
         with contextlib.suppress(Exception):  # a closed terminal must not end the wait for the command
-            show(_WAITING)
+            emit(events.OutputLine(_WAITING, ours=True))
 
     project, environment = session.project(), session.environment()
     launcher = find_launcher(project, session.config.prisma.command)

@@ -7,10 +7,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
-import typer
+import click
 
 from recovery.cli import guard_app, reports
-from recovery.cli.harness import Grouped, run_command_line, shown, signals
+from recovery.cli.declared import Argument, Group, Option, command
+from recovery.cli.harness import run_command_line, shown, signals
 from recovery.cli.options import EVENTS, JOURNAL, OUTPUT, TARGET, Chosen, takes
 from recovery.version import __version__
 
@@ -19,35 +20,34 @@ if TYPE_CHECKING:
     from recovery.app.head_start import Ahead
     from recovery.cli.output import Output
 
-app = typer.Typer(
-    name="prisma-recovery",
+
+def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click calls it so
+    if value:
+        click.echo(f"prisma-recovery {__version__}")
+        ctx.exit()
+
+
+app = Group(
+    "prisma-recovery",
     help="Recover a production PostgreSQL whose Prisma migration failed half-way: "
     "decide from evidence, resolve, deploy, verify.",
     no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
+    params=[
+        click.Option(
+            ["--version"],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_version,
+            help="Show the version and exit.",
+        )
+    ],
 )
 
 
 def run_app() -> NoReturn:
     """Runs the command line and exits."""
     run_command_line(app)
-
-
-def _version(value: bool) -> None:  # noqa: FBT001 - typer calls it so
-    if value:
-        typer.echo(f"prisma-recovery {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _common(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
-    ] = False,
-) -> None:
-    pass
 
 
 def _in_terminal() -> bool:
@@ -79,22 +79,20 @@ def _recovery(chosen: Chosen, output: "Output", ahead: "Ahead | None" = None, fl
     return Recovery(Path.cwd(), options, ask_database=ask_database, ahead=ahead)
 
 
-@app.command(cls=Grouped)
+@command(app)
 @takes(*TARGET, "journal", "restore_point", *EVENTS)
 def run(
     chosen: Chosen,
     *,
-    yes: Annotated[bool, typer.Option("--yes", help="Agree to every change that the evidence decides.")] = False,
-    plan: Annotated[bool, typer.Option("--plan", help="Show what would be done, and change nothing.")] = False,
-    pipeline: Annotated[
-        bool, typer.Option("--pipeline", help="Run the pipeline's steps once the gate is open.")
-    ] = False,
+    yes: Annotated[bool, Option("--yes", help="Agree to every change that the evidence decides.")] = False,
+    plan: Annotated[bool, Option("--plan", help="Show what would be done, and change nothing.")] = False,
+    pipeline: Annotated[bool, Option("--pipeline", help="Run the pipeline's steps once the gate is open.")] = False,
     repair: Annotated[
-        bool, typer.Option("--repair", help="Agree to carry out a plan of repair that is proven by rehearsal.")
+        bool, Option("--repair", help="Agree to carry out a plan of repair that is proven by rehearsal.")
     ] = False,
     discard_rows: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             metavar="NAME",
             help="A table or column (schema.table.column) whose rows a repair may lose; repeatable.",
         ),
@@ -109,23 +107,23 @@ def run(
             flags = [flag for flag, given in (("--yes", yes), ("--pipeline", pipeline)) if given]
             recovery = _recovery(chosen, output, ahead, flags)
             if plan:
-                raise typer.Exit(int(show_plan(recovery, output)))
+                raise click.exceptions.Exit(int(show_plan(recovery, output)))
             discard = discard_rows or ()
             agreed = {"yes": yes, "pipeline": pipeline, "repair": repair}
-            raise typer.Exit(int(recover(recovery, output, _asker(), **agreed, discard=discard)))
+            raise click.exceptions.Exit(int(recover(recovery, output, _asker(), **agreed, discard=discard)))
 
 
-@app.command("repair", cls=Grouped, short_help="Print a plan of repair as a script.")
+@command(app, "repair", short_help="Print a plan of repair as a script.")
 @takes(*TARGET, *OUTPUT)
 def repair_(
     chosen: Chosen,
     migration: Annotated[
-        str | None, typer.Argument(help="The migration; by default the first that has a plan.", metavar="[MIGRATION]")
+        str | None, Argument("[MIGRATION]", help="The migration; by default the first that has a plan.")
     ] = None,
     *,
-    sql: Annotated[bool, typer.Option("--sql", help="Print the script, to be run by hand.")] = False,
+    sql: Annotated[bool, Option("--sql", help="Print the script, to be run by hand.")] = False,
     way: Annotated[
-        str | None, typer.Option(metavar="complete|mend|undo", help="Which plan; by default the first choice.")
+        str | None, Option(metavar="WAY", help="Which plan: complete, mend or undo; by default the first choice.")
     ] = None,
 ) -> None:
     """Print a plan of repair as a script, to be run by hand. Reads only; `run --repair` carries it out."""
@@ -137,16 +135,14 @@ def repair_(
             print_script(_recovery(chosen, output, ahead), output, migration, way, sql=sql)
 
 
-@app.command("inspect", cls=Grouped, short_help="Show what failed and what is pending, with evidence.")
+@command(app, "inspect", short_help="Show what failed and what is pending, with evidence.")
 @takes(*TARGET, *OUTPUT)
 def inspect_(
     chosen: Chosen,
     *,
     exit_code: Annotated[
         bool,
-        typer.Option(
-            "--exit-code", help="Exit with 3 if a migration failed, with 4 if this is not the expected database."
-        ),
+        Option("--exit-code", help="Exit with 3 if a migration failed, with 4 if this is not the expected database."),
     ] = False,
 ) -> None:
     """Show failed and pending migrations, with the evidence. Reads only; needs no Node and no Prisma project."""
@@ -155,14 +151,14 @@ def inspect_(
 
         output = chosen.output("inspect")
         with shown(output):
-            raise typer.Exit(int(look(_recovery(chosen, output, ahead), output, exit_code=exit_code)))
+            raise click.exceptions.Exit(int(look(_recovery(chosen, output, ahead), output, exit_code=exit_code)))
 
 
-@app.command(cls=Grouped, short_help="Show where each recovery stands, and what to do next.")
+@command(app, short_help="Show where each recovery stands, and what to do next.")
 @takes(*JOURNAL, "json")
 def status(
     chosen: Chosen,
-    run: Annotated[str | None, typer.Argument(help="The run to show; by default all runs.", metavar="[RUN]")] = None,
+    run: Annotated[str | None, Argument("[RUN]", help="The run to show; by default all runs.")] = None,
 ) -> None:
     """Show where each recovery of this project stands, and what to do next. Reads the journal only."""
     output = chosen.output("status")
@@ -172,22 +168,23 @@ def status(
         show_status(_recovery(chosen, output), output, run)
 
 
-@app.command(cls=Grouped)
+@command(app)
 @takes("run", *JOURNAL, "json")
 def approve(
     chosen: Chosen,
-    migration: Annotated[str, typer.Argument(help="The failed migration.")],
+    migration: Annotated[str, Argument("MIGRATION", help="The failed migration.")],
     *,
-    applied: Annotated[bool, typer.Option("--applied", help="The migration is in the database.")] = False,
-    rolled_back: Annotated[bool, typer.Option("--rolled-back", help="The migration is not in the database.")] = False,
+    applied: Annotated[bool, Option("--applied", help="The migration is in the database.")] = False,
+    rolled_back: Annotated[bool, Option("--rolled-back", help="The migration is not in the database.")] = False,
     baseline: Annotated[
-        bool, typer.Option("--baseline", help="Production has the whole history up to this migration.")
+        bool, Option("--baseline", help="Production has the whole history up to this migration.")
     ] = False,
-    repair: Annotated[bool, typer.Option("--repair", help="The plan with this digest is to be carried out.")] = False,
+    repair: Annotated[bool, Option("--repair", help="The plan with this digest is to be carried out.")] = False,
     evidence: Annotated[
-        str, typer.Option(help="The digest that `run` showed, of the evidence or of the plan: sha256:…")
+        str,
+        Option(metavar="DIGEST", help="The digest that `run` showed, of the evidence or of the plan: sha256:…"),
     ],
-    reason: Annotated[str, typer.Option(help="Why; recorded in the journal.")],
+    reason: Annotated[str, Option(metavar="REASON", help="Why; recorded in the journal.")],
 ) -> None:
     """Decide a failed migration that the evidence leaves open. The next `run` acts on it, on the same evidence only."""
     output = chosen.output("approve")
@@ -200,12 +197,12 @@ def approve(
         record_approval(recovery, output, chosen.run, migration, answer, evidence=evidence, reason=reason)
 
 
-@app.command(cls=Grouped)
+@command(app)
 @takes("run", *JOURNAL, "json")
 def abort(
     chosen: Chosen,
     *,
-    reason: Annotated[str, typer.Option(help="Why; recorded in the journal.")] = "given up by hand",
+    reason: Annotated[str, Option(metavar="REASON", help="Why; recorded in the journal.")] = "given up by hand",
 ) -> None:
     """Give up the unfinished recovery. Changes nothing in the database."""
     output = chosen.output("abort")
@@ -215,14 +212,15 @@ def abort(
         record_abort(_recovery(chosen, output), output, chosen.run, reason)
 
 
-@app.command(cls=Grouped, short_help="Run the pipeline's steps, each at most once per run.")
+@command(app, short_help="Run the pipeline's steps, each at most once per run.")
 @takes(*TARGET, "journal", *EVENTS)
 def pipeline(
     chosen: Chosen,
     *,
-    repeat: Annotated[list[str] | None, typer.Option(help="Run this step again; repeatable.")] = None,
+    repeat: Annotated[list[str] | None, Option(metavar="STEP", help="Run this step again; repeatable.")] = None,
     done: Annotated[
-        list[str] | None, typer.Option(help="Count this step as done, even if it failed; repeatable.")
+        list[str] | None,
+        Option(metavar="STEP", help="Count this step as done, even if it failed; repeatable."),
     ] = None,
 ) -> None:
     """Run the pipeline's steps if the gate is open, each at most once per run, starting where the last call stopped."""
@@ -231,7 +229,7 @@ def pipeline(
         from recovery.cli.running import run_pipeline
 
         code = run_pipeline(_recovery(chosen, output), output, _asker(), repeat=repeat or (), done=done or ())
-        raise typer.Exit(int(code))
+        raise click.exceptions.Exit(int(code))
 
 
 reports.register(app)

@@ -12,7 +12,7 @@ from recovery.guard.judging import Judgement, judge
 
 
 def quickly(arguments: Sequence[str]) -> None:
-    """Runs `guard [--strict] -- COMMAND` without typer, which would take longer to load than guard takes to decide.
+    """Runs `guard [--strict] -- COMMAND` without click, which would take longer to load than guard takes to decide.
 
     Returns only if the arguments are no such call.
 

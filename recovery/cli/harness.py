@@ -1,13 +1,13 @@
-"""The frame around each command: reading its line, the look of its help, and how signals and errors end it."""
+"""The frame around each command: how an unreadable line, signals and errors end it."""
 
 import errno
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-import typer
-from typer.core import TyperCommand
+import click
+from click.exceptions import Exit as Ended
 
 from recovery.cli.interruption import INTERRUPTED, NOTHING_LOST, interruption
 
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 #: Errors of a system that has no more files, processes, memory or room: no bug, whichever line meets them.
 _USED_UP = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT)
-#: The exception of typer for an unreadable command line (click's ClickException), which has no public name there.
-_Unreadable: Any = typer.BadParameter.__bases__[0]
 
 
 @contextmanager
@@ -26,14 +24,14 @@ def signals() -> Iterator[None]:
     try:
         interruption.raising = True
         yield
-    except typer.Exit:
+    except Ended:
         raise
     except BaseException as error:
         if not interruption.caused(error):
             raise
         interruption.raising = False
-        typer.echo(interruption.told, err=True)
-        raise typer.Exit(INTERRUPTED) from None
+        click.echo(interruption.told, err=True)
+        raise Ended(INTERRUPTED) from None
     finally:
         interruption.raising = False
 
@@ -49,9 +47,9 @@ def errors_shown() -> Iterator[None]:
         except RecoveryError as error:
             from recovery.report import github
 
-            typer.echo(error.shown, err=True)
+            click.echo(error.shown, err=True)
             github.tell(error.refusal(), sys.stderr)
-            raise typer.Exit(int(error.exit)) from None
+            raise Ended(int(error.exit)) from None
 
 
 @contextmanager
@@ -68,7 +66,7 @@ def shown(output: "Output") -> Iterator[None]:
         output.check()
         yield
         code = int(Exit.READY)
-    except typer.Exit as ended:
+    except Ended as ended:
         code = ended.exit_code
         raise
     except RecoveryError as error:
@@ -91,7 +89,7 @@ def shown(output: "Output") -> Iterator[None]:
             output.failed(refusal)
         output.end(code)
     if refusal is not None:
-        raise typer.Exit(code)
+        raise Ended(code)
 
 
 @contextmanager
@@ -108,18 +106,18 @@ def documented(command: str, *, as_json: bool) -> Iterator["Output | None"]:
         yield output
 
 
-def run_command_line(app: typer.Typer) -> NoReturn:
+def run_command_line(app: click.Group) -> NoReturn:
     """Runs a command and exits. An unreadable command line is reported in words, or as JSON if that was asked for."""
     try:
         code = app(standalone_mode=False)
-    except _Unreadable as error:
+    except click.ClickException as error:
         ours = sys.argv[: sys.argv.index("--")] if "--" in sys.argv else sys.argv  # the rest is the command to guard
         if {"--json", "--events"}.isdisjoint(ours):
             error.show()
         else:
             _unreadable(error.format_message())
         sys.exit(error.exit_code)
-    except typer.Abort as error:  # ^D, or an interrupt as a command was about to begin or had ended
+    except click.Abort as error:  # ^D, or an interrupt as a command was about to begin or had ended
         if interruption.caused(error):
             interruption.leave()
         sys.exit(1)
@@ -136,19 +134,3 @@ def _unreadable(message: str) -> None:
     remedy = "See prisma-recovery --help, and --help of each command."
     output.failed(Refusal("usage.command_line", f"{message} Nothing was done.", remedy, Exit.USAGE))
     output.end(int(Exit.USAGE))
-
-
-class Grouped(TyperCommand):
-    """A command whose help shows its options in groups, as plain text: loading rich would double the time for help."""
-
-    def format_options(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - see `_Unreadable`
-        """Writes a section for each group of options."""
-        groups: dict[str, list[tuple[str, str]]] = {}
-        for parameter in self.get_params(ctx):
-            record = parameter.get_help_record(ctx)
-            if record is not None:
-                plain = "Arguments" if parameter.param_type_name == "argument" else "Options"
-                groups.setdefault(getattr(parameter, "rich_help_panel", None) or plain, []).append(record)
-        for title, records in groups.items():
-            with formatter.section(title):
-                formatter.write_dl(records)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
-import typer
+from recovery.cli.declared import Option
 
 if TYPE_CHECKING:
     from recovery.app.session import Options
@@ -18,118 +18,116 @@ _TARGET, _EXPECTED, _OUTPUT = "Target, project and journal", "Expectations", "Ou
 
 DatabaseUrl = Annotated[
     str | None,
-    typer.Option(
+    Option(
         metavar="URL",
         help="URL of the target; by default DIRECT_URL, DATABASE_URL… from the environment or .env.",
-        rich_help_panel=_TARGET,
+        group=_TARGET,
     ),
 ]
 Migrations = Annotated[
     Path | None,
-    typer.Option(metavar="DIR", help="The migrations folder; by default the project's.", rich_help_panel=_TARGET),
+    Option(metavar="DIR", help="The migrations folder; by default the project's.", group=_TARGET),
 ]
 Schema = Annotated[
     Path | None,
-    typer.Option(
-        metavar="PATH", help="schema.prisma or its folder; by default the project's.", rich_help_panel=_TARGET
-    ),
+    Option(metavar="PATH", help="schema.prisma or its folder; by default the project's.", group=_TARGET),
 ]
 ConfigFile = Annotated[
     Path | None,
-    typer.Option(
+    Option(
         "--config",
         metavar="FILE",
         help="The settings; by default prisma-recovery.toml here or in a folder above, within the git checkout.",
-        rich_help_panel=_TARGET,
+        group=_TARGET,
     ),
 ]
 ScriptFolders = Annotated[
     list[Path] | None,
-    typer.Option(
+    Option(
         "--scripts",
         metavar="DIR",
         help="A folder that holds scripts of migrations which the migrations folder has lost, under any names; "
         "repeatable.",
-        rich_help_panel=_TARGET,
+        group=_TARGET,
     ),
 ]
 Journal = Annotated[
     str | None,
-    typer.Option(
+    Option(
         metavar="URL",
         help="Where the journal is: a PostgreSQL URL, or `target` for the production database itself; "
         "by default PRISMA_RECOVERY_JOURNAL, else a file in the project.",
-        rich_help_panel=_TARGET,
+        group=_TARGET,
     ),
 ]
 ExpectHost = Annotated[
     str | None,
-    typer.Option(metavar="HOST", help="The host that the target must have.", rich_help_panel=_EXPECTED),
+    Option(metavar="HOST", help="The host that the target must have.", group=_EXPECTED),
 ]
 ExpectDatabase = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="The database that the target must be.", rich_help_panel=_EXPECTED),
+    Option(metavar="NAME", help="The database that the target must be.", group=_EXPECTED),
 ]
 ExpectCommit = Annotated[
     str | None,
-    typer.Option(
+    Option(
         metavar="COMMIT",
         help="The commit, branch or tag that must be checked out; `vercel` for the commit of production on Vercel.",
-        rich_help_panel=_EXPECTED,
+        group=_EXPECTED,
     ),
 ]
 Waive = Annotated[
     list[str] | None,
-    typer.Option(
+    Option(
         metavar="NAME=REASON",
         help="Go on although this check of preflight does not hold, for this reason; repeatable.",
-        rich_help_panel=_EXPECTED,
+        group=_EXPECTED,
     ),
 ]
 Assume = Annotated[
     list[str] | None,
-    typer.Option(
+    Option(
         metavar="NAME",
         help="Let a decision rest on this, although nothing proves it: no-handwork, nobody ran a statement of a failed "
         "migration by hand; repeatable.",
-        rich_help_panel=_EXPECTED,
+        group=_EXPECTED,
     ),
 ]
 RestorePoint = Annotated[
     str | None,
-    typer.Option(
+    Option(
         metavar="KIND", help="The restore point to make before the first change: neon, pg_dump or none (the default)."
     ),
 ]
 AsJson = Annotated[
     bool,
-    typer.Option(
-        "--json", help="Print one JSON document and nothing else, also for an error.", rich_help_panel=_OUTPUT
-    ),
+    Option("--json", help="Print one JSON document and nothing else, also for an error.", group=_OUTPUT),
 ]
 AsEvents = Annotated[
     bool,
-    typer.Option(
+    Option(
         "--events",
         help="Print each event as one line of JSON as it happens, and nothing else.",
-        rich_help_panel=_OUTPUT,
+        group=_OUTPUT,
     ),
 ]
 Verbose = Annotated[
     bool,
-    typer.Option(
-        "--verbose", help="Log to standard error, with the output of commands and progress.", rich_help_panel=_OUTPUT
+    Option(
+        "--verbose",
+        help="Show what holds too, and the output of Prisma's commands; log to standard error, with progress.",
+        group=_OUTPUT,
     ),
 ]
 LogFormat = Annotated[
     str | None,
-    typer.Option(
-        metavar="json|text",
-        help="Log to standard error in this format; with --verbose alone, text in a terminal and json elsewhere.",
-        rich_help_panel=_OUTPUT,
+    Option(
+        metavar="FORMAT",
+        help="Log to standard error, as json or text; with --verbose alone, text in a terminal and json elsewhere.",
+        group=_OUTPUT,
     ),
 ]
-RunId = Annotated[str | None, typer.Option("--run", metavar="RUN", help="The run; by default the unfinished one.")]
+RunId = Annotated[str | None, Option("--run", metavar="RUN", help="The run; by default the unfinished one.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +221,7 @@ def takes(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
             chosen = Chosen(**{name: values.pop(name) for name in names})
             command(chosen, *args, **values)
 
-        # typer reads the signature for the options, and the annotations for their types.
+        # The command line reads the options off the signature.
         taken.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined]
         taken.__annotations__ = {each.name: each.annotation for each in (*own, *shared)}
         return taken

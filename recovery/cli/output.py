@@ -13,9 +13,10 @@ from recovery.cli.next_commands import completion
 from recovery.errors import UsageError
 from recovery.report import github
 from recovery.report.collect import Collector
+from recovery.report.console import LOG_WIDTH, console_of_output
 from recovery.report.document import ErrorDocument, encode
 from recovery.report.stream import stream
-from recovery.report.terminal import LOG_WIDTH, Terminal, console_of_output
+from recovery.report.terminal import Terminal
 from states.answers import Refusal
 
 Ask = Callable[[str], str]
@@ -47,7 +48,7 @@ class Output:
         self._unknown_format = False
         logging = verbose or log_format is not None
         self.console = console_of_output()
-        self.terminal = Terminal(self.console, live=not (logging and sys.stderr.isatty()))
+        self.terminal = Terminal(self.console, live=not (logging and sys.stderr.isatty()), verbose=verbose)
         self._collector = Collector(command) if command in ("run", "plan", "pipeline") else None
         self._document: object = None
         self._given: tuple[Options, Sequence[str]] = Options(), ()

@@ -5,12 +5,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+import click
 
-from recovery.cli.harness import Grouped, documented
+from recovery.cli.declared import Argument, Command, Option, command
+from recovery.cli.harness import documented
 from recovery.cli.options import JOURNAL, Chosen, takes
-from recovery.errors import UsageError
-from recovery.files import replace_file
 
 if TYPE_CHECKING:
     from recovery.app.session import Options
@@ -21,16 +20,16 @@ _OUTPUT = "-"
 _MARKDOWN = "--markdown"
 
 
-def register(app: typer.Typer) -> None:
+def register(app: click.Group) -> None:
     """Adds the commands to `app`."""
-    app.command(cls=_ReportCommand, short_help="Write a report of a run, as a page or as Markdown.")(report)
-    app.command(cls=Grouped)(graph)
+    command(app, cls=_ReportCommand, short_help="Write a report of a run, as a page or as Markdown.")(report)
+    command(app)(graph)
 
 
-class _ReportCommand(Grouped):
+class _ReportCommand(Command):
     """The command `report`, whose option `--markdown` may be given without a file, for standard output."""
 
-    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         told = list(args)
         for at in range(len(told) - 1, -1, -1):
             following = told[at + 1 : at + 2]
@@ -42,20 +41,20 @@ class _ReportCommand(Grouped):
 @takes(*JOURNAL, "json")
 def report(
     chosen: Chosen,
-    run: Annotated[str | None, typer.Argument(help="The run; by default the newest.")] = None,
+    run: Annotated[str | None, Argument("[RUN]", help="The run; by default the newest.")] = None,
     *,
     html: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Write the report as one HTML page; `-` for standard output.")
+        str | None, Option(metavar="FILE", help="Write the report as one HTML page; `-` for standard output.")
     ] = None,
     markdown: Annotated[
         str | None,
-        typer.Option(
-            metavar="[FILE]", help="Write the report as Markdown; without a file, or with `-`, to standard output."
-        ),
+        Option(metavar="[FILE]", help="Write the report as Markdown; without a file, or with `-`, to standard output."),
     ] = None,
 ) -> None:
     """Write a report of a run: what happened, where it stands, what to do, and how the failure likely came about."""
     with documented("report", as_json=chosen.json) as output:
+        from recovery.errors import UsageError
+
         if output is not None and _OUTPUT in (html, markdown):
             raise UsageError(
                 "usage.output",
@@ -83,14 +82,15 @@ def graph(
     *,
     form: Annotated[
         str,
-        typer.Option(
-            "--format", metavar="FORMAT", help="mermaid, dot or svg.", autocompletion=lambda: ["mermaid", "dot", "svg"]
-        ),
+        Option("--format", metavar="FORMAT", help="mermaid, dot or svg.", values=("mermaid", "dot", "svg")),
     ] = "mermaid",
-    run: Annotated[str | None, typer.Option(help="Show the path of this run; `newest` for the newest.")] = None,
+    run: Annotated[
+        str | None, Option(metavar="RUN", help="Show the path of this run; `newest` for the newest.")
+    ] = None,
 ) -> None:
     """Draw the state machine from its table of edges. Needs no project, except with `--run`."""
     with documented("graph", as_json=chosen.json) as output:
+        from recovery.errors import UsageError
         from recovery.report.diagram import FORMATS, NO_TRAIL
 
         draw = FORMATS.get(form)
@@ -119,6 +119,9 @@ def _story(options: "Options", run: str | None) -> "Story":
 
 def _write(place: str, text: str) -> None:
     """Writes to standard output, or to a file atomically."""
+    from recovery.errors import UsageError
+    from recovery.files import replace_file
+
     if place == _OUTPUT:
         sys.stdout.write(text)
         return

@@ -72,6 +72,7 @@ def show_plan(recovery: Recovery, output: Output) -> Exit:
     if output.in_words:
         output.terminal.close()
         output.console.print("\n[bold]Plan[/] [dim](nothing was changed)[/]")
+        output.terminal.said("Nothing was changed.")
     if planned.baseline is not None:
         event = baseline_proposed(planned.baseline, command_line(planned.effects[0]))
         _show_effect(event, output)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, stop_after_delay, stop_any
 from tenacity.stop import stop_base
 
-from recovery.errors import RecoveryError, UnreachableError
+from recovery.errors import RecoveryError, UnreachableError, UsageError
 from recovery.secrets import Redactor
 
 if TYPE_CHECKING:
@@ -205,7 +205,15 @@ class Api:
         return float(asked if asked is not None else self._limits.pause * 2 ** (state.attempt_number - 1))
 
     def _once(self, method: str, path: str, parameters: dict[str, str], body: dict[str, Any] | None) -> dict[str, Any]:
-        import httpx  # noqa: PLC0415 - it takes 0.1 s to load, and is needed only if a platform is asked
+        try:
+            import httpx  # noqa: PLC0415 - it takes 0.1 s to load, and is needed only if a platform is asked
+        except ModuleNotFoundError as error:
+            raise UsageError(
+                "platform.not_installed",
+                f"{self._name} is asked over HTTP, and the package httpx, which does that, is not installed. "
+                "It was not asked.",
+                "Install prisma-recovery[platforms] in the place of prisma-recovery.",
+            ) from error
 
         if self._client is None:
             self._client = httpx.Client(

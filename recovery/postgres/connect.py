@@ -1,5 +1,6 @@
 """Connections to the target: how they are opened, and which failures are worth another attempt."""
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -220,10 +221,15 @@ def answering(url: DatabaseUrl) -> Iterator[None]:
         ) from error
 
 
+#: What psycopg and libpq put before the reason: that it failed, and the address, which the sentence around it has.
+_AGAIN = re.compile(r"^(?:connection failed: )?(?:connection to server (?:at|on) .*? failed: )?(?:FATAL: +)?")
+
+
 def said(url: DatabaseUrl, error: BaseException) -> str:
     """The last line of an error, without the URL's password, and without the question that libpq adds."""
     lines = [text for line in str(error).splitlines() if (text := line.strip()) and not text.endswith("?")]
-    return Redactor(url.url)(lines[-1] if lines else type(error).__name__).rstrip(".")
+    text = lines[-1] if lines else type(error).__name__
+    return Redactor(url.url)(_AGAIN.sub("", text)).rstrip(".")
 
 
 def _refusal(url: DatabaseUrl, error: psycopg.OperationalError) -> Exception:

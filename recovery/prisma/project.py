@@ -4,6 +4,7 @@ Configuration in TypeScript is read by pattern, not run. If a pattern misses the
 sentinel finds that the CLI goes elsewhere (`recovery.prisma.sentinel`).
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from recovery.errors import PreflightError, UsageError
 from recovery.prisma.sources import (
     NamedVariable,
     config_path,
+    config_sets,
     config_setting,
     config_text,
     config_variables,
@@ -25,6 +27,10 @@ from recovery.prisma.sources import (
 
 #: Where Prisma looks for the schema if no setting names it.
 _SCHEMAS = ("prisma/schema.prisma", "schema.prisma", "prisma/schema")
+#: How many schemas below the working directory are named, how deep they are looked for, and in how many folders.
+_MOST_BELOW, _DEEP, _MOST_FOLDERS = 6, 4, 2_000
+#: Folders that hold what was installed or built.
+_INSTALLED = frozenset({"node_modules", "dist", "build", "vendor", "venv"})
 #: The first major version that this tool does not know: Prisma 8 keeps another ledger.
 _UNKNOWN_MAJOR = 8
 #: Variables that are always set: projects commonly read them, also through code that no pattern finds.
@@ -38,7 +44,7 @@ class Project:
     Attributes:
         root: the folder that holds package.json or prisma.config; the CLI's working directory.
         schema: schema.prisma, or a folder of such files.
-        migrations: the migrations folder, which may not exist.
+        folder: the migrations folder, which may not exist; None if prisma.config computes it.
         config: prisma.config.ts or one of its other names; None if there is none.
         url_variables: environment variables from which the project could read its URL.
         named: the variables that its datasource names.
@@ -47,11 +53,27 @@ class Project:
 
     root: Path
     schema: Path
-    migrations: Path
+    folder: Path | None
     config: Path | None
     url_variables: tuple[str, ...]
     named: tuple[NamedVariable, ...] = ()
     written: tuple[str, Path] | None = field(default=None, repr=False)
+
+    @property
+    def migrations(self) -> Path:
+        """The migrations folder, which may not exist.
+
+        Raises:
+            UsageError: `project.migrations_path`.
+        """
+        if self.folder is None:
+            raise UsageError(
+                "project.migrations_path",
+                f"{self.config} computes migrations.path, so its value can't be read without running the file. "
+                "Nothing was done.",
+                "Name the folder with --migrations, or write the path there as a string.",
+            )
+        return self.folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +114,14 @@ def find(cwd: Path, schema: str | Path | None = None) -> Project:
             f"{error.filename} cannot be read ({error.strerror}). Nothing was done.",
             "Give this user permission to read the project.",
         ) from error
+    below = _below(cwd.resolve())
+    if below:
+        listed = ", ".join(str(path.relative_to(cwd.resolve())) for path in below)
+        raise UsageError(
+            "project.no_schema",
+            f"No Prisma schema belongs to {cwd}, but folders below it have one: {listed}. Nothing was done.",
+            f"Run this in the package of one of them, or name it: --schema {below[0].relative_to(cwd.resolve())}",
+        )
     raise _no_schema(f"neither {cwd} nor a folder above it in the same checkout has one")
 
 
@@ -149,10 +179,11 @@ def _project(root: Path, schema: Path) -> Project:
     written = ((url, file) for file, content in sources.items() if (url := written_url(content)))
     variables = [*_ALWAYS, *config_variables(text), *(each.variable for each in named)]
     configured = config_setting(text, "migrations", "path")
+    computed = configured is None and config_sets(text, "migrations", "path")
     return Project(
         root=root,
         schema=schema,
-        migrations=root / configured if configured else _beside(schema, contents),
+        folder=None if computed else root / configured if configured else _beside(schema, contents),
         config=config,
         url_variables=tuple(dict.fromkeys(variables)),
         named=named,
@@ -175,6 +206,21 @@ def _schema_in(folder: Path) -> Path | None:
         if (path := folder / candidate).exists():
             return path.resolve()
     return None
+
+
+def _below(root: Path) -> list[Path]:
+    """Schemas in folders below, as in a monorepo: the first few, not in what is installed or hidden."""
+    found: list[Path] = []
+    for looked, (folder, folders, _) in enumerate(os.walk(root), 1):
+        here = Path(folder)
+        deep = len(here.relative_to(root).parts) >= _DEEP
+        folders[:] = [] if deep else sorted(name for name in folders if name not in _INSTALLED and name[0] != ".")
+        if here != root and (schema := _schema_in(here)):
+            found.append(schema)
+            folders[:] = []
+        if len(found) == _MOST_BELOW or looked == _MOST_FOLDERS:
+            break
+    return found
 
 
 def _major(version: str) -> int:

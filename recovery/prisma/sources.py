@@ -51,7 +51,13 @@ def config_setting(text: str, *keys: str) -> str | None:
     if match["join"] is not None:
         return "/".join(string for _, string in _STRING.findall(match["join"])) or None
     string = _STRING.match(text, match.end())
-    return string[2] if string else None
+    return string[2] if string and "${" not in string[2] else None
+
+
+def config_sets(text: str, *keys: str) -> bool:
+    """Whether a configuration file gives a value for a setting, be it one that can't be read without running it."""
+    pattern = r"\s*:\s*\{[^}]*?\b".join(keys)
+    return re.search(rf"\b{pattern}\b\s*(?=[:,}}])", text) is not None
 
 
 def config_text(path: Path | None) -> str:

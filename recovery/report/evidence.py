@@ -67,11 +67,10 @@ def statements(each: tuple[StatementState, ...], console: Console) -> Iterator[R
         for statement in each:
             yield from _in_two_lines(statement, digits, console.width)
         return
-    room = console.width - 4 - digits - _MARK - 2 * _GAP
     table = Table.grid(padding=(0, _GAP, 0, 0))
     table.add_column(justify="right")
     table.add_column(width=_MARK, no_wrap=True)
-    table.add_column(max_width=room * 11 // 20, no_wrap=True, overflow="ellipsis")
+    table.add_column(max_width=_room(each, console), no_wrap=True, overflow="ellipsis")
     table.add_column(overflow="fold")
     for statement in each:
         mark, style = _STATES[statement.state]
@@ -80,12 +79,31 @@ def statements(each: tuple[StatementState, ...], console: Console) -> Iterator[R
     yield Padding(table, (0, 0, 0, 2))
 
 
+def _room(each: tuple[StatementState, ...], console: Console) -> int:
+    """How many characters of a statement are shown on its line."""
+    digits = len(str(len(each)))
+    if not is_wide(console):
+        return console.width - digits - 3 - _MARK
+    return (console.width - 4 - digits - _MARK - 2 * _GAP) * 11 // 20
+
+
 def _in_two_lines(statement: StatementState, digits: int, width: int) -> Iterator[RenderableType]:
     mark, style = _STATES[statement.state]
     line = Text(f"  {statement.index:>{digits}} ").append(f"{mark:<{_MARK}}", style).append(_one_line(statement.sql))
     line.truncate(width, overflow="ellipsis")
     yield line
     yield indented(Text(statement.proof, style="dim"), digits + 3 + _MARK)
+
+
+def whole(each: tuple[StatementState, ...], console: Console, *, all_of_them: bool) -> Iterator[Text]:
+    """Each statement that `statements` cuts, as the script writes it, to be copied: what is not in place, or all."""
+    for statement in each:
+        line = _one_line(statement.sql)
+        cut = line != statement.sql.strip() or len(line) > _room(each, console)
+        if cut and (all_of_them or statement.state in ("absent", "differs", "open")):
+            word = _STATES[statement.state][0].partition(" ")[2]
+            yield Text(f"-- Statement {statement.index}, {word}:", style="dim")
+            yield Text(f"{statement.sql.strip()};")
 
 
 def _one_line(sql: str) -> str:

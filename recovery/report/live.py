@@ -96,7 +96,7 @@ class Activity:
             if self._moves:
                 self._show()
             elif self._pace.due():
-                line = f"  … {self._what} {self._clock() - self._since:.0f} s: {'; '.join(described(progress))}"
+                line = f"  … {self._what} {_roughly(self._clock() - self._since)}: {'; '.join(described(progress))}"
                 self._console.print(Text(line, style="dim"), soft_wrap=True)
 
     @staticmethod
@@ -156,7 +156,7 @@ class Activity:
             return Text("")
         frame = _FRAMES[int(self._clock() * _FRAMES_A_SECOND) % len(_FRAMES)]
         lines = described(progress) if progress is not None else []
-        first = f"  {frame} {what} {lasted:.0f} s" + (f" · {lines[0]}" if lines else "")
+        first = f"  {frame} {what} {_roughly(lasted)}" + (f" · {lines[0]}" if lines else "")
         more = (Padding(Text(line, style="dim"), (0, 0, 0, 4)) for line in lines[1:])
         return Group(Text(first, style="dim", no_wrap=True, overflow="ellipsis"), *more)
 
@@ -168,16 +168,16 @@ def described(progress: Progressed) -> list[str]:
         case Task.REPLAY:
             first = f"replaying the history: {count}migrations"
         case Task.LOCK:
-            first = f"waiting for Prisma's migration lock for {progress.seconds:.0f} s"
+            first = f"waiting for Prisma's migration lock for {_roughly(progress.seconds)}"
         case Task.START:
-            first = f"Prisma has been starting for {progress.seconds:.0f} s"
+            first = f"Prisma has been starting for {_roughly(progress.seconds)}"
         case Task.COMMAND:
             first = f"{count}deployed" if count else "Prisma at work"
         case Task.MARKS:
             left = "" if progress.left is None else f", about {_roughly(progress.left)} left"
             first = f"{count}marked{left}"
     at_work = progress.migration if progress.task is Task.COMMAND else ""
-    named = [f"{at_work} for {progress.seconds:.0f} s"] if at_work else []
+    named = [f"{at_work} for {_roughly(progress.seconds)}"] if at_work else []
     waits = [f"waits for {progress.waits_for}"] if progress.waits_for else []
     word = "held by" if progress.task is Task.LOCK else "blocked by"
     return [first, *named, *waits, *(f"{word} {session}" for session in progress.blocked_by)]

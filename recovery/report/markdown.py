@@ -29,8 +29,7 @@ def markdown(story: Story) -> str:
     """The whole report as Markdown."""
     parts = [
         *_head(story),
-        *_path(story),
-        *_checks(story),
+        *(_checks(story) if story.against() else ()),
         *_baseline(story.baseline),
         *(line for finding in story.findings for line in _evidence(finding, story)),
         *_commands(story),
@@ -39,6 +38,8 @@ def markdown(story: Story) -> str:
         *_restore_point(story),
         *_pipeline(story),
         *_postmortem(postmortem(story)),
+        *_path(story),
+        *(() if story.against() else _checks(story)),
         f"Made by prisma-recovery {_text(__version__)} from the journal alone.",
     ]
     return words.shown("\n\n".join(parts) + "\n")

@@ -40,6 +40,21 @@ class Entry:
 
 
 @dataclass(slots=True)
+class Stretch:
+    """Entries of the timeline that belong together.
+
+    Attributes:
+        entries: the entries, in order.
+        attempts: of how many processes, one after another.
+        folded: whether they may be folded: earlier attempts, in which nothing was changed.
+    """
+
+    entries: list[Entry]
+    attempts: int = 1
+    folded: bool = False
+
+
+@dataclass(slots=True)
 class ToldCommand:
     """A Prisma command of the run.
 
@@ -186,6 +201,38 @@ class Story:
         """The last finding on each migration."""
         return {finding.migration: finding for finding in self.findings}
 
+    def superseded(self) -> list[Finding]:
+        """The findings that a later one on the same migration replaced."""
+        latest = self.latest
+        return [finding for finding in self.findings if latest[finding.migration] is not finding]
+
+    def against(self) -> dict[str, dict[str, str]]:
+        """The checks of the last preflight that do not hold."""
+        return {name: check for name, check in self.checks.items() if check["outcome"] != Outcome.HELD}
+
+    def passing(self) -> dict[str, dict[str, str]]:
+        """The checks of the last preflight that hold."""
+        return {name: check for name, check in self.checks.items() if check["outcome"] == Outcome.HELD}
+
+    def stretches(self) -> list[Stretch]:
+        """The timeline by attempts; those in a row that changed nothing are one stretch, but for the last attempt."""
+        again = f"{State.BLOCKED} → {State.PREFLIGHT}"
+        parts: list[list[Entry]] = [[]]
+        for entry in self.timeline:
+            if entry.title == again:
+                parts.append([])
+            parts[-1].append(entry)
+        acted = {each.at for each in self.commands} | {each.at for each in self.steps}
+        found: list[Stretch] = []
+        for number, entries in enumerate(parts, 1):
+            folded = number < len(parts) and not any(entry.at in acted for entry in entries)
+            if folded and found and found[-1].folded:
+                found[-1].entries += entries
+                found[-1].attempts += 1
+            else:
+                found.append(Stretch(entries, folded=folded))
+        return found
+
     def rows(self) -> list[tuple[dict[str, Any] | None, dict[str, Any] | None]]:
         """The ledger's rows that were not plainly applied, or that changed: each as first seen and as last seen.
 
@@ -279,16 +326,16 @@ def _classified(story: Story, payload: dict[str, Any], when: datetime) -> None:
         payload.get("evidence", {}),
     )
     story.findings.append(finding)
-    story.timeline.append(Entry(when, f"{name}: {finding.verdict}", " ".join(finding.reasons)))
+    story.timeline.append(
+        Entry(when, f"{name} {words.verdict_then(finding.verdict).partition(':')[0]}", " ".join(finding.reasons))
+    )
 
 
 def _baselined(story: Story, payload: dict[str, Any], when: datetime) -> None:
     known = story.baseline.get("evidence_digest"), story.baseline.get("verdict")
     if known != (payload["evidence_digest"], payload["verdict"]):
         story.baseline = payload
-        story.timeline.append(
-            Entry(when, f"The history beside production: {payload['verdict']}", " ".join(payload["reasons"]))
-        )
+        story.timeline.append(Entry(when, "The history was compared with production", " ".join(payload["reasons"])))
 
 
 def _failed(story: Story, payload: dict[str, Any], when: datetime) -> None:

@@ -1,17 +1,13 @@
 """Shows events in a terminal, for a person in an incident: the verdict first, then why, then the commands."""
 
 import contextlib
-import io
 import re
-import shutil
-import sys
 import time
-from collections.abc import Callable, Iterable
-from typing import TextIO, cast
+from collections import deque
+from collections.abc import Callable
 
 from rich.console import Console, RenderableType
 from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
 
 from recovery import events
@@ -19,82 +15,56 @@ from recovery.report import evidence as verdicts
 from recovery.report import words
 from recovery.report.evidence import WARNING, indented
 from recovery.report.live import Activity
+from recovery.report.pieces import Pieces
+from recovery.report.words import duration
 from states.answers import Refusal
-from states.baseline import Baseline
 from states.comparison import some
-from states.evidence import Decision, Evidence
 from states.exit_codes import Exit
-from states.facts import Check, History, Outcome
+from states.facts import History, Outcome
 from states.table import State
 
-_MARKS = {
-    Outcome.HELD: ("✓", "green"),
-    Outcome.REFUSED: ("✗", "bold red"),
-    Outcome.UNKNOWN: ("?", f"bold {WARNING}"),
-    Outcome.WAIVED: ("~", WARNING),
-    Outcome.AWAITED: ("…", "dim"),
-}
 #: The headline of a refusal that passes by itself, or that a person asked for (^C); any other is BLOCKED.
 _STOPS = {Exit.BUSY: "BUSY", Exit.INTERRUPTED: "STOPPED"}
-#: Width in characters where the output is no terminal: wide enough that names and types are never broken.
-LOG_WIDTH = 400
 #: How many of the differences that are no reason to stop are shown.
 _ELSEWHERE = 5
-
-
+#: How many migrations that were proven are named one by one.
+_PROVEN = 12
+#: How many lines of a command's output are kept, to be shown if it fails.
+_KEPT = 500
 #: The start of a stack trace in the logs of Prisma's engine, which is not shown: it helps nobody.
 _TRACE = "\n   0: "
 
 
-def _told(evidence: Evidence) -> tuple[str, ...]:
-    """The sentences that a refusal need not repeat once the evidence was shown."""
-    return (f"What differs: {some(evidence.differences)}.", *evidence.reasons)
-
-
-class _Log(io.TextIOBase):
-    """Standard output without the spaces with which rich fills up a line."""
-
-    def write(self, text: str) -> int:
-        """See `TextIOBase.write`."""
-        return sys.stdout.write(re.sub(r" +(?=\n)", "", text))
-
-    def flush(self) -> None:
-        """See `TextIOBase.flush`."""
-        sys.stdout.flush()
-
-    @property
-    def encoding(self) -> str:  # type: ignore[override]  # of a property
-        """See `TextIOBase.encoding`."""
-        return sys.stdout.encoding
-
-
-def console_of_output() -> Console:
-    """A console on standard output. If that is no terminal, lines are not wrapped, so that a log can be searched."""
-    if sys.stdout.isatty():
-        width = max(shutil.get_terminal_size((100, 24)).columns, 80)
-        return Console(soft_wrap=False, width=width, highlight=False, emoji=False)
-    return Console(file=cast("TextIO", _Log()), soft_wrap=False, width=LOG_WIDTH, highlight=False, emoji=False)
-
-
-class Terminal:
+class Terminal(Pieces):
     """A sink that writes to a rich console. Call `close` at the end, also after an exception."""
 
-    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic, *, live: bool = True) -> None:
+    def __init__(
+        self,
+        console: Console,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        live: bool = True,
+        verbose: bool = False,
+    ) -> None:
         """Shows nothing yet.
 
         Args:
             console: where to write.
             clock: monotonic seconds, to measure how long each state takes.
             live: whether a line may be animated, if it is a terminal; false if something else writes to it.
+            verbose: also show what holds, each statement whole, and the output of Prisma's commands.
         """
-        self._console = console
+        super().__init__(console, verbose=verbose)
         self._clock = clock
         self._since = clock()
         self._began = self._since
         self._state = State.PREFLIGHT
         self._took: dict[State, float] = {}
         self._headed: State | None = None
-        self._shown: tuple[str, ...] = ()
+        self._heading_due = False
+        self._after_line = False
+        self._note = ""
+        self._kept: deque[str] | None = None
         self._activity = Activity(console, clock, live=live)
         #: Adds the options that a suggested command needs.
         self.complete: Callable[[str], str] = str
@@ -106,13 +76,15 @@ class Terminal:
                 self._started(event)
             case events.ChecksMade():
                 self._heading(State.PREFLIGHT)
-                self.checks(event.checks)
+                if self._verbose or any(check.outcome is not Outcome.HELD for check in event.checks):
+                    self.checks(event.checks)
             case events.CheckMade():
-                self.checks((event.check,))
+                if self._verbose or event.check.outcome is not Outcome.HELD:
+                    self.checks((event.check,))
             case events.StateEntered():
                 self._enter(event.state, event.because)
             case events.Inspected():
-                self.history(event.history)
+                self._inspected(event.history)
             case events.EvidenceFound():
                 self.evidence(event.evidence)
             case events.PresentFound():
@@ -130,9 +102,9 @@ class Terminal:
                 self._print(f"  [bold]To go back:[/] {escape(event.back)}", whole=True)
             case events.EffectStarted():
                 self._print(f"  [bold]$ {escape(event.command)}[/]", whole=True)
+                self._kept = deque(maxlen=_KEPT)
             case events.OutputLine():
-                if event.line.strip():
-                    self._lines([indented(Text(event.line.rstrip(), style="dim"), 4)])
+                self._output(event.line, now=event.ours)
             case events.Progressed():
                 self._activity.told(event)
             case events.EffectEnded():
@@ -161,8 +133,9 @@ class Terminal:
         self._activity.begin(what)
 
     def close(self) -> None:
-        """Stops the animated line."""
+        """Stops the animated line. The output of a command whose end was not seen is shown."""
         self._activity.end()
+        self._reveal()
 
     def asking(self, ask: Callable[[str], str]) -> Callable[[str], str]:
         """The function `ask`, with nothing animated while a person answers; ^D is an empty answer."""
@@ -174,22 +147,6 @@ class Terminal:
 
         return still
 
-    def _print(self, markup: str, *, whole: bool = False) -> None:
-        """Prints markup, with wrapped lines indented; if `whole`, lines are not wrapped, since they may be copied."""
-        if whole:
-            self._console.print(markup, soft_wrap=True)
-            return
-        for line in markup.split("\n"):
-            text = line.lstrip(" ")
-            if not text:
-                self._console.print()
-                continue
-            self._console.print(indented(Text.from_markup(text), len(line) - len(text)))
-
-    def _lines(self, lines: Iterable[RenderableType]) -> None:
-        for line in lines:
-            self._console.print(line)
-
     def _started(self, event: events.RunStarted) -> None:
         how = f"goes on; it was left in {event.since}" if event.resumed else "begins"
         self._print(f"[bold]Recovery {event.run}[/] {how}")
@@ -197,8 +154,15 @@ class Terminal:
         self._heading(State.PREFLIGHT)
 
     def _enter(self, state: State, because: str) -> None:
-        lasted = self._left()
-        self._print(f"  [dim]→ {escape(because)} ({lasted:.2f} s)[/]")
+        went = f"[dim]→ {escape(because)} ({duration(self._left())})[/]"
+        if self._heading_due:  # nothing was to be said of the state, so it gets one line
+            self._heading_due = False
+            if not self._after_line:
+                self._out()
+            self._print(f"[bold]{self._headed}[/] {f'{self._note} ' if self._note else ''}{went}")
+            self._after_line, self._note = True, ""
+        else:
+            self._print(f"  {went}")
         self._state = state
         if state is State.PIPELINE_READY:
             self._activity.end()
@@ -209,9 +173,46 @@ class Terminal:
     def _heading(self, state: State) -> None:
         if state is self._headed:
             return
-        self._headed = state
-        self._print(f"\n[bold]{state}[/]")
+        self._headed, self._heading_due = state, True
         self._activity.begin(state)
+
+    def _out(self, *what: RenderableType, whole: bool = False) -> None:
+        """Prints one thing, below the heading of its state."""
+        if self._heading_due:
+            self._heading_due = self._after_line = False
+            super()._out()
+            super()._out(Text(f"{self._headed} {self._note}".rstrip(), style="bold"))
+            self._note = ""
+        super()._out(*what, whole=whole)
+
+    def _inspected(self, history: History) -> None:
+        """Shows a line of numbers, since the verdict names what failed and the deploy what is pending."""
+        if self._verbose:
+            self.history(history)
+            return
+        counts = (
+            ("applied", history.applied),
+            ("failed", history.failed),
+            ("pending", history.pending),
+            ("edited since they ran", history.modified),
+            ("missing in the folder", history.missing_locally),
+        )
+        self._note = ", ".join(f"{len(names)} {word}" for word, names in counts if names) or "no migration"
+
+    def _output(self, line: str, *, now: bool = False) -> None:
+        """Shows a line that a command printed; one of Prisma's only if it fails, unless `now`."""
+        if not line.strip():
+            return
+        if self._kept is None or self._verbose or now:
+            self._lines([indented(Text(line.rstrip(), style="dim"), 4)])
+        else:
+            self._kept.append(line)
+
+    def _reveal(self) -> None:
+        """Shows the lines that were kept."""
+        kept, self._kept = self._kept, None
+        for line in kept or ():
+            self._output(line)
 
     def _left(self) -> float:
         """The seconds that the state took which the run leaves now; adds them to the state's total."""
@@ -221,119 +222,25 @@ class Terminal:
         self._since = now
         return lasted
 
-    def checks(self, checks: tuple[Check, ...]) -> None:
-        """Shows all checks, refusals first; a refused or unknown one with its source and what to do."""
-        order = {Outcome.REFUSED: 0, Outcome.UNKNOWN: 1, Outcome.WAIVED: 2, Outcome.HELD: 3, Outcome.AWAITED: 4}
-        grid = Table.grid(padding=(0, 1))
-        for check in sorted(checks, key=lambda check: order[check.outcome]):
-            mark, style = _MARKS[check.outcome]
-            against = check.outcome in (Outcome.REFUSED, Outcome.UNKNOWN)
-            name = Text(check.name, style="bold" if against else "")
-            said = Text(check.seen, overflow="fold")
-            if against:
-                said.append(f" ({check.source})", "dim")
-            grid.add_row(" ", Text(mark, style=style), name, said)
-            if against and check.remedy:
-                grid.add_row("", "", "", Text(check.remedy, style="dim", overflow="fold"))
-        self._console.print(grid)
-
-    def history(self, history: History) -> None:
-        """Shows how many migrations are applied, failed, pending, edited since they ran, or missing in the folder."""
-        self._print(
-            f"  applied {len(history.applied)} · failed {len(history.failed)} · pending {len(history.pending)}"
-            f" · edited since they ran {len(history.modified)} · missing in the folder {len(history.missing_locally)}"
-        )
-        for word, names in (("failed", history.failed), ("pending", history.pending)):
-            for name in names:
-                if word == "failed" or name not in history.failed:
-                    self._print(f"    {word:<8} {escape(name)}")
-
-    def evidence(self, evidence: Evidence) -> None:
-        """Shows the verdict, the reasons, each statement, the differences, and how a person can look further."""
-        self._shown = _told(evidence)
-        self._lines([indented(verdicts.sentence(evidence), 2)])
-        self._lines(indented(Text(reason), 2) for reason in verdicts.reasons(evidence))
-        if cause := verdicts.cause(evidence):
-            self._print(f"  [dim]{escape(cause)}[/]", whole=True)
-        self._lines(verdicts.statements(evidence.statements, self._console))
-        self._obstacles(evidence)
-        if evidence.differences:
-            self._print("\n  [bold]What differs:[/]")
-            self._lines(verdicts.differences(evidence.differences, self._console))
-        if evidence.repair.plans or evidence.repair.unplanned:
-            self._print("")
-        for line in verdicts.plans(evidence.repair):
-            self._console.print(line, soft_wrap=isinstance(line, Text))
-        if evidence.decision is Decision.OPERATOR:
-            self._further(evidence)
-
-    def _further(self, evidence: Evidence) -> None:
-        """Shows what helps a person to decide: queries, the indication, and the evidence's digest to approve."""
-        looks = list(verdicts.queries(evidence))
-        if looks:
-            self._print("\n  [bold]Did the open statements run?[/] These queries only read:")
-            for line in looks:
-                self._console.print(line, soft_wrap=True)
-        if evidence.indications:
-            self._print(f"\n  [bold]An indication, no proof:[/] {escape(' '.join(evidence.indications))}")
-        if evidence.runner.source:
-            self._print(f"  [dim]{escape(evidence.runner.source)}[/]")
-        self._print(f"  [dim]evidence {evidence.evidence_digest}[/]", whole=True)
-
-    def _obstacles(self, evidence: Evidence) -> None:
-        for obstacle in evidence.obstacles:
-            again = " again" if evidence.attempted else ""
-            self._print(f"  [bold red]It would fail{again}:[/] statement {obstacle.statement}: {escape(obstacle.fact)}")
-            self._print(escape(obstacle.query), whole=True)
-
-    def present(self, evidence: Evidence) -> None:
-        """Shows the verdict on a pending migration that production has already, in whole or in part."""
-        self._shown += _told(evidence)
-        self._lines([indented(verdicts.sentence(evidence), 2)])
-        self._lines(indented(Text(reason), 4) for reason in evidence.reasons)
-        if evidence.differences:
-            self._print("  [bold]What differs:[/]")
-            self._lines(verdicts.differences(evidence.differences, self._console))
-        self._obstacles(evidence)
-        if evidence.decision in (Decision.OPERATOR, Decision.DEPLOY):
-            self._print(f"    [dim]evidence {evidence.evidence_digest}[/]", whole=True)
-
-    def baseline(self, found: Baseline) -> None:
-        """Shows how far production has the history, and what no schema shows of it."""
-        self._shown = (f"What differs: {some(found.differences)}.", *found.reasons)
-        self._lines(verdicts.baseline(found, self._console))
-
-    def warn(self, sentence: str) -> None:
-        """Shows a warning."""
-        self._print(f"  [{WARNING}]{escape(sentence)}[/]")
-
-    def uncompared(self, reason: str) -> None:
-        """Shows why pending migrations could not be compared with production."""
-        self._print(f"  [{WARNING}]Pending migrations could not be compared with production.[/] {escape(reason)}")
-
     def _proposed(self, event: events.EffectProposed) -> None:
-        self._print("")
+        if not self._heading_due:
+            self._out()
         self.would_run("To be run", event)
-
-    def would_run(self, word: str, event: events.EffectProposed) -> None:
-        """Shows a command that is to be run, its consequence, and what it leaves alone."""
-        room = self._console.width - len(f"  {word}: {event.command}")
-        between = " " if room >= 0 else "\n    "  # a long command gets a line of its own
-        self._print(f"  {word}:{between}[bold]{escape(event.command)}[/]", whole=True)
-        self._print(f"    {escape(event.consequence)}")
-        self._print(f"    [dim]Not touched: {escape(event.untouched)}.[/]")
 
     def _effect_ended(self, event: events.EffectEnded) -> None:
         self._activity.over()
+        if event.shown and not event.killed:
+            self._kept = None
+        self._reveal()
         if event.killed:
             self.warn(event.killed)
         if event.unchanged:
             self._print(f"  [{WARNING}]not run: {escape(event.unchanged)}[/]")
         elif event.shown:
-            self._print(f"  [green]✓[/] {words.witness(event.effect)} shows it [dim]({event.seconds:.1f} s)[/]")
+            self._print(f"  [green]✓[/] {words.witness(event.effect)} shows it [dim]({duration(event.seconds)})[/]")
         else:
             self._print(
-                f"  [bold red]✗[/] {words.witness(event.effect)} does not show it [dim]({event.seconds:.1f} s)[/]"
+                f"  [bold red]✗[/] {words.witness(event.effect)} does not show it [dim]({duration(event.seconds)})[/]"
             )
 
     def _found(self, event: events.EffectFound) -> None:
@@ -346,7 +253,10 @@ class Terminal:
 
     def _compared(self, event: events.SchemaCompared) -> None:
         self._activity.over()
-        for name in event.proven:
+        proven = event.proven if self._verbose or len(event.proven) <= _PROVEN else event.proven[:0]
+        if len(proven) < len(event.proven):
+            self._print(f"  [green]✓[/] {len(event.proven)} migrations: the same as in the replay")
+        for name in proven:
             self._print(f"  [green]✓[/] {escape(name)}: the same as in the replay")
         self._shown = tuple(f"{some(each.differences)}." for each in event.differing)
         for each in event.differing:
@@ -366,19 +276,21 @@ class Terminal:
             self._print(f"\n[bold]PIPELINE[/] {escape(event.step)}: done before, not repeated")
             return
         ok = "[green]✓[/]" if event.exit_code == 0 else "[bold red]✗[/]"
-        self._print(f"  {ok} exit code {event.exit_code} [dim]({event.seconds:.1f} s)[/]")
+        self._print(f"  {ok} exit code {event.exit_code} [dim]({duration(event.seconds)})[/]")
 
     def refusal(self, state: State, refusal: Refusal) -> None:
         """Shows in which state the run stopped, why, and what to do."""
         self._left()
         word = _STOPS.get(refusal.exit, "BLOCKED")
         self._activity.end()
+        if not self._note:
+            self._heading_due = False  # the line below names the state
         where = "" if state is State.BLOCKED else f" in {state}"
         self._print(f"\n[bold red]{word}[/]{where} [dim]({refusal.code})[/]")
         fact = refusal.fact.partition(_TRACE)[0]
         for told in self._shown:  # the person has just read this sentence, above its table
             fact = fact.replace(f" {told}", "")
-        self._print(f"  {escape(re.sub(r': (?=Nothing was)', '. ', fact))}")
+        self._print(f"  {escape(re.sub(r':(?= Nothing was|$)', '.', fact))}")
         what, *rest = refusal.remedy.split("\n")
         self._print(f"  [bold]What to do:[/] {escape(what)}")
         for line in rest:
@@ -386,16 +298,16 @@ class Terminal:
         for command in refusal.commands:
             if command.when:
                 self._print(f"  [dim]# {escape(command.when)}[/]")
-            self._console.print(Text(f"  {self.complete(command.line)}", style="bold"), soft_wrap=True)
+            self._out(Text(f"  {self.complete(command.line)}", style="bold"), whole=True)
 
     def _ended(self, event: events.RunEnded) -> None:
         self._activity.end()
-        states = " · ".join(f"{state} {seconds:.1f}" for state, seconds in self._took.items())
-        took = f"{self._clock() - self._began:.1f} s"
+        states = " · ".join(f"{state} {duration(seconds)}" for state, seconds in self._took.items())
+        took = duration(self._clock() - self._began)
         if event.exit_code == 0 and event.state is State.PIPELINE_READY:
             self._print("  [bold green]The schema is proven and the gate is open.[/]")
             self._print(f"  [dim]run {event.run}, {took}[/]")
         else:
             self._print(f"  [dim]run {event.run}, exit code {event.exit_code}, {took}[/]")
         if states:
-            self._print(f"  [dim]seconds: {states}[/]")
+            self._print(f"  [dim]{states}[/]")

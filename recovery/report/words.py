@@ -6,23 +6,24 @@ from datetime import UTC, datetime
 from typing import Any
 
 from states.comparison import column_of
+from states.evidence import IN_WORDS, Verdict
 from states.plans import PlannedStatement, Way
 from states.repair import counted
 
-#: Each verdict in words, to follow the migration's name: in the present tense, and in the past tense of a report.
+#: What explains a verdict's words, and the words in the past tense of a report with it.
 _VERDICTS = {
-    "applied": ("is in the database", "was in the database"),
-    "not_applied": ("is not in the database", "was not in the database"),
-    "partial": ("is half in the database", "was half in the database"),
-    "drifted": (
-        "has drifted: production is neither as before it nor as after it",
+    Verdict.APPLIED: ("", "was in the database"),
+    Verdict.NOT_APPLIED: ("", "was not in the database"),
+    Verdict.PARTIAL: ("", "was half in the database"),
+    Verdict.DRIFTED: (
+        ": production is neither as before it nor as after it",
         "had drifted: production was neither as before it nor as after it",
     ),
-    "undecidable": (
-        "may be in the database: the schema alone can't tell",
+    Verdict.UNDECIDABLE: (
+        ": the schema alone can't tell",
         "may have been in the database: the schema alone could not tell",
     ),
-    "in_progress": ("may still be running", "may still have been running"),
+    Verdict.IN_PROGRESS: ("", "may still have been running"),
 }
 OUTCOMES = {"held": "holds", "refused": "refused", "unknown": "not known", "waived": "waived", "awaited": "awaited"}
 STATEMENTS = {
@@ -53,17 +54,17 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 def verdict_now(verdict: str) -> str:
     """A verdict in words, to follow the migration's name, as `is in the database`."""
-    return _VERDICTS[verdict][0]
+    return IN_WORDS[Verdict(verdict)] + _VERDICTS[Verdict(verdict)][0]
 
 
 def verdict_briefly(verdict: str) -> str:
     """The same without its explanation, as `has drifted`."""
-    return verdict_now(verdict).partition(":")[0]
+    return IN_WORDS[Verdict(verdict)]
 
 
 def verdict_then(verdict: str) -> str:
     """The same in the past tense of a report, as `was in the database`."""
-    return _VERDICTS[verdict][1]
+    return _VERDICTS[Verdict(verdict)][1]
 
 
 def shown(text: str) -> str:

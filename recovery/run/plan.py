@@ -40,8 +40,12 @@ def plan(world: World, emit: events.Sink) -> Plan:
     checks = world.checks()
     answer = preflight.decide(PreflightFacts(checks))
     if isinstance(answer, Refusal):
-        emit(events.ChecksMade(world.settled(checks)))
-        return Plan((), answer)
+        checks = world.settled(checks)
+        emit(events.ChecksMade(checks))
+        if not preflight.lets_look(checks):
+            return Plan((), answer)
+        emit(events.StateEntered(State.INSPECT, "a run would stop here, but production can be looked at"))
+        return replace(_planned(world, emit), effects=(), refusal=answer, state=State.PREFLIGHT)
     emit(events.ChecksMade(checks))
     emit(events.StateEntered(State.INSPECT, answer.because))
     planned = _planned(world, emit)

@@ -99,7 +99,7 @@ def test_an_empty_database_gets_everything(make: Make) -> None:
     scene = make("absent")
     scene.sql("DROP SCHEMA public CASCADE")
     scene.sql("CREATE SCHEMA public")
-    looked = scene.cli("inspect")
+    looked = scene.cli("inspect", "--verbose")
     assert (looked.code, "the schema public is empty" in looked.out) == (0, True), looked
     done = scene.cli("run", "--yes")
     assert (done.code, "READY" in done.out) == (0, True), done

@@ -196,16 +196,18 @@ def test_bash_completes(line: str, expected: list[str], tmp_path: Path) -> None:
     assert done.stdout.split() == expected, done.stderr
 
 
-@pytest.mark.parametrize(("shell", "says"), [("zsh", "#compdef prisma-recovery"), ("fish", "complete --command")])
+@pytest.mark.parametrize(
+    ("shell", "says"), [("zsh", "#compdef prisma-recovery"), ("fish", "complete --no-files --command")]
+)
 def test_other_shells_have_their_scripts(shell: str, says: str) -> None:
     """Each asks the program in that shell's way, and the program answers."""
     script = subprocess.run([PROGRAM, "completions", shell], capture_output=True, text=True, check=True).stdout
     assert says in script
-    assert f"_PRISMA_RECOVERY_COMPLETE=complete_{shell}" in script
+    assert f"_PRISMA_RECOVERY_COMPLETE={shell}_complete" in script
     asked = {
-        "_PRISMA_RECOVERY_COMPLETE": f"complete_{shell}",
-        "_TYPER_COMPLETE_ARGS": "prisma-recovery gua",
-        "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+        "_PRISMA_RECOVERY_COMPLETE": f"{shell}_complete",
+        "COMP_WORDS": "prisma-recovery gua",
+        "COMP_CWORD": "gua" if shell == "fish" else "1",
     }
     answer = subprocess.run([PROGRAM], env=os.environ | asked, capture_output=True, text=True, check=True).stdout
     assert "guard" in answer

@@ -46,7 +46,7 @@ sys.exit(main())
     ("module", "where"),
     [
         ("recovery.cli.interruption", "import"),
-        ("typer", "import"),
+        ("click", "import"),
         ("recovery.app.head_start", "import"),
         ("psycopg", "import"),
         ("recovery.run.engine", "destructor"),
@@ -92,14 +92,14 @@ def test_an_error_where_no_file_can_be_opened() -> None:
 
 
 USED_UP = """
-import resource, subprocess, typer
+import resource, subprocess, click
 from recovery.cli.harness import shown
 from recovery.cli.output import Output
 resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
 try:
     with shown(Output("run")):
         subprocess.run(["git", "status"], capture_output=True)
-except typer.Exit as ended:
+except click.exceptions.Exit as ended:
     print("exit", ended.exit_code)
 """
 

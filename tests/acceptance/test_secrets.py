@@ -18,7 +18,7 @@ def test_the_password_is_seen_nowhere(tmp_path: Path) -> None:
         commands = (
             ("inspect",),
             ("inspect", "--json"),
-            ("run", "--yes", "--pipeline"),
+            ("run", "--yes", "--pipeline", "--verbose"),
             ("status",),
             ("status", "--json"),
             ("pipeline",),

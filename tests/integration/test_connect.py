@@ -63,3 +63,20 @@ def test_a_compute_that_refuses(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(UnreachableError) as caught:
         connect.connect(url(wire), read_only=True)
     assert (caught.value.code, wire.refusals) == ("database.unreachable", 98)
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (
+            'connection failed: connection to server at "127.0.0.1", port 9 failed: Connection refused\n\tIs it?',
+            "refused",
+        ),
+        ('connection to server at "h" (10.0.0.1), port 5432 failed: FATAL:  no such user', "no such user"),
+        ('connection to server on socket "/run/.s" failed: No such file', "No such file"),
+        ("failed to resolve host 'x'", "failed to resolve host 'x'"),
+    ],
+)
+def test_the_address_is_said_once(said: str, reason: str) -> None:
+    """The sentence around it has the address, so of libpq's only the reason is left."""
+    assert connect.said(parse("postgresql://a@h/d"), OSError(said)).removeprefix("Connection ") == reason

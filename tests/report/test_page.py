@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
+import msgspec
 import pytest
 from playwright.sync_api import Browser, Page
 
+from recovery.journal.run_record import Kind
 from recovery.report import diagram
 from recovery.report.page import html
 from recovery.report.story import told
@@ -171,19 +173,37 @@ def test_a_recovery_is_told_from_its_summary_to_its_postmortem(shown: Open) -> N
         assert "the gate is open" in lead
         assert "What to do: Nothing: the gate is open." in lead
         assert headings(page) == [
-            "The path, and when",
-            "Checks of preflight",
-            "Evidence",
+            "Verdict",
             "Commands",
             "Verification",
+            "Evidence",
             "The ledger, before and after",
             "Restore point",
             "Postmortem note",
+            "The path, and when",
+            "Checks that hold",
         ]
         assert page.locator(".machine text.here").all_text_contents() == ["PIPELINE_READY"]
         moves = page.locator("ol.time .n:not(.none)").all_inner_texts()
         assert moves == ["1", "2", "3", "4", "5", "6"]
         assert "How to go back to it: psql -f EMPTY" in page.inner_text("body")
+
+
+def test_attempts_that_changed_nothing_are_folded(shown: Open) -> None:
+    """A container that restarts for ever leaves one line, and the last attempt; what ran stays in sight."""
+    started, *first = recovered(production("CREATE TABLE a ()", "a"), agrees=False)
+    again = msgspec.structs.replace(
+        started, kind=Kind.MOVED, payload={"from": "BLOCKED", "to": "PREFLIGHT", "because": "run again"}
+    )
+    with shown(html(told([started, *first, again, *first, again, *first])), 360) as page:
+        fold = page.locator("li.fold")
+        assert fold.locator("summary").all_inner_texts() == ["2 earlier attempts, in which nothing was changed"]
+        assert not page.get_by_text("The recovery begins").is_visible()
+        assert page.locator(".two > ol.time > li:not(.fold) .what").first.inner_text() == "BLOCKED → PREFLIGHT"
+        assert page.locator("#verdict ~ section.card h3").first.is_visible()
+    changed = [started, *recovered(production("CREATE TABLE a ()", "a"))[1:], again, *first]
+    with shown(html(told(changed)), 360) as page:
+        assert page.locator("li.fold").count() == 0
 
 
 def test_a_block_says_what_to_do(shown: Open) -> None:

@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import pytest
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 from recovery.cli.app import app
 
@@ -47,3 +47,25 @@ def test_help_loads_nothing_that_only_a_command_needs(arguments: tuple[str, ...]
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stderr.splitlines()[-1] == "[]"
     assert done.stdout
+
+
+@pytest.mark.parametrize(
+    ("line", "missing"),
+    [("approve 1_a --reason x", "--evidence"), ("approve 1_a --evidence x", "--reason"), ("approve", "MIGRATION")],
+)
+def test_what_is_required_is_demanded(line: str, missing: str) -> None:
+    """A command that lacks it is not begun."""
+    done = CliRunner().invoke(app, line.split())
+    assert done.exit_code == 2
+    assert "Missing" in done.output
+    assert missing in done.output
+
+
+def test_every_word_for_a_value_is_a_noun_in_capitals() -> None:
+    """One style: alternatives stand in the sentence beside it; commands stand in the order in which they are needed."""
+    for name, command in app.commands.items():
+        for parameter in command.params:
+            if not getattr(parameter, "is_flag", False):
+                word = parameter.metavar or ""
+                assert word.strip("[]") == word.strip("[]").upper().replace("|", ""), f"{name}: {word}"
+    assert list(app.commands)[:3] == ["run", "repair", "inspect"]

@@ -144,6 +144,37 @@ def test_no_schema_is_an_error(root: Path) -> None:
         assert caught.value.code == "project.no_schema"
 
 
+@pytest.mark.parametrize("value", ["folder", "`${root}/migrations`", "resolveMigrations()", ""])
+def test_a_migrations_folder_that_is_computed_is_not_guessed(root: Path, value: str) -> None:
+    """Where prisma.config computes it, the usual folder could be another one: it has to be named."""
+    put(root / "schema.prisma")
+    put(root / "prisma.config.ts", f"export default {{ migrations: {{ seed: 'x', path{value and ': '}{value} }} }}")
+    with pytest.raises(UsageError) as caught:
+        _ = find(root).migrations
+    assert caught.value.code == "project.migrations_path"
+
+
+def test_a_configuration_without_a_migrations_folder_leaves_the_usual_one(root: Path) -> None:
+    """Other settings of `migrations`, and paths elsewhere, name none."""
+    put(root / "schema.prisma")
+    put(root / "prisma.config.ts", "import path from 'path'; export default { migrations: { seed: 'x' }, path: p }")
+    assert find(root).migrations == root / "migrations"
+
+
+def test_from_a_monorepos_root_the_schemas_below_are_named(root: Path) -> None:
+    """In their packages, by usual place and by setting, but not of installed packages."""
+    for folder in ("apps/web", "packages/db", "node_modules/x", ".cache/y"):
+        put(root / folder / "prisma" / "schema.prisma")
+    put(root / "packages" / "other" / "package.json", json.dumps({"prisma": {"schema": "main.prisma"}}))
+    put(root / "packages" / "other" / "main.prisma")
+    with pytest.raises(UsageError) as caught:
+        find(root)
+    assert caught.value.code == "project.no_schema"
+    listed = "apps/web/prisma/schema.prisma, packages/db/prisma/schema.prisma, packages/other/main.prisma"
+    assert f"folders below it have one: {listed}. Nothing was done." in caught.value.fact
+    assert caught.value.remedy.endswith("--schema apps/web/prisma/schema.prisma")
+
+
 def test_the_package_is_started_by_node(root: Path) -> None:
     """The package is started directly, and its version is known."""
     put(root / "packages" / "db" / "prisma" / "schema.prisma")

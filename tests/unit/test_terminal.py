@@ -18,7 +18,7 @@ from states.comparison import Difference, StatementState
 from states.effects import Deploy, MarkApplied, MarkRolledBack
 from states.evidence import Decision, Evidence, Progress, Verdict
 from states.exit_codes import Exit
-from states.facts import Cause, Check, Outcome
+from states.facts import Cause, Check, History, Outcome
 from states.table import State
 
 NAME = "20260217000000_add_password_reset_tokens"
@@ -42,11 +42,11 @@ EVIDENCE = Evidence(
 )
 
 
-def said(*shown: events.Event, width: int = 80, terminal: bool = False, **variables: str) -> str:
+def said(*shown: events.Event, width: int = 80, terminal: bool = False, verbose: bool = False, **variables: str) -> str:
     """What these events look like."""
     file = StringIO()
     console = Console(file=file, width=width, force_terminal=terminal, _environ={"TERM": "xterm-256color", **variables})
-    sink = Terminal(console)
+    sink = Terminal(console, verbose=verbose)
     for event in shown:
         sink(event)
     sink.close()
@@ -125,7 +125,7 @@ def test_what_was_just_read_is_not_said_again() -> None:
     assert "Not all of it can be seen." in said(blocked(), width=400)
     both = said(events.EvidenceFound(EVIDENCE), blocked(), width=400)
     assert both.count("Not all of it can be seen.") == 1
-    assert f"{NAME} is undecidable. Nothing was changed." in both
+    assert f"{NAME} may be in the database. Nothing was changed." in both
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_a_check_that_does_not_hold_comes_first_with_its_remedy() -> None:
         Check("git.commit", Outcome.UNKNOWN, "no git here", "x", "Install git."),
     )
     text = said(events.ChecksMade(checks))
-    parts = ["✗ git.clean", "Commit or discard it.", "? git.commit", "Install git.", "✓ target.primary"]
+    parts = ["✗ git.clean", "Commit or discard it.", "? git.commit", "Install git.", "✓ 1 other check holds"]
     assert [text.index(part) for part in parts] == sorted(text.index(part) for part in parts)
 
 
@@ -192,4 +192,67 @@ def test_each_state_has_a_line_with_its_time_and_all_have_one_at_the_end() -> No
     text = file.getvalue()
     assert re.search(r"→ all checks hold \(\d+\.\d\d s\)", text)
     assert "BUSY in INSPECT (a.b)" in text
-    assert re.search(r"seconds: PREFLIGHT \d+\.\d · INSPECT \d+\.\d", text)
+    assert re.search(r"PREFLIGHT \d+\.\d\d s · INSPECT \d+\.\d\d s", text)
+
+
+def test_what_holds_is_one_line_above_the_verdict() -> None:
+    """Checks that hold, and the numbers of migrations, take a line each; --verbose lists them."""
+    checks = (Check("target.primary", Outcome.HELD, "a primary", "x"), Check("git.clean", Outcome.HELD, "clean", "x"))
+    shown = (
+        events.RunStarted("r", "db", "env", resumed=False),
+        events.ChecksMade(checks),
+        events.StateEntered(State.INSPECT, "all 2 checks hold"),
+        events.Inspected(History(("1_a",), (NAME,), ("3_c",), (), ())),
+        events.StateEntered(State.CLASSIFY, "one failed"),
+        events.EvidenceFound(EVIDENCE),
+    )
+    text = re.sub(r"\(\d\.\d\d s\)", "(…)", said(*shown))
+    assert text.split("env\n")[1].startswith(
+        "\nPREFLIGHT → all 2 checks hold (…)\nINSPECT 1 applied, 1 failed, 1 pending → one failed (…)\n\nCLASSIFY\n"
+    )
+    assert "target.primary" not in text
+    listed = said(*shown, verbose=True)
+    assert "✓ target.primary a primary" in listed
+    assert "pending  3_c" in listed
+
+
+def ran(*, shown: bool) -> tuple[events.Event, ...]:
+    """A command that prints a line, and how it ended."""
+    return (
+        events.EffectStarted("e", "prisma migrate deploy"),
+        events.OutputLine("Prisma config detected"),
+        events.EffectEnded("e", shown, 1.0),
+    )
+
+
+def test_prismas_output_is_shown_where_it_failed() -> None:
+    """What Prisma says of a success is noise; of a failure, or of a command whose end was not seen, it is evidence."""
+    assert "Prisma config" not in said(*ran(shown=True))
+    failed = said(*ran(shown=False))
+    assert failed.index("Prisma config") < failed.index("✗ the ledger does not show it")
+    assert "Prisma config" in said(*ran(shown=True)[:2])
+    assert "Prisma config" in said(*ran(shown=True), verbose=True)
+    waiting = (ran(shown=True)[0], events.OutputLine("Interrupted: waiting", ours=True), ran(shown=True)[2])
+    assert "Interrupted: waiting" in said(*waiting), "what we say ourselves is said at once"
+    step = (events.StepStarted("s", ("npm",)), events.OutputLine("8 items"), events.StepEnded("s", 0, 1.0))
+    assert "8 items" in said(*ran(shown=True), *step), "a step of the pipeline is somebody else's command"
+
+
+def test_a_statement_that_a_person_may_have_to_run_is_whole() -> None:
+    """Where no plan has it, it is given as the script writes it; not where its line has it whole already."""
+    sql = 'CREATE INDEX "a_very_long_name_of_an_index_idx" ON "a_very_long_name"("column");'.removesuffix(";")
+    states = (StatementState(1, sql, "absent", "not there"), StatementState(2, "UPDATE y SET z = 1", "open", OPEN))
+    text = said(events.EvidenceFound(replace(EVIDENCE, statements=states)))
+    assert f"-- Statement 1, absent:\n{sql};\n" in text
+    assert "Statement 2, open" not in text
+
+
+def test_that_nothing_was_changed_is_said_once() -> None:
+    """Where a plan's heading says so, the refusal below does not say it again."""
+    file = StringIO()
+    sink = Terminal(Console(file=file, width=400))
+    sink(events.EvidenceFound(EVIDENCE))
+    sink.said("Nothing was changed.")
+    sink(blocked())
+    assert f"  {NAME} may be in the database.\n" in file.getvalue()
+    assert "Nothing was changed" not in file.getvalue()
