@@ -184,6 +184,14 @@ def approve(
         bool, typer.Option("--baseline", help="Production has the whole history up to this migration.")
     ] = False,
     repair: Annotated[bool, typer.Option("--repair", help="The plan with this digest is to be carried out.")] = False,
+    statement: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--statement",
+            metavar="N=done|not-done",
+            help="The work on rows of statement N is done, or not: then a plan of repair may follow; repeatable.",
+        ),
+    ] = None,
     evidence: Annotated[
         str, typer.Option(help="The digest that `run` showed, of the evidence or of the plan: sha256:…")
     ],
@@ -192,12 +200,16 @@ def approve(
     """Decide a failed migration that the evidence leaves open. The next `run` acts on it, on the same evidence only."""
     output = chosen.output("approve")
     with signals(), shown(output):
-        from recovery.cli.records import record_approval
+        from recovery.cli.records import record_answers, record_approval
 
         recovery = _recovery(chosen, output)
         given = {"applied": applied, "rolled_back": rolled_back, "baseline": baseline, "repair": repair}
         answer = " and ".join(name for name, chosen_one in given.items() if chosen_one)
-        record_approval(recovery, output, chosen.run, migration, answer, evidence=evidence, reason=reason)
+        if statement and not answer:
+            record_answers(recovery, output, chosen.run, migration, statement, evidence=evidence, reason=reason)
+        else:
+            answer = " and ".join(each for each in (answer, "statement" if statement else "") if each)
+            record_approval(recovery, output, chosen.run, migration, answer, evidence=evidence, reason=reason)
 
 
 @app.command(cls=Grouped)

@@ -1,7 +1,7 @@
 """Plans repairs: makes what the evidence allows, rehearses it, and asks production what it would meet there."""
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -17,6 +17,7 @@ from recovery.repair.rehearsal import (
     NoPlanError,
     Rehearsed,
     drift,
+    fails_here,
     keeps_rows,
     rehearse,
     run_apart,
@@ -25,7 +26,8 @@ from recovery.repair.rehearsal import (
     stands_as,
     stands_at,
 )
-from recovery.replay.history import HistoryReplay
+from recovery.repair.same_rows import leaves_the_same
+from recovery.replay.history import Copy, HistoryReplay
 from recovery.replay.room import ScratchError
 from recovery.replay.walk import columns_of
 from recovery.replay.workshop import Workshop
@@ -110,7 +112,7 @@ class _Planner:
         history = self._workshop.history(list(self._classified.history))
         if goal.way is Way.MEND:
             return self._mended(history, goal)
-        first, replay = self._parsed[: goal.start], self._replay
+        first, replay = [each for each in self._parsed if each.index in goal.done], self._replay
         before = history.snapshot()
         with history.copied() as copy:
             run_first(copy, first)
@@ -124,10 +126,20 @@ class _Planner:
                 drafts = towards(schema_of(copy), before)
             if not drafts:
                 raise NoPlanError(why="nothing is to be done that could be told from the schema")
+            for number in goal.doubtful:
+                fails_here(copy, self._parsed[number - 1])
             seen = rehearse(copy, drafts, lambda after: differences(replay, goal.ends, after))
             if goal.way is not Way.COMPLETE and seen.together:
                 keeps_rows(copy, self._parsed, drafts)
+        if goal.turned:
+            self._leaves_the_same(history, first, lambda _: None, drafts)
         return seen, drafts
+
+    def _leaves_the_same(
+        self, history: HistoryReplay, first: Sequence[Parsed], between: Callable[[Copy], None], drafts: Sequence[Draft]
+    ) -> None:
+        with history.copied() as ideal, history.copied() as again, history.copied() as late:
+            leaves_the_same(ideal, again, late, self._parsed, first, between, drafts)
 
     def _mended(self, history: HistoryReplay, goal: Goal) -> tuple[Rehearsed, Sequence[Draft]]:
         """A plan for what has drifted: on the script's end, to which the differences of production were brought."""
@@ -159,6 +171,10 @@ class _Planner:
             seen = rehearse(copy, drafts, lambda after: differences(replay, goal.ends, after))
             if seen.together:
                 keeps_rows(copy, self._parsed, drafts)
+        if goal.turned:
+            first_ones = [each for each in self._parsed if each.index in goal.done]
+            changes = (about(wanted, (*found, *besides)), about(production, (*found, *besides)))
+            self._leaves_the_same(history, first_ones, lambda late: drift(late, *changes, keeping=True), drafts)
         return seen, drafts
 
     def _holds(self, column: Key) -> bool:
@@ -241,10 +257,11 @@ class _Planner:
 
     def _missing(self, goal: Goal) -> Iterator[Draft]:
         """The script's statements that are missing, after what the earlier ones set for the session."""
-        for statement in self._parsed[: goal.start]:
-            if statement.inert and statement.node in _SETTINGS:
-                yield Draft(statement.sql, statement.index)
-        for statement in self._parsed[goal.start :]:
+        for statement in self._parsed:
+            if statement.index not in goal.numbers:
+                if statement.inert and statement.node in _SETTINGS:
+                    yield Draft(statement.sql, statement.index)
+                continue
             _plannable(statement)
             if statement.control:
                 if not _GROUPING.match(statement.sql.strip()):

@@ -25,6 +25,8 @@ _MODES = (
 )
 #: What PostgreSQL says of a statement that can't run in a transaction, or not in one with an earlier one.
 _ALONE = ("25001", "55P04")
+#: What PostgreSQL says of a table, a column or a schema that is not there.
+_UNKNOWN_NAMES = ("42P01", "42703", "3F000")
 #: The relations that this session locks; one that it has dropped is among them.
 _HELD = (
     "SELECT relation::bigint, mode FROM pg_catalog.pg_locks"
@@ -97,17 +99,39 @@ def stands_at(copy: Copy, replay: Replay, step: int) -> None:
         raise NoPlanError(why=f"the copy to try it on does not equal production: {some(left)}")
 
 
-def drift(copy: Copy, now: Snapshot, production: Snapshot) -> None:
+def fails_here(copy: Copy, statement: Parsed) -> None:
+    """Makes sure that nobody can have run a statement where a copy stands: PostgreSQL does not know what it names.
+
+    Raises:
+        NoPlanError: it can run there, or fails because of something else.
+    """
+    with copy.connected() as connection:
+        connection.execute("BEGIN")
+        try:
+            execute(connection, statement)
+        except psycopg.Error as error:
+            if error.sqlstate in _UNKNOWN_NAMES:
+                return
+        finally:
+            connection.execute("ROLLBACK")
+    raise NoPlanError(
+        why=f"statement {statement.index} works on rows, and may have been run by hand. Find out whether it ran, and "
+        "say so (approve --statement)"
+    )
+
+
+def drift(copy: Copy, now: Snapshot, production: Snapshot, *, keeping: bool = False) -> None:
     """Brings differences of production to a copy.
 
     Args:
         copy: the database, at a step of the script.
         now: what of it differs.
         production: the same in production.
+        keeping: the copy has rows, whose values are cast where a column gets another type.
     """
     broken = [obj for (obj, prop), value in production.items() if prop == "valid" and value == "no"]
     with copy.connected() as connection:
-        for draft in towards(now, {**production, **{(obj, "valid"): "yes" for obj in broken}}, lambda _: False):
+        for draft in towards(now, {**production, **{(obj, "valid"): "yes" for obj in broken}}, lambda _: keeping):
             with suppress(psycopg.Error):  # what could not be brought there is told by the comparison
                 connection.execute(draft.sql.encode())
     with copy.connected(superuser=True) as connection:

@@ -19,7 +19,9 @@ from recovery.postgres.target import Target
 from recovery.repair.planning import planned
 from states.comparison import Difference
 from states.evidence import Verdict
+from states.facts import Answers
 from states.plans import Plan, Way
+from states.repair import answers_after
 from tests.integration.rules.production import (
     APPLIED,
     DRIFTED,
@@ -42,16 +44,25 @@ class Repairing:
     Attributes:
         notes: what was noted of statements that are committed by themselves.
         pauses: called at each pause between two attempts at a lock.
+        said: what a person has said of statements' work on rows.
     """
 
     production: Production
     target: Target
     notes: list[tuple[int, str]] = field(default_factory=list)
     pauses: Callable[[float], None] = lambda _: None
+    said: dict[str, Answers] = field(default_factory=dict)
 
     def investigator(self) -> Investigator:
         """On the folder as it is now."""
-        return Investigator(self.target, self.production.scripts(), self.production.workshop, lambda _: None)
+        scripts, workshop = self.production.scripts(), self.production.workshop
+        return Investigator(self.target, scripts, workshop, lambda _: None, answers=self.said.copy)
+
+    def say(self, **done: bool) -> Verdict:
+        """Says of statements, as `_2`, whether their work on rows is done; gives the verdict then."""
+        answers = {int(number.removeprefix("_")): each for number, each in done.items()}
+        self.said[FAILED] = Answers(self.investigator().classify(FAILED).asked, answers)
+        return self.investigator().classify(FAILED).evidence.verdict
 
     def classified(self) -> Classified:
         """The evidence with its plans."""
@@ -99,7 +110,11 @@ class Repairing:
             ours = SessionLock(lock, RECOVERY_LOCK)
             assert ours.try_take()
             repairer = Repairer(self.target, ours, sleep=self.pauses)
-            return repairer.perform(plan, changed, left, lambda *note: self.notes.append(note))
+            ended = repairer.perform(
+                plan, changed, left, lambda *note: self.notes.append(note), lambda: investigator.asked_now(classified)
+            )
+        self.said[FAILED] = Answers(ended.evidence, answers_after(way, classified.subject))
+        return ended
 
 
 @pytest.fixture
@@ -182,6 +197,73 @@ def test_rows_that_nothing_shows_are_never_written(
     assert not [plan for plan in found.repair.plans if plan.way is Way.COMPLETE]
     if found.verdict is Verdict.PARTIAL:
         assert why in " ".join(found.repair.unplanned)
+
+
+UPDATING = "CREATE TABLE b (); UPDATE t SET a = a + 1; CREATE TABLE c ();"
+
+
+@pytest.mark.parametrize(("done", "numbers", "value"), [(True, [3], 1), (False, [2, 3], 2)])
+def test_a_person_says_which_rows_are_done(
+    production: Production,
+    repair: Repairing,
+    done: bool,  # noqa: FBT001
+    numbers: list[int],
+    value: int,
+) -> None:
+    """What is done is left out, what is not is run; afterwards it is known that all of it is done, and until when."""
+    production.failed(UPDATING, logs=None)
+    production.apart("CREATE TABLE b ()")
+    assert repair.say(_2=done) is Verdict.PARTIAL
+    assert [each.number for each in repair.plan(Way.COMPLETE).statements] == numbers
+    assert repair.carry_out(Way.COMPLETE).exit_code == 0
+    with production.server.connect(production.database) as connection:
+        assert connection.execute("SELECT a FROM t").fetchall() == [(value,)]
+    assert repair.classified().evidence.verdict is Verdict.APPLIED
+    assert verdict(production.judge()) == UNDECIDABLE  # without the answers
+    production.run("ALTER TABLE b ADD COLUMN x int")
+    assert repair.classified().evidence.verdict is Verdict.UNDECIDABLE  # these are for other evidence
+
+
+def test_answers_alone_can_decide(production: Production, repair: Repairing) -> None:
+    """Where the schema is at the script's beginning or end, they are all that was open."""
+    production.failed("UPDATE t SET a = 2; UPDATE t SET a = 3;", logs=None)
+    assert repair.classified().evidence.verdict is Verdict.UNDECIDABLE
+    assert repair.say(_1=True) is Verdict.UNDECIDABLE
+    assert repair.say(_1=True, _2=True) is Verdict.APPLIED
+    assert repair.say(_1=False, _2=False) is Verdict.NOT_APPLIED
+    assert repair.say(_1=True, _2=False) is Verdict.PARTIAL
+    assert [each.number for each in repair.plan(Way.COMPLETE).statements] == [2]
+
+
+@pytest.mark.parametrize(
+    ("script", "there", "said", "why"),
+    [
+        # Run later, it does to rows what it would have done in its order.
+        ("UPDATE t SET a = a + 1; CREATE TABLE b (); CREATE TABLE c ();", 2, {"_1": False}, ""),
+        (
+            "UPDATE t SET a = a + 1; UPDATE t SET a = a * 2; CREATE TABLE b (); CREATE TABLE c ();",
+            3,
+            {"_1": False, "_2": True},
+            "leave other rows in public.t",
+        ),
+        (
+            "ALTER TABLE t ADD b int; UPDATE t SET b = a; ALTER TABLE t DROP COLUMN a; CREATE TABLE b ();",
+            3,
+            {"_2": False},
+            "fails in the rehearsal: 42703",
+        ),
+    ],
+)
+def test_rows_that_would_be_written_late_are_tried_on_rows(
+    production: Production, repair: Repairing, script: str, there: int, said: dict[str, bool], why: str
+) -> None:
+    """RULES E17: as if the script had run exactly once, else there is no plan."""
+    production.failed(script, logs=None)
+    production.apart(*[each for each in script.split(";")[:there] if not each.strip().startswith("UPDATE")])
+    repair.say(**said)
+    repairs = repair.classified().evidence.repair
+    assert ([plan for plan in repairs.plans if plan.way is Way.COMPLETE] == []) is bool(why)
+    assert why in " ".join(repairs.unplanned)
 
 
 def test_a_column_with_a_default_is_added(production: Production, repair: Repairing) -> None:
