@@ -117,11 +117,10 @@ def _rows(copy: Copy) -> Rows:
 def _unlike(wholly: Rows, twice: Rows, late: Rows) -> str:
     """The first table in which rows differ; empty if none does. A value that is never the same need only be one."""
     for name in sorted(wholly.keys() | late.keys()):
-        if name not in wholly or name not in late:
-            return name
-        columns = {column for row in (*wholly[name], *late[name]) for column in row}
-        never = {each for each in columns if _column(wholly[name], each) != _column(twice.get(name, ()), each)}
-        if _shape(wholly[name], never) != _shape(late[name], never):
+        one, other, third = (side.get(name, ()) for side in (wholly, twice, late))
+        columns = {column for row in (*one, *third) for column in row}
+        never = {each for each in columns if _column(one, each) != _column(other, each)}
+        if _shape(one, never) != _shape(third, never):
             return name
     return ""
 
