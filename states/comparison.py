@@ -426,6 +426,14 @@ def _statement_state(
     return state("differs", "differs in " + "; ".join(f"{obj}: {', '.join(props)}" for obj, props in different.items()))
 
 
+def shows_its_end(replay: Replay, index: int, production: Snapshot) -> bool:
+    """Whether nothing is left of what a statement changes: production has it as some later step has it."""
+    own = {k for k in replay.footprint if replay.steps[index - 1].get(k) != replay.steps[index].get(k)}
+    return bool(own) and all(
+        any(_same(replay, key, step.get(key), production.get(key)) for step in replay.steps[index:]) for key in own
+    )
+
+
 def _headline(own: set[Key], before: Snapshot, after: Snapshot) -> str:
     """A statement's effect in a few words: the first object that it makes or drops, else the first changed property."""
     made = sorted((obj for obj, prop in own if prop == "exists" and (obj, prop) in after), key=_tables_first)

@@ -7,11 +7,12 @@ and once it ran the evidence shows that it did. A plan exists only once its rehe
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from states.comparison import StatementState, makes_what_it_fills
+from states.comparison import StatementState, makes_what_it_fills, shows_its_end
 from states.digest import named
 from states.evidence import Evidence, Verdict
 from states.facts import Replay, Statement, Subject, Visibility
 from states.plans import Loss, Plan, PlannedStatement, Way
+from states.presence import in_view
 from states.row_proofs import witnessed
 
 #: Statements whose work is seen in the schema, or that have none.
@@ -62,7 +63,12 @@ def goals(subject: Subject, evidence: Evidence) -> tuple[tuple[Goal, ...], tuple
     if evidence.verdict is Verdict.DRIFTED:
         if why := next(_against_mending(replay, evidence, _proven(replay, subject)), ""):
             return (), (f"No plan to {Way.MEND} it: {why}.",)
-        missing = tuple(each.index for each in evidence.statements if each.state == "absent")
+        production = in_view(subject)
+        missing = tuple(
+            each.index
+            for each in evidence.statements
+            if each.state == "absent" and (each.said is False or not shows_its_end(replay, each.index, production))
+        )
         rows = any(each.visibility not in _PLAIN for each in replay.statements)
         run = tuple(each.index for each in replay.statements if each.index not in missing)
         turned = any(each.answers for each in evidence.statements)
