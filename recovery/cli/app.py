@@ -188,8 +188,8 @@ def approve(
         list[str] | None,
         typer.Option(
             "--statement",
-            metavar="N=done|not-done",
-            help="The work on rows of statement N is done, or not: then a plan of repair may follow; repeatable.",
+            metavar="N=ANSWER",
+            help="The work on rows of statement N is `done`, or `not-done`: a plan of repair may follow; repeatable.",
         ),
     ] = None,
     evidence: Annotated[

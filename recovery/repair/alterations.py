@@ -76,11 +76,12 @@ def towards(
         *_indexes_gone(now, goal, extra),
         *_columns_gone(parts),
         *_enums_altered(now, goal, now if whole is None else whole),
-        *_columns_made(_without(now, parts), goal),
+        *(_tables_made(now, goal) if finish else ()),
+        *_columns_made(_without(now, parts), goal, made=finish),
         *_columns_altered(_without(now, parts), goal, holds),
         *_tables_altered(now, goal),
         *_sequences_altered(now, goal),
-        *_views_altered(now, goal),
+        *_views_altered(now, goal, made=finish),
         *(Draft(bodies[obj]) for obj in sorted(bodies) if _index(now, obj) != _index(goal, obj) and _index(now, obj)),
         *_others(now, extra),
         *(_indexes_made(now, goal) if finish else ()),
@@ -239,9 +240,16 @@ def _identity(obj: str, prop: str, alter: str, here: str | None, there: str | No
     yield Draft(" ".join(("SELECT", f"pg_catalog.setval({serial}, {last})", "FROM", table)))
 
 
-def _columns_made(now: Snapshot, goal: Snapshot) -> Iterator[Draft]:
+def _tables_made(now: Snapshot, goal: Snapshot) -> Iterator[Draft]:
+    """Tables that are missing still, without their columns."""
+    for obj in sorted(obj for obj, prop in goal if prop == "exists" and obj.startswith("table ")):
+        if (obj, "exists") not in now:
+            yield Draft(f"CREATE TABLE {obj.removeprefix('table ')} ()")
+
+
+def _columns_made(now: Snapshot, goal: Snapshot, *, made: bool) -> Iterator[Draft]:
     for obj, prop in sorted(key for key in goal if key not in now and taken_apart(key[1]).kind == "column"):
-        if taken_apart(prop).detail or not obj.startswith("table ") or (obj, "exists") not in now:
+        if taken_apart(prop).detail or not obj.startswith("table ") or not (made or (obj, "exists") in now):
             continue
         kind, default = goal[obj, f"{prop} type"], goal.get((obj, f"{prop} default"))
         text = f"ALTER TABLE {obj.removeprefix('table ')} ADD COLUMN {prop.partition(' ')[2]} {kind}"
@@ -284,19 +292,21 @@ def _tables_altered(now: Snapshot, goal: Snapshot) -> Iterator[Draft]:
             yield Draft(f"ALTER TABLE {key[0].removeprefix('table ')} {word} {each}")
 
 
-def _views_altered(now: Snapshot, goal: Snapshot) -> Iterator[Draft]:
+def _views_altered(now: Snapshot, goal: Snapshot, *, made: bool) -> Iterator[Draft]:
     """One with other columns is made anew, which fails where something depends on it."""
-    for obj, prop in sorted(key for key in goal if key in now and now[key] != goal[key] and key[1] == "definition"):
-        if not obj.startswith("view "):
+    for obj, prop in sorted(key for key in goal if key[1] == "definition" and now.get(key) != goal[key]):
+        there_is = (obj, "exists") in now
+        if not (there_is or made):
             continue
-        name, query = obj.removeprefix("view "), goal[obj, prop].rstrip().rstrip(";")
+        kind = "MATERIALIZED VIEW" if obj.startswith("materialized") else "VIEW"
+        name, query = obj.removeprefix(kind.lower()).strip(), goal[obj, prop].rstrip().rstrip(";")
         here, there = (
             {each: value for each, value in _index(side, obj).items() if taken_apart(each).kind == "column"}
             for side in (now, goal)
         )
-        if here != there:
-            yield Draft(f"DROP VIEW {name}")
-        yield Draft(f"CREATE OR REPLACE VIEW {name} AS {query}")
+        if there_is and (here != there or kind != "VIEW"):
+            yield Draft(f"DROP {kind} {name}")
+        yield Draft(f"CREATE {'OR REPLACE ' if kind == 'VIEW' else ''}{kind} {name} AS {query}")
 
 
 _LABEL = re.compile(r"'(?:[^']|'')*'")
@@ -333,8 +343,9 @@ def _enums_altered(now: Snapshot, goal: Snapshot, whole: Snapshot) -> Iterator[D
             yield from _labels_added(name, here, there)
         elif len(here) == len(there) and {new for _, new in pairs}.isdisjoint(here):
             yield from (Draft(f"ALTER TYPE {name} RENAME VALUE {old} TO {new}") for old, new in pairs)
-        else:
+        elif [label for label in here if label in there] == there:
             yield from _enum_anew(name, there, whole)
+        # Labels in another order may have been renamed in turn, and then the rows have others than they say.
 
 
 def _labels_added(name: str, here: list[str], there: list[str]) -> Iterator[Draft]:

@@ -65,7 +65,9 @@ SCENARIOS = {
     "failing-once": Scenario("exists", sql="CREATE SEQUENCE staging.failing"),
     "half-done": Scenario("partial", repair=True),
     "half-done-apart": Scenario(
-        "partial", repair=True, more='\nCREATE INDEX CONCURRENTLY "places_apart_idx" ON "places"("energy");\n'
+        "partial",
+        repair=True,
+        more='\nCREATE INDEX CONCURRENTLY "tokens_used_at_idx" ON "password_reset_tokens"("used_at");\n',
     ),
     "approved": Scenario("exists", failed=NAMES, approved=True),
 }
