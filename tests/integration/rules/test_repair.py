@@ -552,6 +552,23 @@ def test_what_was_renamed_is_renamed_back(production: Production, repair: Repair
         assert connection.execute("SELECT name FROM b").fetchall() == [("kept",)]
 
 
+def test_what_later_statements_took_back_is_not_run_again(production: Production, repair: Repairing) -> None:
+    """The enum's old name is gone since the script's last statement, which does not say that the first never ran."""
+    production.before("CREATE TYPE e AS ENUM ('x', 'y'); ALTER TABLE t ADD COLUMN c e")
+    script = (
+        "CREATE TYPE e_new AS ENUM ('x'); ALTER TABLE t ALTER c TYPE e_new USING c::text::e_new;"
+        "ALTER TYPE e RENAME TO e_old; ALTER TYPE e_new RENAME TO e; DROP TYPE e_old;"
+        "ALTER TABLE t ALTER a SET DEFAULT 7;"
+    )
+    production.failed(script, logs=None)
+    production.run(f"{script} ALTER TABLE t ALTER a SET DEFAULT 8")
+    repair.say(_2=True)
+    assert [each.sql for each in repair.plan(Way.MEND).statements] == [
+        "ALTER TABLE public.t ALTER COLUMN a DROP DEFAULT",
+        "ALTER TABLE public.t ALTER COLUMN a SET DEFAULT 7",
+    ]
+
+
 def test_a_renamed_table_gets_its_name_back(production: Production, repair: Repairing) -> None:
     """With its rows, and with the constraints by which it is known."""
     script = (
