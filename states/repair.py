@@ -111,10 +111,13 @@ def _doubtful(replay: Replay, statement: Statement, evidence: Evidence) -> bool:
 
 
 def answers_after(way: Way, subject: Subject) -> dict[int, bool]:
-    """Which work on rows is done once a plan was carried out: all of the script's, or what was before it was undone."""
+    """Which work on rows is done once a plan was carried out: all of the script's, or none.
+
+    What is undone had no work on rows but on what went with it.
+    """
     replay = replay_of(subject)
     if way is Way.UNDO or replay is None:
-        return dict(subject.answered)
+        return dict.fromkeys(subject.answered, False)
     return {each.index: True for each in replay.statements if each.visibility not in _PLAIN}
 
 
@@ -176,7 +179,7 @@ def _against_mending(replay: Replay, evidence: Evidence, proven: Collection[int]
 
 def _against_undoing(replay: Replay, evidence: Evidence, start: int) -> Iterator[str]:
     for statement in replay.statements[start:]:
-        if _answer(evidence, statement.index):
+        if _answer(evidence, statement.index) and statement.visibility is not Visibility.ROWS:
             yield f"statement {statement.index} works on rows ({statement.why})"
     for statement in replay.statements[:start]:
         if statement.drops:

@@ -12,7 +12,7 @@ from recovery.repair.alterations import Draft
 from recovery.repair.rehearsal import NoPlanError
 from recovery.replay import witnesses
 from recovery.replay.history import Copy
-from recovery.replay.walk import execute
+from recovery.replay.running import execute
 from recovery.sql.statements import Parsed
 
 #: Whatever holds rows, but Prisma's ledger.

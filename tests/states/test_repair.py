@@ -149,7 +149,7 @@ def test_what_a_person_says_of_rows_is_run_or_left_out() -> None:
     (done,), _ = goals(subject(first, second), answered(*IN_ORDER))
     assert (done.numbers, done.done, done.turned) == ((2,), (1,), False)
     assert answers_after(Way.COMPLETE, subject(first, second)) == {1: True, 2: True}
-    assert answers_after(Way.UNDO, replace(subject(first), answered={1: False})) == {1: False}
+    assert answers_after(Way.UNDO, replace(subject(first), answered={1: False, 2: True})) == {1: False, 2: False}
 
 
 def test_what_can_not_be_taken_back_is_not_undone() -> None:

@@ -18,7 +18,7 @@ from recovery.postgres.locks import PRISMA_LOCK, RECOVERY_LOCK, SessionLock
 from recovery.postgres.target import Target
 from recovery.repair.planning import planned
 from states.comparison import Difference
-from states.evidence import Verdict
+from states.evidence import Decision, Verdict
 from states.facts import Answers
 from states.plans import Plan, Way
 from states.repair import answers_after
@@ -222,6 +222,17 @@ def test_a_person_says_which_rows_are_done(
     assert verdict(production.judge()) == UNDECIDABLE  # without the answers
     production.run("ALTER TABLE b ADD COLUMN x int")
     assert repair.classified().evidence.verdict is Verdict.UNDECIDABLE  # these are for other evidence
+
+
+def test_rows_that_went_with_their_table_are_not_done(production: Production, repair: Repairing) -> None:
+    """What a person said of them before the undo does not hold after it: a deploy writes them again."""
+    production.failed("CREATE TABLE b (i int); INSERT INTO b VALUES (1); CREATE TABLE c ();", logs=None)
+    production.apart("CREATE TABLE b (i int)", "INSERT INTO b VALUES (1)")
+    repair.say(_2=True)
+    assert [loss.name for loss in repair.plan(Way.UNDO).losses] == ["public.b"]
+    assert repair.carry_out(Way.UNDO).exit_code == 0
+    evidence = repair.classified().evidence
+    assert (evidence.verdict, evidence.decision) == (Verdict.NOT_APPLIED, Decision.MARK_ROLLED_BACK)
 
 
 def test_answers_alone_can_decide(production: Production, repair: Repairing) -> None:
