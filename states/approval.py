@@ -1,5 +1,6 @@
 """Which approvals count: those on exactly this evidence, where the evidence itself does not decide (RULES F9)."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from states.answers import RUN_AGAIN, THEN_RUN, NextCommand, Refusal
@@ -102,6 +103,66 @@ def objection(approval: Approval, judged: Judged) -> Refusal | None:
             commands=(RUN_AGAIN,),
         )
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The evidence on a migration, with which answers on its statements have to agree.
+
+    Attributes:
+        digests: of the evidence, with and without the answers that were given before.
+        states: of each statement.
+        open: numbers of the statements of which only a person can say whether their work on rows is done.
+    """
+
+    migration: str
+    digests: frozenset[str]
+    states: tuple[str, ...]
+    open: frozenset[int]
+
+
+#: The states of statements in words.
+_STATES = {"in_place": "its work is done", "absent": "its work is not done", "differs": "its work differs"}
+
+
+def objection_to_answers(asked: Asked, done: Mapping[int, bool], evidence: str) -> Refusal | None:
+    """Why a person's answers on statements do not count; None if they do.
+
+    Args:
+        asked: the evidence.
+        done: by the number of a statement, whether its work on rows is done.
+        evidence: the digest that the answers name.
+    """
+    name = asked.migration
+    if evidence not in asked.digests:
+        return Refusal(
+            "approve.other_evidence",
+            f"The evidence on {name} is not {evidence}, for which the answers are given.",
+            "Look at the evidence again (prisma-recovery inspect), then answer on that.",
+        )
+    if unknown := [number for number in done if not 0 < number <= len(asked.states)]:
+        return Refusal(
+            "approve.no_statement",
+            f"{name} has {len(asked.states)} statements, and no statement {unknown[0]}.",
+            "Give the number that prisma-recovery inspect shows before the statement.",
+        )
+    if known := [number for number in done if number not in asked.open]:
+        state = _STATES.get(asked.states[known[0] - 1], "it leaves nothing behind, or an attempt ran to its end")
+        return Refusal(
+            "approve.statement_known",
+            f"Of statement {known[0]} of {name} no answer is needed, because the evidence shows it: {state}.",
+            "Answer only on the statements that prisma-recovery inspect shows as open. If the evidence is wrong, find "
+            "out why first.",
+        )
+    return None
+
+
+def answer_command(name: str, numbers: Sequence[int], digest: str) -> NextCommand:
+    """The command with which a person says of statements that their work on rows is done."""
+    words = " ".join(f"--statement {number}=done" for number in numbers)
+    which = f"statement {numbers[0]} ran" if len(numbers) == 1 else "each of these statements ran"
+    line = f'prisma-recovery approve {name} {words} --evidence {digest} --reason "…"'
+    return NextCommand(line, f"once you know whether {which}; if not, not-done")
 
 
 def approve_command(name: str, decision: Decision, digest: str, when: str = "") -> NextCommand:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from states.answers import RUN_AGAIN, RUN_AGREED, THEN_RUN, Answer, Go, NextCommand, Refusal
-from states.approval import NEVER_APPROVED, Approval, Judged, approve_command, objection
+from states.approval import NEVER_APPROVED, Approval, Judged, answer_command, approve_command, objection
 from states.effects import MarkApplied, MarkRolledBack, Repair, Resolution
 from states.evidence import IN_WORDS, Decision, Evidence, Verdict
 from states.exit_codes import Exit
@@ -201,10 +201,19 @@ def decide(facts: ClassifyFacts) -> Answer:
         f"classify.{evidence.verdict}",
         f"{name} {IN_WORDS[evidence.verdict]}: {' '.join(evidence.reasons)}{void} Nothing was changed.",
         _remedy(facts),
-        commands=(*repairing(facts), *approvals(facts), THEN_RUN)
-        if approvals(facts)
+        commands=(*repairing(facts), *answering(facts), *approvals(facts), THEN_RUN)
+        if approvals(facts) or answering(facts)
         else repairing(facts) or (RUN_AGAIN,),
     )
+
+
+def answering(facts: ClassifyFacts) -> tuple[NextCommand, ...]:
+    """The command with which a person says which statements' work on rows is done; none where it would not count."""
+    evidence = facts.evidence
+    if evidence.verdict not in (Verdict.PARTIAL, Verdict.DRIFTED) or evidence.repair.plans:
+        return ()
+    asked = [each.index for each in evidence.statements if each.answers and each.said is None]
+    return (answer_command(evidence.migration, asked, evidence.evidence_digest),) if asked else ()
 
 
 def approvals(facts: ClassifyFacts) -> tuple[NextCommand, ...]:
@@ -286,6 +295,11 @@ def _remedy(facts: ClassifyFacts) -> str:
                 f"Agree to the plan to {plan.way} it, which is proven by rehearsal, or run it by hand. Then run again."
             )
         return f"The plan to {plan.way} it is not carried out as it is: {' '.join(against)} See to that, and run again."
+    if answering(facts):
+        return (
+            "Find out whether the statements that are named ran, and say so: a plan of repair may follow. Or bring "
+            "production by hand to where the script begins or ends. Then run again."
+        )
     if evidence.verdict is Verdict.PARTIAL:
         return "By hand, undo the statements that are in production or run those that are missing. Then run again."
     if evidence.verdict is Verdict.DRIFTED:

@@ -38,6 +38,8 @@ class StatementState:
         state: in_place, absent, differs, open, or inert.
         proof: the reason for `state`, for people.
         look: for an open statement, a query that shows a person whether its effect is there; empty if there is none.
+        answers: what a person may say of its work on rows, `done` and `not-done`; empty where the evidence shows it.
+        said: whether its work on rows is done, as a person has said; None if nobody has.
     """
 
     index: int
@@ -45,6 +47,8 @@ class StatementState:
     state: str
     proof: str
     look: str = ""
+    answers: tuple[str, ...] = ()
+    said: bool | None = None
 
 
 #: The properties of an object's part begin with the part's kind and name. A name that is not a plain word is quoted, so
@@ -326,8 +330,17 @@ def nearest(replay: Replay, production: Snapshot) -> int:
     return min((last, 0), key=lambda step: len(differences(replay, step, production)))
 
 
+#: The answers of a person on a statement's work on rows, and what they mean: it is done.
+ANSWERS = {"done": True, "not-done": False}
+_SAID = {True: "a person says that it ran", False: "a person says that it did not run"}
+
+
 def statement_states(
-    replay: Replay, production: Snapshot, at: tuple[int, ...], not_done: Mapping[int, str]
+    replay: Replay,
+    production: Snapshot,
+    at: tuple[int, ...],
+    not_done: Mapping[int, str],
+    answered: Mapping[int, bool] | None = None,
 ) -> tuple[StatementState, ...]:
     """The state of each statement in production.
 
@@ -336,8 +349,41 @@ def statement_states(
         production: the footprint's properties in production.
         at: the steps that production equals.
         not_done: numbers of open statements that are known not to have run, each with its proof.
+        answered: by the number of a statement, whether its work on rows is done, as a person says; it counts only where
+            the evidence does not show it. None where no answer would count.
     """
-    return tuple(_statement_state(replay, index, production, at, not_done) for index in range(1, replay.total + 1))
+    states = (_statement_state(replay, index, production, at, not_done) for index in range(1, replay.total + 1))
+    if answered is None:
+        return tuple(states)
+    return tuple(_with_answer(replay, state, answered.get(state.index)) for state in states)
+
+
+def _with_answer(replay: Replay, found: StatementState, done: bool | None) -> StatementState:  # noqa: FBT001 - an answer
+    if not _is_a_persons(replay, found):
+        return found
+    found = replace(found, answers=tuple(ANSWERS))
+    if done is None or found.state == "differs":
+        return replace(found, said=done)
+    return replace(found, state="in_place" if done else "absent", proof=_SAID[done], said=done)
+
+
+def _is_a_persons(replay: Replay, found: StatementState) -> bool:
+    """Whether only a person can tell that a statement's work on rows is done, or that nobody did it by hand.
+
+    What an attempt's logs prove is not what nobody did by hand (RULES E21). Where what the statement itself makes is
+    absent, its rows are absent, too.
+    """
+    if found.state not in ("open", "absent", "differs"):
+        return False
+    if makes_what_it_fills(replay, found.index):
+        return found.state != "absent"
+    return replay.statements[found.index - 1].visibility in (Visibility.OPEN, Visibility.ROWS)
+
+
+def makes_what_it_fills(replay: Replay, index: int) -> bool:
+    """Whether a statement works only on rows of what it makes, or names, itself: where that is absent, so are they."""
+    statement = replay.statements[index - 1]
+    return statement.visibility is Visibility.ROWS and replay.steps[index - 1] != replay.steps[index]
 
 
 def _statement_state(
@@ -378,6 +424,14 @@ def _statement_state(
     for obj, prop in sorted(_without_consequences({key: Difference(*key, None, None) for key in own - after})):
         different.setdefault(obj, []).append(prop)
     return state("differs", "differs in " + "; ".join(f"{obj}: {', '.join(props)}" for obj, props in different.items()))
+
+
+def shows_its_end(replay: Replay, index: int, production: Snapshot) -> bool:
+    """Whether nothing is left of what a statement changes: production has it as some later step has it."""
+    own = {k for k in replay.footprint if replay.steps[index - 1].get(k) != replay.steps[index].get(k)}
+    return bool(own) and all(
+        any(_same(replay, key, step.get(key), production.get(key)) for step in replay.steps[index:]) for key in own
+    )
 
 
 def _headline(own: set[Key], before: Snapshot, after: Snapshot) -> str:

@@ -39,6 +39,8 @@ def digest(subject: Subject, target: Sequence[str], base: Sequence[tuple[str, st
         "stops": sorted(astuple(stop) for stop in subject.stops),
         "unreadable": subject.unreadable,
     }
+    if subject.answered:  # without any, the digest is the one that answers are given for
+        parts["answered"] = sorted([number, done] for number, done in subject.answered.items())
     return named(parts)
 
 

@@ -54,6 +54,8 @@ class Decision(StrEnum):
     DEPLOY = "deploy"
     #: Of an approval: a plan of repair is to be carried out.
     REPAIR = "repair"
+    #: Of an approval: it says which statements' work on rows is done.
+    ANSWERED = "answered"
 
 
 @dataclass(frozen=True, slots=True)

@@ -289,6 +289,22 @@ class Twin:
 
 
 @dataclass(frozen=True, slots=True)
+class Answers:
+    """What a person knows of statements whose work on rows the evidence does not show, for exactly one evidence.
+
+    Attributes:
+        evidence: the digest of the evidence without any answer.
+        done: by the number of each statement, whether its work is done.
+    """
+
+    evidence: str = ""
+    done: Mapping[int, bool] = field(default_factory=dict)
+
+
+NO_ANSWERS = Answers()
+
+
+@dataclass(frozen=True, slots=True)
 class Subject:
     """A failed or pending migration, with everything that its verdict rests on.
 
@@ -322,6 +338,7 @@ class Subject:
         twins: one for each of its scripts that makes what the history has made already.
         undecided: failed migrations before it that the evidence does not decide and that may work on the same objects
             (RULES E30).
+        answered: by the number of a statement of the present file, whether its work on rows is done, as a person says.
     """
 
     migration: str
@@ -347,6 +364,7 @@ class Subject:
     ahead: tuple[str, ...] = ()
     twins: tuple[Twin, ...] = ()
     undecided: tuple[str, ...] = ()
+    answered: Mapping[int, bool] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

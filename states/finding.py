@@ -68,6 +68,13 @@ def _not_done(replay: Replay, subject: Subject) -> dict[int, str]:
     return found
 
 
+def _answers_count(replay: Replay, subject: Subject) -> bool:
+    """Whether a person may say which rows are done: every attempt ran the script as it is now, and none to its end."""
+    ran = {row.checksum for row in subject.attempts}
+    ended = any(row.finished or row.applied_steps_count >= 1 for row in subject.attempts)
+    return ran == {replay.checksum} == {subject.present} and not ended
+
+
 def of_script(replay: Replay, subject: Subject) -> Finding:
     """What follows if this script is the one that ran."""
     production = in_view(subject)
@@ -79,7 +86,10 @@ def of_script(replay: Replay, subject: Subject) -> Finding:
     where = (min(at), max(at)) if at else (0, 0)
     progress = Progress(where, last)
     not_done = _not_done(replay, subject)
-    statements = statement_states(replay, production, at, not_done)
+    answered = subject.answered if _answers_count(replay, subject) else None
+    statements = statement_states(replay, production, at, not_done, answered)
+    said = tuple(s for s in statements if s.said is not None)
+    told = [f"Of statement {s.index} a person says that it {'ran' if s.said else 'did not run'}." for s in said]
     opened = [f"Statement {s.index} is open: {s.proof}." for s in statements if s.state == "open"]
     # Of what writes only to something absent it is not the attempt that proves it.
     proven = [f"Statement {s.index} did not run: {s.proof}." for s in statements if s.proof == not_done.get(s.index)]
@@ -126,7 +136,7 @@ def of_script(replay: Replay, subject: Subject) -> Finding:
             *proven,
         )
     if 0 in at:
-        return _at_the_beginning(replay, at, statements, (opened, proven), found)
+        return _at_the_beginning(replay, at, statements, (opened, [*proven, *told], bool(proven)), found)
     if not replay.complete:
         return found(
             Verdict.UNDECIDABLE,
@@ -142,9 +152,17 @@ def of_script(replay: Replay, subject: Subject) -> Finding:
                 "Every effect that the schema can show is in production, but it can't show all of the script.",
                 *opened,
                 *proven,
+                *told,
+            )
+        if any(s.state == "absent" for s in said):
+            return found(
+                Verdict.PARTIAL,
+                "The schema is as the script leaves it, but not all of its rows are.",
+                *told,
+                closest=last,
             )
         every = f"All {last} statements of the script are" if last > 1 else "The only statement of the script is"
-        return found(Verdict.APPLIED, f"{every} in production.")
+        return found(Verdict.APPLIED, f"{every} in production.", *told)
     steps = f"{where[0]}" if where[0] == where[1] else f"{where[0]} to {where[1]}"
     first = f"The first {steps} of {last} statements are" if steps != "1" else f"The first of {last} statements is"
     return found(
@@ -152,6 +170,7 @@ def of_script(replay: Replay, subject: Subject) -> Finding:
         f"{first} in production, the rest is not.",
         *opened,
         *proven,
+        *told,
         closest=last,
     )
 
@@ -160,14 +179,14 @@ def _at_the_beginning(
     replay: Replay,
     at: tuple[int, ...],
     statements: tuple[StatementState, ...],
-    said: tuple[list[str], list[str]],
+    said: tuple[list[str], list[str], bool],
     found: _Found,
 ) -> Finding:
     """The finding if production equals the state before the script.
 
     Either no effect that the schema can show is in production, or the script has no such effect (`traceless`).
     """
-    opened, proven = said
+    opened, proven, by_logs = said
     traceless = len(replay.steps) - 1 in at
     # An unreached statement can't have run if an earlier step is absent; one that may write or lose rows is open (E15).
     unreached = {s.index for s in replay.statements if s.visibility is Visibility.UNREACHED}
@@ -179,7 +198,16 @@ def _at_the_beginning(
             else "No effect that the schema can show is in production, but it can't show all of the script."
         )
         return found(Verdict.UNDECIDABLE, what, *opened, *proven)
-    if traceless and not proven:
+    answers = {s.state for s in statements if s.said is not None}
+    if "in_place" in answers and not replay.complete:
+        early = f"Some of the script's work on rows is done, and its replay ended early: {replay.ended}."
+        return found(Verdict.UNDECIDABLE, early, *proven)
+    if "in_place" in answers:
+        if not traceless or any(s.state == "absent" for s in statements):
+            first = "The schema is as it was before the script, but some of its work on rows is done."
+            return found(Verdict.PARTIAL, first, *proven, closest=replay.total)
+        return found(Verdict.APPLIED, "All of the script's work is done, and no schema could show it.", *proven)
+    if traceless and not (by_logs or answers):
         return found(
             Verdict.NOT_APPLIED,
             "The script changes nothing here: Prisma can run it again and record it itself.",
@@ -189,6 +217,7 @@ def _at_the_beginning(
     shown = {s.index for s in replay.statements if s.visibility is Visibility.ROWS}
     if not traceless:
         shown |= {s.index for s in replay.statements if s.visibility is Visibility.UNREACHED}
+    shown |= {s.index for s in statements if s.said is not None}
     by_hand = tuple(s for s in statements if s.state == "absent" and s.index in _open_ones(replay) - shown)
     if not by_hand:
         return found(Verdict.NOT_APPLIED, "Nothing of the script is in production.", *proven)

@@ -7,10 +7,13 @@ and once it ran the evidence shows that it did. A plan exists only once its rehe
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from states.comparison import StatementState, makes_what_it_fills, shows_its_end
 from states.digest import named
 from states.evidence import Evidence, Verdict
 from states.facts import Replay, Statement, Subject, Visibility
 from states.plans import Loss, Plan, PlannedStatement, Way
+from states.presence import in_view
+from states.row_proofs import witnessed
 
 #: Statements whose work is seen in the schema, or that have none.
 _PLAIN = (Visibility.SEEN, Visibility.INERT)
@@ -26,6 +29,10 @@ class Goal:
         ends: the step that production is to equal afterwards.
         numbers: of the script's statements, those to be run.
         rows: one of these does work on rows.
+        done: of the script's statements, those that ran.
+        doubtful: of those to be run, the ones that work on rows of what production must not have yet; that they can't
+            have run is shown by that they fail on production's schema.
+        turned: they do not run in the script's order, so it has to be shown that this leaves the same rows.
     """
 
     way: Way
@@ -33,6 +40,9 @@ class Goal:
     ends: int
     numbers: tuple[int, ...] = ()
     rows: bool = False
+    done: tuple[int, ...] = ()
+    doubtful: tuple[int, ...] = ()
+    turned: bool = False
 
 
 def replay_of(subject: Subject) -> Replay | None:
@@ -51,25 +61,64 @@ def goals(subject: Subject, evidence: Evidence) -> tuple[tuple[Goal, ...], tuple
     if replay is None:
         raise AssertionError("what has no replay is not repaired")
     if evidence.verdict is Verdict.DRIFTED:
-        if why := next(_against_mending(replay, evidence), ""):
+        if why := next(_against_mending(replay, evidence, _proven(replay, subject)), ""):
             return (), (f"No plan to {Way.MEND} it: {why}.",)
-        missing = tuple(each.index for each in evidence.statements if each.state == "absent")
+        production = in_view(subject)
+        missing = tuple(
+            each.index
+            for each in evidence.statements
+            if each.state == "absent" and (each.said is False or not shows_its_end(replay, each.index, production))
+        )
         rows = any(each.visibility not in _PLAIN for each in replay.statements)
-        return (Goal(Way.MEND, replay.total, replay.total, missing, rows),), ()
+        run = tuple(each.index for each in replay.statements if each.index not in missing)
+        turned = any(each.answers for each in evidence.statements)
+        return (Goal(Way.MEND, replay.total, replay.total, missing, rows, run, turned=turned),), ()
     start = evidence.progress.steps_in_place[0]
     found: list[Goal] = []
     reasons: list[str] = []
+    done = tuple(each.index for each in evidence.statements if _ran(each, start))
     for way, against in ((Way.COMPLETE, _against_completing), (Way.UNDO, _against_undoing)):
-        why = next(against(replay, start), "")
+        why = next(against(replay, evidence, start), "")
         if why:
             reasons.append(f"No plan to {way} it: {why}.")
         elif way is Way.COMPLETE:
-            rest = replay.statements[start:]
+            rest = tuple(each for each in replay.statements if each.index not in done)
             rows = any(statement.visibility not in _PLAIN for statement in rest)
-            found.append(Goal(way, start, replay.total, tuple(each.index for each in rest), rows))
+            numbers = tuple(each.index for each in rest)
+            doubtful = tuple(each.index for each in rest if _doubtful(replay, each, evidence))
+            turned = numbers != tuple(range(start + 1, replay.total + 1))
+            found.append(Goal(way, start, replay.total, numbers, rows, done, doubtful, turned))
         else:
-            found.append(Goal(way, start, 0))
+            found.append(Goal(way, start, 0, done=done))
     return tuple(found), tuple(reasons)
+
+
+def _ran(state: StatementState, start: int) -> bool:
+    """Whether a statement of what is half done ran: a person's answer, else the step that production equals, tells."""
+    return state.index <= start if state.said is None else state.said
+
+
+def _answer(evidence: Evidence, index: int) -> bool | None:
+    """A person's answer on a statement's work on rows; None if there is none, or the evidence itself shows it."""
+    return next((each.said for each in evidence.statements if each.index == index), None)
+
+
+def _doubtful(replay: Replay, statement: Statement, evidence: Evidence) -> bool:
+    """Whether it works on rows of what other statements of the script make, and no person said that it did not run."""
+    rows = statement.visibility is Visibility.ROWS and not _shown_later(statement)
+    answered = _answer(evidence, statement.index) is not None
+    return rows and not answered and not makes_what_it_fills(replay, statement.index)
+
+
+def answers_after(way: Way, subject: Subject) -> dict[int, bool]:
+    """Which work on rows is done once a plan was carried out: all of the script's, or none.
+
+    What is undone had no work on rows but on what went with it.
+    """
+    replay = replay_of(subject)
+    if way is Way.UNDO or replay is None:
+        return dict.fromkeys(subject.answered, False)
+    return {each.index: True for each in replay.statements if each.visibility not in _PLAIN}
 
 
 def _unrepairable(subject: Subject, evidence: Evidence) -> str:
@@ -85,17 +134,18 @@ def _unrepairable(subject: Subject, evidence: Evidence) -> str:
         if statement.state == "open":
             return (
                 f"No plan of repair: statement {statement.index} may or may not have done its work, and is never run a "
-                f"second time ({statement.proof}). Find out whether it ran."
+                f"second time ({statement.proof}). Find out whether it ran, and say so (approve --statement)."
             )
     return ""
 
 
-def _against_completing(replay: Replay, start: int) -> Iterator[str]:
+def _against_completing(replay: Replay, evidence: Evidence, start: int) -> Iterator[str]:
     for statement in replay.statements[start:]:
-        if statement.visibility not in _PLAIN and not _shown_later(statement):
+        known = _shown_later(statement) or _answer(evidence, statement.index) is not None
+        if statement.visibility in (Visibility.OPEN, Visibility.UNREACHED) and not known:
             yield (
-                f"statement {statement.index} works on rows, and nothing shows that nobody ran it, or afterwards "
-                f"that it ran ({statement.why})"
+                f"statement {statement.index} works on rows, and nothing shows that nobody ran it ({statement.why}). "
+                "Find out whether it ran, and say so (approve --statement)"
             )
 
 
@@ -104,21 +154,33 @@ def _shown_later(statement: Statement) -> bool:
     return statement.visibility is Visibility.ROWS and bool(statement.fills or statement.moves)
 
 
-def _against_mending(replay: Replay, evidence: Evidence) -> Iterator[str]:
+def _proven(replay: Replay, subject: Subject) -> set[int]:
+    """The statements whose work on rows production proves, also where something else of their work differs."""
+    now = witnessed(replay, subject, ()).statements
+    both = zip(replay.statements, now, strict=True)
+    return {old.index for old, new in both if new.visibility in _PLAIN and old.visibility not in _PLAIN}
+
+
+def _against_mending(replay: Replay, evidence: Evidence, proven: Collection[int]) -> Iterator[str]:
     if not replay.complete:
         yield f"the script can't be replayed to its end: {replay.ended}"
     # Of one whose work on rows can't be seen, "in place" says that production proves it (`states.row_proofs`).
     done = {each.index for each in evidence.statements if each.state == "in_place"}
+    absent = {each.index for each in evidence.statements if each.state == "absent"}
     for statement in replay.statements:
-        if statement.index in done:
+        if statement.index in done or statement.index in proven or _answer(evidence, statement.index):
             continue
-        if statement.visibility not in _PLAIN and not (statement.fills and _shown_later(statement)):
+        said = _answer(evidence, statement.index) is False and statement.index in absent
+        if statement.visibility not in _PLAIN and not said and not (statement.fills and _shown_later(statement)):
             yield f"statement {statement.index} works on rows ({statement.why})"
         if statement.moves:
             yield f"statement {statement.index} keeps rows under another name or type"
 
 
-def _against_undoing(replay: Replay, start: int) -> Iterator[str]:
+def _against_undoing(replay: Replay, evidence: Evidence, start: int) -> Iterator[str]:
+    for statement in replay.statements[start:]:
+        if _answer(evidence, statement.index) and statement.visibility is not Visibility.ROWS:
+            yield f"statement {statement.index} works on rows ({statement.why})"
     for statement in replay.statements[:start]:
         if statement.drops:
             obj, prop = statement.drops[0]
@@ -126,7 +188,7 @@ def _against_undoing(replay: Replay, start: int) -> Iterator[str]:
             yield f"statement {statement.index} has dropped {what} with its rows, which nothing brings back"
         if statement.moves:
             yield f"statement {statement.index} keeps rows under another name or type, and undoing that is not planned"
-        if statement.visibility is Visibility.OPEN:
+        if statement.visibility is Visibility.OPEN and _answer(evidence, statement.index) is not False:
             yield f"statement {statement.index} works on rows ({statement.why})"
 
 

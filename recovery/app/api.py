@@ -307,6 +307,29 @@ class Recovery:
         """
         return decisions.approve(self._session, migration, answer, evidence, reason, run)
 
+    def answer(
+        self,
+        migration: str,
+        done: Mapping[int, bool],
+        *,
+        evidence: str,
+        reason: str,
+        run: str | None = None,
+    ) -> Standing:
+        """Records what a person knows of statements' work on rows. The evidence takes it in, if it is still the same.
+
+        Args:
+            migration: name of a migration that is half done, drifted or undecidable.
+            done: by the number of a statement, whether its work on rows is done.
+            evidence: digest of the evidence that the person has seen.
+            reason: how it is known; recorded in the journal.
+            run: id of the run; None: the unfinished one.
+
+        Raises:
+            UsageError: the answers could never count, so nothing was recorded.
+        """
+        return decisions.answer(self._session, migration, done, evidence, reason, run)
+
     def abort(self, reason: str, *, run: str | None = None) -> Standing:
         """Gives up the unfinished recovery. Changes nothing in the database.
 

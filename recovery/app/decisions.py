@@ -1,20 +1,22 @@
 """What needs the journal only: where runs stand, their events, approvals, and giving up."""
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, get_args
 
 from recovery.app.session import Session
 from recovery.errors import JournalError, UsageError
 from recovery.journal import JournalEvent
 from recovery.journal.run_record import Kind, RunRecord, record_of
+from recovery.journal.stores import Store
 from recovery.report.document import Standing
 from recovery.report.run_status import standing
 from recovery.sql.names import quoted
-from states.approval import Approval, Judged, objection
+from states.approval import Approval, Asked, Judged, objection, objection_to_answers
 from states.baseline import Baseline
 from states.baseline_answers import objection as of_baseline
 from states.evidence import Decision, Evidence, Verdict
+from states.facts import Answers
 from states.machine import RecoveryMachine
 from states.repair import script_of
 from states.table import FINAL, State
@@ -154,19 +156,76 @@ def approve(
     return _record(session, run, decided)
 
 
+def answer(
+    session: Session, migration: str, done: Mapping[int, bool], evidence: str, reason: str, run: str | None = None
+) -> Standing:
+    """Writes into the journal what a person knows of statements' work on rows; the evidence takes it in.
+
+    Raises:
+        UsageError: the answers could never count.
+    """
+    if not reason.strip():
+        raise UsageError("approve.reason", "The reason is empty. Nothing was recorded.", "Say why.")
+
+    def decided(name: str, record: RunRecord) -> tuple[str, dict[str, Any]]:
+        known = _classified(record, migration, name)
+        asked = Asked(
+            migration,
+            frozenset({known["digest"], known.get("asked", "")}),
+            tuple(known.get("states", ())),
+            frozenset(known.get("answerable", ())),
+        )
+        if no := objection_to_answers(asked, done, evidence):
+            raise UsageError.of(no, "Nothing was recorded.")
+        return Kind.APPROVED, {
+            "migration": migration,
+            "decision": Decision.ANSWERED,
+            "evidence": evidence,
+            "asked": known["asked"],
+            "reason": reason,
+            "statements": {str(number): each for number, each in sorted(done.items())},
+        }
+
+    return _record(session, run, decided)
+
+
+def answers(store: Store, target: str) -> Mapping[str, Answers]:
+    """What a person said, or a repair has shown, of statements, by the migration; of the last run on this target.
+
+    Raises:
+        JournalError, UnreachableError: the journal can't be read.
+    """
+    journal = store.find(target)
+    if journal is None:
+        return {}
+    with contextlib.closing(journal):
+        runs = journal.runs()
+        return record_of(journal.events(runs[-1])).answers if runs else {}
+
+
+def _classified(record: RunRecord, migration: str, run: str) -> dict[str, Any]:
+    """The run's last evidence on a migration.
+
+    Raises:
+        UsageError: the run has not classified it.
+    """
+    known = record.evidence.get(migration)
+    if known is None:
+        raise UsageError(
+            "approve.unknown_migration",
+            f"The run {run} has not classified {migration}. Nothing was recorded.",
+            "Run prisma-recovery run first, and approve what it shows.",
+        )
+    return known
+
+
 def _allowed(record: RunRecord, approval: Approval, run: str) -> None:
     """Raises if an approval of a migration could never count.
 
     Raises:
         UsageError: the run has not classified the migration, or its evidence does not allow this answer.
     """
-    known = record.evidence.get(approval.migration)
-    if known is None:
-        raise UsageError(
-            "approve.unknown_migration",
-            f"The run {run} has not classified {approval.migration}. Nothing was recorded.",
-            "Run prisma-recovery run first, and approve what it shows.",
-        )
+    known = _classified(record, approval.migration, run)
     judged = Judged(
         approval.migration,
         Verdict(known["verdict"]),

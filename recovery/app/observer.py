@@ -1,7 +1,7 @@
 """Observes production and the checkout, read only: all that `inspect` needs, and the base of the real world."""
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -28,7 +28,7 @@ from recovery.repair.planning import planned
 from recovery.replay.workshop import Workshop
 from states.baseline import looked_for, overwritten, tells_more
 from states.checks import not_looked_at, unknown
-from states.facts import Check
+from states.facts import Answers, Check
 
 
 @dataclass(slots=True)
@@ -46,6 +46,7 @@ class Observer:
         emit: takes progress events, also from other threads.
         assume: names of the assumptions that decisions may rest on.
         elsewhere: further folders in which scripts are looked for whose migrations are gone from the folder.
+        answers: reads from the journal what a person has said of statements, by the migration.
     """
 
     target: Target
@@ -58,6 +59,7 @@ class Observer:
     emit: events.Sink = events.nobody
     assume: frozenset[str] = frozenset()
     elsewhere: Sequence[Path] = ()
+    answers: Callable[[], Mapping[str, Answers]] = dict
     _kept: Kept = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
@@ -102,7 +104,10 @@ class Observer:
 
     def investigator(self) -> Investigator:
         """An investigator on the migrations folder as it is now."""
-        return Investigator(self.target, self.scripts(), self.workshop, self.sleep, self.assume)
+        return self._investigator(self.scripts())
+
+    def _investigator(self, scripts: Scripts) -> Investigator:
+        return Investigator(self.target, scripts, self.workshop, self.sleep, self.assume, self.answers)
 
     def classify(self, name: str, settled: Collection[str] = (), *, marking: bool = False) -> Classified:
         """The evidence on a failed migration, what would make it fail again, and the plans of repair.
@@ -114,9 +119,7 @@ class Observer:
         """
         with answering(self.target.url):
             scripts = self.scripts()
-            found = Investigator(self.target, scripts, self.workshop, self.sleep, self.assume).classify(
-                name, settled, marking=marking
-            )
+            found = self._investigator(scripts).classify(name, settled, marking=marking)
             return planned(tested(found, scripts, self.target), self.workshop, self.target)
 
     def compare(self, inspected: Inspection, *, failed: bool = False, begun: bool = False) -> Compared:

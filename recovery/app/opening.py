@@ -2,16 +2,20 @@
 
 import contextlib
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from threading import Lock
 
 from recovery import events
+from recovery.app.decisions import answers
 from recovery.app.observer import Observer
 from recovery.app.session import AskName, Session
 from recovery.app.world import RealWorld
+from recovery.errors import RecoveryError
+from recovery.postgres.target import Target
 from recovery.prisma.cli import PrismaCli
 from recovery.prisma.project import find_launcher
+from states.facts import Answers
 
 _WAITING = (
     "Interrupted: waiting for this command to end, since stopping it would leave a failed migration behind. "
@@ -50,7 +54,15 @@ def observing(session: Session, ask: AskName, emit: events.Sink) -> Iterator[Obs
             emit=emit,
             assume=session.assumed(),
             elsewhere=session.elsewhere(),
+            answers=lambda: _answers(session, target),
         )
+
+
+def _answers(session: Session, target: Target) -> Mapping[str, Answers]:
+    """What a person said of statements; nothing where the journal can't be read, so that the evidence stays open."""
+    with contextlib.suppress(RecoveryError):
+        return answers(session.store(), target.identity.key)
+    return {}
 
 
 @contextlib.contextmanager

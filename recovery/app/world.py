@@ -135,7 +135,11 @@ class RealWorld:
 
         with answering(self.target.url):
             return self._repairer.perform(
-                plan, changed, lambda session: investigator.left_to(session, classified, plan.ends), note
+                plan,
+                changed,
+                lambda session: investigator.left_to(session, classified, plan.ends),
+                note,
+                lambda: investigator.asked_now(classified),
             )
 
     def deploy(self, effect: Deploy, before: Inspection) -> Performed:

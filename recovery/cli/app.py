@@ -180,6 +180,14 @@ def approve(
         bool, Option("--baseline", help="Production has the whole history up to this migration.")
     ] = False,
     repair: Annotated[bool, Option("--repair", help="The plan with this digest is to be carried out.")] = False,
+    statement: Annotated[
+        list[str] | None,
+        Option(
+            "--statement",
+            metavar="N=ANSWER",
+            help="The work on rows of statement N is `done`, or `not-done`: a plan of repair may follow; repeatable.",
+        ),
+    ] = None,
     evidence: Annotated[
         str,
         Option(metavar="DIGEST", help="The digest that `run` showed, of the evidence or of the plan: sha256:…"),
@@ -189,12 +197,16 @@ def approve(
     """Decide a failed migration that the evidence leaves open. The next `run` acts on it, on the same evidence only."""
     output = chosen.output("approve")
     with signals(), shown(output):
-        from recovery.cli.records import record_approval
+        from recovery.cli.records import record_answers, record_approval
 
         recovery = _recovery(chosen, output)
         given = {"applied": applied, "rolled_back": rolled_back, "baseline": baseline, "repair": repair}
         answer = " and ".join(name for name, chosen_one in given.items() if chosen_one)
-        record_approval(recovery, output, chosen.run, migration, answer, evidence=evidence, reason=reason)
+        if statement and not answer:
+            record_answers(recovery, output, chosen.run, migration, statement, evidence=evidence, reason=reason)
+        else:
+            answer = " and ".join(each for each in (answer, "statement" if statement else "") if each)
+            record_approval(recovery, output, chosen.run, migration, answer, evidence=evidence, reason=reason)
 
 
 @command(app)

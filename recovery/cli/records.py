@@ -1,5 +1,6 @@
 """The commands `status`, `approve` and `abort`, in words or as JSON."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import cast, get_args
 
@@ -10,6 +11,8 @@ from recovery.errors import UsageError
 from recovery.report import status
 from recovery.report.document import AbortDocument, ApproveDocument, StatusDocument
 from states.answers import RUN_AGAIN
+from states.comparison import ANSWERS
+from states.evidence import Decision
 
 
 def show_status(recovery: Recovery, output: Output, run: str | None) -> None:
@@ -37,7 +40,8 @@ def record_approval(
     if answer not in get_args(ApprovedAs):
         raise UsageError(
             "approve.one",
-            "Exactly one of --applied, --rolled-back, --baseline and --repair is needed. Nothing was recorded.",
+            "Exactly one of --applied, --rolled-back, --baseline, --repair and --statement is needed. Nothing was "
+            "recorded.",
             "Give one of them.",
         )
     run = recovery.approve(migration, cast("ApprovedAs", answer), evidence=evidence, reason=reason, run=run).run
@@ -46,6 +50,49 @@ def record_approval(
     if output.in_words:
         output.console.print(
             f"Recorded in run {run}. `prisma-recovery run` acts on it, if the evidence is still the same."
+        )
+
+
+def record_answers(
+    recovery: Recovery,
+    output: Output,
+    run: str | None,
+    migration: str,
+    statements: Sequence[str],
+    *,
+    evidence: str,
+    reason: str,
+) -> None:
+    """Records what a person knows of statements' work on rows.
+
+    Args:
+        recovery: the recovery.
+        output: shows what was recorded.
+        run: id of the run; None: the unfinished one.
+        migration: name of the migration.
+        statements: each as `4=done` or `4=not-done`.
+        evidence: digest of the evidence that the person has seen.
+        reason: how it is known.
+
+    Raises:
+        UsageError: the answers could never count.
+    """
+    done: dict[int, bool] = {}
+    for text in statements:
+        number, _, word = text.partition("=")
+        if not (number.isdecimal() and word in ANSWERS) or done.get(int(number), ANSWERS[word]) is not ANSWERS[word]:
+            raise UsageError(
+                "approve.statement",
+                f"{text!r} says of no statement that it is done or not, or another answer was given on it. Nothing was "
+                "recorded.",
+                "Give --statement 4=done or --statement 4=not-done, once for each statement.",
+            )
+        done[int(number)] = ANSWERS[word]
+    run = recovery.answer(migration, done, evidence=evidence, reason=reason, run=run).run
+    output.document(ApproveDocument(run, migration, Decision.ANSWERED, evidence, (RUN_AGAIN,)))
+    if output.in_words:
+        output.console.print(
+            f"Recorded in run {run}. `prisma-recovery run` takes it into the evidence, if that is still the same."
         )
 
 

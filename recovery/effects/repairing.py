@@ -76,6 +76,7 @@ class Repairer:
         changed: Callable[[], str],
         left: Callable[[psycopg.Connection[Any]], Sequence[Difference]],
         note: Note,
+        asked: Callable[[], str] = str,
     ) -> Performed:
         """Runs the plan's statements if the evidence is unchanged.
 
@@ -84,6 +85,7 @@ class Repairer:
             changed: compares the evidence again, under Prisma's lock; returns why nothing may be done, else "".
             left: the differences of production, as the given session sees it, from the end of the rehearsal.
             note: called around each statement that is committed by itself.
+            asked: digests the evidence once the plan was carried out, still under Prisma's lock.
 
         Returns:
             With exit code 0 if production is as rehearsed; with 1 and PostgreSQL's words if it is not.
@@ -117,7 +119,10 @@ class Repairer:
                             raise
                         return Performed(output=_said(error, done), exit_code=1, seconds=time.monotonic() - began)
                     else:
-                        return Performed(exit_code=0, seconds=time.monotonic() - began)
+                        done_in = time.monotonic() - began
+                        with suppress(psycopg.Error):  # what is not known then is asked of a person again
+                            return Performed(exit_code=0, seconds=done_in, evidence=asked())
+                        return Performed(exit_code=0, seconds=done_in)
         raise AssertionError("the last attempt returns or raises")
 
     def _together(

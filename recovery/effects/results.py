@@ -13,12 +13,14 @@ class Performed:
         output: the end of the command's output, redacted.
         exit_code: the command's exit code; None if it did not run.
         seconds: how long the command ran.
+        evidence: of a repair that was carried out, the digest of the evidence afterwards; empty if it is not known.
     """
 
     unchanged: str = ""
     output: str = ""
     exit_code: int | None = None
     seconds: float = 0.0
+    evidence: str = ""
 
 
 @dataclass(frozen=True, slots=True)

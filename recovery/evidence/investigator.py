@@ -1,7 +1,7 @@
 """Gathers the evidence on a failed migration: compares its replay with production."""
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -33,7 +33,7 @@ from states.comparison import Difference, differences, qualified_name
 from states.digest import digest
 from states.effects import MarkApplied, MarkRolledBack
 from states.evidence import Decision, Evidence
-from states.facts import Key, Note, Replay, Row, Stop, Subject, Twin
+from states.facts import Answers, Key, Note, Replay, Row, Stop, Subject, Twin
 from states.ledger import earlier_failed, foreseen
 from states.repair import replay_of
 from states.verdict import judge, latest_attempt
@@ -60,6 +60,7 @@ class Classified:
         base: name and checksum of each migration replayed before this one.
         scripts: the scripts that its attempts ran, and the one now in the migrations folder.
         history: the scripts of `base`.
+        asked: the digest of the evidence without a person's answers on statements, for which these are given.
     """
 
     evidence: Evidence
@@ -68,6 +69,7 @@ class Classified:
     base: tuple[tuple[str, str], ...]
     scripts: tuple[Script, ...] = ()
     history: tuple[Script, ...] = ()
+    asked: str = ""
 
     @property
     def ran_to_its_end(self) -> bool:
@@ -85,6 +87,7 @@ class Investigator:
         workshop: Workshop,
         sleep: Callable[[float], None] = time.sleep,
         assume: frozenset[str] = frozenset(),
+        answers: Callable[[], Mapping[str, Answers]] = dict,
     ) -> None:
         """Keeps the sources of the evidence.
 
@@ -94,8 +97,10 @@ class Investigator:
             workshop: the scratch server.
             sleep: waits for a number of seconds between two checks of Prisma's lock.
             assume: names of the assumptions that a decision may rest on (RULES E21).
+            answers: reads what a person has said of statements, by the migration; called only where that would count.
         """
         self._assume = assume
+        self._answers = answers
         self._target = target
         self._scripts = scripts
         self._workshop = workshop
@@ -169,6 +174,10 @@ class Investigator:
         """The scripts that the replays of a migration are of."""
         found = (self._scripts.ran(subject.migration, replay.checksum) for replay in subject.replays)
         return tuple(script for script in found if script is not None)
+
+    def asked_now(self, classified: Classified) -> str:
+        """Reads production again, and digests the evidence without a person's answers, for which new ones count."""
+        return self.digest_now(replace(classified, subject=replace(classified.subject, answered={})))
 
     def digest_now(self, classified: Classified) -> str:
         """Reads production again and digests the evidence: the digest is equal if the verdict still holds.
@@ -400,8 +409,14 @@ class Investigator:
 
     def _judged(self, plan: Material, subject: Subject, rows: tuple[Row, ...]) -> Classified:
         evidence = self._evidence(plan, subject)
+        asked = evidence.evidence_digest
+        if any(each.answers for each in evidence.statements):
+            answers = self._answers().get(subject.migration, Answers())
+            if answers.evidence == asked and answers.done:
+                subject = replace(subject, answered=answers.done)
+                evidence = self._evidence(plan, subject)
         evidence = indicated(evidence, subject, rows, self._target, self._scripts)
-        return Classified(evidence, subject, rows, self._base(plan), plan.scripts, tuple(plan.base))
+        return Classified(evidence, subject, rows, self._base(plan), plan.scripts, tuple(plan.base), asked)
 
     def _base(self, plan: Material) -> tuple[tuple[str, str], ...]:
         """What a migration was replayed on: what surrounds the history, and its scripts."""

@@ -8,7 +8,7 @@ from recovery.journal import JournalEvent
 from states.approval import Approval
 from states.deployment import Failure
 from states.evidence import Decision
-from states.facts import Cause
+from states.facts import NO_ANSWERS, Answers, Cause
 from states.table import State
 
 
@@ -45,6 +45,7 @@ class RunRecord:
         resolved: for each migration that an effect of this run was seen to resolve, that effect's id.
         failures: all failures of migrations that were met, oldest first.
         approvals: the latest approval of each migration.
+        answers: what a person said, or a repair has shown, of the work on rows of each migration's statements.
         evidence: the payload of each migration's last `migration.classified`, with its digest and verdict.
         baseline: the payload of the last `history.compared`, with its digest, verdict and range; empty without one.
         baseline_approval: the latest approval of a baseline; its migration is the one up to which.
@@ -68,6 +69,7 @@ class RunRecord:
     resolved: dict[str, str] = field(default_factory=dict)
     failures: tuple[Failure, ...] = ()
     approvals: dict[str, Approval] = field(default_factory=dict)
+    answers: dict[str, Answers] = field(default_factory=dict)
     evidence: dict[str, dict[str, Any]] = field(default_factory=dict)
     baseline: dict[str, Any] = field(default_factory=dict)
     baseline_approval: Approval | None = None
@@ -104,6 +106,8 @@ class RunRecord:
             case Kind.FAILED:
                 cause = Cause(payload["sqlstate"], payload["kind"], payload["transient"])
                 return replace(self, failures=(*self.failures, Failure(payload["migration"], cause, payload["logs"])))
+            case Kind.APPROVED if "statements" in payload:
+                return self.told(payload)
             case Kind.APPROVED:
                 name = payload["migration"]
                 approval = Approval(name, Decision(payload["decision"]), payload["evidence"], payload["reason"])
@@ -137,8 +141,18 @@ class RunRecord:
             case _:
                 return self
 
+    def told(self, payload: dict[str, Any]) -> "RunRecord":
+        """The record with answers on statements, beside those that were given for the same evidence before."""
+        name, asked = payload["migration"], payload.get("asked", payload["evidence"])
+        earlier = self.answers.get(name, NO_ANSWERS)
+        known = earlier.done if earlier.evidence == asked else {}
+        said = {int(number): done for number, done in payload["statements"].items()}
+        return replace(self, answers={**self.answers, name: Answers(asked, {**known, **said})})
+
     def _observed(self, payload: dict[str, Any]) -> "RunRecord":
         record = replace(self, in_doubt="")
+        if "repaired" in payload:
+            record = record.told(payload["repaired"])
         if "deployed" in payload:
             # A migration that this deploy did not apply is no longer planned: its file may be corrected meanwhile.
             planned = {name: self.planned[name] for name in payload["deployed"] if name in self.planned}

@@ -1,7 +1,7 @@
 """Plans repairs: makes what the evidence allows, rehearses it, and asks production what it would meet there."""
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -10,28 +10,33 @@ from psycopg import sql
 
 from recovery.evidence.investigator import Classified
 from recovery.evidence.obstacles.finding import find
-from recovery.postgres import traces
+from recovery.postgres import catalog, traces
 from recovery.postgres.target import Target
 from recovery.repair.alterations import Draft, about, towards
 from recovery.repair.rehearsal import (
     NoPlanError,
     Rehearsed,
+    bodies_of,
     drift,
+    fails_here,
     keeps_rows,
     rehearse,
+    rename,
     run_apart,
     run_first,
     schema_of,
     stands_as,
     stands_at,
 )
-from recovery.replay.history import HistoryReplay
+from recovery.repair.renames import Rename, Sides, renamed
+from recovery.repair.same_rows import leaves_the_same
+from recovery.replay.history import Copy, HistoryReplay
 from recovery.replay.room import ScratchError
 from recovery.replay.walk import columns_of
 from recovery.replay.workshop import Workshop
 from recovery.sql.statements import Parsed, parse
 from states import repair
-from states.comparison import Difference, column_of, differences, name_of, unquoted
+from states.comparison import Difference, column_of, differences, name_of, statement_states, unquoted
 from states.facts import Key, Obstacle, Replay, Snapshot
 from states.plans import Loss, Plan, PlannedStatement, Repairs, Way
 from states.presence import in_view
@@ -43,6 +48,8 @@ _SETTINGS = ("variable_set_stmt", "select_stmt")
 _DROPPING = ("drop_stmt", "alter_table_stmt")
 #: Statements that replace what is there, if they are conditional (OR REPLACE).
 _REPLACING = ("view_stmt", "create_function_stmt", "create_trig_stmt")
+#: Statements that say what is to be, whatever was before.
+_STATING = ("comment_stmt", "grant_stmt")
 #: Transaction control that groups statements, and does nothing else.
 _GROUPING = re.compile(r"(begin|start\s+transaction|commit|end)(\s+(work|transaction))?\Z", re.IGNORECASE)
 #: The longest that counting rows that would be lost may take, for one table.
@@ -110,7 +117,7 @@ class _Planner:
         history = self._workshop.history(list(self._classified.history))
         if goal.way is Way.MEND:
             return self._mended(history, goal)
-        first, replay = self._parsed[: goal.start], self._replay
+        first, replay = [each for each in self._parsed if each.index in goal.done], self._replay
         before = history.snapshot()
         with history.copied() as copy:
             run_first(copy, first)
@@ -124,42 +131,114 @@ class _Planner:
                 drafts = towards(schema_of(copy), before)
             if not drafts:
                 raise NoPlanError(why="nothing is to be done that could be told from the schema")
+            for number in goal.doubtful:
+                fails_here(copy, self._parsed[number - 1])
             seen = rehearse(copy, drafts, lambda after: differences(replay, goal.ends, after))
             if goal.way is not Way.COMPLETE and seen.together:
                 keeps_rows(copy, self._parsed, drafts)
+        if goal.turned:
+            self._leaves_the_same(history, first, lambda _: None, drafts)
         return seen, drafts
+
+    def _leaves_the_same(
+        self, history: HistoryReplay, first: Sequence[Parsed], between: Callable[[Copy], None], drafts: Sequence[Draft]
+    ) -> None:
+        with history.copied() as ideal, history.copied() as again, history.copied() as late:
+            leaves_the_same(ideal, again, late, self._parsed, first, between, drafts)
 
     def _mended(self, history: HistoryReplay, goal: Goal) -> tuple[Rehearsed, Sequence[Draft]]:
         """A plan for what has drifted: on the script's end, to which the differences of production were brought."""
         replay, production = self._replay, in_view(self._classified.subject)
         found = differences(replay, goal.ends, production)
+        before = history.snapshot()
         with history.copied() as copy, history.copied() as trial:
             for each in (copy, trial):
                 run_first(each, self._parsed)
             stands_at(copy, replay, goal.ends)
             wanted = schema_of(copy)
-            besides = self._besides(wanted, production)
-            self._not_renamed(found, besides, wanted, production)
+            renames = self._renames(found, copy, before, wanted)
             for each in (copy, trial):
-                drift(each, about(wanted, (*found, *besides)), about(production, (*found, *besides)))
+                rename(each, renames)
+            besides, now = self._besides(wanted, production), schema_of(copy)
+            objects = {each.object for each in found}
+            theirs = bodies_of(self._target.reading(), objects)
+            with copy.connected() as connection:
+                ours = bodies_of(connection, objects)
+            for each in (copy, trial):
+                drift(each, about(now, (*found, *besides)), about(production, (*found, *besides)), now, theirs)
                 stands_as(each, replay, production, found)
+            made_of, drifted = now, (found, besides, production)
+            back = tuple(Draft(text) for each in reversed(renames) for text in each.back)
+            numbers = goal.numbers
+            if back:
+                run_apart(trial, back)
+                production = schema_of(trial)
+                found = differences(replay, goal.ends, production)
+                besides = self._besides(wanted, production)
+                left = {s.index for s in statement_states(replay, production, (), {}) if s.state == "absent"}
+                numbers = tuple(number for number in numbers if number in left | self._not_done)
+            self._not_renamed(found, besides, wanted, production)
             again = self._rebuilt(found)
-            steps, own = replay.steps, goal.numbers
+            steps, own = replay.steps, numbers
             gone = {key for number in own for key in steps[number - 1].keys() - steps[number].keys()}
             # What the script's own statements drop they drop themselves.
             changed = [e for e in found if e.object not in again and (e.object, e.property) not in gone]
             first = (
                 *(Draft(f"DROP INDEX CONCURRENTLY {obj.removeprefix('index ')}") for obj in again),
-                *towards(about(production, changed), about(wanted, changed), self._holds, finish=False),
-                *self._own((*goal.numbers, *again.values(), *self._replacing())),
+                *towards(about(production, changed), about(wanted, changed), self._holds, wanted, finish=False),
+                *self._own((*numbers, *again.values(), *self._replacing())),
             )
             run_apart(trial, first)
-            left = differences(replay, goal.ends, schema_of(trial))
-            drafts = (*first, *towards(about(schema_of(trial), left), about(wanted, left), self._holds))
+            remains = differences(replay, goal.ends, schema_of(trial))
+            there = schema_of(trial)
+            last = towards(about(there, remains), about(wanted, remains), self._holds, there, bodies=ours)
+            drafts = (*back, *first, *last)
             seen = rehearse(copy, drafts, lambda after: differences(replay, goal.ends, after))
             if seen.together:
                 keeps_rows(copy, self._parsed, drafts)
+        if goal.turned:
+            first_ones = [each for each in self._parsed if each.index not in self._not_done]
+            sides = [about(each, (*drifted[0], *drifted[1])) for each in (made_of, drifted[2])]
+
+            def between(late: Copy) -> None:
+                rename(late, renames)
+                drift(late, sides[0], sides[1], made_of, theirs, keeping=True)
+
+            self._leaves_the_same(history, first_ones, between, drafts)
         return seen, drafts
+
+    @property
+    def _not_done(self) -> set[int]:
+        """The statements of which a person says that their work on rows is not done."""
+        return {each.index for each in self._classified.evidence.statements if each.said is False}
+
+    def _renames(
+        self, found: Sequence[Difference], copy: Copy, before: Snapshot, wanted: Snapshot
+    ) -> tuple[Rename, ...]:
+        """What production has under another name.
+
+        Raises:
+            NoPlanError: production can't be read.
+        """
+        if not any(each.actual is None for each in found):
+            return ()
+        connection = self._target.reading()
+        tables = {each.object for each in found if each.object.startswith("table ")}
+        try:
+            whole = catalog.read(connection)
+            standing, empty = traces.places(connection, tables), traces.empty(connection, tables)
+        except psycopg.errors.LockNotAvailable as error:
+            raise NoPlanError(why="another session holds a lock that keeps the schema from being read") from error
+        with copy.connected() as session:
+            places = traces.places(session, tables)
+        moved = {key for statement in self._replay.statements for key in statement.moves}
+        certain = {
+            (obj, prop)
+            for obj, prop in wanted
+            if obj in tables
+            and (obj in empty or obj in self._replay.created or (obj, prop) in before or (obj, prop) in moved)
+        }
+        return renamed(found, Sides(wanted, whole, places, standing, certain))
 
     def _holds(self, column: Key) -> bool:
         """Whether a column of production has values, or may have."""
@@ -212,7 +291,8 @@ class _Planner:
         """Statements that differ in production, and that replace what is there by what they say."""
         states = {each.index: each.state for each in self._classified.evidence.statements}
         for statement in self._parsed:
-            if statement.node in _REPLACING and statement.conditional and states.get(statement.index) == "differs":
+            again = statement.node in _STATING or (statement.node in _REPLACING and statement.conditional)
+            if again and states.get(statement.index) == "differs":
                 yield statement.index
 
     def _rebuilt(self, found: Sequence[Difference]) -> dict[str, int]:
@@ -241,10 +321,11 @@ class _Planner:
 
     def _missing(self, goal: Goal) -> Iterator[Draft]:
         """The script's statements that are missing, after what the earlier ones set for the session."""
-        for statement in self._parsed[: goal.start]:
-            if statement.inert and statement.node in _SETTINGS:
-                yield Draft(statement.sql, statement.index)
-        for statement in self._parsed[goal.start :]:
+        for statement in self._parsed:
+            if statement.index not in goal.numbers:
+                if statement.inert and statement.node in _SETTINGS:
+                    yield Draft(statement.sql, statement.index)
+                continue
             _plannable(statement)
             if statement.control:
                 if not _GROUPING.match(statement.sql.strip()):

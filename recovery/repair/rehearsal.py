@@ -1,20 +1,22 @@
 """Rehearses a plan on a scratch database whose schema was first shown to equal production's (RULES F14)."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 import psycopg
+from psycopg import sql
 
 from recovery.postgres import catalog
 from recovery.repair.alterations import Draft, about, towards
+from recovery.repair.renames import Rename
 from recovery.replay import witnesses
 from recovery.replay.history import Copy
 from recovery.replay.running import execute
 from recovery.sql.statements import Parsed
-from states.comparison import Difference, differences, some, unquoted
+from states.comparison import Difference, differences, is_remark, some, unquoted
 from states.facts import Key, Replay, Snapshot
 from states.plans import PlannedStatement
 
@@ -25,6 +27,8 @@ _MODES = (
 )
 #: What PostgreSQL says of a statement that can't run in a transaction, or not in one with an earlier one.
 _ALONE = ("25001", "55P04")
+#: What PostgreSQL says of a table, a column or a schema that is not there.
+_UNKNOWN_NAMES = ("42P01", "42703", "3F000")
 #: The relations that this session locks; one that it has dropped is among them.
 _HELD = (
     "SELECT relation::bigint, mode FROM pg_catalog.pg_locks"
@@ -35,6 +39,13 @@ _TABLES = """
 SELECT c.oid::bigint, format('%I.%I', n.nspname, c.relname), pg_relation_filenode(c.oid)
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
+"""
+_BODIES = """
+SELECT x.object, pg_catalog.pg_get_functiondef(f.oid)
+FROM pg_catalog.pg_proc f JOIN pg_catalog.pg_namespace n ON n.oid = f.pronamespace
+CROSS JOIN LATERAL (SELECT format('%%s %%I.%%I(%%s)', CASE f.prokind WHEN 'p' THEN 'procedure' ELSE 'function' END,
+    n.nspname, f.proname, pg_catalog.pg_get_function_identity_arguments(f.oid)) AS object) x
+WHERE f.prokind <> 'a' AND x.object = ANY(%s)
 """
 _ON = re.compile(
     r"\bON\s+(?:ONLY\s+)?((?:\"(?:[^\"]|\"\")*\"|[\w$]+)(?:\.(?:\"(?:[^\"]|\"\")*\"|[\w$]+))?)", re.IGNORECASE
@@ -81,6 +92,16 @@ def run_first(copy: Copy, parsed: Sequence[Parsed]) -> None:
             connection.execute("COMMIT")  # of the script's own transaction; somebody ran its statements otherwise
 
 
+def bodies_of(connection: psycopg.Connection[Any], objects: Collection[str]) -> dict[str, str]:
+    """The statements that make functions and procedures as they are in a database, by the object."""
+    names = sorted(obj for obj in objects if obj.startswith(("function ", "procedure ")))
+    if not names:
+        return {}
+    with connection.transaction():
+        connection.execute("SET LOCAL search_path = ''")
+        return dict(connection.execute(_BODIES, (names,)).fetchall())
+
+
 def schema_of(copy: Copy) -> dict[Key, str]:
     """The whole schema of a copy."""
     with copy.connected() as connection:
@@ -97,23 +118,94 @@ def stands_at(copy: Copy, replay: Replay, step: int) -> None:
         raise NoPlanError(why=f"the copy to try it on does not equal production: {some(left)}")
 
 
-def drift(copy: Copy, now: Snapshot, production: Snapshot) -> None:
+def fails_here(copy: Copy, statement: Parsed) -> None:
+    """Makes sure that nobody can have run a statement where a copy stands: PostgreSQL does not know what it names.
+
+    Raises:
+        NoPlanError: it can run there, or fails because of something else.
+    """
+    with copy.connected() as connection:
+        connection.execute("BEGIN")
+        try:
+            execute(connection, statement)
+        except psycopg.Error as error:
+            if error.sqlstate in _UNKNOWN_NAMES:
+                return
+        finally:
+            connection.execute("ROLLBACK")
+    raise NoPlanError(
+        why=f"statement {statement.index} works on rows, and may have been run by hand. Find out whether it ran, and "
+        "say so (approve --statement)"
+    )
+
+
+def drift(
+    copy: Copy,
+    now: Snapshot,
+    production: Snapshot,
+    whole: Snapshot,
+    bodies: Mapping[str, str],
+    *,
+    keeping: bool = False,
+) -> None:
     """Brings differences of production to a copy.
 
     Args:
         copy: the database, at a step of the script.
         now: what of it differs.
         production: the same in production.
+        whole: the copy's whole schema.
+        bodies: the statements that make production's functions.
+        keeping: the copy has rows, whose values are cast where a column gets another type.
     """
     broken = [obj for (obj, prop), value in production.items() if prop == "valid" and value == "no"]
-    with copy.connected() as connection:
-        for draft in towards(now, {**production, **{(obj, "valid"): "yes" for obj in broken}}, lambda _: False):
+    goal = {**production, **{(obj, "valid"): "yes" for obj in broken}}
+    with copy.connected() as connection, copy.connected(superuser=True) as free:
+        for parent in _parents(production, whole):
+            with suppress(psycopg.Error):
+                _open_schema(free, parent.partition(".")[0])
+                free.execute(sql.SQL("CREATE TABLE {} (); GRANT ALL ON {} TO PUBLIC").format(*[sql.SQL(parent)] * 2))
+        for draft in towards(now, goal, lambda _: keeping, whole, bodies=bodies):
             with suppress(psycopg.Error):  # what could not be brought there is told by the comparison
-                connection.execute(draft.sql.encode())
+                try:
+                    connection.execute(draft.sql.encode())
+                except psycopg.errors.InsufficientPrivilege:  # as for LEAKPROOF; production's own may do that
+                    free.execute(draft.sql.encode())
     with copy.connected(superuser=True) as connection:
         for obj in broken:
             query = "UPDATE pg_catalog.pg_index SET indisvalid = false WHERE indexrelid = to_regclass(%s)"
             connection.execute(query, (obj.removeprefix("index "),))
+
+
+def _open_schema(connection: psycopg.Connection[Any], name: str) -> None:
+    """Makes a schema that the history does not know, in which everybody may work."""
+    text = "CREATE SCHEMA IF NOT EXISTS {}; GRANT ALL ON SCHEMA {} TO PUBLIC"
+    connection.execute(sql.SQL(text).format(*[sql.SQL(name)] * 2))
+
+
+def rename(copy: Copy, renames: Sequence[Rename]) -> None:
+    """Gives what a copy has the names that production has for it.
+
+    Raises:
+        NoPlanError: a name is taken.
+    """
+    with copy.connected(superuser=True) as connection:
+        try:
+            for each in renames:
+                if each.schema:
+                    _open_schema(connection, each.schema)
+                for text in each.there:
+                    connection.execute(text.encode())
+        except psycopg.Error as error:
+            raise NoPlanError(
+                why=f"the names that production has can't be given to the copy: {_said(error)}"
+            ) from error
+
+
+def _parents(production: Snapshot, whole: Snapshot) -> list[str]:
+    """Tables from which production's inherit and that the history does not know."""
+    named = {each for (_, prop), value in production.items() if prop == "inherits" for each in value.split(", ")}
+    return sorted(each for each in named if "." in each and (f"table {each}", "exists") not in whole)
 
 
 def stands_as(copy: Copy, replay: Replay, production: Snapshot, found: Sequence[Difference]) -> None:
@@ -122,7 +214,7 @@ def stands_as(copy: Copy, replay: Replay, production: Snapshot, found: Sequence[
     Raises:
         NoPlanError: it does not.
     """
-    footprint = replay.footprint | about(production, found).keys()
+    footprint = replay.footprint | {key for key in about(production, found) if not is_remark(key)}
     there = {key: production[key] for key in footprint if key in production}
     like = replace(replay, footprint=frozenset(footprint), steps=(*replay.steps[:-1], there))
     if left := differences(like, len(like.steps) - 1, schema_of(copy)):

@@ -346,6 +346,11 @@ def _failed(story: Story, payload: dict[str, Any], when: datetime) -> None:
 
 
 def _approved(story: Story, payload: dict[str, Any], when: datetime) -> None:
+    if "statements" in payload:
+        said = ", ".join(f"{number} {'done' if done else 'not done'}" for number, done in payload["statements"].items())
+        title = f"A person says of the statements of {payload['migration']}: {said}"
+        story.timeline.append(Entry(when, title, payload["reason"]))
+        return
     found = None if payload.get("baseline") else story.latest.get(payload["migration"])
     plans = [] if found is None else [plan["digest"] for plan in found.evidence.get("repair", {}).get("plans", ())]
     if found is not None and payload["evidence"] in (found.digest, *plans):

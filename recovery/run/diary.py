@@ -19,7 +19,7 @@ from states import effects
 from states.answers import Answer, Go
 from states.baseline import Baseline
 from states.deployment import Failure
-from states.facts import Check, Row
+from states.facts import NO_ANSWERS, Answers, Check, Row
 from states.table import State
 
 #: How much of the end of a command's output goes into the journal and into refusals, in characters.
@@ -115,6 +115,9 @@ class Diary:
                 "attempted": evidence.attempted,
                 "ran_to_its_end": found.ran_to_its_end,
                 "plans": [plan.digest for plan in evidence.repair.plans],
+                "asked": found.asked,
+                "states": [each.state for each in evidence.statements],
+                "answerable": [each.index for each in evidence.statements if each.answers],
                 "evidence": excerpts.evidence(evidence, self._redact),
             },
         )
@@ -165,6 +168,7 @@ class Diary:
         shown: bool,
         migration: str = "",
         deployed: Sequence[str] | None = None,
+        answers: Answers = NO_ANSWERS,
     ) -> None:
         """Records an effect's end: whether the ledger shows the effect, and what changed in the ledger.
 
@@ -177,12 +181,14 @@ class Diary:
             shown: the ledger shows the effect.
             migration: the migration that was marked; empty for a deploy.
             deployed: the migrations deployed by this run that are finished now; None if the effect is no deploy.
+            answers: what is known of statements' work on rows since a repair was carried out.
         """
         self.append(
             Kind.OBSERVED,
             state,
             {
                 **({} if deployed is None else {"deployed": list(dict.fromkeys(deployed))}),
+                **({"repaired": told(effect, answers)} if answers.done else {}),
                 "effect": effect.id,
                 "migration": migration,
                 "rows": [row.id for row in after if row.migration == migration],
@@ -212,3 +218,10 @@ class Diary:
             commands = [asdict(each) for each in answer.commands]
             payload |= {"code": answer.code, "remedy": answer.remedy, "commands": commands}
         self.append(Kind.MOVED, state, payload)
+
+
+def told(effect: effects.Effect, answers: Answers) -> dict[str, Any]:
+    """What a repair leaves known of statements' work on rows, as it is recorded."""
+    name = effect.migration if isinstance(effect, effects.Repair) else ""
+    done = {str(number): each for number, each in answers.done.items()}
+    return {"migration": name, "evidence": answers.evidence, "statements": done}

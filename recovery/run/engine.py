@@ -30,7 +30,7 @@ from states.baseline_answers import BaselineFacts
 from states.classification import ClassifyFacts
 from states.deployment import DeployFacts
 from states.exit_codes import Exit
-from states.facts import Check, Row
+from states.facts import NO_ANSWERS, Answers, Check, Row
 from states.inspection import InspectFacts
 from states.ledger import lost_effect, still_settled
 from states.machine import Facts, RecoveryMachine
@@ -429,7 +429,8 @@ class Engine:
         performed = self._perform(effect, intent, lambda: self._world.repair(plan, classified, note))
         self._observe()
         shown = performed.exit_code == 0
-        self._ended(effect, performed, shown=shown)
+        done = repair.answers_after(effect.way, classified.subject) if shown and performed.evidence else {}
+        self._ended(effect, performed, shown=shown, answers=Answers(performed.evidence, done))
         self._heed()
         return self._advance(
             ResolveFacts(effect, shown, self._facts(), performed.unchanged, performed.output[-OUTPUT_KEPT:])
@@ -515,11 +516,20 @@ class Engine:
         shown: bool,
         migration: str = "",
         deployed: Sequence[str] | None = None,
+        answers: Answers = NO_ANSWERS,
     ) -> None:
         """Records and emits the end of an effect; the arguments are those of `Diary.observed`."""
         state, after = self._machine.current, self._seen().rows
         self._diary.observed(
-            state, effect, performed, self._before, after, shown=shown, migration=migration, deployed=deployed
+            state,
+            effect,
+            performed,
+            self._before,
+            after,
+            shown=shown,
+            migration=migration,
+            deployed=deployed,
+            answers=answers,
         )
         killed = effects.killed(performed.exit_code)
         self._emit(events.EffectEnded(effect.id, shown, performed.seconds, performed.unchanged, killed))

@@ -279,3 +279,32 @@ def test_a_recovery_can_be_given_up(make: Make) -> None:
     done = scene.cli("run")
     assert "begins" in done.out
     assert len(json.loads(scene.cli("status", "--json").out)["runs"]) == 2
+
+
+def test_a_person_says_which_rows_are_done_and_the_plan_follows(make: Make) -> None:
+    """An UPDATE in what is half done: without an answer there is no plan; with it the plan runs that UPDATE once."""
+    scene = make("partial")
+    path = scene.folder / "prisma" / "migrations" / FAILED / "migration.sql"
+    path.write_text(path.read_text() + "\nUPDATE users SET email = email || '!';\n")
+    scene.commit("with an UPDATE")
+    checksum = hashlib.sha256(path.read_bytes()).hexdigest()
+    scene.sql(f"UPDATE _prisma_migrations SET checksum = '{checksum}', logs = NULL WHERE migration_name = '{FAILED}'")
+    scene.rehearse()
+    stopped = scene.cli("run", "--yes", "--repair")
+    assert stopped.code == 3, stopped
+    found = re.search(r"--statement 6=done --evidence (sha256:\w+)", " ".join(stopped.out.split()))
+    assert found, stopped
+
+    def answer(statement: str) -> tuple[int, str]:
+        words = ("--statement", statement, "--evidence", found[1], "--reason", "nobody was at it")
+        done = scene.cli("approve", FAILED, *words)
+        return done.code, done.said
+
+    code, said = answer("1=not-done")
+    assert (code, "approve.statement_known" in said) == (2, True), said
+    before = scene.sql("SELECT email FROM users ORDER BY id")
+    assert answer("6=not-done")[0] == 0
+    done = scene.cli("run", "--yes", "--repair")
+    assert done.code == 0, done
+    assert scene.sql("SELECT email FROM users ORDER BY id") == [(f"{email}!",) for (email,) in before]
+    assert scene.ledger() == APPLIED

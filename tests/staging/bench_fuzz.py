@@ -1,9 +1,10 @@
 """Searches for decisions that would not leave the effects of a migration in production exactly once (RULES E17).
 
 decided: the decision is right. asked: a person is asked, and no decision would be right. either: both would be.
-undecided: a person is asked although one would be right. would fail: the deploy after it fails, loudly. unsafe: the
-effects would be there twice, in part, or not at all. unseen: nothing is said of a pending migration, and the deploy
-would do that. crashed: there is no decision at all.
+undecided: a person is asked although one would be right. repaired: a person is asked, and a plan of repair, which is
+carried out on a copy, leads to where one is right. would fail: the deploy after it fails, loudly. unsafe: the effects
+would be there twice, in part, or not at all. unseen: nothing is said of a pending migration, and the deploy would do
+that. crashed: there is no decision at all.
 """
 
 import argparse
@@ -125,11 +126,15 @@ def lines(found: Sequence[Judged], refused: Sequence[Refused], seconds: float) -
     decidable = [each for each in ours if each.answer in (Answer.DECIDED, Answer.UNDECIDED)]
     undecided = sum(each.answer is Answer.UNDECIDED for each in decidable)
     yield f"all that rows and schema decide: {len(decidable)} cases, {undecided} undecided"
+    plans = Counter(each.answer for one in found for each in one.repaired)
+    yield "plans of repair: " + (", ".join(f"{count} {answer}" for answer, count in sorted(plans.items())) or "none")
     yield f"{len(refused)} could not be staged; {len(found) / seconds:.1f} cases a second"
 
 
 def _line(one: Judged) -> str:
-    return f"{one.answer} {one.case.label} {one.case.event}: {', '.join(one.decisions)}: {one.case.kinds}"
+    odd = (each for each in one.repaired if each.answer in (Answer.UNSAFE, Answer.CRASHED, Answer.FAILS))
+    plans = "".join(f"; {each.answer} {each.words}" for each in odd)
+    return f"{one.answer} {one.case.label} {one.case.event}: {', '.join(one.decisions)}: {one.case.kinds}{plans}"
 
 
 def main() -> None:
@@ -156,7 +161,8 @@ def main() -> None:
         for each in search(job, chosen.jobs):
             if isinstance(each, Judged):
                 found.append(each)
-                if each.answer in (Answer.UNSAFE, Answer.CRASHED):
+                plans = {plan.answer for plan in each.repaired}
+                if each.answer in (Answer.UNSAFE, Answer.CRASHED) or Answer.CRASHED in plans or Answer.FAILS in plans:
                     print(_line(each), file=sys.stderr, flush=True)
             elif isinstance(each, Refused):
                 refused.append(each)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 
 from states.answers import Refusal
-from states.approval import Approval, Judged, objection
+from states.approval import Approval, Asked, Judged, objection, objection_to_answers
 from states.classification import ClassifyFacts, decide
 from states.evidence import Decision, Verdict
 from states.table import State
@@ -74,3 +74,24 @@ def test_an_approval_against_this_evidence_is_never_passed_over(facts: ClassifyF
         assert words[approval.decision] in answer.because
     else:
         assert isinstance(answer, Refusal)
+
+
+ASKED = Asked("m", frozenset({"sha256:with", "sha256:without"}), ("in_place", "open", "absent"), frozenset({2}))
+ANSWERS: list[tuple[dict[int, bool], str, str]] = [
+    ({2: True}, "sha256:with", ""),
+    ({2: False}, "sha256:without", ""),
+    ({2: True}, "sha256:other", "approve.other_evidence"),
+    ({4: True}, "sha256:with", "approve.no_statement"),
+    ({0: True}, "sha256:with", "approve.no_statement"),
+    ({1: False}, "sha256:with", "approve.statement_known"),
+    ({2: True, 3: True}, "sha256:with", "approve.statement_known"),
+]
+
+
+@pytest.mark.parametrize(("done", "evidence", "code"), ANSWERS)
+def test_answers_on_statements_count_only_where_nothing_shows_it(
+    done: dict[int, bool], evidence: str, code: str
+) -> None:
+    """For exactly this evidence, with or without the answers that it has taken in, and never against a proof."""
+    found = objection_to_answers(ASKED, done, evidence)
+    assert (found.code if found else "") == code

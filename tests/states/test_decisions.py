@@ -29,7 +29,7 @@ from states.resolution import ResolveFacts
 from states.table import State
 from states.verification import MigrationDifference, VerifyFacts
 from tests.states.strategies import UNKNOWN, row
-from tests.states.test_approval import OBJECTIONS
+from tests.states.test_approval import ANSWERS, OBJECTIONS
 from tests.states.test_handover import SLOW_OR_BUSY
 from tests.states.test_pipeline import REFUSALS as BEHIND_THE_GATE
 
@@ -371,7 +371,7 @@ def test_every_code_is_refused_by_an_example() -> None:
                     assert isinstance(code, ast.JoinedStr)
                     parts = (re.escape(str(p.value)) if isinstance(p, ast.Constant) else ".+" for p in code.values)
                     patterns.add("".join(parts))
-    produced = {code for _, _, code, _ in REFUSALS} | {code for *_, code in OBJECTIONS if code}
+    produced = {code for _, _, code, _ in REFUSALS} | {code for *_, code in (*OBJECTIONS, *ANSWERS) if code}
     produced.add("approve.not_in_range")  # in test_baseline.py
     produced |= {refusal.code for refusal in (*BEHIND_THE_GATE, *SLOW_OR_BUSY) if isinstance(refusal, Refusal)}
     assert len(patterns) >= 14

@@ -12,6 +12,7 @@ from states.facts import Obstacle, Replay, Row, Statement, Subject, Visibility
 from states.plans import Loss, Plan, PlannedStatement, Repairs, Way
 from states.repair import (
     Goal,
+    answers_after,
     counted,
     covered_by_auto,
     digest,
@@ -70,8 +71,9 @@ def why(subject: Subject, evidence: Evidence = EVIDENCE) -> str:
 
 def test_what_is_half_done_can_be_completed_and_undone() -> None:
     """From the step that production equals, to the end or to the beginning."""
-    assert goals(subject(), EVIDENCE) == ((Goal(Way.COMPLETE, 1, 2, (2,)), Goal(Way.UNDO, 1, 0)), ())
-    assert goals(subject(), DRIFTED) == ((Goal(Way.MEND, 2, 2, (2,)),), ())
+    half = (Goal(Way.COMPLETE, 1, 2, (2,), done=(1,)), Goal(Way.UNDO, 1, 0, done=(1,)))
+    assert goals(subject(), EVIDENCE) == (half, ())
+    assert goals(subject(), DRIFTED) == ((Goal(Way.MEND, 2, 2, (2,), done=(1,)),), ())
 
 
 @pytest.mark.parametrize("verdict", [each for each in Verdict if each not in (Verdict.PARTIAL, Verdict.DRIFTED)])
@@ -101,14 +103,53 @@ def test_an_open_statement_is_never_run() -> None:
     )
 
 
-def test_rows_that_no_one_could_prove_are_not_written() -> None:
-    """A column's kept default proves them afterwards; of other rows nothing does."""
-    rows = replace(SECOND, visibility=Visibility.ROWS, why="it writes rows")
+def test_rows_that_may_have_been_written_are_not_written() -> None:
+    """Of what exists already nobody can tell; what is made by the statement itself is absent with its rows."""
+    rows = replace(SECOND, visibility=Visibility.OPEN, why="it writes rows")
     assert "No plan to complete it: statement 2 works on rows" in why(subject(second=rows))
-    filled = replace(rows, fills=((("table public.a", "column x"), "1"),))
-    assert goals(subject(second=filled), EVIDENCE)[0][0] == Goal(Way.COMPLETE, 1, 2, (2,), rows=True)
     assert "statement 2 works on rows" in why(subject(second=rows), DRIFTED)
+    made = replace(rows, visibility=Visibility.ROWS)
+    assert goals(subject(second=made), EVIDENCE)[0][0] == Goal(Way.COMPLETE, 1, 2, (2,), rows=True, done=(1,))
+    filled = replace(made, fills=((("table public.a", "column x"), "1"),))
+    assert goals(subject(second=filled), EVIDENCE)[0][0] == Goal(Way.COMPLETE, 1, 2, (2,), rows=True, done=(1,))
     assert why(subject(second=filled), DRIFTED) == ""
+
+
+def test_rows_of_what_another_statement_makes_are_tried_on_a_copy() -> None:
+    """Where the copy knows what it names, somebody can have run it."""
+    both = replace(
+        REPLAY, statements=(FIRST, replace(SECOND, visibility=Visibility.ROWS)), steps=({}, {A: "yes"}, {A: "yes"})
+    )
+    found = goals(replace(subject(), replays=(both,)), EVIDENCE)[0][0]
+    assert (found.doubtful, found.turned) == ((2,), False)
+
+
+#: What a person says of the two statements.
+LATER, TURNED, IN_ORDER = (None, False), (False, True), (True, False)
+
+
+def answered(*answers: bool | None) -> Evidence:
+    """The evidence with a person's answers."""
+    states = tuple(
+        state if said is None else replace(state, state="in_place" if said else "absent", said=said)
+        for state, said in zip(EVIDENCE.statements, answers, strict=True)
+    )
+    return replace(EVIDENCE, statements=states)
+
+
+def test_what_a_person_says_of_rows_is_run_or_left_out() -> None:
+    """Out of the script's order it has to be shown that the rows are the same."""
+    first, second = (replace(each, visibility=Visibility.OPEN) for each in (FIRST, SECOND))
+    complete, undo = goals(subject(second=second), answered(*LATER))[0]
+    assert (complete.numbers, complete.done, complete.turned) == ((2,), (1,), False)
+    assert undo.done == (1,)
+    (turned,), (not_undone,) = goals(subject(first, second), answered(*TURNED))
+    assert (turned.numbers, turned.done, turned.turned) == ((1,), (2,), True)
+    assert "No plan to undo it: statement 2 works on rows" in not_undone
+    (done,), _ = goals(subject(first, second), answered(*IN_ORDER))
+    assert (done.numbers, done.done, done.turned) == ((2,), (1,), False)
+    assert answers_after(Way.COMPLETE, subject(first, second)) == {1: True, 2: True}
+    assert answers_after(Way.UNDO, replace(subject(first), answered={1: False, 2: True})) == {1: False, 2: False}
 
 
 def test_what_can_not_be_taken_back_is_not_undone() -> None:

@@ -5,11 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from recovery.app.decisions import ApprovedAs, approve
+from recovery.app.api import Recovery
+from recovery.app.decisions import ApprovedAs, answer, answers, approve
 from recovery.app.session import Options, Session
+from recovery.cli.output import Output
+from recovery.cli.records import record_answers
 from recovery.errors import UsageError
 from recovery.journal import JournalEvent
 from recovery.journal.run_record import Kind
+from states.facts import Answers
 
 NAME, TARGET, RUN = "20260217000000_add_tokens", "1/app/public", "run1"
 FOUND = {
@@ -70,3 +74,50 @@ def test_where_the_evidence_does_not_decide_either_answer_is_recorded(tmp_path: 
         f"mark_{answer}",
         "sha256:1",
     )
+
+
+def test_answers_on_statements_are_kept_for_their_evidence(tmp_path: Path) -> None:
+    """Later answers on the same evidence are added, whether it has taken in the first or not; others begin anew."""
+    session = Session(Options(), tmp_path, {})
+    half = FOUND | {"verdict": "partial", "decision": "operator", "asked": "sha256:1"}
+    half |= {"states": ["in_place", "open", "open"], "answerable": [2, 3]}
+    recorded(session, half)
+    answer(session, NAME, {2: True}, "sha256:1", "I counted")
+    assert answers(session.store(), TARGET) == {NAME: Answers("sha256:1", {2: True})}
+    with contextlib.closing(session.store().open(TARGET)) as journal:
+        journal.append(RUN, Kind.CLASSIFIED, "CLASSIFY", half | {"digest": "sha256:with"})
+    answer(session, NAME, {3: False}, "sha256:with", "I counted")
+    assert answers(session.store(), TARGET) == {NAME: Answers("sha256:1", {2: True, 3: False})}
+    with contextlib.closing(session.store().open(TARGET)) as journal:
+        journal.append(RUN, Kind.CLASSIFIED, "CLASSIFY", half | {"digest": "sha256:2", "asked": "sha256:2"})
+    answer(session, NAME, {3: True}, "sha256:2", "I counted again")
+    assert answers(session.store(), TARGET) == {NAME: Answers("sha256:2", {3: True})}
+    with contextlib.closing(session.store().open(TARGET)) as journal:
+        done = {"migration": NAME, "evidence": "sha256:3", "statements": {"2": True, "3": True}}
+        observed = {"effect": f"complete:{NAME}", "shown": True, "migration": "", "rows": [], "repaired": done}
+        journal.append(RUN, Kind.OBSERVED, "RESOLVE", observed)
+    assert answers(session.store(), TARGET) == {NAME: Answers("sha256:3", {2: True, 3: True})}
+    assert answers(session.store(), "2/other/public") == {}
+
+
+def test_answers_that_could_never_count_are_refused(tmp_path: Path) -> None:
+    """Nothing is recorded, and the reason is needed."""
+    session = Session(Options(), tmp_path, {})
+    before = recorded(session, FOUND | {"asked": "sha256:1", "states": ["in_place"], "answerable": []})
+    for name, done, reason, code in (
+        (NAME, {1: False}, "I looked", "approve.statement_known"),
+        (NAME, {1: False}, " ", "approve.reason"),
+        ("other", {1: False}, "I looked", "approve.unknown_migration"),
+    ):
+        with pytest.raises(UsageError) as refused:
+            answer(session, name, done, "sha256:1", reason)
+        assert refused.value.code == code
+    assert recorded(session) == before
+
+
+@pytest.mark.parametrize("words", [("4=perhaps",), ("x=done",), ("4=done", "4=not-done"), ("4",)])
+def test_a_statement_that_says_nothing_is_refused(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """Before anything is recorded."""
+    with pytest.raises(UsageError) as refused:
+        record_answers(Recovery(tmp_path), Output("approve"), None, NAME, words, evidence="sha256:1", reason="seen")
+    assert refused.value.code == "approve.statement"

@@ -18,8 +18,10 @@ from recovery.postgres.locks import PRISMA_LOCK, RECOVERY_LOCK, SessionLock
 from recovery.postgres.target import Target
 from recovery.repair.planning import planned
 from states.comparison import Difference
-from states.evidence import Verdict
+from states.evidence import Decision, Verdict
+from states.facts import Answers
 from states.plans import Plan, Way
+from states.repair import answers_after
 from tests.integration.rules.production import (
     APPLIED,
     DRIFTED,
@@ -42,16 +44,25 @@ class Repairing:
     Attributes:
         notes: what was noted of statements that are committed by themselves.
         pauses: called at each pause between two attempts at a lock.
+        said: what a person has said of statements' work on rows.
     """
 
     production: Production
     target: Target
     notes: list[tuple[int, str]] = field(default_factory=list)
     pauses: Callable[[float], None] = lambda _: None
+    said: dict[str, Answers] = field(default_factory=dict)
 
     def investigator(self) -> Investigator:
         """On the folder as it is now."""
-        return Investigator(self.target, self.production.scripts(), self.production.workshop, lambda _: None)
+        scripts, workshop = self.production.scripts(), self.production.workshop
+        return Investigator(self.target, scripts, workshop, lambda _: None, answers=self.said.copy)
+
+    def say(self, **done: bool) -> Verdict:
+        """Says of statements, as `_2`, whether their work on rows is done; gives the verdict then."""
+        answers = {int(number.removeprefix("_")): each for number, each in done.items()}
+        self.said[FAILED] = Answers(self.investigator().classify(FAILED).asked, answers)
+        return self.investigator().classify(FAILED).evidence.verdict
 
     def classified(self) -> Classified:
         """The evidence with its plans."""
@@ -99,7 +110,11 @@ class Repairing:
             ours = SessionLock(lock, RECOVERY_LOCK)
             assert ours.try_take()
             repairer = Repairer(self.target, ours, sleep=self.pauses)
-            return repairer.perform(plan, changed, left, lambda *note: self.notes.append(note))
+            ended = repairer.perform(
+                plan, changed, left, lambda *note: self.notes.append(note), lambda: investigator.asked_now(classified)
+            )
+        self.said[FAILED] = Answers(ended.evidence, answers_after(way, classified.subject))
+        return ended
 
 
 @pytest.fixture
@@ -182,6 +197,84 @@ def test_rows_that_nothing_shows_are_never_written(
     assert not [plan for plan in found.repair.plans if plan.way is Way.COMPLETE]
     if found.verdict is Verdict.PARTIAL:
         assert why in " ".join(found.repair.unplanned)
+
+
+UPDATING = "CREATE TABLE b (); UPDATE t SET a = a + 1; CREATE TABLE c ();"
+
+
+@pytest.mark.parametrize(("done", "numbers", "value"), [(True, [3], 1), (False, [2, 3], 2)])
+def test_a_person_says_which_rows_are_done(
+    production: Production,
+    repair: Repairing,
+    done: bool,  # noqa: FBT001
+    numbers: list[int],
+    value: int,
+) -> None:
+    """What is done is left out, what is not is run; afterwards it is known that all of it is done, and until when."""
+    production.failed(UPDATING, logs=None)
+    production.apart("CREATE TABLE b ()")
+    assert repair.say(_2=done) is Verdict.PARTIAL
+    assert [each.number for each in repair.plan(Way.COMPLETE).statements] == numbers
+    assert repair.carry_out(Way.COMPLETE).exit_code == 0
+    with production.server.connect(production.database) as connection:
+        assert connection.execute("SELECT a FROM t").fetchall() == [(value,)]
+    assert repair.classified().evidence.verdict is Verdict.APPLIED
+    assert verdict(production.judge()) == UNDECIDABLE  # without the answers
+    production.run("ALTER TABLE b ADD COLUMN x int")
+    assert repair.classified().evidence.verdict is Verdict.UNDECIDABLE  # these are for other evidence
+
+
+def test_rows_that_went_with_their_table_are_not_done(production: Production, repair: Repairing) -> None:
+    """What a person said of them before the undo does not hold after it: a deploy writes them again."""
+    production.failed("CREATE TABLE b (i int); INSERT INTO b VALUES (1); CREATE TABLE c ();", logs=None)
+    production.apart("CREATE TABLE b (i int)", "INSERT INTO b VALUES (1)")
+    repair.say(_2=True)
+    assert [loss.name for loss in repair.plan(Way.UNDO).losses] == ["public.b"]
+    assert repair.carry_out(Way.UNDO).exit_code == 0
+    evidence = repair.classified().evidence
+    assert (evidence.verdict, evidence.decision) == (Verdict.NOT_APPLIED, Decision.MARK_ROLLED_BACK)
+
+
+def test_answers_alone_can_decide(production: Production, repair: Repairing) -> None:
+    """Where the schema is at the script's beginning or end, they are all that was open."""
+    production.failed("UPDATE t SET a = 2; UPDATE t SET a = 3;", logs=None)
+    assert repair.classified().evidence.verdict is Verdict.UNDECIDABLE
+    assert repair.say(_1=True) is Verdict.UNDECIDABLE
+    assert repair.say(_1=True, _2=True) is Verdict.APPLIED
+    assert repair.say(_1=False, _2=False) is Verdict.NOT_APPLIED
+    assert repair.say(_1=True, _2=False) is Verdict.PARTIAL
+    assert [each.number for each in repair.plan(Way.COMPLETE).statements] == [2]
+
+
+@pytest.mark.parametrize(
+    ("script", "there", "said", "why"),
+    [
+        # Run later, it does to rows what it would have done in its order.
+        ("UPDATE t SET a = a + 1; CREATE TABLE b (); CREATE TABLE c ();", 2, {"_1": False}, ""),
+        (
+            "UPDATE t SET a = a + 1; UPDATE t SET a = a * 2; CREATE TABLE b (); CREATE TABLE c ();",
+            3,
+            {"_1": False, "_2": True},
+            "leave other rows in public.t",
+        ),
+        (
+            "ALTER TABLE t ADD b int; UPDATE t SET b = a; ALTER TABLE t DROP COLUMN a; CREATE TABLE b ();",
+            3,
+            {"_2": False},
+            "fails in the rehearsal: 42703",
+        ),
+    ],
+)
+def test_rows_that_would_be_written_late_are_tried_on_rows(
+    production: Production, repair: Repairing, script: str, there: int, said: dict[str, bool], why: str
+) -> None:
+    """RULES E17: as if the script had run exactly once, else there is no plan."""
+    production.failed(script, logs=None)
+    production.apart(*[each for each in script.split(";")[:there] if not each.strip().startswith("UPDATE")])
+    repair.say(**said)
+    repairs = repair.classified().evidence.repair
+    assert ([plan for plan in repairs.plans if plan.way is Way.COMPLETE] == []) is bool(why)
+    assert why in " ".join(repairs.unplanned)
 
 
 def test_a_column_with_a_default_is_added(production: Production, repair: Repairing) -> None:
@@ -312,13 +405,13 @@ def test_a_statement_may_take_as_long_as_it_takes(
 
 
 def test_what_ends_elsewhere_is_no_plan(production: Production, repair: Repairing) -> None:
-    """A value of an enum can't be removed, so what was made can't wholly be taken back."""
-    production.before("CREATE TYPE e AS ENUM ('x')")
-    half(production, "CREATE TABLE b (); ALTER TYPE e ADD VALUE 'y'; CREATE TABLE c ();", "CREATE TABLE b ()")
-    production.apart("ALTER TYPE e ADD VALUE 'y'")
+    """No statement is known that takes an attribute of a composite type back, so what was made stays."""
+    production.before("CREATE TYPE e AS (x int)")
+    half(production, "CREATE TABLE b (); ALTER TYPE e ADD ATTRIBUTE y int; CREATE TABLE c ();", "CREATE TABLE b ()")
+    production.apart("ALTER TYPE e ADD ATTRIBUTE y int")
     repairs = repair.classified().evidence.repair
     assert [plan.way for plan in repairs.plans] == [Way.COMPLETE]
-    assert "its rehearsal ends elsewhere: type public.e labels" in " ".join(repairs.unplanned)
+    assert "its rehearsal ends elsewhere: type public.e attributes" in " ".join(repairs.unplanned)
 
 
 def test_a_lock_that_is_not_to_be_had_is_tried_again(
@@ -437,7 +530,7 @@ def test_an_invalid_index_is_made_again(production: Production, repair: Repairin
 def test_what_can_not_be_rebuilt_is_not_mended(production: Production, repair: Repairing) -> None:
     """A difference that no statement is known for: the copy can't be made equal to production, so nothing is proven."""
     drifted(
-        production, "CREATE TABLE b (id int PRIMARY KEY, name text NOT NULL, n bigint GENERATED ALWAYS AS (1) STORED)"
+        production, "CREATE TABLE b (id int PRIMARY KEY, name text NOT NULL, n bigint DEFAULT 5) PARTITION BY HASH (id)"
     )
     assert "could not be made equal to production" in repair.unplanned() or "ends elsewhere" in repair.unplanned()
 
@@ -450,10 +543,103 @@ def test_rows_of_a_script_are_no_ones_to_mend(production: Production, repair: Re
     assert "may or may not have done its work" in repair.unplanned()
 
 
+def test_what_was_renamed_is_renamed_back(production: Production, repair: Repairing) -> None:
+    """It stands where the script's column stands, so it is the same, with its values. Nothing is built anew."""
+    script = (
+        "CREATE TABLE b (id int PRIMARY KEY, name text); CREATE INDEX bn ON b (id); CREATE TYPE e AS ENUM ('x');"
+        "ALTER TABLE t ADD COLUMN c e; ALTER TABLE t ADD CONSTRAINT z CHECK (a > 0);"
+    )
+    production.failed(script)
+    production.run(
+        f"{script} INSERT INTO b VALUES (1, 'kept'); ALTER TABLE b RENAME COLUMN name TO name_old;"
+        "ALTER INDEX bn RENAME TO bn_old; ALTER TABLE t RENAME CONSTRAINT z TO z_old; ALTER TYPE e RENAME TO e_old"
+    )
+    plan = repair.plan(Way.MEND)
+    assert all(" RENAME " in each.sql for each in plan.statements), plan.statements
+    assert (len(plan.statements), plan.losses) == (4, ())
+    assert repair.carry_out(Way.MEND).exit_code == 0
+    assert verdict(production.judge()) == APPLIED
+    with production.server.connect(production.database) as connection:
+        assert connection.execute("SELECT name FROM b").fetchall() == [("kept",)]
+
+
+def test_what_later_statements_took_back_is_not_run_again(production: Production, repair: Repairing) -> None:
+    """The enum's old name is gone since the script's last statement, which does not say that the first never ran."""
+    production.before("CREATE TYPE e AS ENUM ('x', 'y'); ALTER TABLE t ADD COLUMN c e")
+    script = (
+        "CREATE TYPE e_new AS ENUM ('x'); ALTER TABLE t ALTER c TYPE e_new USING c::text::e_new;"
+        "ALTER TYPE e RENAME TO e_old; ALTER TYPE e_new RENAME TO e; DROP TYPE e_old;"
+        "ALTER TABLE t ALTER a SET DEFAULT 7;"
+    )
+    production.failed(script, logs=None)
+    production.run(f"{script} ALTER TABLE t ALTER a SET DEFAULT 8")
+    repair.say(_2=True)
+    assert [each.sql for each in repair.plan(Way.MEND).statements] == [
+        "ALTER TABLE public.t ALTER COLUMN a DROP DEFAULT",
+        "ALTER TABLE public.t ALTER COLUMN a SET DEFAULT 7",
+    ]
+
+
+def test_a_renamed_table_gets_its_name_back(production: Production, repair: Repairing) -> None:
+    """With its rows, and with the constraints by which it is known."""
+    script = (
+        "CREATE TABLE b (id int PRIMARY KEY, name text); CREATE INDEX bn ON b (name); ALTER TABLE t ADD COLUMN c int;"
+    )
+    production.failed(script)
+    production.run(
+        f"{script} INSERT INTO b VALUES (1, 'kept');"
+        "CREATE SCHEMA app; ALTER TABLE b RENAME TO b_old; ALTER TABLE b_old SET SCHEMA app"
+    )
+    assert [each.sql for each in repair.plan(Way.MEND).statements] == [
+        "ALTER TABLE app.b_old SET SCHEMA public",
+        "ALTER TABLE public.b_old RENAME TO b",
+    ]
+    assert repair.carry_out(Way.MEND).exit_code == 0
+    assert verdict(production.judge()) == APPLIED
+
+
 def test_what_may_have_been_renamed_is_not_made_anew(production: Production, repair: Repairing) -> None:
-    """An empty column or table in its place would hide the rows that the other name has."""
-    drifted(production, "CREATE TABLE b (id int PRIMARY KEY, other text NOT NULL, n bigint DEFAULT 5)")
-    assert "column name of table public.b may have been renamed to column other" in repair.unplanned()
+    """An empty column in its place would hide the values that the other name has, or that one is somebody's own."""
+    production.failed("ALTER TABLE t ADD COLUMN name text; CREATE TABLE b ();")
+    production.run("ALTER TABLE t ADD COLUMN other text; UPDATE t SET other = 'own'; CREATE TABLE b ()")
+    assert "column name of table public.t may have been renamed to column other" in repair.unplanned()
+
+
+@pytest.mark.parametrize(
+    ("script", "change"),
+    [
+        (
+            "ALTER TABLE t ADD COLUMN c int GENERATED BY DEFAULT AS IDENTITY; CREATE TABLE b ();",
+            "ALTER c DROP IDENTITY",
+        ),
+        ("ALTER TABLE t ADD COLUMN c int; CREATE TABLE b ();", "DROP c, ADD c int GENERATED ALWAYS AS (7) STORED"),
+        ("CREATE SEQUENCE q; ALTER TABLE t ADD COLUMN c int; CREATE TABLE b ();", "ALTER SEQUENCE q INCREMENT 7 CYCLE"),
+        ("CREATE TYPE e AS ENUM ('x', 'y'); ALTER TABLE t ADD COLUMN c e DEFAULT 'x';", "ALTER TYPE e ADD VALUE 'z'"),
+        ("CREATE TYPE e AS ENUM ('x', 'y'); CREATE TABLE b ();", "ALTER TYPE e RENAME VALUE 'x' TO 'z'"),
+        ("ALTER TABLE t ALTER a SET NOT NULL; CREATE TABLE b ();", "ALTER a DROP NOT NULL, ADD NOT NULL a NOT VALID"),
+        ("CREATE TABLE m (); ALTER TABLE t ADD COLUMN c int; CREATE TABLE b ();", "ALTER TABLE b INHERIT m"),
+        (
+            "CREATE VIEW v AS SELECT a FROM t; CREATE TABLE b ();",
+            "CREATE OR REPLACE VIEW v AS SELECT a + 0 AS a FROM t",
+        ),
+        (
+            "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE TABLE b ();",
+            "CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql LEAKPROOF AS 'SELECT 2'",
+        ),
+    ],
+)
+def test_every_kind_of_property_is_mended(production: Production, repair: Repairing, script: str, change: str) -> None:
+    """In both directions: the copy is brought to what production is, and back to what the script makes."""
+    production.failed(script, logs=None)
+    alone = change.startswith(("ALTER T", "ALTER S", "CREATE"))
+    production.run(f"{script} {change if alone else f'ALTER TABLE t {change}'}")
+    repair.say(_1=True)
+    plan = repair.plan(Way.MEND)
+    repair.said.clear()
+    assert plan.losses == ()
+    repair.say(_1=True)
+    assert repair.carry_out(Way.MEND).exit_code == 0
+    assert repair.classified().evidence.verdict is Verdict.APPLIED
 
 
 def test_a_table_that_may_have_been_renamed_is_not_made_anew(production: Production, repair: Repairing) -> None:

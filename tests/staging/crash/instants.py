@@ -9,7 +9,8 @@ these is an instant:
 - `before` and `after` a question to the world (`checks`, `inspect`, `classify`, `compare`, `prove`), a Prisma command
   (`mark_applied`, `mark_rolled_back`, `deploy`) and a step of the pipeline;
 - of a Prisma command also `locked` (Prisma's lock is ours), `started`, `queued` (it waits behind us), `let go` and
-  `ended`.
+  `ended`;
+- of a plan of repair `locked`, before and after its `transaction`, and `checked` (the last look before COMMIT).
 
 What happens again is numbered: `before inspect #2`.
 """
@@ -26,8 +27,9 @@ from typing import Any, Literal
 
 from recovery.app.world import RealWorld
 from recovery.cli import main
-from recovery.effects import handover
+from recovery.effects import handover, repairing
 from recovery.effects.handover import HandOver
+from recovery.effects.repairing import Repairer
 from recovery.journal.postgres import PostgresJournal
 from recovery.journal.sqlite import SqliteJournal
 from recovery.postgres import sessions
@@ -164,10 +166,27 @@ def _commands(passes: Instants) -> None:
     _after(Running, "wait", ended)
 
 
+def _repairs(passes: Instants) -> None:
+    def named(plan: Any, *_: object) -> str:  # noqa: ANN401 - a plan
+        passes.effect = str(plan.way)
+        return passes.effect
+
+    _around(Repairer, "perform", named, passes)
+    _around(Repairer, "_together", lambda *_: f"{passes.effect} transaction", passes)
+    hold = repairing._hold  # noqa: SLF001 - the last look before COMMIT
+
+    def checked(left: Any) -> None:  # noqa: ANN401 - differences
+        hold(left)
+        passes(f"{passes.effect} checked")
+
+    repairing._hold = checked  # noqa: SLF001 - as above
+
+
 def wrap(passes: Instants) -> None:
     """Names the instants of this process from now on."""
     _journal(passes)
     _commands(passes)
+    _repairs(passes)
     _around(RealWorld, "__init__", lambda *_, **__: "lock", passes)
     for question in ("checks", "inspect", "classify", "compare", "prove"):
         _around(RealWorld, question, lambda *_, question=question, **__: question, passes)

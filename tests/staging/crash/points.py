@@ -80,6 +80,40 @@ OTHERS = {
         "after deploy",
     ),
 }
+#: Instants within a repair that is one transaction, and within one whose statements are committed one by one.
+REPAIRS = {
+    "half-done": (
+        "after migration.classified",
+        "after state.moved RESOLVE",
+        *(f"{when} effect.intended complete" for when in ("before", "within", "after")),
+        "before complete",
+        "complete locked",
+        "before complete transaction",
+        "complete checked",
+        "after complete transaction",
+        "after complete",
+        *(f"{when} effect.observed complete" for when in ("before", "within", "after")),
+        "after state.moved INSPECT #2",
+        "after migration.classified #2",
+        "after effect.intended mark_applied",
+        "after mark_applied",
+    ),
+    "half-done-apart": (
+        "after effect.intended complete",
+        "complete locked",
+        *(
+            f"{when} statement.{what} complete{number}"
+            for number in ("", " #2", " #3")
+            for what in ("intended", "observed")
+            for when in ("before", "within", "after")
+        ),
+        "complete checked",
+        "after complete",
+        "before effect.observed complete",
+        "after effect.observed complete",
+        "after migration.classified #2",
+    ),
+}
 _COMMANDS = (("exists", "mark_applied"), ("exists", "deploy"), ("absent", "mark_rolled_back"), ("approved", "deploy"))
 #: Where a Prisma command stands still: before that write to the ledger, or inside a script, before it makes an index.
 Barrier = Literal["rolled back", "marked applied", "begun", "index", "counted", "finished"]
@@ -148,6 +182,9 @@ def _instants() -> Iterator[Point]:
     for scenario, effect in _COMMANDS:
         for moment in ("started", "queued", "let go"):
             yield _at("Prisma dies too", scenario, f"{effect} {moment}", "die with Prisma")
+    for scenario, instants in REPAIRS.items():
+        for instant in instants:
+            yield _at("repair", scenario, instant)
     for first, second in _TWICE:
         name = f"exists: {first}, then {second}"
         yield Point("killed twice", name, "exists", functools.partial(_killed, (first, second), "die"))
@@ -159,6 +196,10 @@ def _incidents() -> Iterator[Point]:
         for victim in victims:
             happen = functools.partial(_at_barrier, barrier, victim)
             yield Point("within a command", f"exists: {victim}, before {barrier}", "exists", happen)
+    for scenario in REPAIRS:
+        for whom in ("the recovery", "the session", "both", "the server", "^C"):
+            happen = functools.partial(_in_a_repair, whom)
+            yield Point("within a repair", f"{scenario}: {whom}, before index", scenario, happen)
     for instant in _SERVER:
         yield Point("server down", f"exists: server down {instant}", "exists", functools.partial(_server_down, instant))
     yield Point("server down", "exists: server down within a script", "exists", _server_down_in_script)
@@ -191,6 +232,25 @@ def _at_barrier(barrier: Barrier, victim: Victim, production: Production) -> Non
             production.end_sessions(EFFECT)
     # It lives, and has seen its command die: it goes on, is busy with what is still at work, or asks a person.
     process.end().must(*((0, 3, 5) if victim.startswith("Prisma") else (-signal.SIGKILL,)))
+
+
+def _in_a_repair(whom: str, production: Production) -> None:
+    """A statement of the plan stands still, and somebody goes, or is asked to stop."""
+    with production.barrier("index") as reached:
+        process = production.start()
+        reached()
+        match whom:
+            case "the server":
+                production.crash_server()
+            case "^C":
+                process.process.send_signal(signal.SIGINT)
+            case _:
+                if whom != "the session":
+                    process.kill()
+                if whom != "the recovery":
+                    production.end_sessions(EFFECT)
+    codes = {"the recovery": (-signal.SIGKILL,), "both": (-signal.SIGKILL,), "^C": (0, 130)}
+    process.end().must(*codes.get(whom, (5, 6)))
 
 
 def _server_down(instant: str, production: Production) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tests.staging.crash.person import decide
 from tests.staging.crash.production import Production
-from tests.staging.incident import PENDING, Case, Incident, stage
+from tests.staging.incident import FAILED, PENDING, Case, Incident, stage
 
 if TYPE_CHECKING:
     from tests.staging.postgres import Server
@@ -40,6 +40,8 @@ class Scenario:
         sql: what else has happened to the database.
         pipeline: its steps are run as well.
         approved: it was run once, and blocked, and a person has decided.
+        repair: a plan of repair is agreed to.
+        more: what the failed script has besides, at its end.
     """
 
     case: Case
@@ -47,6 +49,8 @@ class Scenario:
     sql: str = ""
     pipeline: bool = False
     approved: bool = False
+    repair: bool = False
+    more: str = ""
 
     @property
     def scripts(self) -> tuple[str, ...]:
@@ -59,6 +63,12 @@ SCENARIOS = {
     "absent": Scenario("absent"),
     "several": Scenario("exists", failed=PENDING[0]),
     "failing-once": Scenario("exists", sql="CREATE SEQUENCE staging.failing"),
+    "half-done": Scenario("partial", repair=True),
+    "half-done-apart": Scenario(
+        "partial",
+        repair=True,
+        more='\nCREATE INDEX CONCURRENTLY "tokens_used_at_idx" ON "password_reset_tokens"("used_at");\n',
+    ),
     "approved": Scenario("exists", failed=NAMES, approved=True),
 }
 
@@ -83,7 +93,8 @@ class Stage:
         configuration = project / "prisma-recovery.toml"
         configuration.write_text(configuration.read_text().replace(f'"{template}"', f'"{database}"'))
         self.server.create_database(database, template)
-        arguments = ("run", "--yes", *(("--pipeline",) if scenario.pipeline else ()))
+        more = (*(("--pipeline",) if scenario.pipeline else ()), *(("--repair",) if scenario.repair else ()))
+        arguments = ("run", "--yes", *more)
         production = Production(Incident(scenario.case, project, self.server.url(database)), self.server, arguments)
         if scenario.approved:
             decide(production, production.run().must(3))
@@ -96,6 +107,13 @@ class Stage:
             path = folder / "prisma" / "migrations" / added / "migration.sql"
             path.parent.mkdir()
             path.write_text(SCRIPTS[added])
+        if scenario.more:
+            path = folder / "prisma" / "migrations" / FAILED / "migration.sql"
+            path.write_bytes(path.read_bytes() + scenario.more.encode())
+            with self.server.connect(name) as production:
+                checksum = hashlib.sha256(path.read_bytes()).hexdigest()
+                query = 'UPDATE "_prisma_migrations" SET checksum = %s WHERE migration_name = %s'
+                production.execute(query, (checksum, FAILED))
         _configure(folder)
         git = ("git", "-c", "user.name=staging", "-c", "user.email=staging@localhost", "-c", "commit.gpgsign=false")
         for words in (("add", "--all"), ("commit", "--quiet", "--message=Score the places")):

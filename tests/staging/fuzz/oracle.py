@@ -34,6 +34,8 @@ class Answer(StrEnum):
     EITHER = "either"
     #: A person is asked, and one decision would have been right.
     UNDECIDED = "undecided"
+    #: A person is asked, and a plan of repair leads to the migration's effects, once.
+    REPAIRED = "repaired"
     #: The deploy after it fails loudly.
     FAILS = "would fail"
     #: It leaves production with other effects than the migration's, once.

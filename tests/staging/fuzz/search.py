@@ -39,7 +39,7 @@ def stager(version: int | None, assume: frozenset[str] = frozenset()) -> Iterato
     with start(version, settings=SETTINGS) as server, contextlib.ExitStack() as stack:
         workshop = SharedWorkshop(scratch.embedded, "public")
         stack.callback(workshop.close)
-        made = Stager(server, workshop, assume)
+        made = Stager(server, workshop, assume, repairs=True)
         stack.callback(made.close)
         yield made
 

@@ -27,6 +27,7 @@ from tests.staging.failures import DOOMED, LEDGER, SETTINGS
 from tests.staging.fuzz.events import NAME, Begin, End, Pieces, Play, Run, play
 from tests.staging.fuzz.model import Case, Statement
 from tests.staging.fuzz.oracle import Answer, Reading, State, Truth, read
+from tests.staging.fuzz.repairs import Repaired, Scene, carried_out, plans_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -50,6 +51,9 @@ _NATIVE = (
     ' constraint: None, file: Some("postgres.c"), line: Some(3310), routine: Some("ProcessInterrupts") }}\n\n'
     "   0: sql_schema_connector::apply_migration::apply_script"
 )
+#: Verdicts that may have a plan of repair, and answers that a plan may make right.
+_REPAIRABLE = ("partial", "drifted", "undecidable")
+_LEFT = (Answer.ASKED, Answer.UNDECIDED, Answer.EITHER)
 Kind = TypeVar("Kind", bound=Investigator)
 
 
@@ -65,6 +69,7 @@ class Judged:
         decisions: verdict and decision for each migration, in words.
         exact: production is as it was before the script, or as after it.
         reasons: why it was decided so.
+        repaired: what each plan of repair came to.
         staged: what was run on production, as a script for psql.
     """
 
@@ -75,6 +80,7 @@ class Judged:
     seconds: float
     reasons: tuple[str, ...] = ()
     staged: str = ""
+    repaired: tuple[Repaired, ...] = ()
 
 
 @dataclass
@@ -152,14 +158,18 @@ class _Recorder:
 class Stager:
     """Productions on one server. Those of one history are copies of the same database."""
 
-    def __init__(self, server: Server, workshop: Workshop, assume: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self, server: Server, workshop: Workshop, assume: frozenset[str] = frozenset(), *, repairs: bool = False
+    ) -> None:
         """Makes nothing yet.
 
         Args:
             server: of the productions.
             workshop: replays their histories.
             assume: what is assumed of people, such as `no_handwork`.
+            repairs: plans of repair are carried out, too.
         """
+        self._repairs = repairs
         self._server = server
         self._workshop = workshop
         self._assume = assume
@@ -274,7 +284,13 @@ class Stager:
             now = Reading(connection)
             exact = now.equals(ideal)
             unchanged = not exact and now.equals(self.ideal(case, ()))
-            asked = self.ask(case, acts, connection.info.dbname)
+            name = connection.info.dbname
+            asked = self.ask(case, acts, name)
+            repaired: tuple[Repaired, ...] = ()
+            if self._repairs and acts.judged == (NAME,) and not acts.asked_as_pending and asked[0][0] in _REPAIRABLE:
+                connection.close()
+                repaired = self._repaired(case, acts, name, ideal)
+                connection = self._server.connect(name)  # noqa: PLW2901 - the copies are made of what nobody is connected to
             if len(acts.judged) > 1:
                 answer = self._two(asked, acts, ideal, connection)
             else:
@@ -282,7 +298,40 @@ class Stager:
         words = tuple(f"{verdict} → {decision or 'nothing said'}" for verdict, decision, _ in asked)
         reasons = tuple(reason for _, _, found in asked for reason in found)
         staged = "\n".join([*before, "-- what happened", *made.lines])
-        return Judged(case, answer, words, exact or unchanged, time.perf_counter() - began, reasons, staged)
+        if any(each.answer is Answer.UNSAFE for each in repaired):
+            answer = Answer.UNSAFE
+        elif answer in _LEFT and any(each.answer is Answer.DECIDED for each in repaired):
+            answer = Answer.REPAIRED
+        seconds = time.perf_counter() - began
+        return Judged(case, answer, words, exact or unchanged, seconds, reasons, staged, repaired)
+
+    def _repaired(self, case: Case, acts: Play, database: str, ideal: State) -> tuple[Repaired, ...]:
+        """What each plan of repair comes to on a copy."""
+        scene = Scene(_scripts(case, acts), self._workshop, ideal, self._assume)
+        target = Target(parse(self._server.url(database)), "the fuzzer")
+        try:
+            found = plans_of(scene, case, target, NAME)
+        except Exception as error:  # noqa: BLE001 - every crash is counted
+            return (Repaired(Answer.CRASHED, f"{type(error).__name__}: {error}"),)
+        finally:
+            target.close()
+        ended = []
+        for each in found:
+            for plan in each.evidence.repair.plans:
+                with self._copied_from(database) as connection:
+                    copy = Target(parse(self._server.url(connection.info.dbname)), "the fuzzer")
+
+                    def again(connection: psycopg.Connection[Any] = connection) -> bool | None:
+                        return _rerun(connection, acts.files[NAME], ideal)
+
+                    try:
+                        ended.append(carried_out(scene, each, plan, copy, connection, again))
+                    except Exception as error:  # noqa: BLE001 - every crash is counted
+                        where = traceback.format_exc().splitlines()[-6:]
+                        ended.append(Repaired(Answer.CRASHED, f"{plan.way}: {type(error).__name__}: {error} {where}"))
+                    finally:
+                        copy.close()
+        return tuple(ended)
 
     def ask(self, case: Case, acts: Play, database: str) -> list[tuple[str, Decision | None, tuple[str, ...]]]:
         """Verdict, decision and reasons for each migration; no decision if a pending one isn't spoken of."""
