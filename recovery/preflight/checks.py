@@ -24,6 +24,12 @@ _SLOW = (
     "Find out why `prisma migrate status` takes so long, and run again; or let it take longer: start_seconds under "
     "[prisma] in prisma-recovery.toml."
 )
+#: Prisma 7 hands the URL to its engine in the engine's arguments; earlier ones do so in its environment.
+_URL_IN_ARGUMENTS = "7."
+_URL_IS_SEEN = (
+    "Prisma {} hands the URL, password included, to its engine as an argument, so who may list the processes of this "
+    "machine can read it while a command runs"
+)
 _LISTENER = "`prisma migrate status` with the URL of a listener of ours"
 
 
@@ -195,16 +201,20 @@ def command_awaited() -> Check:
     return awaited(PRISMA, "not yet known; nothing is changed before it holds", _LISTENER)
 
 
-def command_check(proven: bool | None, limit: float) -> Check:  # noqa: FBT001 - the fact that it is about
+def command_check(proven: bool | None, limit: float, version: str | None = None) -> Check:  # noqa: FBT001 - the fact that it is about
     """The check `prisma.target`: does the project's Prisma CLI connect to the database whose URL we give it?
 
     Args:
         proven: whether it connected to our listener; None if it neither connected nor ended in time.
         limit: that time, in seconds.
+        version: the version of the CLI; None if it is not known.
     """
     name, source = PRISMA, _LISTENER
     if proven:
-        return held(name, "the project's Prisma connects to the database that it is given", source)
+        seen = "the project's Prisma connects to the database that it is given"
+        if version is not None and version.startswith(_URL_IN_ARGUMENTS):
+            seen += f"; {_URL_IS_SEEN.format(version)}"
+        return held(name, seen, source)
     if proven is None:
         seen = f"`prisma migrate status` neither connected to the listener nor ended within {limit:.0f} s"
         return unknown(name, seen, source, _SLOW)

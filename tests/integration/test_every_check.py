@@ -434,7 +434,7 @@ def ask_prisma(scene: Scene, command: list[str] | None = None, clock: Callable[[
     """The proof, made anew with the project's real Prisma."""
     found = project.find(scene.folder)
     cli = PrismaCli(found, project.find_launcher(found, command), scene.environment())
-    return command_check(proven(cli, clock), START_SECONDS)
+    return command_check(proven(cli, clock), START_SECONDS, cli.version)
 
 
 def read_only(target: Target) -> str:
