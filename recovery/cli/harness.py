@@ -138,8 +138,24 @@ def _unreadable(message: str) -> None:
     output.end(int(Exit.USAGE))
 
 
+def _with_times(args: list[str]) -> Iterator[str]:
+    """The arguments, with the usual time after each `--wait` that no time follows."""
+    for place, arg in enumerate(args):
+        if arg == "--wait":
+            from recovery.cli.waiting import DEFAULT, is_time
+
+            given = args[place + 1 : place + 2]
+            yield arg if given and is_time(given[0]) else f"{arg}={DEFAULT}"
+        else:
+            yield arg
+
+
 class Grouped(TyperCommand):
     """A command whose help shows its options in groups, as plain text: loading rich would double the time for help."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - see `_Unreadable`
+        """Reads the command line; `--wait` may stand without its time, which typer knows no option for."""
+        return super().parse_args(ctx, list(_with_times(args)))
 
     def format_options(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - see `_Unreadable`
         """Writes a section for each group of options."""

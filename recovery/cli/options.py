@@ -74,7 +74,8 @@ ExpectCommit = Annotated[
     str | None,
     typer.Option(
         metavar="COMMIT",
-        help="The commit, branch or tag that must be checked out; `vercel` for the commit of production on Vercel.",
+        help="The commit, branch or tag that must be checked out; `vercel` for the commit of production on Vercel; "
+        "sha256:… for an image's migrations folder.",
         rich_help_panel=_EXPECTED,
     ),
 ]

@@ -12,6 +12,7 @@ from recovery.postgres.target import Target
 from recovery.preflight.asking import asked
 from recovery.preflight.expectation import VERCEL, Expectation
 from recovery.preflight.identity import identity_check
+from recovery.preflight.image import from_image, image_checks
 from recovery.prisma.git import Repository
 from states.checks import awaited, held, refused, unknown
 from states.facts import Check, Outcome
@@ -164,10 +165,15 @@ def _privileges(target: Target, connection: psycopg.Connection[Any]) -> Check:
 
 def checkout_checks(folder: Path, expected: Expectation) -> list[Check]:
     """The checks that the intended commit is checked out, and that its migrations folder has no uncommitted changes."""
+    if from_image(folder, expected):
+        return image_checks(folder, expected)
     repository = Repository.find(folder)
     if repository is None:
         seen = "the migrations folder is in no git checkout, or git is not installed"
-        remedy = 'Run in the checkout, or waive both checks: --waive git.commit="…" --waive git.clean="…".'
+        remedy = (
+            'Install git and run in the checkout; or, if the folder comes from an image, say so: source = "image" in '
+            "prisma-recovery.toml."
+        )
         return [Check(name, Outcome.UNKNOWN, seen, str(folder), remedy) for name in ("git.commit", "git.clean")]
     head = repository.head()
     source = f"git in {repository.root}"
@@ -190,7 +196,10 @@ def checkout_checks(folder: Path, expected: Expectation) -> list[Check]:
     changed = repository.changed(folder)
     if changed:
         shown = ", ".join(changed[:3]) + (f" and {len(changed) - 3} more" if len(changed) > 3 else "")  # noqa: PLR2004 - what fits a line
-        clean = refused("git.clean", f"not committed: {shown}", source, "Commit or discard it.")
+        remedy = (
+            'Commit or discard it. If the folder was taken out of an image: source = "image" in prisma-recovery.toml.'
+        )
+        clean = refused("git.clean", f"not committed: {shown}", source, remedy)
     else:
         clean = held("git.clean", "the migrations folder is as committed", source)
     return [commit, clean]

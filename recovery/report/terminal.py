@@ -128,6 +128,10 @@ class Terminal:
                     f"  restore point ({event.kind}): {escape(event.place)} [dim]at {event.taken}, LSN {event.lsn}[/]"
                 )
                 self._print(f"  [bold]To go back:[/] {escape(event.back)}", whole=True)
+            case events.RunWaits():
+                since = f" since {words.duration(event.waited)}" if event.waited >= 1 else ""
+                limit = words.duration(event.left)
+                self._print(f"  [bold]Waiting[/]{since}, at most {limit} more: {escape(event.fact)}")
             case events.EffectStarted():
                 self._print(f"  [bold]$ {escape(event.command)}[/]", whole=True)
             case events.OutputLine():
