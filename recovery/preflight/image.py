@@ -37,7 +37,7 @@ def image_checks(folder: Path, expected: Expectation) -> list[Check]:
     """
     name, source = checksum(folder), str(folder)
     is_it = f"the migrations folder is {name}"
-    clean = held("git.clean", f"the source is an image, where nothing is left to commit; {is_it}", source)
+    clean = held("git.clean", "the source is an image, where nothing is left to commit", source)
     wanted = expected.commit
     if wanted is None or wanted == VERCEL:
         other = "vercel.commit compares the commit" if wanted else "no commit was demanded"
