@@ -36,7 +36,7 @@ def recover(  # noqa: PLR0913 - the options of the command
     Where a decision rests on an assumption that nobody has made yet, a person is asked for it, and the run goes on.
     What passes by itself is waited out for `wait` seconds.
     """
-    waiting = Waiting(wait, output.emit, quiet=output.as_json)
+    waiting = Waiting(wait, output.emit_at, quiet=output.as_json and wait > 0, asking=output.asking(ask) is not None)
 
     def attempt(emit: events.Sink) -> Ended:
         policy = _consent(recovery, output, ask, yes=yes, repair=repair)

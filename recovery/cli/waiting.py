@@ -9,7 +9,6 @@ from recovery.errors import RecoveryError, UsageError
 from recovery.run.ports import Ended
 from states.answers import Refusal
 from states.exit_codes import PASSING
-from states.table import State
 
 #: What `--wait` alone stands for.
 DEFAULT = "10m"
@@ -20,6 +19,10 @@ _PAUSE, _LONGEST = 1.0, 10.0
 #: Seconds between two lines that say the same.
 _SAID_AGAIN = 60.0
 _LAST_WORDS = (events.Refused, events.RunEnded)
+#: Once one of these has happened, an attempt is worth telling, however it ends.
+_WORTH_TELLING = (events.EffectEnded, events.RestorePointMade, events.StepStarted)
+#: Takes an event, and when it happened, by the clock.
+Emit = Callable[[events.Event, float], None]
 
 
 def is_time(text: str) -> bool:
@@ -48,9 +51,10 @@ class Waiting:
     def __init__(
         self,
         limit: float,
-        emit: events.Sink,
+        emit: Emit,
         *,
         quiet: bool = False,
+        asking: bool = False,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -59,13 +63,15 @@ class Waiting:
         Args:
             limit: seconds after which no further attempt is made.
             emit: takes the attempts' events, and one now and then that says what is waited for.
-            quiet: show nothing of the first attempt either, if it comes no further than PREFLIGHT.
+            quiet: show nothing of the first attempt either, if it does nothing and is tried again.
+            asking: somebody can be asked for consent, and has to see what is proposed.
             clock: seconds, monotonic.
             sleep: waits for a number of seconds.
         """
         self._limit = limit
         self._emit = emit
         self._quiet = quiet
+        self._asking = asking
         self._clock = clock
         self._sleep = sleep
         self._said: tuple[str, float] | None = None
@@ -82,7 +88,7 @@ class Waiting:
         """
         began = self._clock()
         while True:
-            shown = _Shown(self._emit, quiet=self._quiet)
+            shown = _Shown(self._emit, self._clock, quiet=self._quiet, asking=self._asking)
             try:
                 ended = attempt(shown)
                 refusal = ended.refusal
@@ -105,7 +111,7 @@ class Waiting:
             return False
         if self._said is None or self._said[0] != refusal.code or waited - self._said[1] >= _SAID_AGAIN:
             self._said = refusal.code, waited
-            self._emit(events.RunWaits(refusal.code, refusal.fact, waited, left))
+            self._emit(events.RunWaits(refusal.code, refusal.fact, waited, left), self._clock())
         self._quiet = True
         self._sleep(min(self._pause, left))
         self._pause = min(self._pause * 2, _LONGEST)
@@ -115,26 +121,30 @@ class Waiting:
 class _Shown:
     """A sink that keeps back what matters only if there is no further attempt.
 
-    That is how an attempt ended, and of a quiet one all that it did in PREFLIGHT.
+    That is how an attempt ended, and of a quiet one all of it, unless it does something or somebody is to be asked.
     """
 
-    def __init__(self, emit: events.Sink, *, quiet: bool) -> None:
+    def __init__(self, emit: Emit, clock: Callable[[], float], *, quiet: bool, asking: bool) -> None:
         self._emit = emit
+        self._clock = clock
         self._quiet = quiet
-        self._kept: list[events.Event] = []
+        self._telling = (*_WORTH_TELLING, events.EffectProposed) if asking else _WORTH_TELLING
+        self._kept: list[tuple[events.Event, float]] = []
 
     def __call__(self, event: events.Event) -> None:
         """Passes an event on, or keeps it."""
-        if isinstance(event, events.StateEntered) and event.state not in (State.PREFLIGHT, State.BLOCKED):
+        progress = isinstance(event, events.Progressed)
+        at_work = isinstance(event, events.Progressed) and event.task is events.Task.COMMAND
+        if at_work or isinstance(event, self._telling):
             self._quiet = False
-        if self._quiet or isinstance(event, _LAST_WORDS):
-            self._kept.append(event)
+        if self._quiet and progress:
             return
-        self.all()
-        self._emit(event)
+        self._kept.append((event, self._clock()))
+        if not self._quiet and not isinstance(event, _LAST_WORDS):
+            self.all()
 
     def all(self) -> None:
         """Passes on what was kept."""
         kept, self._kept = self._kept, []
-        for event in kept:
-            self._emit(event)
+        for event, at in kept:
+            self._emit(event, at)

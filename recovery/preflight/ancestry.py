@@ -60,7 +60,7 @@ def _same(scripts: Scripts, row: Row) -> bool:
 def _deployed_from(scripts: Scripts) -> str:
     if scripts.repository is not None:
         return "Check out the commit that production was deployed from."
-    return "Use the folder of the image that production was deployed from, or of a later one: this one is older."
+    return "Use the folder of the image that production was deployed from, or of a later one."
 
 
 def _holding(scripts: Scripts) -> str:

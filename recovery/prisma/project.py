@@ -142,7 +142,8 @@ def find_launcher(project: Project, command: Sequence[str] | None = None) -> Lau
     raise UsageError(
         "prisma.not_found",
         f"There is no Prisma CLI in node_modules of {project.schema.parent} or above. Nothing was done.",
-        "Install the project's packages (npm ci), or name the command as `command` under [prisma] in "
+        "Install the project's packages (npm ci; in a folder taken out of an image: npm install prisma@VERSION, the "
+        "version that the image has), or name the command as `command` under [prisma] in "
         'prisma-recovery.toml, as ["pnpm", "exec", "prisma"].',
     )
 

@@ -91,6 +91,7 @@ class Terminal:
         self._clock = clock
         self._since = clock()
         self._began = self._since
+        self._waited = False
         self._state = State.PREFLIGHT
         self._took: dict[State, float] = {}
         self._headed: State | None = None
@@ -103,6 +104,8 @@ class Terminal:
         """Shows one event."""
         match event:
             case events.RunStarted():
+                if self._waited:
+                    self._since = self._clock()
                 self._started(event)
             case events.ChecksMade():
                 self._heading(State.PREFLIGHT)
@@ -129,6 +132,7 @@ class Terminal:
                 )
                 self._print(f"  [bold]To go back:[/] {escape(event.back)}", whole=True)
             case events.RunWaits():
+                self._waited = True
                 since = f" since {words.duration(event.waited)}" if event.waited >= 1 else ""
                 limit = words.duration(event.left)
                 self._print(f"  [bold]Waiting[/]{since}, at most {limit} more: {escape(event.fact)}")

@@ -41,6 +41,10 @@ def waited(limit: float, *ends: RecoveryError | Ended, quiet: bool = False) -> t
     """What was shown, and for how long it waited, if the attempts end like this and are all made."""
     clock, shown, left = Clock(), list[events.Event](), iter(ends)
 
+    def show(event: events.Event, at: float) -> None:
+        assert at <= clock.now
+        shown.append(event)
+
     def attempt(emit: events.Sink) -> Ended:
         end = next(left)
         if isinstance(end, RecoveryError):
@@ -49,7 +53,7 @@ def waited(limit: float, *ends: RecoveryError | Ended, quiet: bool = False) -> t
             emit(event)
         return end
 
-    waiting = Waiting(limit, shown.append, quiet=quiet, clock=clock, sleep=clock.sleep)
+    waiting = Waiting(limit, show, quiet=quiet, clock=clock, sleep=clock.sleep)
     if isinstance(ends[-1], RecoveryError):
         with pytest.raises(RecoveryError) as caught:
             waiting(attempt)
@@ -98,12 +102,43 @@ def test_a_line_comes_now_and_then() -> None:
     assert [event.waited for event in shown if isinstance(event, events.RunWaits)] == [0, 65, 125]
 
 
-def test_attempts_that_come_no_further_than_preflight_are_shown_once() -> None:
-    """So a log does not fill with checks; the last attempt is shown whole."""
+def test_what_a_further_attempt_did_not_do_is_not_told() -> None:
+    """So a log does not fill with the same checks and verdicts; the last attempt is shown whole."""
     shown, _ = waited(600, blocked(Exit.BUSY), blocked(Exit.BUSY), READY)
     assert [event for event in shown if not isinstance(event, events.RunWaits)] == [CHECKS, CHECKS, ENTERED, OVER]
     shown, _ = waited(600, blocked(Exit.BUSY), READY, quiet=True)
     assert [event for event in shown if not isinstance(event, events.RunWaits)] == [CHECKS, ENTERED, OVER]
+
+
+PROPOSED = events.EffectProposed("deploy", "prisma migrate deploy", "", "")
+
+
+@pytest.mark.parametrize(
+    ("happens", "asking", "told"),
+    [
+        (events.Progressed(events.Task.REPLAY, 1.0), False, False),
+        (events.Progressed(events.Task.COMMAND, 1.0), False, True),
+        (PROPOSED, False, False),
+        (PROPOSED, True, True),
+        (events.StepStarted("intake", "npm run intake"), False, True),
+    ],
+)
+def test_what_it_does_is_told_as_it_happens(happens: events.Event, *, asking: bool, told: bool) -> None:
+    """Once a command is at work, or somebody has to be asked, an attempt is told with all that led there."""
+    shown: list[events.Event] = []
+    ends = iter((BUSY,))
+    seen: list[bool] = []
+
+    def attempt(emit: events.Sink) -> Ended:
+        for first in ends:
+            raise first
+        emit(CHECKS)
+        emit(happens)
+        seen.append(CHECKS in shown)
+        return READY
+
+    Waiting(600, lambda event, _: shown.append(event), asking=asking, clock=Clock(), sleep=lambda _: None)(attempt)
+    assert seen == [told]
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("90", 90), ("90s", 90), ("10m", 600), ("2h", 7200), ("0", 0)])
