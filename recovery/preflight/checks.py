@@ -25,7 +25,7 @@ _SLOW = (
     "Find out why `prisma migrate status` takes so long, and run again; or let it take longer: start_seconds under "
     "[prisma] in prisma-recovery.toml."
 )
-#: Prisma 7 hands the URL to its engine in the engine's arguments; earlier ones only for a moment, to see if it connects.
+#: Prisma 7 hands the URL to its engine in the engine's arguments; earlier ones only as they begin.
 _URL_IN_ARGUMENTS = "7."
 _URL_IS_SEEN = (
     "Prisma {} hands the URL, password included, to its engine as an argument, so who may list the processes of this "

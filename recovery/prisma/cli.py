@@ -93,7 +93,7 @@ class PrismaCli:
         Args:
             effect: the command.
             url: the target's URL; passed in the environment only, since every user can read a process's arguments.
-                Prisma itself puts it into its engine's arguments all the same: Prisma 7 throughout, earlier ones briefly.
+                Prisma itself puts it into its engine's all the same: Prisma 7 throughout, earlier ones briefly.
             on_output: called with each line of the output, redacted, from another thread.
             on_interrupt: called at the first ^C during the wait for the command.
 

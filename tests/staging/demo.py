@@ -41,6 +41,8 @@ def main() -> int:
     parser.add_argument("--keep", action="store_true", help="leave the project and its server until Enter is pressed")
     parser.add_argument("--stage", action="store_true", help="only stage it, and leave it until Enter is pressed")
     chosen = parser.parse_args()
+    if (chosen.case, chosen.prisma) == ("partial", 5):
+        parser.error("Prisma 5 sends a script whole, so a script like this one leaves nothing half-applied")
     # SIGTERM acts like Ctrl-C, so that the folder is removed. The server ends in any case.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     folder = Path(tempfile.mkdtemp(prefix="prisma-recovery-demo-"))
@@ -49,7 +51,7 @@ def main() -> int:
             incident = _stage(chosen.case, folder / "project", server, chosen.prisma)
             code = _rehearse(incident, only_stage=chosen.stage, repair=chosen.repair)
             if chosen.keep or chosen.stage:
-                _hold(folder / "project", server)
+                _hold(incident)
             return code
     except (ServerError, NodeMissingError) as error:
         print(error, file=sys.stderr)
@@ -120,9 +122,14 @@ def _say(title: str) -> None:
     print(f"\n── {title} ".ljust(width + 1, "─"), flush=True)
 
 
-def _hold(project: Path, server: Server) -> None:
+def _hold(incident: Incident) -> None:
     _say("Kept until Enter is pressed")
-    print(f"cd '{project}' && export DATABASE_URL='{server.url('production')}'", flush=True)
+    wanted = (
+        "DATABASE_URL",
+        *(("PRISMA_SCHEMA_ENGINE_BINARY", "PRISMA_QUERY_ENGINE_LIBRARY") if incident.version == 5 else ()),
+    )
+    given = " ".join(f"{name}='{value}'" for name, value in incident.environment().items() if name in wanted)
+    print(f"cd '{incident.project}' && export {given}", flush=True)
     sys.stdin.readline()
 
 

@@ -112,7 +112,7 @@ class Incident:
 
     def environment(self) -> dict[str, str]:
         """Return the variables to merge into `os.environ` to run the Prisma CLI, npm or a recovery here."""
-        return toolchain(self.version).node.environment() | {"DATABASE_URL": self.database_url}
+        return toolchain(self.version).environment() | {"DATABASE_URL": self.database_url}
 
     def prisma(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run the project's Prisma CLI, and return its output whether or not it failed."""
@@ -147,7 +147,7 @@ def start_prepared() -> Server:
 
     def build(folder: Path) -> None:
         with postgres.start() as server, tempfile.TemporaryDirectory() as projects:
-            for version, case in itertools.product(VERSIONS, CASES):
+            for version, case in itertools.product((6, 7), CASES):
                 stage(case, Path(projects) / f"{case}{version}", server, database="first", prisma=version)
                 server.drop_database("first")
             postgres.copy_data(server, folder / "data")
@@ -198,10 +198,14 @@ def _copy_project(folder: Path, database: str, prisma: int) -> None:
 
 
 def _move_project(folder: Path, prisma: int) -> None:
-    """Make it a project of a later Prisma: a configuration of that version, and no URL in the schema."""
-    shutil.copy(VERSIONS[prisma] / "prisma.config.ts", folder)
+    """Make it a project of another Prisma: 7 has its URL in a configuration of its own, 5 has no configuration."""
+    configuration = folder / "prisma.config.ts"
     schema, package = folder / "prisma" / "schema.prisma", folder / "package.json"
-    schema.write_text(re.sub(r"\n +url += .*", "", schema.read_text(), count=1))
+    if prisma > 6:
+        shutil.copy(VERSIONS[prisma] / "prisma.config.ts", configuration)
+        schema.write_text(re.sub(r"\n +url += .*", "", schema.read_text(), count=1))
+    else:
+        configuration.unlink()
     version = json.loads((VERSIONS[prisma] / "package.json").read_text())["dependencies"]["prisma"]
     package.write_text(re.sub(r'("prisma": )"[^"]*"', rf'\1"{version}"', package.read_text()))
 

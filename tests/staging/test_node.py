@@ -21,7 +21,7 @@ def test_a_second_toolchain_needs_no_npm(monkeypatch: pytest.MonkeyPatch) -> Non
     assert second.prisma.is_file()
 
 
-@pytest.mark.parametrize(("prisma", "version"), [(6, "6.19.3"), (7, "7.10.1")])
+@pytest.mark.parametrize(("prisma", "version"), [(5, "5.22.0"), (6, "6.19.3"), (7, "7.10.1")])
 def test_prisma_has_the_pinned_version(prisma: int, version: str) -> None:
     """The installed CLI has the version on which the facts about it were measured."""
     tools = node.toolchain(prisma)

@@ -1,4 +1,4 @@
-"""Prisma 7, by its real CLI: what differs from Prisma 6 is the engine's process, its logs, and the configuration."""
+"""Prisma 5 and 7, by their real CLIs: other than Prisma 6 they start an engine, and 7 has other logs and settings."""
 
 from collections.abc import Callable
 
@@ -58,6 +58,14 @@ def test_what_differs_is_left_to_a_person(make7: Callable[[Case], Scene]) -> Non
     assert "classify.drifted" in done.out
     assert "column expires_at type" in done.out
     assert scene.everything() == before
+
+
+def test_prisma_5_recovers_and_deploys(make: Callable[..., Scene]) -> None:
+    """Its CLI knows neither a configuration nor a driver adapter, and names the migrations folder to its engine."""
+    scene = make("exists", prisma=5)
+    done = scene.cli("run", "--yes")
+    assert done.code == 0, done
+    assert scene.ledger() == APPLIED
 
 
 def half_applied_too(scene: Scene, name: str) -> None:

@@ -1,8 +1,8 @@
 #!/usr/bin/env node
-// Stands where Prisma 7's CLI expects its native schema engine, which is downloaded at run time: the same engine as
-// WebAssembly, over the `pg` driver. The CLI starts it with the URL among its arguments, as it starts the native one, and
-// speaks JSON-RPC with it, one object a line.
-import { readFileSync } from "node:fs";
+// Stands where the CLI of Prisma 5 or 7 expects its native schema engine, which is downloaded at run time: the same engine
+// as WebAssembly, over the `pg` driver. The CLI starts it as it starts the native one, and speaks JSON-RPC with it, one
+// object a line. Prisma 7 names the URL in the arguments; Prisma 5 names the schema, in which a variable is named.
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 import { dirname, join } from "node:path";
@@ -21,7 +21,16 @@ if (given.includes("--version")) {
   process.exit(0);
 }
 
-const url = JSON.parse(values("--datasource")[0] ?? "{}").url ?? "";
+const older = given.includes("-d");
+const models = values(older ? "-d" : "--datamodels").map((file) => [file, readFileSync(file, "utf8")]);
+
+function urlOf([source]) {
+  if (source?.startsWith("{")) return JSON.parse(source).url;
+  const variable = models.map(([, text]) => /\burl\s*=\s*env\("(\w+)"\)/.exec(text)?.[1]).find(Boolean);
+  return source ?? process.env[variable];
+}
+
+const url = urlOf(values("--datasource")) ?? "";
 
 if (given.includes("can-connect-to-database")) {
   const { default: pg } = await import("pg");
@@ -62,15 +71,15 @@ function statements(script) {
   return found.filter((each) => each.trim());
 }
 
-// The adapter cuts a script at every `;`, also inside a function's body. The native engine, since 7.4, runs a script
-// statement by statement, each committed on its own. The adapter's own error conversion is what gets the database's
-// message into the ledger.
-class StatementByStatement extends PrismaPg {
+// The adapter cuts a script at every `;`, also inside a function's body. The native engine sends it whole, and since 7.4
+// runs it statement by statement, each committed on its own. The adapter's own error conversion is what gets the
+// database's message into the ledger.
+class AsTheNativeOne extends PrismaPg {
   async connect() {
     const connection = await super.connect();
     connection.executeScript = async (script) => {
       try {
-        for (const statement of statements(script)) await connection.client.query(statement);
+        for (const part of older ? [script] : statements(script)) await connection.client.query(part);
       } catch (error) {
         connection.onError(error);
       }
@@ -83,9 +92,38 @@ function start() {
   const schema = new URL(url).searchParams.get("schema") ?? "public";
   // The native engine sets the search path itself, and leaves it to the adapter here.
   const pool = { connectionString: url, options: `-c search_path="${schema}"`, max: 1, allowExitOnIdle: true };
-  const adapter = new StatementByStatement(pool, { schema });
-  const datamodels = values("--datamodels").map((file) => [file, readFileSync(file, "utf8")]);
+  const adapter = new AsTheNativeOne(pool, { schema });
+  // Today's engine knows no URL in a schema.
+  const datamodels = models.map(([file, text]) => [file, text.replace(/^\s*(url|directUrl)\s*=.*$/gm, "")]);
   return bindings.SchemaEngine.new({ datamodels }, () => {}, bindMigrationAwareSqlAdapterFactory(adapter));
+}
+
+/** What Prisma 5 leaves to the engine: the migrations folder's files. */
+function migrationsIn(baseDir) {
+  const read = (file) => (existsSync(file) ? readFileSync(file, "utf8") : null);
+  const entries = existsSync(baseDir) ? readdirSync(baseDir, { withFileTypes: true }) : [];
+  const migrationDirectories = entries
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => name)
+    .sort()
+    .map((name) => {
+      const value = read(join(baseDir, name, "migration.sql"));
+      return { path: name, migrationFile: { path: "migration.sql", content: { tag: "ok", value } } };
+    });
+  const lockfile = { path: "migration_lock.toml", content: read(join(baseDir, "migration_lock.toml")) };
+  return { baseDir, lockfile, shadowDbInitScript: "", migrationDirectories };
+}
+
+async function answered(method, { migrationsDirectoryPath, ...params } = {}) {
+  if (migrationsDirectoryPath !== undefined) {
+    params.migrationsList = migrationsIn(migrationsDirectoryPath);
+    params.filters = { externalTables: [], externalEnums: [] };
+  }
+  if (method === "listMigrationDirectories") {
+    return { migrations: params.migrationsList.migrationDirectories.map(({ path }) => path) };
+  }
+  engine ??= await start();
+  return (await engine[method](params)) ?? {};
 }
 
 let engine;
@@ -94,8 +132,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   if (!method) continue;
   const answer = { jsonrpc: "2.0", id };
   try {
-    engine ??= await start();
-    answer.result = (await engine[method](params)) ?? {};
+    answer.result = await answered(method, params);
   } catch (error) {
     const message = String(error?.message ?? error);
     const data = { is_panic: false, message, meta: error?.meta ?? null, error_code: error?.code ?? null };
