@@ -1,8 +1,12 @@
 """`run --wait`: what passes by itself is waited out, with a line now and then; all else is not."""
 
+import json
+import time
+
 import pytest
 
 from recovery import events
+from recovery.cli.output import Output
 from recovery.cli.waiting import Waiting, seconds_of
 from recovery.errors import BusyError, PreflightError, RecoveryError, UsageError
 from recovery.run.ports import Ended
@@ -153,3 +157,16 @@ def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         seconds_of(text)
     assert caught.value.code == "usage.wait"
+
+
+def test_what_is_told_late_has_the_time_at_which_it_happened(capsys: pytest.CaptureFixture[str]) -> None:
+    """A further attempt that is told at its end, or when its command is at work, took as long as it took."""
+    output = Output("run", as_json=True)
+    began = time.monotonic()
+    output.emit_at(events.RunWaits("lock.recovery", "Another recovery is at work.", 0, 600), began)
+    output.emit_at(events.RunStarted("r", "db", "the URL", resumed=False), began + 10)
+    output.emit_at(CHECKS, began + 11)
+    output.emit_at(ENTERED, began + 12.5)
+    output.end(0)
+    (left,) = json.loads(capsys.readouterr().out)["path"]
+    assert (left["state"], left["seconds"]) == ("PREFLIGHT", 2.5)
