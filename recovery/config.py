@@ -20,6 +20,8 @@ Automatic = Literal["applied", "not_applied", "baseline", "deploy", "pipeline", 
 #: Statements about production that no evidence proves, and on which a decision may rest (RULES E21).
 Assumption = Literal["no_handwork"]
 RestorePointKind = Literal["neon", "pg_dump", "none"]
+#: Where the migrations folder comes from: a checkout with git, or an image that holds no history of it.
+Source = Literal["git", "image"]
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 #: URL of an API to which a token is sent: HTTPS, or plain HTTP to this machine only.
 Api = Annotated[str, msgspec.Meta(pattern=r"^(https://[^/@\s]+|http://(127\.0\.0\.1|localhost)(:\d+)?)(/[^\s?#]*)?$")]
@@ -167,6 +169,7 @@ class Config(_Table, frozen=True):
         auto: the changes that need no consent typed in a terminal.
         assume: statements about production that decisions may rest on although nothing proves them.
         scripts: folders with scripts of migrations that the migrations folder has lost, relative to the file's.
+        source: where the migrations folder comes from; None: an image if it is in no checkout.
         path: the file that the settings were read from; None for the defaults.
     """
 
@@ -175,6 +178,7 @@ class Config(_Table, frozen=True):
     auto: frozenset[Automatic] = frozenset()
     assume: frozenset[Assumption] = frozenset()
     scripts: tuple[Text, ...] = ()
+    source: Source | None = None
     scratch: Scratch = Scratch()
     journal: JournalSettings = JournalSettings()
     git: Git = Git()

@@ -262,6 +262,22 @@ class Failed(Event, frozen=True):
     refusal: Refusal
 
 
+class RunWaits(Event, frozen=True):
+    """What stops the run is expected to pass, so it is waited for, and then tried again (`run --wait`).
+
+    Attributes:
+        code: the refusal's code.
+        fact: what stops the run.
+        waited: seconds since the first attempt.
+        left: seconds after which it is waited for no longer.
+    """
+
+    code: str
+    fact: str
+    waited: float
+    left: float
+
+
 class RunEnded(Event, frozen=True):
     """The run has ended for this process; it can be resumed unless it is finished."""
 

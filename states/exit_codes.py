@@ -24,3 +24,7 @@ class Exit(IntEnum):
     VERIFY_FAILED = 7
     #: Interrupted, and resumable.
     INTERRUPTED = 130
+
+
+#: What stopped a run with one of these is expected to pass by itself.
+PASSING = frozenset({Exit.BUSY, Exit.UNREACHABLE})

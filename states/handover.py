@@ -55,7 +55,7 @@ def queue(facts: QueueFacts) -> bool | Refusal:
         return Refusal(
             "lock.queue",
             "Prisma's command was ended before it did anything: another session asked for Prisma's lock before it.",
-            "Run again.",
+            "Run again. If that is a container that restarts for ever, stop it until the recovery has ended.",
             Exit.BUSY,
             (RUN_AGAIN,),
         )

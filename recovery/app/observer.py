@@ -21,6 +21,7 @@ from recovery.preflight.ancestry import NAME as ANCESTRY
 from recovery.preflight.ancestry import ledger_check
 from recovery.preflight.checks import checkout_checks, database_checks
 from recovery.preflight.expectation import Expectation
+from recovery.preflight.image import from_image
 from recovery.prisma.git import Repository
 from recovery.prisma.migrations import read as read_migrations
 from recovery.prisma.scripts import Scripts
@@ -68,7 +69,9 @@ class Observer:
 
     def scripts(self) -> Scripts:
         """The scripts of the migrations folder, read anew."""
-        return Scripts(self.folder, read_migrations(self.folder), Repository.find(self.folder), self.elsewhere)
+        image = from_image(self.folder, self.expected)
+        repository = None if image else Repository.find(self.folder)
+        return Scripts(self.folder, read_migrations(self.folder), repository, self.elsewhere)
 
     def checks(self, ours: int | None = None) -> tuple[Check, ...]:
         """Makes all checks of preflight that only read: all but `prisma.target`.

@@ -268,6 +268,7 @@ class Session:
             database=database,
             commit=self._expected_commit(),
             typed=typed,
+            source=self.config.source,
             waived=dict(_waiver(each) for each in self.options.waive),
             waived_by_settings=self._waived_by_settings(),
         )

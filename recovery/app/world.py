@@ -50,6 +50,7 @@ class RealWorld:
         """
         self._observer = observer
         self._sentinel = sentinel
+        self._version = cli.version
         self.target = observer.target
         self._connection = self.target.working(f"{OUR_NAME} lock")
         self._lock = SessionLock(self._connection, RECOVERY_LOCK)
@@ -93,7 +94,8 @@ class RealWorld:
         return (*made, *self._command_checks()) if len(made) < len(checks) else checks
 
     def _command_checks(self) -> tuple[Check, ...]:
-        return self._observer.expected.waive([command_check(self._sentinel.holds(), self._sentinel.start_limit)])
+        made = command_check(self._sentinel.holds(), self._sentinel.start_limit, self._version)
+        return self._observer.expected.waive([made])
 
     def inspect(self) -> Inspection:
         """See `World.inspect`."""

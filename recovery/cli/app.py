@@ -90,6 +90,15 @@ def run(
     repair: Annotated[
         bool, Option("--repair", help="Agree to carry out a plan of repair that is proven by rehearsal.")
     ] = False,
+    wait: Annotated[
+        str | None,
+        Option(
+            metavar="[TIME]",
+            alone="10m",
+            help="Wait as long as another recovery or deploy is at work, or the database does not answer (exit codes 5 "
+            "and 6), at most this long, as 90s, 10m or 2h; 10m if no time is given.",
+        ),
+    ] = None,
     discard_rows: Annotated[
         list[str] | None,
         Option(
@@ -101,16 +110,21 @@ def run(
     """Start a recovery, or resume the unfinished one."""
     with signals(), _ahead(schema=chosen.schema, config=chosen.config, prisma=True) as ahead:
         from recovery.cli.running import recover, show_plan
+        from recovery.cli.waiting import seconds_of
 
         output = chosen.output("plan" if plan else "run")
         with shown(output):
-            flags = [flag for flag, given in (("--yes", yes), ("--pipeline", pipeline)) if given]
+            waits = None if wait is None else f"--wait={wait}"
+            flags = [
+                flag for flag, given in (("--yes", yes), ("--pipeline", pipeline), (waits, wait)) if flag and given
+            ]
+            limit = 0.0 if wait is None else seconds_of(wait)
             recovery = _recovery(chosen, output, ahead, flags)
             if plan:
                 raise click.exceptions.Exit(int(show_plan(recovery, output)))
             discard = discard_rows or ()
             agreed = {"yes": yes, "pipeline": pipeline, "repair": repair}
-            raise click.exceptions.Exit(int(recover(recovery, output, _asker(), **agreed, discard=discard)))
+            raise click.exceptions.Exit(int(recover(recovery, output, _asker(), **agreed, discard=discard, wait=limit)))
 
 
 @command(app, "repair", short_help="Print a plan of repair as a script.")

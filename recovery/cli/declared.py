@@ -20,16 +20,24 @@ class Option:
         help: a sentence on it.
         group: the heading below which the help shows it.
         values: the values that a shell completes.
+        alone: the value that it has where it is given without one; None if it needs one.
     """
 
     def __init__(
-        self, *flags: str, metavar: str | None = None, help: str, group: str = _OPTIONS, values: Sequence[str] = ()
+        self,
+        *flags: str,
+        metavar: str | None = None,
+        help: str,
+        group: str = _OPTIONS,
+        values: Sequence[str] = (),
+        alone: str | None = None,
     ) -> None:
         self.flags = flags
         self.metavar = metavar
         self.help = help
         self.group = group
         self.values = values
+        self.alone = alone
 
 
 class Argument:
@@ -150,6 +158,7 @@ def _made(name: str, kind: Any, declared: Option | Argument, *, default: Any) ->
         required=required,
         multiple=many,
         **({} if required or many else {"default": default}),
+        **({} if declared.alone is None else {"is_flag": False, "flag_value": declared.alone}),
         metavar=declared.metavar or name.upper().rpartition("_")[2],
         help=declared.help,
         group=declared.group,

@@ -72,7 +72,8 @@ ExpectCommit = Annotated[
     str | None,
     Option(
         metavar="COMMIT",
-        help="The commit, branch or tag that must be checked out; `vercel` for the commit of production on Vercel.",
+        help="The commit, branch or tag that must be checked out; `vercel` for the commit of production on Vercel; "
+        "sha256:… for an image's migrations folder.",
         group=_EXPECTED,
     ),
 ]

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -20,6 +21,16 @@ from recovery.report.terminal import Terminal
 from states.answers import Refusal
 
 Ask = Callable[[str], str]
+
+
+class _Clock:
+    """The monotonic clock, or the time at which what is shown now has happened."""
+
+    at: float | None = None
+
+    def __call__(self) -> float:
+        """Seconds."""
+        return time.monotonic() if self.at is None else self.at
 
 
 class Output:
@@ -48,8 +59,10 @@ class Output:
         self._unknown_format = False
         logging = verbose or log_format is not None
         self.console = console_of_output()
-        self.terminal = Terminal(self.console, live=not (logging and sys.stderr.isatty()), verbose=verbose)
-        self._collector = Collector(command) if command in ("run", "plan", "pipeline") else None
+        self._clock = _Clock()
+        live = not (logging and sys.stderr.isatty())
+        self.terminal = Terminal(self.console, self._clock, live=live, verbose=verbose)
+        self._collector = Collector(command, self._clock) if command in ("run", "plan", "pipeline") else None
         self._document: object = None
         self._given: tuple[Options, Sequence[str]] = Options(), ()
         self._sinks: list[events.Sink] = []
@@ -103,6 +116,14 @@ class Output:
         """Passes an event to every sink that was asked for."""
         for sink in self._sinks:
             sink(event)
+
+    def emit_at(self, event: events.Event, at: float) -> None:
+        """Passes on an event that happened at this time of the monotonic clock, and was kept until now."""
+        self._clock.at = at
+        try:
+            self.emit(event)
+        finally:
+            self._clock.at = None
 
     def asking(self, ask: Ask | None) -> Ask | None:
         """A function that asks a person; None where nobody would read the question."""

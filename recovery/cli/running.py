@@ -6,6 +6,7 @@ from recovery import events
 from recovery.app.api import Recovery
 from recovery.cli.consent import Consent
 from recovery.cli.output import Ask, Output
+from recovery.cli.waiting import Waiting
 from recovery.prisma.cli import command_line
 from recovery.run.policy import auto
 from recovery.run.ports import Ended
@@ -19,7 +20,7 @@ from states.table import State
 _NOBODY = "nobody"
 
 
-def recover(
+def recover(  # noqa: PLR0913 - the options of the command
     recovery: Recovery,
     output: Output,
     ask: Ask | None,
@@ -28,15 +29,21 @@ def recover(
     pipeline: bool,
     repair: bool = False,
     discard: Sequence[str] = (),
+    wait: float = 0.0,
 ) -> Exit:
     """Starts a recovery or resumes the unfinished one; with `pipeline` also runs the pipeline's steps.
 
     Where a decision rests on an assumption that nobody has made yet, a person is asked for it, and the run goes on.
+    What passes by itself is waited out for `wait` seconds.
     """
+    waiting = Waiting(wait, output.emit_at, quiet=output.as_json and wait > 0, asking=output.asking(ask) is not None)
+
+    def attempt(emit: events.Sink) -> Ended:
+        policy = _consent(recovery, output, ask, yes=yes, repair=repair)
+        return recovery.run(policy, emit, pipeline=pipeline, discard=discard)
 
     def once() -> Ended:
-        policy = _consent(recovery, output, ask, yes=yes, repair=repair)
-        return recovery.run(policy, output.emit, pipeline=pipeline, discard=discard)
+        return waiting(attempt)
 
     ended, asking = once(), output.asking(ask)
     while asking is not None and ended.refusal is not None and ended.refusal.code == "classify.assumption":

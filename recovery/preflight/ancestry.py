@@ -14,6 +14,8 @@ _SHOWN = 3
 def ledger_check(scripts: Scripts, rows: Sequence[Row]) -> Check:
     """The check that each applied migration's script, as it ran, is in the folder or in a commit before HEAD.
 
+    Without git, it may be in one of the folders that somebody named for such scripts.
+
     A file that was edited after it ran is no sign of a wrong checkout: the evidence takes the script that ran. But if
     no commit before HEAD holds that script, another branch was deployed, or the script was never committed.
     """
@@ -26,7 +28,7 @@ def ledger_check(scripts: Scripts, rows: Sequence[Row]) -> Check:
             NAME,
             f"applied in production, and not in the migrations folder: {_listed(scripts, missing)}",
             source,
-            "Check out the commit that production was deployed from. If these migrations were squashed into another "
+            f"{_deployed_from(scripts)} If these migrations were squashed into another "
             f'one, as Prisma\'s documentation describes, waive this check: --waive {NAME}="squashed".',
         )
     foreign = [row for row in edited if not _before_head(scripts, row)]
@@ -43,7 +45,7 @@ def ledger_check(scripts: Scripts, rows: Sequence[Row]) -> Check:
             NAME,
             f"applied in production with another script than the folder's: {_listed(scripts, foreign)}",
             source,
-            "Check out the commit that holds the script that ran, or merge it. If the script was edited by hand before "
+            f"{_holding(scripts)} If the script was edited by hand before "
             f'it ran, and never committed, waive this check: --waive {NAME}="why".',
         )
     if edited:
@@ -55,9 +57,22 @@ def _same(scripts: Scripts, row: Row) -> bool:
     return scripts.migrations[row.migration].matches(row.checksum)
 
 
+def _deployed_from(scripts: Scripts) -> str:
+    if scripts.repository is not None:
+        return "Check out the commit that production was deployed from."
+    return "Use the folder of the image that production was deployed from, or of a later one."
+
+
+def _holding(scripts: Scripts) -> str:
+    if scripts.repository is not None:
+        return "Check out the commit that holds the script that ran, or merge it."
+    return "Take the folder out of the image that ran the script, too, and name it: --scripts DIR."
+
+
 def _before_head(scripts: Scripts, row: Row) -> bool:
+    """Whether the script that ran belongs to this history: a commit before HEAD, or a folder that somebody named."""
     if scripts.repository is None:
-        return False
+        return scripts.ran(row.migration, row.checksum) is not None
     found = scripts.repository.commit_with_checksum(scripts.path(row.migration), row.checksum)
     return found is not None and found.before_head
 

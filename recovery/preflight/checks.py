@@ -12,6 +12,7 @@ from recovery.postgres.target import Target
 from recovery.preflight.asking import asked
 from recovery.preflight.expectation import VERCEL, Expectation
 from recovery.preflight.identity import identity_check
+from recovery.preflight.image import from_image, image_checks
 from recovery.prisma.git import Repository
 from states.checks import awaited, held, refused, unknown
 from states.facts import Check, Outcome
@@ -23,6 +24,12 @@ _PRIVILEGES = "pg_class, pg_namespace"
 _SLOW = (
     "Find out why `prisma migrate status` takes so long, and run again; or let it take longer: start_seconds under "
     "[prisma] in prisma-recovery.toml."
+)
+#: Prisma 7 hands the URL to its engine in the engine's arguments; earlier ones only as they begin.
+_URL_IN_ARGUMENTS = "7."
+_URL_IS_SEEN = (
+    "Prisma {} hands the URL, password included, to its engine as an argument, so who may list the processes of this "
+    "machine can read it while a command runs"
 )
 _LISTENER = "`prisma migrate status` with the URL of a listener of ours"
 
@@ -158,10 +165,15 @@ def _privileges(target: Target, connection: psycopg.Connection[Any]) -> Check:
 
 def checkout_checks(folder: Path, expected: Expectation) -> list[Check]:
     """The checks that the intended commit is checked out, and that its migrations folder has no uncommitted changes."""
+    if from_image(folder, expected):
+        return image_checks(folder, expected)
     repository = Repository.find(folder)
     if repository is None:
         seen = "the migrations folder is in no git checkout, or git is not installed"
-        remedy = 'Run in the checkout, or waive both checks: --waive git.commit="…" --waive git.clean="…".'
+        remedy = (
+            'Install git and run in the checkout; or, if the folder comes from an image, say so: source = "image" in '
+            "prisma-recovery.toml."
+        )
         return [Check(name, Outcome.UNKNOWN, seen, str(folder), remedy) for name in ("git.commit", "git.clean")]
     head = repository.head()
     source = f"git in {repository.root}"
@@ -184,7 +196,10 @@ def checkout_checks(folder: Path, expected: Expectation) -> list[Check]:
     changed = repository.changed(folder)
     if changed:
         shown = ", ".join(changed[:3]) + (f" and {len(changed) - 3} more" if len(changed) > 3 else "")  # noqa: PLR2004 - what fits a line
-        clean = refused("git.clean", f"not committed: {shown}", source, "Commit or discard it.")
+        remedy = (
+            'Commit or discard it. If the folder was taken out of an image: source = "image" in prisma-recovery.toml.'
+        )
+        clean = refused("git.clean", f"not committed: {shown}", source, remedy)
     else:
         clean = held("git.clean", "the migrations folder is as committed", source)
     return [commit, clean]
@@ -195,16 +210,20 @@ def command_awaited() -> Check:
     return awaited(PRISMA, "not yet known; nothing is changed before it holds", _LISTENER)
 
 
-def command_check(proven: bool | None, limit: float) -> Check:  # noqa: FBT001 - the fact that it is about
+def command_check(proven: bool | None, limit: float, version: str | None = None) -> Check:  # noqa: FBT001 - the fact that it is about
     """The check `prisma.target`: does the project's Prisma CLI connect to the database whose URL we give it?
 
     Args:
         proven: whether it connected to our listener; None if it neither connected nor ended in time.
         limit: that time, in seconds.
+        version: the version of the CLI; None if it is not known.
     """
     name, source = PRISMA, _LISTENER
     if proven:
-        return held(name, "the project's Prisma connects to the database that it is given", source)
+        seen = "the project's Prisma connects to the database that it is given"
+        if version is not None and version.startswith(_URL_IN_ARGUMENTS):
+            seen += f"; {_URL_IS_SEEN.format(version)}"
+        return held(name, seen, source)
     if proven is None:
         seen = f"`prisma migrate status` neither connected to the listener nor ended within {limit:.0f} s"
         return unknown(name, seen, source, _SLOW)

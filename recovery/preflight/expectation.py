@@ -17,7 +17,9 @@ class Expectation:
     Attributes:
         host: the target's host; None if nobody named it.
         database: the target's database; None if nobody named it.
-        commit: the revision that must be checked out, or `VERCEL`; None: any, and it is only shown.
+        commit: the revision that must be checked out, the checksum that the migrations folder must have, as `sha256:…`,
+            or `VERCEL`; None: any, and it is only shown.
+        source: `git` or `image`, where the migrations folder comes from; None: an image if it is in no checkout.
         typed: the database's name as typed into the terminal; None if nobody was asked.
         waived: for each check waived in this run (`--waive`), the reason, by the check's name.
         waived_by_settings: for each check waived in the settings (`[[waive]]`), the reason, by the check's name;
@@ -28,6 +30,7 @@ class Expectation:
     database: str | None = None
     commit: str | None = None
     typed: str | None = None
+    source: str | None = None
     waived: Mapping[str, str] = field(default_factory=dict)
     waived_by_settings: Mapping[str, str] = field(default_factory=dict)
 

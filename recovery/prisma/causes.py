@@ -231,7 +231,11 @@ ENTRIES = (
             (r'schema ".+" does not exist', "3F000"),
             (r"no schema has been selected to create in", "3F000"),
         ),
-        prose=((r"No such table: .*", "42P01"), (r"Error accessing result set, column not found: .*", "42703")),
+        prose=(
+            (r"No such table: .*", "42P01"),
+            (r"Error accessing result set, column not found: .*", "42703"),
+            (r"Database does not exist: .*", "3D000"),
+        ),
     ),
     Entry(
         "in_failed_transaction",
@@ -366,7 +370,12 @@ ENTRIES = (
         "The script begins or ends a transaction, or sets it, where PostgreSQL does not allow that. " + _EDIT,
     ),
     Entry("wrong_state", ("55",), "An object or a setting is not in the state that the statement needs. " + _EDIT),
-    Entry("login_refused", ("28",), "The server refused the login: correct the URL, or the role's rights."),
+    Entry(
+        "login_refused",
+        ("28",),
+        "The server refused the login: correct the URL, or the role's rights.",
+        prose=((r"Authentication failed for user .*", "28P01"),),
+    ),
     Entry("resources", ("53",), "The server lacks a resource: see its log, and give it more, then deploy again."),
     Entry(
         "server_error",

@@ -75,6 +75,11 @@ class PrismaCli:
         self._launcher = launcher
         self._environ = environ
 
+    @property
+    def version(self) -> str | None:
+        """The version of the CLI; None if it is not known."""
+        return self._launcher.version
+
     def start(
         self,
         effect: Command,
@@ -88,6 +93,7 @@ class PrismaCli:
         Args:
             effect: the command.
             url: the target's URL; passed in the environment only, since every user can read a process's arguments.
+                Prisma itself puts it into its engine's all the same: Prisma 7 throughout, earlier ones briefly.
             on_output: called with each line of the output, redacted, from another thread.
             on_interrupt: called at the first ^C during the wait for the command.
 

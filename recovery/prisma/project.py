@@ -5,6 +5,7 @@ sentinel finds that the CLI goes elsewhere (`recovery.prisma.sentinel`).
 """
 
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -135,6 +136,8 @@ def find_configured(config: Config, cwd: Path, schema: Path | None = None) -> Pr
 def find_launcher(project: Project, command: Sequence[str] | None = None) -> Launcher:
     """Finds the project's own Prisma CLI as Node does, from the schema's folder upwards.
 
+    Outside a checkout, where there is none, it is the one on PATH: images have theirs installed for all.
+
     Args:
         project: the project.
         command: the configured command, for projects that keep the CLI elsewhere.
@@ -146,6 +149,9 @@ def find_launcher(project: Project, command: Sequence[str] | None = None) -> Lau
     folders = (project.schema, *project.schema.parents)
     package = next((p for f in folders if (p := f / "node_modules" / "prisma").is_dir()), None)
     script = next((b for f in folders if (b := f / "node_modules" / ".bin" / "prisma").exists()), None)
+    on_path = None if package or script or command else _on_path(project)
+    if on_path is not None:
+        package = on_path.resolve().parent.parent  # npm makes it a link to …/node_modules/prisma/build/index.js
     version = None if package is None else package_version(package / "package.json")
     if version is not None and _major(version) >= _UNKNOWN_MAJOR:
         raise PreflightError(
@@ -161,12 +167,23 @@ def find_launcher(project: Project, command: Sequence[str] | None = None) -> Lau
         return Launcher(("node", str(entry)), version)
     if script is not None:
         return Launcher((str(script),), version)
+    if on_path is not None:
+        return Launcher((str(on_path),), version)
     raise UsageError(
         "prisma.not_found",
         f"There is no Prisma CLI in node_modules of {project.schema.parent} or above. Nothing was done.",
-        "Install the project's packages (npm ci), or name the command as `command` under [prisma] in "
+        "Install the project's packages (npm ci; in a folder taken out of an image: npm install prisma@VERSION, the "
+        "version that the image has), or name the command as `command` under [prisma] in "
         'prisma-recovery.toml, as ["pnpm", "exec", "prisma"].',
     )
+
+
+def _on_path(project: Project) -> Path | None:
+    """The Prisma on PATH, if the project is in no checkout; in one it could be of another project's version."""
+    program = shutil.which("prisma")
+    if program is None or any((folder / ".git").exists() for folder in project.schema.parents):
+        return None
+    return Path(program)
 
 
 def _project(root: Path, schema: Path) -> Project:

@@ -33,6 +33,7 @@ class Collector:
         """
         self._clock = clock
         self._since = clock()
+        self._waited = False
         self._state: State | None = None
         self._effects: dict[str, EffectDocument] = {}
         self._whole: EffectDocument | None = None
@@ -43,7 +44,11 @@ class Collector:
     def __call__(self, event: events.Event) -> None:  # noqa: C901, PLR0912, PLR0915 - a case an event
         """Adds one event to the document."""
         match event:
+            case events.RunWaits():
+                self._waited = True
             case events.RunStarted():
+                if self._waited:
+                    self._since = self._clock()
                 self._have(run=event.run, resumed=event.resumed, target=event.target)
             case events.ChecksMade():
                 self._state = State.PREFLIGHT

@@ -11,7 +11,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 from recovery import events
 from recovery.report.live import paced
 from states.answers import Refusal
-from states.exit_codes import Exit
+from states.exit_codes import PASSING, Exit
 from states.facts import Outcome
 
 #: Longer facts, in characters, appear in JSON logs only.
@@ -29,7 +29,7 @@ class Format(StrEnum):
 
 _WELL = (Outcome.HELD, Outcome.AWAITED)
 #: Exit codes of refusals that trying later may get past.
-_PASSES = (Exit.BUSY, Exit.UNREACHABLE, Exit.INTERRUPTED)
+_PASSES = PASSING | {Exit.INTERRUPTED}
 
 
 def level(event: events.Event) -> str:

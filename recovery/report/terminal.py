@@ -58,6 +58,7 @@ class Terminal(Pieces):
         self._clock = clock
         self._since = clock()
         self._began = self._since
+        self._waited = False
         self._state = State.PREFLIGHT
         self._took: dict[State, float] = {}
         self._headed: State | None = None
@@ -73,6 +74,8 @@ class Terminal(Pieces):
         """Shows one event."""
         match event:
             case events.RunStarted():
+                if self._waited:
+                    self._since = self._clock()
                 self._started(event)
             case events.ChecksMade():
                 self._heading(State.PREFLIGHT)
@@ -100,6 +103,11 @@ class Terminal(Pieces):
                     f"  restore point ({event.kind}): {escape(event.place)} [dim]at {event.taken}, LSN {event.lsn}[/]"
                 )
                 self._print(f"  [bold]To go back:[/] {escape(event.back)}", whole=True)
+            case events.RunWaits():
+                self._waited = True
+                since = f" since {words.duration(event.waited)}" if event.waited >= 1 else ""
+                limit = words.duration(event.left)
+                self._print(f"  [bold]Waiting[/]{since}, at most {limit} more: {escape(event.fact)}")
             case events.EffectStarted():
                 self._print(f"  [bold]$ {escape(event.command)}[/]", whole=True)
                 self._kept = deque(maxlen=_KEPT)

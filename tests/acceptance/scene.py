@@ -389,9 +389,9 @@ def scenes(folder: Path, running: Server) -> Iterator[Callable[[Case], Scene]]:
     """Makes scenes; at the end nothing that they started is left."""
     made: list[Scene] = []
 
-    def make(case: Case) -> Scene:
+    def make(case: Case, prisma: int = 6) -> Scene:
         project = folder / f"project{len(made)}"
-        made.append(Scene(stage(case, project, running, database=database_name()), running))
+        made.append(Scene(stage(case, project, running, database=database_name(), prisma=prisma), running))
         return made[-1]
 
     yield make

@@ -110,7 +110,11 @@ def test_the_demo_runs() -> None:
     """`scripts/demo` stages an incident, repairs and recovers it, and says that it ended as expected."""
     demo = Path(__file__).resolve().parents[2] / "scripts" / "demo"
     done = subprocess.run(
-        [demo, "--case", "partial", "--repair"], capture_output=True, text=True, check=False, timeout=300
+        [demo, "--prisma", "7", "--case", "partial", "--repair"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.rstrip().endswith("as expected")

@@ -20,7 +20,7 @@ Make = Callable[[Case], Scene]
 
 
 def test_two_recoveries_do_not_run_at_once(make: Make) -> None:
-    """While one is at work the other exits with 5 and does nothing; the one goes on undisturbed."""
+    """While one is at work the other exits with 5 and does nothing, or waits; the one goes on undisturbed."""
     scene = further(make, "marked")
     scene.rehearse(deploy="hold")
     held = Held(scene.rehearsed)
@@ -32,9 +32,15 @@ def test_two_recoveries_do_not_run_at_once(make: Make) -> None:
     assert "lock.recovery" in second.said
     assert scene.ledger() == MARKED_APPLIED
     assert len(scene.events()) == journal
+    third = scene.start("run", "--yes", "--wait")
+    assert third.stdout is not None
+    assert "Waiting, at most 10 min 0 s more: Another recovery of this database is at work" in third.stdout.readline()
     held.go()
     said, _ = first.communicate()
     assert first.returncode == 0, said
+    said, _ = third.communicate()
+    assert third.returncode == 0, said
+    assert scene.path() == [State.PREFLIGHT, State.INSPECT, State.VERIFY, State.PIPELINE_READY]
     assert scene.ledger() == APPLIED
 
 

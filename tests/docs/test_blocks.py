@@ -8,6 +8,7 @@ import ast
 import importlib
 import json
 import re
+import subprocess
 import shlex
 import tomllib
 from collections.abc import Iterator
@@ -122,6 +123,20 @@ def strings(value: object) -> Iterator[str]:
             yield from strings(each)
 
 
+def check_dockerfile(block: Block) -> None:
+    """Each line is an instruction, and a shell can read what is run."""
+    stages: list[str] = []
+    for line in block.text.replace("\\\n", " ").splitlines():
+        instruction, _, rest = line.partition(" ")
+        assert instruction in ("#", "FROM", "RUN", "COPY", "ENV", "WORKDIR", ""), f"{block}: {line}"
+        if instruction == "FROM":
+            stages += rest.split()[2:]
+        elif instruction == "RUN":
+            subprocess.run(["sh", "-n", "-c", rest], check=True)
+        elif "--from=" in rest:
+            assert rest.split("--from=")[1].split()[0] in stages, f"{block}: {line}"
+
+
 def check(block: Block) -> None:
     """Checks a block that is neither run nor excused by what it is; fails if it is nothing that is known."""
     texts: list[str] = []
@@ -134,6 +149,8 @@ def check(block: Block) -> None:
             value = json.loads(block.text)
             assert "schema_version" not in value, f"{block}: show it as what a command prints, and run that"
             texts = [*strings(value)]
+        case "dockerfile":
+            check_dockerfile(block)
         case "sql":
             postgast.parse(block.text)
         case "python":

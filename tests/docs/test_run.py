@@ -7,6 +7,8 @@ A block of ```console is run if the line before it is a comment:
     <!-- run: checkout -->          this checkout
     <!-- run: exists, exit 3 -->    the block's last command exits with 3; all others exit with 0
     <!-- run: exists, lock held --> in a project of its own, while another session holds Prisma's migration lock
+    <!-- run: exists, in an image --> in an empty folder; the database is `langfuse`, on the host that the documents
+                                    call db.example.com; `docker` copies out of the staged project, the image's
     <!-- file: NAME -->             instead: the block is written there, in the project of the next block that is run;
                                     without a block behind it, the last one of that name is
 
@@ -24,7 +26,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import get_args
 
@@ -36,7 +38,7 @@ from tests.staging import Case, Incident, Server, stage, start_prepared
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(
-    r"^<!-- (?:run: (\w+)(, lock held)?(?:, exit (\d+))?|file: ([\w.]+)) -->\n(?:```\w+\n(.*?)^```$)?",
+    r"^<!-- (?:run: (\w+)(, lock held)?(, in an image)?(?:, exit (\d+))?|file: ([\w.]+)) -->\n(?:```\w+\n(.*?)^```$)?",
     re.MULTILINE | re.DOTALL,
 )
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -49,15 +51,31 @@ with psycopg.connect(sys.argv[1], autocommit=True) as connection:
 """
 
 
+#: In the place of Docker, with a folder for the image, and of npm, with the toolchain for the registry.
+DOCKER = """#!/bin/sh
+case $1 in
+    create) echo container ;;
+    cp) cp -R "$STAGED_IMAGE/${2##*/}" "$3" ;;
+esac
+"""
+NPM = """#!/bin/sh
+[ "$1" = install ] && ln -s "$STAGED_IMAGE/node_modules" node_modules
+"""
+
+
 @dataclass(frozen=True)
 class Block:
-    """A block that is run: where, its exit code, its text, files to write before, whether Prisma's lock is held."""
+    """A block that is run: where, its exit code, its text, files to write before.
+
+    Also whether Prisma's lock is held meanwhile, and whether the project is an image's.
+    """
 
     where: str
     exit_code: int
     text: str
     files: tuple[tuple[str, str], ...] = ()
     held: bool = False
+    image: bool = False
 
     def commands(self) -> list[tuple[str, list[str]]]:
         """Each command, with the lines that it prints."""
@@ -75,7 +93,7 @@ def blocks(document: Path) -> list[Block]:
     found: list[Block] = []
     shown: dict[str, str] = {}
     files: dict[str, str] = {}
-    for where, held, exit_code, name, text in BLOCK.findall(document.read_text()):
+    for where, held, image, exit_code, name, text in BLOCK.findall(document.read_text()):
         if name:
             shown[name] = files[name] = text or shown[name]
             continue
@@ -83,7 +101,7 @@ def blocks(document: Path) -> list[Block]:
         assert not held or (where in get_args(Case) and not files), (
             f"{document}: a lock is held in a project of its own"
         )
-        found.append(Block(where, int(exit_code or 0), text, tuple(files.items()), bool(held)))
+        found.append(Block(where, int(exit_code or 0), text, tuple(files.items()), bool(held), bool(image)))
         files = {}
     return found
 
@@ -121,6 +139,25 @@ def missing_line(said: str, expected: list[str]) -> str | None:
                 return line
             position = found.end()
     return None
+
+
+def owners_folder(folder: Path, incident: Incident) -> Path:
+    """An empty folder of somebody who has no checkout, and what stands for Docker and npm there."""
+    programs = folder / ".programs"
+    programs.mkdir(parents=True)
+    for name, text in (("docker", DOCKER), ("npm", NPM)):
+        (programs / name).write_text(text)
+        (programs / name).chmod(0o755)
+    # Where Prisma finds its engine here. A user's project downloads one.
+    shutil.copy(incident.project / "prisma.config.ts", folder)
+    return folder
+
+
+def in_image(block: Block, folder: Path, incident: Incident) -> tuple[Block, Path, dict[str, str]]:
+    """The block as it is run in such a folder, the folder, and the environment."""
+    environment = dict(os.environ) | incident.environment() | {"STAGED_IMAGE": str(incident.project)}
+    environment["PATH"] = f"{folder / '.programs'}{os.pathsep}{environment['PATH']}"
+    return replace(block, text=block.text.replace("db.example.com", "127.0.0.1")), folder, environment
 
 
 @contextmanager
@@ -179,7 +216,7 @@ def test_commands_of_the_documents_do_what_they_say(
     document: Path, server: Server, tools: Path, held: tuple[Block, Future[str]], tmp_path: Path
 ) -> None:
     """Every marked block runs as it is written, prints what it shows, and exits as it says."""
-    incident, digest = None, ""
+    incident, digest, image = None, "", None
     for number, block in enumerate(blocks(document)):
         if block.held:
             assert block == held[0]
@@ -187,14 +224,19 @@ def test_commands_of_the_documents_do_what_they_say(
             continue
         folder, environment = ROOT, dict(os.environ)
         if block.where in get_args(Case):
-            server.drop_database("production")
-            incident = stage(block.where, tmp_path / f"project-{number}", server)  # type: ignore[arg-type]
+            database = "langfuse" if block.image else "production"
+            server.drop_database(database)
+            incident = stage(block.where, tmp_path / f"project-{number}", server, database=database)  # type: ignore[arg-type]
+            image = owners_folder(tmp_path / f"own-{number}", incident) if block.image else None
         if block.where != "checkout":
             assert incident is not None, f"{document}: nothing was staged before `run: {block.where}`"
             folder, environment = incident.project, environment | incident.environment()
+        made = block
+        if image is not None and block.where != "checkout":
+            made, folder, environment = in_image(block, image, incident)
         for name, text in block.files:
             (folder / name).write_text(text)
-        digest = run(block, folder, environment, tools, digest)
+        digest = run(made, folder, environment, tools, digest)
 
 
 def test_programs_of_the_documents_are_typed(tmp_path: Path) -> None:

@@ -253,7 +253,7 @@ def without_git(site: Site) -> None:
 @staged("git.commit", UNKNOWN)
 def _(site: Site) -> Check:
     without_git(site)
-    return look(site.production)["git.commit"]
+    return look(site.production, source="git")["git.commit"]
 
 
 @staged("git.clean", HELD)
@@ -277,7 +277,7 @@ def _(site: Site) -> Check:
 @staged("git.clean", UNKNOWN)
 def _(site: Site) -> Check:
     without_git(site)
-    return look(site.production)["git.clean"]
+    return look(site.production, source="git")["git.clean"]
 
 
 @staged("git.ledger", HELD)
@@ -434,7 +434,7 @@ def ask_prisma(scene: Scene, command: list[str] | None = None, clock: Callable[[
     """The proof, made anew with the project's real Prisma."""
     found = project.find(scene.folder)
     cli = PrismaCli(found, project.find_launcher(found, command), scene.environment())
-    return command_check(proven(cli, clock), START_SECONDS)
+    return command_check(proven(cli, clock), START_SECONDS, cli.version)
 
 
 def read_only(target: Target) -> str:
@@ -546,7 +546,7 @@ def test_what_the_settings_take_on(site: Site) -> None:
         look(site.production, commit="nowhere", waived_by_settings=waived_by_settings)["git.commit"].outcome is REFUSED
     )
     without_git(site)
-    checks = look(site.production, waived_by_settings=without)
+    checks = look(site.production, source="git", waived_by_settings=without)
     assert checks["git.commit"].outcome is Outcome.WAIVED
     assert checks["git.commit"].seen.endswith("; waived by prisma-recovery.toml: there is no git on the server")
     assert checks["target.primary"].outcome is HELD

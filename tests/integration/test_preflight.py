@@ -14,6 +14,7 @@ from recovery.postgres.locks import PRISMA_LOCK
 from recovery.postgres.target import Target
 from recovery.postgres.url import parse
 from recovery.preflight import activity
+from recovery.preflight.image import checksum
 from states.facts import Outcome
 from tests.integration.rules.production import Production
 from tests.integration.site import EDITED, NAME, SCRIPT, commit, git, look
@@ -92,9 +93,34 @@ def test_without_git_a_difference_is_refused(production: Production) -> None:
     """Outside a checkout nothing tells whether another script ran on purpose."""
     production.before(SCRIPT)
     production.file(NAME, EDITED)
+    check = look(production)["git.ledger"]
+    assert check.outcome is Outcome.REFUSED
+    assert "Take the folder out of the image that ran the script, too, and name it: --scripts DIR." in check.remedy
+
+
+def test_an_image_is_named_by_its_folder(production: Production) -> None:
+    """Without a checkout the folder's checksum stands for the commit: it is shown, and can be demanded."""
+    production.before(SCRIPT)
     checks = look(production)
-    assert checks["git.ledger"].outcome is Outcome.REFUSED
-    assert checks["git.commit"].outcome is Outcome.UNKNOWN
+    name = checksum(production.folder)
+    for check in ("git.commit", "git.clean", "git.ledger"):
+        assert checks[check].outcome is Outcome.HELD
+    assert name in checks["git.commit"].seen
+    assert look(production, commit=name)["git.commit"].outcome is Outcome.HELD
+    tag = look(production, commit="v12")["git.commit"]
+    assert (tag.outcome, name in tag.remedy) == (Outcome.UNKNOWN, True)
+    production.file(NAME, EDITED)
+    assert look(production, commit=name)["git.commit"].outcome is Outcome.REFUSED
+
+
+def test_a_folder_taken_out_of_an_image_may_lie_in_a_checkout(production: Production) -> None:
+    """Uncommitted in a repository of something else, it is refused, and the remedy is to say that it is an image's."""
+    production.before(SCRIPT)
+    git(production.folder.parent, "init", "-q")
+    check = look(production)["git.clean"]
+    assert (check.outcome, 'source = "image"' in check.remedy) == (Outcome.REFUSED, True)
+    checks = look(production, source="image")
+    assert {checks[name].outcome for name in ("git.commit", "git.clean", "git.ledger")} == {Outcome.HELD}
 
 
 def test_a_remote_branch_can_be_demanded(production: Production, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.staging.incident import CASES, FAILED, PARTIAL_STEPS, Case, Incident, stage
-from tests.staging.node import NodeMissingError
+from tests.staging.node import VERSIONS, NodeMissingError
 from tests.staging.postgres import ServerError, start
 
 if TYPE_CHECKING:
@@ -36,18 +36,22 @@ def main() -> int:
     """Run the demo; 0 if the recovery ended as it should for the case, else 1."""
     parser = argparse.ArgumentParser(prog="scripts/demo", description=__doc__)
     parser.add_argument("--case", choices=CASES, default="exists", help="what production looks like (default: exists)")
+    parser.add_argument("--prisma", type=int, choices=VERSIONS, default=6, help="its major version (default: 6)")
     parser.add_argument("--repair", action="store_true", help="agree to a plan of repair that is proven by rehearsal")
     parser.add_argument("--keep", action="store_true", help="leave the project and its server until Enter is pressed")
     parser.add_argument("--stage", action="store_true", help="only stage it, and leave it until Enter is pressed")
     chosen = parser.parse_args()
+    if (chosen.case, chosen.prisma) == ("partial", 5):
+        parser.error("Prisma 5 sends a script whole, so a script like this one leaves nothing half-applied")
     # SIGTERM acts like Ctrl-C, so that the folder is removed. The server ends in any case.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     folder = Path(tempfile.mkdtemp(prefix="prisma-recovery-demo-"))
     try:
         with start() as server:
-            code = _rehearse(chosen.case, folder / "project", server, only_stage=chosen.stage, repair=chosen.repair)
+            incident = _stage(chosen.case, folder / "project", server, chosen.prisma)
+            code = _rehearse(incident, only_stage=chosen.stage, repair=chosen.repair)
             if chosen.keep or chosen.stage:
-                _hold(folder / "project", server)
+                _hold(incident)
             return code
     except (ServerError, NodeMissingError) as error:
         print(error, file=sys.stderr)
@@ -58,9 +62,13 @@ def main() -> int:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _rehearse(case: Case, project: Path, server: Server, *, only_stage: bool, repair: bool) -> int:
-    _say(f"Staging the incident on PostgreSQL {server.version}: real server, real Prisma")
-    incident = stage(case, project, server)
+def _stage(case: Case, project: Path, server: Server, prisma: int) -> Incident:
+    _say(f"Staging the incident on PostgreSQL {server.version}: real server, real Prisma {prisma}")
+    return stage(case, project, server, prisma=prisma)
+
+
+def _rehearse(incident: Incident, *, only_stage: bool, repair: bool) -> int:
+    case = incident.case
     print(f"project   {incident.project}")
     print(f"database  {incident.database_url}")
     print(f"failed    {incident.failed}")
@@ -114,9 +122,14 @@ def _say(title: str) -> None:
     print(f"\n── {title} ".ljust(width + 1, "─"), flush=True)
 
 
-def _hold(project: Path, server: Server) -> None:
+def _hold(incident: Incident) -> None:
     _say("Kept until Enter is pressed")
-    print(f"cd '{project}' && export DATABASE_URL='{server.url('production')}'", flush=True)
+    wanted = (
+        "DATABASE_URL",
+        *(("PRISMA_SCHEMA_ENGINE_BINARY", "PRISMA_QUERY_ENGINE_LIBRARY") if incident.version == 5 else ()),
+    )
+    given = " ".join(f"{name}='{value}'" for name, value in incident.environment().items() if name in wanted)
+    print(f"cd '{incident.project}' && export {given}", flush=True)
     sys.stdin.readline()
 
 

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
+import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -21,7 +24,7 @@ from psycopg.rows import class_row
 
 from tests.staging import postgres
 from tests.staging.cache import keep
-from tests.staging.node import PACKAGES, toolchain
+from tests.staging.node import PACKAGES, VERSIONS, toolchain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,23 +97,28 @@ class LedgerRow:
 
 @dataclass(frozen=True)
 class Incident:
-    """A project and its production database, blocked by a failed migration."""
+    """A project and its production database, blocked by a failed migration.
+
+    Attributes:
+        version: the major version of the project's Prisma.
+    """
 
     case: Case
     project: Path
     database_url: str
     failed: str = FAILED
     pending: tuple[str, ...] = PENDING
+    version: int = 6
 
     def environment(self) -> dict[str, str]:
         """Return the variables to merge into `os.environ` to run the Prisma CLI, npm or a recovery here."""
-        return toolchain().node.environment() | {"DATABASE_URL": self.database_url}
+        return toolchain(self.version).environment() | {"DATABASE_URL": self.database_url}
 
     def prisma(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run the project's Prisma CLI, and return its output whether or not it failed."""
         cli = self.project / "node_modules" / "prisma" / "build" / "index.js"
         return subprocess.run(
-            [toolchain().node.program, cli, *arguments],
+            [toolchain(self.version).node.program, cli, *arguments],
             cwd=self.project,
             # Without its look for a newer version, which is a process of its own.
             env=os.environ | self.environment() | {"CHECKPOINT_DISABLE": "1"} | variables,
@@ -139,51 +147,78 @@ def start_prepared() -> Server:
 
     def build(folder: Path) -> None:
         with postgres.start() as server, tempfile.TemporaryDirectory() as projects:
-            for case in CASES:
-                stage(case, Path(projects) / case, server, database=f"first_{case}")
-                server.drop_database(f"first_{case}")
+            for version, case in itertools.product((6, 7), CASES):
+                stage(case, Path(projects) / f"{case}{version}", server, database="first", prisma=version)
+                server.drop_database("first")
             postgres.copy_data(server, folder / "data")
 
     here = Path(__file__).parent
-    sources = [here / "incident.py", here / "postgres.py", *sorted(PACKAGES.iterdir()), *sorted(PROJECT.rglob("*"))]
+    sources = [here / "incident.py", here / "postgres.py", *sorted(PACKAGES.rglob("*")), *sorted(PROJECT.rglob("*"))]
     digest = hashlib.sha256(b"\0".join(path.read_bytes() for path in sources if path.is_file())).hexdigest()[:12]
     return postgres.start(data=keep(f"incidents-{digest}", build) / "data")
 
 
-def stage(case: Case, folder: Path, server: Server, *, database: str = "production") -> Incident:
+def stage(case: Case, folder: Path, server: Server, *, database: str = "production", prisma: int = 6) -> Incident:
     """Stage a case: a git checkout in `folder`, and its blocked production as a new database of `server`.
 
     The first time that a case is staged on a server, Prisma runs in a database there, which is kept as a template.
     Staging the case again on that server copies it, which takes a fraction of a second.
+
+    Args:
+        case: what production looks like.
+        folder: where the project is made.
+        server: where production is made.
+        database: its name there.
+        prisma: the major version of the project's Prisma, which also ran the migrations.
     """
-    _copy_project(folder, database)
-    template = f"staged_{case}"
+    _copy_project(folder, database, prisma)
+    template = _template(case, prisma)
     if not server.has_database(template):
-        _make_production(case, folder, server, template)
+        _make_production(Incident(case, folder, "", version=prisma), server, template)
     _commit(folder)
     server.create_database(database, template)
-    incident = Incident(case, folder, server.url(database))
+    incident = Incident(case, folder, server.url(database), version=prisma)
     _check(incident)
     return incident
 
 
-def _copy_project(folder: Path, database: str) -> None:
+def _template(name: str, prisma: int) -> str:
+    return f"staged_{name}" if prisma == 6 else f"staged_{name}_{prisma}"
+
+
+def _copy_project(folder: Path, database: str, prisma: int) -> None:
     shutil.copytree(PROJECT, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("README.md", "node_modules"))
     (folder / "gitignore").rename(folder / ".gitignore")
-    (folder / "node_modules").symlink_to(toolchain().node_modules, target_is_directory=True)
+    (folder / "node_modules").symlink_to(toolchain(prisma).node_modules, target_is_directory=True)
+    if prisma != 6:
+        _move_project(folder, prisma)
     configuration = folder / "prisma-recovery.toml"
     text = configuration.read_text()
     configuration.write_text(text.replace('database = "production"', f'database = "{database}"'))
 
 
-def _make_production(case: Case, folder: Path, server: Server, template: str) -> None:
+def _move_project(folder: Path, prisma: int) -> None:
+    """Make it a project of another Prisma: 7 has its URL in a configuration of its own, 5 has no configuration."""
+    configuration = folder / "prisma.config.ts"
+    schema, package = folder / "prisma" / "schema.prisma", folder / "package.json"
+    if prisma > 6:
+        shutil.copy(VERSIONS[prisma] / "prisma.config.ts", configuration)
+        schema.write_text(re.sub(r"\n +url += .*", "", schema.read_text(), count=1))
+    else:
+        configuration.unlink()
+    version = json.loads((VERSIONS[prisma] / "package.json").read_text())["dependencies"]["prisma"]
+    package.write_text(re.sub(r'("prisma": )"[^"]*"', rf'\1"{version}"', package.read_text()))
+
+
+def _make_production(staged: Incident, server: Server, template: str) -> None:
     """Make the blocked database; it gets the name `template` only if every step succeeded."""
     work = f"{template}_unfinished"
     server.drop_database(work)
-    server.create_database(work, _before_the_incident(folder, server))
-    incident = Incident(case, folder, server.url(work))
+    server.create_database(work, _before_the_incident(staged, server))
+    incident = replace(staged, database_url=server.url(work))
+    case = incident.case
     with server.connect(work) as production:
-        _prepare_conflict(case, folder, production)
+        _prepare_conflict(case, incident.project, production)
         done = incident.prisma("migrate", "deploy", STAGING_SPLIT_SCRIPTS="1" if case == "partial" else "0")
         if done.returncode == 0:
             raise RuntimeError(f"prisma migrate deploy was to fail, and succeeded:\n{done.stdout}")
@@ -192,15 +227,15 @@ def _make_production(case: Case, folder: Path, server: Server, template: str) ->
     server.rename_database(work, template)
 
 
-def _before_the_incident(folder: Path, server: Server) -> str:
+def _before_the_incident(staged: Incident, server: Server) -> str:
     """Return the name of a healthy database: the base history, deployed by Prisma, and some data."""
-    template = "staged_before"
+    template = _template("before", staged.version)
     if not server.has_database(template):
         work = f"{template}_unfinished"
         server.drop_database(work)
         server.create_database(work)
-        with _without_the_three(folder):
-            done = Incident("exists", folder, server.url(work)).prisma("migrate", "deploy")
+        with _without_the_three(staged.project):
+            done = replace(staged, database_url=server.url(work)).prisma("migrate", "deploy")
         if done.returncode != 0:
             raise RuntimeError(f"prisma migrate deploy failed on the base history:\n{done.stdout}{done.stderr}")
         with server.connect(work) as production:

@@ -1,7 +1,8 @@
 """Node.js, and the Prisma CLI in a form that needs nothing but npm packages.
 
-Prisma's native engine is downloaded when it is first run. The same engine, compiled to WebAssembly, is part
-of the npm package `prisma` 6.19 and runs against a real PostgreSQL: `toolchain()` installs that, once.
+Prisma's native engine is downloaded when it is first run. The same engine, compiled to WebAssembly, runs against a real
+PostgreSQL. The npm package `prisma` 6.19 has it. The CLIs of Prisma 5 and 7 start `toolchain/engine.mjs` instead of the
+native one, which has it from a package of its own. `toolchain()` installs each, once.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ from tests.staging.cache import CACHE, keep
 
 #: The npm packages to install, with exact versions of all dependencies: package.json and its lock.
 PACKAGES = Path(__file__).parent / "toolchain"
-#: The oldest Node.js that Prisma 6.19 runs on.
+#: Major versions of Prisma that can be staged, with the folder of each one's packages.
+VERSIONS = {5: PACKAGES / "prisma5", 6: PACKAGES, 7: PACKAGES / "prisma7"}
+#: The oldest Node.js that Prisma 6.19 runs on; Prisma 7 needs 20.19, 22.12 or 24.
 OLDEST_NODE = 18
 #: From this one on Node.js keeps what it has compiled: with that a command takes 0.8 s of CPU instead of 1.3 s.
 QUICK_NODE = 22
@@ -78,6 +81,15 @@ class Toolchain:
         """The CLI's JavaScript, to be run with `node.program`."""
         return self.node_modules / "prisma" / "build" / "index.js"
 
+    def environment(self) -> dict[str, str]:
+        """Return those of `node`, and where the CLI has its engines if they are not in its own package."""
+        engine = self.node_modules.parent / "engine.mjs"
+        if not engine.is_file():
+            return self.node.environment()
+        # Any program will do for the other engine, which no command of ours starts.
+        engines = {"PRISMA_SCHEMA_ENGINE_BINARY": str(engine), "PRISMA_QUERY_ENGINE_LIBRARY": "/bin/true"}
+        return self.node.environment() | engines
+
 
 @functools.cache
 def find_node() -> Node:
@@ -103,10 +115,17 @@ def find_node() -> Node:
 
 
 @functools.cache
-def toolchain() -> Toolchain:
-    """Return the Prisma toolchain; the first call in a checkout installs it, later ones need no network."""
+def toolchain(prisma: int = 6) -> Toolchain:
+    """Return a Prisma toolchain; the first call in a checkout installs it, later ones need no network.
+
+    Args:
+        prisma: the major version of Prisma, of `VERSIONS`.
+    """
     node = find_node()
-    wanted = [PACKAGES / "package.json", PACKAGES / "package-lock.json"]
+    packages = VERSIONS[prisma]
+    wanted = [packages / "package.json", packages / "package-lock.json"]
+    if packages != PACKAGES:
+        wanted.append(PACKAGES / "engine.mjs")
     digest = hashlib.sha256(b"\0".join(path.read_bytes() for path in wanted)).hexdigest()[:12]
 
     def install(folder: Path) -> None:

@@ -21,9 +21,10 @@ def test_a_second_toolchain_needs_no_npm(monkeypatch: pytest.MonkeyPatch) -> Non
     assert second.prisma.is_file()
 
 
-def test_prisma_has_the_pinned_version() -> None:
+@pytest.mark.parametrize(("prisma", "version"), [(5, "5.22.0"), (6, "6.19.3"), (7, "7.10.1")])
+def test_prisma_has_the_pinned_version(prisma: int, version: str) -> None:
     """The installed CLI has the version on which the facts about it were measured."""
-    tools = node.toolchain()
+    tools = node.toolchain(prisma)
     done = subprocess.run(
         [
             tools.node.program,
@@ -35,7 +36,7 @@ def test_prisma_has_the_pinned_version() -> None:
         text=True,
         check=True,
     )
-    assert done.stdout.strip() == "6.19.3"
+    assert done.stdout.strip() == version
 
 
 def test_without_node_on_path_the_python_package_is_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

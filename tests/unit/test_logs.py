@@ -103,6 +103,8 @@ EXTERNAL = """external connector error
         ("22003", "cast", False, "Value out of range error. integer out of range"),
         ("42P01", "missing_object", False, "No such table: no"),
         ("42703", "missing_object", False, "Error accessing result set, column not found: zz of relation t"),
+        ("3D000", "missing_object", False, "Database does not exist: x"),
+        ("28P01", "login_refused", False, "Authentication failed for user x"),
         ("53300", "too_many_connections", True, "Too many DB connections opened"),
         (None, "write_conflict", True, "Transaction write conflict"),
         (None, "connection_lost", True, "Connection terminated unexpectedly"),

@@ -1,6 +1,7 @@
 """Finding the schema, the migrations folder and the CLI."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -209,6 +210,27 @@ def test_prisma_8_is_refused(root: Path, version: str) -> None:
     with pytest.raises(PreflightError) as caught:
         find_launcher(find(root), ["prisma"])
     assert caught.value.code == "prisma.version_8"
+
+
+@pytest.mark.parametrize("checkout", [False, True])
+def test_an_image_has_one_for_all(root: Path, monkeypatch: pytest.MonkeyPatch, *, checkout: bool) -> None:
+    """Outside a checkout, `npm install -g prisma` will do; in one it could be of another project's version."""
+    put(root / "app" / "schema.prisma")
+    package = root / "lib" / "node_modules" / "prisma"
+    entry = put(package / "build" / "index.js", "#!/usr/bin/env node")
+    entry.chmod(0o755)
+    put(package / "package.json", '{"version": "6.3.0"}')
+    (root / "bin").mkdir()
+    (root / "bin" / "prisma").symlink_to(entry)
+    monkeypatch.setenv("PATH", str(root / "bin"))
+    if not checkout:
+        shutil.rmtree(root / ".git")
+        launcher = find_launcher(find(root / "app"))
+        assert (launcher.argv, launcher.version) == (("node", str(entry)), "6.3.0")
+        return
+    with pytest.raises(UsageError) as caught:
+        find_launcher(find(root / "app"))
+    assert caught.value.code == "prisma.not_found"
 
 
 def test_no_cli_is_an_error(root: Path) -> None:
