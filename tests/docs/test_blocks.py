@@ -8,8 +8,8 @@ import ast
 import importlib
 import json
 import re
-import subprocess
 import shlex
+import subprocess
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
