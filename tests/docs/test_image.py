@@ -68,7 +68,7 @@ def test_their_command_recovers_in_the_folder_of_an_image(tmp_path: Path) -> Non
         variables["DIRECT_URL"] = variables["DATABASE_URL"]
         variables["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{variables.get('PATH', os.environ['PATH'])}"
         done = subprocess.run(
-            ours,
+            [*ours[:-1], ours[-1].replace("prisma-recovery run", "prisma-recovery run --verbose")],
             cwd=incident.project,
             env=os.environ | variables,
             stdin=subprocess.DEVNULL,
