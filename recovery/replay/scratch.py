@@ -49,11 +49,26 @@ class ScratchServer:
         self.source = source
         self.standins = standins
         self._databases: list[str] = []
+        self._held: psycopg.Connection[Any] | None = None
         with self._admin() as connection:
             self.version = connection.info.server_version
 
-    def _admin(self) -> psycopg.Connection[Any]:
-        return psycopg.connect(self._conninfo, autocommit=True, application_name="prisma-recovery scratch")
+    @contextlib.contextmanager
+    def _admin(self) -> Iterator[psycopg.Connection[Any]]:
+        """A connection as the role of the connection string. Of our own server it is kept, since it asks often.
+
+        A server that the user named may end one that is idle, so there each is a new one.
+        """
+        if self._held is not None and not self._held.broken:
+            yield self._held
+            return
+        connection = psycopg.connect(self._conninfo, autocommit=True, application_name="prisma-recovery scratch")
+        if self._role is not None:
+            self._held = connection
+            yield connection
+            return
+        with connection:
+            yield connection
 
     def extensions(self) -> tuple[str, ...]:
         """Names of the extensions that scripts can create on this server."""
@@ -137,6 +152,11 @@ class ScratchServer:
             with contextlib.suppress(psycopg.Error):
                 self.drop(name)
 
+    def leave(self) -> None:
+        """Closes the connection that is kept; the databases go with the server."""
+        if self._held is not None:
+            self._held.close()
+
 
 def system_identifier_of(conninfo: str) -> str | None:
     """A server's system identifier, from `pg_control_system`; None if the role may not call it."""
@@ -198,7 +218,11 @@ def embedded(ahead: Future[Embedded] | None = None) -> Iterator[ScratchServer]:
     try:
         conninfo = make_conninfo("", host=str(server.folder), user=SUPERUSER, dbname="template1")
         _await(conninfo, server)
-        yield ScratchServer(conninfo, ROLE, FIRST, f"embedded PostgreSQL {server.version}", server.standins)
+        scratch = ScratchServer(conninfo, ROLE, FIRST, f"embedded PostgreSQL {server.version}", server.standins)
+        try:
+            yield scratch
+        finally:
+            scratch.leave()
     finally:
         server.stop()
 

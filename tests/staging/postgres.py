@@ -139,6 +139,7 @@ class Server:
         self.port = port
         self.password = password
         self._watchdog = watchdog
+        self._admin: psycopg.Connection | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -181,8 +182,7 @@ class Server:
         """Create a database, as a copy of `template` if one is given (nobody may be connected to it)."""
         faster = " STRATEGY FILE_COPY" if int(self.version.split(".")[0]) >= FILE_COPY_VERSION else ""
         statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}" + faster)
-        with self.connect() as connection:
-            connection.execute(statement.format(sql.Identifier(name), sql.Identifier(template or "template1")))
+        self._administer(statement.format(sql.Identifier(name), sql.Identifier(template or "template1")))
 
     def rename_database(self, name: str, new_name: str) -> None:
         """Give a database another name (nobody may be connected to it)."""
@@ -192,8 +192,20 @@ class Server:
 
     def drop_database(self, name: str) -> None:
         """Drop a database, with the connections to it."""
-        with self.connect() as connection:
-            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+        self._administer(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+    def _administer(self, statement: sql.Composed) -> None:
+        """Runs a statement on a connection that is kept; on a new one if a test has ended it, or all of them."""
+        if self._admin is not None:
+            try:
+                self._admin.execute(statement)
+            except psycopg.OperationalError:
+                if not self._admin.broken:
+                    raise
+            else:
+                return
+        self._admin = self.connect()
+        self._admin.execute(statement)
 
     def log(self) -> str:
         """Return the server's log so far; it is available even after the server was stopped."""
@@ -201,6 +213,8 @@ class Server:
 
     def stop(self) -> None:
         """Stop the server at once and remove its folder. A second call does nothing."""
+        if self._admin is not None:
+            self._admin.close()
         self._watchdog.end()
 
 
