@@ -1,6 +1,7 @@
 """Evidence on a console: the verdict, the reasons, each statement, the differences, and queries to look further."""
 
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 
 from rich.console import Console, RenderableType
 from rich.padding import Padding
@@ -60,22 +61,53 @@ def is_wide(console: Console) -> bool:
     return console.is_terminal and console.width >= WIDE
 
 
-def statements(each: tuple[StatementState, ...], console: Console) -> Iterator[RenderableType]:
-    """Each statement with its state (in place, absent, …) and its proof."""
+#: From this many statements on, those in a row that are in the same state are told together.
+_MANY = 60
+#: How many of these are shown, before the rest is counted.
+_SHOWN = 3
+
+
+def _in_rows(
+    each: tuple[StatementState, ...], *, all_of_them: bool
+) -> Iterator[tuple[list[StatementState], list[StatementState]]]:
+    """The statements to show, and those after them that are like them and are only counted."""
+    if all_of_them or len(each) < _MANY:
+        yield list(each), []
+        return
+    for _, alike in groupby(each, key=lambda statement: (statement.state, statement.proof)):
+        row = list(alike)
+        rest = row[_SHOWN:] if len(row) > _SHOWN + 1 else []
+        yield row[: len(row) - len(rest)], rest
+
+
+def _rest(these: list[StatementState]) -> Text:
+    return Text(f"… and {len(these):,} more like these, up to statement {these[-1].index}", "dim")
+
+
+def statements(
+    each: tuple[StatementState, ...], console: Console, *, all_of_them: bool = True
+) -> Iterator[RenderableType]:
+    """Each statement with its state (in place, absent, …) and its proof; of very many, the first of those alike."""
     digits = len(str(len(each)))
     if not is_wide(console):
-        for statement in each:
-            yield from _in_two_lines(statement, digits, console.width)
+        for shown, rest in _in_rows(each, all_of_them=all_of_them):
+            for statement in shown:
+                yield from _in_two_lines(statement, digits, console.width)
+            if rest:
+                yield indented(_rest(rest), digits + 3)
         return
     table = Table.grid(padding=(0, _GAP, 0, 0))
     table.add_column(justify="right")
     table.add_column(width=_MARK, no_wrap=True)
     table.add_column(max_width=_room(each, console), no_wrap=True, overflow="ellipsis")
     table.add_column(overflow="fold")
-    for statement in each:
-        mark, style = _STATES[statement.state]
-        number = Text(str(statement.index))
-        table.add_row(number, Text(mark, style), Text(_one_line(statement.sql)), Text(statement.proof, "dim"))
+    for shown, rest in _in_rows(each, all_of_them=all_of_them):
+        for statement in shown:
+            mark, style = _STATES[statement.state]
+            number = Text(str(statement.index))
+            table.add_row(number, Text(mark, style), Text(_one_line(statement.sql)), Text(statement.proof, "dim"))
+        if rest:
+            table.add_row("", "", _rest(rest), "")
     yield Padding(table, (0, 0, 0, 2))
 
 
@@ -96,8 +128,11 @@ def _in_two_lines(statement: StatementState, digits: int, width: int) -> Iterato
 
 
 def whole(each: tuple[StatementState, ...], console: Console, *, all_of_them: bool) -> Iterator[Text]:
-    """Each statement that `statements` cuts, as the script writes it, to be copied: what is not in place, or all."""
-    for statement in each:
+    """Each statement that `statements` cuts, as the script writes it, to be copied: what is not in place, or all.
+
+    Of those alike that are only counted there, a person finds the rest in the file.
+    """
+    for statement in (one for shown, _ in _in_rows(each, all_of_them=all_of_them) for one in shown):
         line = _one_line(statement.sql)
         cut = line != statement.sql.strip() or len(line) > _room(each, console)
         if cut and (all_of_them or statement.state in ("absent", "differs", "open")):
@@ -141,16 +176,23 @@ def _property(difference: Difference) -> str:
 
 def queries(evidence: Evidence) -> Iterator[Text]:
     """For each open statement the query that looks for its effect; not indented and never wrapped, to be copied."""
-    for statement in evidence.statements:
-        if statement.state != "open":
-            continue
+    opened = [statement for statement in evidence.statements if statement.state == "open"]
+    if without := [statement.index for statement in opened if not statement.look]:
+        text = f"-- Statement{'' if len(without) == 1 else 's'} {_numbers(without)}: no query was derived from the text"
+        yield Text(f"{text} that would show an effect.", style="dim")
+    for statement in opened:
         if not statement.look:
-            text = f"-- Statement {statement.index}: no query can be derived from its text that would show its effect."
-            yield Text(text, style="dim")
             continue
         yield Text(f"-- Statement {statement.index}:", style="dim")
         for line in statement.look.splitlines():
             yield Text(line, style="dim" if line.startswith("--") else "")
+
+
+def _numbers(each: list[int]) -> str:
+    """Ascending numbers, as `1, 4 to 9`."""
+    # Numbers that follow one another are equally far from their places.
+    rows = [[number for _, number in row] for _, row in groupby(enumerate(each), lambda pair: pair[1] - pair[0])]
+    return ", ".join(str(row[0]) if len(row) == 1 else f"{row[0]} to {row[-1]}" for row in rows)
 
 
 #: How many names of a list are shown; the JSON has all.

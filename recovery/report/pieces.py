@@ -99,7 +99,7 @@ class Pieces:
         self._lines(indented(Text(reason), 2) for reason in verdicts.reasons(evidence))
         if cause := verdicts.cause(evidence):
             self._print(f"  [dim]{escape(cause)}[/]", whole=True)
-        self._lines(verdicts.statements(evidence.statements, self._console))
+        self._lines(verdicts.statements(evidence.statements, self._console, all_of_them=self._verbose))
         self._whole(evidence)
         self._obstacles(evidence)
         if evidence.differences:

@@ -256,3 +256,17 @@ def test_that_nothing_was_changed_is_said_once() -> None:
     sink(blocked())
     assert f"  {NAME} may be in the database.\n" in file.getvalue()
     assert "Nothing was changed" not in file.getvalue()
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_of_very_many_statements_those_alike_are_counted(*, terminal: bool) -> None:
+    """A script of a thousand INSERTs does not push the verdict out of sight."""
+    first = StatementState(1, "ALTER TABLE y ADD c int", "absent", "not there")
+    others = [StatementState(n, f"INSERT INTO y VALUES ({n})", "open", OPEN) for n in range(2, 1001)]
+    found = events.EvidenceFound(replace(EVIDENCE, statements=(first, *others)))
+    text = said(found, terminal=terminal, width=160)
+    assert "INSERT INTO y VALUES (4)" in text
+    assert "INSERT INTO y VALUES (5)" not in text
+    assert "… and 996 more like these, up to statement 1000" in text
+    assert "-- Statements 2 to 1000: no query was derived" in text
+    assert "INSERT INTO y VALUES (500)" in said(found, terminal=terminal, width=160, verbose=True)
