@@ -238,6 +238,7 @@ class Replay:
             script; an empty name stands for a column that was dropped.
         stood: if the script works on rows, for each table that it alters, the columns in their order before it.
         gone: tables that it drops, each with its columns, as `column x`.
+        filled: of the columns that it adds, the values with which PostgreSQL fills rows that are there already.
         alike: tables of the history and the script with the same columns as one of these.
     """
 
@@ -253,6 +254,7 @@ class Replay:
     places: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     stood: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     gone: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    filled: Mapping[Key, str] = field(default_factory=dict)
     alike: frozenset[str] = frozenset()
 
     @property

@@ -14,7 +14,7 @@ from states.comparison import (
 from states.evidence import ASSUMED, NO_HANDWORK, Progress, Verdict
 from states.facts import Replay, Subject, Visibility
 from states.presence import in_view
-from states.row_proofs import altered_since, witnessed
+from states.row_proofs import altered_since, filled_otherwise, witnessed
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +146,8 @@ def of_script(replay: Replay, subject: Subject) -> Finding:
             *proven,
         )
     if last in at:
+        if why := filled_otherwise(replay, subject):
+            return found(Verdict.UNDECIDABLE, f"The schema is as the script leaves it, but {why}.", *opened, *told)
         if opened or proven:
             return found(
                 Verdict.UNDECIDABLE,

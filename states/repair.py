@@ -13,7 +13,7 @@ from states.evidence import Evidence, Verdict
 from states.facts import Replay, Statement, Subject, Visibility
 from states.plans import Loss, Plan, PlannedStatement, Way
 from states.presence import in_view
-from states.row_proofs import witnessed
+from states.row_proofs import filled_otherwise, witnessed
 
 #: Statements whose work is seen in the schema, or that have none.
 _PLAIN = (Visibility.SEEN, Visibility.INERT)
@@ -60,7 +60,10 @@ def goals(subject: Subject, evidence: Evidence) -> tuple[tuple[Goal, ...], tuple
     replay = replay_of(subject)
     if replay is None:
         raise AssertionError("what has no replay is not repaired")
+    otherwise = filled_otherwise(replay, subject)
     if evidence.verdict is Verdict.DRIFTED:
+        if otherwise:
+            return (), (f"No plan to {Way.MEND} it: {otherwise}.",)
         if why := next(_against_mending(replay, evidence, _proven(replay, subject)), ""):
             return (), (f"No plan to {Way.MEND} it: {why}.",)
         production = in_view(subject)
@@ -78,7 +81,7 @@ def goals(subject: Subject, evidence: Evidence) -> tuple[tuple[Goal, ...], tuple
     reasons: list[str] = []
     done = tuple(each.index for each in evidence.statements if _ran(each, start))
     for way, against in ((Way.COMPLETE, _against_completing), (Way.UNDO, _against_undoing)):
-        why = next(against(replay, evidence, start), "")
+        why = next(against(replay, evidence, start), "") or (otherwise if way is Way.COMPLETE else "")
         if why:
             reasons.append(f"No plan to {way} it: {why}.")
         elif way is Way.COMPLETE:

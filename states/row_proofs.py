@@ -42,6 +42,25 @@ def altered_since(replay: Replay, subject: Subject) -> str:
     return ""
 
 
+def filled_otherwise(replay: Replay, subject: Subject) -> str:
+    """Why rows of a column that the script adds hold something else than the script gives them; empty if none does.
+
+    Whoever adds a column with another default, and then corrects the default, leaves the schema that the script leaves,
+    and other values in the rows that were there already.
+    """
+    if not replay.complete:
+        return ""
+    fills = {key: value for statement in replay.statements for key, value in statement.fills}
+    for key in sorted(replay.added & subject.filled.keys() & replay.steps[-1].keys()):
+        if key[0] in subject.empty or fills.get(key) == "" or (key in replay.filled and key not in fills):
+            continue  # a default that is not the same every time, or one of a statement that is open anyway
+        found, expected = subject.filled[key], fills.get(key)
+        if found != expected:
+            gives = "no value" if expected is None else expected
+            return f"{key[1]} of {key[0]} was added with {found} for the rows from before, and the script gives {gives}"
+    return ""
+
+
 def _witnessed(replay: Replay, statement: Statement, subject: Subject, at: tuple[int, ...]) -> Statement:
     if why := _kept_instead(replay, statement, subject):
         return replace(statement, visibility=Visibility.OPEN, why=why)

@@ -326,12 +326,13 @@ class Investigator:
         dropped = {obj for statement in statements for obj, prop in statement.drops if prop != "exists"}
         gone = {obj: columns for replay in subject.replays for obj, columns in replay.gone.items()}
         stood = {obj for replay in subject.replays for obj in replay.stood}
-        if not (moved or filled or dropped or gone or stood):
+        added = {key for replay in subject.replays for key in replay.added if key in subject.production}
+        if not (moved or filled or dropped or gone or stood or added):
             return subject
         connection, there = self._target.reading(), {obj for obj, prop in subject.production if prop == "exists"}
         return replace(
             subject,
-            filled=self._filled(subject),
+            filled=self._filled(filled | added),
             places=traces.places(connection, ({obj for obj, _ in moved} | dropped | stood) & there),
             kept=traces.older(
                 connection,
@@ -340,13 +341,11 @@ class Investigator:
                 {obj for obj, prop in moved if prop == "exists"} & there,
             ),
             alike=traces.alike(connection, {obj: columns for obj, columns in gone.items() if obj not in there}),
-            empty=traces.empty(connection, {obj for obj, _ in moved | filled} & there),
+            empty=traces.empty(connection, {obj for obj, _ in moved | filled | added} & there),
         )
 
-    def _filled(self, subject: Subject) -> dict[Key, str]:
-        """Defaults with which production's rows were filled, of the columns that the scripts fill (RULES E5)."""
-        statements = [statement for replay in subject.replays for statement in replay.statements]
-        wanted = {key for statement in statements for key, _ in statement.fills}
+    def _filled(self, wanted: Collection[Key]) -> dict[Key, str]:
+        """Defaults with which production's rows were filled, of the columns that the scripts add (RULES E5)."""
         known = catalog.read_filled(self._target.reading(), {obj for obj, _ in wanted})
         return {key: value for key, value in known.items() if key in wanted}
 

@@ -137,6 +137,7 @@ def _replay(
         places=way.places,
         stood=way.stood,
         gone=way.gone,
+        filled=way.filled,
         alike=frozenset(
             obj
             for snapshot in (distinct.values() if way.gone else ())

@@ -39,6 +39,7 @@ class Run:
         stood: if rows matter, the same of the tables that the script names, before its first statement.
         path: every schema that was in the search path at some time.
         foreign: functions that statements call for every row, and that are not PostgreSQL's own and immutable.
+        filled: of the columns that it adds to tables that were there, the values of rows that were there already.
         ended: why the run ended early; None if every statement ran.
         on_rows: statements that turned out to work on rows when the script ran where there are some, with the reason.
         otherwise: statements that ran in another way than they are written, with the reason.
@@ -55,6 +56,7 @@ class Run:
     stood: dict[str, tuple[str, ...]]
     path: tuple[str, ...]
     foreign: frozenset[str]
+    filled: dict[Key, str]
     ended: str | None
     on_rows: Mapping[int, str] = field(default_factory=dict)
     otherwise: Mapping[int, str] = field(default_factory=dict)
@@ -168,6 +170,13 @@ class _Walk:
         if lost := _columns_gone(before, after):
             self._dropped[index] = [(_oid(connection, obj), prop, 0) for obj, prop in lost]
 
+    def _filled(self) -> dict[Key, str]:
+        first, last = self._snapshots[0], self._snapshots[-1]
+        new = {(obj, prop) for obj, prop in last.keys() - first.keys() if column_of(prop) == prop}
+        added = {key for key in new if (key[0], "exists") in first}
+        known = catalog.read_filled(self._connection, {obj for obj, _ in added if obj.startswith("table ")})
+        return {key: value for key, value in known.items() if key in added}
+
     def _ended(self, why: str | None) -> Run:
         # After an error nothing more can be asked in the transaction; what was moved is then not known.
         asked = () if why else (self._moved, self._dropped)
@@ -186,6 +195,7 @@ class _Walk:
             self._stood,
             self._path,
             self._foreign,
+            {} if why else self._filled(),
             why,
             otherwise={index: how for index, how in self._otherwise.items() if how},
         )

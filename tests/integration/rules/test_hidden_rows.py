@@ -31,6 +31,20 @@ CASES = [
     ),
     pytest.param(
         "",
+        "ALTER TABLE t ADD b int",
+        "ALTER TABLE t ADD b int DEFAULT 1; ALTER TABLE t ALTER b DROP DEFAULT",
+        APPLIED_IS_FALSE,
+        id="default-taken-away",
+    ),
+    pytest.param(
+        "",
+        "ALTER TABLE t ADD b int DEFAULT 5",
+        "ALTER TABLE t ADD b int DEFAULT 0; ALTER TABLE t ALTER b SET DEFAULT 5",
+        APPLIED_IS_FALSE,
+        id="another-default-corrected",
+    ),
+    pytest.param(
+        "",
         "DO $$ BEGIN CREATE TABLE backup AS TABLE t; END $$",
         "CREATE TABLE backup (id int, a int)",
         APPLIED_IS_FALSE,

@@ -535,6 +535,22 @@ def test_what_can_not_be_rebuilt_is_not_mended(production: Production, repair: R
     assert "could not be made equal to production" in repair.unplanned() or "ends elsewhere" in repair.unplanned()
 
 
+@pytest.mark.parametrize(
+    ("script", "change"),
+    [
+        ("ALTER TABLE t ADD b int;", "ALTER TABLE t ADD b int DEFAULT 1"),
+        ("ALTER TABLE t ADD b int DEFAULT 5;", "ALTER TABLE t ADD b int DEFAULT 0"),
+    ],
+)
+def test_a_default_that_filled_rows_is_not_mended(
+    production: Production, repair: Repairing, script: str, change: str
+) -> None:
+    """E5, E17: with the default corrected, the rows from before would hold another value still."""
+    production.failed(script)
+    production.run(change)
+    assert "was added with" in repair.unplanned()
+
+
 def test_rows_of_a_script_are_no_ones_to_mend(production: Production, repair: Repairing) -> None:
     """Where the script writes rows, what it left of them is not known."""
     drifted(
