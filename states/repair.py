@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from states.comparison import StatementState, makes_what_it_fills, shows_its_end
 from states.digest import named
 from states.evidence import Evidence, Verdict
-from states.facts import Replay, Statement, Subject, Visibility
+from states.facts import Replay, Snapshot, Statement, Subject, Visibility
 from states.plans import Loss, Plan, PlannedStatement, Way
 from states.presence import in_view
 from states.row_proofs import filled_otherwise, witnessed
@@ -64,9 +64,9 @@ def goals(subject: Subject, evidence: Evidence) -> tuple[tuple[Goal, ...], tuple
     if evidence.verdict is Verdict.DRIFTED:
         if otherwise:
             return (), (f"No plan to {Way.MEND} it: {otherwise}.",)
-        if why := next(_against_mending(replay, evidence, _proven(replay, subject)), ""):
-            return (), (f"No plan to {Way.MEND} it: {why}.",)
         production = in_view(subject)
+        if why := next(_against_mending(replay, evidence, _proven(replay, subject), production), ""):
+            return (), (f"No plan to {Way.MEND} it: {why}.",)
         missing = tuple(
             each.index
             for each in evidence.statements
@@ -164,7 +164,9 @@ def _proven(replay: Replay, subject: Subject) -> set[int]:
     return {old.index for old, new in both if new.visibility in _PLAIN and old.visibility not in _PLAIN}
 
 
-def _against_mending(replay: Replay, evidence: Evidence, proven: Collection[int]) -> Iterator[str]:
+def _against_mending(
+    replay: Replay, evidence: Evidence, proven: Collection[int], production: Snapshot
+) -> Iterator[str]:
     if not replay.complete:
         yield f"the script can't be replayed to its end: {replay.ended}"
     # Of one whose work on rows can't be seen, "in place" says that production proves it (`states.row_proofs`).
@@ -174,7 +176,9 @@ def _against_mending(replay: Replay, evidence: Evidence, proven: Collection[int]
         if statement.index in done or statement.index in proven or _answer(evidence, statement.index):
             continue
         said = _answer(evidence, statement.index) is False and statement.index in absent
-        if statement.visibility not in _PLAIN and not said and not (statement.fills and _shown_later(statement)):
+        # What a column that is there was filled with is shown now or never; one that is added now shows it afterwards.
+        added_now = bool(statement.fills) and not any(key in production for key, _ in statement.fills)
+        if statement.visibility not in _PLAIN and not said and not (added_now and _shown_later(statement)):
             yield f"statement {statement.index} works on rows ({statement.why})"
         if statement.moves:
             yield f"statement {statement.index} keeps rows under another name or type"

@@ -535,6 +535,13 @@ def test_what_can_not_be_rebuilt_is_not_mended(production: Production, repair: R
     assert "could not be made equal to production" in repair.unplanned() or "ends elsewhere" in repair.unplanned()
 
 
+def test_rows_that_were_filled_by_hand_are_not_mended(production: Production, repair: Repairing) -> None:
+    """E5, E17: where the column is there and nothing shows what its rows were given, no default shows it later."""
+    production.failed("ALTER TABLE t ADD b int NOT NULL DEFAULT 5; ALTER TABLE t ALTER b DROP NOT NULL;")
+    production.run("ALTER TABLE t ADD b int; UPDATE t SET b = 0")
+    assert "statement 1 works on rows" in repair.unplanned()
+
+
 @pytest.mark.parametrize(
     ("script", "change"),
     [
