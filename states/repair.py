@@ -90,6 +90,14 @@ def goals(subject: Subject, evidence: Evidence) -> tuple[tuple[Goal, ...], tuple
             numbers = tuple(each.index for each in rest)
             doubtful = tuple(each.index for each in rest if _doubtful(replay, each, evidence))
             turned = numbers != tuple(range(start + 1, replay.total + 1))
+            late = [s.index for s in rest if s.visibility not in _PLAIN]
+            past = [s.index for s in replay.statements if s.index in done and s.visibility not in _PLAIN]
+            if late and past and late[0] < past[-1]:
+                reasons.append(
+                    f"No plan to {way} it: statement {late[0]} would work on rows after statement {past[-1]} did, and "
+                    "in the script it does so before."
+                )
+                continue
             found.append(Goal(way, start, replay.total, numbers, rows, done, doubtful, turned))
         else:
             found.append(Goal(way, start, 0, done=done))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from states.comparison import steps_equal_to
 from states.digest import digest
@@ -68,6 +69,7 @@ def _by_the_present_file(subject: Subject, present: Replay, ran: Sequence[Replay
     for replay in ran:
         gone = [statement for statement in replay.statements if statement.sql not in kept]
         shown = all(statement.visibility in (Visibility.SEEN, Visibility.INERT) for statement in gone)
+        shown = shown and not _loses(replay, present)
         # What could not be replayed is in the file, too, which is shown to be there once and wholly.
         unreached = any(statement.index >= len(replay.steps) for statement in gone)
         if unreached or not shown:
@@ -79,6 +81,18 @@ def _by_the_present_file(subject: Subject, present: Replay, ran: Sequence[Replay
             return None
     edited = "The file was edited after it failed, and what ran before left nothing else."
     return amended(finding, finding.verdict, *finding.reasons, edited)
+
+
+def _loses(replay: Replay, present: Replay) -> bool:
+    """Whether a script that ran drops or changes something that was there, by a statement that the file has not.
+
+    Nothing brings its rows back, whoever has made the same again.
+    """
+    kept = {statement.sql for statement in present.statements}
+    for statement, (before, after) in zip(replay.statements, pairwise(replay.steps), strict=False):
+        if statement.sql not in kept and any(after.get(key) != value for key, value in before.items()):
+            return True
+    return False
 
 
 def _without_the_rest(finding: Finding) -> Finding:
@@ -118,6 +132,10 @@ def _not_applied(
     if any(row.finished or row.applied_steps_count >= 1 for row in subject.attempts):
         once = "An attempt of it ran to its end once, so it is never run again unasked."
         return amended(finding, finding.verdict, *finding.reasons, once), Decision.OPERATOR
+    present = next((replay for replay in subject.replays if replay.checksum == subject.present), None)
+    if present is not None and any(_loses(replay, present) for replay in subject.replays):
+        reason = "A script that ran loses what was there, and the migration's file does so no more."
+        return amended(finding, Verdict.UNDECIDABLE, reason, *finding.reasons), Decision.OPERATOR
     if will_run is not None:
         if will_run.verdict is not Verdict.NOT_APPLIED:
             reason = "The migration's file was edited since, and something of it as it is now may be in production."
@@ -146,7 +164,9 @@ def _never_attempted(subject: Subject, replay: Replay) -> tuple[Finding, Decisio
             names = ", ".join(subject.unreplayed)
             reasons = (f"Could not be replayed before it, and may work on the same objects: {names}.", *reasons)
     if verdict is Verdict.APPLIED:
-        if all(s.conditional for s in replay.statements if s.visibility is Visibility.SEEN):
+        # What was skipped in the replay (DROP … IF EXISTS) is not skipped where it is there.
+        doing = [s for s in replay.statements if s.conditional or s.visibility is not Visibility.INERT]
+        if doing and all(s.conditional and s.visibility is Visibility.SEEN for s in doing):
             reasons = (*reasons, "Each is conditional, so a deploy changes nothing and records it.")
             return amended(finding, verdict, *reasons), Decision.DEPLOY
         return amended(finding, verdict, *reasons), Decision.MARK_APPLIED

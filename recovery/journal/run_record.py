@@ -119,6 +119,11 @@ class RunRecord:
                 settled = {k: v for k, v in self.settled.items() if k not in payload.get("planned", {})}
                 doubted = tuple(payload.get("planned", ()))
                 record = replace(self, in_doubt=payload["effect"], doubted=doubted, acted=self.changed)
+                if "statements" in payload:
+                    # From here on its answers are not true of production any more, however it ends: a plan that ends
+                    # well tells new ones, and after any other a person is asked again.
+                    name = payload["effect"].partition(":")[2]
+                    record = replace(record, answers={n: a for n, a in record.answers.items() if n != name})
                 if payload["effect"].startswith("mark_applied:"):
                     record = replace(record, marking=record.marking | {payload["migration"]})
                 return replace(record, planned=planned, settled=settled)

@@ -52,9 +52,13 @@ def never_widened(
 # The row of a table's own column `tableoid` is written when the table is made, and never again. In a database that was
 # restored one transaction wrote all rows of the ledger, so a row counts only if it was written alone, after another.
 _OLDER = """
-WITH ledger AS (SELECT id::text, migration_name::text, age(xmin) AS age FROM {schema}._prisma_migrations),
+WITH ledger AS (SELECT id::text, migration_name::text, age(xmin) AS age, started_at, finished_at
+                FROM {schema}._prisma_migrations),
      earlier AS (SELECT min(l.age) AS age FROM ledger l
                  WHERE l.migration_name <> %(migration)s
+                   -- An attempt's row that was written again, as rolled back, is younger than the attempt.
+                   AND coalesce(l.finished_at < (SELECT min(a.started_at) FROM ledger a
+                                                 WHERE a.migration_name = %(migration)s), true)
                    AND l.age > coalesce((SELECT max(a.age) FROM ledger a WHERE a.migration_name = %(migration)s), -1))
 SELECT format('table %%I.%%I', n.nspname, c.relname)
 FROM pg_catalog.pg_class c

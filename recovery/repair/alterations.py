@@ -338,14 +338,11 @@ def _enums_altered(now: Snapshot, goal: Snapshot, whole: Snapshot) -> Iterator[D
         if not here or here == there:
             continue
         name = obj.removeprefix("type ")
-        pairs = [(old, new) for old, new in zip(here, there, strict=False) if old != new]
         if [label for label in there if label in here] == here:
             yield from _labels_added(name, here, there)
-        elif len(here) == len(there) and {new for _, new in pairs}.isdisjoint(here):
-            yield from (Draft(f"ALTER TYPE {name} RENAME VALUE {old} TO {new}") for old, new in pairs)
         elif [label for label in here if label in there] == there:
             yield from _enum_anew(name, there, whole)
-        # Labels in another order may have been renamed in turn, and then the rows have others than they say.
+        # A label is not renamed: rows may have it because it means something else.
 
 
 def _labels_added(name: str, here: list[str], there: list[str]) -> Iterator[Draft]:

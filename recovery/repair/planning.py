@@ -36,7 +36,15 @@ from recovery.replay.walk import columns_of
 from recovery.replay.workshop import Workshop
 from recovery.sql.statements import Parsed, parse
 from states import repair
-from states.comparison import Difference, column_of, differences, name_of, statement_states, unquoted
+from states.comparison import (
+    Difference,
+    column_of,
+    differences,
+    is_next_value,
+    name_of,
+    statement_states,
+    unquoted,
+)
 from states.facts import Key, Obstacle, Replay, Snapshot
 from states.plans import Loss, Plan, PlannedStatement, Repairs, Way
 from states.presence import in_view
@@ -131,9 +139,11 @@ class _Planner:
                 drafts = towards(schema_of(copy), before)
             if not drafts:
                 raise NoPlanError(why="nothing is to be done that could be told from the schema")
+            # What the script's own statements take along is the script's.
+            kept = self._kept(before) if goal.way is Way.UNDO else {}
             for number in goal.doubtful:
                 fails_here(copy, self._parsed[number - 1])
-            seen = rehearse(copy, drafts, lambda after: differences(replay, goal.ends, after))
+            seen = rehearse(copy, drafts, lambda after: differences(replay, goal.ends, after), kept)
             if goal.way is not Way.COMPLETE and seen.together:
                 keeps_rows(copy, self._parsed, drafts)
         if goal.turned:
@@ -193,7 +203,8 @@ class _Planner:
             there = schema_of(trial)
             last = towards(about(there, remains), about(wanted, remains), self._holds, there, bodies=ours)
             drafts = (*back, *first, *last)
-            seen = rehearse(copy, drafts, lambda after: differences(replay, goal.ends, after))
+            kept = self._kept(wanted)
+            seen = rehearse(copy, drafts, lambda after: differences(replay, goal.ends, after), kept)
             if seen.together:
                 keeps_rows(copy, self._parsed, drafts)
         if goal.turned:
@@ -206,6 +217,19 @@ class _Planner:
 
             self._leaves_the_same(history, first_ones, between, drafts)
         return seen, drafts
+
+    def _kept(self, wanted: Snapshot) -> dict[Key, str]:
+        """What a plan must leave: all that production has as it is at the plan's end, as far as that is known.
+
+        The comparison with a step passes over comments and privileges, and over what the script does not name.
+        """
+        production = in_view(self._classified.subject)
+        read = {obj for obj, _ in production}
+        return {
+            (obj, prop): value
+            for (obj, prop), value in wanted.items()
+            if not is_next_value((obj, prop)) and (obj not in read or production.get((obj, prop)) == value)
+        }
 
     @property
     def _not_done(self) -> set[int]:
@@ -235,8 +259,7 @@ class _Planner:
         certain = {
             (obj, prop)
             for obj, prop in wanted
-            if obj in tables
-            and (obj in empty or obj in self._replay.created or (obj, prop) in before or (obj, prop) in moved)
+            if obj in tables and (obj in empty or (obj, prop) in before or (obj, prop) in moved)
         }
         return renamed(found, Sides(wanted, whole, places, standing, certain))
 

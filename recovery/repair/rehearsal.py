@@ -192,8 +192,6 @@ def rename(copy: Copy, renames: Sequence[Rename]) -> None:
     with copy.connected(superuser=True) as connection:
         try:
             for each in renames:
-                if each.schema:
-                    _open_schema(connection, each.schema)
                 for text in each.there:
                     connection.execute(text.encode())
         except psycopg.Error as error:
@@ -230,16 +228,22 @@ def run_apart(copy: Copy, drafts: Sequence[Draft]) -> None:
     _one_by_one(copy, drafts)
 
 
-def rehearse(copy: Copy, drafts: Sequence[Draft], ended: Callable[[Snapshot], Sequence[Difference]]) -> Rehearsed:
+def rehearse(
+    copy: Copy,
+    drafts: Sequence[Draft],
+    ended: Callable[[Snapshot], Sequence[Difference]],
+    kept: Snapshot,
+) -> Rehearsed:
     """Runs the statements on a copy, as one transaction if PostgreSQL allows that, else one by one.
 
     Args:
         copy: the database; it is not changed if they run as one transaction.
         drafts: the statements.
         ended: the differences of a schema from the one in which the rehearsal has to end.
+        kept: what has to be there in the end, whether or not the script is about it.
 
     Raises:
-        NoPlanError: a statement fails, or the end is another one.
+        NoPlanError: a statement fails, the end is another one, or something else would be lost.
     """
     try:
         with copy.connected() as connection:
@@ -254,6 +258,8 @@ def rehearse(copy: Copy, drafts: Sequence[Draft], ended: Callable[[Snapshot], Se
         seen, after, together = [*_one_by_one(copy, drafts)], schema_of(copy), False
     if left := ended(after):
         raise NoPlanError(why=f"its rehearsal ends elsewhere: {some(left)}")
+    if lost := [Difference(*key, kept[key], after.get(key)) for key in sorted(kept) if kept[key] != after.get(key)]:
+        raise NoPlanError(why=f"it would take along what it is not about: {some(lost)}")
     return Rehearsed(tuple(seen), together)
 
 

@@ -7,8 +7,6 @@ from states.comparison import Difference, column_of, taken_apart, unquoted
 from states.facts import Key, Snapshot
 from states.row_proofs import in_its_place
 
-_KIND = {"table": "TABLE", "index": "INDEX", "type": "TYPE"}
-
 
 @dataclass(frozen=True, slots=True)
 class Rename:
@@ -17,12 +15,10 @@ class Rename:
     Attributes:
         there: the statements that give it production's name, to be run on a copy.
         back: the statements that give it the script's name.
-        schema: where production has it, if that is another schema.
     """
 
     there: tuple[str, ...]
     back: tuple[str, ...]
-    schema: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +50,7 @@ def renamed(found: Sequence[Difference], sides: Sides) -> tuple[Rename, ...]:
     """
     missing = {(each.object, each.property) for each in found if each.actual is None}
     return (
-        *_objects(missing, sides),
-        *_types(found, missing, sides),
+        *_indexes(missing, sides),
         *_columns(missing, sides),
         *_constraints(missing, sides),
     )
@@ -65,51 +60,25 @@ def _of(snapshot: Snapshot, obj: str) -> dict[str, str]:
     return {prop: value for (each, prop), value in snapshot.items() if each == obj}
 
 
-def _objects(missing: Collection[Key], sides: Sides) -> Iterator[Rename]:
-    """Tables with their columns and constraints, and indexes that are no constraint's."""
+def _indexes(missing: Collection[Key], sides: Sides) -> Iterator[Rename]:
+    """Indexes that are no constraint's. A table or a type of other names may be somebody else's, with what it holds."""
     for obj, prop in sorted(missing):
-        kind = obj.partition(" ")[0]
-        if prop != "exists" or kind not in ("table", "index"):
+        if prop != "exists" or not obj.startswith("index "):
             continue
         properties = _of(sides.wanted, obj)
         if not properties or ", of a constraint" in properties.get("unique", ""):
             continue
-        others = _others(kind, sides)
-        same = [other for other in others if _alike(properties, _of(sides.whole, other), kind)]
+        others = sorted({each for each, prop in sides.whole if prop == "exists" and each.startswith("index ")})
+        same = [o for o in others if (o, "exists") not in sides.wanted and _of(sides.whole, o) == properties]
         if len(same) == 1:
-            yield _rename(kind, obj.partition(" ")[2], same[0].partition(" ")[2])
-
-
-def _others(kind: str, sides: Sides) -> list[str]:
-    """Production's objects of this kind that the history does not know."""
-    start = f"{kind} "
-    return sorted(
-        obj
-        for obj, prop in sides.whole
-        if prop == "exists" and obj.startswith(start) and (obj, "exists") not in sides.wanted
-    )
-
-
-def _alike(properties: Mapping[str, str], others: Mapping[str, str], kind: str) -> bool:
-    if kind == "index":
-        return properties == others
-    # Names of constraints stay with a table that is renamed; a copy of it has others.
-    keys = {prop for prop in (*properties, *others) if taken_apart(prop).kind in ("column", "constraint")}
-    told = {prop for prop in keys if taken_apart(prop).detail not in ("comment", "statistics", "default")}
-    return all(properties.get(prop) == others.get(prop) for prop in told)
-
-
-def _rename(kind: str, ours: str, theirs: str) -> Rename:
-    (schema, name), (other_schema, other_name) = _parted(ours), _parted(theirs)
-    word = _KIND[kind]
-    there, back = [], []
-    if name != other_name:
-        there.append(f"ALTER {word} {schema}.{name} RENAME TO {other_name}")
-        back.append(f"ALTER {word} {schema}.{other_name} RENAME TO {name}")
-    if schema != other_schema:
-        there.append(f"ALTER {word} {schema}.{other_name} SET SCHEMA {other_schema}")
-        back.insert(0, f"ALTER {word} {other_schema}.{other_name} SET SCHEMA {schema}")
-    return Rename(tuple(there), tuple(back), other_schema if schema != other_schema else "")
+            (schema, name), (other_schema, other_name) = (
+                _parted(each.removeprefix("index ")) for each in (obj, same[0])
+            )
+            if schema == other_schema:
+                yield Rename(
+                    (f"ALTER INDEX {schema}.{name} RENAME TO {other_name}",),
+                    (f"ALTER INDEX {schema}.{other_name} RENAME TO {name}",),
+                )
 
 
 def _parted(qualified: str) -> tuple[str, str]:
@@ -120,22 +89,6 @@ def _parted(qualified: str) -> tuple[str, str]:
         if character == "." and not quoted:
             return qualified[:place], qualified[place + 1 :]
     return "public", qualified
-
-
-def _types(found: Sequence[Difference], missing: Collection[Key], sides: Sides) -> Iterator[Rename]:
-    """Enums, told by the columns that have the other one, and by their labels."""
-    for obj, prop in sorted(missing):
-        if prop != "exists" or not obj.startswith("type "):
-            continue
-        name = obj.removeprefix("type ")
-        others = {each.actual for each in found if each.expected == name and each.property.endswith(" type")}
-        labels = sides.wanted.get((obj, "labels"))
-        if len(others) != 1 or labels is None:
-            continue
-        (other,) = others
-        known = (f"type {other}", "exists") in sides.wanted
-        if other and not known and sides.whole.get((f"type {other}", "labels")) == labels:
-            yield _rename("type", name, other)
 
 
 def _columns(missing: Collection[Key], sides: Sides) -> Iterator[Rename]:

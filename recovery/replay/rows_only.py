@@ -18,6 +18,8 @@ from states.comparison import is_next_value
 from states.facts import Key
 
 _NODES = ("insert_stmt", "update_stmt", "delete_stmt")
+#: Statements that evaluate whatever a query, a default or a trigger has.
+_WRITING = (*_NODES, "create_table_as_stmt", "select_stmt")
 #: Schemas whose tables hold the schema of others.
 _SYSTEM = ("pg_catalog", "information_schema")
 #: PostgreSQL's own functions that change what a snapshot reads, or the session in which the next statement runs.
@@ -28,23 +30,40 @@ _GIVING = [
     *("uuid-ossp", "vector"),
 ]
 
-#: Code that may run with a statement on rows: triggers, rules, and what defaults, constraints, indexes, policies,
-#: operators and casts call, unless it is PostgreSQL's own.
-_CODE = """
+#: Functions that are neither PostgreSQL's own nor of an extension whose functions give values, and that can be called
+#: without being named: by defaults, constraints, indexes, policies, views, operators, casts and types, or written as a
+#: column of a table.
+_UNNAMED = """EXISTS (
+    SELECT FROM pg_catalog.pg_proc p
+    WHERE p.oid >= 16384
+      AND NOT EXISTS (
+          SELECT FROM pg_catalog.pg_depend m JOIN pg_catalog.pg_extension e ON e.oid = m.refobjid
+          WHERE m.classid = 'pg_catalog.pg_proc'::regclass AND m.objid = p.oid AND m.deptype = 'e'
+            AND m.refclassid = 'pg_catalog.pg_extension'::regclass AND e.extname = ANY(%s))
+      AND (p.pronargs = 1 AND EXISTS (
+              SELECT FROM pg_catalog.pg_type c WHERE c.oid = p.proargtypes[0] AND c.typtype = 'c')
+          OR EXISTS (
+              SELECT FROM pg_catalog.pg_depend d
+              WHERE d.refclassid = 'pg_catalog.pg_proc'::regclass AND d.refobjid = p.oid
+                AND d.classid IN ('pg_catalog.pg_attrdef'::regclass, 'pg_catalog.pg_constraint'::regclass,
+                                  'pg_catalog.pg_class'::regclass, 'pg_catalog.pg_policy'::regclass,
+                                  'pg_catalog.pg_rewrite'::regclass, 'pg_catalog.pg_operator'::regclass,
+                                  'pg_catalog.pg_cast'::regclass, 'pg_catalog.pg_type'::regclass,
+                                  'pg_catalog.pg_opclass'::regclass))))"""
+#: Code that may run with a statement on rows.
+_CODE = f"""
 SELECT EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE NOT t.tgisinternal)
     OR EXISTS (SELECT FROM pg_catalog.pg_rewrite w WHERE w.oid >= 16384 AND w.rulename <> '_RETURN')
-    OR EXISTS (
-        SELECT FROM pg_catalog.pg_depend d
-        WHERE d.refclassid = 'pg_catalog.pg_proc'::regclass AND d.refobjid >= 16384
-          AND d.classid IN ('pg_catalog.pg_attrdef'::regclass, 'pg_catalog.pg_constraint'::regclass,
-                            'pg_catalog.pg_class'::regclass, 'pg_catalog.pg_policy'::regclass,
-                            'pg_catalog.pg_operator'::regclass, 'pg_catalog.pg_cast'::regclass,
-                            'pg_catalog.pg_type'::regclass, 'pg_catalog.pg_opclass'::regclass)
-          AND NOT EXISTS (
-              SELECT FROM pg_catalog.pg_depend m JOIN pg_catalog.pg_extension e ON e.oid = m.refobjid
-              WHERE m.classid = d.refclassid AND m.objid = d.refobjid AND m.deptype = 'e'
-                AND m.refclassid = 'pg_catalog.pg_extension'::regclass AND e.extname = ANY(%s)))
-"""
+    OR {_UNNAMED}
+"""  # noqa: S608 - of this module
+#: Code that may run with a statement on what the script itself makes: a partition or a child has its parent's triggers,
+#: and a parent's rows have those of their partition.
+_REACHING = f"""
+SELECT EXISTS (SELECT FROM pg_catalog.pg_trigger t
+               JOIN pg_catalog.pg_inherits i ON t.tgrelid IN (i.inhrelid, i.inhparent) WHERE NOT t.tgisinternal)
+    OR {_UNNAMED}
+"""  # noqa: S608 - of this module
+_NUMBERS = "SELECT seqrelid::bigint, pg_catalog.pg_sequence_last_value(seqrelid) FROM pg_catalog.pg_sequence"
 _OWN = """
 SELECT p.proname FROM pg_catalog.pg_proc p WHERE p.proname = ANY(%s)
 GROUP BY p.proname HAVING bool_and(p.oid < 16384 AND p.pronamespace = 'pg_catalog'::regnamespace)
@@ -165,3 +184,38 @@ def read_again(connection: psycopg.Connection[Any], before: dict[Key, str]) -> d
     used = {obj for (obj,) in connection.execute(_USED.encode())}
     gone = {key for key in unused if key[0] in used}
     return {key: value for key, value in before.items() if key not in gone} if gone else before
+
+
+class Reach:
+    """Tells whether statements that write only into what the script makes reach further after all."""
+
+    def __init__(self, connection: psycopg.Connection[Any], newest: int) -> None:
+        """Asks nothing yet.
+
+        Args:
+            connection: to the database in which the statements run.
+            newest: the highest oid of a relation before the script.
+        """
+        self._connection = connection
+        self._newest = newest
+        self._numbers: dict[int, int | None] | None = None
+
+    def before(self, statements: Sequence[Parsed]) -> None:
+        """Looks at the sequences before these statements run."""
+        if any(statement.work.own for statement in statements):
+            self._numbers = dict(self._connection.execute(_NUMBERS).fetchall())
+
+    def after(self, statements: Sequence[Parsed]) -> dict[int, str]:
+        """Of these statements, which ran just now, those that may have done something elsewhere, with the reason."""
+        known, self._numbers = self._numbers, None
+        own = [statement.index for statement in statements if statement.work.own]
+        if not own or known is None:
+            return {}
+        writing = [each.index for each in statements if each.work.own and each.node in _WRITING]
+        now = dict(self._connection.execute(_NUMBERS).fetchall())
+        if any(now.get(oid, value) != value for oid, value in known.items() if oid <= self._newest):
+            return dict.fromkeys(own, "it takes numbers of a sequence that was there before")
+        code = self._connection.execute(_REACHING, (_GIVING,)).fetchone()
+        if code is None or code[0]:
+            return dict.fromkeys(writing, "functions or triggers of somebody's may run with it, and write elsewhere")
+        return {}

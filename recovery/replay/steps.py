@@ -81,7 +81,7 @@ def run(
                 connection.execute("BEGIN")
             ran = parsed[: len(best.snapshots) - 1]
             on_rows = unlike(connection, ran, witnesses, best.snapshots[-1])
-            best = replace(best, on_rows=on_rows)
+            best = replace(best, on_rows={**best.on_rows, **on_rows})
     return _replay(parsed, checksum, best, skipped_base, standins)
 
 

@@ -10,7 +10,7 @@ import psycopg
 
 from recovery.postgres import catalog, traces
 from recovery.replay import rows_only
-from recovery.replay.rows_only import RowsOnly
+from recovery.replay.rows_only import Reach, RowsOnly
 from recovery.replay.running import execute
 from recovery.sql.names import PARTS, Name, quoted
 from recovery.sql.statements import Parsed
@@ -108,14 +108,17 @@ class _Walk:
         self._dropped: dict[int, list[tuple[int, str, int]]] = {}
         self._gone: dict[int, dict[str, frozenset[str]]] = {}
         self._otherwise: dict[int, str] = {}
+        self._reaching: dict[int, str] = {}
         self._foreign = _not_immutable(connection, frozenset[str]().union(*(each.work.computes for each in parsed)))
         self._path = _search_path(connection)
+        newest = connection.execute("SELECT coalesce(max(oid), 0)::bigint FROM pg_catalog.pg_class").fetchone()
+        self._newest = int(newest[0]) if newest else 0
         self._stood = _stood(connection, parsed, self._snapshots[0])
 
     def through(self, *, together: bool) -> Run:
         if together:
             self._connection.execute("BEGIN")
-        rows = RowsOnly(self._connection, self._parsed)
+        rows, reach = RowsOnly(self._connection, self._parsed), Reach(self._connection, self._newest)
         for place, statement in enumerate(self._parsed):
             if place + 1 < len(self._snapshots):
                 continue  # it was run along with those before it
@@ -124,16 +127,20 @@ class _Walk:
                 self._snapshots.append(self._snapshots[-1])
             elif rows.at(place):
                 ahead = rows.ahead(place)
+                reach.before(ahead)
                 if len(ahead) == 1 or not rows.run(ahead):
                     ahead = (statement,)
                     if failure := self._fails(statement):
                         return self._ended(failure)
+                self._reaching |= reach.after(ahead)
                 self._snapshots.extend([rows_only.read_again(self._connection, self._snapshots[-1])] * len(ahead))
             else:
+                reach.before((statement,))
                 with _notices(self._connection) as messages:
                     if failure := self._fails(statement):
                         return self._ended(failure)
                 self._look(statement, messages)
+                self._reaching |= reach.after((statement,))
         return self._ended(None)
 
     def _fails(self, statement: Parsed) -> str:
@@ -197,6 +204,7 @@ class _Walk:
             self._foreign,
             {} if why else self._filled(),
             why,
+            on_rows=self._reaching,
             otherwise={index: how for index, how in self._otherwise.items() if how},
         )
 

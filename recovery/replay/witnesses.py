@@ -15,7 +15,7 @@ import psycopg
 from psycopg import sql
 
 from recovery.postgres import catalog
-from recovery.replay.rows_only import RowsOnly
+from recovery.replay.rows_only import Reach, RowsOnly
 from recovery.replay.running import execute
 from recovery.replay.walk import differ
 from recovery.sql.names import quoted
@@ -294,13 +294,15 @@ def unlike(
     found: dict[int, str] = {}
     before: Contents | None = None
     whole = True
-    rows = RowsOnly(connection, parsed)
+    rows, reach = RowsOnly(connection, parsed), Reach(connection, witnesses.newest)
     done = 0
     for place, statement in enumerate(parsed):
         if place < done or statement.forbidden:
             continue
         ahead = rows.ahead(place) if rows.at(place) else ()
+        reach.before(ahead or (statement,))
         if len(ahead) > 1 and rows.run(ahead):
+            found |= reach.after(ahead)
             done, before = place + len(ahead), None
             continue
         looked_at = not statement.inert and _leaves_rows(statement)
@@ -313,7 +315,9 @@ def unlike(
             if not _ran_without_rows(connection, statement):
                 return found
             before = None
-        elif looked_at and before is not None:
+        else:
+            found |= reach.after((statement,))
+        if looked_at and before is not None:
             after = contents_of(connection, witnesses)
             if changed(before, after):
                 found[statement.index] = "it changes rows, as running it on rows shows"
