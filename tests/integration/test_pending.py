@@ -385,3 +385,26 @@ def test_what_would_make_a_pending_one_fail_is_said_before(
     assert answer.code == "deploy.would_fail"
     assert f"{P2} is pending and would fail: statement 1:" in answer.fact
     assert fact in answer.fact
+
+
+@pytest.mark.parametrize(
+    ("script", "there"),
+    [
+        ("DROP TABLE IF EXISTS n; CREATE TABLE IF NOT EXISTS n (id int);", "CREATE TABLE n (id int)"),
+        (
+            "ALTER TABLE t DROP COLUMN IF EXISTS b; ALTER TABLE t ADD COLUMN IF NOT EXISTS b int;",
+            "ALTER TABLE t ADD b int; UPDATE t SET b = 4",
+        ),
+        (
+            "ALTER TABLE t RENAME a TO x; ALTER TABLE t RENAME id TO a; ALTER TABLE t RENAME x TO id;",
+            "ALTER TABLE t RENAME a TO x; ALTER TABLE t RENAME id TO a; ALTER TABLE t RENAME x TO id",
+        ),
+    ],
+    ids=["table", "column", "swap"],
+)
+def test_a_pending_one_is_not_run_over_what_is_there(production: Production, script: str, there: str) -> None:
+    """What a DROP … IF EXISTS had nothing to do with in the replay is there in production, with its rows."""
+    production.file(P1, script)
+    production.run(there)
+    (one,) = compare(production).found
+    assert one.evidence.decision is not Decision.DEPLOY, one.evidence.reasons

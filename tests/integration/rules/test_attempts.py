@@ -80,6 +80,31 @@ def test_what_ran_holds_no_more_than_the_edited_file(production: Production, ran
     assert verdict(production.judge()) == APPLIED
 
 
+@pytest.mark.parametrize("file_ran", [False, True])
+@pytest.mark.parametrize(
+    ("ran", "back"),
+    [
+        ("ALTER TABLE t DROP COLUMN a;", "ALTER TABLE t ADD COLUMN a int"),
+        ("DROP TABLE u;", "CREATE TABLE u (id int PRIMARY KEY, n numeric)"),
+        ("DROP SEQUENCE s;", "CREATE SEQUENCE s"),
+        ("ALTER TABLE u ALTER n TYPE int;", "ALTER TABLE u ALTER n TYPE numeric"),
+    ],
+)
+def test_what_ran_lost_rows_and_the_edited_file_does_not(
+    production: Production, ran: str, back: str, *, file_ran: bool
+) -> None:
+    """E17: somebody has made again what the first version lost, and nothing brings back what it held."""
+    production.before("CREATE TABLE u (id int PRIMARY KEY, n numeric);")
+    production.run("INSERT INTO u VALUES (1, 1.5); SELECT setval('s', 500)")
+    production.failed(f"{ran} CREATE TABLE y (id int);")
+    production.commit()
+    production.file(FAILED, "CREATE TABLE z (id int);")
+    production.run(f"{ran} {back}")
+    if file_ran:
+        production.run("CREATE TABLE z (id int)")
+    assert production.judge().decision is Decision.OPERATOR
+
+
 @pytest.mark.parametrize("in_git", [False, True], ids=["without git", "in git without that version"])
 @pytest.mark.parametrize("there", [False, True], ids=["absent", "in place"])
 def test_a_script_that_is_not_found_decides_nothing(production: Production, *, in_git: bool, there: bool) -> None:
