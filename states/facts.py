@@ -263,6 +263,11 @@ class Replay:
         return len(self.statements)
 
     @property
+    def works_on_rows(self) -> bool:
+        """Whether a statement does something that the schema does not show."""
+        return any(each.visibility not in (Visibility.SEEN, Visibility.INERT) for each in self.statements)
+
+    @property
     def complete(self) -> bool:
         """Every statement was replayed, so Sₙ is known."""
         return len(self.steps) == self.total + 1

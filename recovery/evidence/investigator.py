@@ -247,7 +247,9 @@ class Investigator:
         except ScriptError as error:
             replays = ()
             subject = replace(subject, unreadable=error.fact)
-        named = touching(plan.later, changed_names(replays), schema)
+        # What works on rows may read them from any table that the script names.
+        reading = {name for replay in replays if replay.works_on_rows for name in replay.named}
+        named = touching(plan.later, changed_names(replays) | reading, schema)
         did = overtaking(plan.scripts, replays, plan.later, schema, afterwards)
         overtaken_by = tuple(script.migration for script in plan.later if script.migration in {*named, *did})
         subject = replace(subject, replays=replays, overtaken_by=(*plan.unknown_later, *overtaken_by))

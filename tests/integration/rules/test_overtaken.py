@@ -151,3 +151,14 @@ def test_one_whose_text_does_not_tell_overtakes(production: Production) -> None:
     production.failed("ALTER TABLE t ADD b int", FAILED)
     production.finished("20260120_later", "DO $$ BEGIN EXECUTE 'CREATE TABLE other (id int)'; END $$")
     assert verdict(production.judge()) == UNDECIDABLE
+
+
+@pytest.mark.parametrize(
+    "script", ["CREATE TABLE bak AS SELECT * FROM t", "CREATE TABLE u (a int); INSERT INTO u SELECT a FROM sv"]
+)
+def test_rows_that_it_would_read_are_others_after_a_later_one(production: Production, script: str) -> None:
+    """E10, E17: run now, it would copy what the later one has made of them."""
+    production.before("CREATE VIEW sv AS SELECT a FROM t")
+    production.failed(script)
+    production.finished("20260120_later", "UPDATE t SET a = 3; CREATE OR REPLACE VIEW sv AS SELECT a FROM t")
+    assert verdict(production.judge()) == UNDECIDABLE
