@@ -542,6 +542,16 @@ def test_what_can_not_be_rebuilt_is_not_mended(production: Production, repair: R
     assert "could not be made equal to production" in repair.unplanned() or "ends elsewhere" in repair.unplanned()
 
 
+def test_what_may_branch_on_rows_is_not_mended(production: Production, repair: Repairing) -> None:
+    """E18: there are rows in production, so that the script's other branch ran, as it has to."""
+    adds, other = "ALTER TABLE t ADD COLUMN c int;", "ALTER TABLE t ADD COLUMN c bool;"
+    script = f"DO $$ BEGIN IF EXISTS (SELECT FROM t) THEN {adds} ELSE {other} END IF; END $$;"
+    production.failed(f"{script} CREATE TABLE b (id int);", logs=None)
+    production.run(f"{script} CREATE TABLE b (id int)")
+    repair.say(_1=True)
+    assert "may do other things to the schema" in repair.unplanned()
+
+
 def test_rows_that_were_filled_by_hand_are_not_mended(production: Production, repair: Repairing) -> None:
     """E5, E17: where the column is there and nothing shows what its rows were given, no default shows it later."""
     production.failed("ALTER TABLE t ADD b int NOT NULL DEFAULT 5; ALTER TABLE t ALTER b DROP NOT NULL;")
