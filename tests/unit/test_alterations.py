@@ -19,7 +19,7 @@ def labels(*names: str) -> dict[tuple[str, str], str]:
     [
         (("a",), ("a", "b"), ["ALTER TYPE public.e ADD VALUE 'b' AFTER 'a'"]),
         (("b",), ("a", "b"), ["ALTER TYPE public.e ADD VALUE 'a' BEFORE 'b'"]),
-        (("a", "x"), ("a", "b"), ["ALTER TYPE public.e RENAME VALUE 'x' TO 'b'"]),
+        (("a", "x"), ("a", "b"), []),  # rows may have the other label because it means something else
         (
             ("a", "x", "b"),
             ("a", "b"),
