@@ -45,6 +45,13 @@ def done(scene: Scene) -> str:
     return "".join(path.read_text().split()) if path.exists() else ""
 
 
+#: Sessions of a recovery; their locks go with them.
+OURS = (
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+    " AND application_name LIKE 'prisma-recovery%'"
+)
+
+
 def killed_in(scene: Scene, name: str) -> None:
     """Runs the pipeline, and ends it by SIGKILL in the middle of this step."""
     wait = scene.folder / f"wait-{name}"
@@ -56,6 +63,8 @@ def killed_in(scene: Scene, name: str) -> None:
     run.communicate()
     os.kill(int(waiting.read_text()), signal.SIGKILL)
     wait.unlink()
+    # The server notices only when it looks at the session's socket that nobody is there any more.
+    eventually(lambda: scene.sql(OURS) == [(0,)])
 
 
 def test_steps_run_only_when_asked_for_and_once(scene: Scene) -> None:
