@@ -263,8 +263,8 @@ class Replay:
         return len(self.statements)
 
     @property
-    def works_on_rows(self) -> bool:
-        """Whether a statement does something that the schema does not show."""
+    def row_bearing(self) -> bool:
+        """Whether a statement may do something that the schema does not show."""
         return any(each.visibility not in (Visibility.SEEN, Visibility.INERT) for each in self.statements)
 
     @property

@@ -247,8 +247,8 @@ class Investigator:
         except ScriptError as error:
             replays = ()
             subject = replace(subject, unreadable=error.fact)
-        # What works on rows may read them from any table that the script names.
-        reading = {name for replay in replays if replay.works_on_rows for name in replay.named}
+        # A row-bearing script may read rows from any table that it names.
+        reading = {name for replay in replays if replay.row_bearing for name in replay.named}
         named = touching(plan.later, changed_names(replays) | reading, schema)
         did = overtaking(plan.scripts, replays, plan.later, schema, afterwards)
         overtaken_by = tuple(script.migration for script in plan.later if script.migration in {*named, *did})

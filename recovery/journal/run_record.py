@@ -7,6 +7,7 @@ from typing import Any
 from recovery.journal import JournalEvent
 from states.approval import Approval
 from states.deployment import Failure
+from states.effects import MarkApplied, Repair, of_id
 from states.evidence import Decision
 from states.facts import NO_ANSWERS, Answers, Cause
 from states.table import State
@@ -119,13 +120,14 @@ class RunRecord:
                 settled = {k: v for k, v in self.settled.items() if k not in payload.get("planned", {})}
                 doubted = tuple(payload.get("planned", ()))
                 record = replace(self, in_doubt=payload["effect"], doubted=doubted, acted=self.changed)
-                if "statements" in payload:
+                effect = of_id(payload["effect"], doubted)
+                if isinstance(effect, Repair):
                     # From here on its answers are not true of production any more, however it ends: a plan that ends
                     # well tells new ones, and after any other a person is asked again.
-                    name = payload["effect"].partition(":")[2]
-                    record = replace(record, answers={n: a for n, a in record.answers.items() if n != name})
-                if payload["effect"].startswith("mark_applied:"):
-                    record = replace(record, marking=record.marking | {payload["migration"]})
+                    kept = {name: each for name, each in record.answers.items() if name != effect.migration}
+                    record = replace(record, answers=kept)
+                if isinstance(effect, MarkApplied):
+                    record = replace(record, marking=record.marking | {effect.migration})
                 return replace(record, planned=planned, settled=settled)
             case Kind.OBSERVED:
                 return self._observed(payload)

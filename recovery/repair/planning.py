@@ -199,8 +199,8 @@ class _Planner:
                 *self._own((*numbers, *again.values(), *self._replacing())),
             )
             run_apart(trial, first)
-            remains = differences(replay, goal.ends, schema_of(trial))
             there = schema_of(trial)
+            remains = differences(replay, goal.ends, there)
             last = towards(about(there, remains), about(wanted, remains), self._holds, there, bodies=ours)
             drafts = (*back, *first, *last)
             kept = self._kept(wanted)

@@ -30,8 +30,8 @@ class Sides:
         whole: production's schema.
         places: the columns of tables at the script's end, in their order; an empty name stands for a dropped one.
         standing: the same in production.
-        certain: columns of which one that stands in their place can only be they: the script did not add them to a
-            table that was there before, or the table has no rows.
+        certain: columns of which one that stands in their place can only be they, or holds nothing: they were there
+            before the script, the script only gives them another name or type, or their table has no rows.
     """
 
     wanted: Snapshot

@@ -30,16 +30,18 @@ _GIVING = [
     *("uuid-ossp", "vector"),
 ]
 
+#: Whether a function `p` is a member of one of these extensions.
+_OF_GIVING = """EXISTS (
+    SELECT FROM pg_catalog.pg_depend m JOIN pg_catalog.pg_extension e ON e.oid = m.refobjid
+    WHERE m.classid = 'pg_catalog.pg_proc'::regclass AND m.objid = p.oid AND m.deptype = 'e'
+      AND m.refclassid = 'pg_catalog.pg_extension'::regclass AND e.extname = ANY({}))"""
 #: Functions that are neither PostgreSQL's own nor of an extension whose functions give values, and that can be called
 #: without being named: by defaults, constraints, indexes, policies, views, operators, casts and types, or written as a
 #: column of a table.
-_UNNAMED = """EXISTS (
+_UNNAMED = f"""EXISTS (
     SELECT FROM pg_catalog.pg_proc p
     WHERE p.oid >= 16384
-      AND NOT EXISTS (
-          SELECT FROM pg_catalog.pg_depend m JOIN pg_catalog.pg_extension e ON e.oid = m.refobjid
-          WHERE m.classid = 'pg_catalog.pg_proc'::regclass AND m.objid = p.oid AND m.deptype = 'e'
-            AND m.refclassid = 'pg_catalog.pg_extension'::regclass AND e.extname = ANY(%s))
+      AND NOT {_OF_GIVING.format("%s")}
       AND (p.pronargs = 1 AND EXISTS (
               SELECT FROM pg_catalog.pg_type c WHERE c.oid = p.proargtypes[0] AND c.typtype = 'c')
           OR EXISTS (
@@ -49,7 +51,7 @@ _UNNAMED = """EXISTS (
                                   'pg_catalog.pg_class'::regclass, 'pg_catalog.pg_policy'::regclass,
                                   'pg_catalog.pg_rewrite'::regclass, 'pg_catalog.pg_operator'::regclass,
                                   'pg_catalog.pg_cast'::regclass, 'pg_catalog.pg_type'::regclass,
-                                  'pg_catalog.pg_opclass'::regclass))))"""
+                                  'pg_catalog.pg_opclass'::regclass))))"""  # noqa: S608 - of this module
 #: Code that may run with a statement on rows.
 _CODE = f"""
 SELECT EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE NOT t.tgisinternal)
@@ -64,10 +66,12 @@ SELECT EXISTS (SELECT FROM pg_catalog.pg_trigger t
     OR {_UNNAMED}
 """  # noqa: S608 - of this module
 _NUMBERS = "SELECT seqrelid::bigint, pg_catalog.pg_sequence_last_value(seqrelid) FROM pg_catalog.pg_sequence"
-_OWN = """
-SELECT p.proname FROM pg_catalog.pg_proc p WHERE p.proname = ANY(%s)
-GROUP BY p.proname HAVING bool_and(p.oid < 16384 AND p.pronamespace = 'pg_catalog'::regnamespace)
-"""
+#: Of these names, those that only functions have which are PostgreSQL's own, or an extension's that give values.
+_OWN = f"""
+SELECT p.proname FROM pg_catalog.pg_proc p WHERE p.proname = ANY(%(names)s)
+GROUP BY p.proname
+HAVING bool_and(p.oid < 16384 AND p.pronamespace = 'pg_catalog'::regnamespace OR {_OF_GIVING.format("%(giving)s")})
+"""  # noqa: S608 - of this module
 #: Sequences that have given a number.
 _USED = """
 SELECT format('sequence %I.%I', n.nspname, c.relname)
@@ -97,13 +101,18 @@ class RowsOnly:
         """
         self._connection = connection
         self._parsed = parsed
-        self._end = 0
+        self._end = self._judged = 0
         self._seen: set[str] = set()
 
     def at(self, place: int) -> bool:
-        """Whether the statement at a place, from 0, works on rows alone. It must be the next one to run."""
-        if place >= self._end:
-            self._end = place + self._stretch(place)
+        """Whether the statement at a place, from 0, works on rows alone. It must be the next one to run.
+
+        A row of INSERTs, UPDATEs and DELETEs is judged once, at its first. What comes after one that calls anybody's
+        function is not known to work on rows alone, since the function may make a trigger.
+        """
+        if place >= self._judged:
+            candidates = list(_candidates(self._parsed, place))
+            self._end, self._judged = place + self._stretch(candidates), place + max(len(candidates), 1)
         return place < self._end
 
     def ahead(self, place: int) -> Sequence[Parsed]:
@@ -144,16 +153,16 @@ class RowsOnly:
             self._connection.execute("RELEASE before_them")
         return True
 
-    def _stretch(self, first: int) -> int:
-        """The number of statements, from the one at this place on, that work on rows alone."""
-        candidates = list(_candidates(self._parsed, first))
+    def _stretch(self, candidates: Sequence[Parsed]) -> int:
+        """How many of these statements, from the first one on, work on rows alone."""
         if not candidates:
             return 0
         code = self._connection.execute(_CODE, (_GIVING,)).fetchone()
         if code is None or code[0]:
             return 0
         called = frozenset[str]().union(*(statement.calls for statement in candidates))
-        own = {name for (name,) in self._connection.execute(_OWN, (sorted(called),))} if called else set[str]()
+        asked = {"names": sorted(called), "giving": _GIVING}
+        own = {name for (name,) in self._connection.execute(_OWN, asked)} if called else set[str]()
         foreign = (number for number, statement in enumerate(candidates) if statement.calls - own)
         return next(foreign, len(candidates))
 

@@ -1,9 +1,12 @@
 """Statements on rows alone are run without reading the catalog after each, and the steps are the same as with it."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from recovery.postgres import catalog
 from recovery.replay.rows_only import RowsOnly
+from recovery.sql.statements import Parsed
 from tests.replay.conftest import Replaying
 
 BASE = """
@@ -88,3 +91,19 @@ def test_the_catalog_is_not_read_for_each(replaying: Replaying, monkeypatch: pyt
     replay = replaying.steps(";".join(f"INSERT INTO u (id) VALUES ({n})" for n in range(500)), BASE)
     assert (replay.total, replay.ended, len(replay.steps)) == (500, None, 501)
     assert reads < 10
+
+
+def test_a_row_of_inserts_is_judged_once(replaying: Replaying, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where a trigger is in the way: else a thousand of them would each look at all that follow."""
+    judged = 0
+    stretch = RowsOnly._stretch  # noqa: SLF001 - counted
+
+    def counted(self: RowsOnly, candidates: Sequence[Parsed]) -> int:
+        nonlocal judged
+        judged += 1
+        return stretch(self, candidates)
+
+    monkeypatch.setattr(RowsOnly, "_stretch", counted)
+    rows = ";".join(f"INSERT INTO t (b) VALUES (makes() + {n})" for n in range(20))
+    assert len(replaying.steps(rows, BASE).steps) == 21
+    assert judged <= 2, "once where there are no rows, and once where there are"

@@ -21,10 +21,8 @@ from typing import Any
 
 import psycopg
 
-from recovery.effects.repairing import Repairer
 from recovery.evidence.investigator import Classified, Investigator
 from recovery.postgres import catalog
-from recovery.postgres.locks import RECOVERY_LOCK, SessionLock
 from recovery.postgres.target import Target
 from recovery.postgres.url import parse as url_of
 from recovery.repair.planning import planned
@@ -39,6 +37,7 @@ from tests.staging.failures import SETTINGS, Case, Stager
 from tests.staging.histories import Attempt, Source, commit_history
 from tests.staging.mistakes import differences
 from tests.staging.postgres import Server, start
+from tests.staging.repairs import perform_on_copy
 from tests.staging.truth import PERSON
 
 _EXTENSION = re.compile(r"\bCREATE\s+EXTENSION\b[^;]*;", re.IGNORECASE)
@@ -244,15 +243,7 @@ class Repairs:
     ) -> Outcome:
         target = self._target(database)
         investigator = Investigator(target, self._scripts, self._workshop, lambda _: None)
-        with contextlib.closing(target.working("prisma-recovery lock")) as lock:
-            ours = SessionLock(lock, RECOVERY_LOCK)
-            ours.try_take()
-            done = Repairer(target, ours, sleep=lambda _: None).perform(
-                plan,
-                lambda: "",  # a copy is another database, with another digest
-                lambda session: investigator.left_to(session, found, plan.ends),
-                lambda *_: None,
-            )
+        done = perform_on_copy(target, investigator, found, plan)
         staged = str(found.evidence.verdict)
         if done.exit_code != 0:
             return Outcome(source.name, staged, plan.way, "refused", f"{what}: {done.output}")

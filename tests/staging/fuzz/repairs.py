@@ -6,9 +6,7 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from recovery.effects.repairing import Repairer
 from recovery.evidence.investigator import Classified, Investigator
-from recovery.postgres.locks import RECOVERY_LOCK, SessionLock
 from recovery.repair.planning import planned
 from recovery.sql.statements import ScriptError, parse
 from states.evidence import Decision, Verdict
@@ -16,6 +14,7 @@ from states.facts import Answers
 from states.repair import answers_after
 from tests.staging.fuzz.model import Case, Event
 from tests.staging.fuzz.oracle import Answer, Reading, State
+from tests.staging.repairs import perform_on_copy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -109,15 +108,7 @@ def carried_out(
     name = found.evidence.migration
     investigator = scene.investigator(target, {})
     text = ";\n".join(each.sql for each in plan.statements)
-    with contextlib.closing(target.working("prisma-recovery lock")) as lock:
-        ours = SessionLock(lock, RECOVERY_LOCK)
-        ours.try_take()
-        done = Repairer(target, ours, sleep=lambda _: None).perform(
-            plan,
-            lambda: "",  # a copy is another database, with another digest
-            lambda session: investigator.left_to(session, found, plan.ends),
-            lambda *_: None,
-        )
+    done = perform_on_copy(target, investigator, found, plan)
     if done.exit_code != 0:
         return Repaired(Answer.FAILS, f"{plan.way}: {done.output}", text)
     asked = investigator.classify(name)
