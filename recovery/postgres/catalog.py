@@ -8,15 +8,19 @@ verdict.
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cache, lru_cache, partial
-from importlib.resources import files
+from functools import lru_cache, partial
 from typing import Any
 
 import psycopg
 from psycopg import pq, sql
 
+from recovery.postgres.catalog_query import holding, reading
 from recovery.sql.names import quoted
 from states.facts import Key
+
+_Cursor = psycopg.Cursor[Any]
+#: Object, property, value.
+Rows = list[tuple[str, str, str]]
 
 #: Settings that change how PostgreSQL writes names and constants; with too few digits, different numbers look equal.
 _PINNED = {
@@ -35,142 +39,14 @@ _PINNED = {
     "join_collapse_limit": "1",
     "from_collapse_limit": "1",
 }
-#: The names of the prepared statements that read everything, and a scope.
-PREPARED = ("prisma_recovery_everything", "prisma_recovery_scope")
+_NAMES = "SELECT name FROM pg_catalog.pg_prepared_statements WHERE starts_with(name, %s)"
+#: How the names of our prepared statements begin: those that read everything, and those that read a scope. What
+#: follows is `holding`, or the blocks that it reads as a bit set in hexadecimal digits.
+PREPARED = ("prisma_recovery_everything_", "prisma_recovery_scope_")
 _PIN = (
     "SELECT name, current_setting(name), set_config(name, value, true)"
     " FROM unnest(%s::text[], %s::text[]) settings(name, value)"
 )
-
-#: Leaves out the schemas of the system and of temporary objects, which no migration changes.
-_OURS = "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
-
-
-_OF_EXTENSIONS = (
-    "WITH of_extensions AS MATERIALIZED (SELECT d.classid, d.objid, d.deptype"
-    " FROM pg_catalog.pg_depend d WHERE d.deptype = 'e')\n"
-)
-
-
-def _not_an_extensions(catalog: str, oid: str, members: str = "of_extensions") -> str:
-    return (
-        f"NOT EXISTS (SELECT FROM {members} z"
-        f" WHERE z.classid = 'pg_catalog.{catalog}'::regclass AND z.objid = {oid} AND z.deptype = 'e')"
-    )
-
-
-def _wanted(catalog: str, schema: str, name: str) -> str:
-    """The objects of a catalog that the scope names, without members of extensions.
-
-    An extension often has a type of its own name.
-    """
-    return (
-        f"SELECT 'pg_catalog.{catalog}'::regclass::oid, x.oid"  # noqa: S608 - names of this module
-        f" FROM asked q JOIN pg_catalog.{catalog} x ON x.{schema} = q.schema AND x.{name} = q.name"
-        f" WHERE {_not_an_extensions(catalog, 'x.oid', 'pg_catalog.pg_depend')}"
-    )
-
-
-#: The names of the scope, with the oids of their schemas.
-_ASKED = "SELECT n.oid, q.o::name FROM unnest($1, $2) q(s, o) JOIN pg_catalog.pg_namespace n ON n.nspname = q.s"
-#: The objects of the scope, looked up once and used by oid: planning joins by name in every block takes too long.
-_WANTED = "WITH asked(schema, name) AS MATERIALIZED ({}),\nwanted(catalog, oid) AS MATERIALIZED ({})\n".format(
-    _ASKED,
-    " UNION ALL ".join(
-        _wanted(*each)
-        for each in (
-            ("pg_class", "relnamespace", "relname"),
-            ("pg_type", "typnamespace", "typname"),
-            ("pg_proc", "pronamespace", "proname"),
-            ("pg_collation", "collnamespace", "collname"),
-            ("pg_statistic_ext", "stxnamespace", "stxname"),
-        )
-    ),
-)
-
-
-def _named(catalog: str, oid: str) -> str:
-    return f"{oid} = ANY (ARRAY(SELECT w.oid FROM wanted w WHERE w.catalog = 'pg_catalog.{catalog}'::regclass))"  # noqa: S608 - names of this module
-
-
-#: Indexes in the scope, by their own name or by their table's.
-_INDEXES_OF = "SELECT y.indexrelid FROM pg_catalog.pg_index y WHERE {}"
-_INDEXES = " UNION ALL ".join(
-    (
-        "SELECT w.oid FROM wanted w WHERE w.catalog = 'pg_catalog.pg_class'::regclass",
-        _INDEXES_OF.format(_named("pg_class", "y.indrelid")),
-    )
-)
-
-
-def _made_here(catalog: str, oid: str, name: str | None = None) -> str:
-    """Of a catalog that PostgreSQL fills and migrations rarely do, what neither it nor an extension brought."""
-    asked = f" AND {name} IN (SELECT q.schema, q.name FROM asked q)" if name else ""  # noqa: S608 - of this module
-    own = _not_an_extensions(catalog, oid, "pg_catalog.pg_depend" if name else "of_extensions")
-    return f"{oid} >= 16384{asked} AND {own}"
-
-
-_EVERYTHING = {
-    "scope_schema": f"{_OURS} AND {_not_an_extensions('pg_namespace', 'n.oid')}",
-    "scope_extension": "e.extname <> 'plpgsql'",
-    "scope_relation": f"({_OURS} AND {_not_an_extensions('pg_class', 'c.oid')})",
-    "scope_index": f"({_OURS} AND {_not_an_extensions('pg_class', 'c.oid')})",
-    # Reads the constraints of all tables at once.
-    "constraint_near_index": "true",
-    "constraint_near_column": "true",
-    "scope_type": f"{_OURS} AND {_not_an_extensions('pg_type', 't.oid')}",
-    "scope_function": f"{_OURS} AND {_not_an_extensions('pg_proc', 'f.oid')}",
-    "scope_collation": f"{_OURS} AND {_not_an_extensions('pg_collation', 'l.oid')}",
-    "scope_statistics": _OURS,
-    "scope_publication": "true",
-    "scope_event_trigger": _not_an_extensions("pg_event_trigger", "v.oid"),
-    "scope_operator": _made_here("pg_operator", "o.oid"),
-    "scope_cast": "k.oid >= 16384",
-    "scope_conversion": _made_here("pg_conversion", "k.oid"),
-    "scope_dictionary": _made_here("pg_ts_dict", "k.oid"),
-    "scope_configuration": _made_here("pg_ts_config", "k.oid"),
-    # In a scratch database no script decides who owns an object.
-    "relation_acl": "c.relacl",
-    "not_relation_owner": "x.grantee <> c.relowner",
-    "schema_acl": "n.nspacl",
-    "not_schema_owner": "x.grantee <> n.nspowner",
-    "function_acl": "f.proacl",
-    "not_function_owner": "x.grantee <> f.proowner",
-    "type_acl": "t.typacl",
-    "not_type_owner": "x.grantee <> t.typowner",
-}
-
-_SCOPED = {
-    "scope_schema": "n.nspname = ANY($3)",
-    "scope_extension": "e.extname = ANY($3)",
-    "scope_relation": _named("pg_class", "c.oid"),
-    "scope_index": f"x.indexrelid = ANY (ARRAY({_INDEXES}))",
-    # Looks up each table's constraints by its oid; otherwise the constraints of all other tables would be read, too.
-    "constraint_near_index": "k.conrelid = x.indrelid",
-    "constraint_near_column": "o.conrelid = c.oid",
-    "scope_type": _named("pg_type", "t.oid"),
-    "scope_function": _named("pg_proc", "f.oid"),
-    "scope_collation": _named("pg_collation", "l.oid"),
-    "scope_statistics": _named("pg_statistic_ext", "s.oid"),
-    "scope_publication": "b.pubname = ANY($3)",
-    "scope_event_trigger": "v.evtname = ANY($3)",
-    "scope_operator": _made_here("pg_operator", "o.oid", "(o.oprnamespace, o.oprname)"),
-    "scope_cast": "k.oid >= 16384 AND x.name = ANY($3)",
-    "scope_conversion": _made_here("pg_conversion", "k.oid", "(k.connamespace, k.conname)"),
-    "scope_dictionary": _made_here("pg_ts_dict", "k.oid", "(k.dictnamespace, k.dictname)"),
-    "scope_configuration": _made_here("pg_ts_config", "k.oid", "(k.cfgnamespace, k.cfgname)"),
-    # The owner holds every privilege without a GRANT, and a script may grant some to that very role.
-    "relation_acl": (
-        "coalesce(c.relacl, pg_catalog.acldefault(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::\"char\", c.relowner))"
-    ),
-    "not_relation_owner": "true",
-    "schema_acl": "coalesce(n.nspacl, pg_catalog.acldefault('n', n.nspowner))",
-    "not_schema_owner": "true",
-    "function_acl": "coalesce(f.proacl, pg_catalog.acldefault('f', f.proowner))",
-    "not_function_owner": "true",
-    "type_acl": "coalesce(t.typacl, pg_catalog.acldefault('T', t.typowner))",
-    "not_type_owner": "true",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,117 +111,82 @@ def scope_of(objects: Iterable[str]) -> Scope:
     return Scope(frozenset(qualified), frozenset(plain))
 
 
-_PUBLICATION_SCHEMAS = """
-UNION ALL
-SELECT format('publication %I', b.pubname), format('schema %s', r.pnnspid::regnamespace), 'published'
-FROM pg_catalog.pg_publication_namespace r
-JOIN pg_catalog.pg_publication b ON b.oid = r.pnpubid
-WHERE {scope_publication}
-"""
-_PUBLICATION_COLUMNS = (
-    "'columns (' || (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum)"
-    " FROM pg_catalog.pg_attribute a WHERE a.attrelid = r.prrelid AND a.attnum = ANY (r.prattrs)) || ')'"
-)
-
-_INVALID_NOT_NULL = (
-    "(c.oid, a.attnum) IN (SELECT o.conrelid, o.conkey[1] FROM pg_catalog.pg_constraint o"
-    " WHERE o.contype = 'n' AND NOT o.convalidated AND {constraint_near_column})"
-)
-
-#: The first number of a sequence that has given none. Before version 18 only the sequence's own row has it.
-_UNUSED = (
-    "substring(pg_catalog.query_to_xml(format('SELECT last_value FROM %I.%I WHERE NOT is_called',"
-    " n.nspname, c.relname), false, true, '')::text FROM '<last_value>(-?[0-9]+)')"
-)
-#: Before version 15 every sequence was logged, that of an unlogged table's column, too, which is made unlogged since.
-_OF_UNLOGGED = (
-    "EXISTS (SELECT FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class tc ON tc.oid = d.refobjid"
-    " WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.deptype IN ('a', 'i')"
-    " AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjsubid > 0 AND tc.relpersistence = 'u')"
-)
-#: A range type's multirange, where it is not called as PostgreSQL calls it by itself.
-_MULTIRANGE = """coalesce((
-    SELECT ' multirange ' || r.rngmultitypid::regtype FROM pg_catalog.pg_type e
-    WHERE e.oid = r.rngmultitypid AND (e.typnamespace <> t.typnamespace OR e.typname <> (
-        CASE WHEN strpos(t.typname, 'range') > 0 THEN regexp_replace(t.typname, 'range', 'multirange')
-             ELSE left(t.typname, 52) || '_multirange' END)::name)), '')"""
-
-#: Expressions that differ between server versions: pairs of a first version and its expression, newest first.
-_VERSIONED = {
-    "compression": [(14, "nullif(a.attcompression::text, '')"), (0, "NULL")],
-    "detach_pending": [(14, "CASE WHEN i.inhdetachpending THEN ' (detach pending)' ELSE '' END"), (0, "''")],
-    "invalid_not_null": [(18, _INVALID_NOT_NULL), (0, "false")],
-    "nulls_not_distinct": [(15, "x.indnullsnotdistinct"), (0, "false")],
-    "next_value": [
-        (18, "(SELECT q.last_value::text FROM pg_catalog.pg_get_sequence_data(c.oid) q WHERE NOT q.is_called)"),
-        (0, _UNUSED),
-    ],
-    "sequence_unlogged": [(15, "c.relpersistence = 'u'"), (0, _OF_UNLOGGED)],
-    "multirange": [(14, _MULTIRANGE), (0, "''")],
-    "sql_body": [(14, "pg_catalog.pg_get_function_sqlbody(f.oid)"), (0, "NULL")],
-    # Before version 15, a partition's copy of a trigger counted as internal.
-    "trigger": [(15, "NOT t.tgisinternal"), (0, "(NOT t.tgisinternal OR t.tgparentid <> 0)")],
-    "collation_locale": [
-        (17, "coalesce(l.colllocale, l.collcollate)"),
-        (15, "coalesce(l.colliculocale, l.collcollate)"),
-        (0, "l.collcollate::text"),
-    ],
-    "collation_rules": [(16, "l.collicurules"), (0, "NULL")],
-    "publication_generated": [(18, "CASE WHEN b.pubgencols = 's' THEN 'stored' END"), (0, "NULL")],
-    "publication_columns": [(15, _PUBLICATION_COLUMNS), (0, "NULL")],
-    "publication_filter": [
-        (15, "'where (' || pg_catalog.pg_get_expr(r.prqual, r.prrelid) || ')'"),
-        (0, "NULL"),
-    ],
-    "publication_schemas": [(15, _PUBLICATION_SCHEMAS), (0, "")],
-}
-
-
-@cache
-def _query(version: int, *, scoped: bool) -> str:
-    folder = files("recovery.postgres")
-    texts = [folder.joinpath(name).read_text("utf-8") for name in ("catalog.sql", "remarks.sql")]
-    blocks = [block.split("\n", 1)[1] for text in texts for block in text.split("-- block: ")[1:]]
-    query = "\nUNION ALL\n".join(block.strip() for block in blocks)
-    values = {
-        name: next(expression for since, expression in forms if version // 10_000 >= since)
-        for name, forms in _VERSIONED.items()
-    }
-    for name, value in values.items():
-        query = query.replace("{" + name + "}", value)
-    for name, value in (_SCOPED if scoped else _EVERYTHING).items():
-        query = query.replace("{" + name + "}", value)
-    return (_WANTED if scoped else _OF_EXTENSIONS) + query
-
-
 def read(connection: psycopg.Connection[Any], scope: Scope | None = None) -> dict[Key, str]:
     """Reads a snapshot as the connection's transaction sees it, including its own uncommitted changes.
 
     Args:
         connection: a connection in autocommit or inside a transaction; its settings are restored afterwards.
-        scope: the objects to read; None for all objects but those of the system and of extensions.
+        scope: the objects to read; None for all objects but those of the system and of extensions, in a database that
+            nobody else changes meanwhile, or of a connection that is in no transaction.
     """
     return _pinned(connection, partial(_read, scope=scope))
 
 
-def _read(cursor: psycopg.Cursor[Any], scope: Scope | None) -> None:
-    """Runs the query of a snapshot, prepared by the first reading of a session.
+def _read(cursor: _Cursor, scope: Scope | None) -> Rows:
+    """The rows of a snapshot. Each query is prepared by the first reading of a session that needs it.
 
-    Whether it is prepared is asked of the session: a script that is replayed in it may have discarded everything.
+    What is prepared is asked of the session: a script that is replayed in it may have discarded everything.
     """
-    scoped = scope is not None
-    name = PREPARED[scoped]
-    cursor.execute("SELECT FROM pg_catalog.pg_prepared_statements WHERE name = %s", (name,))
-    if not cursor.rowcount:
-        types = "(text[], text[], text[])" if scoped else ""
-        query = _query(cursor.connection.info.server_version, scoped=scoped)
-        cursor.execute(f"PREPARE {name} {types} AS {query}".encode())
-    run = sql.SQL("EXECUTE {}").format(sql.Identifier(name))
+    kind = PREPARED[scope is not None]
+    prepared = {name for (name,) in cursor.execute(_NAMES, (kind,))}
+    holds = _holding(cursor, kind, prepared)
+    while True:
+        rows = _of_blocks(cursor, holds, prepared, scope)
+        # Others may commit between two statements of a transaction of the caller's.
+        if scope is None or (later := _holding(cursor, kind, prepared)) <= holds:
+            return rows
+        holds = later
+
+
+def _holding(cursor: _Cursor, kind: str, prepared: set[str]) -> frozenset[int]:
+    """The blocks that may have rows now."""
+    name = f"{kind}holding"
+    query = "" if name in prepared else f"PREPARE {name} AS {holding(scoped=kind == PREPARED[True])};"
+    prepared.add(name)
+    return frozenset(_rows(cursor, f"{query} EXECUTE {name}")[0][0])
+
+
+def _of_blocks(cursor: _Cursor, holds: frozenset[int], prepared: set[str], scope: Scope | None) -> Rows:
+    """The rows of these blocks; a block that is read in vain has none."""
+    kind = PREPARED[scope is not None]
+    known = {name: _blocks_of(name) for name in prepared if name != f"{kind}holding"}
     if scope is not None:
-        pairs = sorted(scope.qualified)
-        values = [[schema for schema, _ in pairs], [name for _, name in pairs], sorted(scope.plain)]
-        run += sql.SQL("({})").format(sql.SQL(", ").join(sql.SQL("{}::text[]").format(each) for each in values))
-    cursor.execute(run)
+        # One statement reads one instant of a production that others change.
+        known = {name: blocks for name, blocks in known.items() if blocks == holds}
+    preparing = ""
+    if missing := holds.difference(*known.values()):
+        name = f"{kind}{sum(1 << number for number in missing):x}"
+        query = reading(cursor.connection.info.server_version, missing, scoped=scope is not None)
+        preparing = f"PREPARE {name}{'' if scope is None else ' (text[], text[], text[])'} AS {query};"
+        prepared.add(name)
+        known[name] = missing
+    arguments = _arguments(cursor, scope)
+    used = sorted((name for name, blocks in known.items() if blocks & holds), key=lambda name: min(known[name]))
+    return _rows(cursor, preparing + ";".join(f"EXECUTE {name}{arguments}" for name in used))
+
+
+def _blocks_of(name: str) -> frozenset[int]:
+    bits = int(name.rpartition("_")[2], 16)
+    return frozenset(number for number in range(bits.bit_length()) if bits >> number & 1)
+
+
+def _arguments(cursor: _Cursor, scope: Scope | None) -> str:
+    if scope is None:
+        return ""
+    pairs = sorted(scope.qualified)
+    values = [[schema for schema, _ in pairs], [name for _, name in pairs], sorted(scope.plain)]
+    literals = sql.SQL(", ").join(sql.SQL("{}::text[]").format(each) for each in values)
+    return sql.SQL(" ({})").format(literals).as_string(cursor)
+
+
+def _rows(cursor: _Cursor, statements: str) -> Rows:
+    """The rows of all the statements, which are sent together."""
+    cursor.execute(statements.encode(cursor.connection.info.encoding))
+    rows: Rows = cursor.fetchall() if cursor.description else []
+    while cursor.nextset():
+        if cursor.description:
+            rows += cursor.fetchall()
+    return rows
 
 
 #: `attmissingval` holds a column's value for the rows that existed when it was added, until the table is rewritten.
@@ -368,21 +209,20 @@ def read_filled(connection: psycopg.Connection[Any], tables: Iterable[str]) -> d
     """
     pairs = sorted(scope_of(tables).qualified)
     parameters = {"schemas": [schema for schema, _ in pairs], "names": [name for _, name in pairs]}
-    return _pinned(connection, lambda cursor: cursor.execute(_FILLED, parameters)) if pairs else {}
+    return _pinned(connection, lambda cursor: cursor.execute(_FILLED, parameters).fetchall()) if pairs else {}
 
 
-def _pinned(connection: psycopg.Connection[Any], run: Callable[[psycopg.Cursor[Any]], object]) -> dict[Key, str]:
-    """The rows of the query that `run` runs as a snapshot, read under the pinned settings."""
+def _pinned(connection: psycopg.Connection[Any], run: Callable[[_Cursor], Rows]) -> dict[Key, str]:
+    """The rows that `run` reads as a snapshot, read under the pinned settings, as of one instant."""
     own = connection.info.transaction_status == pq.TransactionStatus.IDLE
     with connection.cursor() as cursor:
         if own:
-            cursor.execute("BEGIN")
+            cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
         try:
             # Only pinned settings give qualified names, and values that are written alike on both sides (RULES E13).
             cursor.execute(_PIN, (list(_PINNED), list(_PINNED.values())))
             before = {name: value for name, value, _ in cursor}
-            run(cursor)
-            snapshot = {(obj, prop): value for obj, prop, value in cursor}
+            snapshot = {(obj, prop): value for obj, prop, value in run(cursor)}
             if connection.info.server_version // 10_000 != _GRAMMAR:
                 snapshot = {
                     (_written_alike(obj, _OBJECT), _written_alike(prop, _PROPERTY)): value

@@ -1,7 +1,7 @@
 -- Comments and privileges, in blocks as in catalog.sql: (object, property, value).
 
 -- block: comments
--- Selected by oid, to skip the thousands of PostgreSQL's own objects; schema public has a low oid, too.
+-- Selected by oid, to skip the thousands of PostgreSQL's own objects.
 SELECT o.object, o.property, d.description
 FROM pg_catalog.pg_description d
 CROSS JOIN LATERAL (
@@ -77,10 +77,6 @@ CROSS JOIN LATERAL (
     JOIN pg_catalog.pg_namespace n ON n.oid = s.stxnamespace
     WHERE d.classoid = 'pg_catalog.pg_statistic_ext'::regclass AND s.oid = d.objoid AND {scope_statistics}
     UNION ALL
-    SELECT format('schema %I', n.nspname), 'comment'
-    FROM pg_catalog.pg_namespace n
-    WHERE d.classoid = 'pg_catalog.pg_namespace'::regclass AND n.oid = d.objoid AND {scope_schema}
-    UNION ALL
     SELECT format('extension %I', e.extname), 'comment'
     FROM pg_catalog.pg_extension e
     WHERE d.classoid = 'pg_catalog.pg_extension'::regclass AND e.oid = d.objoid AND {scope_extension}
@@ -93,8 +89,14 @@ CROSS JOIN LATERAL (
     FROM pg_catalog.pg_event_trigger v
     WHERE d.classoid = 'pg_catalog.pg_event_trigger'::regclass AND v.oid = d.objoid AND {scope_event_trigger}
 ) o(object, property)
-WHERE d.objoid >= 16384 OR (d.classoid = 'pg_catalog.pg_namespace'::regclass AND
-    d.objoid = (SELECT n.oid FROM pg_catalog.pg_namespace n WHERE n.nspname = 'public'))
+WHERE d.objoid >= 16384
+
+-- block: schema_comments
+-- Schema public has a low oid, and a comment.
+SELECT format('schema %I', n.nspname), 'comment', d.description
+FROM pg_catalog.pg_namespace n
+JOIN pg_catalog.pg_description d ON d.classoid = 'pg_catalog.pg_namespace'::regclass AND d.objoid = n.oid
+WHERE {scope_schema}
 
 -- block: privileges
 -- Since version 17, GRANT ALL includes MAINTAIN: a role with all other privileges counts as having all.

@@ -39,7 +39,7 @@ _DISCARD = (
     "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *; SELECT pg_catalog.pg_advisory_unlock_all();"
     " DISCARD TEMP; DISCARD SEQUENCES"
 )
-_PREPARED = "SELECT name FROM pg_catalog.pg_prepared_statements WHERE name <> ALL (%s)"
+_PREPARED = "SELECT name FROM pg_catalog.pg_prepared_statements"
 #: What to do where a script that is run before the history fails.
 _INIT = "Correct that script: it must make in an empty database what the history finds there."
 _SETS = re.compile(r"\bset\b|set_config|\btemp", re.IGNORECASE)
@@ -245,7 +245,9 @@ class HistoryReplay:
     def _reset(self, connection: psycopg.Connection[Any]) -> None:
         """Sets the session back to the state in which Prisma starts each migration."""
         connection.execute(_DISCARD)
-        for (name,) in connection.execute(_PREPARED, (list(catalog.PREPARED),)).fetchall():
+        for (name,) in connection.execute(_PREPARED).fetchall():
+            if name.startswith(catalog.PREPARED):
+                continue
             connection.execute(sql.SQL("DEALLOCATE {}").format(sql.Identifier(name)))
         connection.execute(f"SET statement_timeout = '{STATEMENT_TIMEOUT_SECONDS}s'")
         connection.execute(sql.SQL("SET search_path = {}").format(sql.Identifier(self._schema)))
