@@ -189,6 +189,7 @@ class Diary:
             {
                 **({} if deployed is None else {"deployed": list(dict.fromkeys(deployed))}),
                 **({"repaired": told(effect, answers)} if answers.done else {}),
+                **({"undone": True} if performed.undone else {}),
                 "effect": effect.id,
                 "migration": migration,
                 "rows": [row.id for row in after if row.migration == migration],

@@ -216,7 +216,7 @@ class MemoryWorld:
                 if not plan.together:
                     note(number, "observed")
         except RefusedError as error:
-            return Performed(output=f"{error.code} {error.said}.", exit_code=1)
+            return Performed(output=f"{error.code} {error.said}.", exit_code=1, undone=plan.together)
         self._ticks(f"after {effect.id}")
         at = steps_equal_to(classified.subject.replays[0], self._seen(*classified.subject.replays))
         return Performed(exit_code=int(plan.ends not in at))

@@ -364,7 +364,7 @@ def test_what_fails_leaves_nothing(production: Production, repair: Repairing) ->
     """One transaction, and PostgreSQL's own words."""
     half(production)
     ended = repair.carry_out(Way.COMPLETE, meanwhile=lambda: production.run("ALTER TABLE t ADD COLUMN c int"))
-    assert (ended.exit_code, ended.output) == (1, '42701 column "c" of relation "t" already exists.')
+    assert (ended.exit_code, ended.undone, ended.output) == (1, True, '42701 column "c" of relation "t" already exists.')
     assert ("bi", "id") not in schema(production)
 
 
@@ -446,7 +446,7 @@ def test_what_no_transaction_may_hold_is_run_one_by_one(production: Production, 
     plan = repair.plan(Way.COMPLETE)
     assert (plan.together, plan.statements[0].lock) == (False, "ShareUpdateExclusiveLock")
     ended = repair.carry_out(Way.COMPLETE, meanwhile=lambda: production.run("CREATE TABLE c (other int)"))
-    assert (ended.exit_code, ended.output) == (1, '42P07 relation "c" already exists. The 1 before it were run.')
+    assert (ended.exit_code, ended.undone, ended.output) == (1, False, '42P07 relation "c" already exists. The 1 before it were run.')
     assert repair.notes == [(1, "intended"), (1, "observed"), (2, "intended")]
     production.run("DROP TABLE c")
     plan = repair.plan(Way.COMPLETE)
