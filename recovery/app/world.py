@@ -1,6 +1,6 @@
 """The real world behind the engine: production, the checkout, the Prisma CLI and the scratch server."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 
 from recovery.app.observer import Observer
 from recovery.effects.handover import HandOver
@@ -22,6 +22,7 @@ from recovery.sql.script import Script
 from states.effects import Deploy, Effect, Resolution
 from states.facts import Check, Outcome, Row
 from states.plans import Plan
+from states.rehearsals import Rehearsal
 from states.verification import to_be_proven
 
 
@@ -108,6 +109,10 @@ class RealWorld:
     def compare(self, inspection: Inspection, *, failed: bool = False, begun: bool = False) -> Compared:
         """See `World.compare`."""
         return self._observer.compare(inspection, failed=failed, begun=begun)
+
+    def rehearse(self, planned: Sequence[Effect], compared: Compared | None = None) -> tuple[Rehearsal, ...]:
+        """See `World.rehearse`."""
+        return self._observer.rehearse(planned, compared)
 
     def command(self, effect: Effect) -> str:
         """See `World.command`."""

@@ -158,6 +158,12 @@ def inspect_(
         bool,
         Option("--exit-code", help="Exit with 3 if a migration failed, with 4 if this is not the expected database."),
     ] = False,
+    pending: Annotated[
+        bool,
+        Option(
+            "--pending", help="Rehearse what is pending: what it locks and rewrites in production, and if it fails."
+        ),
+    ] = False,
 ) -> None:
     """Show failed and pending migrations, with the evidence. Reads only; needs no Node and no Prisma project."""
     with signals(), _ahead() as ahead:
@@ -165,7 +171,8 @@ def inspect_(
 
         output = chosen.output("inspect")
         with shown(output):
-            raise click.exceptions.Exit(int(look(_recovery(chosen, output, ahead), output, exit_code=exit_code)))
+            found = look(_recovery(chosen, output, ahead), output, exit_code=exit_code, pending=pending)
+            raise click.exceptions.Exit(int(found))
 
 
 @command(app, short_help="Show where each recovery stands, and what to do next.")

@@ -22,6 +22,7 @@ class Kind:
     CLASSIFIED = "migration.classified"
     BASELINED = "history.compared"
     FAILED = "migration.failed"
+    REHEARSED = "pending.rehearsed"
     INTENDED = "effect.intended"
     OBSERVED = "effect.observed"
     FOUND = "effect.found"
@@ -125,8 +126,8 @@ class RunRecord:
                 record = replace(self, in_doubt=payload["effect"], doubted=doubted, acted=self.changed)
                 effect = of_id(payload["effect"], doubted)
                 if isinstance(effect, Repair):
-                    # From here on its answers may not be true of production any more: a plan that ends well tells new
-                    # ones, one of which nothing was done brings these back, and after any other a person is asked again.
+                    # From here on its answers may not be true any more: a plan that ends well tells new ones, one of
+                    # which nothing was done brings these back, and after any other a person is asked again.
                     kept = {name: each for name, each in record.answers.items() if name != effect.migration}
                     said = {k: v for k, v in record.answers.items() if k == effect.migration}
                     record = replace(record, answers=kept, aside=said)

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import replace
 
 import psycopg
@@ -12,7 +11,9 @@ from recovery.evidence.investigator import Classified
 from recovery.evidence.obstacles.finding import find
 from recovery.postgres import catalog, traces
 from recovery.postgres.target import Target
+from recovery.repair import taken
 from recovery.repair.alterations import Draft, about, towards
+from recovery.repair.locking import sizes
 from recovery.repair.rehearsal import (
     NoPlanError,
     Rehearsed,
@@ -45,7 +46,7 @@ from states.comparison import (
     statement_states,
     unquoted,
 )
-from states.facts import Key, Obstacle, Replay, Snapshot
+from states.facts import Key, Replay, Snapshot
 from states.plans import Loss, Plan, PlannedStatement, Repairs, Way
 from states.presence import in_view
 from states.repair import Goal
@@ -103,13 +104,15 @@ class _Planner:
         except ScratchError as error:  # the evidence stands without a plan
             raise NoPlanError(why=f"it could not be rehearsed: {error.fact}") from error
         losses = {draft.sql: tuple(self._loss(key) for key in draft.loses) for draft in drafts}
-        statements = tuple(self._told(each, losses.get(each.sql, ())) for each in rehearsed.statements)
-        obstacles: tuple[Obstacle, ...] = ()
-        if goal.way is not Way.UNDO:
-            rest = ";\n".join(draft.sql for draft in drafts)
-            shift = [draft.number or place for place, draft in enumerate(drafts, start=1)]
-            asked = find(self._target.reading(), self._target.url.schema, (rest,))
-            obstacles = tuple(replace(each, statement=shift[each.statement - 1]) for each in asked.obstacles)
+        alone = tuple(self._taken_along(rehearsed))
+        statements = tuple(
+            replace(self._told(each, losses.get(each.sql, ())), takes=told)
+            for each, told in zip(rehearsed.statements, alone, strict=True)
+        )
+        rest = ";\n".join(draft.sql for draft in drafts)
+        shift = [draft.number or place for place, draft in enumerate(drafts, start=1)]
+        asked = find(self._target.reading(), self._target.url.schema, (rest,))
+        obstacles = tuple(replace(each, statement=shift[each.statement - 1]) for each in asked.obstacles)
         where = "the script's end" if goal.ends else "the state before the script"
         how = "as one transaction" if rehearsed.together else "each statement committed by itself"
         proof = (
@@ -367,13 +370,25 @@ class _Planner:
 
     def _told(self, statement: PlannedStatement, loses: tuple[Loss, ...]) -> PlannedStatement:
         """The statement with the size of the table that it locks, and with what it loses."""
-        size: int | None = None
-        if statement.table:
-            query = "SELECT pg_catalog.pg_total_relation_size(pg_catalog.to_regclass(%s))"
-            with suppress(psycopg.Error):
-                row = self._target.reading().execute(query, (statement.table,)).fetchone()
-                size = row[0] if row else None
+        size = sizes(self._target.reading(), [statement.table] if statement.table else []).get(statement.table)
         return replace(statement, bytes=size, loses=loses)
+
+    def _taken_along(self, rehearsed: Rehearsed) -> Iterator[tuple[str, ...]]:
+        """For each statement, what only production has on what it drops for good.
+
+        Raises:
+            NoPlanError: what is dropped is made again, and would then lack it.
+        """
+        every = frozenset[Key]().union(*rehearsed.dropped)
+        found = taken.with_them(self._target.reading(), every, rehearsed.before)
+        for key, those in sorted(found.items()):
+            if key in rehearsed.after:
+                raise NoPlanError(
+                    why=f"it would make {_named(key)} again without what only production has: "
+                    f"{', '.join(taken.told(those))}"
+                )
+        for keys in rehearsed.dropped:
+            yield tuple(told for key in sorted(keys & found.keys()) for told in taken.told(found[key]))
 
     def _loss(self, key: Key) -> Loss:
         """What would be lost with a table or a column, counted in production."""
@@ -391,6 +406,11 @@ class _Planner:
         except psycopg.Error:
             return Loss(name, None)
         return Loss(name, row[0] if row else None)
+
+
+def _named(key: Key) -> str:
+    obj, prop = key
+    return obj if prop == "exists" else f"{prop} of {obj}"
 
 
 def _plannable(statement: Parsed) -> None:

@@ -8,11 +8,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from recovery.journal import JournalEvent
 from recovery.journal.run_record import Kind, RunRecord, record_of
 from recovery.report import words
 from recovery.report.diagram import Trail
 from states.facts import Outcome
+from states.rehearsals import Rehearsal
 from states.table import State
 
 _AGAINST = (Outcome.REFUSED, Outcome.UNKNOWN)
@@ -154,6 +157,7 @@ class Story:
         checks: the checks of the last preflight, by name.
         findings: each different state of the evidence on a migration, oldest first.
         baseline: how far production has the history, as first found; empty if the ledger lost nothing.
+        rehearsals: what each migration of the last deploy would lock and rewrite, as found before it.
         failures: each failed migration and its cause, oldest first.
         commands: the Prisma commands.
         steps: the steps of the pipeline.
@@ -177,6 +181,7 @@ class Story:
     checks: dict[str, dict[str, str]] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     baseline: dict[str, Any] = field(default_factory=dict)
+    rehearsals: tuple[Rehearsal, ...] = ()
     failures: list[dict[str, Any]] = field(default_factory=list)
     commands: list[ToldCommand] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
@@ -338,6 +343,13 @@ def _baselined(story: Story, payload: dict[str, Any], when: datetime) -> None:
         story.timeline.append(Entry(when, "The history was compared with production", " ".join(payload["reasons"])))
 
 
+def _rehearsed(story: Story, payload: dict[str, Any], when: datetime) -> None:
+    found = msgspec.convert(payload["rehearsals"], tuple[Rehearsal, ...])
+    if found != story.rehearsals:
+        story.rehearsals = found
+        story.timeline.append(Entry(when, "What is pending was rehearsed", ", ".join(each.migration for each in found)))
+
+
 def _failed(story: Story, payload: dict[str, Any], when: datetime) -> None:
     story.failures.append(payload)
     kind = payload["kind"].replace("_", " ")
@@ -437,6 +449,7 @@ _TELL = {
     Kind.CHECKED: _checked,
     Kind.CLASSIFIED: _classified,
     Kind.BASELINED: _baselined,
+    Kind.REHEARSED: _rehearsed,
     Kind.FAILED: _failed,
     Kind.APPROVED: _approved,
     Kind.RESTORE_POINT: _restore_point,

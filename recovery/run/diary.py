@@ -20,6 +20,7 @@ from states.answers import Answer, Go
 from states.baseline import Baseline
 from states.deployment import Failure
 from states.facts import NO_ANSWERS, Answers, Check, Row
+from states.rehearsals import Rehearsal
 from states.table import State
 
 #: How much of the end of a command's output goes into the journal and into refusals, in characters.
@@ -127,6 +128,10 @@ class Diary:
         told = excerpts.baseline(found, self._redact)
         if self.record.baseline != told:
             self.append(Kind.BASELINED, state, told)
+
+    def rehearsed(self, state: State, rehearsals: Sequence[Rehearsal]) -> None:
+        """Records what a deploy would do, for the report."""
+        self.append(Kind.REHEARSED, state, excerpts.rehearsals(rehearsals, self._redact))
 
     def found(self, state: State, effect: str, *, shown: bool) -> None:
         """Records whether the ledger shows an effect in doubt."""

@@ -17,6 +17,7 @@ from recovery.errors import BusyError, RecoveryError, SlowStartError, StoppedErr
 from recovery.evidence.baseline import Baselined
 from recovery.evidence.inspection import Inspection
 from recovery.evidence.investigator import Classified
+from recovery.evidence.pending import Compared
 from recovery.journal import Journal
 from recovery.journal.run_record import Kind, RunRecord, record_of
 from recovery.run import excerpts
@@ -84,6 +85,7 @@ class Engine:
         self._checks: tuple[Check, ...] = ()
         self._present: dict[str, Classified] = {}
         self._question: ClassifyFacts | None = None
+        self._compared: Compared | None = None
         self._baselined: Baselined | None = None
         self._marks: tuple[str, ...] = ()
         self._decided: tuple[effects.Resolution | effects.Repair, Classified] | None = None
@@ -237,11 +239,13 @@ class Engine:
     def _before_deploy(self) -> InspectFacts:
         """The facts of INSPECT; if a deploy could be next, with the pending migrations already in production."""
         facts = self._facts()
-        self._present, self._baselined = {}, None
+        self._present, self._compared, self._baselined = {}, None, None
         if not facts.history.pending:
             return facts
         begun = bool(self._record.baseline)
         compared = self._world.compare(self._seen(), failed=bool(facts.unsettled), begun=begun)
+        if not facts.unsettled and compared.baseline is None:
+            self._compared = compared
         baseline = self._with_baseline(compared.baseline)
         for classified in compared.found:
             name = classified.evidence.migration
@@ -439,6 +443,7 @@ class Engine:
     def _deploy(self) -> Answer:
         before = self._seen()
         effect = effects.Deploy(before.history.pending)
+        self._foresee(effect)
         if not self._agreed(Question("deploy", effect, self._world.command(effect))):
             return self._advance(DeployFacts(effect.migrations, self._facts(), consented=False))
         if refusal := self._demanded():
@@ -466,6 +471,13 @@ class Engine:
                 killed=effects.killed(performed.exit_code),
             )
         )
+
+    def _foresee(self, effect: effects.Deploy) -> None:
+        """Shows what a deploy would do, before anybody agrees to it."""
+        rehearsals = self._world.rehearse((effect,), self._compared)
+        if rehearsals:
+            self._diary.rehearsed(self._machine.current, rehearsals)
+            self._emit(events.PendingRehearsed(rehearsals))
 
     def _agreed(self, question: Question, *, approved: bool = False) -> bool:
         """Proposes a change, and returns whether there is consent to it; an approval of the evidence is consent."""

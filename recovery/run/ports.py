@@ -1,6 +1,6 @@
 """The engine's ports: small protocols for what it needs from outside, and the records that pass through them."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from states.evidence import Evidence
 from states.exit_codes import Exit
 from states.facts import Check, Row
 from states.plans import Plan
+from states.rehearsals import Rehearsal
 from states.table import State
 
 
@@ -47,6 +48,14 @@ class World(Protocol):
             inspection: ledger and folder.
             failed: a migration failed; then only the history before it is looked at that the ledger may have lost.
             begun: this run has found a baseline already.
+        """
+
+    def rehearse(self, planned: Sequence[effects.Effect], compared: Compared | None = None) -> tuple[Rehearsal, ...]:
+        """What a deploy would do to the tables of production, for each migration; empty if nothing is to be deployed.
+
+        Args:
+            planned: what is to be done: marks, and a deploy at the end.
+            compared: the pending migrations beside production; None if they were not compared, or others are pending.
         """
 
     def resolve(self, effect: effects.Resolution, classified: Classified | Baselined) -> Performed:

@@ -1,6 +1,6 @@
 """The engine's world on a database in memory, with instants between its writes at which the process can die."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 
 from recovery.effects.results import Performed
@@ -24,6 +24,7 @@ from states.facts import Check, Key, Outcome, Replay, Row, Subject, Visibility
 from states.ledger import in_order_of_history, side_by_side
 from states.plans import Plan, PlannedStatement, Repairs, Way
 from states.presence import Delta, after, delta
+from states.rehearsals import Rehearsal, deployed
 from states.verdict import judge
 from states.verification import MigrationDifference
 
@@ -183,6 +184,14 @@ class MemoryWorld:
             schema |= {key: value for key, value in assumed[-1].items() if value is not None}
             schema = {key: value for key, value in schema.items() if assumed[-1].get(key, value) is not None}
         return Compared(tuple(found))
+
+    def rehearse(
+        self,
+        planned: Sequence[effects.Effect],
+        compared: Compared | None = None,  # noqa: ARG002 - see `World.rehearse`
+    ) -> tuple[Rehearsal, ...]:
+        """See `World.rehearse`. In memory no table is locked."""
+        return tuple(Rehearsal(name) for name in deployed(planned))
 
     def resolve(self, effect: effects.Resolution, classified: Classified | Baselined) -> Performed:
         """See `World.resolve`."""

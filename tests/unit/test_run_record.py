@@ -42,5 +42,7 @@ def test_answers_count_again_where_nothing_of_a_plan_was_done(ended: tuple[Kind,
         JournalEvent("r", seq, "2026-01-01T00:00:00Z", kind, "RESOLVE", of) for seq, (kind, of) in enumerate(story, 1)
     ]
     assert record_of(events).answers == {NAME: Answers("sha256:1", {2: False})}
-    newer = JournalEvent("r", 3, "2026-01-01T00:00:00Z", Kind.APPROVED, "RESOLVE", {**told(NAME)[1], "statements": {"2": True}})
+    newer = JournalEvent(
+        "r", 3, "2026-01-01T00:00:00Z", Kind.APPROVED, "RESOLVE", {**told(NAME)[1], "statements": {"2": True}}
+    )
     assert record_of([*events[:2], newer, events[2]]).answers == {NAME: Answers("sha256:1", {2: True})}
