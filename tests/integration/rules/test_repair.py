@@ -36,6 +36,7 @@ from tests.integration.rules.production import (
 
 SCRIPT = "CREATE TABLE b (id int PRIMARY KEY); CREATE INDEX bi ON b (id); ALTER TABLE t ADD COLUMN c int;"
 FIRST, SECOND, THIRD = (each.strip() for each in SCRIPT.split(";")[:3])
+FUNCTION = "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';"
 
 
 @dataclass
@@ -676,8 +677,7 @@ def test_a_view_is_not_made_again_without_what_it_had(
         ("COMMENT ON COLUMN v.id IS 'x'", "column id comment of view public.v: x"),
         ("CREATE RULE r AS ON INSERT TO v DO INSTEAD NOTHING", "rule r of view public.v"),
         (
-            "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'; "
-            + "CREATE TRIGGER g INSTEAD OF INSERT ON v FOR EACH ROW EXECUTE FUNCTION f()",
+            f"{FUNCTION} CREATE TRIGGER g INSTEAD OF INSERT ON v FOR EACH ROW EXECUTE FUNCTION f()",
             "trigger g of view public.v",
         ),
     ],
