@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Sequence
 
 from recovery.app.observer import Observer
+from recovery.effects import orphans
 from recovery.effects.handover import HandOver
 from recovery.effects.repairing import Note, Repairer
 from recovery.effects.results import Performed
@@ -20,7 +21,7 @@ from recovery.prisma.cli import PrismaCli, command_line
 from recovery.prisma.sentinel import Sentinel
 from recovery.sql.script import Script
 from states.effects import Deploy, Effect, Resolution
-from states.facts import Check, Outcome, Row
+from states.facts import Check, Orphan, Outcome, Row
 from states.plans import Plan
 from states.rehearsals import Rehearsal
 from states.verification import to_be_proven
@@ -97,6 +98,11 @@ class RealWorld:
     def _command_checks(self) -> tuple[Check, ...]:
         made = command_check(self._sentinel.holds(), self._sentinel.start_limit, self._version)
         return self._observer.expected.waive([made])
+
+    def end_orphan(self, orphan: Orphan) -> str:
+        """See `World.end_orphan`."""
+        with answering(self.target.url):
+            return orphans.end(self.target, orphan, self._observer.sleep)
 
     def inspect(self) -> Inspection:
         """See `World.inspect`."""

@@ -90,6 +90,14 @@ def run(
     repair: Annotated[
         bool, Option("--repair", help="Agree to carry out a plan of repair that is proven by rehearsal.")
     ] = False,
+    end_orphan: Annotated[
+        int | None,
+        Option(
+            "--end-orphan",
+            metavar="PID",
+            help="Agree to end this session, if it is an orphan that holds Prisma's migration lock.",
+        ),
+    ] = None,
     wait: Annotated[
         str | None,
         Option(
@@ -124,7 +132,8 @@ def run(
                 raise click.exceptions.Exit(int(show_plan(recovery, output)))
             discard = discard_rows or ()
             agreed = {"yes": yes, "pipeline": pipeline, "repair": repair}
-            raise click.exceptions.Exit(int(recover(recovery, output, _asker(), **agreed, discard=discard, wait=limit)))
+            ended = recover(recovery, output, _asker(), **agreed, end_orphan=end_orphan, discard=discard, wait=limit)
+            raise click.exceptions.Exit(int(ended))
 
 
 @command(app, "repair", short_help="Print a plan of repair as a script.")

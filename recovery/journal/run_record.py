@@ -29,6 +29,8 @@ class Kind:
     STATEMENT_INTENDED = "statement.intended"
     STATEMENT_OBSERVED = "statement.observed"
     RESTORE_POINT = "restore_point.made"
+    ORPHAN_INTENDED = "orphan.intended"
+    ORPHAN_ENDED = "orphan.ended"
     APPROVED = "evidence.approved"
     PIPELINE = "pipeline.requested"
     STEP_INTENDED = "step.intended"

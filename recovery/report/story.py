@@ -436,6 +436,17 @@ def _step_observed(story: Story, payload: dict[str, Any], _when: datetime) -> No
     _ended(story, Entry(step.at, f"Pipeline: {step.name}", f"exit code {step.exit_code}", step.seconds, tone=tone))
 
 
+def _orphan_intended(story: Story, payload: dict[str, Any], when: datetime) -> None:
+    who = ", ".join(each for each in (payload["user"], payload["application"], payload["client"]) if each)
+    held = f"it held Prisma's lock, idle since {payload['since']}; a person agreed to: {payload['statement']}"
+    story.timeline.append(Entry(when, f"Session {payload['pid']} ({who}) is to be ended", held))
+
+
+def _orphan_ended(story: Story, payload: dict[str, Any], when: datetime) -> None:
+    how, tone = ("was ended", "good") if payload["ended"] else ("was not ended", "bad")
+    story.timeline.append(Entry(when, f"Session {payload['pid']} {how}", payload["why"], tone=tone))
+
+
 def _step_decided(story: Story, payload: dict[str, Any], when: datetime) -> None:
     name = payload["step"].rpartition(":")[0]
     done = payload["exit_code"] is not None
@@ -453,6 +464,8 @@ _TELL = {
     Kind.FAILED: _failed,
     Kind.APPROVED: _approved,
     Kind.RESTORE_POINT: _restore_point,
+    Kind.ORPHAN_INTENDED: _orphan_intended,
+    Kind.ORPHAN_ENDED: _orphan_ended,
     Kind.INTENDED: _intended,
     Kind.OBSERVED: _observed,
     Kind.FOUND: _found,

@@ -122,12 +122,15 @@ def differing(value: str | None, prop: str) -> str:
 
 
 def witness(effect: str) -> str:
-    """What shows whether an effect took place: of a repair, production's schema.
+    """What shows whether an effect took place: of a repair, production's schema; of an orphan's end, the server.
 
     Args:
         effect: the effect's id.
     """
-    return "production" if effect.partition(":")[0] in list(Way) else "the ledger"
+    word = effect.partition(":")[0]
+    if word == "end_orphan":
+        return "the server"
+    return "production" if word in list(Way) else "the ledger"
 
 
 #: Sizes are told in these units, each 1024 of the one before.

@@ -19,7 +19,7 @@ from states import effects
 from states.answers import Answer, Go
 from states.baseline import Baseline
 from states.deployment import Failure
-from states.facts import NO_ANSWERS, Answers, Check, Row
+from states.facts import NO_ANSWERS, Answers, Check, Orphan, Row
 from states.rehearsals import Rehearsal
 from states.table import State
 
@@ -136,6 +136,15 @@ class Diary:
     def found(self, state: State, effect: str, *, shown: bool) -> None:
         """Records whether the ledger shows an effect in doubt."""
         self.append(Kind.FOUND, state, {"effect": effect, "shown": shown})
+
+    def orphan_intended(self, state: State, orphan: Orphan) -> None:
+        """Records that a session which holds Prisma's lock is about to be ended."""
+        told = {key: self._redact(str(value)) for key, value in asdict(orphan).items()}
+        self.append(Kind.ORPHAN_INTENDED, state, {**told, "pid": orphan.pid, "seconds": orphan.seconds})
+
+    def orphan_ended(self, state: State, orphan: Orphan, why: str) -> None:
+        """Records that the session is gone; or why it was not ended."""
+        self.append(Kind.ORPHAN_ENDED, state, {"pid": orphan.pid, "ended": not why, "why": why})
 
     def restore_point(self, state: State, made: RestorePoint) -> None:
         """Records the restore point."""

@@ -23,7 +23,7 @@ from recovery.journal.run_record import Kind, RunRecord, record_of
 from recovery.run import excerpts
 from recovery.run.diary import OUTPUT_KEPT, Diary
 from recovery.run.ports import Ended, Policy, Question, World
-from recovery.run.proposal import baseline_proposed, proposed
+from recovery.run.proposal import baseline_proposed, ending_proposed, proposed
 from recovery.version import __version__
 from states import classification, effects, preflight, repair
 from states.answers import RUN_AGAIN, Answer, Go, Refusal
@@ -31,7 +31,7 @@ from states.baseline_answers import BaselineFacts
 from states.classification import ClassifyFacts
 from states.deployment import DeployFacts
 from states.exit_codes import Exit
-from states.facts import NO_ANSWERS, Answers, Check, Row
+from states.facts import NO_ANSWERS, Answers, Check, Orphan, Row
 from states.inspection import InspectFacts
 from states.ledger import lost_effect, still_settled
 from states.machine import Facts, RecoveryMachine
@@ -189,6 +189,8 @@ class Engine:
                 self._checks = self._world.checks()
                 if preflight.against(self._checks):
                     self._checks = self._world.settled(self._checks)
+                if (orphan := preflight.orphan(self._checks)) is not None:
+                    self._without(orphan)
                 self._diary.checked(state, self._checks)
                 self._emit(events.ChecksMade(self._checks))
                 return self._advance(PreflightFacts(self._checks))
@@ -204,6 +206,27 @@ class Engine:
                 return self._verify()
             case _:
                 raise AssertionError(f"nothing is done in {state}")
+
+    def _without(self, orphan: Orphan) -> None:
+        """Ends the orphan that keeps the run from going on, if somebody agrees, and makes the checks anew.
+
+        To end it a second time harms nobody, since only the session that was shown is ended: its intent is recorded,
+        and never in doubt.
+        """
+        effect = effects.EndOrphan(orphan.pid)
+        self._diary.checked(State.PREFLIGHT, self._checks)
+        self._emit(events.ChecksMade(self._checks))
+        self._emit(ending_proposed(orphan))
+        if not self._policy.consents(Question("orphan", effect, orphan.statement)):
+            return
+        self._heed()
+        self._diary.orphan_intended(State.PREFLIGHT, orphan)
+        self._emit(events.EffectStarted(effect.id, orphan.statement))
+        began = time.monotonic()
+        why = self._world.end_orphan(orphan)
+        self._diary.orphan_ended(State.PREFLIGHT, orphan, why)
+        self._emit(events.EffectEnded(effect.id, not why, time.monotonic() - began, why))
+        self._checks = self._world.settled(self._world.checks())
 
     def _advance(self, facts: Facts) -> Answer:
         return self._machine.advance(facts)
@@ -482,7 +505,7 @@ class Engine:
     def _agreed(self, question: Question, *, approved: bool = False) -> bool:
         """Proposes a change, and returns whether there is consent to it; an approval of the evidence is consent."""
         effect = question.effect
-        if effect is not None:
+        if effect is not None and not isinstance(effect, effects.EndOrphan):
             self._emit(proposed(effect, question.command, question.evidence))
         return approved or self._policy.consents(question)
 
