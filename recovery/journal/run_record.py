@@ -125,7 +125,7 @@ class RunRecord:
                 planned = {**self.planned, **payload.get("planned", {})}
                 settled = {k: v for k, v in self.settled.items() if k not in payload.get("planned", {})}
                 doubted = tuple(payload.get("planned", ()))
-                record = replace(self, in_doubt=payload["effect"], doubted=doubted, acted=self.changed)
+                record = replace(self, in_doubt=payload["effect"], doubted=doubted, acted=self.changed, aside={})
                 effect = of_id(payload["effect"], doubted)
                 if isinstance(effect, Repair):
                     # From here on its answers may not be true any more: a plan that ends well tells new ones, one of

@@ -214,8 +214,6 @@ class Engine:
         and never in doubt.
         """
         effect = effects.EndOrphan(orphan.pid)
-        self._diary.checked(State.PREFLIGHT, self._checks)
-        self._emit(events.ChecksMade(self._checks))
         self._emit(ending_proposed(orphan))
         if not self._policy.consents(Question("orphan", effect, orphan.statement)):
             return
