@@ -9,6 +9,7 @@ from states.answers import Refusal
 from states.baseline import Baseline
 from states.evidence import Evidence
 from states.facts import Check, History
+from states.rehearsals import Rehearsal
 from states.table import State
 from states.verification import MigrationDifference
 
@@ -80,6 +81,12 @@ class PendingUncompared(Event, frozen=True):
     """Some pending migrations could not be compared with production before the deploy. It may run all the same."""
 
     reason: str
+
+
+class PendingRehearsed(Event, frozen=True):
+    """The pending migrations were run on a copy of production's schema, which shows what they lock and rewrite."""
+
+    rehearsals: tuple[Rehearsal, ...]
 
 
 class BaselineFound(Event, frozen=True):

@@ -67,6 +67,22 @@ class Repair:
         return f"{self.way}:{self.migration}"
 
 
+@dataclass(frozen=True, slots=True)
+class EndOrphan:
+    """Ending the session that holds Prisma's lock and whose client is gone. It changes no schema, no row, no ledger.
+
+    Attributes:
+        pid: number of the session.
+    """
+
+    pid: int
+
+    @property
+    def id(self) -> str:
+        """A name for it."""
+        return f"end_orphan:{self.pid}"
+
+
 Resolution = MarkApplied | MarkRolledBack
 #: What one command of Prisma does.
 PrismaEffect = Resolution | Deploy

@@ -26,6 +26,33 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Orphan:
+    """A session that holds Prisma's migration lock although its client is gone, and the plan to end it.
+
+    It is idle, in no transaction, so that nothing of it is undone when it is ended.
+
+    Attributes:
+        pid: its number on the server.
+        user: its role.
+        application: its `application_name`.
+        client: the address that it came from, as the server sees it.
+        since: since when it has been idle, as `13:05:10 UTC`, by the server's clock.
+        seconds: for how long that was when it was looked at.
+        statement: what ends it.
+        mark: tells it from another session with this number, and from itself once it has done something again.
+    """
+
+    pid: int
+    user: str
+    application: str
+    client: str
+    since: str
+    seconds: float
+    statement: str
+    mark: str
+
+
+@dataclass(frozen=True, slots=True)
 class Check:
     """One check of preflight: what was seen, where, and what to do if it does not hold.
 
@@ -34,6 +61,7 @@ class Check:
         seen: what the check found.
         source: where it looked.
         busy: if refused, the check is expected to hold by itself in time, as when another deploy ends.
+        orphan: the session in the way, if it is an orphan, with the plan to end it; null if it is none.
     """
 
     name: str
@@ -42,6 +70,7 @@ class Check:
     source: str
     remedy: str = ""
     busy: bool = False
+    orphan: Orphan | None = None
 
 
 @dataclass(frozen=True, slots=True)

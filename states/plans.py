@@ -43,6 +43,7 @@ class PlannedStatement:
         bytes: the table's size in production with its indexes; None if it is not known.
         rewrites: the table is written anew, which takes as long as it is large.
         loses: the rows that it takes away.
+        takes: what only production has on what it drops for good, as a GRANT or a comment: it goes, too.
     """
 
     sql: str
@@ -53,6 +54,7 @@ class PlannedStatement:
     bytes: int | None = None
     rewrites: bool = False
     loses: tuple[Loss, ...] = ()
+    takes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from states.answers import RUN_AGAIN, Answer, Go, Refusal
+from states.answers import RUN_AGAIN, Answer, Go, NextCommand, Refusal
 from states.exit_codes import Exit
-from states.facts import Check, Outcome
+from states.facts import Check, Orphan, Outcome
 from states.table import State
 
 #: Checks of the checkout and of Prisma's command, which say nothing of the database.
@@ -58,11 +58,26 @@ def against(checks: Sequence[Check]) -> Refusal | None:
     first = min(found, key=lambda check: (check.busy, check.outcome is Outcome.UNKNOWN))
     more = len(found) - 1
     others = f" {more} more {'does' if more == 1 else 'do'} not hold, or could not be made." if more else ""
+    ending = () if first.orphan is None else (end_command(first.orphan),)
     verb = "could not be made" if first.outcome is Outcome.UNKNOWN else "does not hold"
     return Refusal(
         f"preflight.{first.name}",
         f"The check {first.name} {verb}: {first.seen}.{others} Nothing was changed.",
         first.remedy or "Mend what the check saw, and run again.",
         Exit.BUSY if first.busy else Exit.PREFLIGHT,
-        (RUN_AGAIN,),
+        (*ending, RUN_AGAIN),
     )
+
+
+def orphan(checks: Sequence[Check]) -> Orphan | None:
+    """The session to be ended, if an orphan that holds Prisma's lock is all that keeps a run from going on.
+
+    While anything else is in the way, this may be another database than the one that is meant.
+    """
+    found = [check for check in checks if check.outcome in (Outcome.REFUSED, Outcome.UNKNOWN)]
+    return found[0].orphan if len(found) == 1 else None
+
+
+def end_command(found: Orphan) -> NextCommand:
+    """The command that ends an orphan, and goes on."""
+    return NextCommand(f"{RUN_AGAIN.line} --end-orphan {found.pid}", "if no deploy is at work on any machine")

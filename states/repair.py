@@ -279,6 +279,7 @@ def script_of(plan: Plan, migration: str, schema: str) -> str:
     body: list[str] = []
     for each in plan.statements:
         body += [f"-- It loses {counted(loss)}." for loss in each.loses if loss.rows != 0]
+        body += [f"-- It takes along what only production has: {', '.join(each.takes)}." for _ in each.takes[:1]]
         body.append(f"{each.sql};")
     settings = [f"SET search_path = {schema};", "SET lock_timeout = '3s';", "SET statement_timeout = 0;"]
     alone = "-- Each statement is committed by itself: with psql, give -v ON_ERROR_STOP=1."

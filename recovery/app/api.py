@@ -113,8 +113,10 @@ class Recovery:
     def _asked(self) -> bool:
         return self._stopping
 
-    def inspect(self) -> InspectDocument:
+    def inspect(self, *, pending: bool = False) -> InspectDocument:
         """Failed and pending migrations with the evidence for each, read only.
+
+        With `pending`, what is pending is rehearsed, too: what it locks and rewrites in production.
 
         Needs no Node, and no Prisma project if the options name `migrations`. A check of preflight that is refused is
         part of the result and stops nothing, since nothing is changed here.
@@ -122,13 +124,13 @@ class Recovery:
         Raises:
             RecoveryError: the database, the project or the scratch server cannot be used.
         """
-        return self.look().document()
+        return self.look(pending=pending).document()
 
-    def look(self, on_event: events.Sink = events.nobody) -> Overview:
+    def look(self, on_event: events.Sink = events.nobody, *, pending: bool = False) -> Overview:
         """The same as `inspect`, as records; `on_event` takes the events meanwhile."""
         emit = one_at_a_time(on_event)
         with observing(self._session, _nobody, emit) as observer:
-            return overview(observer, self._session.command_check, emit)
+            return overview(observer, self._session.command_check, emit, pending=pending)
 
     def repair_script(
         self, migration: str | None = None, way: str | None = None, on_event: events.Sink = events.nobody

@@ -25,11 +25,15 @@ from recovery.preflight.image import from_image
 from recovery.prisma.git import Repository
 from recovery.prisma.migrations import read as read_migrations
 from recovery.prisma.scripts import Scripts
+from recovery.repair.pending import rehearsed
 from recovery.repair.planning import planned
 from recovery.replay.workshop import Workshop
 from states.baseline import looked_for, overwritten, tells_more
 from states.checks import not_looked_at, unknown
+from states.effects import Effect, MarkApplied, MarkRolledBack
 from states.facts import Answers, Check
+from states.ledger import foreseen
+from states.rehearsals import Rehearsal, as_production, deployed
 
 
 @dataclass(slots=True)
@@ -147,6 +151,31 @@ class Observer:
                     return Compared(baseline=baseline)
             compared = hindered(compared, inspected, scripts, self.target)
             return replace(compared, baseline=baseline if lost else None)
+
+    def rehearse(self, planned: Sequence[Effect], compared: Compared | None = None) -> tuple[Rehearsal, ...]:
+        """See `World.rehearse`."""
+        coming = deployed(planned)
+        if not coming:
+            return ()
+        with answering(self.target.url):
+            scripts, rows = self.scripts(), self.target.rows()
+            marks = [each for each in planned if isinstance(each, MarkApplied | MarkRolledBack)]
+            for mark in marks:
+                present = scripts.present(mark.migration)
+                rows = foreseen(mark, "" if present is None else present.checksum, rows)
+            if compared is None:
+                pending = PendingInvestigator(self.target, scripts, self.workshop, self.sleep, self.assume)
+                found = pending.compare(coming, rows)
+                compared = hindered(found, inspection(scripts, rows), scripts, self.target)
+            beside = (*compared.absent, *compared.found)
+            return rehearsed(
+                [script for name in coming if (script := scripts.present(name)) is not None],
+                scripts.finished(rows)[0],
+                as_production(coming, marks, [each.subject for each in beside]),
+                {each.evidence.migration: each.evidence.obstacles for each in beside},
+                self.workshop,
+                self.target,
+            )
 
     def baselines(self) -> BaselineInvestigator:
         """An investigator of the whole history; what it has replayed is kept for the next one."""

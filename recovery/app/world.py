@@ -1,8 +1,9 @@
 """The real world behind the engine: production, the checkout, the Prisma CLI and the scratch server."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 
 from recovery.app.observer import Observer
+from recovery.effects import orphans
 from recovery.effects.handover import HandOver
 from recovery.effects.repairing import Note, Repairer
 from recovery.effects.results import Performed
@@ -20,8 +21,9 @@ from recovery.prisma.cli import PrismaCli, command_line
 from recovery.prisma.sentinel import Sentinel
 from recovery.sql.script import Script
 from states.effects import Deploy, Effect, Resolution
-from states.facts import Check, Outcome, Row
+from states.facts import Check, Orphan, Outcome, Row
 from states.plans import Plan
+from states.rehearsals import Rehearsal
 from states.verification import to_be_proven
 
 
@@ -97,6 +99,11 @@ class RealWorld:
         made = command_check(self._sentinel.holds(), self._sentinel.start_limit, self._version)
         return self._observer.expected.waive([made])
 
+    def end_orphan(self, orphan: Orphan) -> str:
+        """See `World.end_orphan`."""
+        with answering(self.target.url):
+            return orphans.end(self.target, orphan, self._observer.sleep)
+
     def inspect(self) -> Inspection:
         """See `World.inspect`."""
         return self._observer.inspect()
@@ -108,6 +115,10 @@ class RealWorld:
     def compare(self, inspection: Inspection, *, failed: bool = False, begun: bool = False) -> Compared:
         """See `World.compare`."""
         return self._observer.compare(inspection, failed=failed, begun=begun)
+
+    def rehearse(self, planned: Sequence[Effect], compared: Compared | None = None) -> tuple[Rehearsal, ...]:
+        """See `World.rehearse`."""
+        return self._observer.rehearse(planned, compared)
 
     def command(self, effect: Effect) -> str:
         """See `World.command`."""

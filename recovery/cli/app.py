@@ -90,6 +90,14 @@ def run(
     repair: Annotated[
         bool, Option("--repair", help="Agree to carry out a plan of repair that is proven by rehearsal.")
     ] = False,
+    end_orphan: Annotated[
+        int | None,
+        Option(
+            "--end-orphan",
+            metavar="PID",
+            help="Agree to end this session, if it is an orphan that holds Prisma's migration lock.",
+        ),
+    ] = None,
     wait: Annotated[
         str | None,
         Option(
@@ -124,7 +132,8 @@ def run(
                 raise click.exceptions.Exit(int(show_plan(recovery, output)))
             discard = discard_rows or ()
             agreed = {"yes": yes, "pipeline": pipeline, "repair": repair}
-            raise click.exceptions.Exit(int(recover(recovery, output, _asker(), **agreed, discard=discard, wait=limit)))
+            ended = recover(recovery, output, _asker(), **agreed, end_orphan=end_orphan, discard=discard, wait=limit)
+            raise click.exceptions.Exit(int(ended))
 
 
 @command(app, "repair", short_help="Print a plan of repair as a script.")
@@ -158,6 +167,12 @@ def inspect_(
         bool,
         Option("--exit-code", help="Exit with 3 if a migration failed, with 4 if this is not the expected database."),
     ] = False,
+    pending: Annotated[
+        bool,
+        Option(
+            "--pending", help="Rehearse what is pending: what it locks and rewrites in production, and if it fails."
+        ),
+    ] = False,
 ) -> None:
     """Show failed and pending migrations, with the evidence. Reads only; needs no Node and no Prisma project."""
     with signals(), _ahead() as ahead:
@@ -165,7 +180,8 @@ def inspect_(
 
         output = chosen.output("inspect")
         with shown(output):
-            raise click.exceptions.Exit(int(look(_recovery(chosen, output, ahead), output, exit_code=exit_code)))
+            found = look(_recovery(chosen, output, ahead), output, exit_code=exit_code, pending=pending)
+            raise click.exceptions.Exit(int(found))
 
 
 @command(app, short_help="Show where each recovery stands, and what to do next.")

@@ -16,7 +16,7 @@ from states.facts import Outcome
 from states.inspection import look_exit, would_run
 
 
-def look(recovery: Recovery, output: Output, *, exit_code: bool) -> Exit:
+def look(recovery: Recovery, output: Output, *, exit_code: bool, pending: bool = False) -> Exit:
     """Looks at the database and shows the result. A refused check stops nothing, since nothing is changed here.
 
     Returns:
@@ -32,10 +32,10 @@ def look(recovery: Recovery, output: Output, *, exit_code: bool) -> Exit:
         else:
             output.log(event)
 
-    seen = recovery.look(watch)
+    seen = recovery.look(watch, pending=pending)
     output.document(seen.document())
     if output.github is not None:
-        output.github.inspected(seen.history, seen.checks, seen.failed, seen.compared)
+        output.github.inspected(seen.history, seen.checks, seen.failed, seen.compared, seen.rehearsals)
     if output.in_words:
         output.terminal.close()
         _show(seen, output)
@@ -66,6 +66,9 @@ def _show(seen: Overview, output: Output) -> None:
         terminal.present(classified.evidence)
     if seen.compared.missing:
         terminal.uncompared(seen.compared.missing)
+    if seen.rehearsals:
+        console.print()
+        terminal.rehearsals(seen.rehearsals)
     console.print()
     terminal.history(seen.history)
     console.print()

@@ -28,6 +28,7 @@ def recover(  # noqa: PLR0913 - the options of the command
     yes: bool,
     pipeline: bool,
     repair: bool = False,
+    end_orphan: int | None = None,
     discard: Sequence[str] = (),
     wait: float = 0.0,
 ) -> Exit:
@@ -39,7 +40,7 @@ def recover(  # noqa: PLR0913 - the options of the command
     waiting = Waiting(wait, output.emit_at, quiet=output.as_json and wait > 0, asking=output.asking(ask) is not None)
 
     def attempt(emit: events.Sink) -> Ended:
-        policy = _consent(recovery, output, ask, yes=yes, repair=repair)
+        policy = _consent(recovery, output, ask, yes=yes, repair=repair, end_orphan=end_orphan)
         return recovery.run(policy, emit, pipeline=pipeline, discard=discard)
 
     def once() -> Ended:
@@ -66,9 +67,17 @@ def run_pipeline(
     return recovery.pipeline(consent, output.emit, repeat=repeat, done=done).exit_code
 
 
-def _consent(recovery: Recovery, output: Output, ask: Ask | None, *, yes: bool, repair: bool = False) -> Consent:
-    settled = auto(*recovery.settings.auto)
-    return Consent(settled, yes=yes, ask=output.asking(ask), console=output.console, repair=repair)
+def _consent(
+    recovery: Recovery,
+    output: Output,
+    ask: Ask | None,
+    *,
+    yes: bool,
+    repair: bool = False,
+    end_orphan: int | None = None,
+) -> Consent:
+    settled, asking = auto(*recovery.settings.auto), output.asking(ask)
+    return Consent(settled, yes=yes, ask=asking, console=output.console, repair=repair, end_orphan=end_orphan)
 
 
 def show_plan(recovery: Recovery, output: Output) -> Exit:

@@ -117,7 +117,8 @@ class Repairer:
                     except (psycopg.Error, NotAsRehearsedError) as error:
                         if connection.closed or connection.broken:
                             raise
-                        return Performed(output=_said(error, done), exit_code=1, seconds=time.monotonic() - began)
+                        took = time.monotonic() - began
+                        return Performed("", _said(error, done), 1, took, undone=plan.together)
                     else:
                         done_in = time.monotonic() - began
                         with suppress(psycopg.Error):  # what is not known then is asked of a person again

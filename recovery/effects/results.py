@@ -14,6 +14,7 @@ class Performed:
         exit_code: the command's exit code; None if it did not run.
         seconds: how long the command ran.
         evidence: of a repair that was carried out, the digest of the evidence afterwards; empty if it is not known.
+        undone: of a repair that failed, whether nothing of it is in production, since it was one transaction.
     """
 
     unchanged: str = ""
@@ -21,6 +22,7 @@ class Performed:
     exit_code: int | None = None
     seconds: float = 0.0
     evidence: str = ""
+    undone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,12 +22,15 @@ class Kind:
     CLASSIFIED = "migration.classified"
     BASELINED = "history.compared"
     FAILED = "migration.failed"
+    REHEARSED = "pending.rehearsed"
     INTENDED = "effect.intended"
     OBSERVED = "effect.observed"
     FOUND = "effect.found"
     STATEMENT_INTENDED = "statement.intended"
     STATEMENT_OBSERVED = "statement.observed"
     RESTORE_POINT = "restore_point.made"
+    ORPHAN_INTENDED = "orphan.intended"
+    ORPHAN_ENDED = "orphan.ended"
     APPROVED = "evidence.approved"
     PIPELINE = "pipeline.requested"
     STEP_INTENDED = "step.intended"
@@ -47,6 +50,8 @@ class RunRecord:
         failures: all failures of migrations that were met, oldest first.
         approvals: the latest approval of each migration.
         answers: what a person said, or a repair has shown, of the work on rows of each migration's statements.
+        aside: of each migration that a repair was begun on, the answers from before it. They count again if nothing of
+            it was done.
         evidence: the payload of each migration's last `migration.classified`, with its digest and verdict.
         baseline: the payload of the last `history.compared`, with its digest, verdict and range; empty without one.
         baseline_approval: the latest approval of a baseline; its migration is the one up to which.
@@ -71,6 +76,7 @@ class RunRecord:
     failures: tuple[Failure, ...] = ()
     approvals: dict[str, Approval] = field(default_factory=dict)
     answers: dict[str, Answers] = field(default_factory=dict)
+    aside: dict[str, Answers] = field(default_factory=dict)
     evidence: dict[str, dict[str, Any]] = field(default_factory=dict)
     baseline: dict[str, Any] = field(default_factory=dict)
     baseline_approval: Approval | None = None
@@ -119,13 +125,14 @@ class RunRecord:
                 planned = {**self.planned, **payload.get("planned", {})}
                 settled = {k: v for k, v in self.settled.items() if k not in payload.get("planned", {})}
                 doubted = tuple(payload.get("planned", ()))
-                record = replace(self, in_doubt=payload["effect"], doubted=doubted, acted=self.changed)
+                record = replace(self, in_doubt=payload["effect"], doubted=doubted, acted=self.changed, aside={})
                 effect = of_id(payload["effect"], doubted)
                 if isinstance(effect, Repair):
-                    # From here on its answers are not true of production any more, however it ends: a plan that ends
-                    # well tells new ones, and after any other a person is asked again.
+                    # From here on its answers may not be true any more: a plan that ends well tells new ones, one of
+                    # which nothing was done brings these back, and after any other a person is asked again.
                     kept = {name: each for name, each in record.answers.items() if name != effect.migration}
-                    record = replace(record, answers=kept)
+                    said = {k: v for k, v in record.answers.items() if k == effect.migration}
+                    record = replace(record, answers=kept, aside=said)
                 if isinstance(effect, MarkApplied):
                     record = replace(record, marking=record.marking | {effect.migration})
                 return replace(record, planned=planned, settled=settled)
@@ -133,7 +140,7 @@ class RunRecord:
                 return self._observed(payload)
             case Kind.FOUND:
                 # The effect was cut off, so nobody knows who wrote the rows that the ledger shows now: none is settled.
-                return replace(self, in_doubt="", acted=True)
+                return replace(self, in_doubt="", acted=True, aside={})
             case Kind.RESTORE_POINT:
                 return replace(self, restore_point=payload["place"], back=payload.get("back", ""))
             case Kind.PIPELINE:
@@ -157,7 +164,9 @@ class RunRecord:
         return replace(self, answers={**self.answers, name: Answers(asked, {**known, **said})})
 
     def _observed(self, payload: dict[str, Any]) -> "RunRecord":
-        record = replace(self, in_doubt="")
+        record = replace(self, in_doubt="", aside={})
+        if payload.get("unchanged") or payload.get("undone"):
+            record = replace(record, answers={**self.aside, **record.answers})
         if "repaired" in payload:
             record = record.told(payload["repaired"])
         if "deployed" in payload:

@@ -27,6 +27,7 @@ class Backend:
     Attributes:
         query: its last statement; None if the role may not see it, nor the client, state and times.
         seconds: for how long it has been in this state, by the server's clock; 0 if the role may not see it.
+        mark: tells it from another session with this pid, and from itself in another state; empty if hidden.
         behind: pids of the sessions that it waits for; empty if it waits for no lock.
     """
 
@@ -38,6 +39,7 @@ class Backend:
     since: str
     query: str | None
     seconds: float
+    mark: str
     behind: tuple[int, ...]
 
     def __str__(self) -> str:
@@ -56,6 +58,7 @@ SELECT a.pid, coalesce(a.usename, '?'), coalesce(a.application_name, ''),
        coalesce(to_char(a.state_change AT TIME ZONE 'UTC', 'HH24:MI:SS "UTC"'), '?'),
        CASE WHEN a.query = '<insufficient privilege>' THEN NULL ELSE a.query END,
        coalesce(greatest(extract(epoch FROM clock_timestamp() - a.state_change)::float8, 0), 0),
+       coalesce(extract(epoch FROM a.backend_start)::text || ' ' || extract(epoch FROM a.state_change)::text, ''),
        CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_locks w WHERE w.pid = a.pid AND NOT w.granted)
             THEN pg_catalog.pg_blocking_pids(a.pid) ELSE '{}' END
 FROM pg_catalog.pg_stat_activity a
@@ -81,6 +84,26 @@ def holders(connection: psycopg.Connection[Any], key: int) -> tuple[Backend, ...
         key >> 32,
         key & 0xFFFFFFFF,
     )
+
+
+_END = """
+SELECT pg_catalog.pg_terminate_backend(s.pid)
+FROM ({session}) s(pid, usename, application, client, state, since, query, seconds, mark, behind)
+WHERE s.pid = %s AND s.mark = %s AND s.state = 'idle' AND s.pid IN (
+    SELECT l.pid FROM pg_catalog.pg_locks l
+    WHERE l.locktype = 'advisory' AND l.granted AND l.classid::bigint = %s AND l.objid::bigint = %s AND l.objsubid = 1)
+"""
+
+
+def end_if_idle(connection: psycopg.Connection[Any], pid: int, mark: str, key: int) -> bool:
+    """Ends a session if it is still the one of this mark, idle, and holds the lock `key`; whether it was told to end.
+
+    Raises:
+        psycopg.errors.InsufficientPrivilege: the role may not end it.
+    """
+    query = _END.format(session=_SESSION)
+    row = connection.execute(query.encode(), (pid, mark, key >> 32, key & 0xFFFFFFFF)).fetchone()
+    return bool(row and row[0])
 
 
 def waiting(connection: psycopg.Connection[Any]) -> tuple[Backend, ...]:

@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from recovery import events
 from recovery.postgres import locks, sessions
 from recovery.postgres.target import Target
 from recovery.preflight.asking import asked
 from states.checks import held, refused
-from states.facts import Check
+from states.facts import Check, Orphan
 
 #: A session that has held Prisma's lock while idle for this long has lost its client: between two statements of a live
 #: deploy, a session is idle for milliseconds.
@@ -53,12 +54,12 @@ def _lock(target: Target, sleep: Callable[[float], None], emit: events.Sink) -> 
     if not holding:
         return held("deploy.lock", "Prisma's migration lock is free", _SOURCE)
     holder = holding[0]
-    orphan = holder.state == "idle" and holder.seconds >= ORPHAN_SECONDS
+    orphan = _orphan(holder) if holder.state == "idle" and holder.seconds >= ORPHAN_SECONDS else None
     alone = _orphaned(holder) if orphan else ""
     if orphan:
         remedy = (
-            "Make sure that no deploy is at work on any machine; then end the orphan with "
-            f"SELECT pg_terminate_backend({holder.pid});"
+            f"Make sure that no deploy is at work on any machine; then end the orphan with --end-orphan {orphan.pid}, "
+            f"or by hand with {orphan.statement};"
         )
     elif holder.query is None:
         remedy = (
@@ -68,7 +69,20 @@ def _lock(target: Target, sleep: Callable[[float], None], emit: events.Sink) -> 
     else:
         remedy = "Wait for that deploy to end."
     seen = f"Prisma's migration lock is held by {holder}{alone}{_queue(sessions.waiting(connection), holding)}"
-    return refused("deploy.lock", seen, _SOURCE, remedy, busy=True)
+    return replace(refused("deploy.lock", seen, _SOURCE, remedy, busy=True), orphan=orphan)
+
+
+def _orphan(holder: sessions.Backend) -> Orphan:
+    return Orphan(
+        holder.pid,
+        holder.user,
+        holder.application,
+        holder.client,
+        holder.since,
+        round(holder.seconds, 1),
+        f"SELECT pg_terminate_backend({holder.pid})",
+        holder.mark,
+    )
 
 
 def _ddl(target: Target) -> Check:

@@ -1,8 +1,6 @@
 """Plans repairs: makes what the evidence allows, rehearses it, and asks production what it would meet there."""
 
-import re
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import replace
 
 import psycopg
@@ -12,14 +10,17 @@ from recovery.evidence.investigator import Classified
 from recovery.evidence.obstacles.finding import find
 from recovery.postgres import catalog, traces
 from recovery.postgres.target import Target
+from recovery.repair import taken
 from recovery.repair.alterations import Draft, about, towards
+from recovery.repair.kept_rows import keeps_rows
+from recovery.repair.locking import sizes
+from recovery.repair.own_statements import OwnStatements
 from recovery.repair.rehearsal import (
     NoPlanError,
     Rehearsed,
     bodies_of,
     drift,
     fails_here,
-    keeps_rows,
     rehearse,
     rename,
     run_apart,
@@ -45,21 +46,11 @@ from states.comparison import (
     statement_states,
     unquoted,
 )
-from states.facts import Key, Obstacle, Replay, Snapshot
+from states.facts import Key, Replay, Snapshot
 from states.plans import Loss, Plan, PlannedStatement, Repairs, Way
 from states.presence import in_view
 from states.repair import Goal
 
-#: Statements that set something for the rest of the session.
-_SETTINGS = ("variable_set_stmt", "select_stmt")
-#: Statements that may drop what depends on something (CASCADE).
-_DROPPING = ("drop_stmt", "alter_table_stmt")
-#: Statements that replace what is there, if they are conditional (OR REPLACE).
-_REPLACING = ("view_stmt", "create_function_stmt", "create_trig_stmt")
-#: Statements that say what is to be, whatever was before.
-_STATING = ("comment_stmt", "grant_stmt")
-#: Transaction control that groups statements, and does nothing else.
-_GROUPING = re.compile(r"(begin|start\s+transaction|commit|end)(\s+(work|transaction))?\Z", re.IGNORECASE)
 #: The longest that counting rows that would be lost may take, for one table.
 _COUNT_MILLISECONDS = 20_000
 
@@ -91,6 +82,7 @@ class _Planner:
         self._replay: Replay = replay
         script = next(each for each in classified.scripts if each.checksum == replay.checksum)
         self._parsed: tuple[Parsed, ...] = parse(script.text)
+        self._own = OwnStatements(self._parsed, replay, classified.evidence)
 
     def plan(self, goal: Goal) -> Plan:
         """The plan, rehearsed.
@@ -103,13 +95,15 @@ class _Planner:
         except ScratchError as error:  # the evidence stands without a plan
             raise NoPlanError(why=f"it could not be rehearsed: {error.fact}") from error
         losses = {draft.sql: tuple(self._loss(key) for key in draft.loses) for draft in drafts}
-        statements = tuple(self._told(each, losses.get(each.sql, ())) for each in rehearsed.statements)
-        obstacles: tuple[Obstacle, ...] = ()
-        if goal.way is not Way.UNDO:
-            rest = ";\n".join(draft.sql for draft in drafts)
-            shift = [draft.number or place for place, draft in enumerate(drafts, start=1)]
-            asked = find(self._target.reading(), self._target.url.schema, (rest,))
-            obstacles = tuple(replace(each, statement=shift[each.statement - 1]) for each in asked.obstacles)
+        alone = tuple(self._taken_along(rehearsed))
+        statements = tuple(
+            replace(self._told(each, losses.get(each.sql, ())), takes=told)
+            for each, told in zip(rehearsed.statements, alone, strict=True)
+        )
+        rest = ";\n".join(draft.sql for draft in drafts)
+        shift = [draft.number or place for place, draft in enumerate(drafts, start=1)]
+        asked = find(self._target.reading(), self._target.url.schema, (rest,))
+        obstacles = tuple(replace(each, statement=shift[each.statement - 1]) for each in asked.obstacles)
         where = "the script's end" if goal.ends else "the state before the script"
         how = "as one transaction" if rehearsed.together else "each statement committed by itself"
         proof = (
@@ -131,7 +125,7 @@ class _Planner:
             run_first(copy, first)
             stands_at(copy, replay, goal.start)
             if goal.way is Way.COMPLETE:
-                drafts: tuple[Draft, ...] = tuple(self._missing(goal))
+                drafts: tuple[Draft, ...] = tuple(self._own.missing(goal))
                 made = {obj for obj, prop in replay.steps[-1] if prop == "exists" and obj.startswith("table ")}
                 made -= {obj for obj, prop in replay.steps[goal.start] if prop == "exists"}
                 self._made_anew(made, {**before, **replay.steps[-1]})
@@ -188,7 +182,7 @@ class _Planner:
                 left = {s.index for s in statement_states(replay, production, (), {}) if s.state == "absent"}
                 numbers = tuple(number for number in numbers if number in left | self._not_done)
             self._not_renamed(found, besides, wanted, production)
-            again = self._rebuilt(found)
+            again = self._own.rebuilt(found)
             steps, own = replay.steps, numbers
             gone = {key for number in own for key in steps[number - 1].keys() - steps[number].keys()}
             # What the script's own statements drop they drop themselves.
@@ -196,7 +190,7 @@ class _Planner:
             first = (
                 *(Draft(f"DROP INDEX CONCURRENTLY {obj.removeprefix('index ')}") for obj in again),
                 *towards(about(production, changed), about(wanted, changed), self._holds, wanted, finish=False),
-                *self._own((*numbers, *again.values(), *self._replacing())),
+                *self._own.these((*numbers, *again.values(), *self._own.replacing())),
             )
             run_apart(trial, first)
             there = schema_of(trial)
@@ -310,70 +304,27 @@ class _Planner:
                 if (other, "exists") not in wanted:
                     raise NoPlanError(why=f"{obj} may have been renamed to {other}, with its rows")
 
-    def _replacing(self) -> Iterator[int]:
-        """Statements that differ in production, and that replace what is there by what they say."""
-        states = {each.index: each.state for each in self._classified.evidence.statements}
-        for statement in self._parsed:
-            again = statement.node in _STATING or (statement.node in _REPLACING and statement.conditional)
-            if again and states.get(statement.index) == "differs":
-                yield statement.index
-
-    def _rebuilt(self, found: Sequence[Difference]) -> dict[str, int]:
-        """Indexes that a CONCURRENTLY of the script has left invalid, each with the number of its statement."""
-        invalid = {each.object for each in found if each.property == "valid" and each.actual == "no"}
-        steps = self._replay.steps
-        return {
-            obj: statement.index
-            for statement in self._parsed
-            if "concurrently" in statement.sql.lower()
-            for obj in sorted(invalid)
-            if (obj, "exists") in steps[statement.index] and (obj, "exists") not in steps[statement.index - 1]
-        }
-
-    def _own(self, numbers: Sequence[int]) -> Iterator[Draft]:
-        """The script's own statements of these numbers, in its order, after all that it sets for the session."""
-        for statement in self._parsed:
-            wanted = statement.index in numbers
-            if wanted:
-                _plannable(statement)
-            if statement.control and not _GROUPING.match(statement.sql.strip()):
-                raise NoPlanError(why=f"statement {statement.index} controls transactions")
-            if (wanted and not statement.control) or (statement.inert and statement.node in _SETTINGS):
-                drops = self._replay.statements[statement.index - 1].drops if wanted else ()
-                yield Draft(statement.sql, statement.index, drops)
-
-    def _missing(self, goal: Goal) -> Iterator[Draft]:
-        """The script's statements that are missing, after what the earlier ones set for the session."""
-        for statement in self._parsed:
-            if statement.index not in goal.numbers:
-                if statement.inert and statement.node in _SETTINGS:
-                    yield Draft(statement.sql, statement.index)
-                continue
-            _plannable(statement)
-            if statement.control:
-                if not _GROUPING.match(statement.sql.strip()):
-                    raise NoPlanError(why=f"statement {statement.index} controls transactions")
-                continue
-            yield Draft(statement.sql, statement.index, tuple(self._lost(goal, statement.index)))
-
-    def _lost(self, goal: Goal, index: int) -> Iterator[Key]:
-        """What a statement drops that was there before the plan; a name that may mean another table counts, too."""
-        steps, rest = self._replay.steps, self._replay.statements[goal.start :]
-        renamed = any(each.moves for each in rest)
-        for key in self._replay.statements[index - 1].drops:
-            made = key not in steps[goal.start] and any(key in step for step in steps[goal.start :])
-            if renamed or not made:
-                yield key
-
     def _told(self, statement: PlannedStatement, loses: tuple[Loss, ...]) -> PlannedStatement:
         """The statement with the size of the table that it locks, and with what it loses."""
-        size: int | None = None
-        if statement.table:
-            query = "SELECT pg_catalog.pg_total_relation_size(pg_catalog.to_regclass(%s))"
-            with suppress(psycopg.Error):
-                row = self._target.reading().execute(query, (statement.table,)).fetchone()
-                size = row[0] if row else None
+        size = sizes(self._target.reading(), [statement.table] if statement.table else []).get(statement.table)
         return replace(statement, bytes=size, loses=loses)
+
+    def _taken_along(self, rehearsed: Rehearsed) -> Iterator[tuple[str, ...]]:
+        """For each statement, what only production has on what it drops for good.
+
+        Raises:
+            NoPlanError: what is dropped is made again, and would then lack it.
+        """
+        every = frozenset[Key]().union(*rehearsed.dropped)
+        found = taken.with_them(self._target.reading(), every, rehearsed.before)
+        for key, those in sorted(found.items()):
+            if key in rehearsed.after:
+                raise NoPlanError(
+                    why=f"it would make {_named(key)} again without what only production has: "
+                    f"{', '.join(taken.told(those))}"
+                )
+        for keys in rehearsed.dropped:
+            yield tuple(told for key in sorted(keys & found.keys()) for told in taken.told(found[key]))
 
     def _loss(self, key: Key) -> Loss:
         """What would be lost with a table or a column, counted in production."""
@@ -393,16 +344,6 @@ class _Planner:
         return Loss(name, row[0] if row else None)
 
 
-def _plannable(statement: Parsed) -> None:
-    """Makes sure that a copy can show what a statement does.
-
-    Raises:
-        NoPlanError: it reaches beyond the database, or drops what depends on something, of which production may have
-            more.
-    """
-    if statement.forbidden:
-        raise NoPlanError(why=f"statement {statement.index} {statement.forbidden}, so it can't be rehearsed")
-    if statement.opaque and statement.node in _DROPPING:
-        raise NoPlanError(
-            why=f"statement {statement.index} drops with CASCADE, and only production knows what goes too"
-        )
+def _named(key: Key) -> str:
+    obj, prop = key
+    return obj if prop == "exists" else f"{prop} of {obj}"

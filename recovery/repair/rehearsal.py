@@ -1,6 +1,5 @@
 """Rehearses a plan on a scratch database whose schema was first shown to equal production's (RULES F14)."""
 
-import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -10,36 +9,20 @@ import psycopg
 from psycopg import sql
 
 from recovery.postgres import catalog
+from recovery.repair import locking, taken
 from recovery.repair.alterations import Draft, about, towards
+from recovery.repair.locking import ALONE
 from recovery.repair.renames import Rename
-from recovery.replay import witnesses
 from recovery.replay.history import Copy
 from recovery.replay.running import execute
 from recovery.sql.statements import Parsed
-from states.comparison import Difference, differences, is_remark, some, unquoted
+from states.comparison import Difference, differences, is_remark, some
 from states.facts import Key, Replay, Snapshot
 from states.plans import PlannedStatement
+from states.rehearsals import LOCKS
 
-#: Locks on relations, the strongest last.
-_MODES = (
-    *("AccessShareLock", "RowShareLock", "RowExclusiveLock", "ShareUpdateExclusiveLock", "ShareLock"),
-    *("ShareRowExclusiveLock", "ExclusiveLock", "AccessExclusiveLock"),
-)
-#: What PostgreSQL says of a statement that can't run in a transaction, or not in one with an earlier one.
-_ALONE = ("25001", "55P04")
 #: What PostgreSQL says of a table, a column or a schema that is not there.
 _UNKNOWN_NAMES = ("42P01", "42703", "3F000")
-#: The relations that this session locks; one that it has dropped is among them.
-_HELD = (
-    "SELECT relation::bigint, mode FROM pg_catalog.pg_locks"
-    " WHERE pid = pg_backend_pid() AND locktype = 'relation' AND granted"
-)
-#: The tables that people have, and the file in which each is.
-_TABLES = """
-SELECT c.oid::bigint, format('%I.%I', n.nspname, c.relname), pg_relation_filenode(c.oid)
-FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
-"""
 _BODIES = """
 SELECT x.object, pg_catalog.pg_get_functiondef(f.oid)
 FROM pg_catalog.pg_proc f JOIN pg_catalog.pg_namespace n ON n.oid = f.pronamespace
@@ -47,9 +30,6 @@ CROSS JOIN LATERAL (SELECT format('%%s %%I.%%I(%%s)', CASE f.prokind WHEN 'p' TH
     n.nspname, f.proname, pg_catalog.pg_get_function_identity_arguments(f.oid)) AS object) x
 WHERE f.prokind <> 'a' AND x.object = ANY(%s)
 """
-_ON = re.compile(
-    r"\bON\s+(?:ONLY\s+)?((?:\"(?:[^\"]|\"\")*\"|[\w$]+)(?:\.(?:\"(?:[^\"]|\"\")*\"|[\w$]+))?)", re.IGNORECASE
-)
 
 
 class NoPlanError(Exception):
@@ -70,10 +50,16 @@ class Rehearsed:
     Attributes:
         statements: with what was seen of each.
         together: they ran as one transaction.
+        before: the schema before the first of them.
+        after: the schema after the last.
+        dropped: what each statement that is not the script's drops, under the name that it had before.
     """
 
     statements: tuple[PlannedStatement, ...]
     together: bool
+    before: Snapshot
+    after: Snapshot
+    dropped: tuple[frozenset[Key], ...]
 
 
 def run_first(copy: Copy, parsed: Sequence[Parsed]) -> None:
@@ -248,38 +234,41 @@ def rehearse(
     try:
         with copy.connected() as connection:
             connection.execute("BEGIN")
-            after, seen, together = catalog.read(connection), list[PlannedStatement](), True
+            snapshots, seen, together = [catalog.read(connection)], list[PlannedStatement](), True
             for draft in drafts:
-                planned, after = _watched(connection, draft, after)
+                planned, after = _watched(connection, draft, snapshots[-1])
+                snapshots.append(after)
                 seen.append(planned)
     except psycopg.Error as error:
-        if error.sqlstate not in _ALONE:
+        if error.sqlstate not in ALONE:
             raise NoPlanError(why=f"it fails in the rehearsal: {_said(error)}") from error
-        seen, after, together = [*_one_by_one(copy, drafts)], schema_of(copy), False
+        (seen, snapshots), together = _one_by_one(copy, drafts), False
+    after = snapshots[-1]
     if left := ended(after):
         raise NoPlanError(why=f"its rehearsal ends elsewhere: {some(left)}")
     if lost := [Difference(*key, kept[key], after.get(key)) for key in sorted(kept) if kept[key] != after.get(key)]:
         raise NoPlanError(why=f"it would take along what it is not about: {some(lost)}")
-    return Rehearsed(tuple(seen), together)
+    return Rehearsed(tuple(seen), together, snapshots[0], after, taken.dropped(drafts, snapshots))
 
 
-def _one_by_one(copy: Copy, drafts: Sequence[Draft]) -> Sequence[PlannedStatement]:
+def _one_by_one(copy: Copy, drafts: Sequence[Draft]) -> tuple[list[PlannedStatement], list[dict[Key, str]]]:
+    """The statements with what was seen of each; and the schema before the first, and after each."""
     seen = []
     with copy.connected() as connection:
-        after = catalog.read(connection)
+        snapshots = [catalog.read(connection)]
         for draft in drafts:
             try:
                 connection.execute("BEGIN")
-                planned, now = _watched(connection, draft, after)
+                planned, now = _watched(connection, draft, snapshots[-1])
                 connection.execute("COMMIT")
             except psycopg.Error as error:
                 connection.execute("ROLLBACK")
-                if error.sqlstate not in _ALONE:
+                if error.sqlstate not in ALONE:
                     raise NoPlanError(why=f"it fails in the rehearsal: {_said(error)}") from error
-                planned, now = _alone(connection, draft, after)
-            after = now
+                planned, now = _alone(connection, draft, snapshots[-1])
+            snapshots.append(now)
             seen.append(planned)
-    return seen
+    return seen, snapshots
 
 
 def _alone(
@@ -290,10 +279,10 @@ def _alone(
         connection.execute(draft.sql.encode())
     except psycopg.Error as error:
         raise NoPlanError(why=f"it fails in the rehearsal: {_said(error)}") from error
-    table = _ON.search(draft.sql)
-    lock = "ShareUpdateExclusiveLock" if table else ""
+    table = locking.named_after_on(draft.sql)
     after = catalog.read(connection)
-    told = PlannedStatement(draft.sql, draft.number, _changes(before, after), lock, table[1] if table else "")
+    lock = locking.CONCURRENT if table else ""
+    told = PlannedStatement(draft.sql, draft.number, _changes(before, after), lock, table)
     return told, after
 
 
@@ -304,28 +293,17 @@ def _watched(
 
     A snapshot takes locks of its own, on catalogs only.
     """
-    tables, held = _tables(connection), _held(connection)
+    tables, held = locking.tables(connection), locking.held(connection)
     connection.execute(draft.sql.encode())
-    now, then = _held(connection), _tables(connection)
+    now, then = locking.held(connection), locking.tables(connection)
     after = catalog.read(connection)
     planned = PlannedStatement(draft.sql, draft.number, _changes(before, after))
-    rewritten = {oid for oid, (_, file) in then.items() if oid in tables and tables[oid][1] != file}
+    rewritten = locking.rewritten(tables, then)
     stronger = {oid for oid, rank in now.items() if oid in tables and rank > held.get(oid, -1)}
     if not rewritten | stronger:
         return planned, after
     oid = max(rewritten or stronger, key=lambda each: (now.get(each, 0), each))
-    return replace(planned, lock=_MODES[now.get(oid, 0)], table=tables[oid][0], rewrites=bool(rewritten)), after
-
-
-def _held(connection: psycopg.Connection[Any]) -> dict[int, int]:
-    found: dict[int, int] = {}
-    for oid, mode in connection.execute(_HELD).fetchall():
-        found[oid] = max(found.get(oid, -1), _MODES.index(mode))
-    return found
-
-
-def _tables(connection: psycopg.Connection[Any]) -> dict[int, tuple[str, int]]:
-    return {oid: (name, file) for oid, name, file in connection.execute(_TABLES).fetchall()}
+    return replace(planned, lock=LOCKS[now.get(oid, 0)], table=tables[oid][0], rewrites=bool(rewritten)), after
 
 
 def _changes(before: Snapshot, after: Snapshot) -> tuple[str, ...]:
@@ -346,65 +324,6 @@ def _changes(before: Snapshot, after: Snapshot) -> tuple[str, ...]:
             how = f"{before[obj, prop]} → {after[obj, prop]}"
         told.append(f"{obj}{'' if prop == 'exists' else f', {prop}'}: {how}")
     return tuple(told)
-
-
-def keeps_rows(copy: Copy, parsed: Sequence[Parsed], drafts: Sequence[Draft]) -> None:
-    """Makes sure, on a copy with rows, that the statements take away and change nothing that they do not name.
-
-    Args:
-        copy: the database, which is changed.
-        parsed: the migration's script, by whose names the tables are found that get rows.
-        drafts: the statements.
-
-    Raises:
-        NoPlanError: other rows are changed or lost.
-    """
-    with copy.connected() as connection:
-        tables = witnesses.reached(connection, parsed)
-    with copy.connected(superuser=True) as connection:
-        rows = witnesses.put(connection, tables)
-        names = dict(connection.execute("SELECT oid::bigint, oid::regclass::text FROM pg_class").fetchall())
-        named = [
-            connection.execute(_PLACE, {"table": t, "column": c}).fetchone() for t, c in map(_named, _lost(drafts))
-        ]
-        before = witnesses.contents_of(connection, rows)
-    with copy.connected() as connection:
-        for draft in drafts:
-            with suppress(psycopg.Error):  # where rows keep a statement from running, it changes none
-                connection.execute(draft.sql.encode())
-    with copy.connected(superuser=True) as connection:
-        after = witnesses.contents_of(connection, rows)
-    places = {(oid, number) for oid, number in filter(None, named)}
-    gone = [names.get(oid, "") for oid in before.holders if oid not in after.holders and (oid, 0) not in places]
-    if gone:
-        raise NoPlanError(why=f"it takes away more rows than it names: {', '.join(gone)}")
-    # What a new column holds is told by its default; here it is about what was there.
-    new = {(oid, each) for oid, held in before.holders.items() for each in _columns(after, oid) - held.columns}
-    places |= new
-    if witnesses.changed(witnesses.without(before, places), witnesses.without(after, places)):
-        raise NoPlanError(why="it changes rows that stay, as running it on rows shows")
-
-
-#: A table, and the number of a column of it, 0 for the table as a whole.
-_PLACE = """
-SELECT c.oid::bigint, coalesce((SELECT a.attnum FROM pg_catalog.pg_attribute a
-                                WHERE a.attrelid = c.oid AND a.attname = %(column)s AND NOT a.attisdropped), 0)::int
-FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass(%(table)s)
-"""
-
-
-def _columns(contents: witnesses.Contents, oid: int) -> frozenset[int]:
-    return contents.holders[oid].columns if oid in contents.holders else frozenset()
-
-
-def _lost(drafts: Sequence[Draft]) -> list[Key]:
-    return [key for draft in drafts for key in draft.loses]
-
-
-def _named(key: Key) -> tuple[str, str]:
-    """The table and the column of a loss; an empty column for the whole table."""
-    obj, prop = key
-    return obj.removeprefix("table "), "" if prop == "exists" else unquoted(prop.removeprefix("column "))
 
 
 def _said(error: psycopg.Error) -> str:

@@ -9,6 +9,7 @@ from recovery.report.diagram import NO_TRAIL, Trail
 from recovery.report.document import SCHEMA_VERSION
 from recovery.report.postmortem import PostmortemNote, postmortem
 from recovery.report.story import Entry, Finding, Step, Story, ToldCommand
+from states.rehearsals import Rehearsal
 from states.table import EDGES, PATH, State
 
 Record = dict[str, Any]
@@ -32,6 +33,7 @@ class ReportDocument(msgspec.Struct, frozen=True):
         restore_point: where the restore point is, and how to go back to it; empty without one.
         refusal: code, fact and remedy of the last refusal, if the run is still blocked by it; else empty.
         baseline: how far production had the history; empty if the ledger lost nothing.
+        rehearsals: what each migration of the last deploy would lock and rewrite, as found before it.
         postmortem: for each migration how its failure likely came about, with what certainty, and what prevents it.
     """
 
@@ -54,6 +56,7 @@ class ReportDocument(msgspec.Struct, frozen=True):
     refusal: Record
     postmortem: tuple[PostmortemNote, ...]
     baseline: Record = msgspec.field(default_factory=dict)
+    rehearsals: tuple[Rehearsal, ...] = ()
     schema_version: int = SCHEMA_VERSION
 
     @classmethod
@@ -79,6 +82,7 @@ class ReportDocument(msgspec.Struct, frozen=True):
             story.refusal,
             postmortem(story),
             story.baseline,
+            story.rehearsals,
         )
 
 

@@ -67,6 +67,8 @@ class Collector:
                 self._present[event.evidence.migration] = event.evidence
             case events.PendingUncompared():
                 self._have(uncompared=event.reason)
+            case events.PendingRehearsed():
+                self._have(rehearsals=event.rehearsals)
             case events.BaselineFound():
                 self._have(baseline=event.baseline)
             case events.EffectProposed(effect=effect) if effect.startswith("baseline:"):

@@ -12,6 +12,7 @@ from states.answers import NextCommand, Refusal
 from states.baseline import Baseline
 from states.evidence import Evidence
 from states.facts import Check, History
+from states.rehearsals import Rehearsal
 from states.table import State
 from states.verification import MigrationDifference
 
@@ -60,6 +61,7 @@ class InspectDocument(msgspec.Struct, frozen=True):
             ever attempted them; made only if no migration failed.
         uncompared: why pending migrations, or some of them, could not be compared with production; empty if all were.
         baseline: how far production has the history, where the ledger may have lost rows; null where it has not.
+        rehearsals: what each pending migration would lock and rewrite in production; made only with `--pending`.
     """
 
     schema_version: int
@@ -70,6 +72,7 @@ class InspectDocument(msgspec.Struct, frozen=True):
     present: tuple[Evidence, ...]
     uncompared: str
     baseline: Baseline | None = None
+    rehearsals: tuple[Rehearsal, ...] = ()
 
 
 class MoveDocument(msgspec.Struct, frozen=True):
@@ -169,6 +172,7 @@ class RunDocument(msgspec.Struct, frozen=True):
         present: the evidence on pending migrations that production has already, as in `inspect`.
         uncompared: why pending migrations could not be compared with production, as in `inspect`.
         baseline: how far production has the history, as in `inspect`.
+        rehearsals: what each migration would lock and rewrite in production, as in `inspect`.
         found: the command at which an earlier process died, and its outcome; null if there was none.
         effects: the effects in order; with `--plan` those that a run would propose.
         restore_point: the restore point that this process made; null if it made none.
@@ -190,6 +194,7 @@ class RunDocument(msgspec.Struct, frozen=True):
     present: tuple[Evidence, ...] = ()
     uncompared: str = ""
     baseline: Baseline | None = None
+    rehearsals: tuple[Rehearsal, ...] = ()
     found: FoundDocument | None = None
     effects: tuple[EffectDocument, ...] = ()
     restore_point: RestorePoint | None = None
@@ -328,6 +333,7 @@ def document(
     failed: tuple[Evidence, ...],
     checks: tuple[Check, ...],
     compared: Compared,
+    rehearsals: tuple[Rehearsal, ...] = (),
 ) -> InspectDocument:
     """The document of one inspection."""
     return InspectDocument(
@@ -339,6 +345,7 @@ def document(
         tuple(classified.evidence for classified in compared.found),
         compared.missing,
         None if compared.baseline is None else compared.baseline.evidence,
+        rehearsals,
     )
 
 

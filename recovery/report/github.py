@@ -17,6 +17,7 @@ from recovery.report import words
 from states.answers import Refusal
 from states.evidence import Decision, Evidence
 from states.facts import Check, History, Outcome
+from states.rehearsals import Rehearsal
 from states.table import State
 from states.verification import MigrationDifference
 
@@ -74,6 +75,7 @@ def summary(happened: Sequence[events.Event], complete: Callable[[str], str] = s
         *_baseline(happened),
         *_evidence(happened),
         *_checks(happened),
+        *_rehearsed(happened),
         *_planned(happened),
         *_done(happened),
         *_differing(happened),
@@ -140,6 +142,13 @@ def _plans(evidence: Evidence) -> Iterator[str]:
         yield _table(("statement", "what it does"), [(code(s.sql), plain(words.planned(s))) for s in plan.statements])
         yield _list(f"It would fail: {plain(obstacle.fact)}" for obstacle in plan.obstacles)
     yield _list(plain(reason) for reason in evidence.repair.unplanned)
+
+
+def _rehearsed(happened: Iterable[events.Event]) -> Iterator[str]:
+    found = [event.rehearsals for event in happened if isinstance(event, events.PendingRehearsed)]
+    for rehearsals in found[-1:]:
+        rows = [(code(each.migration), plain(line)) for each in rehearsals for line in words.rehearsed(each)]
+        yield _table(("pending", "in production"), rows)
 
 
 def _baseline(happened: Iterable[events.Event]) -> Iterator[str]:
@@ -298,7 +307,12 @@ class GitHub:
         self.write(summary(happened, self._complete))
 
     def inspected(
-        self, history: History, checks: tuple[Check, ...], failed: Iterable[Evidence], compared: Compared
+        self,
+        history: History,
+        checks: tuple[Check, ...],
+        failed: Iterable[Evidence],
+        compared: Compared,
+        rehearsals: tuple[Rehearsal, ...] = (),
     ) -> None:
         """Shows the findings of `inspect`, as the events that a run would have emitted."""
         self(events.ChecksMade(checks))
@@ -309,6 +323,8 @@ class GitHub:
             self(events.BaselineFound(compared.baseline.evidence))
         for classified in compared.found:
             self(events.PresentFound(classified.evidence))
+        if rehearsals:
+            self(events.PendingRehearsed(rehearsals))
         self.end()
 
     def write(self, text: str) -> None:

@@ -32,6 +32,7 @@ def markdown(story: Story) -> str:
         *(_checks(story) if story.against() else ()),
         *_baseline(story.baseline),
         *(line for finding in story.findings for line in _evidence(finding, story)),
+        *_rehearsed(story),
         *_commands(story),
         *_verification(story),
         *_ledger(story),
@@ -183,6 +184,15 @@ def _baseline(found: dict[str, Any]) -> Iterator[str]:
     )
     yield from _differences(found["differences"])
     yield f"Evidence {_code(found['evidence_digest'])}"
+
+
+def _rehearsed(story: Story) -> Iterator[str]:
+    if story.rehearsals:
+        yield "## What the deploy does to tables"
+        yield from _table(
+            ("migration", "in production"),
+            ((_cell(each.migration), _cell_prose(line)) for each in story.rehearsals for line in words.rehearsed(each)),
+        )
 
 
 def _evidence(finding: Finding, story: Story) -> Iterator[str]:

@@ -9,11 +9,13 @@ from rich.text import Text
 
 from recovery import events
 from recovery.report import evidence as verdicts
+from recovery.report import words
 from recovery.report.evidence import WARNING, indented
 from states.baseline import Baseline
 from states.comparison import some
 from states.evidence import Decision, Evidence
 from states.facts import Check, History, Outcome
+from states.rehearsals import Rehearsal
 
 _MARKS = {
     Outcome.HELD: ("✓", "green"),
@@ -155,6 +157,13 @@ class Pieces:
         """Shows how far production has the history, and what no schema shows of it."""
         self._shown = (f"What differs: {some(found.differences)}.", *found.reasons)
         self._lines(verdicts.baseline(found, self._console))
+
+    def rehearsals(self, found: Iterable[Rehearsal]) -> None:
+        """Shows what a deploy would lock and rewrite, for each migration."""
+        for each in found:
+            on = f" [dim](rehearsed on PostgreSQL {each.server_version})[/]" if each.server_version else ""
+            self._print(f"  [bold]{escape(each.migration)}[/] in production{on}:")
+            self._lines(indented(Text(line), 4) for line in words.rehearsed(each))
 
     def warn(self, sentence: str) -> None:
         """Shows a warning."""

@@ -8,11 +8,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from recovery.journal import JournalEvent
 from recovery.journal.run_record import Kind, RunRecord, record_of
 from recovery.report import words
 from recovery.report.diagram import Trail
 from states.facts import Outcome
+from states.rehearsals import Rehearsal
 from states.table import State
 
 _AGAINST = (Outcome.REFUSED, Outcome.UNKNOWN)
@@ -154,6 +157,7 @@ class Story:
         checks: the checks of the last preflight, by name.
         findings: each different state of the evidence on a migration, oldest first.
         baseline: how far production has the history, as first found; empty if the ledger lost nothing.
+        rehearsals: what each migration of the last deploy would lock and rewrite, as found before it.
         failures: each failed migration and its cause, oldest first.
         commands: the Prisma commands.
         steps: the steps of the pipeline.
@@ -177,6 +181,7 @@ class Story:
     checks: dict[str, dict[str, str]] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     baseline: dict[str, Any] = field(default_factory=dict)
+    rehearsals: tuple[Rehearsal, ...] = ()
     failures: list[dict[str, Any]] = field(default_factory=list)
     commands: list[ToldCommand] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
@@ -338,6 +343,13 @@ def _baselined(story: Story, payload: dict[str, Any], when: datetime) -> None:
         story.timeline.append(Entry(when, "The history was compared with production", " ".join(payload["reasons"])))
 
 
+def _rehearsed(story: Story, payload: dict[str, Any], when: datetime) -> None:
+    found = msgspec.convert(payload["rehearsals"], tuple[Rehearsal, ...])
+    if found != story.rehearsals:
+        story.rehearsals = found
+        story.timeline.append(Entry(when, "What is pending was rehearsed", ", ".join(each.migration for each in found)))
+
+
 def _failed(story: Story, payload: dict[str, Any], when: datetime) -> None:
     story.failures.append(payload)
     kind = payload["kind"].replace("_", " ")
@@ -424,6 +436,17 @@ def _step_observed(story: Story, payload: dict[str, Any], _when: datetime) -> No
     _ended(story, Entry(step.at, f"Pipeline: {step.name}", f"exit code {step.exit_code}", step.seconds, tone=tone))
 
 
+def _orphan_intended(story: Story, payload: dict[str, Any], when: datetime) -> None:
+    who = ", ".join(each for each in (payload["user"], payload["application"], payload["client"]) if each)
+    held = f"it held Prisma's lock, idle since {payload['since']}; a person agreed to: {payload['statement']}"
+    story.timeline.append(Entry(when, f"Session {payload['pid']} ({who}) is to be ended", held))
+
+
+def _orphan_ended(story: Story, payload: dict[str, Any], when: datetime) -> None:
+    how, tone = ("was ended", "good") if payload["ended"] else ("was not ended", "bad")
+    story.timeline.append(Entry(when, f"Session {payload['pid']} {how}", payload["why"], tone=tone))
+
+
 def _step_decided(story: Story, payload: dict[str, Any], when: datetime) -> None:
     name = payload["step"].rpartition(":")[0]
     done = payload["exit_code"] is not None
@@ -437,9 +460,12 @@ _TELL = {
     Kind.CHECKED: _checked,
     Kind.CLASSIFIED: _classified,
     Kind.BASELINED: _baselined,
+    Kind.REHEARSED: _rehearsed,
     Kind.FAILED: _failed,
     Kind.APPROVED: _approved,
     Kind.RESTORE_POINT: _restore_point,
+    Kind.ORPHAN_INTENDED: _orphan_intended,
+    Kind.ORPHAN_ENDED: _orphan_ended,
     Kind.INTENDED: _intended,
     Kind.OBSERVED: _observed,
     Kind.FOUND: _found,

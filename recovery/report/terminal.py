@@ -96,6 +96,8 @@ class Terminal(Pieces):
                 self.baseline(event.baseline)
             case events.PendingUncompared():
                 self.uncompared(event.reason)
+            case events.PendingRehearsed():
+                self.rehearsals(event.rehearsals)
             case events.EffectProposed():
                 self._proposed(event)
             case events.RestorePointMade():

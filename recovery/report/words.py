@@ -8,6 +8,7 @@ from typing import Any
 from states.comparison import column_of
 from states.evidence import IN_WORDS, Verdict
 from states.plans import PlannedStatement, Way
+from states.rehearsals import LockedTable, Rehearsal
 from states.repair import counted
 
 #: What explains a verdict's words, and the words in the past tense of a report with it.
@@ -121,12 +122,15 @@ def differing(value: str | None, prop: str) -> str:
 
 
 def witness(effect: str) -> str:
-    """What shows whether an effect took place: of a repair, production's schema.
+    """What shows whether an effect took place: of a repair, production's schema; of an orphan's end, the server.
 
     Args:
         effect: the effect's id.
     """
-    return "production" if effect.partition(":")[0] in list(Way) else "the ledger"
+    word = effect.partition(":")[0]
+    if word == "end_orphan":
+        return "the server"
+    return "production" if word in list(Way) else "the ledger"
 
 
 #: Sizes are told in these units, each 1024 of the one before.
@@ -149,4 +153,23 @@ def planned(statement: PlannedStatement) -> str:
         large = "" if statement.bytes is None else f" ({size(statement.bytes)})"
         told.append(f"{statement.lock} on {statement.table}{large}{', rewritten' if statement.rewrites else ''}")
     told += [f"loses {counted(loss)}" for loss in statement.loses if loss.rows != 0]
+    told += [f"takes along what only production has: {', '.join(statement.takes)}"] if statement.takes else []
     return ". ".join(told)
+
+
+def rehearsed(found: Rehearsal) -> tuple[str, ...]:
+    """What a pending migration would do in production, a line for each table, obstacle, and thing that is not known."""
+    told = [_locked(each) for each in found.locks]
+    told += [f"It would fail: statement {each.statement}: {each.fact}." for each in found.obstacles]
+    told += [f"It would fail: {found.fails}."] if found.fails else []
+    if found.server_version and not (told or found.untold):
+        told = ["It locks no table of production more strongly than an application does."]
+    return (*told, *found.untold)
+
+
+def _locked(table: LockedTable) -> str:
+    large = "" if table.bytes is None else f" ({size(table.bytes)})"
+    lock = f"{table.lock} by statement {table.statement}" if table.lock else ""
+    which = ", ".join(map(str, table.rewrites))
+    anew = f"written anew by statement {which}" if table.rewrites else ""
+    return f"{table.table}{large}: {', '.join(each for each in (lock, anew) if each)}"

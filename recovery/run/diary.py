@@ -19,7 +19,8 @@ from states import effects
 from states.answers import Answer, Go
 from states.baseline import Baseline
 from states.deployment import Failure
-from states.facts import NO_ANSWERS, Answers, Check, Row
+from states.facts import NO_ANSWERS, Answers, Check, Orphan, Row
+from states.rehearsals import Rehearsal
 from states.table import State
 
 #: How much of the end of a command's output goes into the journal and into refusals, in characters.
@@ -128,9 +129,22 @@ class Diary:
         if self.record.baseline != told:
             self.append(Kind.BASELINED, state, told)
 
+    def rehearsed(self, state: State, rehearsals: Sequence[Rehearsal]) -> None:
+        """Records what a deploy would do, for the report."""
+        self.append(Kind.REHEARSED, state, excerpts.rehearsals(rehearsals, self._redact))
+
     def found(self, state: State, effect: str, *, shown: bool) -> None:
         """Records whether the ledger shows an effect in doubt."""
         self.append(Kind.FOUND, state, {"effect": effect, "shown": shown})
+
+    def orphan_intended(self, state: State, orphan: Orphan) -> None:
+        """Records that a session which holds Prisma's lock is about to be ended."""
+        told = {key: self._redact(str(value)) for key, value in asdict(orphan).items()}
+        self.append(Kind.ORPHAN_INTENDED, state, {**told, "pid": orphan.pid, "seconds": orphan.seconds})
+
+    def orphan_ended(self, state: State, orphan: Orphan, why: str) -> None:
+        """Records that the session is gone; or why it was not ended."""
+        self.append(Kind.ORPHAN_ENDED, state, {"pid": orphan.pid, "ended": not why, "why": why})
 
     def restore_point(self, state: State, made: RestorePoint) -> None:
         """Records the restore point."""
@@ -189,6 +203,7 @@ class Diary:
             {
                 **({} if deployed is None else {"deployed": list(dict.fromkeys(deployed))}),
                 **({"repaired": told(effect, answers)} if answers.done else {}),
+                **({"undone": True} if performed.undone else {}),
                 "effect": effect.id,
                 "migration": migration,
                 "rows": [row.id for row in after if row.migration == migration],

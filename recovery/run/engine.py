@@ -17,12 +17,13 @@ from recovery.errors import BusyError, RecoveryError, SlowStartError, StoppedErr
 from recovery.evidence.baseline import Baselined
 from recovery.evidence.inspection import Inspection
 from recovery.evidence.investigator import Classified
+from recovery.evidence.pending import Compared
 from recovery.journal import Journal
 from recovery.journal.run_record import Kind, RunRecord, record_of
 from recovery.run import excerpts
 from recovery.run.diary import OUTPUT_KEPT, Diary
 from recovery.run.ports import Ended, Policy, Question, World
-from recovery.run.proposal import baseline_proposed, proposed
+from recovery.run.proposal import baseline_proposed, ending_proposed, proposed
 from recovery.version import __version__
 from states import classification, effects, preflight, repair
 from states.answers import RUN_AGAIN, Answer, Go, Refusal
@@ -30,7 +31,7 @@ from states.baseline_answers import BaselineFacts
 from states.classification import ClassifyFacts
 from states.deployment import DeployFacts
 from states.exit_codes import Exit
-from states.facts import NO_ANSWERS, Answers, Check, Row
+from states.facts import NO_ANSWERS, Answers, Check, Orphan, Row
 from states.inspection import InspectFacts
 from states.ledger import lost_effect, still_settled
 from states.machine import Facts, RecoveryMachine
@@ -84,6 +85,7 @@ class Engine:
         self._checks: tuple[Check, ...] = ()
         self._present: dict[str, Classified] = {}
         self._question: ClassifyFacts | None = None
+        self._compared: Compared | None = None
         self._baselined: Baselined | None = None
         self._marks: tuple[str, ...] = ()
         self._decided: tuple[effects.Resolution | effects.Repair, Classified] | None = None
@@ -187,6 +189,8 @@ class Engine:
                 self._checks = self._world.checks()
                 if preflight.against(self._checks):
                     self._checks = self._world.settled(self._checks)
+                if (orphan := preflight.orphan(self._checks)) is not None:
+                    self._without(orphan)
                 self._diary.checked(state, self._checks)
                 self._emit(events.ChecksMade(self._checks))
                 return self._advance(PreflightFacts(self._checks))
@@ -202,6 +206,25 @@ class Engine:
                 return self._verify()
             case _:
                 raise AssertionError(f"nothing is done in {state}")
+
+    def _without(self, orphan: Orphan) -> None:
+        """Ends the orphan that keeps the run from going on, if somebody agrees, and makes the checks anew.
+
+        To end it a second time harms nobody, since only the session that was shown is ended: its intent is recorded,
+        and never in doubt.
+        """
+        effect = effects.EndOrphan(orphan.pid)
+        self._emit(ending_proposed(orphan))
+        if not self._policy.consents(Question("orphan", effect, orphan.statement)):
+            return
+        self._heed()
+        self._diary.orphan_intended(State.PREFLIGHT, orphan)
+        self._emit(events.EffectStarted(effect.id, orphan.statement))
+        began = time.monotonic()
+        why = self._world.end_orphan(orphan)
+        self._diary.orphan_ended(State.PREFLIGHT, orphan, why)
+        self._emit(events.EffectEnded(effect.id, not why, time.monotonic() - began, why))
+        self._checks = self._world.settled(self._world.checks())
 
     def _advance(self, facts: Facts) -> Answer:
         return self._machine.advance(facts)
@@ -237,11 +260,13 @@ class Engine:
     def _before_deploy(self) -> InspectFacts:
         """The facts of INSPECT; if a deploy could be next, with the pending migrations already in production."""
         facts = self._facts()
-        self._present, self._baselined = {}, None
+        self._present, self._compared, self._baselined = {}, None, None
         if not facts.history.pending:
             return facts
         begun = bool(self._record.baseline)
         compared = self._world.compare(self._seen(), failed=bool(facts.unsettled), begun=begun)
+        if not facts.unsettled and compared.baseline is None:
+            self._compared = compared
         baseline = self._with_baseline(compared.baseline)
         for classified in compared.found:
             name = classified.evidence.migration
@@ -439,6 +464,7 @@ class Engine:
     def _deploy(self) -> Answer:
         before = self._seen()
         effect = effects.Deploy(before.history.pending)
+        self._foresee(effect)
         if not self._agreed(Question("deploy", effect, self._world.command(effect))):
             return self._advance(DeployFacts(effect.migrations, self._facts(), consented=False))
         if refusal := self._demanded():
@@ -467,10 +493,17 @@ class Engine:
             )
         )
 
+    def _foresee(self, effect: effects.Deploy) -> None:
+        """Shows what a deploy would do, before anybody agrees to it."""
+        rehearsals = self._world.rehearse((effect,), self._compared)
+        if rehearsals:
+            self._diary.rehearsed(self._machine.current, rehearsals)
+            self._emit(events.PendingRehearsed(rehearsals))
+
     def _agreed(self, question: Question, *, approved: bool = False) -> bool:
         """Proposes a change, and returns whether there is consent to it; an approval of the evidence is consent."""
         effect = question.effect
-        if effect is not None:
+        if effect is not None and not isinstance(effect, effects.EndOrphan):
             self._emit(proposed(effect, question.command, question.evidence))
         return approved or self._policy.consents(question)
 

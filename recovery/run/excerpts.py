@@ -13,6 +13,7 @@ from recovery.evidence.proof import Proof
 from states.baseline import Baseline
 from states.evidence import Evidence
 from states.facts import Check, History, Row
+from states.rehearsals import Rehearsal
 
 #: The longest text that is kept, in characters, such as a statement, an error or a definition.
 TEXT_KEPT = 4_000
@@ -64,6 +65,11 @@ def baseline(found: Baseline, redact: Redact) -> dict[str, Any]:
     """How far production has the history, as it is shown, with few of the differences."""
     told = dict(cut(msgspec.to_builtins(found), redact))
     return {**told, "differences": told["differences"][:DIFFERENCES_KEPT]}
+
+
+def rehearsals(found: Sequence[Rehearsal], redact: Redact) -> dict[str, Any]:
+    """What a deploy would do, as it is shown."""
+    return {"rehearsals": cut(msgspec.to_builtins(found), redact)}
 
 
 def history(found: History) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from recovery import events
+from recovery.evidence.pending import Compared
 from recovery.run.ports import World
 from states import baseline_answers, classification, inspection, preflight
 from states.answers import Refusal
@@ -13,6 +14,7 @@ from states.effects import Deploy, Effect, MarkApplied
 from states.evidence import Decision, Evidence
 from states.inspection import InspectFacts, deploy_after
 from states.preflight import PreflightFacts
+from states.rehearsals import Rehearsal, to_rehearse, unrehearsed
 from states.table import State
 
 
@@ -26,6 +28,7 @@ class Plan:
         state: the state in which it would stop.
         evidence: the evidence that the effects rest on, by name of the migration.
         baseline: what all marks of the plan rest on instead; None if they don't.
+        rehearsals: what the deploy at its end would do, for each migration.
     """
 
     effects: tuple[Effect, ...]
@@ -33,6 +36,7 @@ class Plan:
     state: State = State.PREFLIGHT
     evidence: Mapping[str, Evidence] = field(default_factory=dict)
     baseline: BaselineFacts | None = None
+    rehearsals: tuple[Rehearsal, ...] = ()
 
 
 def plan(world: World, emit: events.Sink) -> Plan:
@@ -60,24 +64,44 @@ def plan(world: World, emit: events.Sink) -> Plan:
 
 
 def _planned(world: World, emit: events.Sink) -> Plan:
+    """The plan, and what the deploy of all that is pending would do."""
     inspected = world.inspect()
-    facts = InspectFacts(inspected.history)
     emit(events.Inspected(inspected.history))
+    facts = InspectFacts(inspected.history)
+    compared: Compared | None = None
     if facts.history.pending:
         compared = world.compare(inspected, failed=bool(facts.unsettled))
-        for each in compared.found:
-            emit(events.PresentFound(each.evidence))
-        if compared.missing:
-            emit(events.PendingUncompared(compared.missing))
-        if compared.baseline is not None:
-            emit(events.BaselineFound(compared.baseline.evidence))
-            facts = replace(facts, baseline=BaselineFacts(compared.baseline.evidence))
-        facts = replace(facts, present=tuple(ClassifyFacts(each.evidence, consented=True) for each in compared.found))
+        facts = _beside(facts, compared, emit)
+    found = _decided(world, facts, emit)
+    rehearsals = world.rehearse(
+        to_rehearse(found.effects, facts), None if facts.unsettled or facts.baseline is not None else compared
+    )
+    rehearsals = rehearsals or unrehearsed(facts)
+    if rehearsals:
+        emit(events.PendingRehearsed(rehearsals))
+    return replace(found, rehearsals=rehearsals)
+
+
+def _beside(facts: InspectFacts, compared: Compared, emit: events.Sink) -> InspectFacts:
+    """The facts with what the comparison of pending migrations with production found."""
+    for each in compared.found:
+        emit(events.PresentFound(each.evidence))
+    if compared.missing:
+        emit(events.PendingUncompared(compared.missing))
+    if compared.baseline is not None:
+        emit(events.BaselineFound(compared.baseline.evidence))
+        facts = replace(facts, baseline=BaselineFacts(compared.baseline.evidence))
+    present = tuple(ClassifyFacts(each.evidence, consented=True) for each in compared.found)
+    return replace(facts, present=present)
+
+
+def _decided(world: World, facts: InspectFacts, emit: events.Sink) -> Plan:
+    pending = facts.history.pending
     answer = inspection.decide(facts)
     if isinstance(answer, Refusal):
         return Plan((), answer, State.INSPECT)
     if facts.baseline is not None and facts.baseline.asks:
-        return _of_baseline(facts.baseline, inspected.history.pending)
+        return _of_baseline(facts.baseline, pending)
     effects: list[Effect] = []
     for present in facts.present:
         effect = classification.resolution(present)
@@ -96,7 +120,7 @@ def _planned(world: World, emit: events.Sink) -> Plan:
         if isinstance(found, Refusal):
             return Plan(tuple(effects), found, State.CLASSIFY, known)
         effects.append(found)
-    effects += deploy_after(effects, inspected.history.pending)
+    effects += deploy_after(effects, pending)
     return Plan(tuple(effects), None, evidence=known)
 
 

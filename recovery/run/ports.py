@@ -1,6 +1,6 @@
 """The engine's ports: small protocols for what it needs from outside, and the records that pass through them."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,8 +14,9 @@ from states import effects
 from states.answers import Refusal
 from states.evidence import Evidence
 from states.exit_codes import Exit
-from states.facts import Check, Row
+from states.facts import Check, Orphan, Row
 from states.plans import Plan
+from states.rehearsals import Rehearsal
 from states.table import State
 
 
@@ -27,6 +28,9 @@ class World(Protocol):
 
     def settled(self, checks: tuple[Check, ...], *, wait: bool = True) -> tuple[Check, ...]:
         """The same checks, with the answers of awaited ones. Without `wait`, only answers that are there already."""
+
+    def end_orphan(self, orphan: Orphan) -> str:
+        """Ends the session that holds Prisma's lock, if it is still idle; why it was not ended, else an empty text."""
 
     def inspect(self) -> Inspection:
         """The ledger beside the migrations folder, both read anew."""
@@ -47,6 +51,14 @@ class World(Protocol):
             inspection: ledger and folder.
             failed: a migration failed; then only the history before it is looked at that the ledger may have lost.
             begun: this run has found a baseline already.
+        """
+
+    def rehearse(self, planned: Sequence[effects.Effect], compared: Compared | None = None) -> tuple[Rehearsal, ...]:
+        """What a deploy would do to the tables of production, for each migration; empty if nothing is to be deployed.
+
+        Args:
+            planned: what is to be done: marks, and a deploy at the end.
+            compared: the pending migrations beside production; None if they were not compared, or others are pending.
         """
 
     def resolve(self, effect: effects.Resolution, classified: Classified | Baselined) -> Performed:
@@ -83,13 +95,14 @@ class Question:
         kind: its word in `auto`: `applied` or `not_applied` (the verdict that it follows from), `baseline` (one answer
             for all of its marks), `deploy`, or `repair`; empty for a repair that no setting may agree to. With
             `pipeline` the question is whether it is certain that nobody else has run these run-once steps.
-        effect: the effect on production, of a baseline the first; None for the pipeline.
-        command: Prisma's command, or the names of the steps; of a repair, what it is.
+        effect: the effect on production, of a baseline the first; None for the pipeline. The end of an orphan, which
+            has no word in `auto`, changes nothing there.
+        command: Prisma's command, or the names of the steps; of a repair, what it is; of an orphan, the statement.
         evidence: the evidence that the change rests on; None for a deploy, a baseline and the pipeline.
     """
 
     kind: str
-    effect: effects.Effect | None
+    effect: effects.Effect | effects.EndOrphan | None
     command: str
     evidence: Evidence | None = None
 

@@ -2,8 +2,9 @@
 
 from recovery.events import EffectProposed
 from states.baseline_answers import BaselineFacts
-from states.effects import Deploy, Effect, MarkApplied, Repair
+from states.effects import Deploy, Effect, EndOrphan, MarkApplied, Repair
 from states.evidence import Evidence, Verdict
+from states.facts import Orphan
 from states.plans import Way
 from states.repair import lists, plan_of
 
@@ -47,6 +48,18 @@ def baseline_proposed(facts: BaselineFacts, command: str) -> EffectProposed:
         every,
         f"Prisma counts {which}, as done, and never runs {word}. What is pending after that is deployed.",
         "tables, columns and rows of yours; in _prisma_migrations every existing row",
+    )
+
+
+def ending_proposed(orphan: Orphan) -> EffectProposed:
+    """The event that proposes to end a session that holds Prisma's lock and whose client is gone."""
+    who = ", ".join(each for each in (orphan.user, orphan.application, orphan.client) if each)
+    return EffectProposed(
+        EndOrphan(orphan.pid).id,
+        orphan.statement,
+        f"The server ends session {orphan.pid} ({who}), which holds Prisma's migration lock and has been idle since "
+        f"{orphan.since}, {orphan.seconds:.0f} s. If it were a deploy's after all, that deploy would fail.",
+        "every table and row, and _prisma_migrations: the session is in no transaction",
     )
 
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from states.facts import Key, Replay, Row, Snapshot, Statement, Visibility
+from states.facts import Key, Orphan, Replay, Row, Snapshot, Statement, Visibility
 
 _STATEMENT = re.compile(r"(CREATE TABLE|DROP TABLE|INSERT INTO) (\w+)( \(\)| DEFAULT VALUES)?\Z")
 _LOGS = (
@@ -62,6 +62,7 @@ class MemoryDatabase:
         statementwise: Prisma commits each statement of a script by itself.
         apart: a repair commits each of its statements by itself.
         recovering: a recovery holds the recovery's lock.
+        orphan: the session that holds Prisma's lock, and whose client is gone.
     """
 
     folder: dict[str, str] = field(default_factory=dict)
@@ -72,6 +73,7 @@ class MemoryDatabase:
     statementwise: bool = False
     apart: bool = False
     recovering: bool = False
+    orphan: Orphan | None = None
     _now: int = 0
 
     def drop(self, table: str) -> None:

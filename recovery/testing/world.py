@@ -1,6 +1,6 @@
 """The engine's world on a database in memory, with instants between its writes at which the process can die."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 
 from recovery.effects.results import Performed
@@ -20,10 +20,11 @@ from states.baseline import judge as judge_baseline
 from states.comparison import Difference, steps_equal_to
 from states.deployment import Failure
 from states.digest import digest
-from states.facts import Check, Key, Outcome, Replay, Row, Subject, Visibility
+from states.facts import Check, Key, Orphan, Outcome, Replay, Row, Subject, Visibility
 from states.ledger import in_order_of_history, side_by_side
 from states.plans import Plan, PlannedStatement, Repairs, Way
 from states.presence import Delta, after, delta
+from states.rehearsals import Rehearsal
 from states.verdict import judge
 from states.verification import MigrationDifference
 
@@ -65,11 +66,23 @@ class MemoryWorld:
     def checks(self) -> tuple[Check, ...]:
         """See `World.checks`."""
         awaited = Check("prisma.target", Outcome.AWAITED, "being looked at", "the test")
+        orphan = self._database.orphan
+        if orphan is not None:
+            return (Check("deploy.lock", Outcome.REFUSED, "held", "the test", busy=True, orphan=orphan), awaited)
         return (Check("target.identity", Outcome.HELD, "production in memory", "the test"), awaited)
 
     def settled(self, checks: tuple[Check, ...], *, wait: bool = True) -> tuple[Check, ...]:  # noqa: ARG002 - no time
         """See `World.settled`."""
         return tuple(replace(c, outcome=Outcome.HELD) if c.outcome is Outcome.AWAITED else c for c in checks)
+
+    def end_orphan(self, orphan: Orphan) -> str:
+        """See `World.end_orphan`."""
+        self._ticks("before the orphan's end")
+        if self._database.orphan != orphan:
+            return "it has ended, or done something, since it was looked at"
+        self._database.orphan = None
+        self._ticks("the orphan is ended")
+        return ""
 
     def inspect(self) -> Inspection:
         """See `World.inspect`."""
@@ -184,6 +197,14 @@ class MemoryWorld:
             schema = {key: value for key, value in schema.items() if assumed[-1].get(key, value) is not None}
         return Compared(tuple(found))
 
+    def rehearse(
+        self,
+        planned: Sequence[effects.Effect],  # noqa: ARG002 - nobody waits for a table in memory
+        compared: Compared | None = None,  # noqa: ARG002 - as above
+    ) -> tuple[Rehearsal, ...]:
+        """See `World.rehearse`. In memory no table is locked."""
+        return ()
+
     def resolve(self, effect: effects.Resolution, classified: Classified | Baselined) -> Performed:
         """See `World.resolve`."""
         self._ticks(f"before {effect.id}")
@@ -216,7 +237,7 @@ class MemoryWorld:
                 if not plan.together:
                     note(number, "observed")
         except RefusedError as error:
-            return Performed(output=f"{error.code} {error.said}.", exit_code=1)
+            return Performed(output=f"{error.code} {error.said}.", exit_code=1, undone=plan.together)
         self._ticks(f"after {effect.id}")
         at = steps_equal_to(classified.subject.replays[0], self._seen(*classified.subject.replays))
         return Performed(exit_code=int(plan.ends not in at))

@@ -202,3 +202,27 @@ def test_for_people_it_says_what_is_in_the_database(make: Make) -> None:
     for word in (scene.database, FAILED, "column expires_at type", evidence):
         assert word in done.out
     assert done.out.count(f"PostgreSQL {scene.server.version}") <= 2
+
+
+def test_what_is_pending_is_rehearsed(make: Make) -> None:
+    """By `inspect --pending`, by the plan and by the run before its deploy, all the same; without the option not."""
+    scene = make("exists")
+    before = scene.everything()
+    assert json.loads(scene.cli("inspect", "--json").out)["rehearsals"] == []
+    found = json.loads(scene.cli("inspect", "--pending", "--json").out)["rehearsals"]
+    assert [each["migration"] for each in found] == [*PENDING]
+    (table,) = found[0]["locks"]
+    assert (table["table"], table["lock"], table["rewrites"]) == ("public.places", "AccessExclusiveLock", [])
+    assert table["bytes"] > 0
+    assert [each["table"] for each in found[1]["locks"]] == [
+        "public.places",
+        "public.intake_batches",
+        "public.intake_items",
+    ]
+    assert json.loads(scene.cli("run", "--plan", "--json").out)["rehearsals"] == found
+    assert scene.everything() == before
+    done = scene.cli("run", "--yes", "--json")
+    assert done.code == 0, done
+    now = [{**each, "locks": [{**t, "bytes": 0} for t in each["locks"]]} for each in json.loads(done.out)["rehearsals"]]
+    assert now == [{**each, "locks": [{**t, "bytes": 0} for t in each["locks"]]} for each in found]
+    assert "What the deploy does to tables" in scene.cli("report", "--markdown").out

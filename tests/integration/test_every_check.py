@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -13,6 +14,7 @@ from typing import Literal
 import psycopg
 import pytest
 
+from recovery.effects import orphans
 from recovery.errors import PreflightError, UnreachableError
 from recovery.platform import neon
 from recovery.platform.http import Limits
@@ -472,9 +474,35 @@ def test_an_orphan_of_a_pooler(site: Site, monkeypatch: pytest.MonkeyPatch) -> N
             gone.execute("SELECT pg_advisory_lock(72707369)")
         check = look(site.production)["deploy.lock"]
         assert "an orphan" in check.seen
-        statement = check.remedy.partition("end the orphan with ")[2]
-        site.production.run(statement)
+        assert check.orphan is not None
+        assert check.orphan.statement in check.remedy
+        with closing(site.production.target()) as target:
+            assert orphans.end(target, check.orphan) == ""
     assert look(site.production)["deploy.lock"].outcome is HELD
+
+
+def test_only_the_orphan_that_was_shown_is_ended(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It turned out to be alive, or another role's: its session goes on, and keeps the lock."""
+    monkeypatch.setattr(activity, "ORPHAN_SECONDS", 0.0)
+    with (
+        site.production.server.connect(site.production.database) as holder,
+        closing(site.production.target()) as target,
+    ):
+        holder.execute("SELECT pg_advisory_lock(72707369)")
+        shown = look(site.production)["deploy.lock"].orphan
+        assert shown is not None
+        holder.execute("SELECT 1")
+        assert orphans.end(target, shown) == "it has ended, or done something, since it was looked at"
+        now = look(site.production)["deploy.lock"].orphan
+        assert now is not None
+        assert (now.pid, now.mark) != (shown.pid, shown.mark)
+        site.production.run(f"GRANT pg_read_all_stats TO {site.role}")
+        site.as_role()
+        with closing(site.production.target()) as weak:
+            assert orphans.end(weak, now).startswith("the role may not end it")
+        holder.execute("SELECT pg_advisory_unlock(72707369)")
+        assert orphans.end(target, now) == "it has ended, or done something, since it was looked at"
+        assert holder.execute("SELECT 1").fetchone() == (1,)
 
 
 @pytest.mark.parametrize(

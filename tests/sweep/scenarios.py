@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from states.exit_codes import Exit
+from states.facts import Orphan
 from states.table import State
 from tests.sweep.rehearsal import FAILED, LATER, STEPS, Rehearsal, history
 
@@ -63,6 +64,15 @@ def several() -> Rehearsal:
     database.begin("20260102_more")
     database.begin("20260101_first")
     return Rehearsal(database)
+
+
+def orphaned() -> Rehearsal:
+    """A session whose client is gone holds Prisma's lock; somebody agrees to end it."""
+    rehearsal = exists()
+    rehearsal.database.orphan = Orphan(
+        7, "u", "", "local", "12:00:00 UTC", 60.0, "SELECT pg_terminate_backend(7)", "1 2"
+    )
+    return rehearsal
 
 
 def half_marked() -> Rehearsal:
@@ -191,6 +201,7 @@ SCENARIOS = {
     for make, part, ends in (
         (exists, "marked", _READY),
         (counted, "marked", _READY),
+        (orphaned, "marked", _READY),
         (absent, "deployed", _READY),
         (absent_statementwise, "deployed", _READY),
         (several, "long", _READY),

@@ -28,3 +28,21 @@ def test_answers_end_where_a_plan_begins_to_make_them_false(ended: tuple[tuple[K
     ]
     assert record_of(events[:2]).answers[NAME] == Answers("sha256:1", {2: False})
     assert record_of(events).answers == {OTHER: Answers("sha256:1", {2: False})}
+
+
+BUSY = (Kind.OBSERVED, {"effect": EFFECT.id, "shown": False, "unchanged": "other sessions kept it from a lock"})
+UNDONE = (Kind.OBSERVED, {"effect": EFFECT.id, "exit_code": 1, "shown": False, "undone": True})
+
+
+@pytest.mark.parametrize("ended", [BUSY, UNDONE], ids=["busy", "one transaction"])
+def test_answers_count_again_where_nothing_of_a_plan_was_done(ended: tuple[Kind, dict[str, object]]) -> None:
+    """Nobody is asked twice for what is as true as before; that it is, their digest shows. A newer word goes before."""
+    story = [told(NAME), INTENT, ended]
+    events = [
+        JournalEvent("r", seq, "2026-01-01T00:00:00Z", kind, "RESOLVE", of) for seq, (kind, of) in enumerate(story, 1)
+    ]
+    assert record_of(events).answers == {NAME: Answers("sha256:1", {2: False})}
+    newer = JournalEvent(
+        "r", 3, "2026-01-01T00:00:00Z", Kind.APPROVED, "RESOLVE", {**told(NAME)[1], "statements": {"2": True}}
+    )
+    assert record_of([*events[:2], newer, events[2]]).answers == {NAME: Answers("sha256:1", {2: True})}

@@ -36,6 +36,7 @@ from tests.integration.rules.production import (
 
 SCRIPT = "CREATE TABLE b (id int PRIMARY KEY); CREATE INDEX bi ON b (id); ALTER TABLE t ADD COLUMN c int;"
 FIRST, SECOND, THIRD = (each.strip() for each in SCRIPT.split(";")[:3])
+FUNCTION = "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';"
 
 
 @dataclass
@@ -364,7 +365,11 @@ def test_what_fails_leaves_nothing(production: Production, repair: Repairing) ->
     """One transaction, and PostgreSQL's own words."""
     half(production)
     ended = repair.carry_out(Way.COMPLETE, meanwhile=lambda: production.run("ALTER TABLE t ADD COLUMN c int"))
-    assert (ended.exit_code, ended.output) == (1, '42701 column "c" of relation "t" already exists.')
+    assert (ended.exit_code, ended.undone, ended.output) == (
+        1,
+        True,
+        '42701 column "c" of relation "t" already exists.',
+    )
     assert ("bi", "id") not in schema(production)
 
 
@@ -446,7 +451,11 @@ def test_what_no_transaction_may_hold_is_run_one_by_one(production: Production, 
     plan = repair.plan(Way.COMPLETE)
     assert (plan.together, plan.statements[0].lock) == (False, "ShareUpdateExclusiveLock")
     ended = repair.carry_out(Way.COMPLETE, meanwhile=lambda: production.run("CREATE TABLE c (other int)"))
-    assert (ended.exit_code, ended.output) == (1, '42P07 relation "c" already exists. The 1 before it were run.')
+    assert (ended.exit_code, ended.undone, ended.output) == (
+        1,
+        False,
+        '42P07 relation "c" already exists. The 1 before it were run.',
+    )
     assert repair.notes == [(1, "intended"), (1, "observed"), (2, "intended")]
     production.run("DROP TABLE c")
     plan = repair.plan(Way.COMPLETE)
@@ -659,6 +668,63 @@ def test_a_view_is_not_made_again_without_what_it_had(
     other = f"{script.replace('a FROM', 'a AS other FROM')}; CREATE TABLE z (id int)"
     production.run(script if way is Way.UNDO else other)
     assert "would take along what it is not about" in repair.unplanned_of(way)
+
+
+@pytest.mark.parametrize(
+    ("more", "named"),
+    [
+        ("GRANT SELECT ON v TO PUBLIC", "privileges of public of view public.v: SELECT"),
+        ("COMMENT ON COLUMN v.id IS 'x'", "column id comment of view public.v: x"),
+        ("CREATE RULE r AS ON INSERT TO v DO INSTEAD NOTHING", "rule r of view public.v"),
+        (
+            f"{FUNCTION} CREATE TRIGGER g INSTEAD OF INSERT ON v FOR EACH ROW EXECUTE FUNCTION f()",
+            "trigger g of view public.v",
+        ),
+    ],
+    ids=["a privilege", "a comment", "a rule", "a trigger"],
+)
+@pytest.mark.parametrize("way", [Way.UNDO, Way.MEND])
+def test_what_only_production_has_on_a_view_is_not_lost(
+    production: Production, repair: Repairing, way: Way, more: str, named: str
+) -> None:
+    """Somebody gave it more by hand, which no replay has, and a view that is made again would lack."""
+    production.before("CREATE VIEW v AS SELECT id FROM t")
+    script = "CREATE OR REPLACE VIEW v AS SELECT id, a FROM t"
+    production.failed(f"{script}; CREATE TABLE z (id int);")
+    other = f"{script.replace('a FROM', 'a AS other FROM')}; CREATE TABLE z (id int)"
+    production.run(f"{script if way is Way.UNDO else other}; {more}")
+    assert f"would make view public.v again without what only production has: {named}" in repair.unplanned_of(way)
+
+
+def test_what_default_privileges_give_again_is_not_lost(production: Production, repair: Repairing) -> None:
+    """Some vendors give every new object privileges of this kind."""
+    production.run("ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC")
+    production.before("CREATE VIEW v AS SELECT id FROM t")
+    script = "CREATE OR REPLACE VIEW v AS SELECT id, a FROM t"
+    production.failed(f"{script}; CREATE TABLE z (id int);")
+    production.run(script)
+    assert repair.carry_out(Way.UNDO).exit_code == 0
+    assert verdict(production.judge()) == NOT_APPLIED
+
+
+@pytest.mark.parametrize("way", [Way.UNDO, Way.MEND])
+def test_what_depends_on_a_view_is_named(production: Production, repair: Repairing, way: Way) -> None:
+    """The plan would fail on it, so it is not begun."""
+    production.before("CREATE VIEW v AS SELECT id FROM t")
+    script = "CREATE OR REPLACE VIEW v AS SELECT id, a FROM t"
+    production.failed(f"{script}; CREATE TABLE z (id int);")
+    other = f"{script.replace('a FROM', 'a AS other FROM')}; CREATE TABLE z (id int)"
+    production.run(f"{script if way is Way.UNDO else other}; CREATE VIEW own AS SELECT id FROM v")
+    (obstacle,) = repair.plan(way).obstacles
+    assert "own" in obstacle.fact
+
+
+def test_what_goes_for_good_is_named(production: Production, repair: Repairing) -> None:
+    """What somebody did to a table of the script goes with the table, and is told before anybody agrees."""
+    half(production, SCRIPT, FIRST)
+    production.run("COMMENT ON TABLE b IS 'do not touch'; CREATE INDEX own ON b (id)")
+    takes = [each for statement in repair.plan(Way.UNDO).statements for each in statement.takes]
+    assert takes == ["index public.own", "comment of table public.b: do not touch"]
 
 
 def test_what_may_have_been_renamed_is_not_made_anew(production: Production, repair: Repairing) -> None:
