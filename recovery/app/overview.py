@@ -1,13 +1,14 @@
 """The observations of `inspect`: history, evidence on failed and pending migrations, and the checks of preflight."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from recovery import events
 from recovery.app.observer import Observer
 from recovery.evidence.pending import Compared
 from recovery.postgres.target import Identity
 from recovery.report.document import InspectDocument, TargetDocument, document
+from states.classification import ClassifyFacts, resolution
 from states.evidence import Evidence
 from states.facts import Check, History
 from states.inspection import InspectFacts
@@ -22,7 +23,8 @@ class Overview:
         history: the ledger beside the migrations folder.
         failed: the evidence on each migration that failed, or that a deploy would run again.
         checks: the checks of preflight.
-        compared: the pending migrations compared with production; empty if any migration failed.
+        compared: the pending migrations compared with production; if any migration failed, only those on which the
+            deploy after the marks would surely fail.
     """
 
     identity: Identity
@@ -51,8 +53,13 @@ def overview(observer: Observer, command: Callable[[], Check], emit: events.Sink
     checks = (*observer.checks(), *observer.expected.waive([command()]))
     emit(events.ChecksMade(checks))
     names = InspectFacts(inspected.history).unsettled
-    failed = tuple(observer.classify(name).evidence for name in names)
+    looked_at = [observer.classify(name) for name in names]
+    failed = tuple(each.evidence for each in looked_at)
     compared = observer.compare(inspected, failed=bool(failed)) if inspected.history.pending else Compared()
+    questions = [ClassifyFacts(each.evidence, each.ran_to_its_end) for each in looked_at]
+    marks = [mark for each in questions if (mark := resolution(each)) is not None]
+    if marks and inspected.history.pending:
+        compared = replace(compared, found=observer.failing_after(marks, inspected))
     if compared.baseline is not None:
         emit(events.BaselineFound(compared.baseline.evidence))
     for evidence in failed:

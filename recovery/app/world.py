@@ -1,6 +1,6 @@
 """The real world behind the engine: production, the checkout, the Prisma CLI and the scratch server."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 
 from recovery.app.observer import Observer
 from recovery.effects.handover import HandOver
@@ -108,6 +108,10 @@ class RealWorld:
     def compare(self, inspection: Inspection, *, failed: bool = False, begun: bool = False) -> Compared:
         """See `World.compare`."""
         return self._observer.compare(inspection, failed=failed, begun=begun)
+
+    def failing_after(self, marks: Sequence[Resolution], inspection: Inspection) -> tuple[Classified, ...]:
+        """See `World.failing_after`."""
+        return self._observer.failing_after(marks, inspection)
 
     def command(self, effect: Effect) -> str:
         """See `World.command`."""

@@ -92,7 +92,14 @@ def _planned(world: World, emit: events.Sink) -> Plan:
         classified = world.classify(name)
         emit(events.EvidenceFound(classified.evidence))
         known[name] = classified.evidence
-        found = classification.effect_if_agreed(ClassifyFacts(classified.evidence, classified.ran_to_its_end))
+        question = ClassifyFacts(classified.evidence, classified.ran_to_its_end)
+        mark = classification.resolution(question)
+        if mark is not None and inspected.history.pending and not classification.fails_again(question):
+            failing = tuple(each.evidence for each in world.failing_after((mark,), inspected))
+            for pending in failing:
+                emit(events.PresentFound(pending))
+            question = replace(question, failing_after=failing)
+        found = classification.effect_if_agreed(question)
         if isinstance(found, Refusal):
             return Plan(tuple(effects), found, State.CLASSIFY, known)
         effects.append(found)

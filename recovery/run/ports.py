@@ -1,6 +1,6 @@
 """The engine's ports: small protocols for what it needs from outside, and the records that pass through them."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -47,6 +47,14 @@ class World(Protocol):
             inspection: ledger and folder.
             failed: a migration failed; then only the history before it is looked at that the ledger may have lost.
             begun: this run has found a baseline already.
+        """
+
+    def failing_after(self, marks: Sequence[effects.Resolution], inspection: Inspection) -> tuple[Classified, ...]:
+        """The pending migrations on which the deploy after these marks would surely fail, in the order of a deploy.
+
+        Args:
+            marks: what is decided on failed migrations; the other failed ones are taken for to be run again.
+            inspection: ledger and folder.
         """
 
     def resolve(self, effect: effects.Resolution, classified: Classified | Baselined) -> Performed:
