@@ -106,7 +106,8 @@ class Observer:
     def inspect(self) -> Inspection:
         """The ledger beside the migrations folder, both read anew."""
         with answering(self.target.url):
-            return inspection(self.scripts(), self.target.rows())
+            scripts = self.scripts()
+            return inspection(scripts, scripts.under_present_names(self.target.rows()))
 
     def investigator(self) -> Investigator:
         """An investigator on the migrations folder as it is now."""
