@@ -29,6 +29,7 @@ class ClassifyFacts:
         repairing: somebody agreed to the plan of repair that `repair` gives; an approval of that plan also suffices.
         discard: names of tables and columns whose rows a repair may lose.
         restorable: a restore point is made before the first change.
+        failing_after: the pending migrations on which the deploy after this mark would surely fail.
     """
 
     evidence: Evidence
@@ -38,6 +39,7 @@ class ClassifyFacts:
     repairing: bool = False
     discard: frozenset[str] = frozenset()
     restorable: bool = False
+    failing_after: tuple[Evidence, ...] = ()
 
     @property
     def judged(self) -> Judged:
@@ -140,10 +142,16 @@ def fails_again(facts: ClassifyFacts) -> bool:
     return bool(facts.evidence.obstacles) and isinstance(resolution(facts), MarkRolledBack)
 
 
+def deploy_fails(evidence: Evidence) -> bool:
+    """Whether a deploy would fail on a pending migration: it is there in part, or an obstacle stands in its way."""
+    return evidence.decision is Decision.OPERATOR or (evidence.decision is Decision.DEPLOY and bool(evidence.obstacles))
+
+
 def decide(facts: ClassifyFacts) -> Answer:
     """Goes on only if the evidence, or an approval of this very evidence, decides, and somebody has consented.
 
-    A script that would fail again is not run again, even with consent.
+    A script that would fail again is not run again, even with consent; and nothing is marked where the deploy that
+    follows would fail on a pending migration.
     """
     evidence = facts.evidence
     name = evidence.migration
@@ -156,6 +164,8 @@ def decide(facts: ClassifyFacts) -> Answer:
             _ways(evidence),
             commands=(RUN_AGAIN,),
         )
+    if effect is not None and facts.failing_after:
+        return _fails_after(name, facts.failing_after)
     if effect is not None and (facts.consented or facts.approved):
         by = "a person approved this evidence" if facts.approved else "the evidence decides"
         way = "applied" if isinstance(effect, MarkApplied) else "rolled back"
@@ -262,6 +272,25 @@ def _seen_in_place(evidence: Evidence) -> bool:
     """
     there = any(statement.state in ("in_place", "differs") for statement in evidence.statements)
     return evidence.verdict is Verdict.DRIFTED and there
+
+
+def _fails_after(name: str, failing: Sequence[Evidence]) -> Refusal:
+    """The refusal to mark `name` while the deploy after it would fail on a pending migration."""
+    first, *others = failing
+    more = f" {len(others)} more would fail." if others else ""
+    if first.decision is Decision.DEPLOY:
+        why = "; ".join(f"statement {each.statement}: {each.fact}" for each in first.obstacles)
+        remedy = _ways(first)
+    else:
+        why = f"production has part of it: {' '.join(first.reasons)}"
+        remedy = "Undo by hand what is there, or finish it by hand, or correct the script. Then run again."
+    return Refusal(
+        "classify.deploy_would_fail",
+        f"The deploy after {name} is marked would fail: {first.migration} is pending, and {why.rstrip('.')}.{more} "
+        "Nothing was changed.",
+        remedy,
+        commands=(RUN_AGAIN,),
+    )
 
 
 #: The remedy for each kind of obstacle; in any other kind, rows or values are the obstacle.

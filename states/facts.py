@@ -375,6 +375,9 @@ class Subject:
         undecided: failed migrations before it that the evidence does not decide and that may work on the same objects
             (RULES E30).
         answered: by the number of a statement of the present file, whether its work on rows is done, as a person says.
+        finished_as: of a pending migration, the name that its folder had when its script finished; empty if it had no
+            other (RULES E27).
+        counted: Prisma saw the script run to its end under that name.
     """
 
     migration: str
@@ -401,6 +404,8 @@ class Subject:
     twins: tuple[Twin, ...] = ()
     undecided: tuple[str, ...] = ()
     answered: Mapping[int, bool] = field(default_factory=dict)
+    finished_as: str = ""
+    counted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

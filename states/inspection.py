@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from states import baseline_answers
 from states.answers import RUN_AGAIN, THEN_RUN, Answer, Go, Refusal
 from states.baseline_answers import BaselineFacts
-from states.classification import ClassifyFacts, approvals, effect_if_agreed
+from states.classification import ClassifyFacts, approvals, deploy_fails, effect_if_agreed
 from states.comparison import some
 from states.effects import Deploy, Effect, MarkApplied, MarkRolledBack
-from states.evidence import Decision, Evidence
+from states.evidence import Decision
 from states.exit_codes import Exit
 from states.facts import Check, History, Outcome
 from states.ledger import order
@@ -45,7 +45,7 @@ class InspectFacts:
     @property
     def failing(self) -> ClassifyFacts | None:
         """The first pending migration that a deploy would fail on and that no approval decides; None if none."""
-        return next((each for each in self.present if _fails(each.evidence) and not each.approved), None)
+        return next((each for each in self.present if deploy_fails(each.evidence) and not each.approved), None)
 
     @property
     def question(self) -> ClassifyFacts | None:
@@ -56,11 +56,6 @@ class InspectFacts:
         waiting = [each for each in self.present if each.evidence.decision is Decision.WAIT]
         decided = [each for each in self.present if each.evidence.decision is Decision.MARK_APPLIED or each.approved]
         return next(iter((*waiting, *decided)), None)
-
-
-def _fails(evidence: Evidence) -> bool:
-    """Whether a deploy would fail on a pending migration: it is there in part, or an obstacle stands in its way."""
-    return evidence.decision is Decision.OPERATOR or (evidence.decision is Decision.DEPLOY and bool(evidence.obstacles))
 
 
 def decide(facts: InspectFacts) -> Answer:

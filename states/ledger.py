@@ -1,6 +1,6 @@
 """Conclusions from the ledger's rows alone: the order of migrations, and whether the effects of a run still show."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
@@ -176,6 +176,43 @@ def foreseen(effect: Resolution, checksum: str, rows: Sequence[Row]) -> tuple[Ro
     if isinstance(effect, MarkApplied):
         marked.append(Row(f"mark of {effect.migration}", effect.migration, checksum, now, now, None, 0, None))
     return tuple(marked)
+
+
+def under_present_names(
+    rows: Sequence[Row], folder: Sequence[str], repeats: Callable[[Row, str], bool]
+) -> tuple[Row, ...]:
+    """The rows, in which rolled-back attempts at a migration that was renamed since bear its present name (RULES E2).
+
+    To Prisma the renamed folder is a migration that was never attempted, and a deploy would repeat what they did.
+
+    Args:
+        rows: the rows of the ledger.
+        folder: names of the migrations on disk.
+        repeats: whether the script of this name would do again what an attempt may have done.
+    """
+    kept = {row.migration for row in rows if row.rolled_back_at is None} | set(folder)
+    if all(row.migration in kept for row in rows):
+        return tuple(rows)
+    open_names = [name for name in folder if not any(row.migration == name and row.finished for row in rows)]
+    found: list[Row] = []
+    for row in rows:
+        names = [] if row.migration in kept else [name for name in open_names if repeats(row, name)]
+        found += [replace(row, migration=name) for name in names] or [row]
+    return tuple(found)
+
+
+def finished_as(rows: Sequence[Row], folder: Collection[str], same: Callable[[Row], bool]) -> Row | None:
+    """The finished row of a name that the folder has lost, with the same script; None if there is none (RULES E27).
+
+    One that Prisma saw run to its end comes before one that was only marked.
+
+    Args:
+        rows: the rows of the ledger.
+        folder: names of the migrations on disk.
+        same: whether a row is of the script in question.
+    """
+    found = [row for row in rows if row.finished and row.migration not in folder and same(row)]
+    return max(found, key=lambda row: row.applied_steps_count, default=None)
 
 
 def lost_effect(resolved: Mapping[str, str], rows: Sequence[Row]) -> str | None:

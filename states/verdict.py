@@ -150,6 +150,8 @@ def _not_applied(
 def _never_attempted(subject: Subject, replay: Replay) -> tuple[Finding, Decision]:
     """The finding on a pending migration: a deploy runs it, unless it is already there or the deploy would fail."""
     finding = of_script(replay, subject)
+    if subject.finished_as:
+        return _finished_under_another_name(subject, finding)
     production = in_view(subject)
     if 0 in steps_equal_to(replay, production):
         return finding, Decision.DEPLOY
@@ -178,6 +180,18 @@ def _never_attempted(subject: Subject, replay: Replay) -> tuple[Finding, Decisio
         reason = "Something of it is in production, and a deploy would do its work on rows, maybe a second time."
         return amended(finding, verdict, *reasons, reason), Decision.OPERATOR
     return amended(finding, verdict, *reasons), Decision.DEPLOY
+
+
+def _finished_under_another_name(subject: Subject, finding: Finding) -> tuple[Finding, Decision]:
+    """The finding on a pending migration whose script finished before its folder was renamed (RULES E27).
+
+    A deploy would run it a second time. What is left of it in production is VERIFY's to say, as of any finished one.
+    """
+    was = f"It finished as {subject.finished_as}, a name that the folder has no more, with this very script"
+    if subject.counted:
+        return amended(finding, Verdict.APPLIED, f"{was}."), Decision.MARK_APPLIED
+    marked = f"{was}; but it was only marked so, and nothing shows that it ran. A deploy would run it, maybe again."
+    return amended(finding, Verdict.UNDECIDABLE, marked), Decision.OPERATOR
 
 
 def judge(subject: Subject, cause: Cause, target: Sequence[str], base: Sequence[tuple[str, str]]) -> Evidence:

@@ -11,7 +11,7 @@ from recovery.errors import PreflightError
 from recovery.evidence.baseline import Baselined, BaselineInvestigator, Kept
 from recovery.evidence.inspection import Inspection, inspection
 from recovery.evidence.investigator import Classified, Investigator
-from recovery.evidence.obstacles.finding import hindered, tested
+from recovery.evidence.obstacles.finding import hindered, may_hinder, tested
 from recovery.evidence.pending import Compared, PendingInvestigator
 from recovery.journal.confirmations import Confirmation
 from recovery.postgres.connect import answering
@@ -30,7 +30,8 @@ from recovery.repair.planning import planned
 from recovery.replay.workshop import Workshop
 from states.baseline import looked_for, overwritten, tells_more
 from states.checks import not_looked_at, unknown
-from states.effects import Effect, MarkApplied, MarkRolledBack
+from states.classification import deploy_fails
+from states.effects import Effect, MarkApplied, MarkRolledBack, Resolution
 from states.facts import Answers, Check
 from states.ledger import foreseen
 from states.rehearsals import Rehearsal, as_production, deployed
@@ -107,7 +108,8 @@ class Observer:
     def inspect(self) -> Inspection:
         """The ledger beside the migrations folder, both read anew."""
         with answering(self.target.url):
-            return inspection(self.scripts(), self.target.rows())
+            scripts = self.scripts()
+            return inspection(scripts, scripts.under_present_names(self.target.rows()))
 
     def investigator(self) -> Investigator:
         """An investigator on the migrations folder as it is now."""
@@ -176,6 +178,22 @@ class Observer:
                 self.workshop,
                 self.target,
             )
+
+    def failing_after(self, marks: Sequence[Resolution], inspected: Inspection) -> tuple[Classified, ...]:
+        """The pending migrations on which the deploy after these marks would surely fail; see `World.failing_after`."""
+        with answering(self.target.url):
+            scripts = self.scripts()
+            rows, marked = inspected.rows, {mark.migration for mark in marks}
+            others = (MarkRolledBack(name) for name in inspected.history.failed if name not in marked)
+            for mark in (*marks, *others):
+                present = scripts.present(mark.migration)
+                rows = foreseen(mark, present.checksum if present else "", rows)
+            then = inspection(scripts, rows)
+            if not may_hinder(then, scripts, self.target):
+                return ()
+            pending = PendingInvestigator(self.target, scripts, self.workshop, self.sleep, self.assume)
+            compared = hindered(pending.compare(then.history.pending, rows), then, scripts, self.target)
+            return tuple(each for each in compared.found if deploy_fails(each.evidence))
 
     def baselines(self) -> BaselineInvestigator:
         """An investigator of the whole history; what it has replayed is kept for the next one."""

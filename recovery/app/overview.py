@@ -9,7 +9,7 @@ from recovery.evidence.pending import Compared
 from recovery.postgres.target import Identity
 from recovery.report.document import InspectDocument, TargetDocument, document
 from states.baseline_answers import BaselineFacts
-from states.classification import ClassifyFacts
+from states.classification import ClassifyFacts, resolution
 from states.evidence import Decision, Evidence
 from states.facts import Check, History
 from states.inspection import InspectFacts, would_run
@@ -25,7 +25,8 @@ class Overview:
         history: the ledger beside the migrations folder.
         failed: the evidence on each migration that failed, or that a deploy would run again.
         checks: the checks of preflight.
-        compared: the pending migrations compared with production; empty if any migration failed.
+        compared: the pending migrations compared with production; if any migration failed, only those on which the
+            deploy after the marks would surely fail.
         rehearsals: what each pending migration would lock and rewrite, if that was asked for.
     """
 
@@ -59,8 +60,13 @@ def overview(
     checks = (*observer.checks(), *observer.expected.waive([command()]))
     emit(events.ChecksMade(checks))
     facts = InspectFacts(inspected.history)
-    failed = tuple(observer.classify(name).evidence for name in facts.unsettled)
+    looked_at = [observer.classify(name) for name in facts.unsettled]
+    failed = tuple(each.evidence for each in looked_at)
     compared = observer.compare(inspected, failed=bool(failed)) if inspected.history.pending else Compared()
+    questions = [ClassifyFacts(each.evidence, each.ran_to_its_end) for each in looked_at]
+    marks = [mark for each in questions if (mark := resolution(each)) is not None]
+    if marks and inspected.history.pending:
+        compared = replace(compared, found=observer.failing_after(marks, inspected))
     if compared.baseline is not None:
         emit(events.BaselineFound(compared.baseline.evidence))
         facts = replace(facts, baseline=BaselineFacts(compared.baseline.evidence))

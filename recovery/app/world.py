@@ -120,6 +120,10 @@ class RealWorld:
         """See `World.rehearse`."""
         return self._observer.rehearse(planned, compared)
 
+    def failing_after(self, marks: Sequence[Resolution], inspection: Inspection) -> tuple[Classified, ...]:
+        """See `World.failing_after`."""
+        return self._observer.failing_after(marks, inspection)
+
     def command(self, effect: Effect) -> str:
         """See `World.command`."""
         return command_line(effect)

@@ -51,7 +51,7 @@ class BaselineInvestigator(Investigator):
             return None  # a deploy makes all of it
         for _ in range(READS):
             past, digest = self._past(rows, alone=alone)
-            again = self._target.rows()
+            again = self._rows()
             if again == rows:
                 break
             rows = again
@@ -63,7 +63,7 @@ class BaselineInvestigator(Investigator):
     def baseline_now(self) -> str:
         """The digest of the evidence as it is now, while Prisma's lock is ours; empty if there is no baseline."""
         try:
-            now = self.find(self._target.rows(), alone=False)
+            now = self.find(self._rows(), alone=False)
         except psycopg.errors.LockNotAvailable:
             return ""
         return "" if now is None else now.evidence.evidence_digest

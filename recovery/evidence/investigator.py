@@ -115,13 +115,13 @@ class Investigator:
             settled: migrations that this run has marked rolled back, whatever the evidence says of them.
             marking: this recovery began to mark it applied, and was not seen to (RULES F5).
         """
-        rows = self._target.rows()
+        rows = self._rows()
         for _ in range(READS):
             plan, subject = self._in_its_turn(name, rows, settled)
             subject = replace(subject, marking=marking)
             if subject.running:
                 break
-            again = self._target.rows()
+            again = self._rows()
             try:
                 if again == rows and self._production(subject) == subject.production:
                     break
@@ -132,6 +132,10 @@ class Investigator:
         else:
             subject = replace(subject, running=("The ledger or the schema changes while it is being read.",))
         return self._judged(plan, subject, rows)
+
+    def _rows(self) -> tuple[Row, ...]:
+        """The ledger as it is now, with the names that the migrations have now."""
+        return self._scripts.under_present_names(self._target.rows())
 
     def _in_its_turn(self, name: str, rows: tuple[Row, ...], settled: Collection[str]) -> tuple[Material, Subject]:
         """The facts of a failed migration, as a run finds them when it comes to it (RULES E30).
@@ -185,7 +189,7 @@ class Investigator:
         It is empty, and so never equal, where another session's lock keeps the schema from being read.
         """
         subject = classified.subject
-        rows = self._target.rows()
+        rows = self._rows()
         attempts = tuple(row for row in rows if row.migration == subject.migration)
         # `resolve --applied` records the file as it is when it runs, and deploy runs that file.
         present = self._scripts.present(subject.migration)

@@ -116,6 +116,8 @@ class PendingInvestigator(Investigator):
         schema = self._target.url.schema
         assumed = tuple(near for each in chain.deltas if (near := concerning(each, replay)))
         subject = Subject(plan.name, (), (replay,), plan.present, assumed=assumed, assume=self._assume)
+        if was := self._scripts.finished_as(plan.name, rows):
+            subject = replace(subject, finished_as=was.migration, counted=was.applied_steps_count >= 1)
         subject = replace(subject, production=self._production(subject))
         if 0 not in steps_equal_to(replay, in_view(subject)):
             # Of one that production has nothing of, a deploy runs all, so that it matters nothing what it does to rows.

@@ -179,10 +179,10 @@ def _arguments(cursor: _Cursor, scope: Scope | None) -> str:
     return sql.SQL(" ({})").format(literals).as_string(cursor)
 
 
-def _rows(cursor: _Cursor, statements: str) -> Rows:
+def _rows(cursor: _Cursor, statements: str) -> list[Any]:
     """The rows of all the statements, which are sent together."""
     cursor.execute(statements.encode(cursor.connection.info.encoding))
-    rows: Rows = cursor.fetchall() if cursor.description else []
+    rows = cursor.fetchall() if cursor.description else []
     while cursor.nextset():
         if cursor.description:
             rows += cursor.fetchall()

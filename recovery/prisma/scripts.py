@@ -12,8 +12,9 @@ from recovery.prisma.git import Repository
 from recovery.prisma.migrations import SCRIPT, Migration, decode, kept_in, variant
 from recovery.sql.psql_lines import without_psql_lines
 from recovery.sql.script import Script
+from recovery.sql.statements import work_on_rows
 from states.facts import History, Note, Row
-from states.ledger import in_order_of_history, side_by_side
+from states.ledger import finished_as, in_order_of_history, side_by_side, under_present_names
 
 
 class Scripts:
@@ -92,6 +93,22 @@ class Scripts:
             past = self.repository.every_script(SCRIPT) if self.repository is not None else ()
             self._every = (*here, *past, *(script for folder in self._elsewhere for script in kept_in(folder)))
         return self._every
+
+    def under_present_names(self, rows: Sequence[Row]) -> tuple[Row, ...]:
+        """The rows, in which attempts at a migration that was renamed since bear its present name (RULES E2)."""
+        return under_present_names(rows, self.names, self._repeats)
+
+    def _repeats(self, row: Row, name: str) -> bool:
+        """Whether the script of this name is the one that an attempt ran, or shares a statement on rows with it."""
+        present = self.migrations[name]
+        if present.matches(row.checksum):
+            return True
+        ran = self.ran(row.migration, row.checksum)
+        return ran is not None and not work_on_rows(ran.text).isdisjoint(work_on_rows(present.text))
+
+    def finished_as(self, name: str, rows: Sequence[Row]) -> Row | None:
+        """The row by which a migration finished under a name that it no longer has; None if there is none."""
+        return finished_as(rows, self.names, lambda row: self.migrations[name].matches(row.checksum))
 
     def history(self, rows: Sequence[Row]) -> History:
         """The ledger compared with the folder."""

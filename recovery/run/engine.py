@@ -352,6 +352,8 @@ class Engine:
         )
         effect = classification.resolution(facts)
         if effect is not None and not classification.fails_again(facts):
+            facts = self._with_what_fails_after(facts, effect)
+        if effect is not None and not (classification.fails_again(facts) or facts.failing_after):
             done = effects.shown(effect, classified.rows)
             agreed = done or self._agreed(
                 Question(evidence.verdict, effect, self._world.command(effect), evidence), approved=facts.approved
@@ -366,6 +368,27 @@ class Engine:
         decided = effect or mending
         self._decided = None if decided is None else (decided, classified)
         return self._advance(facts)
+
+    def _with_what_fails_after(self, facts: ClassifyFacts, effect: effects.Resolution) -> ClassifyFacts:
+        """The facts with the pending migrations on which the deploy after a mark would surely fail.
+
+        Not where the mark was begun, which is better finished (RULES F5), and not of a pending migration, which was
+        compared with the others.
+        """
+        name = facts.evidence.migration
+        seen = self._seen()
+        if name in self._record.marking or name not in seen.history.failed or not seen.history.pending:
+            return facts
+        failing = []
+        for classified in self._world.failing_after((effect,), seen):
+            question = ClassifyFacts(
+                classified.evidence, approval=self._record.approvals.get(classified.evidence.migration)
+            )
+            if not question.approved:
+                failing.append(classified.evidence)
+                self._diary.classified(self._machine.current, classified)
+                self._emit(events.PresentFound(classified.evidence))
+        return replace(facts, failing_after=tuple(failing))
 
     def _agree_to(self, baselined: Baselined) -> Answer:
         """CLASSIFY on a baseline: one answer for all of its marks."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from recovery import events
+from recovery.evidence.inspection import Inspection
 from recovery.evidence.pending import Compared
 from recovery.run.ports import World
 from states import baseline_answers, classification, inspection, preflight
@@ -72,7 +73,7 @@ def _planned(world: World, emit: events.Sink) -> Plan:
     if facts.history.pending:
         compared = world.compare(inspected, failed=bool(facts.unsettled))
         facts = _beside(facts, compared, emit)
-    found = _decided(world, facts, emit)
+    found = _decided(world, inspected, facts, emit)
     rehearsals = world.rehearse(
         to_rehearse(found.effects, facts), None if facts.unsettled or facts.baseline is not None else compared
     )
@@ -95,7 +96,7 @@ def _beside(facts: InspectFacts, compared: Compared, emit: events.Sink) -> Inspe
     return replace(facts, present=present)
 
 
-def _decided(world: World, facts: InspectFacts, emit: events.Sink) -> Plan:
+def _decided(world: World, inspected: Inspection, facts: InspectFacts, emit: events.Sink) -> Plan:
     pending = facts.history.pending
     answer = inspection.decide(facts)
     if isinstance(answer, Refusal):
@@ -116,7 +117,14 @@ def _decided(world: World, facts: InspectFacts, emit: events.Sink) -> Plan:
         classified = world.classify(name)
         emit(events.EvidenceFound(classified.evidence))
         known[name] = classified.evidence
-        found = classification.effect_if_agreed(ClassifyFacts(classified.evidence, classified.ran_to_its_end))
+        question = ClassifyFacts(classified.evidence, classified.ran_to_its_end)
+        mark = classification.resolution(question)
+        if mark is not None and pending and not classification.fails_again(question):
+            failing = tuple(each.evidence for each in world.failing_after((mark,), inspected))
+            for evidence in failing:
+                emit(events.PresentFound(evidence))
+            question = replace(question, failing_after=failing)
+        found = classification.effect_if_agreed(question)
         if isinstance(found, Refusal):
             return Plan(tuple(effects), found, State.CLASSIFY, known)
         effects.append(found)

@@ -61,6 +61,14 @@ class World(Protocol):
             compared: the pending migrations beside production; None if they were not compared, or others are pending.
         """
 
+    def failing_after(self, marks: Sequence[effects.Resolution], inspection: Inspection) -> tuple[Classified, ...]:
+        """The pending migrations on which the deploy after these marks would surely fail, in the order of a deploy.
+
+        Args:
+            marks: what is decided on failed migrations; the other failed ones are taken for to be run again.
+            inspection: ledger and folder.
+        """
+
     def resolve(self, effect: effects.Resolution, classified: Classified | Baselined) -> Performed:
         """Marks a migration, if the evidence is still the same once we hold Prisma's migration lock."""
 

@@ -406,3 +406,16 @@ def parse(text: str) -> tuple[Parsed, ...]:
             )
         )
     return tuple(parsed)
+
+
+def work_on_rows(text: str) -> frozenset[str]:
+    """The statements of a script that may write rows, each with single spaces; of one that can't be parsed, all pieces.
+
+    Args:
+        text: the script.
+    """
+    try:
+        found = [statement.sql for statement in parse(text) if statement.work.why]
+    except ScriptError:
+        found = text.split(";")
+    return frozenset(" ".join(sql.split()) for sql in found) - {""}

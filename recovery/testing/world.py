@@ -17,11 +17,12 @@ from recovery.testing.ticks import Died, Ticks
 from states import effects, repair
 from states.baseline import OpenWork, Past, in_order, looked_for, overwritten, tells_more
 from states.baseline import judge as judge_baseline
+from states.classification import deploy_fails
 from states.comparison import Difference, steps_equal_to
 from states.deployment import Failure
 from states.digest import digest
 from states.facts import Check, Key, Orphan, Outcome, Replay, Row, Subject, Visibility
-from states.ledger import in_order_of_history, side_by_side
+from states.ledger import foreseen, in_order_of_history, side_by_side
 from states.plans import Plan, PlannedStatement, Repairs, Way
 from states.presence import Delta, after, delta
 from states.rehearsals import Rehearsal
@@ -137,7 +138,7 @@ class MemoryWorld:
         baseline = self._baseline(inspection.rows) if lost else None
         if failed or (baseline is not None and (baseline.evidence.marked or not inspection.history.applied)):
             return Compared(baseline=baseline)
-        compared = self._pending(inspection)
+        compared = self._pending(inspection.rows, inspection.history.pending)
         if not lost and overwritten(each.evidence for each in compared.found):
             baseline = self._baseline(inspection.rows)
             if baseline is not None and tells_more(baseline.evidence):
@@ -182,11 +183,20 @@ class MemoryWorld:
         found = judge_baseline(past, f"sha256:{checksum(known)}")
         return None if found is None else Baselined(found, rows)
 
-    def _pending(self, inspection: Inspection) -> Compared:
-        rows, base = inspection.rows, self._finished("")
+    def failing_after(self, marks: Sequence[effects.Resolution], inspection: Inspection) -> tuple[Classified, ...]:
+        """See `World.failing_after`."""
+        rows, marked = inspection.rows, {mark.migration for mark in marks}
+        others = (effects.MarkRolledBack(name) for name in inspection.history.failed if name not in marked)
+        for mark in (*marks, *others):
+            rows = foreseen(mark, checksum(self._database.folder.get(mark.migration, "")), rows)
+        pending = side_by_side(rows, sorted(self._database.folder), frozenset()).pending
+        return tuple(each for each in self._pending(rows, pending).found if deploy_fails(each.evidence))
+
+    def _pending(self, rows: tuple[Row, ...], pending: Sequence[str]) -> Compared:
+        base = self._finished("", rows)
         tried = {row.migration for row in rows}
         schema, assumed, found = self._after(base), list[Delta](), list[Classified]()
-        for name in inspection.history.pending:
+        for name in pending:
             replay = replayed(schema, self._database.folder[name])
             subject = Subject(name, (), (replay,), replay.checksum, self._seen(replay), assumed=tuple(assumed))
             classified = self._judged(subject, rows, base)
@@ -301,8 +311,8 @@ class MemoryWorld:
         # Prisma exits with 1 if it wrote nothing, or if its last write was the error.
         return Performed(exit_code=int(not written or written.endswith("logs written")))
 
-    def _finished(self, but: str) -> tuple[str, ...]:
-        done = in_order_of_history(tuple(self._database.rows), self._database.folder)
+    def _finished(self, but: str, rows: tuple[Row, ...] | None = None) -> tuple[str, ...]:
+        done = in_order_of_history(tuple(self._database.rows) if rows is None else rows, self._database.folder)
         return tuple(dict.fromkeys(row.migration for row in done if row.migration != but))
 
     def _after(self, names: tuple[str, ...]) -> dict[Key, str]:

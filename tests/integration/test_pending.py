@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from recovery.app.observer import Observer
 from recovery.evidence.inspection import inspection
 from recovery.evidence.investigator import Classified
 from recovery.evidence.obstacles.finding import hindered
@@ -13,14 +14,15 @@ from recovery.evidence.pending import Compared, PendingInvestigator
 from recovery.postgres.locks import PRISMA_LOCK
 from recovery.postgres.target import Target
 from recovery.postgres.url import parse
+from recovery.preflight.expectation import Expectation
 from recovery.prisma.migrations import read
 from recovery.prisma.scripts import Scripts
 from states.answers import Go, Refusal
-from states.classification import ClassifyFacts
+from states.classification import ClassifyFacts, resolution
 from states.evidence import Decision, Verdict
 from states.inspection import InspectFacts, decide
 from states.table import State
-from tests.integration.rules.production import Production
+from tests.integration.rules.production import FAILED, Production
 
 P1, P2, P3 = "20260201_one", "20260202_two", "20260203_three"
 STAMPED = (Verdict.APPLIED, Decision.MARK_APPLIED)
@@ -385,6 +387,57 @@ def test_what_would_make_a_pending_one_fail_is_said_before(
     assert answer.code == "deploy.would_fail"
     assert f"{P2} is pending and would fail: statement 1:" in answer.fact
     assert fact in answer.fact
+
+
+@pytest.mark.parametrize(
+    ("outside", "failed", "ran", "pending", "decision", "fact"),
+    [
+        (
+            "INSERT INTO t VALUES (2, 1)",
+            U,
+            True,
+            "CREATE UNIQUE INDEX t_a ON t (a);",
+            Decision.DEPLOY,
+            "more than once",
+        ),
+        ("INSERT INTO t VALUES (2, 1)", U, False, "CREATE UNIQUE INDEX t_a ON t (a);", Decision.DEPLOY, "more than"),
+        ("CREATE TABLE v ()", U, True, "CREATE TABLE v (); CREATE TABLE w ();", Decision.OPERATOR, ""),
+        ("CREATE TABLE v ()", U, True, "CREATE TABLE v ();", None, ""),
+        ("CREATE TABLE v ()", "DROP TABLE v;", False, "CREATE TABLE v (id int);", None, ""),
+    ],
+    ids=[
+        "after a mark as applied",
+        "after it is run",
+        "there in part",
+        "there wholly",
+        "the failed one clears the way",
+    ],
+)
+def test_what_a_deploy_would_fail_on_later_is_known_before_anything_is_marked(
+    production: Production,
+    outside: str,
+    failed: str,
+    *,
+    ran: bool,
+    pending: str,
+    decision: Decision | None,
+    fact: str,
+) -> None:
+    """As INSPECT would find it after the mark: not where it is there wholly, or where the failed one takes it away."""
+    production.before(outside) if failed.startswith("DROP") else production.run(outside)
+    production.failed(failed)
+    if ran:
+        production.run(failed)
+    production.file(P2, pending)
+    with closing(production.target()) as target:
+        observer = Observer(target, production.folder, production.workshop, Expectation(typed=production.database))
+        classified = observer.classify(FAILED)
+        mark = resolution(ClassifyFacts(classified.evidence))
+        assert mark is not None, classified.evidence.reasons
+        failing = observer.failing_after((mark,), observer.inspect())
+    found = [(each.evidence.migration, each.evidence.decision) for each in failing]
+    assert found == ([(P2, decision)] if decision else [])
+    assert fact in "".join(obstacle.fact for each in failing for obstacle in each.evidence.obstacles)
 
 
 @pytest.mark.parametrize(

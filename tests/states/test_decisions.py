@@ -190,6 +190,19 @@ REFUSALS: list[tuple[State, Any, str, Exit]] = [
         "classify.undecidable",
         Exit.BLOCKED,
     ),
+    # Neither consent nor an approval marks anything while the deploy after it would fail.
+    (
+        State.CLASSIFY,
+        ClassifyFacts(EVIDENCE, consented=True, failing_after=(HINDERED,)),
+        "classify.deploy_would_fail",
+        Exit.BLOCKED,
+    ),
+    (
+        State.CLASSIFY,
+        ClassifyFacts(UNDECIDED, approval=AS_APPLIED, failing_after=(WOULD_FAIL,)),
+        "classify.deploy_would_fail",
+        Exit.BLOCKED,
+    ),
     (State.CLASSIFY, ClassifyFacts(UNSURE, consented=True), "classify.assumption", Exit.BLOCKED),
     # After an approved plan was carried out, the assumption is still to be made.
     (State.CLASSIFY, ClassifyFacts(UNSURE, approval=AS_PLANNED), "classify.assumption", Exit.BLOCKED),

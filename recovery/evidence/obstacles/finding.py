@@ -5,7 +5,7 @@ question that production did not answer in time is reported as untested.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -142,15 +142,41 @@ def hindered(compared: Compared, inspection: Inspection, scripts: Scripts, targe
     kept = {each.evidence.migration for each in compared.found if each.evidence.decision is not Decision.DEPLOY}
     absent = {each.evidence.migration: each for each in compared.absent}
     found = {each.evidence.migration: each for each in compared.found}
-    before: list[str] = []
-    for name in inspection.history.pending:
-        script = scripts.present(name)
-        if script is None or name in kept:
-            continue
-        if name in absent:
-            obstacles = find(target.reading(), target.url.schema, (*before, script.text)).obstacles
-            if obstacles:
-                found[name] = replace(absent[name], evidence=replace(absent[name].evidence, obstacles=obstacles))
-        before.append(script.text)
+    left = [name for name in inspection.history.pending if name not in kept]
+    for name, obstacles in _in_turn(left, absent.keys(), scripts, target):
+        found[name] = replace(absent[name], evidence=replace(absent[name].evidence, obstacles=obstacles))
     in_order = (found[name] for name in inspection.history.pending if name in found)
     return replace(compared, found=tuple(in_order))
+
+
+def may_hinder(inspection: Inspection, scripts: Scripts, target: Target) -> bool:
+    """Whether anything in production stands in the way of a pending migration that was never attempted.
+
+    It may be that the migration is in production already; only its replay tells, which this look spares.
+    """
+    tried = {row.migration for row in inspection.rows}
+    asked = {name for name in inspection.history.pending if name not in tried}
+    return any(True for _ in _in_turn(inspection.history.pending, asked, scripts, target))
+
+
+def _in_turn(
+    names: Sequence[str], asked: Collection[str], scripts: Scripts, target: Target
+) -> Iterator[tuple[str, tuple[Obstacle, ...]]]:
+    """Each of the asked migrations that obstacles stand in the way of, if a deploy ran these migrations in this order.
+
+    Args:
+        names: the migrations that a deploy would run.
+        asked: those of them to look at.
+        scripts: the checkout.
+        target: production.
+    """
+    before: list[str] = []
+    for name in names:
+        script = scripts.present(name)
+        if script is None:
+            continue
+        if name in asked:
+            obstacles = find(target.reading(), target.url.schema, (*before, script.text)).obstacles
+            if obstacles:
+                yield name, obstacles
+        before.append(script.text)
