@@ -195,6 +195,8 @@ class Statement:
             called at the end of the script. Where production has them in their old place, the rows are in place.
         drops: columns, and tables as (object, "exists"), that it drops, by the names that the tables have at the end.
         skips: properties of which it makes none that is there already, and does not fail either (IF NOT EXISTS).
+        over: the table whose rows, and no others, it changes or deletes, if production has no trigger on it. Where that
+            has no rows, it does nothing. Empty if there is no such table.
     """
 
     index: int
@@ -209,6 +211,7 @@ class Statement:
     moves: tuple[Key, ...] = ()
     drops: tuple[Key, ...] = ()
     skips: frozenset[Key] = frozenset()
+    over: str = ""
 
 
 @dataclass(frozen=True, slots=True)

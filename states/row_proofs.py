@@ -20,7 +20,7 @@ def witnessed(replay: Replay, subject: Subject, at: tuple[int, ...]) -> Replay:
     Until the table is rewritten, PostgreSQL keeps the default with which a column was added
     (`pg_attribute.attmissingval`). A column that got its default later has no such value, and its older rows are null.
     A column that was renamed or cast keeps its place, and leaves no dropped one behind. A table that was renamed is
-    older than the attempt. Where a table has no rows, none of them can be wrong.
+    older than the attempt. Where a table has no rows, none of them can be wrong, and an UPDATE or DELETE does nothing.
     """
     return replace(replay, statements=tuple(_witnessed(replay, each, subject, at) for each in replay.statements))
 
@@ -62,6 +62,8 @@ def filled_otherwise(replay: Replay, subject: Subject) -> str:
 
 
 def _witnessed(replay: Replay, statement: Statement, subject: Subject, at: tuple[int, ...]) -> Statement:
+    if _nothing_to_work_on(statement, subject):
+        return replace(statement, visibility=Visibility.INERT, why=EMPTY)
     if why := _kept_instead(replay, statement, subject):
         return replace(statement, visibility=Visibility.OPEN, why=why)
     # Columns that change names between themselves look alike before and after. That they stand as they do after it says
@@ -71,6 +73,16 @@ def _witnessed(replay: Replay, statement: Statement, subject: Subject, at: tuple
     if why := _proof(replay, statement, subject):
         return replace(statement, visibility=Visibility.SEEN, why=why)
     return statement
+
+
+def _nothing_to_work_on(statement: Statement, subject: Subject) -> bool:
+    """Whether the rows that a statement would change are none: done or not, production is the same.
+
+    The table has to be the one from before the attempt: somebody may have made it anew, and kept the rows elsewhere. A
+    trigger would run for the statement itself, too, or may have written elsewhere for rows that are gone.
+    """
+    fires = (obj == statement.over and prop.startswith(("trigger ", "rule ")) for obj, prop in subject.production)
+    return statement.over in subject.empty & subject.kept and not any(fires)
 
 
 def _kept_instead(replay: Replay, statement: Statement, subject: Subject) -> str:

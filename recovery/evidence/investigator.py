@@ -334,7 +334,8 @@ class Investigator:
         stood = {obj for replay in subject.replays for obj in replay.stood}
         added = {key for replay in subject.replays for key in replay.added if key in subject.production}
         added = {key for key in added if key[0].startswith("table ")}  # a view has no rows of its own
-        if not (moved or filled or dropped or gone or stood or added):
+        over = {statement.over for statement in statements if statement.over}
+        if not (moved or filled or dropped or gone or stood or added or over):
             return subject
         connection, there = self._target.reading(), {obj for obj, prop in subject.production if prop == "exists"}
         return replace(
@@ -345,10 +346,10 @@ class Investigator:
                 connection,
                 self._target.url.schema,
                 subject.migration,
-                {obj for obj, prop in moved if prop == "exists"} & there,
+                ({obj for obj, prop in moved if prop == "exists"} | over) & there,
             ),
             alike=traces.alike(connection, {obj: columns for obj, columns in gone.items() if obj not in there}),
-            empty=traces.empty(connection, {obj for obj, _ in moved | filled | added} & there),
+            empty=traces.empty(connection, ({obj for obj, _ in moved | filled | added} | over) & there),
         )
 
     def _filled(self, wanted: Collection[Key]) -> dict[Key, str]:

@@ -1,6 +1,6 @@
 """Runs a script statement by statement in the scratch database, to find its steps S₀ … Sₙ and its footprint."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -115,6 +115,7 @@ def _replay(
                 moves,
                 way.drops.get(statement.index, ()),
                 skips,
+                _over(statement, parsed, distinct.values()) if why == statement.work.why else "",
             )
         )
     first = {obj for obj, prop in snapshots[0] if prop == "exists"}
@@ -219,6 +220,29 @@ def _fires(table: Name, snapshot: Snapshot) -> bool:
         and name.rpartition(".")[2] == quoted(table.name)
         for obj, prop in snapshot
     )
+
+
+def _over(statement: Parsed, parsed: Sequence[Parsed], snapshots: Collection[Snapshot]) -> str:
+    """The table that is there all the time, and whose rows alone a statement changes; empty if there is none.
+
+    Not where another statement works on rows and names the table: it may carry elsewhere what this one wrote.
+    """
+    table = statement.work.over
+    if table is None:
+        return ""
+    others = (each for each in parsed if each.work.why and each.work.over != table)
+    if any(name.name == table.name for each in others for name in each.names):
+        return ""
+    found = {
+        obj
+        for snapshot in snapshots
+        for obj, prop in snapshot
+        if prop == "exists" and (qualified_name(obj) or "").rpartition(".")[2] == quoted(table.name)
+    }
+    if len(found) != 1 or any(_fires(table, snapshot) for snapshot in snapshots):
+        return ""
+    (obj,) = found
+    return obj if obj.startswith("table ") and all((obj, "exists") in snapshot for snapshot in snapshots) else ""
 
 
 def changed_keys(snapshots: Sequence[Snapshot]) -> set[Key]:

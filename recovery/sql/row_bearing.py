@@ -106,6 +106,8 @@ class RowWork:
         computes: functions that it calls for every row. It leaves rows as they are only if each is one of PostgreSQL's
             own, and immutable.
         undone: a rollback undoes all of it. A sequence's value stays (RULES E25).
+        over: the table whose rows, and no others, it changes or deletes, if no trigger is on it. Where that has none,
+            it does nothing.
     """
 
     why: str = ""
@@ -116,6 +118,7 @@ class RowWork:
     sure_if_no_trigger: Name | None = None
     computes: frozenset[str] = frozenset()
     undone: bool = True
+    over: Name | None = None
 
 
 #: Statements that do something to rows, or may. One that is on neither list does, too; here it is said what.
@@ -416,14 +419,15 @@ def _of_query(node: str, body: Any, script: _Script) -> RowWork:
         return RowWork(why, own=not body.if_not_exists if node == "create_table_as_stmt" else True)
     if node == "select_stmt" or script.fires:
         return RowWork(why)
-    table = body.relation
-    if relation(table) in script.created:
+    table = relation(body.relation)
+    if table in script.created:
         return RowWork(why, own=True)
+    over = None if node == "insert_stmt" or script.renames else table
     if node == "update_stmt" and body.target_list:
-        targets = {(relation(table), item.res_target.name) for item in body.target_list}
-        if targets <= script.added and all(script.makes(table.relname, column) == 1 for _, column in targets):
-            return RowWork(why, own=True, sure_if_no_trigger=relation(table))
-    return RowWork(why)
+        targets = {(table, item.res_target.name) for item in body.target_list}
+        if targets <= script.added and all(script.makes(table.name, column) == 1 for _, column in targets):
+            return RowWork(why, own=True, sure_if_no_trigger=table, over=over)
+    return RowWork(why, over=over)
 
 
 def _writes_inside(body: Any) -> bool:

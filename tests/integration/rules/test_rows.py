@@ -1,5 +1,7 @@
 """What changes rows is open, seen in the schema or not (RULES E4, E5)."""
 
+from collections.abc import Callable
+
 import pytest
 
 from states.evidence import Decision, Verdict
@@ -507,3 +509,59 @@ def test_a_script_that_does_nothing_to_rows_asks_for_no_places(production: Produ
     production.failed("ALTER TABLE t DROP COLUMN a;", logs=None)
     production.run("ALTER TABLE t DROP COLUMN a; ALTER TABLE t ADD COLUMN a int")
     assert verdict(production.judge()) == NOT_APPLIED
+
+
+FILL_ALL = "UPDATE t SET a = 1 WHERE a IS NULL"
+
+
+@pytest.fixture
+def aged(production: Production) -> Production:
+    """A production whose table t is older than its last finished migration."""
+    production.finished("20260105_second", "")
+    return production
+
+
+@pytest.mark.parametrize("statement", [FILL_ALL, "DELETE FROM t WHERE a = 0"])
+def test_an_update_of_a_table_without_rows_does_nothing(aged: Production, statement: str) -> None:
+    """E20: done or not, production is the same; not where the table has a row."""
+    aged.failed(f"{statement}; ALTER TABLE t ADD c int;", logs=None)
+    assert aged.judge().decision is Decision.OPERATOR
+    aged.run("DELETE FROM t")
+    assert verdict(aged.judge()) == NOT_APPLIED
+    aged.run("ALTER TABLE t ADD c int")
+    assert verdict(aged.judge()) == APPLIED
+
+
+def test_a_new_column_of_a_table_without_rows_has_no_values(aged: Production) -> None:
+    """E20: the UPDATE that fills it is done or not, which is the same."""
+    aged.failed("ALTER TABLE t ADD b int; UPDATE t SET b = 1;", logs=None)
+    aged.run("ALTER TABLE t ADD b int")
+    assert aged.judge().decision is Decision.OPERATOR
+    aged.run("DELETE FROM t")
+    assert verdict(aged.judge()) == APPLIED
+
+
+def make_it_anew(one: Production) -> None:
+    one.run("CREATE TABLE kept AS TABLE t; DROP TABLE t; CREATE TABLE t (id int PRIMARY KEY, a int)")
+
+
+def fire_in_production(one: Production) -> None:
+    one.run("DELETE FROM t; CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'")
+    one.run("CREATE TRIGGER fires AFTER UPDATE ON t EXECUTE FUNCTION f()")
+
+
+@pytest.mark.parametrize("first", [make_it_anew, fire_in_production])
+def test_a_table_without_rows_may_have_lost_them(aged: Production, first: Callable[[Production], None]) -> None:
+    """E20: it is another table; or a trigger wrote elsewhere."""
+    aged.failed(f"{FILL_ALL}; ALTER TABLE t ADD c int;", logs=None)
+    first(aged)
+    assert aged.judge().decision is Decision.OPERATOR
+
+
+def test_what_is_carried_elsewhere_was_written_before(aged: Production) -> None:
+    """E20: the rows are gone, and their values are in another table."""
+    carry = "INSERT INTO u SELECT * FROM t; DELETE FROM t; ALTER TABLE t ADD c int;"
+    aged.finished("20260106_third", "CREATE TABLE u (id int, a int)")
+    aged.failed(f"{FILL_ALL}; {carry}", logs=None)
+    aged.run("DELETE FROM t")
+    assert any(reason.startswith("Statement 1 is open") for reason in aged.judge().reasons)
