@@ -151,7 +151,7 @@ def _never_attempted(subject: Subject, replay: Replay) -> tuple[Finding, Decisio
     """The finding on a pending migration: a deploy runs it, unless it is already there or the deploy would fail."""
     finding = of_script(replay, subject)
     if subject.finished_as:
-        return _finished_under_another_name(subject, finding)
+        return _finished_under_another_name(subject, replay, finding)
     production = in_view(subject)
     if 0 in steps_equal_to(replay, production):
         return finding, Decision.DEPLOY
@@ -182,16 +182,23 @@ def _never_attempted(subject: Subject, replay: Replay) -> tuple[Finding, Decisio
     return amended(finding, verdict, *reasons), Decision.DEPLOY
 
 
-def _finished_under_another_name(subject: Subject, finding: Finding) -> tuple[Finding, Decision]:
-    """The finding on a pending migration whose script finished before its folder was renamed (RULES E27).
+def _finished_under_another_name(subject: Subject, replay: Replay, finding: Finding) -> tuple[Finding, Decision]:
+    """The finding on a pending migration whose script finished under a name that the folder has lost (RULES E27).
 
-    A deploy would run it a second time. What is left of it in production is VERIFY's to say, as of any finished one.
+    Its folder was renamed, and a deploy would run it a second time; or the old folder was removed, and this is a new
+    migration that says the same. The replay of the history has it under its old name, too. Where production is as that
+    leaves it, and the script fails there because of what it made, its effects are those of the one run.
     """
+    made = "already exists" in (replay.ended or "")  # the scratch server speaks English
+    there = made and 0 in steps_equal_to(replay, in_view(subject))
     was = f"It finished as {subject.finished_as}, a name that the folder has no more, with this very script"
-    if subject.counted:
-        return amended(finding, Verdict.APPLIED, f"{was}."), Decision.MARK_APPLIED
-    marked = f"{was}; but it was only marked so, and nothing shows that it ran. A deploy would run it, maybe again."
-    return amended(finding, Verdict.UNDECIDABLE, marked), Decision.OPERATOR
+    if subject.counted and there:
+        return amended(finding, Verdict.APPLIED, f"{was}, and its effects are in production."), Decision.MARK_APPLIED
+    if all(statement.visibility is Visibility.INERT for statement in replay.statements):
+        return finding, Decision.DEPLOY
+    ran = "was renamed, or this is a new migration that says the same" if subject.counted else "was renamed and ran"
+    unknown = f"{was}; but nothing shows whether it {ran}. A deploy would run it, maybe again."
+    return amended(finding, Verdict.UNDECIDABLE, unknown), Decision.OPERATOR
 
 
 def judge(subject: Subject, cause: Cause, target: Sequence[str], base: Sequence[tuple[str, str]]) -> Evidence:

@@ -72,7 +72,7 @@ def test_another_script_is_another_migration(production: Production) -> None:
     ("script", "steps", "decision"),
     [
         (SCRIPT, 1, Decision.MARK_APPLIED),
-        ("UPDATE t SET a = a + 1;", 1, Decision.MARK_APPLIED),
+        ("UPDATE t SET a = a + 1;", 1, Decision.OPERATOR),
         ("UPDATE t SET a = a + 1;", 0, Decision.OPERATOR),
         ("CREATE TABLE u (id int);", 0, Decision.OPERATOR),
     ],
@@ -80,11 +80,20 @@ def test_another_script_is_another_migration(production: Production) -> None:
 def test_what_finished_under_another_name_is_not_run_again(
     production: Production, script: str, steps: int, decision: Decision
 ) -> None:
-    """E27: Prisma saw this very script run to its end; a deploy would run it a second time under its new name."""
+    """E27: a deploy would run it a second time, unless it is a new migration that says what a removed one said."""
     production.finished(OLD, script, steps)
     renamed(production)
     _, compared = seen(production)
     assert [(each.evidence.migration, each.evidence.decision) for each in compared.found] == [(NEW, decision)]
+
+
+def test_what_was_removed_and_written_again_runs_again(production: Production) -> None:
+    """E27: a later migration took its column away, and a new one with the same script is to bring it back."""
+    production.finished(OLD, SCRIPT)
+    production.finished("20260110_undone", "ALTER TABLE t DROP COLUMN b")
+    renamed(production)
+    _, compared = seen(production)
+    assert [each.evidence.decision for each in compared.found] == [Decision.OPERATOR]
 
 
 def test_the_same_script_twice_in_the_folder_runs_twice(production: Production) -> None:
