@@ -15,7 +15,7 @@ from recovery.evidence.pending import Compared
 from recovery.evidence.proof import Proof, Prover
 from recovery.postgres.connect import answering
 from recovery.postgres.locks import RECOVERY_LOCK, SessionLock
-from recovery.postgres.sessions import OUR_NAME, holders
+from recovery.postgres.sessions import OUR_NAME, holders, undone
 from recovery.preflight.checks import command_awaited, command_check
 from recovery.prisma.cli import PrismaCli, command_line
 from recovery.prisma.sentinel import Sentinel
@@ -158,6 +158,11 @@ class RealWorld:
                 note,
                 lambda: investigator.asked_now(classified),
             )
+
+    def undone(self, transaction: int) -> bool:
+        """See `World.undone`."""
+        with answering(self.target.url):
+            return undone(self.target.reading(), transaction)
 
     def deploy(self, effect: Deploy, before: Inspection) -> Performed:
         """See `World.deploy`."""

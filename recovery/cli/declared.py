@@ -139,7 +139,7 @@ def _made(name: str, kind: Any, declared: Option | Argument, *, default: Any) ->
     kinds = [each for each in (kind, *get_args(kind)) if each is not type(None)]
     many = any(get_origin(each) is list for each in kinds)
     paths = any(each is Path or Path in get_args(each) for each in kinds)
-    plain: Any = Path if paths else str
+    plain: Any = Path if paths else int if int in kinds else str
     if isinstance(declared, Argument):
         return _Argument(
             [name],

@@ -31,7 +31,8 @@ LOCK_MILLISECONDS = 3_000
 #: Seconds between two attempts at the lock of a table; others get through meanwhile.
 PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 
-#: Called with the number of a statement of the plan, before it is run (`intended`) and after it was (`observed`).
+#: Called with the number of a statement of the plan, before it is run (`intended`) and after it was (`observed`); for a
+#: plan that is one transaction with the transaction's number, before its first statement (`begun`).
 Note = Callable[[int, str], None]
 
 
@@ -84,7 +85,7 @@ class Repairer:
             plan: the plan.
             changed: compares the evidence again, under Prisma's lock; returns why nothing may be done, else "".
             left: the differences of production, as the given session sees it, from the end of the rehearsal.
-            note: called around each statement that is committed by itself.
+            note: called around each statement that is committed by itself, and as each transaction of them all begins.
             asked: digests the evidence once the plan was carried out, still under Prisma's lock.
 
         Returns:
@@ -104,7 +105,7 @@ class Repairer:
                     still_ours(self._ours)
                     try:
                         if plan.together:
-                            self._together(connection, plan, left)
+                            self._together(connection, plan, left, note)
                         else:
                             for number in range(done, len(plan.statements)):
                                 self._alone(connection, plan.statements[number], number + 1, note)
@@ -131,8 +132,11 @@ class Repairer:
         connection: psycopg.Connection[Any],
         plan: Plan,
         left: Callable[[psycopg.Connection[Any]], Sequence[Difference]],
+        note: Note,
     ) -> None:
         with _transaction(connection):
+            row = connection.execute("SELECT pg_catalog.pg_current_xact_id()::text").fetchone()
+            note(int(row[0]) if row else 0, "begun")
             connection.execute(f"SET LOCAL lock_timeout = {LOCK_MILLISECONDS}")
             for statement in plan.statements:
                 _keep_to(connection, statement.loses)

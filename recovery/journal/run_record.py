@@ -28,6 +28,7 @@ class Kind:
     FOUND = "effect.found"
     STATEMENT_INTENDED = "statement.intended"
     STATEMENT_OBSERVED = "statement.observed"
+    TRANSACTION_BEGUN = "transaction.begun"
     RESTORE_POINT = "restore_point.made"
     ORPHAN_INTENDED = "orphan.intended"
     ORPHAN_ENDED = "orphan.ended"
@@ -50,8 +51,10 @@ class RunRecord:
         failures: all failures of migrations that were met, oldest first.
         approvals: the latest approval of each migration.
         answers: what a person said, or a repair has shown, of the work on rows of each migration's statements.
-        aside: of each migration that a repair was begun on, the answers from before it. They count again if nothing of
+        aside: of the migration that a repair was begun on, the answers from before it. They count again if nothing of
             it was done.
+        transaction: number of the repair's transaction, 0 before it began; -1 if its statements are committed one by
+            one, and the first was begun.
         evidence: the payload of each migration's last `migration.classified`, with its digest and verdict.
         baseline: the payload of the last `history.compared`, with its digest, verdict and range; empty without one.
         baseline_approval: the latest approval of a baseline; its migration is the one up to which.
@@ -77,6 +80,7 @@ class RunRecord:
     approvals: dict[str, Approval] = field(default_factory=dict)
     answers: dict[str, Answers] = field(default_factory=dict)
     aside: dict[str, Answers] = field(default_factory=dict)
+    transaction: int = 0
     evidence: dict[str, dict[str, Any]] = field(default_factory=dict)
     baseline: dict[str, Any] = field(default_factory=dict)
     baseline_approval: Approval | None = None
@@ -125,7 +129,8 @@ class RunRecord:
                 planned = {**self.planned, **payload.get("planned", {})}
                 settled = {k: v for k, v in self.settled.items() if k not in payload.get("planned", {})}
                 doubted = tuple(payload.get("planned", ()))
-                record = replace(self, in_doubt=payload["effect"], doubted=doubted, acted=self.changed, aside={})
+                record = replace(self, in_doubt=payload["effect"], doubted=doubted, acted=self.changed)
+                record = replace(record, aside={}, transaction=0)
                 effect = of_id(payload["effect"], doubted)
                 if isinstance(effect, Repair):
                     # From here on its answers may not be true any more: a plan that ends well tells new ones, one of
@@ -140,7 +145,12 @@ class RunRecord:
                 return self._observed(payload)
             case Kind.FOUND:
                 # The effect was cut off, so nobody knows who wrote the rows that the ledger shows now: none is settled.
-                return replace(self, in_doubt="", acted=True, aside={})
+                kept = {**self.aside, **self.answers} if payload.get("undone") else self.answers
+                return replace(self, in_doubt="", acted=True, answers=kept, aside={})
+            case Kind.TRANSACTION_BEGUN:
+                return replace(self, transaction=payload["transaction"])
+            case Kind.STATEMENT_INTENDED:
+                return replace(self, transaction=-1)
             case Kind.RESTORE_POINT:
                 return replace(self, restore_point=payload["place"], back=payload.get("back", ""))
             case Kind.PIPELINE:

@@ -86,6 +86,17 @@ def holders(connection: psycopg.Connection[Any], key: int) -> tuple[Backend, ...
     )
 
 
+def undone(connection: psycopg.Connection[Any], transaction: int) -> bool:
+    """Whether a transaction is known to have been rolled back, by its client or because its session ended."""
+    try:
+        row = connection.execute("SELECT pg_catalog.pg_xact_status(%s::text::xid8)", (str(transaction),)).fetchone()
+    except psycopg.DatabaseError:
+        if connection.closed or connection.broken:
+            raise
+        return False  # another server's, which has not come so far yet
+    return row is not None and row[0] == "aborted"
+
+
 _END = """
 SELECT pg_catalog.pg_terminate_backend(s.pid)
 FROM ({session}) s(pid, usename, application, client, state, since, query, seconds, mark, behind)

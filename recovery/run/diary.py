@@ -133,9 +133,9 @@ class Diary:
         """Records what a deploy would do, for the report."""
         self.append(Kind.REHEARSED, state, excerpts.rehearsals(rehearsals, self._redact))
 
-    def found(self, state: State, effect: str, *, shown: bool) -> None:
-        """Records whether the ledger shows an effect in doubt."""
-        self.append(Kind.FOUND, state, {"effect": effect, "shown": shown})
+    def found(self, state: State, effect: str, *, shown: bool, undone: bool = False) -> None:
+        """Records whether the ledger shows an effect in doubt; or that nothing of a repair in doubt was done."""
+        self.append(Kind.FOUND, state, {"effect": effect, "shown": shown, **({"undone": True} if undone else {})})
 
     def orphan_intended(self, state: State, orphan: Orphan) -> None:
         """Records that a session which holds Prisma's lock is about to be ended."""
@@ -161,9 +161,12 @@ class Diary:
         Args:
             state: the state in which it is run.
             effect: id of the repair.
-            number: number of the statement in its plan.
-            what: `intended` or `observed`.
+            number: number of the statement in its plan; of the transaction of all statements, if that is begun.
+            what: `intended`, `observed` or `begun`.
         """
+        if what == "begun":
+            self.append(Kind.TRANSACTION_BEGUN, state, {"effect": effect, "transaction": number})
+            return
         kind = Kind.STATEMENT_INTENDED if what == "intended" else Kind.STATEMENT_OBSERVED
         self.append(kind, state, {"effect": effect, "statement": number})
 

@@ -315,15 +315,22 @@ class Engine:
         if isinstance(effect, effects.Repair):
             if effect.migration not in self._facts().unsettled:
                 self._repair_found(effect, shown=True)  # somebody has settled the migration since
+            elif self._record.aside and self._nothing_done():
+                self._repair_found(effect, shown=False, undone=True)  # so what a person said is as true as before
             return  # else CLASSIFY tells by the schema what became of it
         shown = effects.shown(effect, seen.rows)
         found = events.EffectFound(self._record.in_doubt, self._world.command(effect), shown)
         self._diary.found(self._machine.current, found.effect, shown=shown)
         self._emit(found)
 
-    def _repair_found(self, effect: effects.Repair, *, shown: bool) -> None:
+    def _nothing_done(self) -> bool:
+        """Whether a repair in doubt certainly did nothing: it had not begun, or its transaction was rolled back."""
+        number = self._record.transaction
+        return number == 0 or (number > 0 and self._world.undone(number))
+
+    def _repair_found(self, effect: effects.Repair, *, shown: bool, undone: bool = False) -> None:
         """Records whether production is where a repair in doubt was to lead."""
-        self._diary.found(self._machine.current, effect.id, shown=shown)
+        self._diary.found(self._machine.current, effect.id, shown=shown, undone=undone)
         self._emit(events.EffectFound(effect.id, self._world.command(effect), shown))
 
     def _classify(self) -> Answer:

@@ -79,11 +79,14 @@ class World(Protocol):
             plan: one of the evidence's plans.
             classified: the evidence.
             note: called with the number of each statement that is committed by itself, `intended` before it and
-                `observed` after it.
+                `observed` after it; or with that of the transaction of them all, `begun` before the first.
 
         Returns:
             With exit code 0 if production is then as rehearsed.
         """
+
+    def undone(self, transaction: int) -> bool:
+        """Whether a transaction of a repair is known to have been rolled back."""
 
     def deploy(self, effect: effects.Deploy, inspection: Inspection) -> Performed:
         """Deploys, if the same migrations are still pending once we hold Prisma's migration lock."""

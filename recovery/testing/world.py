@@ -252,6 +252,10 @@ class MemoryWorld:
         at = steps_equal_to(classified.subject.replays[0], self._seen(*classified.subject.replays))
         return Performed(exit_code=int(plan.ends not in at))
 
+    def undone(self, transaction: int) -> bool:  # noqa: ARG002 - see `World.undone`
+        """See `World.undone`. In memory no transaction has a number, so nothing is known of any."""
+        return False
+
     def _changed(self, classified: Classified) -> bool:
         """Whether the evidence is another one by now."""
         subject = classified.subject

@@ -55,7 +55,8 @@ class Outcome:
 
     Attributes:
         staged: `partial` or `drifted`, as it was judged.
-        ended: `right`, `unplanned`, `unasked` (rows were lost that were not named), or `elsewhere`.
+        ended: `right`, `unplanned`, `hindered` (it was said to fail, so that nobody could have it carried out, and it
+            ended right), `refused` (it failed), `unasked` (rows were lost that were not named), or `elsewhere`.
         why: why it has no plan, or what differs.
         answered: a person had to say which work on rows is done.
     """
@@ -265,6 +266,8 @@ class Repairs:
         ]
         if lost:
             return Outcome(source.name, staged, plan.way, "unasked", f"{what}: {lost[:3]}")
+        if plan.obstacles:
+            return Outcome(source.name, staged, plan.way, "hindered", f"{what}: {plan.obstacles[0].fact}")
         return Outcome(source.name, staged, plan.way, "right")
 
     @property
@@ -300,7 +303,7 @@ def main() -> None:
         print(f"{staged}: {right} of {len(cases)} ({share}) completed or mended; {unasked} without an answer")
         for (way, ended), count in sorted(collections.Counter((each.way, each.ended) for each in mine).items()):
             print(f"  {way or '-'} {ended}: {count}")
-    for ended in ("unplanned", "undo only", "refused", "elsewhere", "unasked"):
+    for ended in ("unplanned", "undo only", "hindered", "refused", "elsewhere", "unasked"):
         for each in outcomes:
             if each.ended == ended:
                 print(f"{ended}: {each.migration} ({each.staged} {each.way}): {each.why[:300]}")

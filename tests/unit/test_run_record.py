@@ -31,10 +31,11 @@ def test_answers_end_where_a_plan_begins_to_make_them_false(ended: tuple[tuple[K
 
 
 BUSY = (Kind.OBSERVED, {"effect": EFFECT.id, "shown": False, "unchanged": "other sessions kept it from a lock"})
+FOUND_UNDONE = (Kind.FOUND, {"effect": EFFECT.id, "shown": False, "undone": True})
 UNDONE = (Kind.OBSERVED, {"effect": EFFECT.id, "exit_code": 1, "shown": False, "undone": True})
 
 
-@pytest.mark.parametrize("ended", [BUSY, UNDONE], ids=["busy", "one transaction"])
+@pytest.mark.parametrize("ended", [BUSY, UNDONE, FOUND_UNDONE], ids=["busy", "one transaction", "killed"])
 def test_answers_count_again_where_nothing_of_a_plan_was_done(ended: tuple[Kind, dict[str, object]]) -> None:
     """Nobody is asked twice for what is as true as before; that it is, their digest shows. A newer word goes before."""
     story = [told(NAME), INTENT, ended]

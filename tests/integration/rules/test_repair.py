@@ -16,6 +16,7 @@ from recovery.errors import BusyError
 from recovery.evidence.investigator import Classified, Investigator
 from recovery.postgres import bounded
 from recovery.postgres.locks import PRISMA_LOCK, RECOVERY_LOCK, SessionLock
+from recovery.postgres.sessions import undone
 from recovery.postgres.target import Target
 from recovery.repair.planning import planned
 from states.comparison import Difference
@@ -424,6 +425,23 @@ def test_what_ends_elsewhere_is_no_plan(production: Production, repair: Repairin
     repairs = repair.classified().evidence.repair
     assert [plan.way for plan in repairs.plans] == [Way.COMPLETE]
     assert "its rehearsal ends elsewhere: type public.e attributes" in " ".join(repairs.unplanned)
+
+
+def test_the_server_tells_what_became_of_a_repair(production: Production, repair: Repairing) -> None:
+    """Its transaction's number is noted before its first statement, so that a later process can ask for its fate."""
+    half(production)
+    assert repair.carry_out(Way.COMPLETE).exit_code == 0
+    ((number, what),) = repair.notes
+    assert what == "begun"
+    assert not undone(repair.target.reading(), number)
+    assert not undone(repair.target.reading(), number + 1_000_000), "it has not come so far"
+    with production.server.connect(production.database) as session:
+        session.execute("BEGIN")
+        row = session.execute("SELECT pg_current_xact_id()::text").fetchone()
+        assert row is not None
+        assert not undone(repair.target.reading(), int(row[0])), "it goes on"
+        session.execute("ROLLBACK")
+    assert undone(repair.target.reading(), int(row[0]))
 
 
 def test_a_lock_that_is_not_to_be_had_is_tried_again(
