@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from states.comparison import (
     Difference,
@@ -231,7 +230,12 @@ ROWS = Visibility.ROWS
     ],
 )
 def test_a_person_is_heard_where_no_schema_tells(
-    kind: Visibility, done: bool | None, production: Mapping[Key, str], at: tuple[int, ...], state: str, said: bool | None  # noqa: FBT001 - answers
+    kind: Visibility,
+    done: bool | None,  # noqa: FBT001 - an answer
+    production: Mapping[Key, str],
+    at: tuple[int, ...],
+    state: str,
+    said: bool | None,  # noqa: FBT001 - an answer
 ) -> None:
     """E21: on work on rows, and never against what the schema shows."""
     replay = replay_of(ADDS, unseen={2: kind})

@@ -79,7 +79,10 @@ def test_what_a_statement_drops_is_not_there_for_the_next() -> None:
     again = script(replay=replay_of(steps), makes={2: frozenset({TABLE, X, Y})})
     assert surely_fails(again, {**HERE, X: "exists", Y: "exists"}) == ""
     kept = script(replay=replay_of(steps_of({X: None}, {X: "exists"}, base={**HERE, X: "exists"})), makes={2: MAKES[3]})
-    assert surely_fails(kept, {**HERE, X: "exists", Y: "exists"}) == f"statement 2 makes column y of {T}, which is already there"
+    assert (
+        surely_fails(kept, {**HERE, X: "exists", Y: "exists"})
+        == f"statement 2 makes column y of {T}, which is already there"
+    )
 
 
 #: ADD COLUMN IF NOT EXISTS x text, and a table that another statement makes if there is none.
@@ -179,21 +182,18 @@ def test_a_pending_one_is_compared_as_if_those_before_it_had_run() -> None:
     assert (judged(makes).verdict, judged(makes).decision) == ("not_applied", "deploy")
 
 
+NAMING_Z = replace(SCRIPT, named=frozenset({"public.z"}))
+J, J_OF = ("index public.j", "exists"), ("index public.j", "table")
 NEAR: list[tuple[str, Delta, Replay, bool]] = [
     ("a table of the footprint", {Y: "exists"}, SCRIPT, True),
     ("another table", {("table public.z", "exists"): "yes"}, SCRIPT, False),
-    ("a table that the script names", {("table public.z", "column a"): "yes"}, replace(SCRIPT, named=frozenset({"public.z"})), True),
-    ("an index on a table of the footprint", {("index public.j", "table"): "public.t"}, SCRIPT, True),
-    ("an index on another table", {("index public.j", "exists"): "yes", ("index public.j", "table"): "public.z"}, SCRIPT, False),
-    (
-        "an index on a table that the script names",
-        {("index public.j", "table"): "public.z"},
-        replace(SCRIPT, named=frozenset({"public.z"})),
-        True,
-    ),
-    ("an index on no one knows which table", {("index public.j", "unique"): "yes"}, SCRIPT, True),
-    ("an index that goes", {("index public.j", "table"): None}, SCRIPT, True),
-]  # fmt: skip
+    ("a table that the script names", {("table public.z", "column a"): "yes"}, NAMING_Z, True),
+    ("an index on a table of the footprint", {J_OF: "public.t"}, SCRIPT, True),
+    ("an index on another table", {J: "yes", J_OF: "public.z"}, SCRIPT, False),
+    ("an index on a table that the script names", {J_OF: "public.z"}, NAMING_Z, True),
+    ("an index on nobody knows which table", {("index public.j", "unique"): "yes"}, SCRIPT, True),
+    ("an index that goes", {J_OF: None}, SCRIPT, True),
+]
 
 
 @pytest.mark.parametrize(("change", "replay", "counts"), [case[1:] for case in NEAR], ids=[case[0] for case in NEAR])

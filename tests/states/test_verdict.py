@@ -659,11 +659,21 @@ def test_what_ran_to_its_end_is_not_judged_by_what_the_history_made() -> None:
         ({"overtaken_by": ("m2", "m3")}, STEPS[3], "Finished later, and may work on the same objects: m2, m3."),
         ({"overtaken_by": ("m2",)}, STEPS[0], "Finished later, and may work on the same objects: m2."),
         ({"made_again_by": ("m0",)}, STEPS[0], "Failed too, and may have made again what this one takes away: m0."),
-        ({"unreplayed": ("m0: why",)}, STEPS[3], "Could not be replayed before it, and may work on the same objects: m0"),
-        ({"unreplayed": ("m0: why",)}, STEPS[0], "Could not be replayed before it, and may work on the same objects: m0"),
+        (
+            {"unreplayed": ("m0: why",)},
+            STEPS[3],
+            "Could not be replayed before it, and may work on the same objects: m0",
+        ),
+        (
+            {"unreplayed": ("m0: why",)},
+            STEPS[0],
+            "Could not be replayed before it, and may work on the same objects: m0",
+        ),
     ],
 )
-def test_beside_others_nothing_is_decided(beside: dict[str, tuple[str, ...]], production: Snapshot, reason: str) -> None:
+def test_beside_others_nothing_is_decided(
+    beside: dict[str, tuple[str, ...]], production: Snapshot, reason: str
+) -> None:
     """E10, E26, E30: what another migration may have done to the same objects is not this one's doing."""
     evidence = judged(replace(subject_of(production), **beside))  # type: ignore[arg-type]
     assert (evidence.verdict, evidence.decision) == UNDECIDABLE
@@ -766,7 +776,10 @@ def test_a_persons_answers_decide_what_no_schema_shows(
             assert f"Of statement {name[1:]} a person says that it {'ran' if done else 'did not run'}." in told
     digests = {answering(script, production, **given).evidence_digest for given in ({}, answers)}
     assert len(digests) == 2
-    assert answering(script, production, **{name: not done for name, done in answers.items()}).evidence_digest not in digests
+    assert (
+        answering(script, production, **{name: not done for name, done in answers.items()}).evidence_digest
+        not in digests
+    )
 
 
 def test_rows_with_another_default_are_not_applied() -> None:
@@ -812,3 +825,17 @@ def test_a_column_that_was_dropped_and_made_again_is_not_as_before() -> None:
 def test_what_no_schema_shows_is_row_bearing(kinds: dict[int, Visibility], *, bearing: bool) -> None:
     """E18: one statement is enough, also one that was not reached."""
     assert replay_of(STEPS, unseen=kinds).row_bearing is bearing
+
+
+def test_the_edited_file_is_judged_too_before_it_is_run() -> None:
+    """E22: nothing of what ran is in production, and a deploy will run the file as it is now."""
+    more = replay_of(steps_of({Z: "yes"}, {X: "yes"}), checksum="b")
+    evidence = judged(subject_of({Z: "yes"}, REPLAY, more, present="b"))
+    assert (evidence.verdict, evidence.decision) == UNDECIDABLE
+    assert evidence.reasons[0].startswith("The migration's file was edited since, and something of it")
+    data = replay_of([*STEPS, STEPS[3]], unseen={4: Visibility.OPEN}, checksum="b")
+    subject = subject_of(STEPS[0], REPLAY, data, present="b")
+    evidence = judged(subject)
+    assert (evidence.verdict, evidence.decision, evidence.assumptions) == (*NOT_ATTEMPTED, (NO_HANDWORK,))
+    assert evidence.reasons[-1] == "This holds only if nobody ran statement 4 by hand."
+    assert verdict_of(replace(subject, assume=frozenset({NO_HANDWORK}))) == NOT_APPLIED
