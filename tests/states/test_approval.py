@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 
 from states.answers import Refusal
-from states.approval import Approval, Asked, Judged, objection, objection_to_answers
+from states.approval import Approval, Asked, Judged, answer_command, objection, objection_to_answers
 from states.classification import ClassifyFacts, decide
 from states.evidence import Decision, Verdict
 from states.table import State
@@ -95,3 +95,12 @@ def test_answers_on_statements_count_only_where_nothing_shows_it(
     """For exactly this evidence, with or without the answers that it has taken in, and never against a proof."""
     found = objection_to_answers(ASKED, done, evidence)
     assert (found.code if found else "") == code
+
+
+def test_a_command_asks_of_each_statement_by_its_number() -> None:
+    """To be copied as it is, once it is known that what it says is true."""
+    one, two = answer_command("m1", (2,), "sha256:1"), answer_command("m1", (2, 4), "sha256:1")
+    assert one.line == 'prisma-recovery approve m1 --statement 2=done --evidence sha256:1 --reason "…"'
+    assert "whether statement 2 ran;" in one.when
+    assert " --statement 2=done --statement 4=done " in two.line
+    assert "whether each of these statements ran;" in two.when

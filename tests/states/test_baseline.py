@@ -6,13 +6,24 @@ from dataclasses import replace
 import pytest
 
 from states.approval import Approval
-from states.baseline import Baseline, OpenWork, Past, equal_to, in_order, judge, looked_for
+from states.baseline import (
+    Baseline,
+    OpenWork,
+    Past,
+    equal_to,
+    in_order,
+    judge,
+    looked_for,
+    overwritten,
+    tells_more,
+)
 from states.baseline_answers import BaselineFacts, approvals, inspected, objection
-from states.baseline_rows import Migration, Rows, open_work
-from states.evidence import Decision, Verdict
+from states.baseline_rows import Migration, Rows, dropped_tables, open_work, tables_in_question
+from states.evidence import Decision, Evidence, Progress, Verdict
 from states.facts import History, Key, Row, Statement, Visibility
 from states.ledger import in_order_of_history
 from states.table import State
+from tests.states.strategies import UNKNOWN
 
 Delta = dict[Key, str | None]
 
@@ -291,3 +302,123 @@ def test_what_was_not_replayed_is_open() -> None:
         ("m1", 0, "it is not SQL"),
         ("m2", 1, "it fails when replayed"),
     ]
+
+
+def evidence_on(name: str, decision: Decision) -> Evidence:
+    """The evidence on a pending migration."""
+    return Evidence(
+        name, "", 0, None, UNKNOWN, Verdict.DRIFTED, decision, Progress((0, 0), 1), (), (), ("a reason.",), "sha256:1"
+    )
+
+
+def test_a_pending_one_that_a_deploy_would_fail_on_may_be_overwritten() -> None:
+    """Only then is the whole history compared, to tell whether a later one has changed what it made."""
+    runs, stops = evidence_on("m1", Decision.DEPLOY), evidence_on("m2", Decision.OPERATOR)
+    assert overwritten([runs, stops])
+    assert not overwritten([runs])
+    assert not overwritten([])
+
+
+def test_a_baseline_tells_more_where_it_decides_or_concerns_several() -> None:
+    """Else the comparison of the one pending migration says all of it."""
+    one = Baseline(Verdict.UNDECIDABLE, Decision.OPERATOR, lacking=("m1",))
+    assert not tells_more(one)
+    assert tells_more(replace(one, lacking=("m1", "m2")))
+    assert tells_more(replace(one, decision=Decision.MARK_APPLIED))
+
+
+RENAMED = Statement(1, "ALTER TABLE u RENAME TO t", Visibility.ROWS, "rows stay", moves=(TABLE,))
+OTHER_TABLE = ("table public.u", "exists")
+TURNED: list[Delta] = [{("table public.t", "column x type"): kind} for kind in ("text", "varchar(3)", "text")]
+T_EMPTY = Rows(empty=frozenset({"table public.t"}))
+
+
+@pytest.mark.parametrize(
+    ("statement", "changes", "rows", "opened"),
+    [
+        # The column is another one since: dropped, and added anew.
+        (FILLS, [MADE, ADDED, DROPPED, ADDED], Rows(filled={COLUMN: "{1}"}), True),
+        (MOVES, [MADE, ADDED, DROPPED, ADDED], Rows(places=LAYOUT, found=LAYOUT), True),
+        # It was cast to another type and back, so its values may be others.
+        (MOVES, [MADE, ADDED, *TURNED], Rows(places=LAYOUT, found=LAYOUT), True),
+        (MOVES, [MADE, ADDED, *TURNED[:2]], Rows(places=LAYOUT, found=LAYOUT), False),
+        (MOVES, [MADE, ADDED, DROPPED], Rows(), False),
+        (MOVES, [MADE, ADDED], T_EMPTY, False),
+        (RENAMED, [MADE], Rows(), True),
+        (RENAMED, [MADE], T_EMPTY, True),
+        (RENAMED, [MADE, {TABLE: None}], Rows(), False),
+        (replace(FILLS, fills=()), [MADE, ADDED], T_EMPTY, True),
+        (replace(FILLS, moves=(COLUMN,)), [MADE, ADDED], Rows(filled={COLUMN: "{1}"}), True),
+    ],
+)
+def test_what_later_migrations_leave_of_a_proof(
+    statement: Statement, changes: list[Delta], rows: Rows, *, opened: bool
+) -> None:
+    """E20: a proof is read where the history ends, so what became of the column since counts."""
+    names = [f"m{number}" for number in range(1, len(changes) + 1)]
+    work = open_work([Migration("m2", 1, (statement,))], names, {}, changes, rows)
+    assert bool([each for each in work if each.statement]) is opened
+
+
+@pytest.mark.parametrize(
+    ("changes", "rows"),
+    [
+        # The table is gone, and with it what was changed back.
+        ([MADE, *TURNED, {TABLE: None}], Rows()),
+        ([MADE, *TURNED], T_EMPTY),
+        # The type goes with the column, and the new column has one of its own.
+        (
+            [MADE, ADDED, TURNED[0], {**DROPPED, ("table public.t", "column x type"): None}, {**ADDED, **TURNED[0]}],
+            T_EMPTY,
+        ),
+        ([MADE, TURNED[0], TURNED[0]], Rows()),
+        ([MADE, ADDED, DROPPED], Rows()),
+        ([MADE], Rows(alike={"table public.t": ("table public.old",)})),
+        ([MADE, {TABLE: None}], Rows(alike={"table public.t": ("table public.u",)}, places={"table public.u": ()})),
+        ([MADE, ADDED, DROPPED, ADDED, DROPPED], Rows()),
+    ],
+)
+def test_what_came_to_nothing_is_not_asked(changes: list[Delta], rows: Rows) -> None:
+    """Nobody has to answer for rows that are gone, or that never were."""
+    names = [f"m{number}" for number in range(1, len(changes) + 1)]
+    every = [Migration(name, place, ()) for place, name in enumerate(names)]
+    assert open_work(every, names, {}, changes, rows) == ()
+
+
+def test_only_work_of_migrations_that_did_not_run_is_asked() -> None:
+    """Prisma saw both the drop and the second making run, so the ledger answers for them."""
+    changes = [MADE, ADDED, DROPPED, ADDED]
+    names = ["m1", "m2", "m3", "m4"]
+    assert open_work([Migration("m1", 0, ())], names, {}, changes, Rows()) == ()
+    (asked,) = open_work([Migration("m3", 2, ())], names, {}, changes, Rows())
+    assert (asked.migration, asked.statement, asked.sql) == ("m3", 0, "")
+
+
+def test_whether_a_table_has_rows_is_asked_of_those_in_question() -> None:
+    """Those whose columns are filled, moved, made again or cast back; nothing is asked of any other."""
+    filled = Migration("m1", 0, (FILLS, replace(MOVES, moves=(OTHER_TABLE,))))
+    assert tables_in_question([filled], {}, []) == {"table public.t", "table public.u"}
+    assert tables_in_question([], {}, [MADE, ADDED, DROPPED, ADDED]) == {"table public.t"}
+    assert tables_in_question([], {}, [MADE, *TURNED]) == {"table public.t"}
+    assert tables_in_question([], {}, [MADE, ADDED, DROPPED]) == frozenset()
+
+
+def test_a_dropped_table_is_known_by_the_columns_that_it_had() -> None:
+    """Those at its end, whoever made them; one that is there again is not dropped."""
+    second: Key = ("table public.t", "column y")
+    start = {TABLE: "yes", COLUMN: "yes", (COLUMN[0], "column x type"): "text", OTHER_TABLE: "yes"}
+    gone: Delta = {TABLE: None, second: None}
+    assert dropped_tables(start, [{second: "yes", COLUMN: None}, gone]) == {"table public.t": {"column y"}}
+    assert dropped_tables(start, [gone]) == {"table public.t": {"column x"}}
+    assert dropped_tables(start, [gone, MADE]) == {}
+    assert dropped_tables(start, [{("view public.v", "exists"): None}]) == {}
+
+
+def test_a_function_of_the_history_is_compared_by_what_it_says() -> None:
+    """Line ends of a checkout are no difference, and another body is one."""
+    made: Delta = {("function public.f()", "exists"): "yes", ("function public.f()", "body"): "begin\nend"}
+    there = {("function public.f()", "exists"): "yes", ("function public.f()", "body"): "begin\r\nend"}
+    one = past(made, *MAKES, there={**there, **A})
+    assert equal_to(one)[0] == (2,)
+    other = replace(one, production={**one.production, ("function public.f()", "body"): "begin end"})
+    assert equal_to(other)[0] == ()

@@ -4,8 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from states.checks import NAMES, NOT_BY_SETTINGS, held, not_looked_at, refused, unknown, waive
+from states.answers import Go
+from states.checks import NAMES, NOT_BY_SETTINGS, awaited, held, not_looked_at, refused, unknown, waive
+from states.exit_codes import Exit
 from states.facts import Check, Outcome
+from states.preflight import PreflightFacts, against, decide, demanded, lets_look
 
 HELD = held("git.clean", "as committed", "git")
 REFUSED = refused("git.clean", "not committed: a", "git", "Commit it.")
@@ -64,3 +67,32 @@ def test_what_the_settings_can_not_waive_is_a_check() -> None:
     """Each name is a check's, and comes with what to do instead."""
     assert set(NOT_BY_SETTINGS) <= set(NAMES)
     assert all(text.endswith(".") for text in NOT_BY_SETTINGS.values())
+
+
+def test_an_awaited_check_stands_against_a_change_only() -> None:
+    """One may look before Prisma's target is proven, and change nothing before it is (F2)."""
+    waiting = awaited("prisma.target", "being looked at", "a listener")
+    decided = decide(PreflightFacts((HELD, waiting)))
+    assert isinstance(decided, Go)
+    assert decided.because == "1 check holds, prisma.target is awaited before the first change"
+    assert against([HELD, waiting]) is None
+    refusal = demanded([HELD, waiting])
+    assert refusal is not None
+    assert (refusal.code, refusal.exit) == ("preflight.prisma.target", Exit.PREFLIGHT)
+    assert refusal.fact == "The check prisma.target could not be made: being looked at. Nothing was changed."
+    assert demanded([HELD]) is None
+
+
+@pytest.mark.parametrize(
+    ("checks", "looks"),
+    [
+        ([HELD], True),
+        ([REFUSED, UNKNOWN], True),
+        ([awaited("prisma.target", "being looked at", "a listener")], True),
+        ([REFUSED, unknown("target.identity", "nobody said", "the URL", "Say it.")], False),
+        ([refused("deploy.lock", "pid 7", "pg_locks", "Wait.", busy=True)], False),
+    ],
+)
+def test_a_plan_looks_where_only_the_checkout_is_wrong(checks: list[Check], *, looks: bool) -> None:
+    """Nothing is wrong then with the database itself, and a plan changes nothing."""
+    assert lets_look(checks) is looks

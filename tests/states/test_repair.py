@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from states.classification import ClassifyFacts, repairing
+from states.answers import Refusal
+from states.classification import ClassifyFacts, answering, decide, repairing
 from states.comparison import StatementState
 from states.evidence import Decision, Evidence, Progress, Verdict
 from states.facts import Obstacle, Replay, Row, Statement, Subject, Visibility
@@ -240,3 +241,48 @@ def test_a_script_to_be_run_by_hand() -> None:
     assert "-- It loses 2 rows of public.b.\nDROP TABLE b;" in apart
     assert [counted(Loss("public.b", n)) for n in (None, 1)] == ["the rows of public.b", "1 row of public.b"]
     assert (lists(PLAN.statements), lists((LOSING, LOSING))) == ("1 statement", "2 statements")
+
+
+def test_rows_that_were_filled_otherwise_are_not_mended() -> None:
+    """No ALTER gives older rows another value, and no generated statement writes rows."""
+    column = ("table public.a", "column x")
+    adding = Replay(
+        "sum", (FIRST, SECOND), ({A: "yes"}, {A: "yes", column: "exists"}, {A: "yes", column: "exists", B: "yes"}),
+        frozenset({column, B}), frozenset(), frozenset({column}),
+    )  # fmt: skip
+    one = replace(subject(), replays=(adding,), production={A: "yes", column: "exists"})
+    assert why(one, DRIFTED) == ""
+    assert why(replace(one, filled={column: "{2}"}), DRIFTED) == (
+        "No plan to mend it: column x of table public.a was added with {2} for the rows from before, and the script "
+        "gives no value."
+    )
+
+
+def test_what_branches_on_rows_is_not_mended() -> None:
+    """A block that did its work, as a person says: where there are rows, it may do other things to the schema."""
+    block = replace(SECOND, visibility=Visibility.OPEN, why="it runs a block")
+    said = replace(EVIDENCE.statements[1], state="in_place", said=True, answers=("done", "not-done"))
+    done = replace(DRIFTED, statements=(replace(EVIDENCE.statements[0], state="absent"), said))
+    assert why(subject(second=block), done) == (
+        "No plan to mend it: statement 2 may do other things to the schema where there are rows."
+    )
+    same = replace(
+        subject(), replays=(replace(REPLAY, statements=(FIRST, block), steps=(*REPLAY.steps[:2], {A: "yes"})),)
+    )
+    assert why(same, done) == ""
+
+
+def test_a_person_is_asked_where_an_answer_would_lead_to_a_plan() -> None:
+    """What no schema shows is asked by number, until it is said; with a plan there is nothing left to ask."""
+    asking = StatementState(2, SECOND.sql, "open", "it changes rows", answers=("done", "not-done"))
+    half = replace(EVIDENCE, statements=(EVIDENCE.statements[0], asking), reasons=("Statement 2 is open.",))
+    answer = decide(ClassifyFacts(half))
+    assert isinstance(answer, Refusal)
+    assert answer.remedy.startswith("Find out whether the statements that are named ran, and say so")
+    assert [each.line.split()[:4] for each in answer.commands] == [
+        ["prisma-recovery", "approve", "m1", "--statement"],
+        ["prisma-recovery", "run"],
+    ]
+    assert answering(ClassifyFacts(replace(half, statements=(replace(asking, said=True),)))) == ()
+    assert answering(ClassifyFacts(replace(half, repair=Repairs((PLAN,))))) == ()
+    assert answering(ClassifyFacts(replace(half, verdict=Verdict.UNDECIDABLE))) == ()

@@ -648,3 +648,194 @@ def test_what_ran_to_its_end_is_not_judged_by_what_the_history_made() -> None:
     twin = Twin("a", 1, 'relation "x" already exists', "m0", ALONE)
     subject = replace(subject_of(STEPS[3], FAILING, attempts=(row(steps=1),)), twins=(twin,))
     assert verdict_of(subject) == UNDECIDABLE
+
+
+# What other migrations, gaps and a person's answers change
+
+
+@pytest.mark.parametrize(
+    ("beside", "production", "reason"),
+    [
+        ({"overtaken_by": ("m2", "m3")}, STEPS[3], "Finished later, and may work on the same objects: m2, m3."),
+        ({"overtaken_by": ("m2",)}, STEPS[0], "Finished later, and may work on the same objects: m2."),
+        ({"made_again_by": ("m0",)}, STEPS[0], "Failed too, and may have made again what this one takes away: m0."),
+        (
+            {"unreplayed": ("m0: why",)},
+            STEPS[3],
+            "Could not be replayed before it, and may work on the same objects: m0",
+        ),
+        (
+            {"unreplayed": ("m0: why",)},
+            STEPS[0],
+            "Could not be replayed before it, and may work on the same objects: m0",
+        ),
+    ],
+)
+def test_beside_others_nothing_is_decided(
+    beside: dict[str, tuple[str, ...]], production: Snapshot, reason: str
+) -> None:
+    """E10, E26, E30: what another migration may have done to the same objects is not this one's doing."""
+    evidence = judged(replace(subject_of(production), **beside))  # type: ignore[arg-type]
+    assert (evidence.verdict, evidence.decision) == UNDECIDABLE
+    assert reason in evidence.reasons[0]
+    assert len(evidence.reasons) == 2
+
+
+def test_what_was_made_again_by_another_only_hides_absence() -> None:
+    """E30: where all of it is in production, another one that failed too has taken nothing of it away."""
+    assert verdict_of(replace(subject_of(STEPS[3]), made_again_by=("m0",))) == APPLIED
+
+
+@pytest.mark.parametrize("production", [STEPS[1], {**STEPS[3], A_TYPE: "integer"}])
+def test_a_gap_is_not_shown_as_a_difference(production: Snapshot) -> None:
+    """E26: what differs may be the gap's, so neither the differences nor the step are said to be production's."""
+    evidence = judged(replace(subject_of(production), unreplayed=("m0: why",)))
+    assert (evidence.verdict, evidence.decision, evidence.differences) == (*UNDECIDABLE, ())
+    (reason,) = evidence.reasons
+    assert reason.startswith("Could not be replayed before it")
+
+
+def test_more_than_the_edited_file_makes_is_not_applied() -> None:
+    """E2, E22: all of the file as it is now is there, and what the attempt ran has left a table besides."""
+    more = replay_of(steps_of(*[{Z: "yes"}], base=None), checksum="a")
+    attempted = replay_of([*STEPS, {**STEPS[3], Z: "yes"}])
+    file = replay_of(STEPS, checksum="b")
+    evidence = judged(subject_of(attempted.steps[4], attempted, file, present="b"))
+    assert (evidence.verdict, evidence.decision) == UNDECIDABLE
+    assert "and more than the migration's file makes as it is now" in evidence.reasons[0]
+    # The same where what ran is of another kind than the file.
+    both = {**STEPS[3], Z: "yes"}
+    assert verdict_of(subject_of(both, more, file, present="b")) == UNDECIDABLE
+
+
+def test_what_the_edited_file_no_more_drops_is_lost() -> None:
+    """E17, E22: the attempt dropped a column, somebody made it again, and the file does not drop it any more."""
+    base = {X: "yes", A: "exists"}
+    dropping = replay_of(steps_of({A: None}, {A: "exists", B: "exists"}, base=base), extra=[X])
+    file = replay_of(steps_of({B: "exists"}, base=base), checksum="b", extra=[X, A])
+    file = replace(file, statements=(replace(file.statements[0], sql="ADD b"),))
+    subject = subject_of({**base, B: "exists"}, dropping, file, present="b")
+    assert verdict_of(subject) == UNDECIDABLE
+    absent = judged(replace(subject, production=base))
+    assert (absent.verdict, absent.decision) == UNDECIDABLE
+    assert absent.reasons[0] == "A script that ran loses what was there, and the migration's file does so no more."
+    # With the very statement still in it, the file loses it again, as it should.
+    keeps = replace(file, statements=(replace(file.statements[0], sql="SQL 1"),))
+    assert verdict_of(replace(subject, replays=(dropping, keeps), production=base))[0] != "undecidable"
+
+
+Z: Key = ("table public.z", "exists")
+
+
+def test_an_edited_file_whose_rest_was_not_reached_is_not_applied_by_it() -> None:
+    """E22: what the attempt may have done at a statement that the replay has not reached is not known."""
+    ended = replay_of(STEPS[:3], total=4)
+    file = replay_of(STEPS, checksum="b")
+    kept = replace(file, statements=(*file.statements[:2], replace(file.statements[2], sql="SQL 4")))
+    assert verdict_of(subject_of(STEPS[3], ended, file, present="b")) == UNDECIDABLE
+    assert verdict_of(subject_of(STEPS[3], replay_of(STEPS[:3], total=3), file, present="b")) == APPLIED
+    assert verdict_of(subject_of(STEPS[3], ended, kept, present="b")) == UNDECIDABLE
+
+
+def answering(script: Replay, production: Snapshot, **answers: bool) -> Evidence:
+    """The evidence, where a person says of statements s1, s2 … whether their work on rows is done."""
+    said = {int(name[1:]): done for name, done in answers.items()}
+    return judged(replace(subject_of(production, script), answered=said))
+
+
+DATA = replay_of([*STEPS, STEPS[3]], unseen={4: Visibility.OPEN})
+ONLY_DATA = replay_of([{}, {}, {}], unseen={1: Visibility.OPEN, 2: Visibility.OPEN})
+ENDED = replay_of([*STEPS, STEPS[3]], unseen={4: Visibility.OPEN}, total=5)
+
+
+@pytest.mark.parametrize(
+    ("script", "production", "answers", "decided", "reason"),
+    [
+        (DATA, STEPS[3], {"s4": True}, APPLIED, "All 4 statements of the script are in production."),
+        (DATA, STEPS[3], {"s4": False}, PARTIAL, "as the script leaves it, but not all of its rows are."),
+        (DATA, STEPS[2], {"s4": False}, PARTIAL, "The first 2 of 4 statements are in production"),
+        (DATA, STEPS[0], {"s4": False}, NOT_APPLIED, "Nothing of the script is in production."),
+        (DATA, STEPS[0], {"s4": True}, PARTIAL, "as it was before the script, but some of its work on rows is done."),
+        (ONLY_DATA, {}, {"s1": True, "s2": True}, APPLIED, "All of the script's work is done, and no schema could"),
+        (ONLY_DATA, {}, {"s1": True, "s2": False}, PARTIAL, "but some of its work on rows is done."),
+        (ONLY_DATA, {}, {"s1": False, "s2": False}, NOT_APPLIED, "Nothing of the script is in production."),
+        (ONLY_DATA, {}, {"s1": True}, UNDECIDABLE, "Statement 2 is open: why 2."),
+        (ENDED, STEPS[0], {"s4": True}, UNDECIDABLE, "done, and its replay ended early: a statement is not executed."),
+    ],
+)
+def test_a_persons_answers_decide_what_no_schema_shows(
+    script: Replay, production: Snapshot, answers: dict[str, bool], decided: tuple[str, str], reason: str
+) -> None:
+    """E21: each answer is said with the verdict, and names the evidence anew (F9)."""
+    evidence = answering(script, production, **answers)
+    assert (evidence.verdict.value, evidence.decision.value) == decided
+    assert reason in " ".join(evidence.reasons)
+    told = " ".join(evidence.reasons)
+    for name, done in answers.items():
+        if decided != UNDECIDABLE:
+            assert f"Of statement {name[1:]} a person says that it {'ran' if done else 'did not run'}." in told
+    digests = {answering(script, production, **given).evidence_digest for given in ({}, answers)}
+    assert len(digests) == 2
+    assert (
+        answering(script, production, **{name: not done for name, done in answers.items()}).evidence_digest
+        not in digests
+    )
+
+
+def test_rows_with_another_default_are_not_applied() -> None:
+    """E20: somebody added the column with another default, and set the right one afterwards."""
+    adding = replay_of(steps_of({B: "exists"}, base={X: "yes"}), extra=[X])
+    adding = replace(adding, added=frozenset({B}))
+    subject = subject_of(adding.steps[1], adding)
+    assert verdict_of(subject) == APPLIED
+    evidence = judged(replace(subject, filled={B: "{2}"}))
+    assert (evidence.verdict, evidence.decision) == UNDECIDABLE
+    assert evidence.reasons[0] == (
+        "The schema is as the script leaves it, but column b of table public.x was added with {2} for the rows from "
+        "before, and the script gives no value."
+    )
+
+
+def test_a_column_that_was_dropped_and_made_again_is_not_as_before() -> None:
+    """E19: production looks as before the script, and the column of which it drops one stands at the end now."""
+    dropping = replay_of(steps_of({A: None}, base={X: "yes", A: "exists", B: "exists"}), extra=[X, B])
+    dropping = replace(
+        dropping,
+        statements=(replace(dropping.statements[0], drops=(A,)),),
+        stood={X[0]: ("a", "b")},
+        places={X[0]: ("", "b")},
+    )
+    subject = replace(subject_of(dropping.steps[0], dropping), places={X[0]: ("a", "b")})
+    assert verdict_of(subject) == NOT_APPLIED
+    evidence = judged(replace(subject, places={X[0]: ("", "b", "a")}))
+    assert (evidence.verdict, evidence.decision) == UNDECIDABLE
+    assert "some of it may have run and been taken back" in evidence.reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "bearing"),
+    [
+        ({}, False),
+        ({1: Visibility.INERT}, False),
+        ({1: Visibility.OPEN}, True),
+        ({2: Visibility.ROWS}, True),
+        ({3: Visibility.UNREACHED}, True),
+    ],
+)
+def test_what_no_schema_shows_is_row_bearing(kinds: dict[int, Visibility], *, bearing: bool) -> None:
+    """E18: one statement is enough, also one that was not reached."""
+    assert replay_of(STEPS, unseen=kinds).row_bearing is bearing
+
+
+def test_the_edited_file_is_judged_too_before_it_is_run() -> None:
+    """E22: nothing of what ran is in production, and a deploy will run the file as it is now."""
+    more = replay_of(steps_of({Z: "yes"}, {X: "yes"}), checksum="b")
+    evidence = judged(subject_of({Z: "yes"}, REPLAY, more, present="b"))
+    assert (evidence.verdict, evidence.decision) == UNDECIDABLE
+    assert evidence.reasons[0].startswith("The migration's file was edited since, and something of it")
+    data = replay_of([*STEPS, STEPS[3]], unseen={4: Visibility.OPEN}, checksum="b")
+    subject = subject_of(STEPS[0], REPLAY, data, present="b")
+    evidence = judged(subject)
+    assert (evidence.verdict, evidence.decision, evidence.assumptions) == (*NOT_ATTEMPTED, (NO_HANDWORK,))
+    assert evidence.reasons[-1] == "This holds only if nobody ran statement 4 by hand."
+    assert verdict_of(replace(subject, assume=frozenset({NO_HANDWORK}))) == NOT_APPLIED

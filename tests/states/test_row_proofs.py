@@ -1,0 +1,210 @@
+"""What production proves of rows, and what makes it doubtful, without a server."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from states.facts import Key, Replay, Statement, Subject, Visibility
+from states.row_proofs import EMPTY, FILLED, KEPT, altered_since, filled_otherwise, in_its_place, witnessed
+from tests.states.strategies import replay_of, row, steps_of
+
+T = "table public.t"
+TABLE, X, Y = (T, "exists"), (T, "column x"), (T, "column y")
+HERE: dict[Key, str] = {TABLE: "yes"}
+#: ALTER TABLE t ADD x, then ADD y.
+ADDING = replace(replay_of(steps_of({X: "exists"}, {Y: "exists"}, base=HERE), extra=[TABLE]), added=frozenset({X, Y}))
+LAYOUT = {T: ("a", "x", "")}
+FILLS = Statement(1, "ALTER TABLE t ADD x int DEFAULT 1", Visibility.ROWS, "a default", fills=((X, "{1}"),))
+FILLS_NOW = replace(FILLS, fills=((X, ""),))
+MOVES = Statement(1, "ALTER TABLE t RENAME z TO x", Visibility.ROWS, "values stay", moves=(X,))
+MOVES_TABLE = replace(MOVES, moves=(TABLE,))
+DROPS = Statement(1, "ALTER TABLE t DROP x", Visibility.SEEN, drops=(X,))
+DROPS_TABLE = replace(DROPS, drops=(TABLE,))
+
+
+def script(first: Statement, **fields: object) -> Replay:
+    """The script that adds x, then y, with this as its first statement."""
+    return replace(ADDING, statements=(first, ADDING.statements[1]), **fields)  # type: ignore[arg-type]
+
+
+def failed(**fields: object) -> Subject:
+    """A migration that failed once, with what production has."""
+    return replace(Subject("m1", (row(),), (ADDING,), "a"), **fields)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("statement", "found", "proof"),
+    [
+        (FILLS, failed(filled={X: "{1}"}), FILLED),
+        (FILLS, failed(filled={X: "{2}"}), ""),
+        (FILLS, failed(filled={Y: "{1}"}), ""),
+        (FILLS, failed(empty=frozenset({T})), EMPTY),
+        # A default that is another one every time: whichever it was, PostgreSQL kept it.
+        (FILLS_NOW, failed(filled={X: "{2026-01-01}"}), FILLED),
+        (FILLS_NOW, failed(), ""),
+        (replace(FILLS, fills=((X, "{1}"), (Y, "{2}"))), failed(filled={X: "{1}", Y: "{2}"}), ""),
+        (MOVES, failed(places=LAYOUT), KEPT),
+        (MOVES, failed(places={T: ("a", "", "x")}), ""),
+        (MOVES, failed(), ""),
+        (MOVES, failed(empty=frozenset({T})), EMPTY),
+        (MOVES_TABLE, failed(kept=frozenset({T})), KEPT),
+        (MOVES_TABLE, failed(), ""),
+        # A table made anew under the new name is empty, too, and lacks the rows of the old one.
+        (MOVES_TABLE, failed(empty=frozenset({T})), ""),
+        (replace(MOVES, moves=(X, TABLE)), failed(places=LAYOUT), ""),
+        (replace(MOVES, moves=(X, TABLE)), failed(places=LAYOUT, kept=frozenset({T})), KEPT),
+        (replace(FILLS, moves=(X,)), failed(places=LAYOUT), ""),
+        (replace(FILLS, moves=(X,)), failed(places=LAYOUT, filled={X: "{1}"}), FILLED),
+        (replace(FILLS, fills=()), failed(filled={X: "{1}"}, kept=frozenset({T}), empty=frozenset({T})), ""),
+    ],
+)
+def test_what_proves_that_rows_are_done(statement: Statement, found: Subject, proof: str) -> None:
+    """E20: the default that PostgreSQL keeps, an old place, an old table, or that there are no rows; else unproven."""
+    (now, _) = witnessed(script(statement, places=LAYOUT), found, (1,)).statements
+    assert (now.visibility, now.why) == ((Visibility.SEEN, proof) if proof else (statement.visibility, statement.why))
+
+
+def test_a_column_that_comes_twice_proves_nothing_by_its_default() -> None:
+    """It may be the one that was there before, or one that a later statement makes: dropped, and added with 1 again."""
+    found = failed(filled={X: "{1}"})
+    before = steps_of({Y: "exists"}, {Y: None}, base={**HERE, X: "exists"})
+    later = steps_of({X: "exists"}, {X: None}, base=HERE)
+    for steps in (before, later):
+        twice = script(FILLS, steps=tuple(steps), footprint=frozenset({X, Y}))
+        assert witnessed(twice, found, (1,)).statements[0] == FILLS
+
+
+@pytest.mark.parametrize(("at", "seen"), [((), False), ((0,), False), ((0, 1), False), ((1,), True), ((1, 2), True)])
+def test_an_open_statement_is_proven_only_where_production_stands_behind_it(at: tuple[int, ...], *, seen: bool) -> None:
+    """Columns that swap their names look alike before and after, so their place alone does not date it (E19)."""
+    swap = replace(MOVES, visibility=Visibility.OPEN)
+    found = witnessed(script(swap, places=LAYOUT), failed(places=LAYOUT), at).statements[0]
+    assert found.visibility is (Visibility.SEEN if seen else Visibility.OPEN)
+
+
+@pytest.mark.parametrize(
+    ("statement", "fields", "found", "doubt"),
+    [
+        (
+            DROPS,
+            {"places": {T: ("a", "", "")}},
+            failed(places={T: ("a", "x_old", "")}),
+            f"column x of {T} may have been renamed to x_old, with its values",
+        ),
+        # It was dropped, and another one was added to production besides.
+        (DROPS, {"places": {T: ("a", "")}}, failed(places={T: ("a", "", "x_old")}), ""),
+        (DROPS, {"places": {T: ("a", "")}}, failed(places={T: ("a",)}), ""),
+        # What stands there is the script's own: it drops it later.
+        (DROPS, {"places": {T: ("a", "", "")}}, failed(places={T: ("a", "y", "")}), ""),
+        (DROPS, {"places": {T: ("a", "")}}, failed(places={T: ("a", "x")}, production={X: "exists"}), ""),
+        (
+            DROPS_TABLE,
+            {},
+            failed(alike={T: ("table public.t_old",)}),
+            f"{T} may have been renamed to public.t_old, with its rows",
+        ),
+        # The history and the script make a table with the same columns: that is the one.
+        (DROPS_TABLE, {"alike": frozenset({"table public.u"})}, failed(alike={T: ("table public.u",)}), ""),
+        (DROPS_TABLE, {}, failed(), ""),
+        (DROPS_TABLE, {}, failed(alike={T: ("table public.t_old",)}, production=HERE), ""),
+        # A table of which nothing is known does not hide the one behind it.
+        (
+            replace(DROPS, drops=(("table public.u", "exists"), TABLE)),
+            {},
+            failed(alike={T: ("table public.t_old",)}),
+            f"{T} may have been renamed to public.t_old, with its rows",
+        ),
+    ],
+)
+def test_what_was_dropped_may_be_kept_under_another_name(
+    statement: Statement, fields: dict[str, object], found: Subject, doubt: str
+) -> None:
+    """E19: people rename what they fear to lose; then the rows are there, and the drop is not seen to have run."""
+    now = witnessed(script(statement, **fields), found, (1,)).statements[0]
+    assert (now.visibility, now.why) == ((Visibility.OPEN, doubt) if doubt else (Visibility.SEEN, ""))
+
+
+def test_a_quoted_column_of_the_script_is_its_own() -> None:
+    """A snapshot quotes the name, and the order of the columns does not."""
+    quoted = script(DROPS, places={T: ("a", "", "")}, footprint=frozenset({(T, 'column "my ""y"""')}))
+    found = failed(places={T: ("a", 'my "y"', "")})
+    assert witnessed(quoted, found, (1,)).statements[0] == DROPS
+
+
+OUT_OF_ORDER = f"the columns of {T} do not stand in the order in which the history made them"
+MORE_DROPPED = f"more columns of {T} were dropped than the history drops"
+
+
+@pytest.mark.parametrize(
+    ("stood", "statement", "now", "why"),
+    [
+        (("a", "x"), DROPS, ("a", "x"), ""),
+        (("a", "x"), DROPS, ("x", "a"), OUT_OF_ORDER),
+        (("a", "x"), DROPS, ("a", "b", "x"), ""),
+        (("a", "x"), DROPS, ("x",), ""),
+        (("a", "x"), DROPS, (), ""),
+        # It was dropped, and made again at the end: so its values are gone.
+        (("a", "x"), DROPS, ("a", "", "x"), MORE_DROPPED),
+        (("a", "", "x"), DROPS, ("a", "", "x"), ""),
+        # This script drops no column, so nothing of it was taken back there.
+        (("a", "x"), DROPS_TABLE, ("a", "", "x"), ""),
+        (("a", "x"), FILLS, ("a", "", "x"), ""),
+    ],
+)
+def test_what_was_dropped_and_made_again_has_lost_its_values(
+    stood: tuple[str, ...], statement: Statement, now: tuple[str, ...], why: str
+) -> None:
+    """E19: production looks as before the script, and some of the script ran and was taken back by hand."""
+    assert altered_since(script(statement, stood={T: stood}), failed(places={T: now})) == why
+
+
+@pytest.mark.parametrize(
+    ("replay", "found", "why"),
+    [
+        (script(FILLS), failed(filled={X: "{1}"}), ""),
+        (script(FILLS), failed(filled={X: "{2}"}), "with {2} for the rows from before, and the script gives {1}"),
+        (ADDING, failed(filled={Y: "{0}"}), "column y of table public.t was added with {0}"),
+        (ADDING, failed(filled={Y: "{0}"}), "and the script gives no value"),
+        (script(FILLS), failed(), ""),
+        (script(FILLS), failed(filled={X: "{2}"}, empty=frozenset({T})), ""),
+        (script(FILLS_NOW), failed(filled={X: "{2026-01-01}"}), ""),
+        # The script fills it by a statement that is open anyway.
+        (replace(ADDING, filled={Y: "{7}"}), failed(filled={Y: "{0}"}), ""),
+        (script(FILLS, filled={X: "{1}"}), failed(filled={X: "{2}"}), "and the script gives {1}"),
+        # Whether the script's rest drops it is not known.
+        (script(FILLS, steps=ADDING.steps[:2]), failed(filled={X: "{2}"}), ""),
+        (script(FILLS, steps=(*ADDING.steps[:2], HERE)), failed(filled={X: "{2}"}), ""),
+        (script(FILLS, added=frozenset()), failed(filled={X: "{2}"}), ""),
+    ],
+)
+def test_a_corrected_default_does_not_correct_the_rows(replay: Replay, found: Subject, why: str) -> None:
+    """E20: somebody added the column with another default, then set the right one: the rows still have the other."""
+    said = filled_otherwise(replay, found)
+    assert (why in said) if why else (said == "")
+
+
+layouts = st.lists(st.sampled_from(("a", "b", "c", "d", "")), min_size=1, max_size=7).filter(
+    lambda columns: any(columns) and all(columns.count(each) == 1 for each in columns if each)
+)
+
+
+@given(layouts, layouts, st.data())
+@settings(max_examples=80)
+def test_the_place_of_a_column(columns: list[str], others: list[str], data: st.DataObject) -> None:
+    """A column is in its place where nothing was done, or columns came behind; never once it was dropped and made."""
+    name = data.draw(st.sampled_from([each for each in columns if each]))
+    replayed = {T: tuple(columns)}
+
+    def stays(now: tuple[str, ...]) -> bool:
+        return in_its_place(T, f"column {name}", replayed, {T: now})
+
+    assert stays(tuple(columns))
+    assert stays((*columns, "later"))
+    assert not stays((*("" if each == name else each for each in columns), name))
+    assert not stays(tuple("" if each == name else each for each in columns))
+    # What no two layouts say of one another depends on neither being called the replay, but for columns behind it.
+    both = {T: (*others, "end")}, {T: (*columns, "end")}
+    if name in others:
+        assert in_its_place(T, f"column {name}", *both) == in_its_place(T, f"column {name}", *reversed(both))
