@@ -9,7 +9,7 @@ from typing import Any
 from states.facts import Row, Subject
 
 #: Raised whenever a changed rule can change a verdict, so that approvals and caches made under older rules are void.
-RULES_VERSION = 21
+RULES_VERSION = 22
 
 
 def digest(subject: Subject, target: Sequence[str], base: Sequence[tuple[str, str]]) -> str:
@@ -28,6 +28,10 @@ def digest(subject: Subject, target: Sequence[str], base: Sequence[tuple[str, st
         "unreplayed": list(subject.unreplayed),
         "places": sorted([obj, *columns] for obj, columns in subject.places.items()),
         "kept": sorted(subject.kept),
+        "remained": sorted(subject.remained),
+        "firing": sorted(subject.firing),
+        "undropped": sorted(subject.undropped),
+        "unaltered": sorted(subject.unaltered),
         "alike": sorted([obj, *others] for obj, others in subject.alike.items()),
         "empty": sorted(subject.empty),
         "assume": sorted(subject.assume),

@@ -195,6 +195,7 @@ class Statement:
             called at the end of the script. Where production has them in their old place, the rows are in place.
         drops: columns, and tables as (object, "exists"), that it drops, by the names that the tables have at the end.
         skips: properties of which it makes none that is there already, and does not fail either (IF NOT EXISTS).
+        fires: tables whose triggers and rules it fires, if it is known what it does only where they have none.
         over: the table whose rows, and no others, it changes or deletes, if production has no trigger on it. Where that
             has no rows, it does nothing. Empty if there is no such table.
     """
@@ -211,6 +212,7 @@ class Statement:
     moves: tuple[Key, ...] = ()
     drops: tuple[Key, ...] = ()
     skips: frozenset[Key] = frozenset()
+    fires: frozenset[str] = frozenset()
     over: str = ""
 
 
@@ -365,6 +367,12 @@ class Subject:
         places: of production's tables, the columns in their order, as in `Replay.places`.
         alike: tables of production with the same columns as one that a script drops, by the name of that.
         kept: tables that are older than the first attempt, and so have their rows from before (RULES E20).
+        remained: of the tables that a script alters or drops, those that are older than the first attempt.
+        firing: tables of production with a trigger or a rule, of those in `Statement.fires`.
+        undropped: of the tables in `places`, those of which no column was dropped since the first attempt.
+        unaltered: of these, those of which no column was altered at all since then.
+        stamped: a migration before it was only marked as applied, so that production's tables may have been made by
+            something else, with their columns in another order.
         empty: tables without any row: no row of them can be wrong.
         stops: proofs that an attempt did not get past a statement (RULES E7).
         assume: names of the assumptions that the decision may rest on (RULES E21).
@@ -396,6 +404,11 @@ class Subject:
     places: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     alike: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     kept: frozenset[str] = frozenset()
+    remained: frozenset[str] = frozenset()
+    firing: frozenset[str] = frozenset()
+    undropped: frozenset[str] = frozenset()
+    unaltered: frozenset[str] = frozenset()
+    stamped: bool = False
     empty: frozenset[str] = frozenset()
     stops: tuple[Stop, ...] = ()
     assume: frozenset[str] = frozenset()

@@ -31,8 +31,13 @@ def altered_since(replay: Replay, subject: Subject) -> str:
     Then a part of the script may have run and been taken back, and the values are others (RULES E19). Empty if every
     column stands where the history made it.
     """
+    moved = any(statement.moves or statement.drops for statement in replay.statements)
     for obj, expected in replay.stood.items():
         found = subject.places.get(obj, ())
+        if _leaves(replay, obj) and obj not in subject.remained:
+            return f"nothing proves that {obj} is the table from before the attempt, with its rows"
+        if moved and subject.stamped and obj not in subject.unaltered:
+            return f"{obj} may have been made with its columns in another order, and they may have been altered since"
         shared = [column for column in expected if column and column in found]
         if [column for column in found if column in shared] != shared:
             return f"the columns of {obj} do not stand in the order in which the history made them"
@@ -40,6 +45,12 @@ def altered_since(replay: Replay, subject: Subject) -> str:
         if drops and found.count("") > expected.count(""):
             return f"more columns of {obj} were dropped than the history drops"
     return ""
+
+
+def _leaves(replay: Replay, obj: str) -> bool:
+    """Whether the script drops a table, or moves it as a whole: to another name, into or out of a partitioned one."""
+    gone = replay.complete and (obj, "exists") in replay.steps[0] and (obj, "exists") not in replay.steps[-1]
+    return gone or any((obj, "exists") in (*each.moves, *each.drops) for each in replay.statements)
 
 
 def filled_otherwise(replay: Replay, subject: Subject) -> str:
@@ -64,6 +75,9 @@ def filled_otherwise(replay: Replay, subject: Subject) -> str:
 def _witnessed(replay: Replay, statement: Statement, subject: Subject, at: tuple[int, ...]) -> Statement:
     if _nothing_to_work_on(statement, subject):
         return replace(statement, visibility=Visibility.INERT, why=EMPTY)
+    if statement.visibility is Visibility.ROWS and (fired := sorted(statement.fires & subject.firing)):
+        why = f"{fired[0]} has a trigger or a rule in production, which may have written other rows"
+        return replace(statement, visibility=Visibility.OPEN, why=why)
     if why := _kept_instead(replay, statement, subject):
         return replace(statement, visibility=Visibility.OPEN, why=why)
     # Columns that change names between themselves look alike before and after. That they stand as they do after it says
@@ -126,12 +140,29 @@ def _proof(replay: Replay, statement: Statement, subject: Subject) -> str:
         for key, value in statement.fills
     )
     kept = all(
-        obj in subject.kept if prop == "exists" else in_its_place(obj, prop, replay.places, subject.places)
+        obj in subject.kept if prop == "exists" else _in_its_place(obj, prop, replay, subject)
         for obj, prop in statement.moves
     )
     if not (filled and kept):
         return ""
     return FILLED if statement.fills else KEPT
+
+
+def _in_its_place(obj: str, prop: str, replay: Replay, subject: Subject) -> bool:
+    """Whether a column that the script renames or casts is the one that was there before the script.
+
+    Had that one been dropped and another one made, it would have left a dropped column before the other. So none may be
+    there, unless it is older than the attempt. And the columns before it have to be those of the replay, in their
+    order, so that it is not one of these that has another name now. In a table that was made by something else than its
+    history (`db push`, a restored dump), the order may be another, and then nothing is proven.
+    """
+    name = unquoted(prop.removeprefix("column "))
+    expected, found = replay.places.get(obj, ()), subject.places.get(obj, ())
+    if name not in expected or name not in found:
+        return False
+    before, before_it = expected[: expected.index(name)], found[: found.index(name)]
+    same = [each for each in before if each] == [each for each in before_it if each]
+    return same and ("" not in before_it or obj in subject.undropped)
 
 
 def in_its_place(

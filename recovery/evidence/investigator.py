@@ -243,7 +243,16 @@ class Investigator:
         return replace(plan, base=point.base) if stands_for_what_is_found(self._workshop, point) else plan
 
     def _subject(self, plan: Material) -> Subject:
-        subject = Subject(plan.name, plan.attempts, (), plan.present, unreadable=plan.missing, assume=self._assume)
+        stamped = any(script.migration not in plan.counted for script in plan.base)
+        subject = Subject(
+            plan.name,
+            plan.attempts,
+            (),
+            plan.present,
+            unreadable=plan.missing,
+            assume=self._assume,
+            stamped=stamped or bool(plan.unknown),
+        )
         schema = self._target.url.schema
         afterwards = self._afterwards(plan)
         try:
@@ -334,20 +343,23 @@ class Investigator:
         stood = {obj for replay in subject.replays for obj in replay.stood}
         added = {key for replay in subject.replays for key in replay.added if key in subject.production}
         added = {key for key in added if key[0].startswith("table ")}  # a view has no rows of its own
+        fired = {obj for statement in statements for obj in statement.fires}
         over = {statement.over for statement in statements if statement.over}
-        if not (moved or filled or dropped or gone or stood or added or over):
+        if not (moved or filled or dropped or gone or stood or added or fired or over):
             return subject
         connection, there = self._target.reading(), {obj for obj, prop in subject.production if prop == "exists"}
+        schema, placed = self._target.url.schema, ({obj for obj, _ in moved} | dropped | stood) & there
+        undropped, unaltered = traces.columns_older(connection, schema, subject.migration, placed)
+        renamed = {obj for obj, prop in moved if prop == "exists"} & there
         return replace(
             subject,
             filled=self._filled(filled | added),
-            places=traces.places(connection, ({obj for obj, _ in moved} | dropped | stood) & there),
-            kept=traces.older(
-                connection,
-                self._target.url.schema,
-                subject.migration,
-                ({obj for obj, prop in moved if prop == "exists"} | over) & there,
-            ),
+            places=traces.places(connection, placed),
+            kept=traces.older(connection, schema, subject.migration, renamed | (over & there)),
+            remained=traces.older(connection, schema, subject.migration, stood & there),
+            firing=traces.firing(connection, fired & there),
+            undropped=undropped,
+            unaltered=unaltered,
             alike=traces.alike(connection, {obj: columns for obj, columns in gone.items() if obj not in there}),
             empty=traces.empty(connection, ({obj for obj, _ in moved | filled | added} | over) & there),
         )

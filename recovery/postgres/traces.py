@@ -51,7 +51,7 @@ def never_widened(
 
 # The row of a table's own column `tableoid` is written when the table is made, and never again. In a database that was
 # restored one transaction wrote all rows of the ledger, so a row counts only if it was written alone, after another.
-_OLDER = """
+_EARLIER = """
 WITH ledger AS (SELECT id::text, migration_name::text, age(xmin) AS age, started_at, finished_at
                 FROM {schema}._prisma_migrations),
      earlier AS (SELECT min(l.age) AS age FROM ledger l
@@ -60,6 +60,8 @@ WITH ledger AS (SELECT id::text, migration_name::text, age(xmin) AS age, started
                    AND coalesce(l.finished_at < (SELECT min(a.started_at) FROM ledger a
                                                  WHERE a.migration_name = %(migration)s), true)
                    AND l.age > coalesce((SELECT max(a.age) FROM ledger a WHERE a.migration_name = %(migration)s), -1))
+"""
+_OLDER = """
 SELECT format('table %%I.%%I', n.nspname, c.relname)
 FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -71,6 +73,21 @@ WHERE format('table %%I.%%I', n.nspname, c.relname) = ANY(%(tables)s)
   AND age(o.xmin) > earlier.age
   AND (SELECT count(*) FROM ledger l WHERE l.age = earlier.age) = 1
   AND EXISTS (SELECT FROM ledger l WHERE l.age > earlier.age)
+"""
+# A column's row in pg_attribute is written again when it is renamed, dropped, or altered otherwise.
+_COLUMNS_OLDER = """
+SELECT format('table %%I.%%I', n.nspname, c.relname),
+       bool_or(a.attisdropped AND age(a.xmin) <= earlier.age), bool_or(age(a.xmin) <= earlier.age)
+FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
+CROSS JOIN earlier
+WHERE format('table %%I.%%I', n.nspname, c.relname) = ANY(%(tables)s)
+  AND c.relkind IN ('r', 'p')
+  AND pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text::bigint < 2147483648
+  AND (SELECT count(*) FROM ledger l WHERE l.age = earlier.age) = 1
+  AND EXISTS (SELECT FROM ledger l WHERE l.age > earlier.age)
+GROUP BY 1
 """
 _PLACES = """
 SELECT format('table %%I.%%I', n.nspname, c.relname),
@@ -92,9 +109,28 @@ def older(connection: psycopg.Connection[Any], schema: str, migration: str, tabl
     """
     if not tables:
         return frozenset()
-    query = sql.SQL(_OLDER).format(schema=sql.Identifier(schema))
+    query = sql.SQL(_EARLIER + _OLDER).format(schema=sql.Identifier(schema))
     found = connection.execute(query, {"migration": migration, "tables": sorted(tables)})
     return frozenset(name for (name,) in found)
+
+
+def columns_older(
+    connection: psycopg.Connection[Any], schema: str, migration: str, tables: Collection[str]
+) -> tuple[frozenset[str], frozenset[str]]:
+    """The tables of which no column was dropped, and those of which none was altered, since a migration was attempted.
+
+    Args:
+        connection: to the target.
+        schema: the schema of the ledger.
+        migration: as for `older`.
+        tables: names as a snapshot has them, `table public.t`.
+    """
+    if not tables:
+        return frozenset(), frozenset()
+    query = sql.SQL(_EARLIER + _COLUMNS_OLDER).format(schema=sql.Identifier(schema))
+    found = connection.execute(query, {"migration": migration, "tables": sorted(tables)}).fetchall()
+    undropped = frozenset(name for name, dropped, _ in found if not dropped)
+    return undropped, frozenset(name for name, _, altered in found if not altered)
 
 
 def places(connection: psycopg.Connection[Any], tables: Collection[str]) -> dict[str, tuple[str, ...]]:
@@ -108,6 +144,32 @@ def places(connection: psycopg.Connection[Any], tables: Collection[str]) -> dict
         return {}
     found = connection.execute(_PLACES, (sorted(tables),))
     return {obj: tuple(columns) for obj, columns in found}
+
+
+# Row triggers of a partition or a child fire on statements on their parent, and rules on the table that is named.
+_FIRING = """
+WITH RECURSIVE family(named, oid) AS (
+    SELECT format('table %%I.%%I', n.nspname, c.relname), c.oid
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE format('table %%I.%%I', n.nspname, c.relname) = ANY(%s)
+    UNION SELECT f.named, i.inhrelid FROM family f JOIN pg_catalog.pg_inherits i ON i.inhparent = f.oid
+)
+SELECT DISTINCT named FROM family f
+WHERE EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = f.oid AND NOT t.tgisinternal)
+   OR EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.ev_class = f.oid AND r.ev_type <> '1')
+"""
+
+
+def firing(connection: psycopg.Connection[Any], tables: Collection[str]) -> frozenset[str]:
+    """The tables with a trigger or a rule that a change of their rows may fire, their partitions' included.
+
+    Args:
+        connection: to the target.
+        tables: names as a snapshot has them, `table public.t`.
+    """
+    if not tables:
+        return frozenset()
+    return frozenset(name for (name,) in connection.execute(_FIRING, (sorted(tables),)))
 
 
 _ALIKE = """

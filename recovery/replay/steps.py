@@ -115,6 +115,7 @@ def _replay(
                 moves,
                 way.drops.get(statement.index, ()),
                 skips,
+                _called(statement.work.sure_if_no_trigger, snapshots[0]),
                 _over(statement, parsed, distinct.values()) if why == statement.work.why else "",
             )
         )
@@ -180,6 +181,7 @@ def _visibility(statement: Parsed, way: Run, own: Mapping[int, _Own]) -> tuple[V
         return Visibility.OPEN, anywhere
     if work.why:
         elsewhere = work.sure_if_no_trigger is not None and _fires(work.sure_if_no_trigger, before)
+        elsewhere = elsewhere or any(_was_there(*each, way.snapshots[0]) for each in work.sure_if_absent)
         alone = (work.own or work.moves) and not elsewhere
         return Visibility.ROWS if alone else Visibility.OPEN, work.why
     if with_a_domains_default(statement, after):
@@ -210,6 +212,20 @@ def _by_the_base(statement: Parsed, base: _Own, foreign: frozenset[str]) -> str:
     if own := sorted(calls & base.functions):
         return f"it calls {own[0]}, of which the project has a function of its own"
     return ""
+
+
+def _called(table: Name | None, snapshot: Snapshot) -> frozenset[str]:
+    """The tables of that name."""
+    if table is None:
+        return frozenset()
+    objects = (obj for obj, prop in snapshot if prop == "exists" and obj.startswith("table "))
+    return frozenset(obj for obj in objects if (qualified_name(obj) or "").rpartition(".")[2] == quoted(table.name))
+
+
+def _was_there(table: Name, column: str, snapshot: Snapshot) -> bool:
+    """Whether a table of that name was there, or that column of it."""
+    prop = f"column {quoted(column)}" if column else "exists"
+    return any((obj, prop) in snapshot for obj in _called(table, snapshot))
 
 
 def _fires(table: Name, snapshot: Snapshot) -> bool:

@@ -62,8 +62,8 @@ class Run:
     otherwise: Mapping[int, str] = field(default_factory=dict)
 
 
-#: Statements that can give a column another place or name, or take it away.
-_ALTERING = ("alter_table_stmt", "rename_stmt")
+#: Statements that can give a column or a table another place or name, or take it away.
+_ALTERING = ("alter_table_stmt", "rename_stmt", "alter_object_schema_stmt", "drop_stmt", "do_stmt")
 
 
 @contextmanager

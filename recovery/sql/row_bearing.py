@@ -17,7 +17,7 @@ _LEAVES_ROWS = {
     "create_stmt": "a new table has no rows",
     "index_stmt": "an index repeats what its table holds",
     "create_enum_stmt": "a new type",
-    "alter_enum_stmt": "a label more, or another name for one; rows refer to labels by number",
+    "alter_enum_stmt": "a label more, or another name for one; rows refer to labels by number (but see `_of`)",
     "composite_type_stmt": "a new type",
     "create_range_stmt": "a new type",
     "create_domain_stmt": "a new type",
@@ -61,7 +61,7 @@ _ACTIONS_THAT_LEAVE_ROWS = {
     *("AT_EnableRule", "AT_EnableAlwaysRule", "AT_EnableReplicaRule", "AT_DisableRule"),
     *("AT_EnableRowSecurity", "AT_DisableRowSecurity", "AT_ForceRowSecurity", "AT_NoForceRowSecurity"),
     *("AT_ChangeOwner", "AT_ReplicaIdentity", "AT_ClusterOn", "AT_DropCluster", "AT_SetTableSpace"),
-    *("AT_SetAccessMethod", "AT_AttachPartition", "AT_DetachPartition", "AT_AddInherit", "AT_DropInherit"),
+    *("AT_SetAccessMethod", "AT_AddInherit", "AT_DropInherit"),
 }
 #: Kinds of objects that hold rows or values, or by whose end columns may go.
 _HOLD_ROWS = {"OBJECT_TABLE", "OBJECT_SEQUENCE", "OBJECT_MATVIEW", "OBJECT_FOREIGN_TABLE"}
@@ -103,6 +103,8 @@ class RowWork:
             empty name stands for all rows of the table.
         typed: columns that it adds without a default, with the name of a type that may have one.
         sure_if_no_trigger: the table, if `own` holds only where no trigger is on it.
+        sure_if_absent: tables, and columns of tables, that have to be absent before the script for `own` to hold: it
+            makes them IF NOT EXISTS. An empty column stands for the table.
         computes: functions that it calls for every row. It leaves rows as they are only if each is one of PostgreSQL's
             own, and immutable.
         undone: a rollback undoes all of it. A sequence's value stays (RULES E25).
@@ -116,6 +118,7 @@ class RowWork:
     moves: tuple[tuple[Name, str], ...] = ()
     typed: tuple[tuple[str, str], ...] = ()
     sure_if_no_trigger: Name | None = None
+    sure_if_absent: tuple[tuple[Name, str], ...] = ()
     computes: frozenset[str] = frozenset()
     undone: bool = True
     over: Name | None = None
@@ -146,6 +149,10 @@ class _Script:
         renames: it gives tables other names, so that a table's name may mean two.
         typed: how often it changes the type of a column.
         ungenerated: columns of which it drops the expression.
+        fresh: tables that it makes itself, under a name that means nothing else.
+        conditional: tables, and columns of tables, that it makes where they are not there, in the form of
+            `RowWork.sure_if_absent`.
+        labels: of each enum, by its bare name, the labels that it renames, and those that it makes or gives.
         fires: it makes triggers or rules.
     """
 
@@ -156,6 +163,9 @@ class _Script:
     renames: bool = False
     typed: Counter[tuple[str, str]] = field(default_factory=Counter)
     ungenerated: set[str] = field(default_factory=set)
+    fresh: set[Name] = field(default_factory=set)
+    conditional: set[tuple[Name, str]] = field(default_factory=set)
+    labels: dict[str, tuple[set[str], set[str]]] = field(default_factory=dict)
     fires: bool = False
 
     def makes(self, table: str, column: str) -> int:
@@ -205,9 +215,11 @@ def _survey(nodes: Sequence[tuple[str, Any]]) -> _Script:
     for node, body in nodes:
         match node:
             case "create_stmt":
-                if not body.if_not_exists and (body.relation.schemaname or not moves_names):
-                    created.add(relation(body.relation))
                 script.made.add(body.relation.relname)
+                if body.if_not_exists:
+                    script.conditional.add((relation(body.relation), ""))
+                elif body.relation.schemaname or not moves_names:
+                    created.add(relation(body.relation))
             case "select_stmt" if body.HasField("into_clause"):
                 script.made.add(body.into_clause.rel.relname)
             case _ if node in _MAKES:
@@ -219,14 +231,25 @@ def _survey(nodes: Sequence[tuple[str, Any]]) -> _Script:
                 renamed.add(body.newname)
             case "create_trig_stmt" | "rule_stmt" | "create_event_trig_stmt":
                 script.fires = True
+            case "alter_enum_stmt":
+                _survey_label(body, script)
             case "alter_table_stmt":
                 for item in body.cmds:
                     attaches |= _survey_action(item.alter_table_cmd, body.relation, script)
     script.renames = bool(renamed)
-    script.created = set() if attaches else {name for name in created if name.name not in renamed}
+    script.fresh = {name for name in created if name.name not in renamed}
+    script.created = set() if attaches else script.fresh
+    script.conditional = set() if moves_names or renamed or attaches else script.conditional
     if moves_names or renamed:
         script.added.clear()
     return script
+
+
+def _survey_label(body: Any, script: _Script) -> None:
+    """Notes the label that a statement gives to an enum, and the one whose place it takes."""
+    renamed, given = script.labels.setdefault(strings(body.type_name)[-1], (set(), set()))
+    renamed.update({body.old_val} - {""})
+    given.add(body.new_val)
 
 
 def sets_path(node: str, body: Any) -> bool:
@@ -242,8 +265,7 @@ def _survey_action(command: Any, table: Any, script: _Script) -> bool:
         case "AT_AddColumn":
             column = getattr(command, "def").column_def.colname
             script.columns[table.relname, column] += 1
-            if not command.missing_ok:
-                script.added.add((relation(table), column))
+            (script.conditional if command.missing_ok else script.added).add((relation(table), column))
         case "AT_AlterColumnType":
             script.typed[table.relname, command.name] += 1
         case "AT_DropExpression":
@@ -268,6 +290,10 @@ def _of(node: str, body: Any, script: _Script) -> RowWork:
                 return RowWork()
             moved = Name(body.newschema, body.relation.relname)
             return RowWork(f"the rows of {moved.name} keep their table, in another schema", moves=((moved, ""),))
+        case "alter_enum_stmt":
+            renamed, given = script.labels[strings(body.type_name)[-1]]
+            # A type made anew with the same labels leaves in the rows the label that they had.
+            return RowWork("a label takes another's place, and rows with it") if renamed & given else RowWork()
         case "alter_seq_stmt":
             restarts = any(option.def_elem.defname == "restart" for option in body.options)
             return RowWork("the schema does not show a sequence's next value") if restarts else RowWork()
@@ -367,6 +393,11 @@ def _of_action(command: Any, table: Any, script: _Script) -> RowWork:
     if action == "AT_SetIdentity":
         restarts = any(option.def_elem.defname == "restart" for option in getattr(command, "def").list.items)
         return RowWork("the schema does not show a sequence's next value") if restarts else RowWork()
+    if action in ("AT_AttachPartition", "AT_DetachPartition"):
+        partition = relation(getattr(command, "def").partition_cmd.name)
+        if partition in script.fresh:
+            return RowWork()
+        return RowWork(f"the rows of {partition.name} stay, in a table of that name", moves=((partition, ""),))
     if action == "AT_AddConstraint":
         return RowWork(computes=frozenset(functions(command)))
     return RowWork() if action in _ACTIONS_THAT_LEAVE_ROWS else RowWork("nothing shows what it does to rows")
@@ -422,11 +453,16 @@ def _of_query(node: str, body: Any, script: _Script) -> RowWork:
     table = relation(body.relation)
     if table in script.created:
         return RowWork(why, own=True)
+    if (table, "") in script.conditional:
+        return RowWork(why, own=True, sure_if_absent=((table, ""),))
     over = None if node == "insert_stmt" or script.renames else table
     if node == "update_stmt" and body.target_list:
         targets = {(table, item.res_target.name) for item in body.target_list}
-        if targets <= script.added and all(script.makes(table.name, column) == 1 for _, column in targets):
-            return RowWork(why, own=True, sure_if_no_trigger=table, over=over)
+        if not all(script.makes(table.name, column) == 1 for _, column in targets):
+            return RowWork(why, over=over)
+        if targets <= script.added | script.conditional:
+            absent = tuple(sorted(targets & script.conditional, key=str))
+            return RowWork(why, own=True, sure_if_no_trigger=table, sure_if_absent=absent, over=over)
     return RowWork(why, over=over)
 
 

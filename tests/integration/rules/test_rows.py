@@ -565,3 +565,100 @@ def test_what_is_carried_elsewhere_was_written_before(aged: Production) -> None:
     aged.failed(f"{FILL_ALL}; {carry}", logs=None)
     aged.run("DELETE FROM t")
     assert any(reason.startswith("Statement 1 is open") for reason in aged.judge().reasons)
+
+
+EXCHANGED = (
+    "ALTER TABLE w RENAME TO v; ALTER TABLE v RENAME p TO x; ALTER TABLE v RENAME q TO p; ALTER TABLE v RENAME x TO q;"
+)
+#: The history; the table with its columns in another order; a script; what somebody did instead; the row's steps.
+ELSEWHERE = [
+    pytest.param(
+        "CREATE TABLE w (id int, q int, p int)",
+        "CREATE TABLE w (id int, p int, q int)",
+        "ALTER TABLE w RENAME p TO r",
+        "ALTER TABLE w DROP p; ALTER TABLE w ADD r int",
+        1,
+        id="dropped and made again",
+    ),
+    pytest.param(
+        "CREATE TABLE w (id int, c int, q int, p int); ALTER TABLE w DROP c",
+        "CREATE TABLE w (id int, p int, q int)",
+        "ALTER TABLE w RENAME p TO r",
+        "ALTER TABLE w DROP p; ALTER TABLE w ADD r int",
+        1,
+        id="where the history dropped one",
+    ),
+    pytest.param(
+        "CREATE TABLE w (id int, p int, q int)",
+        "CREATE TABLE w (id int, q int, p int)",
+        EXCHANGED,
+        f"{EXCHANGED} ALTER TABLE v RENAME TO w",
+        0,
+        id="exchanged",
+    ),
+]
+
+
+@pytest.mark.parametrize(("history", "made", "script", "by_hand", "steps"), ELSEWHERE)
+def test_a_place_proves_nothing_where_the_history_did_not_make_the_table(
+    production: Production, history: str, made: str, script: str, by_hand: str, steps: int
+) -> None:
+    """E20: `db push` or a restored dump left other places than the history; so p's place is no proof of its values."""
+    production.run(f"{made}; INSERT INTO w VALUES (1, 2, 3)")
+    production.row("20260102_before", production.file("20260102_before", history), finished=True, steps=steps)
+    production.failed(script, logs=None)
+    production.run(f"BEGIN; {by_hand}; COMMIT")
+    assert production.judge().decision is Decision.OPERATOR
+
+
+@pytest.mark.parametrize(
+    ("script", "ran"),
+    [("ALTER TABLE w RENAME p TO r;", True), ("ALTER TABLE w RENAME p TO r;", False), (EXCHANGED, False)],
+    ids=["renamed", "not renamed", "not exchanged"],
+)
+def test_what_no_hand_touched_is_decided_in_any_order(production: Production, script: str, *, ran: bool) -> None:
+    """E20: a column was dropped long ago, and the migrations before it were only marked: ages tell the rest."""
+    production.run("CREATE TABLE w (id int, c int, p int, q int); ALTER TABLE w DROP c; INSERT INTO w VALUES (1, 2, 3)")
+    history = "CREATE TABLE w (id int, c int, p int, q int); ALTER TABLE w DROP c"
+    production.row("20260102_before", production.file("20260102_before", history), finished=True, steps=0)
+    production.failed(script, logs=None)
+    if ran:
+        production.run(script)
+    assert verdict(production.judge()) == (APPLIED if ran else NOT_APPLIED)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "ALTER TABLE t ADD COLUMN IF NOT EXISTS b int; UPDATE t SET b = a WHERE b IS NULL;",
+        "CREATE TABLE IF NOT EXISTS n (id int); INSERT INTO n SELECT id FROM t;",
+    ],
+    ids=["column", "table"],
+)
+def test_rows_of_what_is_made_where_it_is_absent_can_be_nowhere(production: Production, script: str) -> None:
+    """E20: production lacks the column or the table that the script makes IF NOT EXISTS, and so what it wrote there."""
+    production.failed(script, logs=None)
+    assert verdict(production.judge()) == NOT_APPLIED
+    production.run(script)
+    assert verdict(production.judge()) == UNDECIDABLE
+
+
+@pytest.mark.parametrize(
+    ("before", "script"),
+    [
+        (
+            "ALTER TABLE t ADD b int",
+            "ALTER TABLE t ADD COLUMN IF NOT EXISTS b int; UPDATE t SET b = a; CREATE TABLE z (id int);",
+        ),
+        (
+            "CREATE TABLE n (id int)",
+            "CREATE TABLE IF NOT EXISTS n (id int); INSERT INTO n SELECT id FROM t; CREATE TABLE z ();",
+        ),
+    ],
+    ids=["column", "table"],
+)
+def test_rows_of_what_was_there_before_may_be_written(production: Production, before: str, script: str) -> None:
+    """E20: IF NOT EXISTS found it there, so that a second run would write a second time."""
+    production.before(before)
+    production.failed(script, logs=None)
+    assert verdict(production.judge()) == UNDECIDABLE
