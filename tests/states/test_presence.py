@@ -102,6 +102,8 @@ SKIPPING = script(skips={1: frozenset({X})})
         (script(skips={2: frozenset({I})}), {**HERE, I: "yes", OF: "public.z"}, f"pass over {INDEX}, which differs"),
         (script(skips={2: frozenset({I})}), {**STEPS[2], TYPE: "integer"}, ""),
         (SCRIPT, {**HERE, X: "exists", TYPE: "integer"}, ""),
+        # What differs is another column.
+        (SKIPPING, {**STEPS[1], Y: "otherwise"}, ""),
     ],
 )
 def test_if_not_exists_passes_over_what_is_otherwise(replay: Replay, production: Mapping[Key, str], why: str) -> None:
@@ -207,10 +209,19 @@ def test_only_what_is_near_is_compared(change: Delta, replay: Replay, *, counts:
 def test_a_delta_leads_from_the_first_step_to_the_last(replay: Replay) -> None:
     """And made twice, it is as if it was made once."""
     change = delta(replay)
+    assert all(replay.steps[0].get(key) != value for key, value in change.items())
     end = after(replay.steps[0], [change])
     assert {key: end[key] for key in replay.footprint if key in end} == dict(replay.steps[-1])
     assert after(end, [change]) == end
     assert concerning(change, replay) == change
+
+
+def test_what_changes_keeps_what_is_said_of_it() -> None:
+    """A constraint with another condition keeps its comment; one that goes takes it along."""
+    check, remark = (T, "constraint c"), (T, "constraint c comment")
+    there = {**HERE, check: "CHECK (x > 0)", remark: "why"}
+    assert after(there, [{check: "CHECK (x > 1)"}]) == {**there, check: "CHECK (x > 1)"}
+    assert after(there, [{check: None}]) == HERE
 
 
 @given(snapshots, st.lists(st.dictionaries(st.sampled_from(KEYS), st.none() | st.just("yes"), max_size=3), max_size=3))

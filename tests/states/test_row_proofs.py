@@ -56,14 +56,19 @@ def failed(**fields: object) -> Subject:
         (replace(MOVES, moves=(X, TABLE)), failed(places=LAYOUT), ""),
         (replace(MOVES, moves=(X, TABLE)), failed(places=LAYOUT, kept=frozenset({T})), KEPT),
         (replace(FILLS, moves=(X,)), failed(places=LAYOUT), ""),
+        # One of the two tables has no rows, and of the other one nothing is known.
+        (replace(FILLS, moves=(("table public.u", "column z"),)), failed(empty=frozenset({T})), ""),
         (replace(FILLS, moves=(X,)), failed(places=LAYOUT, filled={X: "{1}"}), FILLED),
         (replace(FILLS, fills=()), failed(filled={X: "{1}"}, kept=frozenset({T}), empty=frozenset({T})), ""),
     ],
 )
 def test_what_proves_that_rows_are_done(statement: Statement, found: Subject, proof: str) -> None:
     """E20: the default that PostgreSQL keeps, an old place, an old table, or that there are no rows; else unproven."""
-    (now, _) = witnessed(script(statement, places=LAYOUT), found, (1,)).statements
-    assert (now.visibility, now.why) == ((Visibility.SEEN, proof) if proof else (statement.visibility, statement.why))
+    for at in ((), (0,), (1,)):
+        (now, _) = witnessed(script(statement, places=LAYOUT), found, at).statements
+        assert (now.visibility, now.why) == (
+            (Visibility.SEEN, proof) if proof else (statement.visibility, statement.why)
+        )
 
 
 def test_a_column_that_comes_twice_proves_nothing_by_its_default() -> None:
@@ -96,6 +101,12 @@ def test_an_open_statement_is_proven_only_where_production_stands_behind_it(at: 
         # It was dropped, and another one was added to production besides.
         (DROPS, {"places": {T: ("a", "")}}, failed(places={T: ("a", "", "x_old")}), ""),
         (DROPS, {"places": {T: ("a", "")}}, failed(places={T: ("a",)}), ""),
+        (
+            DROPS,
+            {"places": {T: ("a", "", "")}, "footprint": frozenset({("table public.u", "column x_old")})},
+            failed(places={T: ("a", "x_old", "")}),
+            f"column x of {T} may have been renamed to x_old, with its values",
+        ),
         # What stands there is the script's own: it drops it later.
         (DROPS, {"places": {T: ("a", "", "")}}, failed(places={T: ("a", "y", "")}), ""),
         (DROPS, {"places": {T: ("a", "")}}, failed(places={T: ("a", "x")}, production={X: "exists"}), ""),
@@ -148,6 +159,8 @@ MORE_DROPPED = f"more columns of {T} were dropped than the history drops"
         # It was dropped, and made again at the end: so its values are gone.
         (("a", "x"), DROPS, ("a", "", "x"), MORE_DROPPED),
         (("a", "", "x"), DROPS, ("a", "", "x"), ""),
+        (("a", "", "x"), DROPS, ("a", "x", ""), ""),
+        (("a", "x"), replace(DROPS, drops=(("table public.u", "column x"),)), ("a", "", "x"), ""),
         # This script drops no column, so nothing of it was taken back there.
         (("a", "x"), DROPS_TABLE, ("a", "", "x"), ""),
         (("a", "x"), FILLS, ("a", "", "x"), ""),
