@@ -298,6 +298,5 @@ def _when(order: str, numbers: Sequence[int], beside: LedgerDates) -> tuple[str,
     otherwise = {
         "before": "the attempt's work, or older work of somebody else",
         "same": "nothing that Prisma does",
-        "after": f"{_BY_HAND}, since this attempt ended",
     }
     return _WHEN[order][0].lower() + _WHEN[order][1:], otherwise.get(order, "")

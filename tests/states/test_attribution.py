@@ -238,6 +238,57 @@ def told(
             " by 2 transactions, not in the script's order, after the failed row was last written",
             "work by hand or by `prisma db push`: it was written after the failed attempt had ended",
         ),
+        # The attempt's own and somebody's: all of it is neither's.
+        (
+            (97, 85),
+            AFTER_ITS_END,
+            RAN,
+            " by 2 transactions, not in the script's order, before the failed row was last written",
+            "the attempt's work, or older work of somebody else",
+        ),
+        # The last one was written right before, and the first one long before it.
+        (
+            (92, 99),
+            AFTER_ITS_END,
+            NOTHING,
+            " one by one in the script's order, before the failed row was last written",
+            "the attempt's work, or older work of somebody else",
+        ),
+        (
+            (90,),
+            AFTER_ITS_END,
+            NOTHING,
+            " before the failed row was last written",
+            "the attempt's work, or older work of somebody else",
+        ),
+        (
+            (85,),
+            replace(AFTER_ITS_END, earlier=None),
+            NOTHING,
+            " before the failed row was last written",
+            "the attempt's work, or older work of somebody else",
+        ),
+        (
+            (99, 99),
+            AFTER_ITS_END,
+            NOTHING,
+            " in one transaction, right before the failed row was last written",
+            "the work of an engine that runs a script statement by statement, or a change by hand just before",
+        ),
+        (
+            (98, 99),
+            COUNTED,
+            NOTHING,
+            " one by one in the script's order, right before the failed row was last written",
+            "the work of an engine that runs a script statement by statement, or a change by hand just before",
+        ),
+        (
+            (110,),
+            AFTER_ITS_END,
+            NOTHING,
+            " after the failed row was last written",
+            "work by hand or by `prisma db push`: it was written after the failed attempt had ended",
+        ),
         # Each is somebody's for another reason.
         (
             (110, 111),
@@ -255,6 +306,7 @@ def told(
         ),
         ((101,), replace(BESIDE, restored=True), NOTHING, " at a time that can't be told", ""),
         ((101,), replace(BESIDE, written=by(100, certain=False)), NOTHING, " at a time that can't be told", ""),
+        ((99,), replace(AFTER_ITS_END, written=by(100, certain=False)), NOTHING, " at a time that can't be told", ""),
     ],
 )
 def test_when_it_was_written_and_whose_work_that_looks_like(

@@ -330,6 +330,8 @@ def test_a_baseline_tells_more_where_it_decides_or_concerns_several() -> None:
 RENAMED = Statement(1, "ALTER TABLE u RENAME TO t", Visibility.ROWS, "rows stay", moves=(TABLE,))
 OTHER_TABLE = ("table public.u", "exists")
 TURNED: list[Delta] = [{("table public.t", "column x type"): kind} for kind in ("text", "varchar(3)", "text")]
+DEFAULT: Key = ("table public.t", "column x default")
+BEGUN_ANEW: Delta = {TABLE: None, COLUMN: None}
 T_EMPTY = Rows(empty=frozenset({"table public.t"}))
 
 
@@ -343,6 +345,10 @@ T_EMPTY = Rows(empty=frozenset({"table public.t"}))
         (MOVES, [MADE, ADDED, *TURNED], Rows(places=LAYOUT, found=LAYOUT), True),
         (MOVES, [MADE, ADDED, *TURNED[:2]], Rows(places=LAYOUT, found=LAYOUT), False),
         (MOVES, [MADE, ADDED, DROPPED], Rows(), False),
+        # An index that comes is no name for a table that goes.
+        (FILLS, [MADE, ADDED, {TABLE: None, ("index public.i", "exists"): "yes"}], Rows(), False),
+        # A default that is another one every time.
+        (replace(FILLS, fills=((COLUMN, ""),)), [MADE, ADDED], Rows(filled={COLUMN: "{2026-01-01}"}), False),
         (MOVES, [MADE, ADDED], T_EMPTY, False),
         (RENAMED, [MADE], Rows(), True),
         (RENAMED, [MADE], T_EMPTY, True),
@@ -376,6 +382,15 @@ def test_what_later_migrations_leave_of_a_proof(
         ([MADE], Rows(alike={"table public.t": ("table public.old",)})),
         ([MADE, {TABLE: None}], Rows(alike={"table public.t": ("table public.u",)}, places={"table public.u": ()})),
         ([MADE, ADDED, DROPPED, ADDED, DROPPED], Rows()),
+        # Another column was added besides, and as many were dropped as the history drops.
+        ([MADE, ADDED, DROPPED], Rows(places={"table public.t": ("a", "")}, found={"table public.t": ("a", "", "z")})),
+        # A default was dropped, and no column.
+        (
+            [MADE, {DEFAULT: "1"}, {DEFAULT: None}],
+            Rows(places={"table public.t": ("a", "")}, found={"table public.t": ("a", "z")}),
+        ),
+        # A default that was changed back changes no row that is there.
+        ([MADE, ADDED, {DEFAULT: "1"}, {DEFAULT: "2"}, {DEFAULT: "1"}], Rows()),
     ],
 )
 def test_what_came_to_nothing_is_not_asked(changes: list[Delta], rows: Rows) -> None:
@@ -392,6 +407,10 @@ def test_only_work_of_migrations_that_did_not_run_is_asked() -> None:
     assert open_work([Migration("m1", 0, ())], names, {}, changes, Rows()) == ()
     (asked,) = open_work([Migration("m3", 2, ())], names, {}, changes, Rows())
     assert (asked.migration, asked.statement, asked.sql) == ("m3", 0, "")
+    # A table that was made again is asked of once, and not of each of its columns.
+    changes = [{**MADE, **ADDED}, BEGUN_ANEW, {**MADE, **ADDED}]
+    (asked,) = open_work([Migration("m3", 2, ())], names[:3], {}, changes, Rows())
+    assert asked.why == "it makes table public.t again, which m2 drops with what it held"
 
 
 def test_whether_a_table_has_rows_is_asked_of_those_in_question() -> None:
@@ -407,10 +426,12 @@ def test_a_dropped_table_is_known_by_the_columns_that_it_had() -> None:
     """Those at its end, whoever made them; one that is there again is not dropped."""
     second: Key = ("table public.t", "column y")
     start = {TABLE: "yes", COLUMN: "yes", (COLUMN[0], "column x type"): "text", OTHER_TABLE: "yes"}
+    start |= {("table public.u", "column z"): "yes"}
     gone: Delta = {TABLE: None, second: None}
     assert dropped_tables(start, [{second: "yes", COLUMN: None}, gone]) == {"table public.t": {"column y"}}
     assert dropped_tables(start, [gone]) == {"table public.t": {"column x"}}
     assert dropped_tables(start, [gone, MADE]) == {}
+    assert dropped_tables(start, [{COLUMN: None}]) == {}
     assert dropped_tables(start, [{("view public.v", "exists"): None}]) == {}
 
 

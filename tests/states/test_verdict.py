@@ -268,6 +268,8 @@ def test_the_file_was_edited_since() -> None:
     assert verdict_of(subject_of(STEPS[3], REPLAY, same, present="b")) == APPLIED
     assert verdict_of(subject_of(STEPS[3], present="b")) == UNDECIDABLE
     assert verdict_of(subject_of(STEPS[0], REPLAY, more, present="b")) == NOT_APPLIED
+    # The folder lacks the file, so that there is nothing for a deploy to run.
+    assert judged(replace(subject_of(STEPS[0]), present="")).decision is Decision.MARK_ROLLED_BACK
 
 
 def test_the_file_was_edited_to_write_more_rows() -> None:
