@@ -7,8 +7,8 @@ import pytest
 from states.answers import Go
 from states.checks import NAMES, NOT_BY_SETTINGS, awaited, held, not_looked_at, refused, unknown, waive
 from states.exit_codes import Exit
-from states.facts import Check, Outcome
-from states.preflight import PreflightFacts, against, decide, demanded, lets_look
+from states.facts import Check, Orphan, Outcome
+from states.preflight import PreflightFacts, against, decide, demanded, lets_look, orphan
 
 HELD = held("git.clean", "as committed", "git")
 REFUSED = refused("git.clean", "not committed: a", "git", "Commit it.")
@@ -96,3 +96,28 @@ def test_an_awaited_check_stands_against_a_change_only() -> None:
 def test_a_plan_looks_where_only_the_checkout_is_wrong(checks: list[Check], *, looks: bool) -> None:
     """Nothing is wrong then with the database itself, and a plan changes nothing."""
     assert lets_look(checks) is looks
+
+
+ORPHAN = Orphan(7, "app", "prisma", "10.0.0.1", "13:05:10 UTC", 60.0, "SELECT pg_terminate_backend(7)", "mark")
+LOCKED = replace(refused("deploy.lock", "pid 7 holds it", "pg_locks", "End it.", busy=True), orphan=ORPHAN)
+
+
+@pytest.mark.parametrize(
+    ("checks", "found"),
+    [
+        ([HELD, LOCKED], ORPHAN),
+        # While anything else is in the way, this may be another database than the one that is meant.
+        ([LOCKED, UNKNOWN], None),
+        ([replace(LOCKED, orphan=None)], None),
+        ([replace(LOCKED, outcome=Outcome.WAIVED)], None),
+        ([HELD], None),
+    ],
+)
+def test_an_orphan_is_ended_where_nothing_else_is_in_the_way(checks: list[Check], found: Orphan | None) -> None:
+    """And the command that ends it is offered only where it is the check that the refusal is about."""
+    assert orphan(checks) == found
+    refusal = against(checks)
+    lines = [each.line for each in refusal.commands] if refusal else []
+    assert lines[:1] == (
+        ["prisma-recovery run --end-orphan 7"] if found else ["prisma-recovery run"] if refusal else []
+    )

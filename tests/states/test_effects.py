@@ -6,7 +6,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from states.effects import Deploy, Effect, MarkApplied, MarkRolledBack, PrismaEffect, Repair, killed, of_id, shown
+from states.effects import (
+    Deploy,
+    Effect,
+    EndOrphan,
+    MarkApplied,
+    MarkRolledBack,
+    PrismaEffect,
+    Repair,
+    killed,
+    of_id,
+    shown,
+)
 from states.facts import Row
 from states.plans import Way
 from tests.states.strategies import row
@@ -38,6 +49,11 @@ def test_the_ledger_alone_shows_an_effect(effect: PrismaEffect, rows: list[Row],
     """F6: whatever the command said, each of its migrations has the row that it writes, and none that blocks."""
     assert shown(effect, rows) is there
     assert shown(effect, rows[::-1]) is there
+
+
+def test_an_orphan_is_named_by_its_session() -> None:
+    """It is no migration's, so no migration's name is taken for it."""
+    assert EndOrphan(7).id == "end_orphan:7"
 
 
 names = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=8)

@@ -120,7 +120,7 @@ def test_what_a_later_statement_makes_right_is_not_passed_over() -> None:
     assert "column x" in passed_over(right, {**HERE, X: "exists", TYPE: "boolean"})
 
 
-DONE = ("applied", "mark_applied")
+DONE, UNSURE = ("applied", "mark_applied"), ("undecidable", "operator")
 CONDITIONAL = replace(SCRIPT, statements=tuple(replace(each, conditional=True) for each in SCRIPT.statements))
 OPEN = Statement(4, "UPDATE t SET x = 1", Visibility.OPEN, "it changes rows")
 WRITING = replace(SCRIPT, statements=(*SCRIPT.statements, OPEN), steps=(*SCRIPT.steps, SCRIPT.steps[-1]))
@@ -182,6 +182,39 @@ def test_a_pending_one_is_compared_as_if_those_before_it_had_run() -> None:
     assert in_view(subject) == {**HERE, TYPE: "text", Y: "exists"}
     makes = pending(DOING, {}, assumed=(HERE,))
     assert (judged(makes).verdict, judged(makes).decision) == ("not_applied", "deploy")
+
+
+MADE_BEFORE = replace(
+    replay_of([STEPS[3]], total=3, extra=[I, Y]), ended='statement 1 fails when replayed: relation "i" already exists'
+)
+RENAMED = pending(MADE_BEFORE, STEPS[3], finished_as="m0", counted=True)
+IDLE = replay_of([HERE, HERE], unseen={1: Visibility.INERT}, extra=[TABLE])
+
+
+@pytest.mark.parametrize(
+    ("subject", "decided", "reason"),
+    [
+        (RENAMED, DONE, "this very script, and its effects are in production."),
+        (replace(RENAMED, counted=False), UNSURE, "nothing shows whether it was renamed and ran."),
+        (
+            replace(RENAMED, production=STEPS[2]),
+            UNSURE,
+            "it was renamed, or this is a new migration that says the same.",
+        ),
+        (
+            replace(RENAMED, replays=(replace(MADE_BEFORE, ended="it is not executed"),)),
+            UNSURE,
+            "A deploy would run it, maybe again.",
+        ),
+        (pending(IDLE, HERE, finished_as="m0", counted=True), ("not_applied", "deploy"), "changes nothing here"),
+    ],
+)
+def test_a_script_that_finished_under_another_name(subject: Subject, decided: tuple[str, str], reason: str) -> None:
+    """E27: a renamed folder is not run a second time, and a new one that says the same is not passed over."""
+    evidence = judged(subject)
+    assert (evidence.verdict.value, evidence.decision.value) == decided
+    assert reason in evidence.reasons[0]
+    assert evidence.evidence_digest != judged(replace(subject, finished_as="")).evidence_digest
 
 
 NAMING_Z = replace(SCRIPT, named=frozenset({"public.z"}))

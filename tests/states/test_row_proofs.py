@@ -48,6 +48,11 @@ def failed(**fields: object) -> Subject:
         (MOVES, failed(places=LAYOUT), KEPT),
         (MOVES, failed(places={T: ("a", "", "x")}), ""),
         (MOVES, failed(), ""),
+        (MOVES, failed(places={T: ("", "a", "x")}), ""),
+        # The column that was dropped there is older than the attempt.
+        (MOVES, failed(places={T: ("", "a", "x")}, undropped=frozenset({T})), KEPT),
+        # One before it has another name, so it may be that one.
+        (MOVES, failed(places={T: ("b", "x")}, undropped=frozenset({T})), ""),
         (MOVES, failed(empty=frozenset({T})), EMPTY),
         (MOVES_TABLE, failed(kept=frozenset({T})), KEPT),
         (MOVES_TABLE, failed(), ""),
@@ -170,7 +175,70 @@ def test_what_was_dropped_and_made_again_has_lost_its_values(
     stood: tuple[str, ...], statement: Statement, now: tuple[str, ...], why: str
 ) -> None:
     """E19: production looks as before the script, and some of the script ran and was taken back by hand."""
-    assert altered_since(script(statement, stood={T: stood}), failed(places={T: now})) == why
+    found = failed(places={T: now}, remained=frozenset({T}))
+    assert altered_since(script(statement, stood={T: stood}), found) == why
+
+
+ANEW = f"nothing proves that {T} is the table from before the attempt, with its rows"
+REORDERED = f"{T} may have been made with its columns in another order, and they may have been altered since"
+LEAVING = {"steps": (HERE, HERE, {})}
+
+
+@pytest.mark.parametrize(
+    ("statement", "fields", "found", "why"),
+    [
+        (DROPS_TABLE, {}, {}, ANEW),
+        (MOVES_TABLE, {}, {}, ANEW),
+        (MOVES_TABLE, {}, {"remained": frozenset({T})}, ""),
+        # The table is gone at the end, by whatever statement.
+        (FILLS, LEAVING, {}, ANEW),
+        (FILLS, LEAVING, {"remained": frozenset({T})}, ""),
+        # Whether it is gone at the end is not known.
+        (FILLS, {"steps": (HERE, {})}, {}, ""),
+        (FILLS, {}, {}, ""),
+        # A mark of the history made nothing, so somebody else has made the table.
+        (DROPS, {}, {"stamped": True}, REORDERED),
+        (MOVES, {}, {"stamped": True}, REORDERED),
+        (DROPS, {}, {"stamped": True, "unaltered": frozenset({T})}, ""),
+        (FILLS, {}, {"stamped": True}, ""),
+    ],
+)
+def test_a_table_that_somebody_else_made_proves_nothing(
+    statement: Statement, fields: dict[str, object], found: dict[str, object], why: str
+) -> None:
+    """E19: it looks as before the script, and its rows may be kept elsewhere."""
+    layout = {T: ("a", "x")}
+    assert altered_since(script(statement, stood=layout, **fields), failed(places=layout, **found)) == why
+
+
+UPDATES = Statement(1, "UPDATE t SET x = 1", Visibility.OPEN, "it changes rows", over=T)
+FIRES = replace(FILLS, fires=frozenset({T, "table public.u"}))
+NO_ROWS = {"empty": frozenset({T}), "kept": frozenset({T})}
+TRIGGER = f"{T} has a trigger or a rule in production, which may have written other rows"
+
+
+@pytest.mark.parametrize(
+    ("statement", "found", "visibility", "why"),
+    [
+        (UPDATES, NO_ROWS, Visibility.INERT, EMPTY),
+        # Somebody may have made the table anew, and kept its rows elsewhere.
+        (UPDATES, {"empty": frozenset({T})}, Visibility.OPEN, "it changes rows"),
+        (UPDATES, {"kept": frozenset({T})}, Visibility.OPEN, "it changes rows"),
+        (UPDATES, {**NO_ROWS, "production": {(T, "trigger g"): "x"}}, Visibility.OPEN, "it changes rows"),
+        (UPDATES, {**NO_ROWS, "production": {(T, "rule g"): "x"}}, Visibility.OPEN, "it changes rows"),
+        (UPDATES, {**NO_ROWS, "production": {("table public.u", "trigger g"): "x"}}, Visibility.INERT, EMPTY),
+        (replace(UPDATES, over=""), NO_ROWS, Visibility.OPEN, "it changes rows"),
+        (FIRES, {"firing": frozenset({T}), "filled": {X: "{1}"}}, Visibility.OPEN, TRIGGER),
+        (FIRES, {"firing": frozenset({"table public.z"}), "filled": {X: "{1}"}}, Visibility.SEEN, FILLED),
+        (FILLS, {"firing": frozenset({T}), "filled": {X: "{1}"}}, Visibility.SEEN, FILLED),
+    ],
+)
+def test_triggers_and_empty_tables(
+    statement: Statement, found: dict[str, object], visibility: Visibility, why: str
+) -> None:
+    """E18: where there are no rows there is nothing to change, and a trigger may have written anywhere."""
+    now = witnessed(script(statement), failed(**found), (0,)).statements[0]
+    assert (now.visibility, now.why) == (visibility, why)
 
 
 @pytest.mark.parametrize(
