@@ -62,6 +62,7 @@ def test_production_equals_the_history_up_to_one_of_its_migrations() -> None:
     one = found(past(*MAKES, there=AB))
     assert (one.verdict, one.decision, one.up_to) == (Verdict.APPLIED, Decision.MARK_APPLIED, "m2")
     assert (one.range, one.marked) == (("m2",), ("m1", "m2"))
+    assert approvals(one) == ()  # the evidence decides
 
 
 def test_what_differs_is_shown_beside_the_nearest() -> None:

@@ -6,7 +6,18 @@ import pytest
 
 from states.effects import MarkApplied, MarkRolledBack
 from states.facts import History, Row
-from states.ledger import earlier_failed, foreseen, in_order_of_finishing, later_than, lost_effect, order, still_settled
+from states.ledger import (
+    earlier_failed,
+    finished_as,
+    foreseen,
+    in_order_of_finishing,
+    later_than,
+    lost_effect,
+    order,
+    side_by_side,
+    still_settled,
+    under_present_names,
+)
 from states.verification import to_be_proven, wrong_checksums
 from tests.states.strategies import row
 
@@ -166,3 +177,35 @@ def test_another_script_than_the_planned_one_is_noticed() -> None:
         finished("m3", "2026-01-01", checksum="wrong", applied_steps_count=0),
     ]
     assert wrong_checksums(planned, rows) == ("m2",)
+
+
+def test_the_ledger_beside_the_folder() -> None:
+    """F5: pending with a withdrawn attempt is classified before a deploy, behind what failed without an answer."""
+    withdrawn = replace(row(2, rolled_back=True), migration="m2")
+    rows = [finished("m0", "2026-01-01"), finished("gone", "2026-01-02"), withdrawn, replace(FAILED, migration="m3")]
+    assert side_by_side(rows, ["m0", "m2", "m3", "m4"], ["m0"]) == History(
+        ("m0", "gone"), ("m3", "m2"), ("m2", "m4"), modified=("m0",), missing_locally=("gone",)
+    )
+
+
+def test_a_withdrawn_attempt_bears_the_name_that_its_folder_has_now() -> None:
+    """E2: only where the file of a name that has not finished would repeat what the attempt may have done."""
+    old = replace(row(1, rolled_back=True), migration="m1_old")
+    done = finished("m0", "2026-01-01")
+
+    def repeats(of: Row, name: str) -> bool:
+        return of.checksum == "a" and name in ("m0", "m1")
+
+    assert under_present_names([done, old], ["m0", "m1", "m2"], repeats) == (done, replace(old, migration="m1"))
+    for kept in (replace(old, checksum="b"), replace(old, migration="m2"), replace(old, rolled_back_at=None)):
+        assert under_present_names([done, kept], ["m0", "m1", "m2"], repeats) == (done, kept)
+
+
+def test_a_finished_script_of_a_lost_name_is_found() -> None:
+    """E27: by its script; one that Prisma saw run to its end tells more than one that was marked."""
+    marked, ran = finished("a", "2026-01-02", applied_steps_count=0), finished("b", "2026-01-01")
+    other = finished("c", "2026-01-01", checksum="c")
+    withdrawn = replace(ran, rolled_back_at="2026-01-03")
+    assert finished_as([marked, ran, other], ["m1"], lambda of: of.checksum == "a") == ran
+    assert finished_as([marked, ran], ["m1", "b"], lambda of: of.checksum == "a") == marked
+    assert finished_as([withdrawn, other], ["m1"], lambda of: of.checksum == "a") is None

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from states.answers import Refusal
-from states.classification import ClassifyFacts, answering, decide, repairing
+from states.classification import ClassifyFacts, answering, approvals, decide, repairing
 from states.comparison import StatementState
 from states.evidence import Decision, Evidence, Progress, Verdict
 from states.facts import Obstacle, Replay, Row, Statement, Subject, Visibility
@@ -286,3 +286,4 @@ def test_a_person_is_asked_where_an_answer_would_lead_to_a_plan() -> None:
     assert answering(ClassifyFacts(replace(half, statements=(replace(asking, said=True),)))) == ()
     assert answering(ClassifyFacts(replace(half, repair=Repairs((PLAN,))))) == ()
     assert answering(ClassifyFacts(replace(half, verdict=Verdict.UNDECIDABLE))) == ()
+    assert approvals(ClassifyFacts(replace(half, verdict=Verdict.APPLIED, decision=Decision.MARK_APPLIED))) == ()
