@@ -30,6 +30,7 @@ from states.answers import RUN_AGAIN, Answer, Go, Refusal
 from states.baseline_answers import BaselineFacts
 from states.classification import ClassifyFacts
 from states.deployment import DeployFacts
+from states.evidence import Verdict
 from states.exit_codes import Exit
 from states.facts import NO_ANSWERS, Answers, Check, Orphan, Row
 from states.inspection import InspectFacts
@@ -525,7 +526,10 @@ class Engine:
 
     def _foresee(self, effect: effects.Deploy) -> None:
         """Shows what a deploy would do, before anybody agrees to it."""
-        rehearsals = self._world.rehearse((effect,), self._compared)
+        absent = {name for name, known in self._record.evidence.items() if known["verdict"] == Verdict.NOT_APPLIED}
+        settled = absent & self._facts().settled  # of one that a person had marked, production may have something
+        again = (effects.MarkRolledBack(name) for name in effect.migrations if name in settled)
+        rehearsals = self._world.rehearse((*again, effect), self._compared)
         if rehearsals:
             self._diary.rehearsed(self._machine.current, rehearsals)
             self._emit(events.PendingRehearsed(rehearsals))

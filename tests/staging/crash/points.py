@@ -90,6 +90,7 @@ REPAIRS = {
         "before complete",
         "complete locked",
         "before complete transaction",
+        *(f"{when} transaction.begun complete" for when in ("before", "within", "after")),
         "complete checked",
         "after complete transaction",
         "after complete",
