@@ -10,7 +10,7 @@ from recovery.sql import blocks
 from recovery.sql.names import PARTS, STATING, Name, names_of
 from recovery.sql.parser import postgast
 from recovery.sql.row_bearing import RowWork, row_work, sets_path
-from recovery.sql.tree import enum_name, functions, of
+from recovery.sql.tree import enum_name, functions, of, remembered
 
 
 class ScriptError(RecoveryError):
@@ -332,7 +332,7 @@ def _moves_path(node: str, body: Any) -> bool:
 
 
 def tree(text: str) -> list[tuple[str, Any]]:
-    """The statements of a script, each as libpg_query's name for it and its parse tree.
+    """The statements of a script, each as libpg_query's name for it and its parse tree, which is not to be changed.
 
     Raises:
         ScriptError: PostgreSQL's grammar (version 18) does not accept the script.
@@ -340,7 +340,9 @@ def tree(text: str) -> list[tuple[str, Any]]:
     return _nodes(_parsed(text))
 
 
+@lru_cache(maxsize=1)
 def _parsed(text: str) -> Any:
+    """The parse tree of a script. The last one is kept, since `parse` and `tree` are asked one after the other."""
     try:
         return postgast.parse(text)
     except postgast.PgQueryError as error:
@@ -366,6 +368,11 @@ def parse(text: str) -> tuple[Parsed, ...]:
     Raises:
         ScriptError: PostgreSQL's grammar (version 18) does not accept the script.
     """
+    with remembered():
+        return _read(text)
+
+
+def _read(text: str) -> tuple[Parsed, ...]:
     result = _parsed(text)
     encoded = text.encode()
     nodes = _nodes(result)
