@@ -7,6 +7,7 @@ from typing import Any
 
 from recovery.errors import RecoveryError
 from recovery.sql import blocks
+from recovery.sql.confined import confined
 from recovery.sql.names import PARTS, STATING, Name, names_of
 from recovery.sql.parser import postgast
 from recovery.sql.row_bearing import RowWork, row_work, sets_path
@@ -40,6 +41,7 @@ class Parsed:
         inert: why it changes nothing by its nature (the allow-list of RULES E4); empty otherwise.
         forbidden: why it must not run in a scratch database (RULES E15); empty if it may.
         work: what it may do to rows beyond what the schema shows (RULES E18).
+        confined: it changes only what it names, and what belongs to that (`recovery.sql.confined`).
         calls: bare names of the functions that it calls.
         names: every object that it names.
     """
@@ -62,6 +64,7 @@ class Parsed:
     inert: str
     forbidden: str
     work: RowWork
+    confined: bool
     calls: frozenset[str]
     names: frozenset[Name]
 
@@ -408,6 +411,7 @@ def _read(text: str) -> tuple[Parsed, ...]:
                 inert=inert,
                 forbidden=_forbidden(node, body, sql),
                 work=work,
+                confined=confined(node, body),
                 calls=_calls(node, body),
                 names=_names(node, body),
             )
