@@ -528,13 +528,17 @@ def test_one_of_many_that_would_fail_is_judged_as_if_those_before_it_had_run(pro
     production.run("INSERT INTO t VALUES (2, 1), (3, 1)")
     production.file(P1, "ALTER TABLE t ADD COLUMN b int")
     production.file(P2, "CREATE TABLE u (id int)")
-    production.file(P3, "CREATE UNIQUE INDEX t_a_key ON t (a)")
+    production.file(P3, "ALTER TABLE t ALTER b SET NOT NULL; CREATE UNIQUE INDEX t_a_key ON t (a)")
     target = Target(parse(production.server.url(production.database)), "the test")
     with closing(target), investigator(production) as looking:
         scripts = Scripts(production.folder, read(production.folder), None)
         rows = target.rows()
         compared = looking.compare(scripts.history(rows).pending, rows)
         (one,) = hindered(compared, inspection(scripts, rows), scripts, target).found
-    assert (one.evidence.migration, one.evidence.decision) == (P3, Decision.DEPLOY)
+    assert (one.evidence.migration, one.evidence.verdict, one.evidence.decision) == (
+        P3,
+        Verdict.NOT_APPLIED,
+        Decision.DEPLOY,
+    )
     assert [each.kind for each in one.evidence.obstacles] == ["duplicates"]
     assert [each.migration for each in one.history] == [FIRST, P1, P2]
