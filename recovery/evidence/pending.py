@@ -32,10 +32,12 @@ class Absent:
     Attributes:
         migration: its name.
         look: judges it by itself.
+        as_before: production is known to be as before it, in all that it works on.
     """
 
     migration: str
     look: Callable[[], Classified]
+    as_before: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,7 @@ class PendingInvestigator(Investigator):
         tried = {row.migration for row in rows}
         try:
             self._workshop.stand_in(self._target.reading(), self._scripts.every_text(rows))
-            todo = deque(self._in_rows(pending, tried))
+            todo = deque(self._in_rows(pending, rows, tried))
             while todo:
                 names, at_once = todo.popleft()
                 if at_once:
@@ -136,19 +138,22 @@ class PendingInvestigator(Investigator):
         if classified is not None and classified.evidence.in_production:
             found.append(classified)
         elif classified is not None:
-            absent.append(Absent(name, lambda: classified))
+            view = in_view(classified.subject)
+            as_before = any(0 in steps_equal_to(each, view) for each in classified.subject.replays)
+            absent.append(Absent(name, lambda: classified, as_before))
         if classified is None or classified.evidence.decision is Decision.DEPLOY:
             chain.undone.append((script, changed_names((replay,))))
         chain.scripts.append(script)
         chain.deltas.append(delta(replay))
         return replay
 
-    def _in_rows(self, pending: Sequence[str], tried: Collection[str]) -> list[_Part]:
+    def _in_rows(self, pending: Sequence[str], rows: Sequence[Row], tried: Collection[str]) -> list[_Part]:
         """The pending migrations in parts: rows that may be compared as one, and the others."""
 
         def at_once(name: str) -> bool:
             script = self._scripts.present(name)
-            return name not in tried and script is not None and eligible(script)
+            known = name in tried or self._scripts.finished_as(name, rows) is not None
+            return not known and script is not None and eligible(script)
 
         return [(tuple(names), together) for together, names in groupby(pending, key=at_once)]
 
