@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
 
-from states.comparison import Difference, differences, qualified_name, taken_apart
+from states.comparison import Difference, differences, is_next_value, is_remark, qualified_name, taken_apart
 from states.facts import Key, Replay, Snapshot, Subject
 
 #: The changes of a migration: properties with their new values, None for a property that it removes.
@@ -55,6 +55,26 @@ def in_view(subject: Subject) -> dict[Key, str]:
     It is production, with texts as the scratch server writes them, after the changes of the pending migrations before.
     """
     return after({**subject.production, **subject.reread}, subject.assumed)
+
+
+def unlike_before(replay: Replay, production: Snapshot) -> frozenset[str]:
+    """The objects of which production is not as before the scripts; empty if it has nothing of any of them.
+
+    Args:
+        replay: of scripts in a row, as one step. Its objects are compared closed, but for remarks that no script makes
+            and the numbers that sequences give.
+        production: everything of the objects that the scripts name or make.
+    """
+    before = replay.steps[0]
+    known = {obj for obj, _ in before}
+    found = {key[0] for key in replay.footprint if production.get(key) != before.get(key)}
+    for key in production.keys() - replay.footprint:
+        obj = key[0]
+        if is_remark(key) or is_next_value(key) or obj in found:
+            continue
+        if obj in replay.created or (obj not in known and qualified_name(obj) in replay.named):
+            found.add(obj)
+    return frozenset(found)
 
 
 def surely_fails(replay: Replay, production: Snapshot) -> str:

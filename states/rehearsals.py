@@ -96,13 +96,16 @@ def _strength(lock: str) -> int:
     return LOCKS.index(lock) if lock else -1
 
 
-def as_production(coming: Sequence[str], effects: Collection[Effect], compared: Collection[Subject]) -> frozenset[str]:
+def as_production(
+    coming: Sequence[str], effects: Collection[Effect], compared: Collection[Subject], as_before: Collection[str] = ()
+) -> frozenset[str]:
     """Those of the coming migrations of which production is known to have nothing: it stands where they begin.
 
     Args:
         coming: names of the migrations that a deploy is to run.
         effects: what comes before the deploy: one that is marked rolled back is not in production.
         compared: pending migrations beside production.
+        as_before: names of others, of which production was seen to be as before them.
     """
     again = {effect.migration for effect in effects if isinstance(effect, MarkRolledBack)}
     absent = {
@@ -110,7 +113,7 @@ def as_production(coming: Sequence[str], effects: Collection[Effect], compared: 
         for each in compared
         if any(0 in steps_equal_to(replay, in_view(each)) for replay in each.replays)
     }
-    return frozenset(coming) & (again | absent)
+    return frozenset(coming) & (again | absent | {*as_before})
 
 
 def deployed(effects: Sequence[Effect]) -> tuple[str, ...]:

@@ -169,12 +169,12 @@ class Observer:
                 pending = PendingInvestigator(self.target, scripts, self.workshop, self.sleep, self.assume)
                 found = pending.compare(coming, rows)
                 compared = hindered(found, inspection(scripts, rows), scripts, self.target)
-            beside = (*compared.absent, *compared.found)
+            as_before = [each.migration for each in compared.absent if each.as_before]
             return rehearsed(
                 [script for name in coming if (script := scripts.present(name)) is not None],
                 scripts.finished(rows)[0],
-                as_production(coming, marks, [each.subject for each in beside]),
-                {each.evidence.migration: each.evidence.obstacles for each in beside},
+                as_production(coming, marks, [each.subject for each in compared.found], as_before),
+                {each.evidence.migration: each.evidence.obstacles for each in compared.found},
                 self.workshop,
                 self.target,
             )

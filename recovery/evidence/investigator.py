@@ -320,14 +320,29 @@ class Investigator:
         return replace(replay, skipped=(*plan.notes, *replay.skipped))
 
     def _kept(
-        self, base: Sequence[Script], script: Script, make: Callable[[], Replay], *, on_rows: bool = True
+        self,
+        base: Sequence[Script],
+        script: Script,
+        make: Callable[[], Replay],
+        *,
+        on_rows: bool = True,
+        at_once: int = 0,
     ) -> Replay:
-        """The replay of a script on a history; made only if it is not in the cache."""
+        """The replay of a script on a history; made only if it is not in the cache.
+
+        Args:
+            base: the history.
+            script: the script.
+            make: makes the replay.
+            on_rows: whether the script runs on rows, too.
+            at_once: how many scripts, with the last of the history, are replayed as one step; 0 for step by step.
+        """
         workshop = self._workshop
         if workshop.server.standins is None:
             return make()  # not cached: a server that the user named may change between two runs
         outside = (workshop.standins, workshop.roles, workshop.around)
-        name = key(base, script, workshop.server.source, self._target.url.schema, *outside, on_rows=on_rows)
+        source, schema = workshop.server.source, self._target.url.schema
+        name = key(base, script, source, schema, *outside, on_rows=on_rows, at_once=at_once)
         return self._cache.get(name, make)
 
     def _production(self, subject: Subject) -> dict[Key, str]:

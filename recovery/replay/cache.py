@@ -36,6 +36,7 @@ def key(  # noqa: PLR0913 - everything that a replay depends on
     around: Surroundings,
     *,
     on_rows: bool,
+    at_once: int = 0,
 ) -> str:
     """The name of a replay in the cache: a digest of everything that the replay depends on.
 
@@ -48,6 +49,7 @@ def key(  # noqa: PLR0913 - everything that a replay depends on
         roles: the roles that were made.
         around: what is there before the history.
         on_rows: whether the script ran on rows, too.
+        at_once: how many scripts, it and the last of those before it, are one step; 0 for a step for each statement.
     """
     parts = (
         RULES_VERSION,
@@ -61,6 +63,7 @@ def key(  # noqa: PLR0913 - everything that a replay depends on
         (roles.runner, roles.others),
         around.digested,
         on_rows,
+        at_once,
     )
     return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
 

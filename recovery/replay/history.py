@@ -42,7 +42,10 @@ _DISCARD = (
 _PREPARED = "SELECT name FROM pg_catalog.pg_prepared_statements"
 #: What to do where a script that is run before the history fails.
 _INIT = "Correct that script: it must make in an empty database what the history finds there."
-_SETS = re.compile(r"\bset\b|set_config|\btemp", re.IGNORECASE)
+#: What may change the session. SET NULL and the like, of a foreign key or a column, does not.
+_SETS = re.compile(r"\bset\b(?!\s+(?:null|default|not\s+null|data\s+type)\b)|set_config|\btemp", re.IGNORECASE)
+#: What may prepare statements, by itself or in a function's body.
+_PREPARES = re.compile(r"prepare|\bexecute\b", re.IGNORECASE)
 
 
 #: Owners, privileges and comments count in a comparison only where the failed script states them, so the base may lack
@@ -152,6 +155,7 @@ class HistoryReplay:
         applied: the scripts replayed so far, in order.
         skipped: notes on migrations and statements that were not replayed.
         given: what was there before the first script, beside an empty ledger and its schema.
+        standins: the objects that are stood in for: of these only what scripts do to them is as in production.
     """
 
     def __init__(self, server: ScratchServer, schema: str, around: Surroundings | None = None) -> None:
@@ -169,11 +173,11 @@ class HistoryReplay:
         self._schema = schema
         self._around = around or Surroundings()
         self.given: Snapshot = {}
-        #: The objects that are stood in for: of these only what scripts do to them is as in production.
-        self._standins = frozenset[str]()
+        self.standins = frozenset[str]()
         self._database = server.create()
         self._connection: psycopg.Connection[Any] | None = None
         self._careful = False
+        self._prepares = False
         self.applied: list[Script] = []
         self.skipped: list[Note] = []
         try:
@@ -186,7 +190,7 @@ class HistoryReplay:
         connection = self._open()
         if self._around.standins:
             connection.execute(surroundings.script(self._around.standins).encode())
-            self._standins = frozenset(obj for obj, _ in catalog.read(connection))
+            self.standins = frozenset(obj for obj, _ in catalog.read(connection))
         schema = sql.Identifier(self._schema)
         owner = sql.SQL("AUTHORIZATION pg_database_owner" if self._server.standins else "")
         connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {} {}").format(schema, owner))
@@ -203,6 +207,7 @@ class HistoryReplay:
         Raises:
             UsageError: it can't be parsed, or one of its statements fails.
         """
+        self._note(script.text)
         try:
             statements, notes = _executed(script)
         except ScriptError as error:
@@ -244,18 +249,18 @@ class HistoryReplay:
 
     def _reset(self, connection: psycopg.Connection[Any]) -> None:
         """Sets the session back to the state in which Prisma starts each migration."""
-        connection.execute(_DISCARD)
-        for (name,) in connection.execute(_PREPARED).fetchall():
+        own = f"statement_timeout = '{STATEMENT_TIMEOUT_SECONDS}s'; SET search_path"
+        connection.execute(f"{_DISCARD}; SET {own} = {sql.Identifier(self._schema).as_string(connection)}".encode())
+        for (name,) in connection.execute(_PREPARED).fetchall() if self._prepares else ():
             if name.startswith(catalog.PREPARED):
                 continue
             connection.execute(sql.SQL("DEALLOCATE {}").format(sql.Identifier(name)))
-        connection.execute(f"SET statement_timeout = '{STATEMENT_TIMEOUT_SECONDS}s'")
-        connection.execute(sql.SQL("SET search_path = {}").format(sql.Identifier(self._schema)))
 
     def extend(self, scripts: Iterable[Script]) -> None:
         """Replays more migrations. One that fails is undone, and noted in `skipped` (RULES E1)."""
         for script in scripts:
             text, notes = script.text, list[Note]()
+            self._note(text)
             if _SUSPICIOUS.search(script.text):
                 try:
                     statements, notes = _executed(script)
@@ -272,6 +277,10 @@ class HistoryReplay:
                 self._reset(connection)
             self.skipped.extend(notes)
             self.applied.append(script)
+
+    def _note(self, text: str) -> None:
+        """Notes whether a script, or a function that it makes, may prepare statements."""
+        self._prepares = self._prepares or bool(_PREPARES.search(text))
 
     def _apply(self, script: Script, text: str) -> bool:
         """Replays one migration.
@@ -390,6 +399,7 @@ class HistoryReplay:
             ScriptError: the script can't be split into statements.
         """
         parsed = parse(script.text)
+        self._note(script.text)
         copies: list[str] = []
 
         @contextmanager
@@ -436,7 +446,7 @@ class HistoryReplay:
                 on_a_copy,
                 with_witnesses,
                 tuple(self.skipped),
-                self._standins,
+                self.standins,
             )
         finally:
             for copy in copies:

@@ -71,7 +71,7 @@ def run(
             best = walk(connection, parsed, together=True)
     if best is None or best.ended is not None:
         with on_a_copy() as connection:
-            alone = walk(connection, parsed)
+            alone = walk(connection, parsed, first=None if best is None else best.snapshots[0])
         if best is None or len(alone.snapshots) > len(best.snapshots):
             best, together = alone, False
     with with_witnesses() as found:

@@ -10,6 +10,7 @@ import psycopg
 
 from recovery.postgres import catalog, traces
 from recovery.replay import rows_only
+from recovery.replay.again import Reader
 from recovery.replay.rows_only import Reach, RowsOnly
 from recovery.replay.running import execute
 from recovery.sql.names import PARTS, Name, quoted
@@ -80,7 +81,13 @@ def _notices(connection: psycopg.Connection[Any]) -> Iterator[list[str]]:
         connection.remove_notice_handler(keep)
 
 
-def walk(connection: psycopg.Connection[Any], parsed: Sequence[Parsed], *, together: bool = False) -> Run:
+def walk(
+    connection: psycopg.Connection[Any],
+    parsed: Sequence[Parsed],
+    *,
+    together: bool = False,
+    first: dict[Key, str] | None = None,
+) -> Run:
     """Runs the statements until one fails.
 
     PostgreSQL refuses SET TRANSACTION ISOLATION LEVEL after any query of the transaction. So nothing is asked between
@@ -90,17 +97,20 @@ def walk(connection: psycopg.Connection[Any], parsed: Sequence[Parsed], *, toget
         connection: to the database at S₀, in no transaction; nothing is committed that the script does not commit.
         parsed: the statements.
         together: whether they run as one transaction, which the caller ends.
+        first: the schema at S₀; None if it is yet to be read.
     """
-    return _Walk(connection, parsed).through(together=together)
+    return _Walk(connection, parsed, first).through(together=together)
 
 
 class _Walk:
     """A run in progress, with what was noted so far; see `Run`."""
 
-    def __init__(self, connection: psycopg.Connection[Any], parsed: Sequence[Parsed]) -> None:
+    def __init__(
+        self, connection: psycopg.Connection[Any], parsed: Sequence[Parsed], first: dict[Key, str] | None
+    ) -> None:
         self._connection = connection
         self._parsed = parsed
-        self._snapshots = [catalog.read(connection)]
+        self._snapshots = [catalog.read(connection) if first is None else first]
         self._skipped: set[int] = set()
         self._stated: set[int] = set()
         self._fills: dict[int, tuple[tuple[Key, str], ...]] = {}
@@ -113,6 +123,7 @@ class _Walk:
         self._path = _search_path(connection)
         newest = connection.execute("SELECT coalesce(max(oid), 0)::bigint FROM pg_catalog.pg_class").fetchone()
         self._newest = int(newest[0]) if newest else 0
+        self._reader = Reader(connection, self._snapshots[0], self._newest)
         self._stood = _stood(connection, parsed, self._snapshots[0])
 
     def through(self, *, together: bool) -> Run:
@@ -162,7 +173,7 @@ class _Walk:
             self._path = tuple(dict.fromkeys((*self._path, *_search_path(connection))))
         # An inert statement needs no snapshot, except for the end of a transaction, where ON COMMIT takes effect.
         same = statement.inert and (statement.opens or not statement.control)
-        snapshots.append(snapshots[-1] if same else catalog.read(connection))
+        snapshots.append(snapshots[-1] if same else self._reader.after(statement, snapshots[-1], self._path))
         before, after = snapshots[-2:]
         if statement.stating and before == after and _found(statement, self._path, after, ("column",)):
             self._stated.add(index)

@@ -4,6 +4,7 @@ An allow-list, each entry with its reason. Of any other statement the replay ste
 """
 
 from collections.abc import Collection
+from functools import lru_cache
 from typing import Any
 
 from recovery.sql.statements import Parsed, parse, tree
@@ -51,6 +52,34 @@ def plain(text: str, own: Collection[str], *, defaults: bool) -> tuple[Parsed, .
             continue
         return None
     return statements
+
+
+def keeps_names(text: str, own: Collection[str] = (), *, defaults: bool = False) -> tuple[Parsed, ...] | None:
+    """The statements of a script that shows wholly and changes only what it names or makes; None for any other.
+
+    What a name stands for stays, too, so that all that scripts in a row work on can be read off their texts.
+
+    Args:
+        text: the script.
+        own: as for `plain`.
+        defaults: as for `plain`.
+
+    Raises:
+        ScriptError: it cannot be split into statements.
+    """
+    statements = _keeping_names(text)
+    if statements is None or any(_depends(each, own, defaults=defaults) for each in statements if not each.inert):
+        return None
+    return statements
+
+
+@lru_cache(maxsize=1024)
+def _keeping_names(text: str) -> tuple[Parsed, ...] | None:
+    statements = plain(text, (), defaults=False)
+    if statements is None or any(statement.moves_path for statement in statements):
+        return None
+    renaming = any(node == "rename_stmt" or (node == "alter_enum_stmt" and body.old_val) for node, body in tree(text))
+    return None if renaming else statements
 
 
 def _shown(node: str, body: Any) -> bool:

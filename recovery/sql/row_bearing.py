@@ -10,7 +10,7 @@ from typing import Any
 
 from recovery.sql import blocks
 from recovery.sql.names import Name, relation
-from recovery.sql.tree import enum_name, functions, strings, walk
+from recovery.sql.tree import enum_name, functions, of, strings
 
 #: Statements that leave all rows as they are, whatever rows there are, each with the reason.
 _LEAVES_ROWS = {
@@ -468,10 +468,8 @@ def _of_query(node: str, body: Any, script: _Script) -> RowWork:
 
 def _writes_inside(body: Any) -> bool:
     """Whether a query holds another one that writes, as in WITH … AS (UPDATE …)."""
-    writing = {"InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt", "ExecuteStmt"}
-    parts = walk(body)
-    next(parts)
-    return any(part.DESCRIPTOR.name in writing for part in parts)
+    writing = ("InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt", "ExecuteStmt")
+    return any(part is not body for kind in writing for part in of(body, kind))
 
 
 def _is_pure_cast(expression: Any, column: str) -> bool:

@@ -7,10 +7,11 @@ from typing import Any
 
 from recovery.errors import RecoveryError
 from recovery.sql import blocks
+from recovery.sql.confined import confined
 from recovery.sql.names import PARTS, STATING, Name, names_of
 from recovery.sql.parser import postgast
 from recovery.sql.row_bearing import RowWork, row_work, sets_path
-from recovery.sql.tree import enum_name, functions, of
+from recovery.sql.tree import enum_name, functions, of, remembered
 
 
 class ScriptError(RecoveryError):
@@ -40,6 +41,7 @@ class Parsed:
         inert: why it changes nothing by its nature (the allow-list of RULES E4); empty otherwise.
         forbidden: why it must not run in a scratch database (RULES E15); empty if it may.
         work: what it may do to rows beyond what the schema shows (RULES E18).
+        confined: it changes only what it names, and what belongs to that (`recovery.sql.confined`).
         calls: bare names of the functions that it calls.
         names: every object that it names.
     """
@@ -62,6 +64,7 @@ class Parsed:
     inert: str
     forbidden: str
     work: RowWork
+    confined: bool
     calls: frozenset[str]
     names: frozenset[Name]
 
@@ -332,7 +335,7 @@ def _moves_path(node: str, body: Any) -> bool:
 
 
 def tree(text: str) -> list[tuple[str, Any]]:
-    """The statements of a script, each as libpg_query's name for it and its parse tree.
+    """The statements of a script, each as libpg_query's name for it and its parse tree, which is not to be changed.
 
     Raises:
         ScriptError: PostgreSQL's grammar (version 18) does not accept the script.
@@ -340,7 +343,9 @@ def tree(text: str) -> list[tuple[str, Any]]:
     return _nodes(_parsed(text))
 
 
+@lru_cache(maxsize=1)
 def _parsed(text: str) -> Any:
+    """The parse tree of a script. The last one is kept, since `parse` and `tree` are asked one after the other."""
     try:
         return postgast.parse(text)
     except postgast.PgQueryError as error:
@@ -366,6 +371,11 @@ def parse(text: str) -> tuple[Parsed, ...]:
     Raises:
         ScriptError: PostgreSQL's grammar (version 18) does not accept the script.
     """
+    with remembered():
+        return _read(text)
+
+
+def _read(text: str) -> tuple[Parsed, ...]:
     result = _parsed(text)
     encoded = text.encode()
     nodes = _nodes(result)
@@ -401,6 +411,7 @@ def parse(text: str) -> tuple[Parsed, ...]:
                 inert=inert,
                 forbidden=_forbidden(node, body, sql),
                 work=work,
+                confined=confined(node, body),
                 calls=_calls(node, body),
                 names=_names(node, body),
             )

@@ -1,7 +1,31 @@
 """Walks libpg_query's parse tree. Its nodes are protobuf messages, whose classes have no static types."""
 
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+
+#: Messages of which a tree has most, and that are never asked for by their kind alone.
+_COMMON = frozenset(("Node", "A_Const", "String", "Integer"))
+
+
+class _Memory(threading.local):
+    """For each tree that was asked for, the tree itself, whose id is the key, and its messages by their kind."""
+
+    found: dict[int, tuple[Any, dict[str, list[Any]]]] | None = None
+
+
+_memory = _Memory()
+
+
+@contextmanager
+def remembered() -> Iterator[None]:
+    """Inside this block each tree is walked once, however often `of` is asked. No tree must be changed inside it."""
+    _memory.found = {}
+    try:
+        yield
+    finally:
+        _memory.found = None
 
 
 def children(message: Any) -> Iterator[tuple[str, Any]]:
@@ -36,7 +60,16 @@ def walk(message: Any) -> Iterator[Any]:
 
 def of(message: Any, kind: str) -> Iterator[Any]:
     """The messages of one kind inside a message; `kind` is the name of the message type, such as `RangeVar`."""
-    return (node for node in walk(message) if node.DESCRIPTOR.name == kind)
+    known = _memory.found
+    if known is None or kind in _COMMON:
+        return (node for node in walk(message) if node.DESCRIPTOR.name == kind)
+    if id(message) not in known:
+        kinds: dict[str, list[Any]] = {}
+        for node in walk(message):
+            if (name := node.DESCRIPTOR.name) not in _COMMON:
+                kinds.setdefault(name, []).append(node)
+        known[id(message)] = (message, kinds)
+    return iter(known[id(message)][1].get(kind, ()))
 
 
 def strings(nodes: Any) -> tuple[str, ...]:

@@ -17,12 +17,16 @@ from recovery.postgres.url import parse
 from recovery.preflight.expectation import Expectation
 from recovery.prisma.migrations import read
 from recovery.prisma.scripts import Scripts
+from recovery.replay.cache import ReplayCache
+from recovery.replay.history import HistoryReplay
+from recovery.sql.script import Script
 from states.answers import Go, Refusal
 from states.classification import ClassifyFacts, resolution
 from states.evidence import Decision, Verdict
+from states.facts import Replay
 from states.inspection import InspectFacts, decide
 from states.table import State
-from tests.integration.rules.production import FAILED, Production
+from tests.integration.rules.production import FAILED, FIRST, Production
 
 P1, P2, P3 = "20260201_one", "20260202_two", "20260203_three"
 STAMPED = (Verdict.APPLIED, Decision.MARK_APPLIED)
@@ -461,3 +465,80 @@ def test_a_pending_one_is_not_run_over_what_is_there(production: Production, scr
     production.run(there)
     (one,) = compare(production).found
     assert one.evidence.decision is not Decision.DEPLOY, one.evidence.reasons
+
+
+def test_what_is_not_there_is_compared_at_once(production: Production, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of many in a row only those are replayed step by step that work on what production has something of."""
+    names = [f"2026030{number}_new" for number in range(1, 7)]
+    for name in names:
+        table = f"n{name[7]}"
+        production.file(
+            name,
+            f"CREATE TABLE {table} (id serial PRIMARY KEY, a text UNIQUE, t int REFERENCES t ON DELETE SET NULL);"
+            f" CREATE INDEX {table}_t ON {table} (t)",
+        )
+    taken: list[str] = []
+    steps = HistoryReplay.steps
+
+    def noted(self: HistoryReplay, script: Script, *, on_rows: bool = True) -> Replay:
+        taken.append(script.migration)
+        return steps(self, script, on_rows=on_rows)
+
+    def anew(_self: ReplayCache, _name: str, make: Callable[[], Replay]) -> Replay:
+        return make()
+
+    monkeypatch.setattr(HistoryReplay, "steps", noted)
+    monkeypatch.setattr(ReplayCache, "get", anew)
+    compared = compare(production)
+    assert ([each.migration for each in compared.absent], compared.found, taken) == (names, (), [])
+    production.run("CREATE TABLE n3 (id int)")
+    compared = compare(production)
+    assert [each.evidence.migration for each in compared.found] == [names[2]]
+    assert {each.migration for each in compared.absent} == {*names} - {names[2]}
+    assert set(taken) == {names[2]}
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "there"),
+    [
+        ("ALTER TABLE t ADD c int", "ALTER TABLE t DROP c", "ALTER TABLE t ADD c int"),
+        ("CREATE TABLE u (id int)", "DROP TABLE u", "CREATE TABLE u (id int)"),
+        ("ALTER TABLE t ALTER a TYPE text", "ALTER TABLE t DROP a", "ALTER TABLE t ALTER a TYPE text"),
+        ("CREATE TYPE e AS ENUM ('x')", "DROP TYPE e", "CREATE TYPE e AS ENUM ('y')"),
+    ],
+    ids=["column", "table", "type", "enum"],
+)
+def test_what_a_later_one_takes_away_again_is_seen(production: Production, one: str, two: str, there: str) -> None:
+    """E17: the first is in production, although neither the state before the two nor the one after shows it."""
+    production.file(P1, one)
+    production.file(P2, two)
+    production.run(there)
+    assert P1 in found(production)
+
+
+def test_what_postgresql_names_by_itself_is_seen(production: Production) -> None:
+    """An index that the script does not name is there already, on another table."""
+    production.file(P1, "CREATE TABLE u (a int UNIQUE)")
+    production.run("CREATE INDEX u_a_key ON t (a)")
+    assert P1 in found(production)
+
+
+def test_one_of_many_that_would_fail_is_judged_as_if_those_before_it_had_run(production: Production) -> None:
+    """Production has nothing of any of them, and rows that the last one refuses."""
+    production.run("INSERT INTO t VALUES (2, 1), (3, 1)")
+    production.file(P1, "ALTER TABLE t ADD COLUMN b int")
+    production.file(P2, "CREATE TABLE u (id int)")
+    production.file(P3, "ALTER TABLE t ALTER b SET NOT NULL; CREATE UNIQUE INDEX t_a_key ON t (a)")
+    target = Target(parse(production.server.url(production.database)), "the test")
+    with closing(target), investigator(production) as looking:
+        scripts = Scripts(production.folder, read(production.folder), None)
+        rows = target.rows()
+        compared = looking.compare(scripts.history(rows).pending, rows)
+        (one,) = hindered(compared, inspection(scripts, rows), scripts, target).found
+    assert (one.evidence.migration, one.evidence.verdict, one.evidence.decision) == (
+        P3,
+        Verdict.NOT_APPLIED,
+        Decision.DEPLOY,
+    )
+    assert [each.kind for each in one.evidence.obstacles] == ["duplicates"]
+    assert [each.migration for each in one.history] == [FIRST, P1, P2]

@@ -190,7 +190,8 @@ def test_names_without_a_schema_need_a_known_one(database: psycopg.Connection[An
     known = read(database, {("public", "kind")})
     assert look_for("DELETE FROM kind", None, known) == ()
     assert look_for("DELETE FROM public.kind", None, known) != ()
-    assert sets_path("SET search_path = other")
+    for sql in ("SET search_path = other", "SET SCHEMA 'other'", 'SET U&"search\\005fpath" = other'):
+        assert sets_path(sql)
     assert sets_path("SELECT pg_catalog.set_config('search_path', '', false)")
     assert not sets_path("SET lock_timeout = 1")
 

@@ -42,14 +42,13 @@ def indicated(evidence: Evidence, subject: Subject, rows: Sequence[Row], target:
 def _with_queries(statements: Sequence[StatementState], target: Target) -> tuple[StatementState, ...]:
     """The statements, each open one with a query that looks for its effect, where one can be derived."""
     schema = None if any(sets_path(s.sql) for s in statements) else target.url.schema
-    names = frozenset[tuple[str, str]]().union(
-        *(names_in(s.sql, schema or "") for s in statements if s.state == "open")
-    )
+    queried = list(islice((s for s in statements if s.state == "open"), _QUERIED))
+    names = frozenset[tuple[str, str]]().union(*(names_in(s.sql, schema or "") for s in queried))
     known = tables.read(target.reading(), names)
 
     def query(statement: StatementState) -> str:
         queries = look_for(statement.sql, schema, known)
         return next((each for each in queries if tables.accepts(target.reading(), each)), "")
 
-    looks = {s.index: query(s) for s in islice((s for s in statements if s.state == "open"), _QUERIED)}
+    looks = {s.index: query(s) for s in queried}
     return tuple(replace(s, look=looks.get(s.index, s.look)) for s in statements)

@@ -4,6 +4,7 @@ A query is derived from the statement's parse tree; some statements have none. I
 that are known to change nothing.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -29,6 +30,8 @@ from recovery.sql.names import quoted
 from recovery.sql.parser import postgast
 from recovery.sql.tree import enum_name, functions, of, strings
 
+#: What a statement that sets the search path has in its text; names written with escapes have a backslash.
+_PATH = re.compile(r"search_path|set_config|\bschema\b|\\", re.IGNORECASE)
 #: The most rows of an INSERT that are looked for; a query with thousands of rows could not be read.
 _MOST_ROWS = 50
 
@@ -69,6 +72,8 @@ def look_for(sql: str, schema: str | None, tables: Tables) -> tuple[str, ...]:
 
 def sets_path(sql: str) -> bool:
     """Whether a statement may set the search path, and so the schema of unqualified names after it."""
+    if not _PATH.search(sql):
+        return False
     try:
         statement = statement_of(sql)
     except NoQueryError:

@@ -5,7 +5,7 @@ question that production did not answer in time is reported as untested.
 """
 
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,8 +13,9 @@ import psycopg
 from psycopg.sql import SQL, Identifier, Literal
 
 from recovery.evidence.inspection import Inspection
-from recovery.evidence.investigator import Classified
-from recovery.evidence.obstacles.probes import Probe
+from recovery.evidence.investigator import LOCKED, Classified
+from recovery.evidence.obstacles.object_queries import related
+from recovery.evidence.obstacles.probes import Made, Probe
 from recovery.evidence.obstacles.queries import ask
 from recovery.evidence.obstacles.reader import probes
 from recovery.evidence.pending import Compared
@@ -72,23 +73,53 @@ def find(
         seconds: the longest that one query may take.
         clock: a monotonic clock, in seconds.
     """
-    until = clock() + ALL_SECONDS
-    obstacles: dict[str, Obstacle] = {}
-    untested: dict[str, None] = {}
-    asked: set[Probe] = set()
-    for probe in probes(scripts, schema):
-        if (same := replace(probe, statement=0)) in asked:
-            continue  # many statements need the same privilege: the answer for the first holds for all
-        asked.add(same)
-        left = min(seconds, until - clock())
-        said: Obstacle | str | None = "there was no time left for it"
-        if left > 0:
-            said = _asked(connection, schema, probe, left)
-        if isinstance(said, str):
-            untested[f"Whether statement {probe.statement} would fail again was not tested: {said}."] = None
-        elif said is not None:
-            obstacles.setdefault(said.query, said)
-    return Obstacles(tuple(obstacles.values()), tuple(untested))
+    every = list(probes(scripts, schema))
+    last = every[-1] if len(every) == len(scripts) else ()
+    return _Finder(connection, schema, seconds, clock).find(last)
+
+
+class _Finder:
+    """Finds obstacles. A probe that scripts have in common is asked once."""
+
+    def __init__(
+        self,
+        connection: psycopg.Connection[Any],
+        schema: str,
+        seconds: float = QUESTION_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._connection = connection
+        self._schema = schema
+        self._seconds = seconds
+        self._clock = clock
+        self._said: dict[Probe, Obstacle | str | None] = {}
+
+    def expect(self, every: Iterable[Probe]) -> None:
+        """Finds out in one query which of the relations that probes are about are not there: none stands in the way."""
+        relations = {each for each in every if isinstance(each, Made) and each.kind == "relation"}
+        there = related(self._connection, [each.name for each in relations])
+        self._said |= {replace(each, statement=0): None for each in relations if each.name not in there}
+
+    def find(self, asked: Sequence[Probe]) -> Obstacles:
+        """The obstacles that a script's probes find."""
+        until = self._clock() + ALL_SECONDS
+        obstacles: dict[str, Obstacle] = {}
+        untested: dict[str, None] = {}
+        put: set[Probe] = set()
+        for probe in asked:
+            if (same := replace(probe, statement=0)) in put:
+                continue  # many statements need the same privilege: the answer for the first holds for all
+            put.add(same)
+            said: Obstacle | str | None = "there was no time left for it"
+            if same in self._said:
+                said = self._said[same]
+            elif (left := min(self._seconds, until - self._clock())) > 0:
+                said = self._said[same] = _asked(self._connection, self._schema, probe, left)
+            if isinstance(said, str):
+                untested[f"Whether statement {probe.statement} would fail again was not tested: {said}."] = None
+            elif said is not None:
+                obstacles.setdefault(said.query, replace(said, statement=probe.statement))
+        return Obstacles(tuple(obstacles.values()), tuple(untested))
 
 
 def _asked(connection: psycopg.Connection[Any], schema: str, probe: Probe, seconds: float) -> Obstacle | str | None:
@@ -140,11 +171,16 @@ def hindered(compared: Compared, inspection: Inspection, scripts: Scripts, targe
         target: production.
     """
     kept = {each.evidence.migration for each in compared.found if each.evidence.decision is not Decision.DEPLOY}
-    absent = {each.evidence.migration: each for each in compared.absent}
+    absent = {each.migration: each for each in compared.absent}
     found = {each.evidence.migration: each for each in compared.found}
     left = [name for name in inspection.history.pending if name not in kept]
     for name, obstacles in _in_turn(left, absent.keys(), scripts, target):
-        found[name] = replace(absent[name], evidence=replace(absent[name].evidence, obstacles=obstacles))
+        try:
+            classified = absent[name].look()
+        except psycopg.errors.LockNotAvailable:
+            compared = replace(compared, missing=LOCKED)
+            break
+        found[name] = replace(classified, evidence=replace(classified.evidence, obstacles=obstacles))
     in_order = (found[name] for name in inspection.history.pending if name in found)
     return replace(compared, found=tuple(in_order))
 
@@ -170,13 +206,12 @@ def _in_turn(
         scripts: the checkout.
         target: production.
     """
-    before: list[str] = []
-    for name in names:
-        script = scripts.present(name)
-        if script is None:
-            continue
-        if name in asked:
-            obstacles = find(target.reading(), target.url.schema, (*before, script.text)).obstacles
-            if obstacles:
-                yield name, obstacles
-        before.append(script.text)
+    present = [script for name in names if (script := scripts.present(name)) is not None]
+    every = probes([script.text for script in present], target.url.schema)
+    mine = {s.migration: each for s, each in zip(present, every, strict=False) if s.migration in asked}
+    finder = _Finder(target.reading(), target.url.schema)
+    finder.expect(probe for each in mine.values() for probe in each)
+    for name, each in mine.items():
+        obstacles = finder.find(each).obstacles
+        if obstacles:
+            yield name, obstacles

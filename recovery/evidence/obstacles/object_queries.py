@@ -90,6 +90,11 @@ _LEFT = """d.deptype = 'n' AND (r.oid IS NOT NULL OR p.oid IS NOT NULL OR t.oid 
            = (d.classid, d.objid, d.objsubid, d.refclassid, d.refobjid)
        AND w.refobjsubid {same} AND w.deptype IN ('a', 'i'))"""
 
+_RELATED = """
+SELECT q.schema, q.name FROM unnest(%s::text[], %s::text[]) q(schema, name)
+JOIN pg_catalog.pg_namespace n ON n.nspname = q.schema
+JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = q.name"""
+
 #: The most dependent objects that a sentence names.
 _SOME = 3
 
@@ -120,6 +125,13 @@ def made(connection: psycopg.Connection[Any], probe: Made) -> Obstacle | None:
         drop = f"DROP INDEX CONCURRENTLY {_name(probe.name)}"
         fact += f", as the invalid index of a build that failed ({drop} removes it)"
     return Obstacle(probe.statement, "object_exists", None, fact, query.as_string(connection).strip() + ";")
+
+
+def related(connection: psycopg.Connection[Any], names: Sequence[Name]) -> set[Name]:
+    """Those of these names, each with its schema, that a relation of production has."""
+    schemas, bare = [name.schema or "" for name in names], [name.name for name in names]
+    found = {Name(*row) for row in connection.execute(_RELATED, (schemas, bare))} if names else set[Name]()
+    return {name for name in names if Name(name.schema or "", name.name) in found}
 
 
 def depending(connection: psycopg.Connection[Any], probe: Depending) -> Obstacle | None:

@@ -26,28 +26,27 @@ from recovery.sql.statements import ScriptError, tree
 from recovery.sql.tree import enum_name, strings
 
 
-def probes(scripts: Sequence[str], schema: str) -> tuple[Probe, ...]:
-    """The probes for the last of these scripts.
+def probes(scripts: Sequence[str], schema: str) -> Iterator[tuple[Probe, ...]]:
+    """The probes for each of these scripts; fewer if one of them can't be parsed, which says nothing of the rest.
 
     Args:
         scripts: texts of the migrations, in the order in which a deploy runs them.
         schema: the schema of unqualified names.
     """
     preceding = Preceding(schema)
-    found: list[Probe] = []
-    for position, script in enumerate(scripts):
+    for script in scripts:
+        found: list[Probe] = []
         try:
             statements = tree(script)
         except ScriptError:
-            return ()
+            return
         for index, (node, body) in enumerate(statements, 1):
             if preceding.everything:
-                return tuple(found)
-            if position == len(scripts) - 1:
-                found += _Reader(index, preceding).read(node, body)
-                found += object_probes(index, preceding, node, body)
+                break
+            found += _Reader(index, preceding).read(node, body)
+            found += object_probes(index, preceding, node, body)
             preceding.after(node, body)
-    return tuple(found)
+        yield tuple(found)
 
 
 #: Statements that make something in a schema, each with the field of its parse tree that names it.
