@@ -135,23 +135,24 @@ def limits_of(
     fleet: Fleet, at_once: str | None, stop_after: str | None, stop_after_in_wave: str | None
 ) -> Limits | None:
     """The limits of the settings with those of the options; None if no option says anything."""
-    given = {
-        name: _number(name, text)
-        for name, text in (
-            ("at_once", at_once),
-            ("stop_after", stop_after),
-            ("stop_after_in_wave", stop_after_in_wave),
-        )
-        if text is not None
-    }
-    return replace(fleet.limits, **given) if given else None
+    if at_once is None and stop_after is None and stop_after_in_wave is None:
+        return None
+    known = fleet.limits
+    return replace(
+        known,
+        at_once=_number("at_once", at_once) or known.at_once,
+        stop_after=_number("stop_after", stop_after) or known.stop_after,
+        stop_after_in_wave=_number("stop_after_in_wave", stop_after_in_wave) or known.stop_after_in_wave,
+    )
 
 
-def _number(name: str, text: str) -> int:
+def _number(name: str, text: str | None) -> int | None:
+    if text is None:
+        return None
     if not text.isdecimal() or int(text) < 1:
         option = f"--{name.replace('_', '-')}"
         raise UsageError(
-            "usage.number", f"{option} is not a number from 1 on. Nothing was done.", "Give such a number."
+            "usage.number", f"{option} is not a number from 1 on. Nothing was done.", "Give one."
         )
     return int(text)
 
@@ -215,7 +216,7 @@ _ENDS = (Status.READY, Status.PERSON, Status.FAILED)
 
 def help_with(fleet: Fleet, output: Output, at_once: str | None, *, stay: bool) -> Exit:
     """Works as one more worker."""
-    number = None if at_once is None else _number("at_once", at_once)
+    number = _number("at_once", at_once)
     if output.in_words:
         output.console.print("[dim]A worker of the fleet; ^C ends it with nothing half begun.[/]")
     fleet.work(stay=stay, at_once=number)

@@ -41,7 +41,7 @@ def history(count: int) -> dict[str, str]:
             )
         elif n % 4 == 1:
             text = f'ALTER TABLE {table} ADD COLUMN "name" TEXT NOT NULL DEFAULT \'\', ADD COLUMN "parentId" TEXT;\n'
-        elif n % 4 == 2:  # noqa: PLR2004 - the third of four
+        elif n % 4 == 2:
             text = f'CREATE UNIQUE INDEX "Thing{n // 4}_name_key" ON {table}("name", "parentId");\n'
         else:
             text = (
@@ -78,8 +78,8 @@ def deploy(
 def record(connection: psycopg.Connection, name: str, text: str, *, failed: str | None = None) -> None:
     """Writes the row of an attempt: finished, or failed with these logs."""
     connection.execute(
-        "INSERT INTO _prisma_migrations VALUES (gen_random_uuid(), %s, CASE WHEN %s::text IS NULL THEN clock_timestamp() "
-        "END, %s, %s, NULL, clock_timestamp(), %s)",
+        "INSERT INTO _prisma_migrations VALUES (gen_random_uuid(), %s, CASE WHEN %s::text IS NULL THEN clock_timestamp()"
+        " END, %s, %s, NULL, clock_timestamp(), %s)",
         (hashlib.sha256(text.encode()).hexdigest(), failed, name, failed, 0 if failed else 1),
     )
 
