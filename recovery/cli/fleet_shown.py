@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from recovery.cli.output import Output
-from recovery.errors import UsageError
+from recovery.errors import StoppedError, UsageError
 from recovery.files import replace_file
 from recovery.fleet.api import Fleet
 from recovery.fleet.document import TOLD_FIRST, FleetDatabase, FleetInspectDocument, FleetRunDocument
@@ -18,7 +18,7 @@ from recovery.fleet.looking import Look
 from recovery.fleet.words import OUTCOMES, STANDINGS
 from recovery.report.words import duration
 from states.exit_codes import Exit
-from states.fleet import Limits, Outcome, Progress, Status, look_exit, run_exit
+from states.fleet import ENDED, Limits, Outcome, Progress, Status, look_exit, run_exit
 
 #: How many databases of an outcome are named as examples, and how many are explained.
 _EXAMPLES, _EXPLAINED = 3, 20
@@ -151,9 +151,7 @@ def _number(name: str, text: str | None) -> int | None:
         return None
     if not text.isdecimal() or int(text) < 1:
         option = f"--{name.replace('_', '-')}"
-        raise UsageError(
-            "usage.number", f"{option} is not a number from 1 on. Nothing was done.", "Give one."
-        )
+        raise UsageError("usage.number", f"{option} is not a number from 1 on. Nothing was done.", "Give one.")
     return int(text)
 
 
@@ -187,13 +185,16 @@ def work_off(
 
     ^C asks the recoveries at work to stop; it is waited for them, so that nothing is left half begun.
     """
-    live, told = _Live(output), set[str]()
+    live = _Live(output)
+    told: set[tuple[str, int]] | None = None
 
     def tell(now: FleetRunDocument) -> None:
-        for each in now.targets:
-            if each.attempts and each.status in _ENDS and each.name not in told:
-                told.add(each.name)
-                live.line(f"  {each.name}: {STANDINGS[each.status]}{f' ({each.code})' if each.code else ''}")
+        nonlocal told
+        ended = {(each.name, each.attempts): each for each in now.targets if each.status in ENDED}
+        for one in ended.keys() - (ended if told is None else told):  # what had ended before is told at the end
+            each = ended[one]
+            live.line(f"  {each.name}: {STANDINGS[each.status]}{f' ({each.code})' if each.code else ''}")
+        told = set(ended)
         live.tell(told_progress(now.progress))
 
     try:
@@ -205,13 +206,21 @@ def work_off(
             on_look=lambda _: live.tell("looking at the databases"),
             tell=tell,
         )
+    except KeyboardInterrupt as error:
+        raise _stopped() from error
     finally:
         live.close()
     show_standing(ended, output)
     return run_exit([each.status for each in ended.targets], stopped=bool(ended.stop))
 
 
-_ENDS = (Status.READY, Status.PERSON, Status.FAILED)
+def _stopped() -> StoppedError:
+    return StoppedError(
+        "fleet.interrupted",
+        "This worker of the fleet was stopped. None of its commands is running, what it did is in the journals, and "
+        "what it had not ended is handed out again.",
+        "prisma-recovery fleet run goes on, here or on another machine.",
+    )
 
 
 def help_with(fleet: Fleet, output: Output, at_once: str | None, *, stay: bool) -> Exit:
@@ -219,7 +228,10 @@ def help_with(fleet: Fleet, output: Output, at_once: str | None, *, stay: bool) 
     number = _number("at_once", at_once)
     if output.in_words:
         output.console.print("[dim]A worker of the fleet; ^C ends it with nothing half begun.[/]")
-    fleet.work(stay=stay, at_once=number)
+    try:
+        fleet.work(stay=stay, at_once=number)
+    except KeyboardInterrupt as error:
+        raise _stopped() from error
     output.document(None)
     return Exit.READY
 
@@ -234,7 +246,7 @@ def told_progress(now: Progress) -> str:
     if now.rate:
         parts.append(f"{now.rate * 60:.0f} a minute")
     if now.left_seconds:
-        parts.append(f"about {duration(now.left_seconds)} left")
+        parts.append(f"about {duration(round(now.left_seconds))} left")
     return ", ".join(parts)
 
 

@@ -35,7 +35,8 @@ def history(count: int) -> dict[str, str]:
         if n % 4 == 0:
             text = (
                 f"CREATE TYPE \"Kind{n // 4}\" AS ENUM ('NEW', 'DONE');\n"
-                f'CREATE TABLE {table} (\n    "id" TEXT NOT NULL,\n    "kind" "Kind{n // 4}" NOT NULL DEFAULT \'NEW\',\n'
+                f'CREATE TABLE {table} (\n    "id" TEXT NOT NULL,\n'
+                f'    "kind" "Kind{n // 4}" NOT NULL DEFAULT \'NEW\',\n'
                 f'    "createdAt" TIMESTAMP(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,\n'
                 f'    CONSTRAINT "Thing{n // 4}_pkey" PRIMARY KEY ("id")\n);\n'
             )
@@ -78,8 +79,8 @@ def deploy(
 def record(connection: psycopg.Connection, name: str, text: str, *, failed: str | None = None) -> None:
     """Writes the row of an attempt: finished, or failed with these logs."""
     connection.execute(
-        "INSERT INTO _prisma_migrations VALUES (gen_random_uuid(), %s, CASE WHEN %s::text IS NULL THEN clock_timestamp()"
-        " END, %s, %s, NULL, clock_timestamp(), %s)",
+        "INSERT INTO _prisma_migrations VALUES (gen_random_uuid(), %s, CASE WHEN %s::text IS NULL THEN"
+        " clock_timestamp() END, %s, %s, NULL, clock_timestamp(), %s)",
         (hashlib.sha256(text.encode()).hexdigest(), failed, name, failed, 0 if failed else 1),
     )
 
