@@ -150,8 +150,9 @@ class Looker:
         found = replace(
             found, applied=len(history.applied), pending=pending, key=identity.key, identity=told_apart(identity)
         )
-        lost = looked_for(history, rows, begun=False)
-        if lost and (rows or not ledger.is_empty(target.reading(), member.url.schema)):
+        if looked_for(history, rows, begun=False):
+            if not rows and ledger.is_empty(target.reading(), member.url.schema):
+                return replace(found, outcome=outcome(LookFacts(pending=pending)))
             return replace(found, outcome=outcome(LookFacts(unsettled, pending, lost=True)), said=_LOST)
         if unsettled:
             failed = self._failed(member, unsettled)
