@@ -407,6 +407,7 @@ def standing(control: Control) -> FleetRunDocument:
             each.stands,
             Outcome(each.found),
             each.attempts,
+            each.taken_over,
             each.recovery,
             each.code,
             each.said,

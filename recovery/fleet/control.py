@@ -43,6 +43,7 @@ CREATE TABLE IF NOT EXISTS prisma_recovery_fleet.target (
     status text NOT NULL,
     attempts integer NOT NULL DEFAULT 0,
     passed integer NOT NULL DEFAULT 0,
+    taken_over integer NOT NULL DEFAULT 0,
     rests_until timestamptz,
     recovery text NOT NULL DEFAULT '',
     code text NOT NULL DEFAULT '',
@@ -64,7 +65,7 @@ JOIN pg_catalog.pg_locks l ON l.locktype = 'advisory' AND l.classid = %s AND l.o
 WHERE l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
 """
 _TARGETS = """
-SELECT name, wave, found, status, attempts, passed, recovery, code, said, worker, changed,
+SELECT name, wave, found, status, attempts, passed, taken_over, recovery, code, said, worker, changed,
        coalesce(rests_until > clock_timestamp(), false) AS resting
 FROM prisma_recovery_fleet.target WHERE run = %s ORDER BY position
 """
@@ -111,6 +112,7 @@ class TargetRow(msgspec.Struct, frozen=True):
     status: str
     attempts: int
     passed: int
+    taken_over: int
     recovery: str
     code: str
     said: str
@@ -266,6 +268,12 @@ class Control:
         query = "UPDATE prisma_recovery_fleet.target SET worker = %s WHERE run = %s AND name = %s"
         with self.answering():
             self._connection.execute(query, (executor, run, name))
+
+    def taken_over(self, run: str, name: str) -> None:
+        """Counts that a target is taken over from a worker that died."""
+        query = "UPDATE prisma_recovery_fleet.target SET taken_over = taken_over + 1 WHERE run = %s AND name = %s"
+        with self.answering():
+            self._connection.execute(query, (run, name))
 
     def settle(  # noqa: PLR0913 - the columns of the row
         self, run: str, name: str, status: Status, *, passed: int, rests: float, recovery: str, code: str, told: str

@@ -109,11 +109,10 @@ class DbosHanding:
         found = self._dbos.list_workflows(workflow_ids=[work.id for work in works], load_input=False)
         return {each.workflow_id: _seen(each) for each in found}
 
-    def take_over(self, works: Sequence[Work]) -> None:
+    def take_over(self, work: Work) -> None:
         """See `Handing.take_over`."""
-        for work in works:
-            with contextlib.suppress(Exception):  # it has ended meanwhile, or will be seen again
-                self._dbos.resume_workflow(work.id, queue_name=QUEUE)
+        with contextlib.suppress(Exception):  # it has ended meanwhile, or will be seen again
+            self._dbos.resume_workflow(work.id, queue_name=QUEUE)
 
     def close(self) -> None:
         """Takes no more work, and waits for what this worker is at work on."""

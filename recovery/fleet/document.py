@@ -97,6 +97,7 @@ class FleetTargetStanding(msgspec.Struct, frozen=True):
         status: waiting, at_work, ready, person or failed.
         found: what the look before the run found of it.
         attempts: how often it was handed out.
+        taken_over: how often it was taken over from a worker that died.
         recovery: id of its recovery's run in the journal; empty if none was needed or begun.
         code: code of the refusal that stopped its recovery; else empty.
         said: fact and remedy of that refusal; else empty.
@@ -108,6 +109,7 @@ class FleetTargetStanding(msgspec.Struct, frozen=True):
     status: Status
     found: Outcome
     attempts: int = 0
+    taken_over: int = 0
     recovery: str = ""
     code: str = ""
     said: str = ""

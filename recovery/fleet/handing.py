@@ -90,7 +90,7 @@ class Handing(Protocol):
     def seen(self, works: Sequence[Work]) -> dict[str, Seen]:
         """What is known of these pieces of work, by their ids."""
 
-    def take_over(self, works: Sequence[Work]) -> None:
+    def take_over(self, work: Work) -> None:
         """Queues work again whose worker is dead."""
 
 
@@ -144,7 +144,8 @@ class Leader:
             elif now.stage is Stage.LOST:
                 self.handing.hand_out(work)
             elif now.stage is Stage.TAKEN and now.executor in dead:
-                self.handing.take_over([work])
+                self.handing.take_over(work)
+                self.control.taken_over(run.run, target.name)
         return changed
 
     def _dead(self, executors: set[str]) -> set[str]:

@@ -7,7 +7,7 @@ from importlib.resources import files
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from recovery.fleet.document import FleetInspectDocument
+from recovery.fleet.document import TOLD_FIRST, FleetInspectDocument
 from recovery.fleet.words import OUTCOMES
 from recovery.report.page import name, prose
 from recovery.version import __version__
@@ -32,6 +32,8 @@ def html(found: FleetInspectDocument, at: str) -> str:
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return environment.get_template("fleet.html.j2").render(
         found=found,
+        # What needs somebody comes first; each column sorts.
+        databases=sorted(found.databases, key=lambda each: TOLD_FIRST.index(each.outcome)),
         outcomes=OUTCOMES,
         labels=sorted({label for each in found.databases for label in each.labels}),
         at=at,

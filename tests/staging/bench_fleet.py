@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 PROGRAM = Path(sys.executable).with_name("prisma-recovery")
 #: Seconds between two kills: at least, and at most.
-APART = (1.0, 7.0)
+APART = (2.0, 14.0)
 #: A campaign that takes longer has lost a database.
 PATIENCE_SECONDS = 3600
 
@@ -245,11 +245,11 @@ def campaign(count: int, kills: int, restarts: int, seed: int) -> int:
             for worker in workers:
                 worker.wait(120)
             broken = list(here.broken())
-            attempts = _attempts(here)
+            attempts, over = _attempts(here)
             print(
                 f"{count} databases ({', '.join(sorted(set(MIXED)))}), two workers, {killed} kills, {restarted} "
-                f"restarts of the control database: {took:.0f} s, {sum(attempts.values())} attempts on {len(attempts)} "
-                f"databases that needed work, {len(broken)} promises broken; load {os.getloadavg()[0]:.1f}"
+                f"restarts of the control database: {took:.0f} s, {attempts} attempts, {over} "
+                f"taken over from a dead worker, {len(broken)} promises broken; load {os.getloadavg()[0]:.1f}"
             )
             said = (here.folder / "log").read_text(errors="replace")
             if "Traceback" in said:
@@ -285,10 +285,12 @@ def _ended(here: Staged) -> bool:
         return False
 
 
-def _attempts(here: Staged) -> dict[str, int]:
+def _attempts(here: Staged) -> tuple[int, int]:
+    """How often something was handed out, and taken over from a worker that died."""
     with contextlib.closing(Control(here.control.url)) as control:
         run = control.run()
-        return {each.name: each.attempts for each in control.targets(run.run) if each.attempts} if run else {}
+        rows = control.targets(run.run) if run is not None else ()
+    return sum(each.attempts for each in rows), sum(each.taken_over for each in rows)
 
 
 def run(count: int) -> str:
