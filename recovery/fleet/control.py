@@ -14,7 +14,7 @@ import psycopg
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from recovery.errors import UnreachableError
+from recovery.errors import UnreachableError, UsageError
 from recovery.postgres.connect import connect, said
 from recovery.postgres.url import DatabaseUrl
 from states.fleet import Limits, Outcome, Status, Wave
@@ -133,15 +133,25 @@ class Control:
         """Connects, and makes the schema if it is missing.
 
         Raises:
-            UnreachableError, PreflightError: it can't be reached or used.
+            UnreachableError, PreflightError: it can't be reached.
+            UsageError: `fleet.control_refused`.
         """
         self._url = url
         self._name = name
         self._lock: int | None = None
         self._executor = ""
         self._connection = self._connect()
-        with self.answering():
-            self._connection.execute(_CREATE)
+        try:
+            with self.answering():
+                self._connection.execute(_CREATE)
+        except psycopg.errors.InsufficientPrivilege as error:
+            self._connection.close()
+            raise UsageError(
+                "fleet.control_refused",
+                f"The role may not make or use the schema prisma_recovery_fleet in the control database: "
+                f"{error.diag.message_primary}. Nothing was done.",
+                "Let its owner run: GRANT CREATE ON DATABASE … TO this role; or name another control database.",
+            ) from error
 
     def _connect(self) -> psycopg.Connection[Any]:
         return connect(self._url, read_only=False, name=self._name)

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from recovery.errors import UsageError
+from recovery.errors import RecoveryError, UsageError
 from recovery.fleet.handing import Result, Seen, Stage, Work
 from recovery.postgres.url import DatabaseUrl
 
@@ -125,13 +125,14 @@ def _seen(status: Any) -> Seen:  # noqa: ANN401 - DBOS's own record
     if stage is Stage.ENDED:
         result = msgspec.convert(status.output, Result)
     elif status.status == "CANCELLED":  # by a person, in DBOS itself
-        stage, result = Stage.ENDED, Result(130)
+        failed = RecoveryError(
+            "fleet.work_failed", "It ended with an unexpected error.", "Look at it in DBOS's tables."
+        )
+        stage, result = Stage.ENDED, Result.of(failed)
     elif status.status in ("ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"):
         # Only a bug can end it so, since `do` never raises.
-        stage, result = (
-            Stage.ENDED,
-            Result(1, code="fleet.work_failed", said="It ended with an unexpected error."),
-        )
+        failed = RecoveryError("fleet.work_failed", "It ended with an unexpected error.", "Look at it in DBOS's tables.")
+        stage, result = Stage.ENDED, Result.of(failed)
     return Seen(stage, status.executor_id or "", result)
 
 

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import msgspec
 
+from recovery.errors import RecoveryError
 from recovery.fleet.control import Control, RunRow, TargetRow, waves_of
 from states.exit_codes import Exit
 from states.fleet import Status, after_recovery, moves, passing, rest_seconds
@@ -31,6 +32,11 @@ class Result(msgspec.Struct, frozen=True):
     recovery: str = ""
     code: str = ""
     said: str = ""
+
+    @classmethod
+    def of(cls, error: RecoveryError) -> "Result":
+        """The result of a recovery that could not begin, or ended with an error."""
+        return cls(error.exit, code=error.code, said=f"{error.fact} {error.remedy}")
 
 
 class Stage(StrEnum):

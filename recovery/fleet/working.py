@@ -141,8 +141,13 @@ class Worker:
             return Result(Exit.INTERRUPTED)
         member = self.members.get(name)
         if member is None:
-            said = f"The worker {self.executor} finds no target {name} in its list. Nothing was done there."
-            return Result(Exit.UNREACHABLE, code="fleet.unknown_target", said=said)
+            return Result.of(
+                UnreachableError(
+                    "fleet.unknown_target",
+                    f"The worker {self.executor} finds no target {name} in its list. Nothing was done there.",
+                    "Give each worker the same list of the fleet.",
+                )
+            )
         try:
             with contextlib.closing(Control(self.control)) as control:
                 control.taken(run, name, self.executor)
@@ -151,10 +156,10 @@ class Worker:
                 return Result(Exit.INTERRUPTED)  # queued for a run that was given up
             return self._recovered(looker, pool, member, now.plan)
         except RecoveryError as error:
-            return Result(error.exit, code=error.code, said=f"{error.fact} {error.remedy}")
+            return Result.of(error)
         except Exception as error:  # noqa: BLE001 - one database must not end the others' worker
-            said = f"A bug, or an unexpected failure: {type(error).__name__}. Run this database by itself to see it."
-            return Result(Exit.FAILURE, code="command.bug", said=said)
+            fact = f"A bug, or an unexpected failure: {type(error).__name__}."
+            return Result.of(RecoveryError("command.bug", fact, "Run this database by itself to see it."))
 
     def _recovered(self, looker: Looker, pool: ScratchPool, member: FleetMember, plan: RunPlan) -> Result:
         options = for_member(self.options, member)
