@@ -190,6 +190,10 @@ class Limits:
     canary: bool = False
 
 
+#: Why nothing more is handed out where a person said so.
+ASKED = "a person asked it to stop"
+
+
 @dataclass(frozen=True, slots=True)
 class Moves:
     """What follows from where the targets stand.
@@ -228,7 +232,7 @@ def moves(
     unfinished = [wave for wave in plan if any(stands[name] not in ENDED for name in wave.targets)]
     if not unfinished:
         return Moves(ended=True)
-    stop = "a person asked it to stop" if asked_to_stop else _stopped(plan, stands, limits)
+    stop = ASKED if asked_to_stop else _stopped(plan, stands, limits)
     if stop:
         return Moves(stop=stop, ended=not at_work)
     waiting = [name for name in unfinished[0].targets if stands[name] is Status.WAITING and name not in resting]

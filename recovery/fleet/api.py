@@ -28,6 +28,7 @@ from recovery.journal.run_record import record_of
 from recovery.postgres.url import DatabaseUrl, parse
 from recovery.replay.lending import ScratchPool
 from states.fleet import (
+    ASKED,
     ENDED,
     Limits,
     Outcome,
@@ -419,7 +420,7 @@ def standing(control: Control) -> FleetRunDocument:
         run.run,
         run.began.astimezone(UTC).isoformat(),
         run.ended or all(each.stands in ENDED for each in rows),
-        run.stop,
+        run.stop or (ASKED if run.asked_to_stop else ""),
         progress([each.stands for each in rows], len(lately), lasted),
         tuple(wave.name for wave in waves_of(rows)),
         told,

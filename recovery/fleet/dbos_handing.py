@@ -131,7 +131,9 @@ def _seen(status: Any) -> Seen:  # noqa: ANN401 - DBOS's own record
         stage, result = Stage.ENDED, Result.of(failed)
     elif status.status in ("ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"):
         # Only a bug can end it so, since `do` never raises.
-        failed = RecoveryError("fleet.work_failed", "It ended with an unexpected error.", "Look at it in DBOS's tables.")
+        failed = RecoveryError(
+            "fleet.work_failed", "It ended with an unexpected error.", "Look at it in DBOS's tables."
+        )
         stage, result = Stage.ENDED, Result.of(failed)
     return Seen(stage, status.executor_id or "", result)
 

@@ -7,7 +7,7 @@ import re
 import subprocess
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -250,7 +250,7 @@ def _member(target: FleetTarget, settings: Fleet, variables: Mapping[str, str]) 
     except UsageError as error:
         if error.code.startswith("fleet."):
             raise
-        raise UsageError(error.code, f"Target {target.name}: {error.fact}", error.remedy) from error
+        raise UsageError.of(replace(error.refusal(), fact=f"Target {target.name}: {error.fact}")) from error
     return FleetMember(target.name, url, dict(target.labels))
 
 

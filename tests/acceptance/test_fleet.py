@@ -87,7 +87,7 @@ def test_what_a_killed_worker_had_is_taken_over_and_nothing_is_done_twice(fleet:
     fleet.add("exists", "staged_exists")
     fleet.add("drifted", "staged_drifted")
     fleet.add("pending", "staged_before")
-    scene.rehearse(deploy="hold")
+    scene.rehearse(deploy="die, then go on")
     planned = fleet.json("run", "--plan")
     assert {each["name"]: each["found"] for each in planned["targets"]} == {
         "exists": "failed",
@@ -95,13 +95,10 @@ def test_what_a_killed_worker_had_is_taken_over_and_nothing_is_done_twice(fleet:
         "pending": "pending",
     }
     assert planned["run"] == ""
-    held = Held(scene.rehearsed)
     first = scene.start(*fleet.words("run", "--yes", "--at-once", "1"))
-    held.wait()
-    first.send_signal(signal.SIGKILL)
-    first.wait()
-    scene.rehearse()
-    held.go()  # the command goes on without its worker, and ends before another one looks
+    first.communicate(timeout=180)
+    assert first.returncode == -signal.SIGKILL
+    scene.rehearse()  # the command goes on without its worker, and ends before another one looks
     ended = scene.rehearsed / "ended"
     eventually(lambda: ended.exists() and "deploy" in ended.read_text())
     other = scene.start(*fleet.words("worker"))
