@@ -347,9 +347,9 @@ def again(stands: Mapping[str, Status], chosen: Collection[str]) -> tuple[str, .
         chosen: names; empty for all.
 
     Raises:
-        KeyError: a chosen name is none of the run's.
+        ValueError: a chosen name, its only argument, is none of the run's.
     """
     for name in chosen:
         if name not in stands:
-            raise KeyError(name)
+            raise ValueError(name)
     return tuple(name for name, each in stands.items() if each in _FAILURES and (not chosen or name in chosen))

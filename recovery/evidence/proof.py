@@ -57,7 +57,7 @@ class Whole:
 
     Attributes:
         differences: what differs, also what production has beside what the history makes (RULES E8).
-        left_out: parts of the history that could not be replayed.
+        left_out: parts of the history that were not found, or could not be replayed; differences may come from these.
     """
 
     differences: tuple[Difference, ...] = ()
@@ -141,15 +141,17 @@ class Prover:
             rows: every row of the ledger.
         """
         history, notes = self.scripts.finished(rows)
+        found = {script.migration for script in history}
         self.workshop.stand_in(self.target.reading(), self.scripts.every_text(rows))
-        history, _ = self._from_a_checkpoint(rows, history)
+        history, replaced = self._from_a_checkpoint(rows, history)
+        lost = [note for note in notes if note.migration not in found and note.migration not in replaced]
         expected, skipped = self.workshop.submit(lambda: self._end(history)).result()
         end = end_of(expected.final, expected.given)
         production = catalog.read(self.target.reading(), catalog.scope_of(obj for obj, _ in end.footprint))
         production |= self._reread(expected, production)
         left = self._left_behind(rows, expected, production)
-        found = (*differences(end, 0, production), *(each for one in left for each in one.differences))
-        return Whole(found, tuple(str(note) for note in (*notes, *skipped)))
+        differing = (*differences(end, 0, production), *(each for one in left for each in one.differences))
+        return Whole(differing, tuple(str(note) for note in (*lost, *skipped)))
 
     def _end(self, history: list[Script]) -> tuple[Expected, list[Note]]:
         """Runs on the workshop's thread."""

@@ -363,7 +363,7 @@ class Fleet:
             now = standing(control)
             try:
                 chosen = again({each.name: each.status for each in now.targets}, names)
-            except KeyError as error:
+            except ValueError as error:
                 raise UsageError(
                     "fleet.unknown_name",
                     f"Run {now.run} of the fleet has no target {error.args[0]}. Nothing was changed.",

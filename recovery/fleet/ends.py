@@ -51,7 +51,8 @@ class Asked:
     Attributes:
         target: the database.
         history: the scripts that its finished migrations ran, in order.
-        withdrawn: name and checksum of each attempt that was rolled back; what it left behind counts, too.
+        marks: name and checksum of each script that is not in the history, and may have left something: a withdrawn
+            attempt's, or one that was not found.
         texts: gives the texts of all scripts, of which stand-ins are made.
         closer: compares it by itself, on a replay of its own.
         again: other schemas are read in the same session.
@@ -59,7 +60,7 @@ class Asked:
 
     target: Target
     history: Sequence[Script]
-    withdrawn: tuple[str, ...]
+    marks: tuple[str, ...]
     texts: Callable[[], Iterator[str]]
     closer: Callable[[], Whole]
     again: bool = False
@@ -86,8 +87,8 @@ class Ends:
     def compare(self, asked: Asked) -> Whole:
         """How a database compares with all that its history makes.
 
-        What is read of it is compared with the common replay. Where they differ, or where withdrawn attempts may have
-        left something behind, it is compared by itself; other databases of which the same is read have the same answer.
+        What is read of it is compared with the common replay. Where they differ, or where other scripts may have left
+        something behind, it is compared by itself; other databases of which the same is read have the same answer.
         """
         key = tuple(f"{script.migration}:{script.checksum}" for script in asked.history)
         end, target = self._end(key, asked), asked.target
@@ -98,11 +99,11 @@ class Ends:
         # A session that reads several schemas plans the whole query once, instead of a part of it each time.
         read = (catalog.read if asked.again else read_once)(target.reading(), scope)
         production = written_as({key: value for key, value in read.items() if not is_remark(key)}, mine, self._schema)
-        seen = (*key, *asked.withdrawn), _digest(production)
+        seen = (*key, "", *asked.marks), _digest(production)
         with self._lock:
             known = self._seen.get(seen)
         if known is None:
-            plain = not asked.withdrawn and not differences(end.replay, 0, production)
+            plain = not asked.marks and not differences(end.replay, 0, production)
             known = Whole() if plain else _about(self._closer(asked), mine, self._schema)
             with self._lock:
                 self._seen[seen] = known

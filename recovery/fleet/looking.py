@@ -158,13 +158,14 @@ class Looker:
             failed = self._failed(member, unsettled)
             return replace(found, outcome=outcome(LookFacts(unsettled, pending)), failed=failed)
         whole = self._whole(member, target, rows, scripts, again=again)
-        facts = LookFacts(pending=pending, differs=bool(whole.differences))
+        unprovable = whole.left_out[0] if whole.left_out else ""
+        facts = LookFacts(pending=pending, differs=bool(whole.differences), unprovable=unprovable)
         return replace(
             found,
             outcome=outcome(facts),
             differences=tuple(str(each) for each in whole.differences[:SHOWN]),
             more=max(0, len(whole.differences) - SHOWN),
-            said=f"Not replayed: {whole.left_out[0]}" if whole.left_out and whole.differences else "",
+            said=f"Not replayed: {unprovable}" if unprovable else "",
         )
 
     def _history(self, rows: tuple[Row, ...]) -> tuple[History, list[Script]]:
@@ -186,7 +187,9 @@ class Looker:
     ) -> Whole:
         ran = {(row.migration, row.checksum) for row in rows if row.finished}
         withdrawn = {(row.migration, row.checksum) for row in rows if row.rolled_back_at is not None} - ran
-        marks = tuple(f"{name}:{checksum} withdrawn" for name, checksum in sorted(withdrawn))
+        found = {script.migration for script in scripts}
+        unknown = {(name, checksum) for name, checksum in ran if name not in found}
+        marks = tuple(f"{name}:{checksum}" for name, checksum in sorted(withdrawn | unknown))
 
         def closer() -> Whole:
             with self._session(member).workshop(target) as workshop:

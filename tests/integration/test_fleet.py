@@ -9,8 +9,11 @@ import psycopg
 import pytest
 
 from recovery.app.session import Options
+from recovery.config import Config, Fleet
+from recovery.errors import UsageError
+from recovery.fleet.control import Control
 from recovery.fleet.looking import Look, Looker, each_look, looking
-from recovery.fleet.targets import FleetMember
+from recovery.fleet.targets import FleetMember, Listed, read
 from recovery.postgres.url import parse
 from recovery.replay.lending import ScratchPool
 from states.fleet import Outcome
@@ -150,6 +153,26 @@ def test_a_script_that_tells_schemas_apart_is_replayed_in_each(
     assert [found[name].outcome for name in urls] == [Outcome.DRIFT, Outcome.HEALTHY, Outcome.HEALTHY]
 
 
+def test_a_database_ahead_of_the_checkout_is_no_healthy_one(
+    server: Server, made: Callable[..., psycopg.Connection], looked: Looked
+) -> None:
+    """What its ledger has and no script is found for may be anything, even where all that is found is there."""
+    with made("f_ahead") as connection:
+        fleet.deploy(connection, HISTORY, NAMES)
+        fleet.record(connection, "20990101000000_unheard_of", "SELECT 1")
+    found, _ = looked(HISTORY, f_ahead=server.url("f_ahead"))
+    assert found["f_ahead"].outcome is Outcome.UNKNOWN
+    assert "20990101000000_unheard_of" in found["f_ahead"].said
+
+
+def test_no_password_is_shown(looked: Looked) -> None:
+    """Neither where a database does not answer nor in the place of it."""
+    found, _ = looked(HISTORY, gone="postgresql://u:hush@127.0.0.1:1/app?password=hush")
+    assert found["gone"].outcome is Outcome.UNREACHABLE
+    assert "127.0.0.1:1" in found["gone"].said
+    assert "hush" not in repr(found)
+
+
 def test_what_a_withdrawn_attempt_left_is_drift(
     server: Server, made: Callable[..., psycopg.Connection], looked: Looked
 ) -> None:
@@ -167,3 +190,45 @@ def test_what_a_withdrawn_attempt_left_is_drift(
     found, _ = looked(scripts, f_left=server.url("f_left"), f_right=server.url("f_right"))
     assert [each.outcome for each in (found["f_left"], found["f_right"])] == [Outcome.DRIFT, Outcome.PENDING]
     assert "left_over" in found["f_left"].differences[0]
+
+
+def test_a_query_lists_a_fleet(server: Server, made: Callable[..., psycopg.Connection], tmp_path: Path) -> None:
+    """Each row is a database; columns of other names are labels. One that can't be asked is refused."""
+    with made("f_tenants") as connection:
+        connection.execute(
+            "CREATE TABLE tenants (name text, schema text, tier text); INSERT INTO tenants VALUES"
+            " ('acme', 's_acme', 'paid'), ('beta', NULL, NULL)"
+        )
+
+    def listed(query: str, url: str = "postgresql://u@h/d") -> Listed:
+        config = Config(fleet=Fleet(query=query, url=url))
+        return read(config, None, tmp_path, {"FLEET_QUERY_URL": server.url("f_tenants")})
+
+    first, second = listed("SELECT * FROM tenants ORDER BY name").members
+    assert (first.name, first.url.schema, dict(first.labels)) == ("acme", "s_acme", {"tier": "paid"})
+    assert (second.name, second.url.schema, dict(second.labels)) == ("beta", "public", {})
+    for wrong in (
+        "SELECT * FROM nothing",
+        "SELECT 1 AS a",
+        "SET work_mem = '4MB'; SELECT",
+        "SELECT 1 AS name, 2 AS labels",
+        "DELETE FROM tenants RETURNING name",
+    ):
+        with pytest.raises(UsageError) as caught:
+            listed(wrong)
+        assert caught.value.code == "fleet.query"
+    with pytest.raises(UsageError, match="no targets"):
+        listed("SELECT * FROM tenants WHERE false")
+
+
+def test_a_control_database_that_cannot_be_used_is_refused(
+    server: Server, made: Callable[..., psycopg.Connection]
+) -> None:
+    """A role that may make no schema there, and a pooler's URL, are said before anything begins."""
+    with made("f_control") as connection:
+        connection.execute("CREATE ROLE f_nobody LOGIN")
+    with pytest.raises(UsageError) as caught:
+        Control(parse(server.url("f_control").replace("postgres@", "f_nobody@").replace("postgres:@", "f_nobody:@")))
+    assert caught.value.code == "fleet.control_refused"
+    with server.connect() as connection:
+        connection.execute("DROP ROLE f_nobody")

@@ -1,5 +1,6 @@
 """Where a fleet's databases are found, and what is said of a list that can't be used."""
 
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 from recovery.config import Config, load
 from recovery.errors import RecoveryError
+from recovery.fleet.api import Fleet
 from recovery.fleet.targets import Listed, read
 
 pytestmark = pytest.mark.quick
@@ -103,7 +105,7 @@ def test_a_file_takes_the_place_of_the_list(tmp_path: Path) -> None:
         ('[fleet]\ncommand = ["/nonexistent/list"]', "fleet.command"),
         (f'[fleet]\ncommand = ["{sys.executable}", "-c", "import sys; sys.exit(\'://u:hush@h\')"]', "fleet.command"),
         (f'[fleet]\ncommand = ["{sys.executable}", "-c", "print(\'a postgresql://u:hush@h/d\')"]', "fleet.targets"),
-        ('[fleet]\ntargets = [{nam = "a"}]', "config.unknown_key"),
+        ('[fleet]\ntargets = [{title = "a"}]', "config.unknown_key"),
         ("[fleet]\nat_once = 0", "config.invalid_value"),
     ],
 )
@@ -122,3 +124,31 @@ def test_a_malformed_file_is_refused(tmp_path: Path, content: str) -> None:
     assert refused(tmp_path, "", file="missing") == "fleet.targets"
     (tmp_path / "bad.toml").write_text(content)
     assert refused(tmp_path, "", file="bad.toml") == "fleet.targets"
+
+
+def test_without_the_extra_a_run_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything is opened; a look needs it not."""
+    monkeypatch.setitem(sys.modules, "dbos", None)
+    settings(tmp_path, '[fleet]\ntargets = ["a"]\n')
+    for call in (Fleet(tmp_path, environment={}).run, Fleet(tmp_path, environment={}).work):
+        with pytest.raises(RecoveryError, match=r"prisma-recovery\[fleet\]") as caught:
+            call()
+        assert (caught.value.code, caught.value.exit) == ("fleet.no_dbos", 2)
+
+
+def test_a_plain_command_loads_no_fleet() -> None:
+    """Neither DBOS nor what stands on it: the plain install lacks it."""
+    program = (
+        "import sys; import recovery.fleet.api; print(sorted(m for m in sys.modules if m in ('dbos', 'sqlalchemy')))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_poolers_control_database_is_refused(tmp_path: Path) -> None:
+    """A worker's lock would not hold there."""
+    fleet = Fleet(tmp_path, environment={}, control="postgresql://u:hush@h:6543/d")
+    with pytest.raises(RecoveryError) as caught:
+        fleet.status()
+    assert caught.value.code == "fleet.control_pooled"
+    assert "hush" not in str(caught.value)
