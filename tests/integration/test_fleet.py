@@ -210,7 +210,6 @@ def test_a_query_lists_a_fleet(server: Server, made: Callable[..., psycopg.Conne
     for wrong in (
         "SELECT * FROM nothing",
         "SELECT 1 AS a",
-        "SET work_mem = '4MB'; SELECT",
         "SELECT 1 AS name, 2 AS labels",
         "DELETE FROM tenants RETURNING name",
     ):
