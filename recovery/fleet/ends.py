@@ -13,7 +13,6 @@ from threading import Lock
 from recovery.evidence.proof import Whole, end_of
 from recovery.postgres import catalog
 from recovery.postgres.catalog import Scope
-from recovery.postgres.catalog_once import read_once
 from recovery.postgres.target import Target
 from recovery.replay.workshop import Workshop
 from recovery.sql.names import quoted
@@ -55,7 +54,6 @@ class Asked:
             attempt's, or one that was not found.
         texts: gives the texts of all scripts, of which stand-ins are made.
         closer: compares it by itself, on a replay of its own.
-        again: other schemas are read in the same session.
     """
 
     target: Target
@@ -63,7 +61,6 @@ class Asked:
     marks: tuple[str, ...]
     texts: Callable[[], Iterator[str]]
     closer: Callable[[], Whole]
-    again: bool = False
 
 
 class Ends:
@@ -96,8 +93,7 @@ class Ends:
             return self._closer(asked)
         mine = target.url.schema
         scope = _renamed_scope(end.scope, self._schema, mine)
-        # A session that reads several schemas plans the whole query once, instead of a part of it each time.
-        read = (catalog.read if asked.again else read_once)(target.reading(), scope)
+        read = catalog.read(target.reading(), scope)
         production = written_as({key: value for key, value in read.items() if not is_remark(key)}, mine, self._schema)
         seen = (*key, "", *asked.marks), _digest(production)
         with self._lock:

@@ -127,23 +127,23 @@ class Looker:
                         last.hand_on(target)
                     last.close()
                 last = target
-                yield self._look(member, target, again=len(members) > 1)
+                yield self._look(member, target)
         finally:
             if last is not None:
                 last.close()
 
-    def _look(self, member: FleetMember, target: Target, *, again: bool) -> Look:
+    def _look(self, member: FleetMember, target: Target) -> Look:
         place = str(member.url).partition("://")[2].rpartition("@")[2]
         found = Look(member.name, member.labels, place, Outcome.UNREACHABLE)
         try:
             with answering(member.url):
-                return self._looked(member, target, found, again=again)
+                return self._looked(member, target, found)
         except RecoveryError as error:
             away = isinstance(error, UnreachableError) or error.code == "database.refused"
             what = Outcome.UNREACHABLE if away else Outcome.UNKNOWN
             return replace(found, outcome=what, said=error.fact)
 
-    def _looked(self, member: FleetMember, target: Target, found: Look, *, again: bool) -> Look:
+    def _looked(self, member: FleetMember, target: Target, found: Look) -> Look:
         identity, rows = target.identity, target.rows()
         history, scripts = self._history(rows)
         pending, unsettled = history.pending, InspectFacts(history).unsettled
@@ -157,7 +157,7 @@ class Looker:
         if unsettled:
             failed = self._failed(member, unsettled)
             return replace(found, outcome=outcome(LookFacts(unsettled, pending)), failed=failed)
-        whole = self._whole(member, target, rows, scripts, again=again)
+        whole = self._whole(member, target, rows, scripts)
         unprovable = whole.left_out[0] if whole.left_out else ""
         facts = LookFacts(pending=pending, differs=bool(whole.differences), unprovable=unprovable)
         return replace(
@@ -182,9 +182,7 @@ class Looker:
                 self._known.pop(next(iter(self._known)), None)
         return known
 
-    def _whole(
-        self, member: FleetMember, target: Target, rows: tuple[Row, ...], scripts: Sequence[Script], *, again: bool
-    ) -> Whole:
+    def _whole(self, member: FleetMember, target: Target, rows: tuple[Row, ...], scripts: Sequence[Script]) -> Whole:
         ran = {(row.migration, row.checksum) for row in rows if row.finished}
         withdrawn = {(row.migration, row.checksum) for row in rows if row.rolled_back_at is not None} - ran
         found = {script.migration for script in scripts}
@@ -195,7 +193,7 @@ class Looker:
             with self._session(member).workshop(target) as workshop:
                 return Prover(target, self.scripts, workshop).whole(rows)
 
-        return self.ends.compare(Asked(target, scripts, marks, lambda: self.scripts.every_text(rows), closer, again))
+        return self.ends.compare(Asked(target, scripts, marks, lambda: self.scripts.every_text(rows), closer))
 
     def _session(self, member: FleetMember) -> Session:
         return Session(for_member(self.options, member), self.project, self.environ, lent=self.pool)

@@ -12,10 +12,8 @@ import pytest
 
 from recovery.postgres import catalog
 from recovery.postgres.catalog import scope_of
-from recovery.postgres.catalog_once import read_once
 from recovery.replay.history import is_definition
 from recovery.sql.spelling import respelled
-from states.comparison import is_remark
 from states.facts import Key
 from tests import staging
 
@@ -57,9 +55,6 @@ def made(connection: psycopg.Connection[Any], script: str) -> Snapshot:
     found = catalog.read(connection)
     scoped = catalog.read(connection, scope_of({obj for obj, _ in found}))
     assert {key: value for key, value in scoped.items() if key in found} == found
-    once = read_once(connection, scope_of({obj for obj, _ in found}))
-    plain = {key: value for key, value in scoped.items() if not is_remark(key)}
-    assert {key: value for key, value in once.items() if not is_remark(key)} == plain
     owners = {"privileges of postgres", "privileges of pg_database_owner"}
     assert {prop for _, prop in scoped.keys() - found.keys()} <= owners
     return {key: value for key, value in found.items() if key not in OTHERWISE and key[1] != "version"}
