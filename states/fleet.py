@@ -239,6 +239,11 @@ def moves(
     return Moves(tuple(waiting[: max(0, limits.at_once - at_work)]))
 
 
+def share(at_once: int, workers: int) -> int:
+    """How many targets a worker takes at the same time, so that all workers have some of them."""
+    return -(-at_once // max(1, workers))
+
+
 def _stopped(plan: Sequence[Wave], stands: Mapping[str, Status], limits: Limits) -> str:
     """Why failures stop the run; empty if they do not."""
     failures = {wave.name: sum(stands[name] in _FAILURES for name in wave.targets) for wave in plan}

@@ -86,7 +86,9 @@ def run(
     control: Control = None,
     yes: Annotated[bool, Option("--yes", help="Agree to every change that the evidence decides.")] = False,
     plan: Annotated[bool, Option("--plan", help="Show the waves and what is in them, and change nothing.")] = False,
-    at_once: Annotated[str | None, Option(metavar="N", help="Work on N databases at the same time, at most.")] = None,
+    at_once: Annotated[
+        str | None, Option(metavar="N", help="Work on N databases at the same time, at most, over all workers.")
+    ] = None,
     stop_after: Annotated[
         str | None, Option(metavar="K", help="Hand out nothing more once K databases are not ready.")
     ] = None,
@@ -117,7 +119,6 @@ def worker(
     *,
     targets: Targets = None,
     control: Control = None,
-    at_once: Annotated[str | None, Option(metavar="N", help="Work on N databases at the same time, at most.")] = None,
     stay: Annotated[bool, Option("--stay", help="Stay for the runs after this one, until it is interrupted.")] = False,
 ) -> None:
     """Help with the run of the fleet, until it has ended. Takes over what a worker that died had begun."""
@@ -125,7 +126,7 @@ def worker(
     with signals(), shown(output):
         from recovery.cli.fleet_shown import help_with
 
-        raise click.exceptions.Exit(int(help_with(_fleet(chosen, targets, control), output, at_once, stay=stay)))
+        raise click.exceptions.Exit(int(help_with(_fleet(chosen, targets, control), output, stay=stay)))
 
 
 @takes(*_CONTROL, "json")

@@ -223,13 +223,12 @@ def _stopped() -> StoppedError:
     )
 
 
-def help_with(fleet: Fleet, output: Output, at_once: str | None, *, stay: bool) -> Exit:
+def help_with(fleet: Fleet, output: Output, *, stay: bool) -> Exit:
     """Works as one more worker."""
-    number = _number("at_once", at_once)
     if output.in_words:
         output.console.print("[dim]A worker of the fleet; ^C ends it with nothing half begun.[/]")
     try:
-        fleet.work(stay=stay, at_once=number)
+        fleet.work(stay=stay)
     except KeyboardInterrupt as error:
         raise _stopped() from error
     output.document(None)

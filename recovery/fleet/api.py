@@ -262,15 +262,14 @@ class Fleet:
                     run = new_run()
                     control.begin(run, plan, begin.waves, begin.found, begin.stands, begin.said)
                 if not self._stopping and not self._ended(control, run):
-                    self._work(url, journal, lambda of: self._ended(of, run), tell, limits.at_once)
+                    self._work(url, journal, lambda of: self._ended(of, run), tell)
                 return standing(control)
 
-    def work(self, *, stay: bool = False, at_once: int | None = None) -> None:
+    def work(self, *, stay: bool = False) -> None:
         """Works as one more worker on the run of the fleet, until it has ended.
 
         Args:
             stay: work on the runs after it, too, until `stop`.
-            at_once: how many recoveries at the same time, at most; None: as the settings say.
 
         Raises:
             RecoveryError: the control database or the list can't be used.
@@ -282,7 +281,7 @@ class Fleet:
                 run = control.run()
                 return not stay and (run is None or run.ended)
 
-            self._work(url, self._journal(url if named else None), until, _UNTOLD, at_once or self.limits.at_once)
+            self._work(url, self._journal(url if named else None), until, _UNTOLD)
 
     def _work(
         self,
@@ -290,11 +289,10 @@ class Fleet:
         journal: str | None,
         until: Callable[[Control], bool],
         tell: Callable[[FleetRunDocument], None],
-        at_once: int,
     ) -> None:
         members = {member.name: member for member in self.listed.members}
         options = replace(self._options, journal=journal)
-        self._worker = Worker(self._project, options, self._environ, members, url, at_once)
+        self._worker = Worker(self._project, options, self._environ, members, url)
         if self._stopping:
             return
         self._worker.work(until, lambda control: tell(standing(control)))

@@ -48,13 +48,12 @@ def installed() -> None:
 class DbosHanding:
     """A `Handing` by DBOS. A process has at most one at a time, since DBOS itself is one a process."""
 
-    def __init__(self, url: DatabaseUrl, executor: str, at_once: int, do: Callable[[str, str, int], Result]) -> None:
+    def __init__(self, url: DatabaseUrl, executor: str, do: Callable[[str, str, int], Result]) -> None:
         """Begins to take work.
 
         Args:
             url: the control database.
             executor: this worker's name.
-            at_once: how many recoveries this worker is at work on at the same time.
             do: does a recovery, given the fleet's run, the target's name and the number of the attempt. Never raises.
         """
         from dbos import DBOS  # noqa: PLC0415 - only here it is needed
@@ -69,7 +68,6 @@ class DbosHanding:
                 "executor_id": executor,
                 "log_level": "CRITICAL",
                 "use_listen_notify": False,
-                "sys_db_pool_size": at_once + 4,
             }
         )
 
@@ -82,9 +80,16 @@ class DbosHanding:
 
         self._recover = recover
         DBOS.launch()
-        DBOS.register_queue(
-            QUEUE, worker_concurrency=at_once, polling_interval_sec=_POLLING, on_conflict="always_update"
-        )
+        self._share = 0
+        DBOS.register_queue(QUEUE, worker_concurrency=1, polling_interval_sec=_POLLING, on_conflict="never_update")
+
+    def share(self, each: int) -> None:
+        """See `Handing.share`. All workers read it anew at each look."""
+        if each != self._share:
+            self._dbos.register_queue(
+                QUEUE, worker_concurrency=each, polling_interval_sec=_POLLING, on_conflict="always_update"
+            )
+            self._share = each
 
     def hand_out(self, work: Work) -> None:
         """See `Handing.hand_out`."""

@@ -11,7 +11,7 @@ import msgspec
 from recovery.errors import RecoveryError
 from recovery.fleet.control import Control, RunRow, TargetRow, waves_of
 from states.exit_codes import Exit
-from states.fleet import Status, after_recovery, moves, passing, rest_seconds
+from states.fleet import Status, after_recovery, moves, passing, rest_seconds, share
 
 #: A worker whose lock is gone counts as dead after so many seconds, in which it can come back: its connection to the
 #: control database may only have broken.
@@ -96,6 +96,9 @@ class Handing(Protocol):
     def seen(self, works: Sequence[Work]) -> dict[str, Seen]:
         """What is known of these pieces of work, by their ids."""
 
+    def share(self, each: int) -> None:
+        """Lets each worker take so many at the same time, at most."""
+
     def take_over(self, work: Work) -> None:
         """Queues work again whose worker is dead."""
 
@@ -127,6 +130,7 @@ class Leader:
         targets = self.control.targets(run.run)
         if self._take_in(run, [each for each in targets if each.stands is Status.AT_WORK]):
             targets = self.control.targets(run.run)
+        self.handing.share(share(run.plan.limits.at_once, len(self.control.alive())))
         stands = {each.name: each.stands for each in targets}
         resting = {each.name for each in targets if each.resting}
         next_ = moves(waves_of(targets), stands, run.plan.limits, resting=resting, asked_to_stop=run.asked_to_stop)

@@ -52,7 +52,6 @@ class Worker:
         environ: environment variables.
         members: the fleet's databases, by their names.
         control: where the control database is.
-        at_once: how many recoveries this worker is at work on at the same time, at most.
         executor: its name.
     """
 
@@ -61,7 +60,6 @@ class Worker:
     environ: Mapping[str, str]
     members: Mapping[str, FleetMember]
     control: DatabaseUrl
-    at_once: int
     executor: str = field(default_factory=new_executor)
     _stopping: bool = False
     _at_work: dict[str, Recovery] = field(default_factory=dict)
@@ -96,7 +94,7 @@ class Worker:
                 del attempt
                 return self._do(looker, pool, run, name)
 
-            handing = DbosHanding(self.control, self.executor, self.at_once, do)
+            handing = DbosHanding(self.control, self.executor, do)
             leader = Leader(control, handing)
             try:
                 self._loop(control, leader, until, tell)

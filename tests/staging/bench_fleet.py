@@ -219,9 +219,9 @@ def campaign(count: int, kills: int, restarts: int, seed: int) -> int:
         here = Staged(Path(folder), server, count, cases=MIXED)
         try:
             began, killed, restarted = time.monotonic(), 0, 0
-            workers = [here.start("run", "--yes", "--at-once", "3")]
+            workers = [here.start("run", "--yes", "--at-once", "4")]
             _await(here, workers)
-            workers.append(here.start("worker", "--at-once", "3", "--stay"))
+            workers.append(here.start("worker", "--stay"))
             pause = time.monotonic() + draw.uniform(*APART)
             while time.monotonic() - began < PATIENCE_SECONDS and not _ended(here):
                 time.sleep(0.2)
@@ -233,7 +233,7 @@ def campaign(count: int, kills: int, restarts: int, seed: int) -> int:
                     workers[at].send_signal(signal.SIGKILL)
                     workers[at].wait()
                     killed += 1
-                    workers[at] = here.start("worker", "--at-once", "3", "--stay")
+                    workers[at] = here.start("worker", "--stay")
                     print(f"{time.monotonic() - began:6.0f} s: kill {killed} of worker {at}", file=sys.stderr)
                 if restarted < restarts and killed >= (restarted + 1) * kills / (restarts + 1):
                     here.restart_control()

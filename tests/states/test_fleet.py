@@ -27,6 +27,7 @@ from states.fleet import (
     rest_seconds,
     run_exit,
     same_database,
+    share,
     waves,
 )
 
@@ -160,6 +161,12 @@ def test_failures_stop_a_run(limits: Limits, *, stops: bool) -> None:
     assert bool(now.stop) is stops
     assert not now.ended
     assert bool(now.hand_out) is not stops
+
+
+@pytest.mark.parametrize(("at_once", "workers", "each"), [(4, 0, 4), (4, 1, 4), (4, 2, 2), (4, 3, 2), (4, 9, 1)])
+def test_each_worker_takes_its_share(at_once: int, workers: int, each: int) -> None:
+    """Together they take all that is handed out, and none takes all of it while others idle."""
+    assert share(at_once, workers) == each
 
 
 def test_a_person_can_stop_a_run() -> None:
