@@ -98,8 +98,8 @@ def _write(place: str, found: FleetInspectDocument) -> None:
 
 
 def _show(found: FleetInspectDocument, console: Console) -> None:
-    histories = "1 history" if found.histories == 1 else f"{found.histories} histories"
-    console.print(f"[bold]{len(found.databases)} databases, {histories}[/], looked at in {duration(found.seconds)}\n")
+    many = _many(len(found.databases))
+    console.print(f"[bold]{many}[/] looked at in {duration(found.seconds)}, with {found.histories} replays for all\n")
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for title in ("outcome", "databases", "such as", "which means"):
         table.add_column(title, justify="right" if title == "databases" else "left", overflow="fold")
@@ -117,6 +117,10 @@ def _show(found: FleetInspectDocument, console: Console) -> None:
         _explain(each, console)
     if len(needing) > _EXPLAINED:
         console.print(f"\n  [dim]and {len(needing) - _EXPLAINED} more; --json and --html have all of them[/]")
+
+
+def _many(count: int) -> str:
+    return "1 database" if count == 1 else f"{count} databases"
 
 
 def _explain(each: FleetDatabase, console: Console) -> None:
@@ -160,7 +164,7 @@ def show_plan(fleet: Fleet, output: Output) -> Exit:
     live = _Live(output)
     total = len(fleet.listed.members)
     try:
-        found = fleet.plan(lambda _: live.tell(f"looking at {total} databases"))
+        found = fleet.plan(lambda _: live.tell(f"looking at {_many(total)}"))
     finally:
         live.close()
     output.document(found)
@@ -170,7 +174,7 @@ def show_plan(fleet: Fleet, output: Output) -> Exit:
         for wave in found.waves:
             its = [each for each in found.targets if each.wave == wave]
             work = [each for each in its if each.status is Status.WAITING]
-            console.print(f"\n[bold]{wave}[/]: {len(its)} databases, {len(work)} need work", highlight=False)
+            console.print(f"\n[bold]{wave}[/]: {_many(len(its))}, to work on {len(work)}", highlight=False)
             for each in work[:_EXPLAINED]:
                 console.print(f"  {each.name}: {each.found}", markup=False)
             if len(work) > _EXPLAINED:

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 PROGRAM = Path(sys.executable).with_name("prisma-recovery")
 #: Seconds between two kills: at least, and at most.
-APART = (2.0, 14.0)
+APART = (4.0, 30.0)
 #: A campaign that takes longer has lost a database.
 PATIENCE_SECONDS = 3600
 
