@@ -109,6 +109,10 @@ def _show(found: FleetInspectDocument, console: Console) -> None:
             colour = _COLOURS.get(outcome, "red")
             shown = ", ".join(named[:_EXAMPLES]) + (" …" if len(named) > _EXAMPLES else "")
             table.add_row(f"[bold {colour}]{outcome}[/]", str(len(named)), shown, OUTCOMES[outcome])
+        for verdict, count in found.verdicts.items() if outcome is Outcome.FAILED else ():
+            such = [each.name for each in found.databases if each.failed and each.failed[0].verdict == verdict]
+            shown = ", ".join(such[:_EXAMPLES]) + (" …" if count > _EXAMPLES else "")
+            table.add_row(f"  {verdict}", f"[dim]{count}[/]", f"[dim]{shown}[/]", "[dim]by the evidence[/]")
     console.print(table)
     for names in found.same:
         console.print(f"\n[red]{' and '.join(names)} lead to one and the same database and schema.[/]")

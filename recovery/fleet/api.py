@@ -19,7 +19,14 @@ from recovery.errors import StoppedError, UnreachableError, UsageError
 from recovery.fleet import targets
 from recovery.fleet.control import Control, RunPlan, RunRow, TargetRow, waves_of
 from recovery.fleet.dbos_handing import installed
-from recovery.fleet.document import FleetDatabase, FleetInspectDocument, FleetRunDocument, FleetTargetStanding, counts
+from recovery.fleet.document import (
+    FleetDatabase,
+    FleetInspectDocument,
+    FleetRunDocument,
+    FleetTargetStanding,
+    counts,
+    verdicts,
+)
 from recovery.fleet.looking import Look, each_look, looking
 from recovery.fleet.own_control import OwnControl
 from recovery.fleet.targets import Listed
@@ -144,7 +151,8 @@ class Fleet:
         same = same_database({name: identities[name] for name in names if name in identities})
         databases = tuple(found[name] for name in names)
         seconds = round(time.monotonic() - began, 2)
-        return FleetInspectDocument(counts(databases), databases, same, self._replayed, seconds), keys
+        by = counts(databases), verdicts(databases)
+        return FleetInspectDocument(*by, databases, same, self._replayed, seconds), keys
 
     def plan(self, on_look: Callable[[Look], None] = _NOBODY) -> FleetRunDocument:
         """What `run` would hand out, in which waves. Changes nothing.

@@ -1,5 +1,6 @@
 """The JSON documents of the fleet commands. Fields may be added; existing fields are never removed or changed."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -69,6 +70,7 @@ class FleetInspectDocument(msgspec.Struct, frozen=True):
 
     Attributes:
         counts: how many databases there are of each outcome.
+        verdicts: how many of the failed ones there are of each verdict on their first failed migration.
         databases: what was found of each, in the order of the fleet's list.
         same: names that lead to one and the same database and schema.
         histories: how many histories were replayed for all.
@@ -76,6 +78,7 @@ class FleetInspectDocument(msgspec.Struct, frozen=True):
     """
 
     counts: dict[str, int]
+    verdicts: dict[str, int]
     databases: tuple[FleetDatabase, ...]
     same: tuple[tuple[str, ...], ...]
     histories: int
@@ -86,6 +89,11 @@ class FleetInspectDocument(msgspec.Struct, frozen=True):
 def counts(found: Sequence[FleetDatabase]) -> dict[str, int]:
     """How many databases there are of each outcome, in the order in which outcomes are told."""
     return {each.value: sum(one.outcome is each for one in found) for each in TOLD_FIRST}
+
+
+def verdicts(found: Sequence[FleetDatabase]) -> dict[str, int]:
+    """How many failed databases there are of each verdict, the most frequent first."""
+    return dict(Counter(each.failed[0].verdict for each in found if each.failed).most_common())
 
 
 class FleetTargetStanding(msgspec.Struct, frozen=True):

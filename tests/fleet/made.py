@@ -1,6 +1,6 @@
 """Findings of a look at a fleet, as a page and documents show them."""
 
-from recovery.fleet.document import FleetDatabase, FleetInspectDocument, counts
+from recovery.fleet.document import FleetDatabase, FleetInspectDocument, counts, verdicts
 from recovery.fleet.looking import FailedFound
 from states.fleet import Outcome
 
@@ -39,4 +39,5 @@ def found(count: int = 40) -> FleetInspectDocument:
                 said,
             )
         )
-    return FleetInspectDocument(counts(databases), tuple(databases), (("tenant_0001", "tenant_0009"),), 2, 12.3)
+    by = counts(databases), verdicts(databases)
+    return FleetInspectDocument(*by, tuple(databases), (("tenant_0001", "tenant_0009"),), 2, 12.3)

@@ -82,6 +82,7 @@ def test_every_outcome_is_counted(page: Page) -> None:
     """The chips show how many there are of each, and none of what there is not."""
     chips = page.evaluate("[...document.querySelectorAll('button[data-outcome]')].map(b => b.dataset.outcome)")
     assert set(chips) == set(Outcome) - {Outcome.UNKNOWN}
+    assert "5 applied, 5 undecidable" in page.inner_text("button[data-outcome=failed]")
 
 
 def test_without_scripts_it_is_a_plain_table(browser: Browser, tmp_path: Path) -> None:

@@ -109,7 +109,8 @@ def look(count: int, migrations: int, *, schemas: bool) -> str:
             f"{count:>5} {what:<9} {count / took:>6.1f} a second   "
             f"processor time each: {cpu * each:>5.1f} ms here, {server_cpu * each:>5.1f} ms server, "
             f"so {2000 / ((cpu + server_cpu) * each):>5.1f} a second on two idle cores   "
-            f"memory {memory // 1024} MB, +{grown / 1024:.1f} MB   replays {looker.ends.replayed}   {dict(found)}"
+            f"memory {memory // 1024} MB, +{grown / 1024:.1f} MB   replays {looker.ends.replayed}   "
+            f"{ {str(outcome): many for outcome, many in found.items()} }"
         )
 
 
