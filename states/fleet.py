@@ -99,8 +99,8 @@ class Status(StrEnum):
 ENDED = frozenset({Status.READY, Status.PERSON, Status.FAILED})
 #: What counts as a failure for the limits of a run.
 _FAILURES = frozenset({Status.PERSON, Status.FAILED})
-#: How often a target is handed out anew because it was busy or did not answer.
-TRIES = 5
+#: How often a target is tried that is busy or does not answer.
+TRIES = 6
 
 
 def rest_seconds(passed: int) -> float:

@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from recovery.cli.interruption import interruption
 from recovery.cli.output import Output
 from recovery.errors import StoppedError, UsageError
 from recovery.files import replace_file
@@ -215,14 +216,17 @@ def work_off(
             tell=tell,
         )
     except KeyboardInterrupt as error:
-        raise _stopped() from error
+        raise _stopped(fleet) from error
     finally:
         live.close()
     show_standing(ended, output)
     return run_exit([each.status for each in ended.targets], stopped=bool(ended.stop))
 
 
-def _stopped() -> StoppedError:
+def _stopped(fleet: Fleet) -> StoppedError:
+    """What is said after ^C. A second one ends the process at once: its commands go on alone, as those of `run` do."""
+    if fleet.busy:
+        interruption.leave()
     return StoppedError(
         "fleet.interrupted",
         "This worker of the fleet was stopped. None of its commands is running, what it did is in the journals, and "
@@ -238,7 +242,7 @@ def help_with(fleet: Fleet, output: Output, *, stay: bool) -> Exit:
     try:
         fleet.work(stay=stay)
     except KeyboardInterrupt as error:
-        raise _stopped() from error
+        raise _stopped(fleet) from error
     output.document(None)
     return Exit.READY
 

@@ -111,6 +111,11 @@ class Fleet:
         if self._worker is not None:
             self._worker.stop()
 
+    @property
+    def busy(self) -> bool:
+        """Whether a recovery is at work in this process."""
+        return self._worker is not None and self._worker.busy
+
     def looks(self) -> Iterator[Look]:
         """Looks at every database, read only, and gives each as it was found, in no certain order.
 

@@ -72,6 +72,11 @@ class Worker:
             for recovery in self._at_work.values():
                 recovery.stop()
 
+    @property
+    def busy(self) -> bool:
+        """Whether a recovery is at work."""
+        return bool(self._at_work)
+
     def work(self, until: Callable[[Control], bool], tell: Callable[[Control], None] = lambda _: None) -> None:
         """Works until that is asked for, or until `stop`.
 

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import signal
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -179,3 +180,22 @@ def test_an_interrupt_leaves_nothing_half_begun(fleet: Fleet) -> None:
     assert fleet.cli("run", "--yes").code == 0
     assert fleet.status() == {"one": "ready", "two": "ready"}
     assert [command[1] for command in scene.commands()] == ["deploy", "deploy"]
+
+
+def test_a_second_interrupt_ends_at_once(fleet: Fleet) -> None:
+    """The command at work goes on alone, and the next worker finds out what it did."""
+    scene = fleet.scene
+    fleet.add("one", "staged_before")
+    scene.rehearse(deploy="hold")
+    held = Held(scene.rehearsed)
+    first = scene.start(*fleet.words("run", "--yes"))
+    held.wait()
+    while first.poll() is None:  # the first may come before the loop that it is to stop
+        first.send_signal(signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            first.wait(1)
+    assert first.returncode == 130
+    scene.rehearse()
+    held.go()
+    assert fleet.cli("run", "--yes").code == 0
+    assert fleet.ledger("one") == [(name, True, False) for name in DEPLOYED]

@@ -87,10 +87,10 @@ def test_where_a_target_stands_after_its_recovery(exit_code: Exit, code: str, pa
 
 
 def test_a_busy_target_rests_longer_each_time() -> None:
-    """So that five tries last about a minute."""
-    rests = [rest_seconds(passed) for passed in range(1, TRIES + 1)]
+    """So that all tries last about a minute: longer than a server's restart."""
+    rests = [rest_seconds(passed) for passed in range(1, TRIES)]
     assert rests == sorted(set(rests))
-    assert 30 < sum(rests[:-1]) + rests[-1] < 90
+    assert 45 < sum(rests) < 90
 
 
 def test_waves_are_canaries_then_groups_then_the_rest() -> None:
