@@ -20,6 +20,7 @@ import msgspec
 from recovery import events
 from recovery.cli import documents
 from recovery.cli.app import app
+from recovery.fleet import document as fleet
 from recovery.report import accounts, diagram, document
 from states.table import EDGES
 
@@ -126,6 +127,8 @@ SCHEMAS: dict[str, Callable[[], str]] = {
     "reference/graph.schema.json": lambda: _schema("graph --json", accounts.GraphDocument),
     "reference/guard.schema.json": lambda: _schema("guard --json", documents.GuardDocument),
     "reference/install.schema.json": lambda: _schema("guard install --json", documents.InstallDocument),
+    "reference/fleet-inspect.schema.json": lambda: _schema("fleet inspect --json", fleet.FleetInspectDocument),
+    "reference/fleet-run.schema.json": lambda: _schema("fleet run --json, fleet status --json", fleet.FleetRunDocument),
     "reference/completions.schema.json": lambda: _schema("completions --json", documents.CompletionsDocument),
     "reference/error.schema.json": lambda: _schema("--json of a command that failed", document.ErrorDocument),
     "reference/events.schema.json": _events,

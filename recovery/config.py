@@ -13,6 +13,8 @@ from recovery.errors import UsageError
 FILE = "prisma-recovery.toml"
 #: The environment variable that says where the journal is, for a URL whose password belongs in no file.
 JOURNAL_VARIABLE = "PRISMA_RECOVERY_JOURNAL"
+#: The environment variable that says where a fleet's control database is.
+CONTROL_VARIABLE = "PRISMA_RECOVERY_CONTROL"
 #: Value in the place of the journal's URL: the journal is kept in the production database itself.
 TARGET = "target"
 
@@ -162,6 +164,62 @@ class Pipeline(_Table, frozen=True):
             raise ValueError(f"Two steps are named {repeated[0]!r}")
 
 
+class FleetTarget(_Table, frozen=True):
+    """`[[fleet.targets]]`: one database of a fleet.
+
+    Attributes:
+        name: its name, unique in the fleet.
+        url: its URL, or a template of it; None: the fleet's.
+        schema: its schema; None: the fleet's, else the URL's.
+        labels: what it is told apart by, and what templates are filled with.
+    """
+
+    name: Text
+    url: Text | None = None
+    schema: Text | None = None
+    labels: dict[str, str] = {}
+
+    def __repr__(self) -> str:
+        return f"FleetTarget(name={self.name!r})"
+
+
+class Fleet(_Table, frozen=True):
+    """`[fleet]`: many databases with one history: which they are, and how carefully they are worked on.
+
+    Attributes:
+        targets: the databases, each by its name alone or by a table.
+        query: SQL that gives a row for each database, instead of `targets`.
+        query_env: name of the environment variable that holds the URL of the database for `query`.
+        command: a command that prints a line for each database, instead of `targets`.
+        url: the template of a database's URL; `${name}`, `${schema}`, labels, `${password}`, variables.
+        schema: the template of a database's schema; None: the URL's.
+        variables: a file in the form of `.env` with further variables, relative to the settings' folder.
+        canary: how many databases make the first wave.
+        by: the label whose values make the waves after it.
+        first: values of that label whose waves come first.
+        at_once: how many databases are worked on at the same time.
+        stop_after: how many databases that are not ready stop the run.
+        stop_after_in_wave: the same within a wave.
+    """
+
+    targets: tuple[Text | FleetTarget, ...] = ()
+    query: Text | None = None
+    query_env: Text = "FLEET_QUERY_URL"
+    command: Command | None = None
+    url: Text | None = None
+    schema: Text | None = None
+    variables: Text | None = None
+    canary: Annotated[int, msgspec.Meta(ge=0)] = 0
+    by: Text | None = None
+    first: tuple[Text, ...] = ()
+    at_once: Annotated[int, msgspec.Meta(ge=1)] = 4
+    stop_after: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    stop_after_in_wave: Annotated[int, msgspec.Meta(ge=1)] | None = None
+
+    def __repr__(self) -> str:
+        return f"Fleet(canary={self.canary}, at_once={self.at_once})"
+
+
 class Config(_Table, frozen=True):
     """All settings.
 
@@ -187,6 +245,7 @@ class Config(_Table, frozen=True):
     restore_point: RestorePoint = RestorePoint()
     waive: tuple[Waiver, ...] = ()
     pipeline: Pipeline = Pipeline()
+    fleet: Fleet = Fleet()
     path: Path | None = None
 
 
@@ -204,12 +263,14 @@ _TABLES: dict[str, type[_Table]] = {
     "waive": Waiver,
     "pipeline": Pipeline,
     "pipeline.steps": Step,
+    "fleet": Fleet,
+    "fleet.targets": FleetTarget,
 }
 
 
 def inherited(environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment for the commands that we start: all variables but the journal's URL, which they don't need."""
-    return {key: value for key, value in environ.items() if key != JOURNAL_VARIABLE}
+    """The environment for the commands that we start: all variables but our own URLs, which they don't need."""
+    return {key: value for key, value in environ.items() if key not in (JOURNAL_VARIABLE, CONTROL_VARIABLE)}
 
 
 def load(path: Path | None, cwd: Path) -> Config:

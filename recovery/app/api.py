@@ -23,6 +23,7 @@ from recovery.config import Config
 from recovery.journal import Journal
 from recovery.journal.run_record import record_of
 from recovery.journal.stores import Store
+from recovery.replay.lending import ScratchPool
 from recovery.report.document import InspectDocument, Standing
 from recovery.run.engine import Engine
 from recovery.run.once_only import unless_run_elsewhere
@@ -65,6 +66,7 @@ class Recovery:
         environment: Mapping[str, str] | None = None,
         ask_database: AskName = _nobody,
         ahead: Ahead | None = None,
+        scratch: ScratchPool | None = None,
     ) -> None:
         """Reads the settings, and opens nothing yet.
 
@@ -77,12 +79,14 @@ class Recovery:
             ask_database: called with host and port of the target if neither options nor settings name the production
                 database; returns the name that a person gives, or None.
             ahead: a head start, for the first call that needs it, which also closes it.
+            scratch: scratch servers to work on, which recoveries of other databases use, too, and which whoever made
+                them closes; None: each call starts one of its own.
 
         Raises:
             UsageError: the settings can't be read.
         """
         environ = dict(os.environ if environment is None else environment)
-        self._session = Session(options, Path(project).resolve(), environ, ahead)
+        self._session = Session(options, Path(project).resolve(), environ, ahead, scratch)
         self._ask_database = ask_database
         self._stopping = False
 
@@ -99,7 +103,7 @@ class Recovery:
         """
         session = self._session
         options = replace(session.options, assume=(*session.options.assume, *names))
-        self._session = Session(options, session.cwd, session.environ)
+        self._session = Session(options, session.cwd, session.environ, lent=session.lent)
 
     def stop(self) -> None:
         """Asks this object's runs to stop. Can be called from any thread, from a signal handler, or before a run.

@@ -30,6 +30,7 @@ from recovery.prisma.init_script import from_config, from_file
 from recovery.prisma.project import Project
 from recovery.prisma.sentinel import Sentinel, sentinel
 from recovery.replay import scratch
+from recovery.replay.lending import ScratchPool
 from recovery.replay.workshop import Workshop
 from recovery.sql.script import Script
 from states.checks import NAMES, NOT_BY_SETTINGS, refused, unknown
@@ -81,6 +82,7 @@ class Session:
         cwd: the folder that paths are relative to, and from which project and settings are looked for; absolute.
         environ: environment variables; the process's own are not read.
         ahead: a head start, for the first work that needs it; None: that work starts from nothing.
+        lent: scratch servers that others use, too; None: each workshop starts one of its own.
         config: the settings.
     """
 
@@ -88,6 +90,7 @@ class Session:
     cwd: Path
     environ: Mapping[str, str]
     ahead: Ahead | None = None
+    lent: ScratchPool | None = None
     config: Config = field(init=False)
     _project: Project | None = field(init=False, default=None)
 
@@ -311,7 +314,9 @@ class Session:
     def workshop(self, target: Target) -> Iterator[Workshop]:
         """A workshop on the scratch server, which starts in the background."""
         url, init = self.config.scratch.url, self.init()
-        if url is None:
+        if url is None and self.lent is not None:
+            workshop = Workshop(self.lent.lend, target.url.schema, init)
+        elif url is None:
             ahead, self.ahead = self.ahead, None  # the first workshop takes the server over, and stops it
             server = None if ahead is None else ahead.server
             workshop = Workshop(lambda: scratch.embedded(server), target.url.schema, init)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import click
 
-from recovery.cli import guard_app, reports
+from recovery.cli import fleet_app, guard_app, reports
 from recovery.cli.declared import Argument, Group, Option, command
 from recovery.cli.harness import run_command_line, shown, signals
 from recovery.cli.options import EVENTS, JOURNAL, OUTPUT, TARGET, Chosen, takes
@@ -275,4 +275,5 @@ def pipeline(
 
 
 reports.register(app)
+fleet_app.register(app)
 guard_app.register(app, _asker)

@@ -16,7 +16,7 @@ from recovery.sql.script import Script
 from recovery.sql.spelling import respelled
 from recovery.sql.statements import ScriptError
 from states.comparison import Difference, column_of, differences, is_remark, taken_apart
-from states.facts import Key, Replay, Row, Snapshot
+from states.facts import Key, Note, Replay, Row, Snapshot
 from states.verification import MigrationDifference, to_be_proven
 
 
@@ -49,6 +49,31 @@ class Proof:
     differing: tuple[MigrationDifference, ...] = ()
     elsewhere: tuple[MigrationDifference, ...] = ()
     unprovable: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """How production compares with all that its history makes, whichever migrations must agree.
+
+    Attributes:
+        differences: what differs, also what production has beside what the history makes (RULES E8).
+        left_out: parts of the history that were not found, or could not be replayed; differences may come from these.
+    """
+
+    differences: tuple[Difference, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+
+def end_of(final: Snapshot, given: Snapshot) -> Replay:
+    """The schema at the end of a history as a replay of one step that made all of it.
+
+    Args:
+        final: the whole schema there.
+        given: what was there before the history, which no migration makes.
+    """
+    made = {key: value for key, value in final.items() if given.get(key) != value and not is_remark(key)}
+    created = frozenset(obj for obj, prop in made if prop == "exists")
+    return Replay("", (), (made,), frozenset(made), created)
 
 
 @dataclass(slots=True)
@@ -108,6 +133,31 @@ class Prover:
             elsewhere=_elsewhere(expected, production),
             unprovable=(*expected.unprovable, *unsure),
         )
+
+    def whole(self, rows: Sequence[Row]) -> Whole:
+        """Compares production with everything that its finished migrations make.
+
+        Args:
+            rows: every row of the ledger.
+        """
+        history, notes = self.scripts.finished(rows)
+        found = {script.migration for script in history}
+        self.workshop.stand_in(self.target.reading(), self.scripts.every_text(rows))
+        history, replaced = self._from_a_checkpoint(rows, history)
+        lost = [note for note in notes if note.migration not in found and note.migration not in replaced]
+        expected, skipped = self.workshop.submit(lambda: self._end(history)).result()
+        end = end_of(expected.final, expected.given)
+        production = catalog.read(self.target.reading(), catalog.scope_of(obj for obj, _ in end.footprint))
+        production |= self._reread(expected, production)
+        left = self._left_behind(rows, expected, production)
+        differing = (*differences(end, 0, production), *(each for one in left for each in one.differences))
+        return Whole(differing, tuple(str(note) for note in (*lost, *skipped)))
+
+    def _end(self, history: list[Script]) -> tuple[Expected, list[Note]]:
+        """Runs on the workshop's thread."""
+        expected = self._expect(history, frozenset())
+        skipped = [note for note in self.workshop.history(history).skipped if note.statement is None or note.failed]
+        return expected, skipped
 
     def _squash(self, rows: Sequence[Row], history: Sequence[Script]) -> Checkpoint | None:
         folder = {name: migration.checksum for name, migration in self.scripts.migrations.items()}

@@ -148,6 +148,15 @@ class Target:
         """The rows of the ledger, oldest attempt first."""
         return ledger.read(self.reading(), self.url.schema)
 
+    def hand_on(self, other: "Target") -> None:
+        """Gives the reading connection to a target in another schema of the same database, which then need not connect.
+
+        Args:
+            other: a target that has no connection yet, with the same connection string.
+        """
+        other._reading, self._reading = self._reading, None  # noqa: SLF001 - of the same class
+        other._kept = self._kept  # noqa: SLF001 - as above
+
     def close(self) -> None:
         """Closes the reading connection."""
         if self._reading is not None:

