@@ -1,5 +1,7 @@
 """The parts of docs/ that are made from the code: the diagram and its picture, the command line, the JSON Schema.
 
+And what `--help` says.
+
 A generated part stands between `<!-- generated: NAME -->` and `<!-- end of NAME -->`. The tests compare.
 
 And the site that Sphinx makes of README and docs/.
@@ -16,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import click
 import msgspec
+from click.testing import CliRunner
 
 from recovery import events
 from recovery.cli import documents
@@ -134,6 +137,8 @@ SCHEMAS: dict[str, Callable[[], str]] = {
     "reference/events.schema.json": _events,
 }
 PICTURE = "explanation/machine.svg"
+#: What `--help` says, kept so that it is shown at once.
+HELP = DOCS.parent / "recovery" / "cli" / "help.txt"
 
 
 def expected() -> dict[Path, str]:
@@ -149,6 +154,7 @@ def expected() -> dict[Path, str]:
         texts[path] = pattern.sub(lambda match, made=made: match[1] + made + match[2], text)  # type: ignore[misc]
     texts |= {DOCS / name: make() for name, make in SCHEMAS.items()}
     texts[DOCS / PICTURE] = diagram.svg()
+    texts[HELP] = CliRunner().invoke(app, ["--help"], prog_name="prisma-recovery", env={"COLUMNS": "80"}).output
     return texts
 
 

@@ -1,11 +1,12 @@
 """RESOLVE: did Prisma mark the migration, or did the repair end as rehearsed, and what remains to be done?"""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from states.answers import RUN_AGAIN, Answer, Go, Refusal
-from states.effects import Repair, Resolution
+from states.effects import Deploy, Repair, Resolution
 from states.exit_codes import Exit
-from states.inspection import InspectFacts
+from states.inspection import InspectFacts, deploy_after
 from states.table import State
 
 
@@ -82,3 +83,21 @@ def decide(facts: ResolveFacts) -> Answer:
     if pending:
         return Go(State.DEPLOY, f"{name} is resolved, {len(pending)} pending")
     return Go(State.VERIFY, f"{name} is resolved, nothing pending")
+
+
+def followed_by(effect: Resolution, before: InspectFacts, present: Collection[str]) -> Deploy | None:
+    """The deploy that comes next if all goes as it should, which may be begun beside this mark (RULES F13).
+
+    It must not have an effect before the mark was observed, and RESOLVE led to DEPLOY.
+
+    Args:
+        effect: the mark.
+        before: ledger and folder before it.
+        present: the pending migrations that production has something of already.
+
+    Returns:
+        None if another migration is to be looked at first, or nothing is pending then.
+    """
+    if {*before.unsettled, *present} - {effect.migration}:
+        return None
+    return next(iter(deploy_after((effect,), before.history.pending)), None)

@@ -67,15 +67,18 @@ class Observer:
     elsewhere: Sequence[Path] = ()
     answers: Callable[[], Mapping[str, Answers]] = dict
     _kept: Kept = field(default_factory=dict, init=False)
+    _checkout: tuple[Repository | None] | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         """Lets the workshop emit its progress to the same sink."""
         self.workshop.emit = self.emit
 
     def scripts(self) -> Scripts:
-        """The scripts of the migrations folder, read anew."""
-        image = from_image(self.folder, self.expected)
-        repository = None if image else Repository.find(self.folder)
+        """The scripts of the migrations folder, read anew. The checkout that it is in is looked for once."""
+        if self._checkout is None:
+            image = from_image(self.folder, self.expected)
+            self._checkout = (None if image else Repository.find(self.folder),)
+        (repository,) = self._checkout
         return Scripts(self.folder, read_migrations(self.folder), repository, self.elsewhere)
 
     def checks(self, ours: int | None = None) -> tuple[Check, ...]:

@@ -79,7 +79,8 @@ class RealWorld:
         self._prover: Prover | None = None
 
     def close(self) -> None:
-        """Releases the lock."""
+        """Ends what was begun and not let through, and releases the lock."""
+        self.withdraw()
         self._connection.close()
 
     def checks(self) -> tuple[Check, ...]:
@@ -128,7 +129,11 @@ class RealWorld:
         """See `World.command`."""
         return command_line(effect)
 
-    def resolve(self, effect: Resolution, classified: Classified | Baselined) -> Performed:
+    def withdraw(self) -> None:
+        """See `World.withdraw`."""
+        self._handover.withdraw()
+
+    def resolve(self, effect: Resolution, classified: Classified | Baselined, then: Deploy | None = None) -> Performed:
         """See `World.resolve`."""
 
         def changed() -> str:
@@ -140,7 +145,7 @@ class RealWorld:
             return "" if same else "the evidence has changed since it was judged"
 
         with answering(self.target.url):
-            return self._handover.perform(effect, changed, lambda: None)
+            return self._handover.perform(effect, changed, lambda: None, then)
 
     def repair(self, plan: Plan, classified: Classified, note: Note) -> Performed:
         """See `World.repair`."""

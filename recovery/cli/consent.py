@@ -47,9 +47,13 @@ class Consent:
         self._repair = repair
         self._end_orphan = end_orphan
 
+    def would_consent(self, question: Question) -> bool:
+        """See `Foreseeing.would_consent`."""
+        return self._given(question) or self._settled.consents(question)
+
     def consents(self, question: Question) -> bool:
         """See `Policy.consents`."""
-        if self._given(question) or self._settled.consents(question):
+        if self.would_consent(question):
             return True
         if self._ask is None:
             return False

@@ -3,7 +3,8 @@
 Without a hand-over, `migrate resolve` waits for the lock and then marks whatever rows it finds by then (RULES F1).
 So: take Prisma's lock, gather the evidence again, start the CLI, wait until its session is first in the queue for the
 lock, and only then release it. PostgreSQL grants a lock in the order of its queue. If this process is killed meanwhile,
-the lock passes to the CLI, and the evidence still holds.
+the lock passes to the CLI, and the evidence still holds. The deploy that comes next may be begun meanwhile, too: see
+`successor`.
 """
 
 import contextlib
@@ -16,10 +17,11 @@ import psycopg
 
 from recovery import events
 from recovery.effects.results import Performed
+from recovery.effects.successor import Successor
 from recovery.effects.watch import Watch
-from recovery.errors import BusyError, SlowStartError, StillRunningError
+from recovery.errors import BusyError, RecoveryError, SlowStartError, StillRunningError
 from recovery.postgres.locks import PRISMA_LOCK, SessionLock
-from recovery.postgres.sessions import EFFECT_NAME, holders, our_effects
+from recovery.postgres.sessions import EFFECT_NAME, OUR_NAME, holders, our_effects
 from recovery.postgres.target import Target
 from recovery.prisma.cli import PrismaCli
 from recovery.prisma.process import Running
@@ -34,6 +36,8 @@ LOCK_SECONDS = 15.0
 #: How long the command's session in the database may outlive the command.
 LEFTOVER_SECONDS = 10.0
 _POLL = 0.02
+#: Application name of the session that holds Prisma's lock until a command may have it.
+HOLDER_NAME = f"{OUR_NAME} hand-over"
 
 
 def take(lock: SessionLock, target: Target, emit: events.Sink, sleep: Callable[[float], None]) -> None:
@@ -72,6 +76,10 @@ def still_ours(lock: SessionLock) -> None:
         )
 
 
+def _new_name() -> str:
+    return f"{EFFECT_NAME} {secrets.token_hex(4)}"
+
+
 class HandOver:
     """Runs Prisma commands on a target, one at a time."""
 
@@ -107,36 +115,32 @@ class HandOver:
         self._emit = emit
         self._sleep = sleep
         self._start_limit = start_limit
+        self._successor: Successor | None = None
 
-    def perform(self, effect: PrismaEffect, changed: Callable[[], str], meanwhile: Callable[[], None]) -> Performed:
+    def perform(
+        self,
+        effect: PrismaEffect,
+        changed: Callable[[], str],
+        meanwhile: Callable[[], None],
+        then: Deploy | None = None,
+    ) -> Performed:
         """Runs the effect's command if the evidence is unchanged, and waits for its end, however long that takes.
 
         Args:
             effect: the effect whose command is run.
             changed: compares the evidence again, under Prisma's lock; returns why the effect must not happen, else "".
             meanwhile: called once the command has the lock and is at work.
+            then: the deploy to begin beside it, for the next call, or `withdraw`.
 
         Raises:
             BusyError: the command never got the lock, so nothing happened.
             SlowStartError: the command did not ask for the lock in time, and was ended before it did anything.
             StillRunningError: the command ended, but its session in the database is still at work.
         """
-        name = f"{EFFECT_NAME} {secrets.token_hex(4)}"
-        with contextlib.closing(self._target.working("prisma-recovery hand-over")) as connection:
-            lock = SessionLock(connection, PRISMA_LOCK)
-            take(lock, self._target, self._emit, self._sleep)
-            if why := changed():
-                return Performed(unchanged=why)
-            still_ours(self._ours)
-            url = self._target.url.prisma_url(name)
-            running = self._cli.start(effect, url=url, on_output=self._on_output, on_interrupt=self._on_interrupt)
-            try:
-                self._queue(lock, running, name)
-            except BaseException:
-                running.kill_group()
-                running.wait()
-                raise
-            running.patiently(lambda: self._let_go(lock, connection))
+        begun = self._begun_before(effect, changed) or self._begin(effect, changed, then)
+        if isinstance(begun, Performed):
+            return begun
+        name, running = begun
         migrations = effect.migrations if isinstance(effect, Deploy) else ()
         watch = Watch(self._target, name, migrations, self._emit)
 
@@ -152,6 +156,83 @@ class HandOver:
         running.patiently(lambda: self._gone(name))
         return Performed("", finished.output, finished.exit_code, finished.seconds)
 
+    def withdraw(self) -> None:
+        """Ends a deploy that was begun and not let through. Does nothing if there is none."""
+        successor, self._successor = self._successor, None
+        if successor is not None:
+            successor.end()
+
+    def _begin(
+        self, effect: PrismaEffect, changed: Callable[[], str], then: Deploy | None
+    ) -> Performed | tuple[str, Running]:
+        """Starts the command, and lets it have Prisma's lock; or tells why it did not start it."""
+        name = _new_name()
+        with contextlib.closing(self._target.working(HOLDER_NAME)) as connection:
+            lock = SessionLock(connection, PRISMA_LOCK)
+            take(lock, self._target, self._emit, self._sleep)
+            if why := changed():
+                return Performed(unchanged=why)
+            still_ours(self._ours)
+            url = self._target.url.prisma_url(name)
+            running = self._cli.start(effect, url=url, on_output=self._on_output, on_interrupt=self._on_interrupt)
+            try:
+                self._successor = None if then is None else self._beside(then)
+                if not self._queue(lock, running, name) or not self._barred(name):
+                    self.withdraw()
+            except BaseException:
+                running.kill_group()
+                self.withdraw()
+                running.wait()
+                raise
+            running.patiently(lambda: self._let_go(lock, connection))
+        return name, running
+
+    def _beside(self, then: Deploy) -> Successor | None:
+        """A deploy that is begun now; None if that fails: then it is started in its own time."""
+        try:
+            return Successor(self._target, self._cli, then, _new_name(), self._on_output, self._on_interrupt)
+        except (OSError, psycopg.Error, RecoveryError):
+            return None
+
+    def _barred(self, name: str) -> bool:
+        """Whether our barrier stands right behind the command, which is first in the queue, if another was begun."""
+        return self._successor is None or self._successor.bar((HOLDER_NAME, name))
+
+    def _begun_before(self, effect: PrismaEffect, changed: Callable[[], str]) -> Performed | tuple[str, Running] | None:
+        """Lets the deploy have Prisma's lock that was begun before; None if it has to be started anew.
+
+        Raises:
+            BusyError: the recovery's own lock is gone.
+        """
+        successor = self._successor
+        if successor is None:
+            return None
+        try:
+            if not isinstance(effect, Deploy) or not successor.kept_back():
+                return None
+            if why := changed():
+                return Performed(unchanged=why)
+            still_ours(self._ours)
+            if not self._next(successor) or not successor.let_through():
+                return None
+            self._successor = None
+        except psycopg.Error:
+            return None
+        finally:
+            self.withdraw()
+        return successor.name, successor.running
+
+    def _next(self, successor: Successor) -> bool:
+        """Waits until the deploy is next in the queue; False if that can't be any more."""
+        limit = self._start_limit()
+        while successor.running.poll() is None:
+            since = time.monotonic() - successor.began
+            answer = handover.queue(QueueFacts(successor.name, successor.waiting(), since, None, limit))
+            if answer is not False:
+                return answer is True
+            self._sleep(_POLL)
+        return False
+
     @staticmethod
     def _let_go(lock: SessionLock, connection: psycopg.Connection[Any]) -> None:
         """Releases Prisma's lock. Closing the connection releases it too, so an error here can be ignored."""
@@ -159,13 +240,22 @@ class HandOver:
             lock.release()
         connection.close()
 
-    def _queue(self, lock: SessionLock, running: Running, name: str) -> None:
-        """Waits until the command's session, and no other, is first in the queue behind our lock."""
+    def _queue(self, lock: SessionLock, running: Running, name: str) -> bool:
+        """Waits until the command's session, and no other, is first in the queue behind our lock.
+
+        Returns:
+            False if the command ended by itself (no such file, a broken config). It never had the lock, and its output
+            says why.
+        """
         limit = self._start_limit()
         began = told = time.monotonic()
         connected: float | None = None
+        ended = ""
         while running.poll() is None:
-            waiting = lock.waiting_behind()
+            if self._successor is not None and not self._successor.keep_back():
+                ended = self._successor.name
+                self.withdraw()
+            waiting = tuple(each for each in lock.waiting_behind() if each != ended)
             now = time.monotonic()
             # A CLI may connect to see whether it can, and connect anew for its work.
             there = lock.connected(name)
@@ -173,7 +263,7 @@ class HandOver:
             since = None if connected is None else now - connected
             answer = handover.queue(QueueFacts(name, waiting, now - began, since, limit))
             if answer is True:
-                return
+                return True
             if isinstance(answer, Refusal):
                 kind = BusyError if answer.exit is Exit.BUSY else SlowStartError
                 raise kind.of(answer)
@@ -181,7 +271,7 @@ class HandOver:
                 told = now
                 self._emit(events.Progressed(events.Task.START, round(now - began, 1)))
             self._sleep(_POLL)
-        # The command ended by itself (no such file, a broken config): it never had the lock, and its output says why.
+        return False
 
     def _gone(self, name: str) -> None:
         """Waits until the command's session in the database is gone.

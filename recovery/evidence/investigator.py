@@ -432,7 +432,8 @@ class Investigator:
             f"{session} may still be running the script."
             for session in at_work_on(connection, script, tuple(sorted(tables)), unlogged=unlogged)
         ]
-        held = patiently_held(connection, PRISMA_LOCK, self._sleep, events.lock_sink(self._workshop.emit))
+        told = events.lock_sink(self._workshop.emit)
+        held = patiently_held(connection, PRISMA_LOCK, self._sleep, told, self._target.barred)
         found.extend(f"{session} holds Prisma's migration lock." for session in held)
         return tuple(found)
 

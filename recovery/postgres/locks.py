@@ -45,18 +45,51 @@ class SessionLock:
 
     def connected(self, application: str) -> bool:
         """Whether a session with this application name is in the database."""
-        row = self._connection.execute(
-            "SELECT EXISTS (SELECT FROM pg_catalog.pg_stat_activity WHERE application_name = %s)", (application,)
-        ).fetchone()
-        return bool(row and row[0])
+        return connected(self._connection, application)
 
-    def waiting_behind(self) -> tuple[str, ...]:
-        """Application names of the sessions that wait for this lock and that only we block."""
-        rows = self._connection.execute(
-            "SELECT a.application_name FROM pg_catalog.pg_locks l"
-            " JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid"
-            " WHERE l.locktype = 'advisory' AND NOT l.granted AND l.classid::bigint = %s AND l.objid::bigint = %s"
-            " AND l.objsubid = 1 AND pg_catalog.pg_blocking_pids(l.pid) = ARRAY[%s]::int[]",
-            (self._key >> 32, self._key & 0xFFFFFFFF, self.pid),
-        ).fetchall()
+    def waiting_behind(self, by: psycopg.Connection[Any] | None = None) -> tuple[str, ...]:
+        """Application names of the sessions that wait for this lock and that only we block.
+
+        Args:
+            by: the connection that looks; None: the lock's own.
+        """
+        rows = (
+            (by or self._connection)
+            .execute(
+                "SELECT a.application_name FROM pg_catalog.pg_locks l"
+                " JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid"
+                " WHERE l.locktype = 'advisory' AND NOT l.granted AND l.classid::bigint = %s AND l.objid::bigint = %s"
+                " AND l.objsubid = 1 AND pg_catalog.pg_blocking_pids(l.pid) = ARRAY[%s]::int[]",
+                (self._key >> 32, self._key & 0xFFFFFFFF, self.pid),
+            )
+            .fetchall()
+        )
         return tuple(row[0] for row in rows)
+
+
+def connected(connection: psycopg.Connection[Any], application: str) -> bool:
+    """Whether a session with this application name is in the database."""
+    row = connection.execute(
+        "SELECT EXISTS (SELECT FROM pg_catalog.pg_stat_activity WHERE application_name = %s)", (application,)
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def ahead_of(connection: psycopg.Connection[Any], pid: int) -> tuple[str, ...]:
+    """Application names of the sessions that hold, or asked earlier for, the lock for which this session waits."""
+    rows = connection.execute(
+        "SELECT application_name FROM pg_catalog.pg_stat_activity WHERE pid = ANY(pg_catalog.pg_blocking_pids(%s))",
+        (pid,),
+    ).fetchall()
+    return tuple(sorted(row[0] for row in rows))
+
+
+def holding(connection: psycopg.Connection[Any], key: int, pid: int | None = None, application: str = "") -> bool:
+    """Whether the session with this pid, or else with this application name, holds the session advisory lock `key`."""
+    row = connection.execute(
+        "SELECT EXISTS (SELECT FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid"
+        " WHERE l.locktype = 'advisory' AND l.granted AND l.classid::bigint = %s AND l.objid::bigint = %s"
+        " AND l.objsubid = 1 AND (a.pid = %s OR (%s::int IS NULL AND a.application_name = %s)))",
+        (key >> 32, key & 0xFFFFFFFF, pid, pid, application),
+    ).fetchone()
+    return bool(row and row[0])

@@ -1,6 +1,6 @@
 """The sessions at work on the target: their locks and DDL, and effects of ours that may still be running."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -195,6 +195,7 @@ def patiently_held(
     key: int,
     sleep: Callable[[float], None],
     told: Callable[[float, tuple[Backend, ...]], None],
+    ours: Collection[int] = (),
 ) -> tuple[Backend, ...]:
     """Sessions that still hold the lock `key` after LOCK_PATIENCE_SECONDS; returns at once when the lock is free.
 
@@ -203,9 +204,12 @@ def patiently_held(
         key: the key of a session advisory lock.
         sleep: sleeps for a number of seconds.
         told: called about once a second with the seconds waited and the holders.
+        ours: pids of sessions that do not count.
     """
     looks = 0
-    while (holding := holders(connection, key)) and looks * _LOOK_SECONDS < LOCK_PATIENCE_SECONDS:
+    while (
+        holding := tuple(each for each in holders(connection, key) if each.pid not in ours)
+    ) and looks * _LOOK_SECONDS < LOCK_PATIENCE_SECONDS:
         if looks % 4 == 0:
             told(looks * _LOOK_SECONDS, holding)
         sleep(_LOOK_SECONDS)

@@ -62,7 +62,11 @@ def number_of(version: int) -> str:
 
 
 class Target:
-    """One production database, reached through one URL."""
+    """One production database, reached through one URL.
+
+    Attributes:
+        barred: pids of our own sessions that hold Prisma's lock, or wait for it, while production is observed.
+    """
 
     def __init__(self, url: DatabaseUrl, source: str) -> None:
         """Opens nothing yet.
@@ -76,6 +80,7 @@ class Target:
         self._reading: psycopg.Connection[Any] | None = None
         self._kept = False
         self._identity: Identity | None = None
+        self.barred: set[int] = set()
 
     def reading(self) -> psycopg.Connection[Any]:
         """A connection on which the server refuses every write; opened anew if the last one broke."""

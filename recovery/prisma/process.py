@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Lock, Thread
 from typing import IO
@@ -115,6 +115,12 @@ class Running:
         if self._on_interrupt is not None:
             self._on_interrupt()
 
+    def stop_group(self, *, on: bool) -> None:
+        """Halts the CLI and its engine (`on`), or lets them go on."""
+        if self._process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGSTOP if on else signal.SIGCONT)
+
     def kill_group(self) -> None:
         """Kills the CLI and its engine, which would otherwise go on writing to the database."""
         if self._process.poll() is not None and not self._reader.is_alive():
@@ -142,3 +148,55 @@ class Running:
         except Exception:  # noqa: BLE001 - whatever it is, a terminal that went away must not stop a deploy
             # Reading must go on, or the CLI would wait for ever on a full pipe.
             self._on_output = None
+
+
+#: Reads the id of a process group; if the pipe then ends without another line, kills that group.
+_WATCHER = 'read -r group || exit 0; read -r word || kill -KILL "-$group"'
+#: Writes its own id, which becomes the command's, and closes the pipe before it becomes the command.
+_TIED = 'echo $$ >&0 && exec "$@" </dev/null'
+_SHELL = "/bin/sh"
+
+
+class Tether:
+    """Ends a command, with all of its process group, when this process dies; until it is let off.
+
+    A process of its own watches a pipe that only this process holds open, so the command ends however we end.
+    """
+
+    def __init__(self) -> None:
+        """Starts the watcher.
+
+        Raises:
+            OSError: there is no shell.
+        """
+        reading, self.pipe = os.pipe()
+        try:
+            self._watcher = subprocess.Popen(
+                [_SHELL, "-c", _WATCHER],
+                stdin=reading,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        except BaseException:
+            os.close(self.pipe)
+            raise
+        finally:
+            os.close(reading)
+        self._let_off = False
+
+    @staticmethod
+    def tied(argv: Sequence[str]) -> tuple[str, ...]:
+        """The command line that is to be started, with `pipe` as its standard input, in a session of its own."""
+        return (_SHELL, "-c", _TIED, _SHELL, *argv)
+
+    def let_off(self) -> None:
+        """From now on the command lives on if this process dies. Of a command that has ended, the watcher ends."""
+        if self._let_off:
+            return
+        self._let_off = True
+        with contextlib.suppress(OSError):
+            # A first line too, in case that the command never wrote its own.
+            os.write(self.pipe, b"\n\n")
+        os.close(self.pipe)
+        self._watcher.wait()

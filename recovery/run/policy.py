@@ -15,6 +15,10 @@ class _Auto:
         """See `Policy.consents`."""
         return question.kind in self.kinds
 
+    def would_consent(self, question: Question) -> bool:
+        """See `Foreseeing.would_consent`."""
+        return self.consents(question)
+
 
 def auto(*kinds: Automatic) -> Policy:
     """A policy that agrees to these kinds of changes and no other, as `auto` in the settings does.

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from recovery.effects.results import Performed
 from recovery.evidence.baseline import Baselined
@@ -69,8 +69,20 @@ class World(Protocol):
             inspection: ledger and folder.
         """
 
-    def resolve(self, effect: effects.Resolution, classified: Classified | Baselined) -> Performed:
-        """Marks a migration, if the evidence is still the same once we hold Prisma's migration lock."""
+    def resolve(
+        self, effect: effects.Resolution, classified: Classified | Baselined, then: effects.Deploy | None = None
+    ) -> Performed:
+        """Marks a migration, if the evidence is still the same once we hold Prisma's migration lock.
+
+        Args:
+            effect: the mark.
+            classified: the evidence.
+            then: the deploy that is likely to come next. It may be begun meanwhile, and does nothing until `deploy`
+                lets it through; if this process dies before, it never does anything.
+        """
+
+    def withdraw(self) -> None:
+        """Ends a deploy that `resolve` has begun and that does not come next. Does nothing if there is none."""
 
     def repair(self, plan: Plan, classified: Classified, note: Callable[[int, str], None]) -> Performed:
         """Carries out a plan of repair, if the evidence is still the same once we hold Prisma's migration lock.
@@ -123,6 +135,14 @@ class Policy(Protocol):
 
     def consents(self, question: Question) -> bool:
         """Whether there is consent to this change. May take long, since Prisma's lock is not held meanwhile."""
+
+
+@runtime_checkable
+class Foreseeing(Protocol):
+    """What a policy may have besides: it tells what it would agree to. Then a deploy can be begun ahead of its turn."""
+
+    def would_consent(self, question: Question) -> bool:
+        """Whether it would agree at once, without asking anybody. Nobody is bound by the answer."""
 
 
 @dataclass(frozen=True, slots=True)

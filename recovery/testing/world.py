@@ -59,9 +59,11 @@ class MemoryWorld:
         self._ticks = ticks or Ticks()
         self._orphan = orphan
         self._on_command = on_command
+        self._begun: effects.Deploy | None = None
 
     def close(self) -> None:
-        """Releases the lock."""
+        """Releases the lock. A deploy that was begun and not let through is gone with the process."""
+        self._begun = None
         self._database.recovering = False
 
     def checks(self) -> tuple[Check, ...]:
@@ -215,7 +217,15 @@ class MemoryWorld:
         """See `World.rehearse`. In memory no table is locked."""
         return ()
 
-    def resolve(self, effect: effects.Resolution, classified: Classified | Baselined) -> Performed:
+    def withdraw(self) -> None:
+        """See `World.withdraw`."""
+        if self._begun is not None:
+            self._ticks("before the deploy is ended that was begun")
+            self._begun = None
+
+    def resolve(
+        self, effect: effects.Resolution, classified: Classified | Baselined, then: effects.Deploy | None = None
+    ) -> Performed:
         """See `World.resolve`."""
         self._ticks(f"before {effect.id}")
         if isinstance(classified, Baselined):
@@ -225,6 +235,9 @@ class MemoryWorld:
             return self._perform(effect, self._database.marking_applied(effect.migration))
         if self._changed(classified):
             return Performed(unchanged="the evidence has changed since it was judged")
+        if then is not None:
+            self._begun = then
+            self._ticks(f"before {effect.id}, with {then.id} behind it")
         applied = isinstance(effect, effects.MarkApplied)
         command = self._database.marking_applied if applied else self._database.marking_rolled_back
         return self._perform(effect, command(effect.migration))
@@ -277,6 +290,7 @@ class MemoryWorld:
 
     def deploy(self, effect: effects.Deploy, inspection: Inspection) -> Performed:
         """See `World.deploy`."""
+        self._begun = None  # what was begun gets its turn, or another is started: nothing tells them apart from here on
         self._ticks(f"before {effect.id}")
         now = self.inspect()
         if (now.rows, now.history.pending) != (inspection.rows, effect.migrations):
@@ -301,6 +315,7 @@ class MemoryWorld:
         return f"prisma {effect.id}"
 
     def _perform(self, effect: effects.Effect, writes: Iterator[str]) -> Performed:
+        """Runs a command, whose process may live on alone; a deploy that was begun beside it never does."""
         self._on_command(effect)
         written = ""
         try:

@@ -63,8 +63,9 @@ recovery = os.getppid()
 here = os.path.dirname(os.path.abspath(__file__))
 with open(os.path.join(here, "pid"), "w") as pid:
     print(os.getpid(), file=pid)
-with open(os.path.join(here, "commands"), "a") as commands:
-    print(json.dumps(sys.argv[1:]), file=commands)
+def log():
+    with open(os.path.join(here, "commands"), "a") as commands:
+        print(json.dumps(sys.argv[1:]), file=commands)
 if do == "look around":
     url = os.environ["DATABASE_URL"]
     secret = urllib.parse.unquote(urllib.parse.urlsplit(url).password or "")
@@ -81,6 +82,7 @@ if do == "hold":
     with open(os.path.join(here, "go")) as go:
         go.read()
 if do == "die before":
+    log()
     os.kill(recovery, signal.SIGKILL)
     sys.exit(1)
 if do == "die, then go on":
@@ -89,6 +91,8 @@ real = json.loads(os.environ["REHEARSAL_REAL"])
 # A pipe that nobody reads any more would end the command at some point or other.
 out = subprocess.DEVNULL if do.startswith("die") else None
 code = subprocess.run([*real, *sys.argv[1:]], stdout=out, stderr=out).returncode
+if code == 0:  # a deploy that is begun beside a mark is no command before it is let through
+    log()
 with open(os.path.join(here, "ended"), "a") as ended:
     print(word, file=ended)
 if do == "die after":
@@ -245,7 +249,7 @@ class Scene:
         return self.folder.parent / f"{self.folder.name}-wrapper"
 
     def commands(self) -> list[list[str]]:
-        """Arguments of each command that Prisma was given, but for `migrate status`, which changes nothing."""
+        """Arguments of each command that succeeded, or died before it began; but for `migrate status`."""
         written = self.rehearsed / "commands"
         given = [json.loads(line) for line in written.read_text().splitlines()] if written.exists() else []
         return [arguments for arguments in given if "status" not in arguments]

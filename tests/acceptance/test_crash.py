@@ -130,19 +130,19 @@ def test_a_run_that_is_killed_around_an_effect_is_finished_by_the_next(
 
 
 def test_a_run_killed_after_resolve_and_before_deploy_resolves_once(make: Make) -> None:
-    """SIGKILL to the recovery and to the deploy that it has just begun; the next run deploys, and resolves nothing."""
+    """SIGKILL to the recovery, with a deploy that waits for it; the next run deploys, and resolves nothing."""
     scene = make("exists")
     scene.rehearse(deploy="hold")
     held = Held(scene.rehearsed)
     run = scene.start("run", "--yes")
     held.wait()
+    eventually(lambda: scene.effects("intended")[-1:] == ["deploy"])
     run.kill()
-    held.kill()
-    run.communicate()
+    run.communicate()  # the tether ends the deploy
     assert scene.ledger() == MARKED_APPLIED
     effect = scene.events()[-1].payload["effect"]
     said = goes_on(scene, State.DEPLOY, APPLIED)
-    assert [command[1] for command in scene.commands()] == ["resolve", "deploy", "deploy"]
+    assert [command[1] for command in scene.commands()] == ["resolve", "deploy"]
     assert scene.effects("intended") == ["mark_applied", "deploy", "deploy"]
     told(scene, said, effect, took_place=False)
 

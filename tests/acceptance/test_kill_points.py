@@ -5,6 +5,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from recovery.postgres.locks import PRISMA_LOCK
 from tests.staging.bench_crash import Worker
 from tests.staging.crash.points import points
 from tests.staging.crash.production import EFFECT, Production, eventually
@@ -15,12 +16,16 @@ POINTS = {point.name: point for point in points()}
 CHOSEN = (
     "exists: within effect.intended mark_applied",
     "exists: mark_applied queued",
+    "exists: mark_applied barred",
+    "exists: after compare, with Prisma",
     "exists: Prisma and its session, before marked applied",
     "exists: both and the session, before index",
     "exists: the recovery, before counted",
     "exists: server down mark_applied locked",
     "exists: lock lost deploy locked",
 )
+#: The session of the mark, and not that of the deploy that was begun beside it.
+AT_WORK = f"pid NOT IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND objid = {PRISMA_LOCK})"
 #: In seconds: what is looked for is held fast meanwhile, so that it makes no difference how long it is waited for.
 PATIENCE = 1.0
 
@@ -61,7 +66,7 @@ def test_what_a_dead_command_has_left_in_the_server_is_waited_for(worker: Worker
         reached()
         process.kill()
         production.kill_command()
-        assert production.sql(f"SELECT count(*) FROM pg_stat_activity WHERE {EFFECT}") == [(1,)]
+        assert production.sql(f"SELECT count(*) FROM pg_stat_activity WHERE {EFFECT} AND {AT_WORK}") == [(1,)]
         before = production.incident.ledger()
         busy = production.run(patience=PATIENCE)
         assert busy.code == 5, busy.said

@@ -22,7 +22,7 @@ DOCS = ROOT / "docs"
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
 
 
-@pytest.mark.parametrize("path", documents.expected(), ids=lambda path: str(path.relative_to(DOCS)))
+@pytest.mark.parametrize("path", documents.expected(), ids=lambda path: str(path.relative_to(DOCS.parent)))
 def test_generated_parts_are_up_to_date(path: Path) -> None:
     """`scripts/docs` would change nothing: diagram, edges, options and JSON Schema are the code's."""
     assert path.read_text() == documents.expected()[path], "run scripts/docs"

@@ -295,6 +295,22 @@ def test_what_is_there_is_marked_applied(staged: Staged) -> None:
     assert rows(world) == [BEFORE, (FAILED, False, True, 0, False), (FAILED, True, False, 0, True)]
 
 
+@pytest.mark.parametrize("then", ["deploy", "withdraw"])
+def test_a_deploy_that_is_begun_beside_a_mark_waits_for_a_word(staged: Staged, then: str) -> None:
+    """It runs once, when it is let through; withdrawn it has done nothing, and another one can be had."""
+    staged.run(SCRIPT)
+    staged.begun(FAILED)
+    world = staged.world()
+    assert world.resolve(MarkApplied(FAILED), world.classify(FAILED), Deploy((LATER,))).unchanged == ""
+    marked = [BEFORE, (FAILED, False, True, 0, False), (FAILED, True, False, 0, True)]
+    assert rows(world) == marked
+    if then == "withdraw":
+        world.withdraw()
+        assert rows(world) == marked
+    assert world.deploy(Deploy((LATER,)), world.inspect()).exit_code == 0
+    assert rows(world) == [*marked, (LATER, True, False, 1, False)]
+
+
 def test_what_is_not_there_is_marked_rolled_back_and_deployed(staged: Staged) -> None:
     """All that is pending is run in the order of the names, each with a finished row of one step."""
     staged.begun(FAILED)

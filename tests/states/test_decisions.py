@@ -25,7 +25,7 @@ from states.inspection import InspectFacts
 from states.machine import DECIDES
 from states.plans import Loss, Plan, PlannedStatement, Repairs, Way
 from states.preflight import PreflightFacts
-from states.resolution import ResolveFacts
+from states.resolution import ResolveFacts, followed_by
 from states.table import State
 from states.verification import MigrationDifference, VerifyFacts
 from tests.states.strategies import UNKNOWN, row
@@ -497,3 +497,22 @@ def test_a_script_may_be_run_again_where_it_could_be_marked_rolled_back(
 ) -> None:
     """Nobody is told what would make a script fail that no answer runs again."""
     assert classification.may_run_again(evidence, [attempt]) is again
+
+
+@pytest.mark.parametrize(
+    ("mark", "before", "present", "coming"),
+    [
+        (MarkApplied("m1"), FAILED, (), ("m2",)),
+        (MarkRolledBack("m1"), FAILED, (), ("m1", "m2")),
+        (MarkApplied("m2"), PENDING, ("m2",), None),
+        (MarkApplied("m1"), InspectFacts(History((), ("m1",), ())), (), None),
+        (MarkApplied("m1"), InspectFacts(History((), ("m1", "m3"), ("m2",))), (), None),
+        (MarkApplied("m2"), InspectFacts(History((), (), ("m2", "m3", "m4"))), ("m2", "m3"), None),
+        (MarkApplied("m2"), InspectFacts(History((), (), ("m2", "m3"))), ("m2",), ("m3",)),
+    ],
+)
+def test_a_deploy_is_begun_beside_a_mark_where_nothing_else_comes_first(
+    mark: MarkApplied | MarkRolledBack, before: InspectFacts, present: tuple[str, ...], coming: tuple[str, ...] | None
+) -> None:
+    """RULES F13: not where another migration failed, or is in production already, and not where nothing is pending."""
+    assert followed_by(mark, before, present) == (None if coming is None else Deploy(coming))

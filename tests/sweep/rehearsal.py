@@ -43,6 +43,10 @@ class Looked(Ticks):
 class Agreed:
     """A policy that says yes."""
 
+    def would_consent(self, question: Question) -> bool:
+        """Yes."""
+        return self.consents(question)
+
     def consents(self, question: Question) -> bool:
         """Yes."""
         del question
@@ -116,6 +120,7 @@ class Rehearsal:
     on_effect: Callable[[str], None] = lambda _effect: None
     engine: type[Engine] = Engine
     runner: type[PipelineRunner] = PipelineRunner
+    worlds: type[MemoryWorld] = MemoryWorld
     journals: Callable[[Store, Ticks], Journal] = lambda store, ticks: MemoryJournal("t", store, lambda: NOON, ticks)
 
     def journal(self, ticks: Ticks | None = None) -> Journal:
@@ -149,7 +154,7 @@ class Rehearsal:
             self.commands.append((effect.id, known))
             self.on_effect(effect.id)
 
-        world = MemoryWorld(self.database, ticks, orphan=orphan, on_command=on_command)
+        world = self.worlds(self.database, ticks, orphan=orphan, on_command=on_command)
         try:
             ended = self.engine(
                 world, journal, Agreed(), lambda _: None, lambda: f"run{len(self.journal().runs())}"

@@ -33,6 +33,13 @@ def exists() -> Rehearsal:
     return Rehearsal(database)
 
 
+def exists_later_too() -> Rehearsal:
+    """So did the next one, which is seen only once the first is marked: a deploy that was begun is ended."""
+    rehearsal = exists()
+    rehearsal.database.tables |= {"later"}
+    return rehearsal
+
+
 def counted() -> Rehearsal:
     """The script ran, data too, and Prisma counted it."""
     database = history(f"{SCRIPT}; INSERT INTO first DEFAULT VALUES")
@@ -200,6 +207,7 @@ SCENARIOS = {
     make.__name__: Scenario(make, part, *ends)
     for make, part, ends in (
         (exists, "marked", _READY),
+        (exists_later_too, "marked", _READY),
         (counted, "marked", _READY),
         (orphaned, "marked", _READY),
         (absent, "deployed", _READY),

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recovery.errors import UsageError
+from recovery.files import cache_folder
 from recovery.prisma.cli import Command, PrismaCli, Status, command
 from recovery.prisma.process import KEPT
 from recovery.prisma.project import Launcher, Project
@@ -100,6 +101,7 @@ def test_the_url_goes_through_the_environment_alone(fake: Fake, tmp_path: Path) 
     assert (seen["stdin"], seen["cwd"], seen["leader"]) == ("", str(tmp_path), True)
     assert (seen["env"]["CHECKPOINT_DISABLE"], seen["env"]["FORCE_COLOR"]) == ("1", "0")
     assert "PRISMA_SCHEMA_DISABLE_ADVISORY_LOCK" not in seen["env"]
+    assert seen["env"]["NODE_COMPILE_CACHE"] == os.environ.get("NODE_COMPILE_CACHE", str(cache_folder() / "node"))
 
 
 def test_output_is_streamed_and_redacted(fake: Fake) -> None:

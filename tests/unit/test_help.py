@@ -1,7 +1,9 @@
 """`--help`: in groups, and without loading what only a command needs."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -32,6 +34,43 @@ def test_options_stand_in_groups(command: str) -> None:
     assert groups["--schema"] == "Target, project and journal:"
     assert groups.get("--waive", "Expectations:") == "Expectations:"
     assert max(map(len, said.splitlines())) <= 80
+
+
+def _modules(code: str) -> set[str]:
+    """The modules that are loaded when that code exits, or has run to its end."""
+    script = f"""
+import os, sys
+leave = os._exit
+def tell(code):
+    sys.stderr.write(' '.join(sys.modules))
+    sys.stderr.flush()
+    leave(code)
+os._exit = tell
+{code}
+tell(0)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    return set(done.stderr.split())
+
+
+def test_help_is_shown_with_nothing_loaded_but_python() -> None:
+    """An allow-list: what says `--help`, and what every Python has."""
+    code = "sys.argv = ['prisma-recovery', '--help']\nfrom recovery.cli import main\nmain()"
+    assert _modules(code) - _modules("import _signal") == {"recovery", "recovery.cli"}
+
+
+def test_what_help_says_is_kept_and_narrower_terminals_have_their_own() -> None:
+    """The program says what click would, at 80 columns and above; below it is made anew."""
+    program = Path(sys.executable).with_name("prisma-recovery")
+
+    def said(columns: int, *more: str) -> str:
+        environ = {**os.environ, "COLUMNS": str(columns)}
+        argv = [str(program), *more, "--help"]
+        return subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60, env=environ).stdout
+
+    made = CliRunner().invoke(app, ["--help"], prog_name="prisma-recovery", env={"COLUMNS": "80"}).output
+    assert said(80) == said(200) == made
+    assert max(map(len, said(50).splitlines())) <= 50
 
 
 @pytest.mark.parametrize("arguments", [("--help",), ("run", "--help"), ("--version",)])

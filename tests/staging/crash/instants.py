@@ -8,8 +8,8 @@ these is an instant:
   journal in a file: the one in PostgreSQL has no `within`);
 - `before` and `after` a question to the world (`checks`, `inspect`, `classify`, `compare`, `prove`), a Prisma command
   (`mark_applied`, `mark_rolled_back`, `deploy`) and a step of the pipeline;
-- of a Prisma command also `locked` (Prisma's lock is ours), `started`, `queued` (it waits behind us), `let go` and
-  `ended`;
+- of a Prisma command also `locked` (Prisma's lock is ours), `started`, `queued` (it waits behind us), `barred` (of a
+  mark: our barrier stands behind it, before the deploy that was begun beside it), `let go` and `ended`;
 - of a plan of repair `locked`, before and after its `transaction`, and `checked` (the last look before COMMIT).
 
 What happens again is numbered: `before inspect #2`.
@@ -30,6 +30,7 @@ from recovery.cli import main
 from recovery.effects import handover, repairing
 from recovery.effects.handover import HandOver
 from recovery.effects.repairing import Repairer
+from recovery.effects.successor import Successor
 from recovery.journal.postgres import PostgresJournal
 from recovery.journal.sqlite import SqliteJournal
 from recovery.postgres import sessions
@@ -37,6 +38,7 @@ from recovery.postgres.locks import PRISMA_LOCK, SessionLock
 from recovery.prisma.cli import PrismaCli, Status
 from recovery.prisma.process import Running
 from recovery.run.pipeline import PipelineRunner
+from states.effects import PrismaEffect
 
 VARIABLE = "STAGING_INSTANT"
 #: What happens at the instant: SIGKILL to itself; first to the Prisma command at work too; SIGSTOP to itself.
@@ -145,10 +147,13 @@ def _commands(passes: Instants) -> None:
         if taken and lock._key == PRISMA_LOCK:  # noqa: SLF001 - it has no other name
             passes(f"{passes.effect} locked")
 
-    def started(_: object, running: Running, effect: object) -> None:
-        if not isinstance(effect, Status):
+    def started(_: object, running: Running, effect: PrismaEffect | Status) -> None:
+        if isinstance(effect, Status):
+            return
+        word = effect.id.partition(":")[0]
+        if word == passes.effect:
             passes.command = running
-            passes(f"{passes.effect} started")
+        passes(f"{word} started")
 
     def let_go(lock: Any, _: None) -> None:  # noqa: ANN401 - as `_after` calls it
         if lock._key == PRISMA_LOCK:  # noqa: SLF001 - it has no other name
@@ -164,6 +169,25 @@ def _commands(passes: Instants) -> None:
     _after(HandOver, "_queue", lambda *_: passes(f"{passes.effect} queued"))
     _after(SessionLock, "release", let_go)
     _after(Running, "wait", ended)
+
+
+def _two_commands(passes: Instants) -> None:
+    def barred(_: object, yes: bool, *__: object) -> None:  # noqa: FBT001 - as `_after` calls it
+        if yes:
+            passes(f"{passes.effect} barred")
+
+    def kept_back(_: object, yes: bool) -> None:  # noqa: FBT001 - as `_after` calls it
+        if yes:
+            passes(f"{passes.effect} locked")
+
+    def next_one(_: object, yes: bool, successor: Successor) -> None:  # noqa: FBT001 - as `_after` calls it
+        if yes:
+            passes.command = successor.running
+            passes(f"{passes.effect} queued")
+
+    _after(HandOver, "_next", next_one)
+    _after(Successor, "bar", barred)
+    _after(Successor, "kept_back", kept_back)
 
 
 def _repairs(passes: Instants) -> None:
@@ -186,6 +210,7 @@ def wrap(passes: Instants) -> None:
     """Names the instants of this process from now on."""
     _journal(passes)
     _commands(passes)
+    _two_commands(passes)
     _repairs(passes)
     _around(RealWorld, "__init__", lambda *_, **__: "lock", passes)
     for question in ("checks", "inspect", "classify", "compare", "prove"):

@@ -134,6 +134,8 @@ _SERVER = ("before classify", "after state.moved RESOLVE", "mark_applied locked"
 _LOCK = ("after effect.intended mark_applied", "mark_applied locked", "after effect.intended deploy", "deploy locked")
 #: Where ^C or SIGTERM comes: while it looks, between intent and effect, while Prisma waits for us and while it works.
 _SIGNAL = ("before classify", "after effect.intended mark_applied", "mark_applied queued", "deploy let go")
+#: Where a mark is at work or was, and a deploy waits that was begun beside it.
+_TWO = ("mark_applied barred", "after mark_applied", "after compare", "before effect.intended deploy", "before deploy")
 #: Killed, and the next one too.
 _TWICE = (
     ("after effect.intended mark_applied", "after effect.intended mark_applied"),
@@ -178,6 +180,9 @@ def _instants() -> Iterator[Point]:
         for moment in ("locked", "started", "queued", "let go", "ended"):
             yield _at("Prisma goes on", "exists", f"{effect} {moment}")
         yield _at("Prisma goes on", "exists", f"after {effect}")
+    for instant in _TWO:
+        yield _at("two commands", "exists", instant)
+        yield _at("two commands", "exists", instant, "die with Prisma")
     for scenario, instants in OTHERS.items():
         for instant in instants:
             yield _at("other scenarios", scenario, instant)

@@ -174,17 +174,20 @@ class Production:
         return [event for _, _, events in FileStore(self.folder).everything() for event in events]
 
     def command(self) -> int:
-        """Process group of the Prisma command at work.
+        """Process group of the Prisma command at work; a deploy that was begun beside a mark is not at work yet.
 
         Raises:
             BrokenError: there is none.
         """
+        found: dict[bool, int] = {}
         for process in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
                 words = (process / "cmdline").read_bytes().split(b"\0")
                 if b"migrate" in words and (process / "cwd").resolve() == self.folder.resolve():
-                    return os.getpgid(int(process.name))
-        raise BrokenError("no Prisma command is at work")
+                    found[b"resolve" in words] = os.getpgid(int(process.name))
+        if not found:
+            raise BrokenError("no Prisma command is at work")
+        return found[max(found)]
 
     def kill_command(self) -> None:
         """SIGKILL to the Prisma command at work, and to all that it started."""
