@@ -29,6 +29,7 @@ def digest(subject: Subject, target: Sequence[str], base: Sequence[tuple[str, st
         "places": sorted([obj, *columns] for obj, columns in subject.places.items()),
         "kept": sorted(subject.kept),
         "remained": sorted(subject.remained),
+        "unmoved": sorted(subject.unmoved),
         "firing": sorted(subject.firing),
         "undropped": sorted(subject.undropped),
         "unaltered": sorted(subject.unaltered),

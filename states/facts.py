@@ -368,6 +368,7 @@ class Subject:
         alike: tables of production with the same columns as one that a script drops, by the name of that.
         kept: tables that are older than the first attempt, and so have their rows from before (RULES E20).
         remained: of the tables that a script alters or drops, those that are older than the first attempt.
+        unmoved: of the tables whose rows a statement changes, those that are older, and were given no other name since.
         firing: tables of production with a trigger or a rule, of those in `Statement.fires`.
         undropped: of the tables in `places`, those of which no column was dropped since the first attempt.
         unaltered: of these, those of which no column was altered at all since then.
@@ -405,6 +406,7 @@ class Subject:
     alike: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     kept: frozenset[str] = frozenset()
     remained: frozenset[str] = frozenset()
+    unmoved: frozenset[str] = frozenset()
     firing: frozenset[str] = frozenset()
     undropped: frozenset[str] = frozenset()
     unaltered: frozenset[str] = frozenset()

@@ -364,19 +364,22 @@ class Investigator:
             return subject
         connection, there = self._target.reading(), {obj for obj, prop in subject.production if prop == "exists"}
         schema, placed = self._target.url.schema, ({obj for obj, _ in moved} | dropped | stood) & there
-        undropped, unaltered = traces.columns_older(connection, schema, subject.migration, placed)
+        # Of one that was never attempted, ages prove nothing, and change with every row of the ledger.
+        attempted = there if subject.attempts else set()
+        undropped, unaltered = traces.columns_older(connection, schema, subject.migration, placed & attempted)
         renamed = {obj for obj, prop in moved if prop == "exists"} & there
         return replace(
             subject,
             filled=self._filled(filled | added),
             places=traces.places(connection, placed),
-            kept=traces.older(connection, schema, subject.migration, renamed | (over & there)),
-            remained=traces.older(connection, schema, subject.migration, stood & there),
+            kept=traces.older(connection, schema, subject.migration, renamed),
+            remained=traces.older(connection, schema, subject.migration, stood & attempted),
+            unmoved=traces.unmoved(connection, schema, subject.migration, over & attempted),
             firing=traces.firing(connection, fired & there),
             undropped=undropped,
             unaltered=unaltered,
             alike=traces.alike(connection, {obj: columns for obj, columns in gone.items() if obj not in there}),
-            empty=traces.empty(connection, ({obj for obj, _ in moved | filled | added} | over) & there),
+            empty=traces.empty(connection, ({obj for obj, _ in moved | filled | added} & there) | (over & attempted)),
         )
 
     def _filled(self, wanted: Collection[Key]) -> dict[Key, str]:

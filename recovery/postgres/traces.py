@@ -74,6 +74,10 @@ WHERE format('table %%I.%%I', n.nspname, c.relname) = ANY(%(tables)s)
   AND (SELECT count(*) FROM ledger l WHERE l.age = earlier.age) = 1
   AND EXISTS (SELECT FROM ledger l WHERE l.age > earlier.age)
 """
+# The row of the table's own type has its name, too, and is written again with that, but not when columns come or go.
+_UNMOVED = "{older} AND age(n.xmin) > earlier.age AND age({type}) > earlier.age".format(
+    older=_OLDER, type="(SELECT t.xmin FROM pg_catalog.pg_type t WHERE t.oid = c.reltype)"
+)
 # A column's row in pg_attribute is written again when it is renamed, dropped, or altered otherwise.
 _COLUMNS_OLDER = """
 SELECT format('table %%I.%%I', n.nspname, c.relname),
@@ -107,9 +111,26 @@ def older(connection: psycopg.Connection[Any], schema: str, migration: str, tabl
         migration: its name; if it was never attempted, tables count that are older than the ledger's last row.
         tables: names as a snapshot has them, `table public.t`.
     """
+    return _proven(_OLDER, connection, schema, migration, tables)
+
+
+def unmoved(
+    connection: psycopg.Connection[Any], schema: str, migration: str, tables: Collection[str]
+) -> frozenset[str]:
+    """The tables that are older than the first attempt, and were given no other name or schema since (RULES E20).
+
+    A new owner, or a privilege on the schema, leaves the same trace: then nothing is proven. The arguments are those of
+    `older`.
+    """
+    return _proven(_UNMOVED, connection, schema, migration, tables)
+
+
+def _proven(
+    what: str, connection: psycopg.Connection[Any], schema: str, migration: str, tables: Collection[str]
+) -> frozenset[str]:
     if not tables:
         return frozenset()
-    query = sql.SQL(_EARLIER + _OLDER).format(schema=sql.Identifier(schema))
+    query = sql.SQL(_EARLIER + what).format(schema=sql.Identifier(schema))
     found = connection.execute(query, {"migration": migration, "tables": sorted(tables)})
     return frozenset(name for (name,) in found)
 

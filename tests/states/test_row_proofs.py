@@ -214,7 +214,7 @@ def test_a_table_that_somebody_else_made_proves_nothing(
 
 UPDATES = Statement(1, "UPDATE t SET x = 1", Visibility.OPEN, "it changes rows", over=T)
 FIRES = replace(FILLS, fires=frozenset({T, "table public.u"}))
-NO_ROWS = {"empty": frozenset({T}), "kept": frozenset({T})}
+NO_ROWS = {"empty": frozenset({T}), "unmoved": frozenset({T})}
 TRIGGER = f"{T} has a trigger or a rule in production, which may have written other rows"
 
 
@@ -224,7 +224,7 @@ TRIGGER = f"{T} has a trigger or a rule in production, which may have written ot
         (UPDATES, NO_ROWS, Visibility.INERT, EMPTY),
         # Somebody may have made the table anew, and kept its rows elsewhere.
         (UPDATES, {"empty": frozenset({T})}, Visibility.OPEN, "it changes rows"),
-        (UPDATES, {"kept": frozenset({T})}, Visibility.OPEN, "it changes rows"),
+        (UPDATES, {"unmoved": frozenset({T})}, Visibility.OPEN, "it changes rows"),
         (UPDATES, {**NO_ROWS, "production": {(T, "trigger g"): "x"}}, Visibility.OPEN, "it changes rows"),
         (UPDATES, {**NO_ROWS, "production": {(T, "rule g"): "x"}}, Visibility.OPEN, "it changes rows"),
         (UPDATES, {**NO_ROWS, "production": {("table public.u", "trigger g"): "x"}}, Visibility.INERT, EMPTY),
