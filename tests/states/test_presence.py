@@ -122,6 +122,14 @@ def test_what_a_later_statement_makes_right_is_not_passed_over() -> None:
 
 DONE, UNSURE = ("applied", "mark_applied"), ("undecidable", "operator")
 CONDITIONAL = replace(SCRIPT, statements=tuple(replace(each, conditional=True) for each in SCRIPT.statements))
+SET = Statement(4, "SET lock_timeout = 0", Visibility.INERT)
+
+
+def ending(last: Statement) -> Replay:
+    """The script, each statement conditional, with one more that changes nothing."""
+    return replace(CONDITIONAL, statements=(*CONDITIONAL.statements, last), steps=(*STEPS, STEPS[3]))
+
+
 OPEN = Statement(4, "UPDATE t SET x = 1", Visibility.OPEN, "it changes rows")
 WRITING = replace(SCRIPT, statements=(*SCRIPT.statements, OPEN), steps=(*SCRIPT.steps, SCRIPT.steps[-1]))
 BEHIND = "may work on the same objects: m0."
@@ -135,6 +143,15 @@ BEHIND = "may work on the same objects: m0."
         (pending(replace(SCRIPT, skipped=(Note("m0", "why"),)), STEPS[3]), DONE, "Not replayed before it: m0: why"),
         # Each statement is conditional, and production has it: Prisma runs and records it by itself.
         (pending(CONDITIONAL, STEPS[3]), ("applied", "deploy"), "so a deploy changes nothing and records it."),
+        (pending(ending(SET), STEPS[3]), ("applied", "deploy"), "so a deploy changes nothing and records it."),
+        # DROP … IF EXISTS had nothing to drop in the replay, and may have something in production.
+        (pending(ending(replace(SET, conditional=True)), STEPS[3]), DONE, "All 4 statements of the script are"),
+        (
+            pending(replace(SCRIPT, statements=(*SCRIPT.statements[:2], CONDITIONAL.statements[2])), STEPS[3]),
+            DONE,
+            "All 3 statements of the script are in production.",
+        ),
+        (pending(SCRIPT, STEPS[1], ahead=("m0",)), ("partial", "deploy"), "in production, the rest is not."),
         (
             pending(SCRIPT, STEPS[3], ahead=("m0",)),
             ("undecidable", "deploy"),
@@ -195,6 +212,11 @@ IDLE = replay_of([HERE, HERE], unseen={1: Visibility.INERT}, extra=[TABLE])
     ("subject", "decided", "reason"),
     [
         (RENAMED, DONE, "this very script, and its effects are in production."),
+        (
+            pending(replace(IDLE, statements=(*IDLE.statements, OPEN), steps=(HERE,) * 3), HERE, finished_as="m0"),
+            UNSURE,
+            "nothing shows whether it was renamed and ran.",
+        ),
         (replace(RENAMED, counted=False), UNSURE, "nothing shows whether it was renamed and ran."),
         (
             replace(RENAMED, production=STEPS[2]),
