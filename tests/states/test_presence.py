@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from states.evidence import Evidence
 from states.facts import Key, Note, Replay, Statement, Subject, Visibility
-from states.presence import Delta, after, concerning, delta, in_view, passed_over, surely_fails
+from states.presence import Delta, after, concerning, delta, in_view, passed_over, surely_fails, unlike_before
 from states.verdict import judge
 from tests.states.strategies import KEYS, TARGET, UNKNOWN, replay_of, replays, snapshots, steps_of
 
@@ -289,3 +289,28 @@ def test_changes_are_made_in_their_order(production: dict[Key, str], changes: li
         gone = {obj for (obj, prop), value in change.items() if value is None and prop == "exists"}
         assert not [key for key in one_by_one if key[0] in gone and change.get(key) is None]
     assert after(production, changes) == one_by_one
+
+
+@pytest.mark.parametrize(
+    ("more", "unlike"),
+    [
+        ({}, set()),
+        ({X: "exists"}, {T}),
+        ({OF: "public.t"}, {INDEX}),
+        # The script makes the index, and production has something of one; a remark is nothing of it.
+        ({(INDEX, "unique"): "yes"}, {INDEX}),
+        ({(INDEX, "comment"): "why"}, set()),
+        # It names the table, which no step of it has; another table is no matter of its own.
+        ({("table public.z", "exists"): "yes"}, {"table public.z"}),
+        ({("table public.y", "exists"): "yes"}, set()),
+        ({(T, "constraint c"): "CHECK (true)"}, set()),
+        ({("sequence public.z", "next value"): "1"}, set()),
+    ],
+)
+def test_production_is_as_before_where_nothing_of_the_scripts_is_there(
+    more: Mapping[Key, str], unlike: set[str]
+) -> None:
+    """What they make is compared closed; of what they find, only what they change."""
+    named = replace(SCRIPT, named=frozenset({"public.z"}))
+    assert unlike_before(named, {**HERE, **more}) == unlike
+    assert unlike_before(named, more) == {T} | unlike
