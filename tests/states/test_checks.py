@@ -86,7 +86,7 @@ def test_an_awaited_check_stands_against_a_change_only() -> None:
 @pytest.mark.parametrize(
     ("checks", "looks"),
     [
-        ([HELD], True),
+        ([HELD, held("target.identity", "the right one", "the URL")], True),
         ([REFUSED, UNKNOWN], True),
         ([awaited("prisma.target", "being looked at", "a listener")], True),
         ([REFUSED, unknown("target.identity", "nobody said", "the URL", "Say it.")], False),

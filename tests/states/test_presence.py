@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from states.evidence import Evidence
 from states.facts import Key, Note, Replay, Statement, Subject, Visibility
-from states.presence import Delta, after, concerning, delta, in_view, passed_over, surely_fails
+from states.presence import Delta, after, concerning, delta, in_view, passed_over, surely_fails, unlike_before
 from states.verdict import judge
 from tests.states.strategies import KEYS, TARGET, UNKNOWN, replay_of, replays, snapshots, steps_of
 
@@ -122,6 +122,14 @@ def test_what_a_later_statement_makes_right_is_not_passed_over() -> None:
 
 DONE, UNSURE = ("applied", "mark_applied"), ("undecidable", "operator")
 CONDITIONAL = replace(SCRIPT, statements=tuple(replace(each, conditional=True) for each in SCRIPT.statements))
+SET = Statement(4, "SET lock_timeout = 0", Visibility.INERT)
+
+
+def ending(last: Statement) -> Replay:
+    """The script, each statement conditional, with one more that changes nothing."""
+    return replace(CONDITIONAL, statements=(*CONDITIONAL.statements, last), steps=(*STEPS, STEPS[3]))
+
+
 OPEN = Statement(4, "UPDATE t SET x = 1", Visibility.OPEN, "it changes rows")
 WRITING = replace(SCRIPT, statements=(*SCRIPT.statements, OPEN), steps=(*SCRIPT.steps, SCRIPT.steps[-1]))
 BEHIND = "may work on the same objects: m0."
@@ -135,6 +143,15 @@ BEHIND = "may work on the same objects: m0."
         (pending(replace(SCRIPT, skipped=(Note("m0", "why"),)), STEPS[3]), DONE, "Not replayed before it: m0: why"),
         # Each statement is conditional, and production has it: Prisma runs and records it by itself.
         (pending(CONDITIONAL, STEPS[3]), ("applied", "deploy"), "so a deploy changes nothing and records it."),
+        (pending(ending(SET), STEPS[3]), ("applied", "deploy"), "so a deploy changes nothing and records it."),
+        # DROP … IF EXISTS had nothing to drop in the replay, and may have something in production.
+        (pending(ending(replace(SET, conditional=True)), STEPS[3]), DONE, "All 4 statements of the script are"),
+        (
+            pending(replace(SCRIPT, statements=(*SCRIPT.statements[:2], CONDITIONAL.statements[2])), STEPS[3]),
+            DONE,
+            "All 3 statements of the script are in production.",
+        ),
+        (pending(SCRIPT, STEPS[1], ahead=("m0",)), ("partial", "deploy"), "in production, the rest is not."),
         (
             pending(SCRIPT, STEPS[3], ahead=("m0",)),
             ("undecidable", "deploy"),
@@ -195,6 +212,11 @@ IDLE = replay_of([HERE, HERE], unseen={1: Visibility.INERT}, extra=[TABLE])
     ("subject", "decided", "reason"),
     [
         (RENAMED, DONE, "this very script, and its effects are in production."),
+        (
+            pending(replace(IDLE, statements=(*IDLE.statements, OPEN), steps=(HERE,) * 3), HERE, finished_as="m0"),
+            UNSURE,
+            "nothing shows whether it was renamed and ran.",
+        ),
         (replace(RENAMED, counted=False), UNSURE, "nothing shows whether it was renamed and ran."),
         (
             replace(RENAMED, production=STEPS[2]),
@@ -267,3 +289,28 @@ def test_changes_are_made_in_their_order(production: dict[Key, str], changes: li
         gone = {obj for (obj, prop), value in change.items() if value is None and prop == "exists"}
         assert not [key for key in one_by_one if key[0] in gone and change.get(key) is None]
     assert after(production, changes) == one_by_one
+
+
+@pytest.mark.parametrize(
+    ("more", "unlike"),
+    [
+        ({}, set()),
+        ({X: "exists"}, {T}),
+        ({OF: "public.t"}, {INDEX}),
+        # The script makes the index, and production has something of one; a remark is nothing of it.
+        ({(INDEX, "unique"): "yes"}, {INDEX}),
+        ({(INDEX, "comment"): "why"}, set()),
+        # It names the table, which no step of it has; another table is no matter of its own.
+        ({("table public.z", "exists"): "yes"}, {"table public.z"}),
+        ({("table public.y", "exists"): "yes"}, set()),
+        ({(T, "constraint c"): "CHECK (true)"}, set()),
+        ({("sequence public.z", "next value"): "1"}, set()),
+    ],
+)
+def test_production_is_as_before_where_nothing_of_the_scripts_is_there(
+    more: Mapping[Key, str], unlike: set[str]
+) -> None:
+    """What they make is compared closed; of what they find, only what they change."""
+    named = replace(SCRIPT, named=frozenset({"public.z"}))
+    assert unlike_before(named, {**HERE, **more}) == unlike
+    assert unlike_before(named, more) == {T} | unlike
