@@ -1,7 +1,7 @@
 """Looks at fleets on a real PostgreSQL: what each database is, with one replay for all that have one history."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -11,12 +11,14 @@ import pytest
 from recovery.app.session import Options
 from recovery.config import Config, Fleet
 from recovery.errors import UsageError
-from recovery.fleet.control import Control
+from recovery.fleet.control import Control, RunPlan
+from recovery.fleet.handing import Leader, Result, Seen, Stage, Work
 from recovery.fleet.looking import Look, Looker, each_look, looking
 from recovery.fleet.targets import FleetMember, Listed, read
 from recovery.postgres.url import parse
 from recovery.replay.lending import ScratchPool
-from states.fleet import Outcome
+from states.exit_codes import Exit
+from states.fleet import Limits, Outcome, Status, Wave
 from tests.staging import Server, fleet
 
 HISTORY = fleet.history(12)
@@ -231,3 +233,76 @@ def test_a_control_database_that_cannot_be_used_is_refused(
     assert caught.value.code == "fleet.control_refused"
     with server.connect() as connection:
         connection.execute("DROP ROLE f_nobody")
+
+
+class Queue:
+    """A `Handing` in memory."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, Seen] = {}
+        self.handed: list[str] = []
+        self.taken_over: list[str] = []
+        self.now = 0.0
+
+    def hand_out(self, work: Work) -> None:
+        """See `Handing`."""
+        self.handed.append(work.id)
+        self.known[work.id] = Seen(Stage.QUEUED)
+
+    def seen(self, works: Sequence[Work]) -> dict[str, Seen]:
+        """See `Handing`."""
+        return {work.id: self.known[work.id] for work in works if work.id in self.known}
+
+    def share(self, each: int) -> None:
+        """See `Handing`."""
+
+    def take_over(self, work: Work) -> None:
+        """See `Handing`."""
+        self.taken_over.append(work.id)
+        self.known[work.id] = Seen(Stage.QUEUED)
+
+
+def test_the_leader_hands_out_takes_in_and_takes_over(server: Server, made: Callable[..., psycopg.Connection]) -> None:
+    """What a worker has that is gone for three seconds is queued again; what was busy rests; what got lost is not."""
+    made("f_leader").close()
+    url, queue = parse(server.url("f_leader")), Queue()
+    with contextlib.closing(Control(url)) as control, contextlib.closing(Control(url)) as other:
+        names = ("a", "b")
+        stands = dict.fromkeys(names, Status.WAITING)
+        found = dict.fromkeys(names, Outcome.PENDING)
+        control.begin("r", RunPlan(Limits(at_once=1)), [Wave("rest", names)], found, stands, {})
+        assert control.lead()
+        assert not other.lead()
+        leader = Leader(control, queue, lambda: queue.now)
+        leader.tick()
+        assert queue.handed == ["r/1/a"]
+        queue.known["r/1/a"] = Seen(Stage.TAKEN, "gone")
+        for queue.now in (10.0, 12.9):
+            leader.tick()
+            assert queue.taken_over == []
+        other.live("alive", 7)
+        queue.known["r/1/a"] = Seen(Stage.TAKEN, "alive")
+        queue.now = 20.0
+        leader.tick()
+        assert queue.taken_over == []
+        other.close()
+        for queue.now in (30.0, 33.0):
+            leader.tick()
+        assert queue.taken_over == ["r/1/a"]
+        queue.known.clear()  # as if the queue had lost it, or was never given it
+        leader.tick()
+        assert queue.handed == ["r/1/a", "r/1/a"]
+        queue.known["r/1/a"] = Seen(Stage.ENDED, "x", Result(Exit.BUSY, code="lock.recovery", said="busy"))
+        leader.tick()
+        assert queue.handed[-1] == "r/1/b"  # a rests
+        queue.known["r/1/b"] = Seen(Stage.ENDED, "x", Result(Exit.BLOCKED, "run", "classify.drifted", "why"))
+        leader.tick()
+        a, b = control.targets("r")
+        assert (a.stands, a.passed, a.taken_over, a.resting) == (Status.WAITING, 1, 1, True)
+        assert (b.stands, b.recovery, b.code, b.said) == (Status.PERSON, "run", "classify.drifted", "why")
+        control.ask_to_stop("r")
+        leader.tick()
+        ended = control.run()
+        assert ended is not None
+        assert ended.ended
+        assert ended.stop

@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 PROGRAM = Path(sys.executable).with_name("prisma-recovery")
 #: Seconds between two kills: at least, and at most.
 APART = (4.0, 30.0)
+#: More databases than these take several gigabytes, and are staged on disk.
+MOST_IN_MEMORY = 400
 #: A campaign that takes longer has lost a database.
 PATIENCE_SECONDS = 3600
 
@@ -84,6 +86,8 @@ def staged(server: Server, count: int, migrations: int, *, schemas: bool) -> tup
 
 def look(count: int, migrations: int, *, schemas: bool) -> str:
     """A look at so many, as one line."""
+    if count > MOST_IN_MEMORY:
+        postgres.MEMORY = "/nonexistent"
     with (
         postgres.start(settings={"max_locks_per_transaction": "256"}) as server,
         tempfile.TemporaryDirectory() as work,
