@@ -88,7 +88,11 @@ def test_what_a_killed_worker_had_is_taken_over_and_nothing_is_done_twice(fleet:
     fleet.add("exists", "staged_exists")
     fleet.add("drifted", "staged_drifted")
     fleet.add("pending", "staged_before")
-    scene.rehearse(deploy="die, then go on")
+    scene.rehearse(resolve="die after")
+
+    def resolved() -> int:
+        return sum("resolve" in command for command in scene.commands())
+
     planned = fleet.json("run", "--plan")
     assert {each["name"]: each["found"] for each in planned["targets"]} == {
         "exists": "failed",
@@ -99,9 +103,7 @@ def test_what_a_killed_worker_had_is_taken_over_and_nothing_is_done_twice(fleet:
     first = scene.start(*fleet.words("run", "--yes", "--at-once", "1"))
     first.communicate(timeout=180)
     assert first.returncode == -signal.SIGKILL
-    scene.rehearse()  # the command goes on without its worker, and ends before another one looks
-    ended = scene.rehearsed / "ended"
-    eventually(lambda: ended.exists() and "deploy" in ended.read_text())
+    scene.rehearse()
     other = scene.start(*fleet.words("worker"))
     said, _ = other.communicate(timeout=180)
     assert other.returncode == 0, said
@@ -114,7 +116,7 @@ def test_what_a_killed_worker_had_is_taken_over_and_nothing_is_done_twice(fleet:
     assert fleet.ledger("exists") == [*done[:5], (FAILED, False, True), *done[5:]]
     assert fleet.ledger("pending") == done
     assert fleet.ledger("drifted") == [*done[:5], (FAILED, False, False)]
-    assert sorted(command[1] for command in scene.commands()) == ["deploy", "deploy", "resolve"]
+    assert resolved() == 1
     # Its person mends it, and lets it be tried again: the run goes on, and the others are not looked at.
     with scene.server.connect(fleet.urls["drifted"].rpartition("/")[2]) as connection:
         connection.execute("DROP TABLE password_reset_tokens")
@@ -124,7 +126,7 @@ def test_what_a_killed_worker_had_is_taken_over_and_nothing_is_done_twice(fleet:
     again = fleet.cli("run", "--yes")
     assert again.code == 0, again
     assert fleet.ledger("drifted") == [*done[:5], (FAILED, False, True), *done[5:]]
-    assert len(scene.commands()) == 5
+    assert resolved() == 2
 
 
 def test_a_healthy_fleet_starts_no_command(fleet: Fleet) -> None:

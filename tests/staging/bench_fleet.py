@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 PROGRAM = Path(sys.executable).with_name("prisma-recovery")
 #: Seconds between two kills: at least, and at most.
-APART = (4.0, 30.0)
+APART = (1.0, 9.0)
 #: More databases than these take several gigabytes, and are staged on disk.
 MOST_IN_MEMORY = 400
 #: A campaign that takes longer has lost a database.
@@ -96,14 +96,13 @@ def look(count: int, migrations: int, *, schemas: bool) -> str:
         scripts, members = staged(server, count, migrations, schemas=schemas)
         folder = fleet.write(scripts, Path(work) / "migrations")
         found: collections.Counter[str] = collections.Counter()
-        began = ours = theirs = 0.0
-        memory = 0
         with looking(Path(work), Options(migrations=folder), {}, members, pool) as looker:
+            for _ in looker.look(members[:1]):
+                pass  # the replay is made once, whatever the number
+            began, ours, theirs = time.monotonic(), time.process_time(), server_seconds(server)
+            memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             for one in each_look(looker, members):
                 found[one.outcome] += 1
-                if not began:  # the replay is made once, whatever the number
-                    began, ours, theirs = time.monotonic(), time.process_time(), server_seconds(server)
-                    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             took, cpu = time.monotonic() - began, time.process_time() - ours
             server_cpu = server_seconds(server) - theirs
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory
