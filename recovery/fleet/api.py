@@ -9,7 +9,6 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC
 from pathlib import Path
 
 from recovery.app.opening import new_run
@@ -17,7 +16,7 @@ from recovery.app.session import Options, Session
 from recovery.config import CONTROL_VARIABLE, JOURNAL_VARIABLE, TARGET
 from recovery.errors import StoppedError, UnreachableError, UsageError
 from recovery.fleet import targets
-from recovery.fleet.control import Control, RunPlan, RunRow, TargetRow, waves_of
+from recovery.fleet.control import Control, RunPlan
 from recovery.fleet.dbos_handing import installed
 from recovery.fleet.document import (
     FleetDatabase,
@@ -29,13 +28,13 @@ from recovery.fleet.document import (
 )
 from recovery.fleet.looking import Look, each_look, looking
 from recovery.fleet.own_control import OwnControl
+from recovery.fleet.standing import standing
 from recovery.fleet.targets import Listed
 from recovery.fleet.working import Worker
 from recovery.journal.run_record import record_of
 from recovery.postgres.url import DatabaseUrl, parse
 from recovery.replay.lending import ScratchPool
 from states.fleet import (
-    ASKED,
     ENDED,
     Limits,
     Outcome,
@@ -49,8 +48,6 @@ from states.fleet import (
 )
 from states.table import FINAL
 
-#: The time over which the rate of a run is told.
-_RATE_SECONDS = 60.0
 _NOBODY: Callable[[Look], None] = lambda _: None  # noqa: E731 - the default of a parameter
 _UNTOLD: Callable[[FleetRunDocument], None] = lambda _: None  # noqa: E731 - as above
 
@@ -393,51 +390,3 @@ class _Beginning:
     stands: dict[str, Status]
     said: dict[str, tuple[str, str]]
     waves: tuple[Wave, ...]
-
-
-def standing(control: Control) -> FleetRunDocument:
-    """Where the newest run stands.
-
-    Raises:
-        UsageError: `fleet.no_run`.
-    """
-    run = control.run()
-    if run is None:
-        raise UsageError(
-            "fleet.no_run",
-            "The control database knows no run of a fleet. Nothing was done.",
-            "prisma-recovery fleet run begins one; or name the right control database with --control.",
-        )
-    rows = control.targets(run.run)
-    # Over the last minute, so that it tells of now, whoever is at work.
-    lasted = min(_RATE_SECONDS, (run.now - run.began).total_seconds())
-    lately = [each for each in rows if each.attempts and each.stands in ENDED and _ago(run, each) <= lasted]
-    told = tuple(
-        FleetTargetStanding(
-            each.name,
-            each.wave,
-            each.stands,
-            Outcome(each.found),
-            each.attempts,
-            each.taken_over,
-            each.recovery,
-            each.code,
-            each.said,
-            each.worker,
-        )
-        for each in rows
-    )
-    return FleetRunDocument(
-        run.run,
-        run.began.astimezone(UTC).isoformat(),
-        run.ended or all(each.stands in ENDED for each in rows),
-        run.stop or (ASKED if run.asked_to_stop else ""),
-        progress([each.stands for each in rows], len(lately), lasted),
-        tuple(wave.name for wave in waves_of(rows)),
-        told,
-        tuple(sorted(control.alive())),
-    )
-
-
-def _ago(run: RunRow, row: TargetRow) -> float:
-    return (run.now - row.changed).total_seconds()
