@@ -29,7 +29,7 @@ def loaded_by(program: str) -> set[str]:
     "program",
     [
         "import recovery",
-        "sys.argv = ['prisma-recovery', '--help']; from recovery.cli import main; main()",
+        "sys.argv = ['made-anew', '--help']; from recovery.cli import main; main()",
         "sys.argv = ['prisma-recovery', 'run', '--help']; from recovery.cli import main; main()",
         "sys.argv = ['prisma-recovery', '--version']; from recovery.cli import main; main()",
     ],

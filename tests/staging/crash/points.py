@@ -26,7 +26,6 @@ EVENTS = (
     "effect.intended mark_applied",
     "effect.observed mark_applied",
     "state.moved DEPLOY",
-    "pending.rehearsed",
     "effect.intended deploy",
     "effect.observed deploy",
     "state.moved VERIFY",
