@@ -250,7 +250,7 @@ class HandOver:
         limit = self._start_limit()
         began = told = time.monotonic()
         connected: float | None = None
-        ended = ""
+        ended: str | None = None
         while running.poll() is None:
             if self._successor is not None and not self._successor.keep_back():
                 ended = self._successor.name

@@ -118,15 +118,15 @@ def test_a_deploy_that_would_fail_is_not_begun(make: Make, case: Case) -> None:
     assert scene.ledger() == [*BEFORE, (FAILED, "finished", 1), *DEPLOYED]
 
 
-def test_a_failed_one_is_resolved_and_what_is_behind_it_is_not_run_into(make: Make) -> None:
-    """After the failed migration is marked, the next one turns out to be there in half: it is not deployed."""
+def test_what_is_behind_a_failed_one_is_not_run_into(make: Make) -> None:
+    """The next one is there in half, so that the deploy after the mark would fail: nothing is marked."""
     scene = make("exists")
     scene.sql("ALTER TABLE places ADD COLUMN energy integer, ADD COLUMN formality integer")
     done = scene.cli("run", "--yes")
     assert done.code == 3, done
-    assert "deploy.would_fail" in done.out
-    assert scene.ledger() == [*BEFORE, (FAILED, "rolled back", 0), (FAILED, "finished", 0)]
-    assert scene.path()[-3:] == [State.RESOLVE, State.INSPECT, State.BLOCKED]
+    assert "classify.deploy_would_fail" in done.out
+    assert scene.ledger() == [*BEFORE, (FAILED, "failed", 0)]
+    assert scene.path()[-2:] == [State.CLASSIFY, State.BLOCKED]
 
 
 def test_without_consent_nothing_is_marked(make: Make) -> None:

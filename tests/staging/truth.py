@@ -94,6 +94,7 @@ class Known:
         on_rows: numbers of the statements that work on rows and on nothing else.
         rows: numbers of the statements that write rows which the schema doesn't show, but which go if it is undone.
         added_with_default: numbers of those of `rows` that only add columns with their default.
+        idle: numbers of the UPDATEs and DELETEs whose tables have no rows: production is the same whether they ran.
         controls: the script begins or ends transactions itself.
         scope: the objects that it changes.
     """
@@ -104,6 +105,7 @@ class Known:
     on_rows: frozenset[int]
     rows: frozenset[int]
     added_with_default: frozenset[int]
+    idle: frozenset[int]
     controls: bool
     scope: catalog.Scope
 
@@ -119,12 +121,16 @@ class Known:
 
     def truth(self, now: Snapshot, done: frozenset[int]) -> Truth:
         """The truth if the schema is `now` and, of the statements that work on rows, those in `done` have run."""
+        idle = self.idle
+        return Truth(self._true(now, done), BOTH - self._true(now, done - idle) - self._true(now, done | idle))
+
+    def _true(self, now: Snapshot, done: frozenset[int]) -> Decisions:
         right = set()
         if now == self.end and done >= self.data | self.rows:
             right.add(APPLIED)
         if now == self.start and not done & self.data:
             right.add(ROLLED_BACK)
-        return Truth(frozenset(right), BOTH - right)
+        return frozenset(right)
 
     @property
     def everything(self) -> frozenset[int]:
@@ -183,6 +189,7 @@ def measure(
         frozenset(statement.index for statement in parsed if _works_on_rows(statement)),
         frozenset(rows),
         frozenset(number for number in rows if _adds_with_default(parsed[number - 1].sql)),
+        frozenset(s.index for s in parsed if s.node in ("update_stmt", "delete_stmt") and no_rows[s.index]),
         any(statement.control for statement in parsed),
         scope,
     )
