@@ -170,7 +170,7 @@ def test_an_interrupt_leaves_nothing_half_begun(fleet: Fleet) -> None:
     first = scene.start(*fleet.words("run", "--yes", "--at-once", "1"))
     held.wait()
     assert "Nothing more is handed out: a person asked it to stop." in fleet.cli("stop").said
-    first.send_signal(signal.SIGINT)
+    first.send_signal(signal.SIGTERM)  # as ^C, which is ignored where the tests run in the background
     scene.rehearse()
     held.go()
     said, _ = first.communicate(timeout=120)
@@ -193,7 +193,7 @@ def test_a_second_interrupt_ends_at_once(fleet: Fleet) -> None:
     first = scene.start(*fleet.words("run", "--yes"))
     held.wait()
     while first.poll() is None:  # the first may come before the loop that it is to stop
-        first.send_signal(signal.SIGINT)
+        first.send_signal(signal.SIGTERM)  # as ^C, which is ignored where the tests run in the background
         with contextlib.suppress(subprocess.TimeoutExpired):
             first.wait(1)
     assert first.returncode == 130, first.communicate()[0]
