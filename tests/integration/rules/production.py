@@ -4,7 +4,7 @@ import hashlib
 import re
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -127,14 +127,26 @@ class Production:
     parameters: str = ""
     elsewhere: tuple[Path, ...] = ()
 
+    @contextmanager
+    def _session(self) -> Iterator[psycopg.Connection[Any]]:
+        """A session that ends at once.
+
+        The server may show it a moment longer, and one whose last statement was the script's, or wrote the ledger,
+        would count as at work.
+        """
+        with self.server.connect(self.database) as connection:
+            yield connection
+            if connection.info.transaction_status is psycopg.pq.TransactionStatus.IDLE:
+                connection.execute("SELECT 1")
+
     def run(self, script: str) -> None:
         """Runs a script on production, in a session that ends at once."""
-        with self.server.connect(self.database) as connection:
+        with self._session() as connection:
             connection.execute(script.encode())
 
     def apart(self, *statements: str) -> None:
         """Runs statements each on its own, as Prisma 7.4 does."""
-        with self.server.connect(self.database) as connection:
+        with self._session() as connection:
             for statement in statements:
                 connection.execute(statement.encode())
 
@@ -164,7 +176,7 @@ class Production:
     ) -> None:
         """Writes a row of the ledger, a minute after the last one."""
         at = f"2026-01-01 00:{next(self.minutes):02}:00+00"
-        with self.server.connect(self.database) as connection:
+        with self._session() as connection:
             connection.execute(
                 "INSERT INTO _prisma_migrations (id, checksum, migration_name, started_at, finished_at, rolled_back_at,"
                 " applied_steps_count, logs) VALUES (gen_random_uuid(), %s, %s, %s, %s, %s, %s, %s)",
