@@ -9,7 +9,7 @@ from states.approval import NEVER_APPROVED, Approval, Judged, answer_command, ap
 from states.effects import MarkApplied, MarkRolledBack, Repair, Resolution
 from states.evidence import IN_WORDS, Decision, Evidence, Verdict
 from states.exit_codes import Exit
-from states.facts import Row
+from states.facts import History, Row
 from states.plans import Plan
 from states.repair import in_the_way, plan_of
 from states.table import State
@@ -140,6 +140,16 @@ def may_run_again(evidence: Evidence, attempts: Sequence[Row]) -> bool:
 def fails_again(facts: ClassifyFacts) -> bool:
     """Whether the script is to be run again although obstacles in production would make it fail."""
     return bool(facts.evidence.obstacles) and isinstance(resolution(facts), MarkRolledBack)
+
+
+def looks_ahead(facts: ClassifyFacts, history: History, *, begun: bool = False) -> bool:
+    """Whether the pending migrations are to be looked at before this mark: the deploy after it may be sure to fail.
+
+    Not where the mark was begun, which is better finished (RULES F5), and not of a pending migration, which was
+    compared with the others.
+    """
+    marks = resolution(facts) is not None and not fails_again(facts)
+    return marks and not begun and bool(history.pending) and facts.evidence.migration in history.failed
 
 
 def deploy_fails(evidence: Evidence) -> bool:

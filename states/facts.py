@@ -390,6 +390,7 @@ class Subject:
         finished_as: of a pending migration, the name that its folder had when its script finished; empty if it had no
             other (RULES E27).
         counted: Prisma saw the script run to its end under that name.
+        repeats: of such a one, it fails on the history before it because what it makes is there already.
     """
 
     migration: str
@@ -424,6 +425,7 @@ class Subject:
     answered: Mapping[int, bool] = field(default_factory=dict)
     finished_as: str = ""
     counted: bool = False
+    repeats: bool = False
 
 
 @dataclass(frozen=True, slots=True)

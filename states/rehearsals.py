@@ -1,10 +1,11 @@
 """What a deploy would do in production to each pending migration's tables, as a rehearsal shows; nothing is guessed."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from states.comparison import steps_equal_to
 from states.effects import Deploy, Effect, MarkRolledBack
+from states.evidence import Verdict
 from states.facts import Obstacle, Subject
 from states.inspection import InspectFacts
 from states.presence import in_view
@@ -130,6 +131,19 @@ def to_rehearse(effects: Sequence[Effect], facts: InspectFacts) -> tuple[Effect,
         return tuple(effects)
     stopped = facts.unsettled or facts.baseline is not None or not facts.history.pending
     return () if stopped else (Deploy(facts.history.pending),)
+
+
+def after_marks(deploy: Deploy, verdicts: Mapping[str, str], settled: Collection[str]) -> tuple[Effect, ...]:
+    """A deploy that is to be rehearsed, behind the marks that say which of its migrations production has nothing of.
+
+    Args:
+        deploy: what comes next.
+        verdicts: what the run's evidence says of failed migrations, by name.
+        settled: those that the run has marked rolled back. Of one that only a person decided on, production may have
+            something.
+    """
+    absent = (name for name in deploy.migrations if name in settled and verdicts.get(name) == Verdict.NOT_APPLIED)
+    return (*(MarkRolledBack(name) for name in absent), deploy)
 
 
 def unrehearsed(facts: InspectFacts) -> tuple[Rehearsal, ...]:

@@ -93,11 +93,10 @@ def _nothing_to_work_on(statement: Statement, subject: Subject) -> bool:
     """Whether the rows that a statement would change are none: done or not, production is the same.
 
     The table has to be the one from before the attempt: somebody may have made it anew, or given another one its name,
-    and kept the rows elsewhere.
-    A trigger would run for the statement itself, too, or may have written elsewhere for rows that are gone.
+    and kept the rows elsewhere. A trigger would run for the statement itself, too, or may have written elsewhere for
+    rows that are gone.
     """
-    fires = (obj == statement.over and prop.startswith(("trigger ", "rule ")) for obj, prop in subject.production)
-    return statement.over in subject.empty & subject.unmoved and not any(fires)
+    return statement.over in (subject.empty & subject.unmoved) - subject.firing
 
 
 def _kept_instead(replay: Replay, statement: Statement, subject: Subject) -> str:

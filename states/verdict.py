@@ -189,8 +189,7 @@ def _finished_under_another_name(subject: Subject, replay: Replay, finding: Find
     migration that says the same. The replay of the history has it under its old name, too. Where production is as that
     leaves it, and the script fails there because of what it made, its effects are those of the one run.
     """
-    made = "already exists" in (replay.ended or "")  # the scratch server speaks English
-    there = made and 0 in steps_equal_to(replay, in_view(subject))
+    there = subject.repeats and 0 in steps_equal_to(replay, in_view(subject))
     was = f"It finished as {subject.finished_as}, a name that the folder has no more, with this very script"
     if subject.counted and there:
         return amended(finding, Verdict.APPLIED, f"{was}, and its effects are in production."), Decision.MARK_APPLIED

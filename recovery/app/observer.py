@@ -1,7 +1,7 @@
 """Observes production and the checkout, read only: all that `inspect` needs, and the base of the real world."""
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -32,7 +32,7 @@ from states.baseline import looked_for, overwritten, tells_more
 from states.checks import not_looked_at, unknown
 from states.classification import deploy_fails
 from states.effects import Effect, MarkApplied, MarkRolledBack, Resolution
-from states.facts import Answers, Check
+from states.facts import Answers, Check, Row
 from states.ledger import foreseen
 from states.rehearsals import Rehearsal, as_production, deployed
 
@@ -163,11 +163,9 @@ class Observer:
         if not coming:
             return ()
         with answering(self.target.url):
-            scripts, rows = self.scripts(), self.target.rows()
+            scripts = self.scripts()
             marks = [each for each in planned if isinstance(each, MarkApplied | MarkRolledBack)]
-            for mark in marks:
-                present = scripts.present(mark.migration)
-                rows = foreseen(mark, "" if present is None else present.checksum, rows)
+            rows = _after(marks, self.target.rows(), scripts)
             if compared is None:
                 pending = PendingInvestigator(self.target, scripts, self.workshop, self.sleep, self.assume)
                 found = pending.compare(coming, rows)
@@ -186,11 +184,9 @@ class Observer:
         """The pending migrations on which the deploy after these marks would surely fail; see `World.failing_after`."""
         with answering(self.target.url):
             scripts = self.scripts()
-            rows, marked = inspected.rows, {mark.migration for mark in marks}
+            marked = {mark.migration for mark in marks}
             others = (MarkRolledBack(name) for name in inspected.history.failed if name not in marked)
-            for mark in (*marks, *others):
-                present = scripts.present(mark.migration)
-                rows = foreseen(mark, present.checksum if present else "", rows)
+            rows = _after((*marks, *others), inspected.rows, scripts)
             then = inspection(scripts, rows)
             if not may_hinder(then, scripts, self.target):
                 return ()
@@ -206,3 +202,11 @@ class Observer:
 
     def _baseline(self, inspected: Inspection) -> Baselined | None:
         return self.baselines().find(inspected.rows)
+
+
+def _after(marks: Iterable[Resolution], rows: tuple[Row, ...], scripts: Scripts) -> tuple[Row, ...]:
+    """The ledger as these marks will leave it."""
+    for mark in marks:
+        present = scripts.present(mark.migration)
+        rows = foreseen(mark, "" if present is None else present.checksum, rows)
+    return rows

@@ -375,7 +375,7 @@ class Investigator:
             kept=traces.older(connection, schema, subject.migration, renamed),
             remained=traces.older(connection, schema, subject.migration, stood & attempted),
             unmoved=traces.unmoved(connection, schema, subject.migration, over & attempted),
-            firing=traces.firing(connection, fired & there),
+            firing=traces.firing(connection, (fired & there) | (over & attempted)),
             undropped=undropped,
             unaltered=unaltered,
             alike=traces.alike(connection, {obj: columns for obj, columns in gone.items() if obj not in there}),

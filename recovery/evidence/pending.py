@@ -12,6 +12,7 @@ from recovery.errors import RecoveryError
 from recovery.evidence.baseline import Baselined
 from recovery.evidence.investigator import LOCKED, Classified, Investigator
 from recovery.evidence.material import Material, changed_names, touching
+from recovery.evidence.repeated import repeats
 from recovery.replay.overlay import Overlay, eligible, worked_on
 from recovery.sql.modifiers import modified
 from recovery.sql.script import Script
@@ -243,7 +244,8 @@ class PendingInvestigator(Investigator):
         schema = self._target.url.schema
         subject = Subject(plan.name, (), (replay,), plan.present, assumed=_near(chain, replay), assume=self._assume)
         if was := self._scripts.finished_as(plan.name, rows):
-            subject = replace(subject, finished_as=was.migration, counted=was.applied_steps_count >= 1)
+            counted = was.applied_steps_count >= 1
+            subject = replace(subject, finished_as=was.migration, counted=counted, repeats=repeats(replay))
         subject = replace(subject, production=self._production(subject))
         if 0 not in steps_equal_to(replay, in_view(subject)):
             # Of one that production has nothing of, a deploy runs all, so that it matters nothing what it does to rows.

@@ -22,6 +22,11 @@ _MOST_TRIES = 5
 _KNOWN = (Visibility.SEEN, Visibility.ROWS, Visibility.INERT)
 
 
+def repeats(replay: Replay) -> bool:
+    """Whether a script fails on the history before it because what it makes is there already."""
+    return _THERE_ALREADY.match(replay.ended or "") is not None
+
+
 def twin(
     script: Script,
     replay: Replay,

@@ -129,13 +129,8 @@ def _seen(status: Any) -> Seen:  # noqa: ANN401 - DBOS's own record
     result = None
     if stage is Stage.ENDED:
         result = msgspec.convert(status.output, Result)
-    elif status.status == "CANCELLED":  # by a person, in DBOS itself
-        failed = RecoveryError(
-            "fleet.work_failed", "It ended with an unexpected error.", "Look at it in DBOS's tables."
-        )
-        stage, result = Stage.ENDED, Result.of(failed)
-    elif status.status in ("ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"):
-        # Only a bug can end it so, since `do` never raises.
+    elif status.status in ("CANCELLED", "ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"):
+        # By a person, in DBOS itself; or by a bug, since `do` never raises.
         failed = RecoveryError(
             "fleet.work_failed", "It ended with an unexpected error.", "Look at it in DBOS's tables."
         )

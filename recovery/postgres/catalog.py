@@ -122,7 +122,7 @@ def read(connection: psycopg.Connection[Any], scope: Scope | None = None) -> dic
     return _pinned(connection, partial(_read, scope=scope))
 
 
-def _read(cursor: _Cursor, scope: Scope | None) -> Rows:
+def _read(cursor: _Cursor, own: bool, *, scope: Scope | None) -> Rows:  # noqa: FBT001 - as `_pinned` calls it
     """The rows of a snapshot. Each query is prepared by the first reading of a session that needs it.
 
     What is prepared is asked of the session: a script that is replayed in it may have discarded everything.
@@ -132,8 +132,8 @@ def _read(cursor: _Cursor, scope: Scope | None) -> Rows:
     holds = _holding(cursor, kind, prepared)
     while True:
         rows = _of_blocks(cursor, holds, prepared, scope)
-        # Others may commit between two statements of a transaction of the caller's.
-        if scope is None or (later := _holding(cursor, kind, prepared)) <= holds:
+        # Others may commit between two statements of a transaction of the caller's. Ours sees one instant.
+        if own or scope is None or (later := _holding(cursor, kind, prepared)) <= holds:
             return rows
         holds = later
 
@@ -209,11 +209,14 @@ def read_filled(connection: psycopg.Connection[Any], tables: Iterable[str]) -> d
     """
     pairs = sorted(scope_of(tables).qualified)
     parameters = {"schemas": [schema for schema, _ in pairs], "names": [name for _, name in pairs]}
-    return _pinned(connection, lambda cursor: cursor.execute(_FILLED, parameters).fetchall()) if pairs else {}
+    return _pinned(connection, lambda cursor, _: cursor.execute(_FILLED, parameters).fetchall()) if pairs else {}
 
 
-def _pinned(connection: psycopg.Connection[Any], run: Callable[[_Cursor], Rows]) -> dict[Key, str]:
-    """The rows that `run` reads as a snapshot, read under the pinned settings, as of one instant."""
+def _pinned(connection: psycopg.Connection[Any], run: Callable[[_Cursor, bool], Rows]) -> dict[Key, str]:
+    """The rows that `run` reads as a snapshot, read under the pinned settings.
+
+    It is told whether its transaction is our own, which sees one instant.
+    """
     own = connection.info.transaction_status == pq.TransactionStatus.IDLE
     with connection.cursor() as cursor:
         if own:
@@ -222,7 +225,7 @@ def _pinned(connection: psycopg.Connection[Any], run: Callable[[_Cursor], Rows])
             # Only pinned settings give qualified names, and values that are written alike on both sides (RULES E13).
             cursor.execute(_PIN, (list(_PINNED), list(_PINNED.values())))
             before = {name: value for name, value, _ in cursor}
-            snapshot = {(obj, prop): value for obj, prop, value in run(cursor)}
+            snapshot = {(obj, prop): value for obj, prop, value in run(cursor, own)}
             if connection.info.server_version // 10_000 != _GRAMMAR:
                 snapshot = {
                     (_written_alike(obj, _OBJECT), _written_alike(prop, _PROPERTY)): value

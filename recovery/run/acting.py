@@ -17,8 +17,8 @@ from recovery.run.ports import Foreseeing, Question
 from states import effects, repair
 from states.answers import Answer
 from states.deployment import DeployFacts
-from states.evidence import Verdict
 from states.facts import NO_ANSWERS, Answers
+from states.rehearsals import after_marks
 from states.resolution import ResolveFacts, followed_by
 
 
@@ -157,10 +157,9 @@ def _foresee(course: Course, effect: effects.Deploy, question: Question) -> None
     """Shows what a deploy would do, before anybody agrees to it; where nobody is asked, it is not waited for."""
     if isinstance(course.policy, Foreseeing) and course.policy.would_consent(question):
         return
-    absent = {name for name, known in course.record.evidence.items() if known["verdict"] == Verdict.NOT_APPLIED}
-    settled = absent & course.facts().settled  # of one that a person had marked, production may have something
-    again = (effects.MarkRolledBack(name) for name in effect.migrations if name in settled)
-    rehearsals = course.world.rehearse((*again, effect), course.compared)
+    verdicts = {name: known["verdict"] for name, known in course.record.evidence.items()}
+    planned = after_marks(effect, verdicts, course.facts().settled)
+    rehearsals = course.world.rehearse(planned, course.compared)
     if rehearsals:
         course.diary.rehearsed(course.machine.current, rehearsals)
         course.emit(events.PendingRehearsed(rehearsals))

@@ -12,6 +12,7 @@ from states import classification, effects, repair
 from states.answers import Answer
 from states.baseline_answers import BaselineFacts
 from states.classification import ClassifyFacts
+from states.evidence import Evidence
 
 
 def classify(course: Course) -> Answer:
@@ -40,8 +41,10 @@ def classify(course: Course) -> Answer:
         restorable=course.restore_point is not None,
     )
     effect = classification.resolution(facts)
-    if effect is not None and not classification.fails_again(facts):
-        facts = _with_what_fails_after(course, facts, effect)
+    if effect is not None and classification.looks_ahead(
+        facts, course.seen().history, begun=name in course.record.marking
+    ):
+        facts = replace(facts, failing_after=_failing_after(course, effect))
     if effect is not None and not (classification.fails_again(facts) or facts.failing_after):
         done = effects.shown(effect, classified.rows)
         agreed = done or course.agreed(
@@ -59,26 +62,16 @@ def classify(course: Course) -> Answer:
     return course.machine.advance(facts)
 
 
-def _with_what_fails_after(course: Course, facts: ClassifyFacts, effect: effects.Resolution) -> ClassifyFacts:
-    """The facts with the pending migrations on which the deploy after a mark would surely fail.
-
-    Not where the mark was begun, which is better finished (RULES F5), and not of a pending migration, which was
-    compared with the others.
-    """
-    name = facts.evidence.migration
-    seen = course.seen()
-    if name in course.record.marking or name not in seen.history.failed or not seen.history.pending:
-        return facts
+def _failing_after(course: Course, effect: effects.Resolution) -> tuple[Evidence, ...]:
+    """The pending migrations on which the deploy after a mark would surely fail, and which nobody approved."""
     failing = []
-    for classified in course.world.failing_after((effect,), seen):
-        question = ClassifyFacts(
-            classified.evidence, approval=course.record.approvals.get(classified.evidence.migration)
-        )
-        if not question.approved:
-            failing.append(classified.evidence)
+    for classified in course.world.failing_after((effect,), course.seen()):
+        evidence = classified.evidence
+        if not ClassifyFacts(evidence, approval=course.record.approvals.get(evidence.migration)).approved:
+            failing.append(evidence)
             course.diary.classified(course.machine.current, classified)
-            course.emit(events.PresentFound(classified.evidence))
-    return replace(facts, failing_after=tuple(failing))
+            course.emit(events.PresentFound(evidence))
+    return tuple(failing)
 
 
 def _agree_to(course: Course, baselined: Baselined) -> Answer:

@@ -119,7 +119,7 @@ def _decided(world: World, inspected: Inspection, facts: InspectFacts, emit: eve
         known[name] = classified.evidence
         question = ClassifyFacts(classified.evidence, classified.ran_to_its_end)
         mark = classification.resolution(question)
-        if mark is not None and pending and not classification.fails_again(question):
+        if mark is not None and classification.looks_ahead(question, facts.history):
             failing = tuple(each.evidence for each in world.failing_after((mark,), inspected))
             for evidence in failing:
                 emit(events.PresentFound(evidence))

@@ -198,3 +198,15 @@ def test_a_run_that_is_killed_after_the_mark_is_finished_by_the_next(make: Make)
     assert "goes on" in done.out
     assert scene.ledger() == ALL
     assert commands(scene) == [["resolve", FAILED], ["deploy"]]
+
+
+def test_a_folder_that_was_renamed_after_its_attempt_was_rolled_back(make: Make) -> None:
+    """It is judged by that attempt, Prisma marks nothing under a name that it does not know, and the deploy runs it."""
+    scene = make("absent")
+    scene.sql("UPDATE _prisma_migrations SET rolled_back_at = now() WHERE finished_at IS NULL")
+    migrations, renamed = scene.folder / "prisma" / "migrations", f"{FAILED}_again"
+    (migrations / FAILED).rename(migrations / renamed)
+    done = scene.cli("run", "--yes", "--waive", "git.clean=the folder has another name")
+    assert done.code == 0, done
+    assert f"{renamed} is not in the database" in done.out
+    assert scene.ledger() == [*BEFORE, (FAILED, "rolled back", 0), (renamed, "finished", 1), *DEPLOYED]

@@ -516,3 +516,21 @@ def test_a_deploy_is_begun_beside_a_mark_where_nothing_else_comes_first(
 ) -> None:
     """RULES F13: not where another migration failed, or is in production already, and not where nothing is pending."""
     assert followed_by(mark, before, present) == (None if coming is None else Deploy(coming))
+
+
+@pytest.mark.parametrize(
+    ("evidence", "history", "begun", "looks"),
+    [
+        (EVIDENCE, FAILED.history, False, True),
+        (EVIDENCE, FAILED.history, True, False),  # a mark that was begun is finished first
+        (UNDECIDED, FAILED.history, False, False),  # nothing is marked
+        (replace(ABSENT, obstacles=(OBSTACLE,)), FAILED.history, False, False),  # it fails by itself
+        (EVIDENCE, History(("m0",), ("m1",), ()), False, False),  # no deploy follows
+        (EVIDENCE, History(("m0",), (), ("m1", "m2")), False, False),  # it is pending, and was compared with the others
+    ],
+)
+def test_when_the_deploy_after_a_mark_is_looked_at(
+    evidence: Evidence, history: History, *, begun: bool, looks: bool
+) -> None:
+    """Only where it could refuse the mark."""
+    assert classification.looks_ahead(ClassifyFacts(evidence), history, begun=begun) is looks

@@ -17,6 +17,7 @@ from states.rehearsals import (
     LOCKS,
     LockedTable,
     Touched,
+    after_marks,
     as_production,
     deployed,
     locked,
@@ -116,3 +117,10 @@ def test_what_was_not_rehearsed_says_why(facts: InspectFacts, names: list[str], 
     found = unrehearsed(facts)
     assert [each.migration for each in found] == names
     assert {each.untold for each in found} == {(f"It was not rehearsed, because {first} to be decided first.",)}
+
+
+def test_what_the_run_marked_rolled_back_is_rehearsed_as_absent() -> None:
+    """Of one that a person decided on, or that is to be decided still, production may have something."""
+    verdicts = {"m1": "not_applied", "m2": "partial"}
+    assert after_marks(BOTH, verdicts, {"m1", "m2"}) == (MarkRolledBack("m1"), BOTH)
+    assert after_marks(BOTH, verdicts, {"m2"}) == (BOTH,)
