@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from recovery.cli.interruption import interruption
@@ -44,7 +45,7 @@ class _Live:
             self._moving.start()
 
     def tell(self, text: str) -> None:
-        """Shows how far it is."""
+        """Shows how far it is, by numbers."""
         if self._console is None or self._moving is None:
             return
         if self._console.is_terminal:
@@ -56,7 +57,7 @@ class _Live:
     def line(self, text: str) -> None:
         """Shows what stays."""
         if self._console is not None:
-            self._console.print(text)
+            self._console.print(text, markup=False)
 
     def close(self) -> None:
         """Takes the moving line away."""
@@ -99,8 +100,8 @@ def _write(place: str, found: FleetInspectDocument) -> None:
 
 
 def _show(found: FleetInspectDocument, console: Console) -> None:
-    many = _many(len(found.databases))
-    console.print(f"[bold]{many}[/] looked at in {duration(found.seconds)}, with {found.histories} replays for all\n")
+    many, replays = _many(len(found.databases)), f"{found.histories} replay{'' if found.histories == 1 else 's'}"
+    console.print(f"[bold]{many}[/] looked at in {duration(found.seconds)}, with {replays} for all\n")
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for title in ("outcome", "databases", "such as", "which means"):
         table.add_column(title, justify="right" if title == "databases" else "left", overflow="fold")
@@ -108,15 +109,13 @@ def _show(found: FleetInspectDocument, console: Console) -> None:
         named = [each.name for each in found.databases if each.outcome is outcome]
         if named:
             colour = _COLOURS.get(outcome, "red")
-            shown = ", ".join(named[:_EXAMPLES]) + (" …" if len(named) > _EXAMPLES else "")
-            table.add_row(f"[bold {colour}]{outcome}[/]", str(len(named)), shown, OUTCOMES[outcome])
+            table.add_row(f"[bold {colour}]{outcome}[/]", str(len(named)), _some(named), OUTCOMES[outcome])
         for verdict, count in found.verdicts.items() if outcome is Outcome.FAILED else ():
             such = [each.name for each in found.databases if each.failed and each.failed[0].verdict == verdict]
-            shown = ", ".join(such[:_EXAMPLES]) + (" …" if count > _EXAMPLES else "")
-            table.add_row(f"  {verdict}", f"[dim]{count}[/]", f"[dim]{shown}[/]", "[dim]by the evidence[/]")
+            table.add_row(f"  {verdict}", f"[dim]{count}[/]", f"[dim]{_some(such)}[/]", "[dim]by the evidence[/]")
     console.print(table)
     for names in found.same:
-        console.print(f"\n[red]{' and '.join(names)} lead to one and the same database and schema.[/]")
+        console.print(f"\n[red]{escape(' and '.join(names))} lead to one and the same database and schema.[/]")
     needing = [each for each in found.databases if each.outcome not in (Outcome.HEALTHY, Outcome.PENDING)]
     for each in sorted(needing, key=lambda one: TOLD_FIRST.index(one.outcome))[:_EXPLAINED]:
         _explain(each, console)
@@ -124,12 +123,17 @@ def _show(found: FleetInspectDocument, console: Console) -> None:
         console.print(f"\n  [dim]and {len(needing) - _EXPLAINED} more; --json and --html have all of them[/]")
 
 
+def _some(names: Sequence[str]) -> str:
+    """A few of them. What people named is escaped wherever markup is printed."""
+    return escape(", ".join(names[:_EXAMPLES])) + (" …" if len(names) > _EXAMPLES else "")
+
+
 def _many(count: int) -> str:
     return "1 database" if count == 1 else f"{count} databases"
 
 
 def _explain(each: FleetDatabase, console: Console) -> None:
-    console.print(f"\n[bold]{each.name}[/] {each.outcome} [dim]({each.place})[/]")
+    console.print(f"\n[bold]{escape(each.name)}[/] {each.outcome} [dim]({escape(each.place)})[/]")
     for one in each.failed:
         console.print(f"  {one.migration}: {one.verdict}, {one.decision.replace('_', ' ')}", markup=False)
     for difference in each.differences:
@@ -179,7 +183,7 @@ def show_plan(fleet: Fleet, output: Output) -> Exit:
         for wave in found.waves:
             its = [each for each in found.targets if each.wave == wave]
             work = [each for each in its if each.status is Status.WAITING]
-            console.print(f"\n[bold]{wave}[/]: {_many(len(its))}, to work on {len(work)}", highlight=False)
+            console.print(f"\n[bold]{escape(wave)}[/]: {_many(len(its))}, to work on {len(work)}", highlight=False)
             for each in work[:_EXPLAINED]:
                 console.print(f"  {each.name}: {each.found}", markup=False)
             if len(work) > _EXPLAINED:
@@ -272,10 +276,11 @@ def show_standing(now: FleetRunDocument, output: Output) -> None:
     if now.stop:
         console.print(f"  Nothing more is handed out: {now.stop}.", markup=False)
     if now.workers:
-        console.print(f"  [dim]workers: {', '.join(now.workers)}[/]")
+        console.print(f"  [dim]workers: {escape(', '.join(now.workers))}[/]")
     bad = [each for each in now.targets if each.status in (Status.PERSON, Status.FAILED)]
     for each in bad[:_EXPLAINED]:
-        console.print(f"\n[bold]{each.name}[/] {STANDINGS[each.status]} [dim]{each.recovery}[/]", highlight=False)
+        name = escape(each.name)
+        console.print(f"\n[bold]{name}[/] {STANDINGS[each.status]} [dim]{each.recovery}[/]", highlight=False)
         console.print(f"  {each.said} ({each.code})", markup=False)
     if len(bad) > _EXPLAINED:
         console.print(f"\n  [dim]and {len(bad) - _EXPLAINED} more; --json has all of them[/]")

@@ -152,3 +152,17 @@ def test_a_poolers_control_database_is_refused(tmp_path: Path) -> None:
         fleet.status()
     assert caught.value.code == "fleet.control_pooled"
     assert "hush" not in str(caught.value)
+
+
+def test_a_name_that_looks_like_markup_is_shown_as_it_is(tmp_path: Path) -> None:
+    """Names come from a table of tenants, so anything may stand in one."""
+    project = Path(__file__).parents[1] / "staging" / "project"
+    listed = tmp_path / "tenants.toml"
+    listed.write_text(
+        'by = "x"\ntargets = [{ name = "a[/b]", url = "postgresql://u@127.0.0.1:1/x", labels = { x = "[red]" } }]\n'
+    )
+    for words in (["inspect"], ["run", "--plan"]):
+        command = [sys.executable, "-m", "recovery.cli", "fleet", *words, "--targets", str(listed)]
+        done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode == 0, done.stderr
+        assert ("a[/b]" if words == ["inspect"] else "x=[red]: 1 database") in done.stdout
