@@ -29,8 +29,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.integration.rules.production import LEDGER
 from tests.staging import Server, start, warm
+from tests.staging.failures import LEDGER
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "explanation" / "examples.md"
 PART = re.compile(r"^(##+) (.*)$|^```(.*)\n((?s:.*?))^```$|^\*\*Decision: `(\w+)`\.\*\*", re.MULTILINE)

@@ -14,8 +14,9 @@ from recovery.prisma.migrations import read
 from recovery.prisma.scripts import Scripts
 from states.evidence import Evidence, Verdict
 from tests import staging
-from tests.integration.rules.production import LEDGER, SharedWorkshop
+from tests.integration.rules.production import SharedWorkshop
 from tests.staging import Server
+from tests.staging.failures import LEDGER
 
 TABLE = "CREATE TABLE t (id int PRIMARY KEY, a text, v varchar(10));"
 FUNCTION = "CREATE FUNCTION f(a int) RETURNS int LANGUAGE sql AS 'SELECT 1'"

@@ -9,8 +9,9 @@ import pytest
 from recovery.replay.scratch import ScratchServer
 from recovery.replay.workshop import Workshop
 from states.evidence import Decision, Verdict
-from tests.integration.rules.production import APPLIED, DRIFTED, LEDGER, NOT_APPLIED, UNDECIDABLE, Production, verdict
+from tests.integration.rules.production import APPLIED, DRIFTED, NOT_APPLIED, UNDECIDABLE, Production, verdict
 from tests.staging import Server, start
+from tests.staging.failures import LEDGER
 
 #: The way a dump begins, and the ends that it has.
 DUMP = """

@@ -34,8 +34,9 @@ from recovery.testing.database import changes, checksum
 from states.effects import Deploy, MarkApplied, MarkRolledBack
 from states.evidence import Verdict
 from states.plans import PlannedStatement
-from tests.integration.rules.production import LEDGER, Production
+from tests.integration.rules.production import Production
 from tests.staging import Server, toolchain
+from tests.staging.failures import LEDGER
 from tests.staging.incident import PROJECT
 
 FIRST, FAILED, LATER = "20260101_first", "20260102_failed", "20260103_later"

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from psycopg import sql
 
+from tests.staging.failures import LEDGER
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -17,14 +19,6 @@ if TYPE_CHECKING:
     import psycopg
 
     from tests.staging.postgres import Server
-
-#: The ledger, as Prisma makes it.
-LEDGER = """
-CREATE TABLE _prisma_migrations (
-    id VARCHAR(36) PRIMARY KEY NOT NULL, checksum VARCHAR(64) NOT NULL, finished_at TIMESTAMPTZ,
-    migration_name VARCHAR(255) NOT NULL, logs TEXT, rolled_back_at TIMESTAMPTZ,
-    started_at TIMESTAMPTZ NOT NULL DEFAULT now(), applied_steps_count INTEGER NOT NULL DEFAULT 0)
-"""
 
 
 def history(count: int) -> dict[str, str]:

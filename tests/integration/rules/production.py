@@ -25,14 +25,8 @@ from recovery.replay.workshop import Workshop
 from recovery.sql.script import Script
 from states.evidence import Decision, Evidence, Verdict
 from tests.staging import Server
+from tests.staging.failures import LEDGER
 
-LEDGER = """
-CREATE TABLE _prisma_migrations (
-    id varchar(36) PRIMARY KEY NOT NULL, checksum varchar(64) NOT NULL, finished_at timestamptz,
-    migration_name varchar(255) NOT NULL, logs text, rolled_back_at timestamptz,
-    started_at timestamptz NOT NULL DEFAULT now(), applied_steps_count integer NOT NULL DEFAULT 0
-)
-"""
 FAILED = "20260110_failed"
 LOGS = "Database error code: 42P07"
 

@@ -5,7 +5,8 @@ import pytest
 from recovery.evidence.baseline import BaselineInvestigator
 from states.baseline import Baseline
 from states.evidence import Decision, Verdict
-from tests.integration.rules.production import FIRST, FIRST_SCRIPT, LEDGER, Production
+from tests.integration.rules.production import FIRST, FIRST_SCRIPT, Production
+from tests.staging.failures import LEDGER
 
 M2, M3, M4 = "20260102_two", "20260103_three", "20260104_four"
 GONE = "DROP TABLE _prisma_migrations"

@@ -9,17 +9,9 @@ import pytest
 
 from recovery.postgres import catalog
 from states.facts import Key
-from tests.integration.rules.production import (
-    APPLIED,
-    LEDGER,
-    NOT_APPLIED,
-    WAIT,
-    Production,
-    SharedWorkshop,
-    begun,
-    verdict,
-)
+from tests.integration.rules.production import APPLIED, NOT_APPLIED, WAIT, Production, SharedWorkshop, begun, verdict
 from tests.staging import Server, start
+from tests.staging.failures import LEDGER
 
 SCRIPT = "ALTER TABLE t ADD COLUMN b int"
 #: A session that is about to end must not pass for one that runs the script (RULES E14).
