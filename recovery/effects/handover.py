@@ -11,6 +11,7 @@ import contextlib
 import secrets
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -24,7 +25,7 @@ from recovery.postgres.locks import PRISMA_LOCK, SessionLock
 from recovery.postgres.sessions import EFFECT_NAME, OUR_NAME, holders, our_effects
 from recovery.postgres.target import Target
 from recovery.prisma.cli import PrismaCli
-from recovery.prisma.process import Running
+from recovery.prisma.process import Finished, Running
 from states import handover
 from states.answers import Refusal
 from states.effects import Deploy, PrismaEffect
@@ -78,6 +79,23 @@ def still_ours(lock: SessionLock) -> None:
 
 def _new_name() -> str:
     return f"{EFFECT_NAME} {secrets.token_hex(4)}"
+
+
+@dataclass
+class _Turn:
+    """A command that waits for Prisma's lock, which we hold.
+
+    Attributes:
+        name: application name of its session.
+        running: its process.
+        give: lets it have the lock; a second call does nothing.
+        given: from now on it may be at work, and is not ended any more.
+    """
+
+    name: str
+    running: Running
+    give: Callable[[], None]
+    given: bool = False
 
 
 class HandOver:
@@ -137,24 +155,8 @@ class HandOver:
             SlowStartError: the command did not ask for the lock in time, and was ended before it did anything.
             StillRunningError: the command ended, but its session in the database is still at work.
         """
-        begun = self._begun_before(effect, changed) or self._begin(effect, changed, then)
-        if isinstance(begun, Performed):
-            return begun
-        name, running = begun
-        migrations = effect.migrations if isinstance(effect, Deploy) else ()
-        watch = Watch(self._target, name, migrations, self._emit)
-
-        def beside() -> None:
-            stack.enter_context(watch)
-            with contextlib.suppress(Exception):  # it only saves time; the command is at work and must be waited for
-                meanwhile()
-
-        # From here on the command is at work: a first ^C must not keep us from waiting for its end.
-        with contextlib.ExitStack() as stack:
-            running.patiently(beside)
-            finished = running.wait()
-        running.patiently(lambda: self._gone(name))
-        return Performed("", finished.output, finished.exit_code, finished.seconds)
+        performed = self._go_on(effect, changed, meanwhile)
+        return performed or self._begin(effect, changed, meanwhile, then)
 
     def withdraw(self) -> None:
         """Ends a deploy that was begun and not let through. Does nothing if there is none."""
@@ -163,9 +165,9 @@ class HandOver:
             successor.end()
 
     def _begin(
-        self, effect: PrismaEffect, changed: Callable[[], str], then: Deploy | None
-    ) -> Performed | tuple[str, Running]:
-        """Starts the command, and lets it have Prisma's lock; or tells why it did not start it."""
+        self, effect: PrismaEffect, changed: Callable[[], str], meanwhile: Callable[[], None], then: Deploy | None
+    ) -> Performed:
+        """Starts the command, lets it have Prisma's lock, and waits for its end; or tells why it did not start it."""
         name = _new_name()
         with contextlib.closing(self._target.working(HOLDER_NAME)) as connection:
             lock = SessionLock(connection, PRISMA_LOCK)
@@ -175,17 +177,38 @@ class HandOver:
             still_ours(self._ours)
             url = self._target.url.prisma_url(name)
             running = self._cli.start(effect, url=url, on_output=self._on_output, on_interrupt=self._on_interrupt)
+            turn = _Turn(name, running, lambda: self._let_go(lock, connection))
             try:
                 self._successor = None if then is None else self._beside(then)
                 if not self._queue(lock, running, name) or not self._barred(name):
                     self.withdraw()
+                return self._see_through(turn, effect, meanwhile)
             except BaseException:
-                running.kill_group()
-                self.withdraw()
-                running.wait()
+                if not turn.given:
+                    running.kill_group()
+                    self.withdraw()
+                    running.wait()
                 raise
-            running.patiently(lambda: self._let_go(lock, connection))
-        return name, running
+
+    def _see_through(self, turn: _Turn, effect: PrismaEffect, meanwhile: Callable[[], None]) -> Performed:
+        """Gives a command its turn, and waits for its end."""
+        migrations = effect.migrations if isinstance(effect, Deploy) else ()
+        watch = Watch(self._target, turn.name, migrations, self._emit)
+
+        def to_its_end() -> Finished:
+            turn.given = True
+            turn.give()
+            stack.enter_context(watch)
+            with contextlib.suppress(Exception):  # it only saves time; the command is at work and must be waited for
+                meanwhile()
+            finished = turn.running.wait()
+            self._gone(turn.name)
+            return finished
+
+        # One piece, without an instant between two waits: a first ^C must not keep us from waiting for the end.
+        with contextlib.ExitStack() as stack:
+            finished = turn.running.patiently(to_its_end)
+        return Performed("", finished.output, finished.exit_code, finished.seconds)
 
     def _beside(self, then: Deploy) -> Successor | None:
         """A deploy that is begun now; None if that fails: then it is started in its own time."""
@@ -198,29 +221,37 @@ class HandOver:
         """Whether our barrier stands right behind the command, which is first in the queue, if another was begun."""
         return self._successor is None or self._successor.bar((HOLDER_NAME, name))
 
-    def _begun_before(self, effect: PrismaEffect, changed: Callable[[], str]) -> Performed | tuple[str, Running] | None:
+    def _go_on(
+        self, effect: PrismaEffect, changed: Callable[[], str], meanwhile: Callable[[], None]
+    ) -> Performed | None:
         """Lets the deploy have Prisma's lock that was begun before; None if it has to be started anew.
 
         Raises:
             BusyError: the recovery's own lock is gone.
+            StillRunningError: the deploy ended, but its session in the database is still at work.
         """
         successor = self._successor
         if successor is None:
             return None
+        turn = _Turn(successor.name, successor.running, successor.let_through)
         try:
             if not isinstance(effect, Deploy) or not successor.kept_back():
                 return None
             if why := changed():
                 return Performed(unchanged=why)
             still_ours(self._ours)
-            if not self._next(successor) or not successor.let_through():
+            if not self._next(successor) or not successor.is_next():
                 return None
-            self._successor = None
+            return self._see_through(turn, effect, meanwhile)
         except psycopg.Error:
+            if turn.given:
+                raise
             return None
         finally:
-            self.withdraw()
-        return successor.name, successor.running
+            if turn.given:
+                self._successor = None
+            else:
+                self.withdraw()
 
     def _next(self, successor: Successor) -> bool:
         """Waits until the deploy is next in the queue; False if that can't be any more."""

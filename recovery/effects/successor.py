@@ -199,14 +199,12 @@ class Successor:
         """Application names of the sessions that only the barrier keeps from the lock."""
         return self._barrier.lock.waiting_behind(self._target.reading())
 
-    def let_through(self) -> bool:
-        """Lets it have the lock; False if it is not certain any more that it has not had it, or that it is next."""
-        if not self._barrier.at_rest() or self._barrier.lock.waiting_behind() != (self.name,):
-            return False
-        self.running.patiently(self._let_go)
-        return True
+    def is_next(self) -> bool:
+        """Whether it has not had the lock, for certain, and nobody else waits for it."""
+        return self._barrier.at_rest() and self._barrier.lock.waiting_behind() == (self.name,)
 
-    def _let_go(self) -> None:
+    def let_through(self) -> None:
+        """Lets it have the lock, and shows what it printed so far. A second call does nothing."""
         self._tether.let_off()
         self._barrier.give_back()
         with self._telling:

@@ -54,7 +54,6 @@ class Watch:
         self._interval = interval
         self._ended = Event()
         self._telling = Lock()
-        self._begun = False
         self._at_work = ""
         self._since = clock()
         # A daemon: a server that does not answer must not keep the process from ending.
@@ -62,8 +61,7 @@ class Watch:
 
     def __enter__(self) -> None:
         """Starts to look; entering it again changes nothing."""
-        if not self._begun:
-            self._begun = True
+        if self._thread.ident is None:
             self._since = self._clock()
             self._thread.start()
 

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Lock, Thread
-from typing import IO
+from typing import IO, TypeVar
 
 from recovery.secrets import Redactor
 
@@ -17,6 +17,7 @@ from recovery.secrets import Redactor
 KEPT = 64 * 1024
 #: Seconds to wait for the rest of the output once the CLI has ended or its process group was killed.
 _GRACE = 5.0
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ class Running:
             output = "".join(self._lines)[-KEPT:]
         return Finished(None if timed_out else self._process.returncode, output, seconds)
 
-    def patiently(self, work: Callable[[], None]) -> None:
+    def patiently(self, work: Callable[[], T]) -> T:
         """Does work that belongs to the wait, and starts it over if the first KeyboardInterrupt cut it off.
 
         The command runs in a session of its own, so ^C does not reach it; a deploy that is cut off would be the very
@@ -103,10 +104,10 @@ class Running:
             KeyboardInterrupt: a second one came, here or in `wait`.
         """
         try:
-            work()
+            return work()
         except KeyboardInterrupt:
             self._once()
-            work()
+        return work()
 
     def _once(self) -> None:
         if self._interrupted:

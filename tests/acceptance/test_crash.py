@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from recovery.postgres.sessions import EFFECT_NAME
 from states.table import State
 from tests.acceptance.scene import (
     APPLIED,
@@ -179,11 +180,13 @@ def test_a_run_killed_before_an_effect_has_intended_nothing(make: Make) -> None:
 def test_a_deploy_that_goes_on_in_the_server_after_all_is_killed_is_judged_by_the_schema(make: Make) -> None:
     """The server can finish a script whose clients are all dead. What it did is found out, and not done twice."""
     scene = make("exists")
-    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'places'::regclass"
+    waiting = (
+        "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE NOT l.granted"
+        f" AND l.relation = 'places'::regclass AND a.application_name LIKE '{EFFECT_NAME}%'"
+    )
     scene.rehearse()
     with scene.connect() as rival:
         run = scene.start("run", "--yes")
-        # The run must be past its own look at the schema: it would take a lock on a table for a deploy.
         eventually(lambda: scene.ledger() == MARKED_APPLIED)
         rival.execute("BEGIN; LOCK TABLE places IN ROW EXCLUSIVE MODE")
         eventually(lambda: rival.execute(waiting).fetchone() == (1,))

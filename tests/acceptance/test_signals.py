@@ -1,23 +1,30 @@
 """^C and SIGTERM while Prisma is at work."""
 
+import itertools
+import linecache
 import signal
 import subprocess
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
+from types import FrameType
 from typing import Any, TypeVar
 
 import pytest
 
 from recovery.effects import handover
-from recovery.effects.handover import HandOver
+from recovery.effects.handover import HandOver, _Turn
 from recovery.effects.watch import Watch
 from recovery.postgres.locks import RECOVERY_LOCK, SessionLock
 from recovery.postgres.target import Target
 from recovery.postgres.url import parse
+from recovery.prisma import process as commands
 from recovery.prisma import project
 from recovery.prisma.cli import PrismaCli
 from recovery.prisma.process import Running
+from recovery.secrets import Redactor
 from states.effects import Effect, MarkApplied
 from tests.acceptance.further import further
 from tests.acceptance.scene import APPLIED, SECONDS, Scene
@@ -143,6 +150,46 @@ def test_wherever_the_first_interrupt_comes_the_command_is_waited_for(
         performed = hand.perform(MarkApplied(scene.incident.failed), lambda: "", work)
     assert (performed.exit_code, performed.unchanged, told) == (0, "", ["waiting"])
     assert scene.ledger()[-1] == (scene.incident.failed, "finished", 0)
+
+
+@contextmanager
+def interrupted_at(number: int, turn: _Turn) -> Iterator[list[int]]:
+    """^C at the line of that number, of the lines that see a command through once it has its turn; gives those seen."""
+    files = {handover.__file__, commands.__file__}
+    seen: list[int] = []
+
+    def look(frame: FrameType, event: str, _: object) -> Any:  # noqa: ANN401 - as Python wants it
+        if frame.f_code.co_filename not in files or threading.current_thread() is not threading.main_thread():
+            return None
+        line = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
+        # Between a block and its own end Python heeds no signal.
+        if event == "line" and turn.given and not line.startswith("with "):
+            seen.append(frame.f_lineno)
+            if len(seen) == number:
+                raise KeyboardInterrupt
+        return look
+
+    before = sys.gettrace()
+    sys.settrace(look)
+    try:
+        yield seen
+    finally:
+        sys.settrace(before)
+
+
+def test_at_no_line_does_the_first_interrupt_leave_a_command_alone(make: Make) -> None:
+    """Once it has its turn, no instant lies between one wait and the next."""
+    scene = make("exists")
+    with handing_over(scene, lambda: None) as hand:
+        for number in itertools.count(1):
+            command = subprocess.Popen(["/bin/sleep", "0.03"], stdout=subprocess.PIPE, text=True)
+            turn = _Turn("nobody", Running(command, Redactor(), None, None), lambda: None)
+            with interrupted_at(number, turn) as seen, suppress(KeyboardInterrupt):
+                hand._see_through(turn, MarkApplied(scene.incident.failed), lambda: None)  # noqa: SLF001 - from there on
+            assert command.returncode == 0, seen
+            if len(seen) < number:
+                break
+    assert number > 20
 
 
 def test_the_second_interrupt_is_not_kept_back(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:

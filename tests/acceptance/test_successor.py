@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from threading import Event, Thread
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,8 @@ from recovery.postgres.target import Target
 from recovery.postgres.url import parse
 from recovery.prisma import project
 from recovery.prisma.cli import PrismaCli
-from states.effects import Deploy, MarkApplied
+from recovery.prisma.process import Running
+from states.effects import Deploy, Effect, MarkApplied
 from tests.acceptance.scene import APPLIED, MARKED_APPLIED, SECONDS, STUCK, Scene
 from tests.staging import Case
 from tests.staging.incident import FAILED, PENDING
@@ -45,13 +47,21 @@ def two(make: Make, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Scene
     """What hands commands over, in this very process."""
     del make
     begun: list[Successor] = []
-    made = Successor.__init__
+    made, start = Successor.__init__, PrismaCli.start
 
     def noted(successor: Successor, *arguments: object) -> None:
         begun.append(successor)
         made(successor, *arguments)  # type: ignore[arg-type] - passed on
 
+    def halted(cli: PrismaCli, effect: Effect, **how: Any) -> Running:  # noqa: ANN401 - passed on
+        running = start(cli, effect, **how)
+        # On a machine at work it may ask for the lock before anybody has seen its connection.
+        if "tether" in how:
+            running.stop_group(on=True)
+        return running
+
     monkeypatch.setattr(Successor, "__init__", noted)
+    monkeypatch.setattr(PrismaCli, "start", halted)
     with ExitStack() as stack:
 
         def open_(scene: Scene) -> Two:
@@ -134,6 +144,7 @@ def test_one_that_overtakes_the_mark_is_ended(
     def late(hand: HandOver, lock: SessionLock, *rest: object) -> bool:
         while scene.sql(QUEUED) == [(0,)]:
             assert hand._successor is not None  # noqa: SLF001 - as above
+            hand._successor.running.stop_group(on=False)  # noqa: SLF001 - as above
         return queue(hand, lock, *rest)  # type: ignore[arg-type] - passed on
 
     started = PrismaCli.start

@@ -1,5 +1,6 @@
 """A whole recovery on ports in memory, killed at given instants and run again until it has ended."""
 
+import io
 import pickle
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -195,6 +196,15 @@ class Rehearsal:
         left = pickle.dumps((self.database, self.store, self.ran, self.commands))
         self.database.recovering = held
         return left
+
+    @staticmethod
+    def contents(state: bytes) -> bytes:
+        """What a state holds, whichever of its equal values are one object."""
+        written = io.BytesIO()
+        pickler = pickle.Pickler(written)
+        pickler.fast = True
+        pickler.dump(pickle.loads(state))  # noqa: S301 - our own
+        return written.getvalue()
 
     def copied(self) -> "Rehearsal":
         """Another one that stands where this one does."""

@@ -25,7 +25,8 @@ def test_what_is_kept_at_an_instant_is_what_a_death_there_leaves(name: str) -> N
     assert len(kept) == len(uninterrupted(name).seen[0])
     for number, death in enumerate(kept, start=1):
         killed = killed_at(SCENARIOS[name].make(), number)
-        assert (death.state, death.seen) == (killed.state, killed.seen)
+        assert death.rehearsal.contents(death.state) == killed.rehearsal.contents(killed.state)
+        assert death.seen == killed.seen
 
 
 @everywhere
