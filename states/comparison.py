@@ -152,8 +152,8 @@ _STANDARD_BODY = ("BEGIN ATOMIC", "RETURN ")
 _LEAVES_SEQUENCES = (Visibility.SEEN, Visibility.INERT, Visibility.UNREACHED)
 
 
-def _unlike(replay: Replay, key: Key, expected: str | None, actual: str | None) -> bool:
-    """Whether production's value of a property is another than the replay's.
+def _unlike(replay: Replay, step: int, key: Key, expected: str | None, actual: str | None) -> bool:
+    """Whether production's value of a property is another than the replay's at a step.
 
     A sequence's next value is in a snapshot only as long as the sequence has given no number; after that, it depends on
     how many rows were made. So it is compared only where neither side has used the sequence. There it tells a sequence
@@ -167,7 +167,7 @@ def _unlike(replay: Replay, key: Key, expected: str | None, actual: str | None) 
         return False
     if not is_next_value(key):
         return True
-    return None not in (expected, actual) and _starts_unused(replay, key[0])
+    return None not in (expected, actual) and _starts_unused(replay, key[0], step)
 
 
 def lines(text: str) -> str:
@@ -198,10 +198,10 @@ def _is_written_body(key: Key, value: str) -> bool:
     return key[1] == "body" and key[0].startswith(("function ", "procedure ")) and not value.startswith(_STANDARD_BODY)
 
 
-def _starts_unused(replay: Replay, sequence: str) -> bool:
-    """Whether the script makes the sequence, and no statement after that can use or set it."""
+def _starts_unused(replay: Replay, sequence: str, step: int) -> bool:
+    """Whether the script makes the sequence, and no statement after that can use or set it until a step."""
     made = next((number for number, step in enumerate(replay.steps) if (sequence, "exists") in step), 0)
-    after = replay.statements[made:]
+    after = replay.statements[made:step]
     return sequence in replay.created and made > 0 and all(each.visibility in _LEAVES_SEQUENCES for each in after)
 
 
@@ -231,7 +231,7 @@ def _differences(replay: Replay, step: int, production: Snapshot, foreign: Seque
     found = {
         key: Difference(*key, expected.get(key), production.get(key))
         for key in replay.footprint
-        if _unlike(replay, key, expected.get(key), production.get(key))
+        if _unlike(replay, step, key, expected.get(key), production.get(key))
     }
     for key in (*_closed(replay, expected, production), *foreign):
         found.setdefault(key, Difference(*key, expected.get(key), production[key]))
@@ -399,7 +399,7 @@ def _statement_state(
     if statement.visibility in (Visibility.OPEN, Visibility.UNREACHED):
         return state("absent", not_done[index]) if index in not_done else state("open", statement.why)
     own = {k for k in replay.footprint if replay.steps[index - 1].get(k) != replay.steps[index].get(k)}
-    own = {k for k in own if not is_next_value(k) or (k in production and _starts_unused(replay, k[0]))}
+    own = {k for k in own if not is_next_value(k) or (k in production and _starts_unused(replay, k[0], replay.total))}
     what = _headline(own, replay.steps[index - 1], replay.steps[index])
     in_place = state("in_place", f"as replayed: {what}{statement.why and f'; {statement.why}'}")
     gone = what.removeprefix("no ")

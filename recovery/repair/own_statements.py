@@ -15,6 +15,8 @@ from states.repair import Goal
 _SETTINGS = ("variable_set_stmt", "select_stmt")
 #: Statements that may drop what depends on something (CASCADE).
 _DROPPING = ("drop_stmt", "alter_table_stmt")
+#: Statements that give something another name.
+_RENAMING = "rename_stmt"
 #: Statements that replace what is there, if they are conditional (OR REPLACE).
 _REPLACING = ("view_stmt", "create_function_stmt", "create_trig_stmt")
 #: Statements that say what is to be, whatever was before.
@@ -61,8 +63,7 @@ class OwnStatements:
             if statement.control and not _GROUPING.match(statement.sql.strip()):
                 raise NoPlanError(why=f"statement {statement.index} controls transactions")
             if (wanted and not statement.control) or (statement.inert and statement.node in _SETTINGS):
-                drops = self._replay.statements[statement.index - 1].drops if wanted else ()
-                yield Draft(statement.sql, statement.index, drops)
+                yield Draft(statement.sql, statement.index, tuple(self._drops(statement)) if wanted else ())
 
     def missing(self, goal: Goal) -> Iterator[Draft]:
         """The script's statements that are missing, after what the earlier ones set for the session."""
@@ -76,16 +77,26 @@ class OwnStatements:
                 if not _GROUPING.match(statement.sql.strip()):
                     raise NoPlanError(why=f"statement {statement.index} controls transactions")
                 continue
-            yield Draft(statement.sql, statement.index, tuple(self._lost(goal, statement.index)))
+            yield Draft(statement.sql, statement.index, tuple(self._lost(goal, statement)))
 
-    def _lost(self, goal: Goal, index: int) -> Iterator[Key]:
+    def _lost(self, goal: Goal, statement: Parsed) -> Iterator[Key]:
         """What a statement drops that was there before the plan; a name that may mean another table counts, too."""
         steps, rest = self._replay.steps, self._replay.statements[goal.start :]
         renamed = any(each.moves for each in rest)
-        for key in self._replay.statements[index - 1].drops:
+        for key in self._drops(statement):
             made = key not in steps[goal.start] and any(key in step for step in steps[goal.start :])
             if renamed or not made:
                 yield key
+
+    def _drops(self, statement: Parsed) -> Iterator[Key]:
+        """What a statement drops, by the names that it has then; what gets another name keeps its rows."""
+        if statement.node == _RENAMING:
+            return
+        before, after = self._replay.steps[statement.index - 1 : statement.index + 1]
+        gone = before.keys() - after.keys()
+        for obj, prop in self._replay.statements[statement.index - 1].drops:
+            then = sorted(key[0] for key in gone if key[1] == prop and (key[0], "exists") in after)
+            yield (then[0] if len(then) == 1 else obj), prop
 
 
 def _plannable(statement: Parsed) -> None:

@@ -318,6 +318,21 @@ def test_what_the_rest_drops_is_named_and_counted(production: Production, repair
     assert [(loss.name, loss.rows) for loss in repair.plan(Way.COMPLETE).losses] == [("public.t.a", 1)]
 
 
+def test_what_is_renamed_loses_nothing_and_what_is_dropped_is_named_as_it_is_by_then(
+    production: Production, repair: Repairing
+) -> None:
+    """The table has its new name only after the column was dropped, and rows are counted and locked before that."""
+    script = (
+        "CREATE TABLE b (id int); ALTER TABLE t RENAME COLUMN a TO aa; ALTER TABLE t DROP COLUMN c;"
+        "ALTER TABLE t RENAME TO tt; ALTER TABLE tt ALTER COLUMN aa SET DEFAULT 7;"
+    )
+    production.before("ALTER TABLE t ADD COLUMN c int DEFAULT 1;")
+    half(production, script, "CREATE TABLE b (id int)")
+    assert [loss.name for loss in repair.plan(Way.COMPLETE).losses] == ["public.t.c"]
+    assert repair.carry_out(Way.COMPLETE).exit_code == 0
+    assert verdict(production.judge())[0] is Verdict.APPLIED
+
+
 def test_what_an_index_would_fail_on_is_asked_before(production: Production, repair: Repairing) -> None:
     """The obstacle is the plan's, under the number that the statement has in the script."""
     production.run("INSERT INTO t VALUES (2, 1)")

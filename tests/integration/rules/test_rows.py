@@ -11,6 +11,7 @@ from tests.integration.rules.production import (
     FAILED,
     NOT_APPLIED,
     NOT_ATTEMPTED,
+    PARTIAL,
     UNDECIDABLE,
     Production,
     verdict,
@@ -469,6 +470,16 @@ def test_a_sequence_begins_where_the_script_says_beside_a_column_that_is_filled(
     assert verdict(production.judge()) == DRIFTED
     production.run("ALTER SEQUENCE z RESTART;")
     assert verdict(production.judge()) == APPLIED
+
+
+def test_a_sequence_begins_where_the_script_says_before_a_statement_that_did_not_run(production: Production) -> None:
+    """What copies rows might set a sequence; where it did not run, it did not, and completing leaves the number."""
+    script = "CREATE SEQUENCE z START WITH 1000; CREATE TABLE kept (LIKE t); INSERT INTO kept SELECT * FROM t;"
+    production.failed(script, logs=None)
+    production.run("CREATE SEQUENCE z; ALTER SEQUENCE z START WITH 1000;")
+    assert verdict(production.judge()) != PARTIAL
+    production.run("ALTER SEQUENCE z RESTART;")
+    assert verdict(production.judge()) == PARTIAL
 
 
 #: Columns that exchange their names.
