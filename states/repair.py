@@ -189,7 +189,10 @@ def _against_mending(
             continue
         said = _answer(evidence, statement.index) is False and statement.index in absent
         # What a column that is there was filled with is shown now or never; one that is added now shows it afterwards.
-        added_now = bool(statement.fills) and not any(key in production for key, _ in statement.fills)
+        # One that the script gives another name later, or its table, may be there under that.
+        added_now = bool(statement.fills) and all(
+            key in replay.steps[-1] and key not in production for key, _ in statement.fills
+        )
         if statement.visibility not in _PLAIN and not said and not (added_now and _shown_later(statement)):
             yield f"statement {statement.index} works on rows ({statement.why})"
         if statement.moves:

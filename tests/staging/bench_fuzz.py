@@ -123,6 +123,7 @@ def lines(found: Sequence[Judged], refused: Sequence[Refused], seconds: float) -
     schema = [each for each in ours if each.case.schema_only and each.exact]
     undecided = sum(each.answer is Answer.UNDECIDED for each in schema)
     yield f"schema only, and exactly before or after: {len(schema)} cases, {undecided} undecided"
+    yield from (f"  {_line(each)}: {each.reasons}" for each in schema if each.answer is Answer.UNDECIDED)
     decidable = [each for each in ours if each.answer in (Answer.DECIDED, Answer.UNDECIDED)]
     undecided = sum(each.answer is Answer.UNDECIDED for each in decidable)
     yield f"all that rows and schema decide: {len(decidable)} cases, {undecided} undecided"

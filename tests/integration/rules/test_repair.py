@@ -318,6 +318,20 @@ def test_what_the_rest_drops_is_named_and_counted(production: Production, repair
     assert [(loss.name, loss.rows) for loss in repair.plan(Way.COMPLETE).losses] == [("public.t.a", 1)]
 
 
+@pytest.mark.parametrize("rename", ["ALTER TABLE t RENAME TO tt", "ALTER TABLE t RENAME COLUMN c TO cc"])
+def test_a_column_that_has_another_name_by_the_end_is_not_taken_for_a_new_one(
+    production: Production, repair: Repairing, rename: str
+) -> None:
+    """Made by hand without the script's default, and filled otherwise: its rows are not the script's."""
+    added = "ALTER TABLE t ADD COLUMN c int NOT NULL DEFAULT 5"
+    drifted(
+        production,
+        f"ALTER TABLE t ADD COLUMN c int; UPDATE t SET c = 0; ALTER TABLE t ALTER COLUMN c SET NOT NULL; {rename};",
+        script=f"{added}; {rename}; CREATE TABLE b (id int);",
+    )
+    assert not [plan for plan in repair.classified().evidence.repair.plans if plan.way is Way.MEND]
+
+
 def test_what_is_renamed_loses_nothing_and_what_is_dropped_is_named_as_it_is_by_then(
     production: Production, repair: Repairing
 ) -> None:
