@@ -104,11 +104,12 @@ def draw_case(seed: int, number: int, drawn: Drawn, statements: Sequence[Stateme
     if event is Event.TWO and len(statements) == 1:
         event = Event.CRASHED_DONE
     otherwise = event in (Event.BY_HAND_OTHERWISE, Event.PENDING_OTHERWISE)
+    written = (*drawn.use, *(each.sql for each in statements if each.rows))
     steps = [
         Step(
             each,
             _hand(draw, each) if otherwise else None,
-            undone=bool(each.undo) and draw.random() < 0.7 and not (event is Event.USED and _passes(each, drawn.use)),
+            undone=bool(each.undo) and draw.random() < 0.7 and not (event is Event.USED and _passes(each, written)),
             former=_former(draw, each),
         )
         for each in statements
@@ -143,13 +144,17 @@ def draw_case(seed: int, number: int, drawn: Drawn, statements: Sequence[Stateme
 _DROPPED = re.compile(r"DROP (?:COLUMN|TABLE) (\S+)")
 
 
-def _passes(statement: Statement, use: Sequence[str]) -> bool:
-    """Whether the application's writes can't be had again once a statement is taken back, whatever is decided then.
+def _passes(statement: Statement, written: Sequence[str]) -> bool:
+    """Whether rows can't be had again once a statement is taken back, whatever is decided then.
 
-    They were in what is dropped, or a second run computes its rows from them.
+    The application's writes were in what is dropped, or a second run computes its rows from them.
+
+    Args:
+        statement: the statement.
+        written: what the application writes, and the script's own work on rows.
     """
     lost = (name.strip(',;"') for name in _DROPPED.findall(statement.undo))
-    return statement.rows or any(name in text.split() for name in lost for text in use)
+    return statement.rows or any(name in text.split() for name in lost for text in written)
 
 
 def _cut(draw: random.Random, event: Event, steps: int, pieces: int) -> int:
