@@ -417,7 +417,7 @@ class Investigator:
         }
         for script in plan.scripts if odd else ():
             same |= self._workshop.submit(
-                lambda script=script: self._workshop.history(plan.base).reread(odd, script)  # type: ignore[misc]
+                lambda script=script: self._workshop.history(plan.base).reread(odd, script, spellings)  # type: ignore[misc]
             ).result()
         return same | respelled(spellings, {**subject.production, **same}, versions)
 

@@ -2,7 +2,7 @@
 
 import contextlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -345,12 +345,19 @@ class HistoryReplay:
         self._database = copy
         return ""
 
-    def reread(self, definitions: Mapping[Key, str], script: Script | None = None) -> dict[Key, str]:
+    def reread(
+        self,
+        definitions: Mapping[Key, str],
+        script: Script | None = None,
+        spellings: Mapping[Key, Collection[str]] | None = None,
+    ) -> dict[Key, str]:
         """Rewrites view definitions from another server as the scratch server writes them (RULES E13).
 
         Args:
             definitions: the definitions, by their keys in a snapshot.
-            script: a script to run before that, as far as it succeeds; None to use the history as it is.
+            script: a script to run as far as it succeeds. Each definition is read before it and after it, since it may
+                name what the script gives another name. None to use the history as it is.
+            spellings: for each key, the definitions that are looked for: the first of these that comes out is taken.
 
         Returns:
             The definitions that this server accepts, as it writes them; the others are left out.
@@ -360,11 +367,14 @@ class HistoryReplay:
         try:
             with self._server.connect(copy) as connection:
                 self._reset(connection)
+                found = {key: _written_here(connection, text) for key, text in definitions.items()}
                 if script is not None:
                     with contextlib.suppress(psycopg.Error, ScriptError):
                         _statements(connection, script)
                     connection.execute("ROLLBACK")
-                found = {key: _written_here(connection, text) for key, text in definitions.items()}
+                    for key, text in definitions.items():
+                        if found[key] is None or found[key] not in (spellings or {}).get(key, ()):
+                            found[key] = _written_here(connection, text) or found[key]
         finally:
             self._server.drop(copy)
         return {key: text for key, text in found.items() if text is not None}
