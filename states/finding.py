@@ -75,6 +75,21 @@ def _answers_count(replay: Replay, subject: Subject) -> bool:
     return ran == {replay.checksum} == {subject.present} and not ended
 
 
+def _one_of_the_ends(replay: Replay, at: tuple[int, ...]) -> tuple[int, ...]:
+    """Of several steps that production equals, with others in between, the first or the last of all if it is one.
+
+    As of an index that is dropped and made again. Whether what lies in between ran is not known, and does not matter if
+    it does nothing to rows: production has what the whole script leaves, or what nothing of it does (RULES E17).
+    """
+    if not at or at == tuple(range(at[0], at[-1] + 1)):
+        return at
+    between = replay.statements[at[0] : at[-1]]
+    if any(each.visibility not in (Visibility.SEEN, Visibility.INERT) for each in between):
+        return at
+    ends = {0, replay.total} & set(at)
+    return tuple(ends) if len(ends) == 1 else at
+
+
 def of_script(replay: Replay, subject: Subject) -> Finding:
     """What follows if this script is the one that ran."""
     production = in_view(subject)
@@ -83,6 +98,7 @@ def of_script(replay: Replay, subject: Subject) -> Finding:
     # Where rows prove that all of it ran, nothing can have used a sequence that it makes: its first number counts, too.
     at = tuple(step for step in steps_equal_to(replay, production) if step in at)
     last = replay.total
+    at = _one_of_the_ends(replay, at)
     where = (min(at), max(at)) if at else (0, 0)
     progress = Progress(where, last)
     not_done = _not_done(replay, subject)

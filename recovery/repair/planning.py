@@ -121,14 +121,12 @@ class _Planner:
             return self._mended(history, goal)
         first, replay = [each for each in self._parsed if each.index in goal.done], self._replay
         before = history.snapshot()
+        self._not_elsewhere(goal, {**before, **replay.steps[-1]})
         with history.copied() as copy:
             run_first(copy, first)
             stands_at(copy, replay, goal.start)
             if goal.way is Way.COMPLETE:
                 drafts: tuple[Draft, ...] = tuple(self._own.missing(goal))
-                made = {obj for obj, prop in replay.steps[-1] if prop == "exists" and obj.startswith("table ")}
-                made -= {obj for obj, prop in replay.steps[goal.start] if prop == "exists"}
-                self._made_anew(made, {**before, **replay.steps[-1]})
             else:
                 drafts = towards(schema_of(copy), before)
             if not drafts:
@@ -289,6 +287,26 @@ class _Planner:
                 raise NoPlanError(why=what)
         missing = {each.object for each in found if each.property == "exists" and each.actual is None}
         self._made_anew({obj for obj in missing if obj.startswith("table ")}, wanted)
+
+    def _not_elsewhere(self, goal: Goal, wanted: Snapshot) -> None:
+        """Makes sure that what the script makes, and production lacks, is not there under another name, with its rows.
+
+        Whoever gave it that name keeps what was written to it; made again, it would lack that. Of a table without rows
+        nothing is kept.
+
+        Raises:
+            NoPlanError: it may be.
+        """
+        replay, production = self._replay, in_view(self._classified.subject)
+        besides = self._besides(wanted, production)
+        empty = traces.empty(self._target.reading(), {each.object for each in besides}) if besides else set()
+        besides = tuple(each for each in besides if each.object not in empty)
+        there = replay.steps[goal.start]
+        missing = (key for key in replay.steps[-1] if key not in production and key not in there)
+        found = [Difference(*key, wanted[key], None) for key in sorted(missing)]
+        if goal.way is Way.UNDO:
+            found = [each for each in found if column_of(each.property) == each.property]
+        self._not_renamed(found, besides, wanted, production)
 
     def _made_anew(self, tables: Collection[str], wanted: Snapshot) -> None:
         """Makes sure that production has no unknown table with the same columns as one that would be made.

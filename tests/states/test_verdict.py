@@ -222,6 +222,22 @@ def test_a_column_dropped_and_added_again(production: Snapshot) -> None:
     assert verdict_of(subject_of(production, script)) == expected
 
 
+@pytest.mark.parametrize("visibility", [Visibility.SEEN, Visibility.INERT, Visibility.OPEN])
+def test_what_is_dropped_and_made_again_without_rows_is_as_if_it_had_not_been(visibility: Visibility) -> None:
+    """Run or not, production has what the whole script leaves, or what nothing of it does (RULES E17)."""
+    again = ({I: None}, {I: "yes"})
+    late = replay_of(steps_of({B: "exists"}, *again, base={X: "yes", I: "yes"}), extra=[X], unseen={3: visibility})
+    early = replay_of(steps_of(*again, {B: "exists"}, base={X: "yes", I: "yes"}), extra=[X], unseen={2: visibility})
+    middle = replay_of(
+        steps_of({B: "exists"}, *again, {A: "exists"}, base={X: "yes", I: "yes"}), extra=[X], unseen={3: visibility}
+    )
+    decided = visibility is not Visibility.OPEN
+    there = {X: "yes", I: "yes"}
+    assert verdict_of(subject_of({**there, B: "exists"}, late)) == (APPLIED if decided else UNDECIDABLE)
+    assert verdict_of(subject_of(there, early)) == (NOT_APPLIED if decided else UNDECIDABLE)
+    assert verdict_of(subject_of({**there, B: "exists"}, middle)) == UNDECIDABLE
+
+
 def test_a_missing_column_is_shown_as_it_would_be_declared() -> None:
     """With all that is known of it: whoever mends it by hand needs that."""
     known = {"type": "integer", "nullability": "not null", "identity": "always"}

@@ -332,6 +332,15 @@ def test_a_column_that_has_another_name_by_the_end_is_not_taken_for_a_new_one(
     assert not [plan for plan in repair.classified().evidence.repair.plans if plan.way is Way.MEND]
 
 
+def test_what_is_kept_under_another_name_is_not_made_again(production: Production, repair: Repairing) -> None:
+    """The script's column, or its table, was given another name, with what the application wrote to it."""
+    script = "CREATE TABLE b (id int); ALTER TABLE t ADD COLUMN c text;"
+    half(production, script, "CREATE TABLE b (id int)", "ALTER TABLE t ADD COLUMN c_old text")
+    assert "may have been renamed to column c_old, with its values." in repair.unplanned_of(Way.COMPLETE)
+    production.run("TRUNCATE t")
+    assert repair.plan(Way.COMPLETE).losses == ()
+
+
 def test_what_is_renamed_loses_nothing_and_what_is_dropped_is_named_as_it_is_by_then(
     production: Production, repair: Repairing
 ) -> None:

@@ -482,6 +482,24 @@ def test_a_sequence_begins_where_the_script_says_before_a_statement_that_did_not
     assert verdict(production.judge()) == PARTIAL
 
 
+def test_an_index_that_is_made_again_is_no_row(production: Production) -> None:
+    """E17: production has what the whole script leaves, whether it came to that or not. A column has rows (E6)."""
+    production.before("CREATE INDEX i ON t (a);")
+    script = "CREATE TABLE b (id int); DROP INDEX i; CREATE INDEX i ON t (a);"
+    production.failed(script, logs=None)
+    assert verdict(production.judge()) == NOT_APPLIED
+    production.run("CREATE TABLE b (id int);")
+    assert verdict(production.judge()) == APPLIED
+
+
+def test_a_column_that_is_made_again_is_rows(production: Production) -> None:
+    """E6: production stands before and after it, and a second run would wipe the column."""
+    production.before("ALTER TABLE t ADD COLUMN c int;")
+    production.failed("CREATE TABLE b (id int); ALTER TABLE t DROP COLUMN c; ALTER TABLE t ADD COLUMN c int;", logs=None)
+    production.run("CREATE TABLE b (id int);")
+    assert production.judge().decision.value == "operator"
+
+
 #: Columns that exchange their names.
 SWAP = ("a TO z", "b TO a", "z TO b")
 
