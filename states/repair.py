@@ -283,11 +283,37 @@ def script_of(plan: Plan, migration: str, schema: str) -> str:
     for each in plan.statements:
         body += [f"-- It loses {counted(loss)}." for loss in each.loses if loss.rows != 0]
         body += [f"-- It takes along what only production has: {', '.join(each.takes)}." for _ in each.takes[:1]]
-        body.append(f"{each.sql};")
+        guards = [line for loss in each.loses if loss.rows is not None for line in _guard(loss, loss.rows)]
+        alone = bool(guards) and not plan.together
+        body += [*(["BEGIN;"] if alone else []), *guards, f"{each.sql};", *(["COMMIT;"] if alone else [])]
     settings = [f"SET search_path = {schema};", "SET lock_timeout = '3s';", "SET statement_timeout = 0;"]
-    alone = "-- Each statement is committed by itself: with psql, give -v ON_ERROR_STOP=1."
-    middle = ["BEGIN;", *body, "COMMIT;"] if plan.together else [alone, *body]
-    return "\n".join([*head, *settings, *middle, ""])
+    if any(each.loses for each in plan.statements):
+        settings.append("SET row_security = off;")  # a policy would hide rows, and now makes the count fail
+    stop = "-- With psql, give -v ON_ERROR_STOP=1, so that it ends at an error and says so by its exit code."
+    separately = "-- Each statement is committed by itself."
+    middle = ["BEGIN;", *body, "COMMIT;"] if plan.together else [separately, *body]
+    return "\n".join([*head, stop, *settings, *middle, ""])
+
+
+def _guard(loss: Loss, rows: int) -> Iterator[str]:
+    """Statements that fail if more would be lost than when the plan was made, as rows may have come since."""
+    table, column = parted(loss.name)
+    said = f"{loss.name} holds more by now than when this plan was made: make a new one".replace("'", "''")
+    yield f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE;"
+    more = f"(SELECT count({column or '*'}) FROM {table}) > {rows}"  # noqa: S608 - names as PostgreSQL quotes them
+    yield f"DO $rows$ BEGIN IF {more} THEN RAISE EXCEPTION USING MESSAGE = '{said}'; END IF; END $rows$;"
+
+
+def parted(name: str) -> tuple[str, str]:
+    """Table and column of a loss, as identifiers of SQL; an empty column for the whole table."""
+    parts, quoted = [""], False
+    for character in name:
+        quoted ^= character == '"'
+        if character == "." and not quoted:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return ".".join(parts[:2]), parts[2] if len(parts) > 2 else ""  # noqa: PLR2004 - schema, table, column
 
 
 def lists(statements: Sequence[PlannedStatement]) -> str:

@@ -10,7 +10,6 @@ from typing import get_args
 from recovery import config as configuration
 from recovery.app.head_start import Ahead
 from recovery.config import JOURNAL_VARIABLE, TARGET, Assumption, Config, Neon, Vercel, inherited
-from recovery.effects.repairing import parted
 from recovery.effects.restore_point import dump, neon_branch
 from recovery.effects.results import MakeRestorePoint
 from recovery.errors import PreflightError, UsageError
@@ -35,6 +34,7 @@ from recovery.replay.workshop import Workshop
 from recovery.sql.script import Script
 from states.checks import NAMES, NOT_BY_SETTINGS, refused, unknown
 from states.facts import Check
+from states.repair import parted
 
 #: Asks a person for the name of the production database, given where the URL leads; None if nobody can be asked.
 AskName = Callable[[str], str | None]

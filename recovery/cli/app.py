@@ -137,7 +137,7 @@ def run(
 
 
 @command(app, "repair", short_help="Print a plan of repair as a script.")
-@takes(*TARGET, *OUTPUT)
+@takes(*TARGET, "journal", *OUTPUT)
 def repair_(
     chosen: Chosen,
     migration: Annotated[

@@ -25,6 +25,7 @@ from recovery.postgres.sessions import EFFECT_NAME
 from recovery.postgres.target import Target
 from states.comparison import Difference, some, unquoted
 from states.plans import Loss, Plan, PlannedStatement
+from states.repair import parted
 
 #: How long a statement waits for a lock. Whoever comes after it waits as long, the application's queries included.
 LOCK_MILLISECONDS = 3_000
@@ -196,18 +197,6 @@ def _keep_to(connection: psycopg.Connection[Any], losses: Sequence[Loss]) -> Non
             raise NotAsRehearsedError(
                 why=f"{loss.name} has {row[0]} rows by now, and had {loss.rows} when the plan was made"
             )
-
-
-def parted(name: str) -> tuple[str, str]:
-    """Table and column of a loss, as identifiers of SQL; an empty column for the whole table."""
-    parts, quoted = [""], False
-    for character in name:
-        quoted ^= character == '"'
-        if character == "." and not quoted:
-            parts.append("")
-        else:
-            parts[-1] += character
-    return ".".join(parts[:2]), parts[2] if len(parts) > 2 else ""  # noqa: PLR2004 - schema, table, column
 
 
 def _hold(left: Sequence[Difference]) -> None:

@@ -91,6 +91,17 @@ def _decided(each: Standing) -> list[str]:
     return lines
 
 
+#: What an effect did, by its kind; a plan of repair is named by its way.
+_WHAT = {
+    "mark_applied": "marked applied",
+    "mark_rolled_back": "marked rolled back",
+    "complete": "completed by a plan",
+    "undo": "undone by a plan",
+    "mend": "mended by a plan",
+    "end_orphan": "ended the session",
+}
+
+
 def _done(each: Standing) -> list[str]:
     if not each.done:
         return ["nothing was changed"]
@@ -99,7 +110,7 @@ def _done(each: Standing) -> list[str]:
 
 def _effect(done: Done) -> str:
     kind, _, names = done.effect.partition(":")
-    what = {"mark_applied": "marked applied", "mark_rolled_back": "marked rolled back"}.get(kind, "deployed")
+    what = _WHAT.get(kind, "deployed")
     seconds = f"{done.seconds:.1f} s, " if done.seconds is not None else ""
     told = f"{what} {escape(names.replace(',', ', '))} [dim]({seconds}{_clock(done.time)})[/]"
     if done.shown:
@@ -107,7 +118,7 @@ def _effect(done: Done) -> str:
     if done.shown is None:
         return f"[{WARNING}]? in doubt:[/] {told}"
     if done.seconds is None and not done.unchanged:
-        return f"· not {told} (its process died, and the ledger does not show it)"
+        return f"· not {told} (its process died, and production does not show it as a whole)"
     why = f" ({escape(done.unchanged.rstrip('.'))})" if done.unchanged else ""
     return f"[red]✗ not[/] {told}{why}"
 

@@ -233,6 +233,7 @@ def test_a_script_to_be_run_by_hand() -> None:
         "-- complete m1: it ends there",
         "-- sha256:plan",
         "-- Afterwards: prisma-recovery run",
+        "-- With psql, give -v ON_ERROR_STOP=1, so that it ends at an error and says so by its exit code.",
         "SET search_path = public;",
         "SET lock_timeout = '3s';",
         "SET statement_timeout = 0;",
@@ -241,8 +242,12 @@ def test_a_script_to_be_run_by_hand() -> None:
         "COMMIT;",
     ]
     apart = script_of(replace(PLAN, together=False, statements=(LOSING,)), "m1", "public")
-    assert "BEGIN" not in apart
-    assert "-- It loses 2 rows of public.b.\nDROP TABLE b;" in apart
+    kept = apart.index("-- It loses 2 rows of public.b.\nBEGIN;\nLOCK TABLE public.b")
+    lost = apart.index("DROP TABLE b;")
+    assert kept < apart.index("(SELECT count(*) FROM public.b) > 2") < lost < apart.index("COMMIT;")
+    assert "SET row_security = off;" in apart
+    unknown = PlannedStatement("DROP TABLE b", loses=(Loss("public.b", None),))
+    assert "BEGIN" not in script_of(replace(PLAN, together=False, statements=(unknown,)), "m1", "public")
     assert [counted(Loss("public.b", n)) for n in (None, 1)] == ["the rows of public.b", "1 row of public.b"]
     assert (lists(PLAN.statements), lists((LOSING, LOSING))) == ("1 statement", "2 statements")
 

@@ -23,7 +23,7 @@ from states.comparison import Difference
 from states.evidence import Decision, Verdict
 from states.facts import Answers
 from states.plans import Plan, Way
-from states.repair import answers_after
+from states.repair import answers_after, script_of
 from tests.integration.rules.production import (
     APPLIED,
     DRIFTED,
@@ -330,6 +330,18 @@ def test_a_column_that_has_another_name_by_the_end_is_not_taken_for_a_new_one(
         script=f"{added}; {rename}; CREATE TABLE b (id int);",
     )
     assert not [plan for plan in repair.classified().evidence.repair.plans if plan.way is Way.MEND]
+
+
+def test_the_script_of_a_plan_loses_no_more_than_it_says(production: Production, repair: Repairing) -> None:
+    """Run by hand, later: rows that have come since end it, as they end the tool's own way."""
+    half(production, "CREATE TABLE b (id int); ALTER TABLE t DROP COLUMN a;", "CREATE TABLE b (id int)")
+    script = script_of(repair.plan(Way.COMPLETE), "m1", "public")
+    production.run("INSERT INTO t VALUES (2, 2)")
+    with pytest.raises(psycopg.errors.RaiseException, match="holds more by now"):
+        production.run(script)
+    production.run("DELETE FROM t WHERE id = 2")
+    production.run(script)
+    assert verdict(production.judge()) == APPLIED
 
 
 def test_what_is_kept_under_another_name_is_not_made_again(production: Production, repair: Repairing) -> None:
