@@ -1,5 +1,6 @@
 """Compares production with the steps of a replay: which steps it equals, and how it differs from a step."""
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -205,6 +206,16 @@ def _starts_unused(replay: Replay, sequence: str, step: int) -> bool:
     return sequence in replay.created and made > 0 and all(each.visibility in _LEAVES_SEQUENCES for each in after)
 
 
+def _first_uses(replay: Replay) -> set[int]:
+    """The steps from which on a sequence that the script makes may have been used: then its number counts no more."""
+    found: set[int] = set()
+    for sequence in {obj for obj, prop in replay.footprint if is_next_value((obj, prop))}:
+        made = next((number for number, step in enumerate(replay.steps) if (sequence, "exists") in step), 0)
+        uses = (each.index for each in replay.statements[made:] if each.visibility not in _LEAVES_SEQUENCES)
+        found.update(itertools.islice(uses, 1))
+    return found
+
+
 #: The properties of a column, in the order in which they are shown.
 _DECLARED = (
     "type",
@@ -314,9 +325,10 @@ def steps_equal_to(replay: Replay, production: Snapshot) -> tuple[int, ...]:
     """The steps that production equals; several where steps can't be told apart, none if it has drifted."""
     foreign = tuple(_only_in_production(replay, production))
     equal: list[bool] = []
+    turns = _first_uses(replay)
     for k, step in enumerate(replay.steps):
         # A script of a thousand INSERTs has a thousand steps that are alike.
-        alike = k > 0 and step == replay.steps[k - 1]
+        alike = k > 0 and step == replay.steps[k - 1] and k not in turns
         equal.append(equal[-1] if alike else not _differences(replay, k, production, foreign))
     return tuple(k for k, same in enumerate(equal) if same)
 

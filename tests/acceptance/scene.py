@@ -61,8 +61,8 @@ word = "resolve" if "resolve" in sys.argv else "deploy" if "deploy" in sys.argv 
 do = json.loads(os.environ.get("REHEARSAL", "{}")).get(word, "")
 recovery = os.getppid()
 here = os.path.dirname(os.path.abspath(__file__))
-with open(os.path.join(here, "pid"), "w") as pid:
-    print(os.getpid(), file=pid)
+with open(os.path.join(here, f"group of {word}"), "w") as group:
+    print(os.getpgrp(), file=group)
 def log():
     with open(os.path.join(here, "commands"), "a") as commands:
         print(json.dumps(sys.argv[1:]), file=commands)
@@ -256,9 +256,9 @@ class Scene:
         given = [json.loads(line) for line in written.read_text().splitlines()] if written.exists() else []
         return [arguments for arguments in given if "status" not in arguments]
 
-    def kill_command(self) -> None:
-        """SIGKILL to the Prisma command that is running, and to all that it started."""
-        os.killpg(int((self.rehearsed / "pid").read_text()), signal.SIGKILL)
+    def kill_deploy(self) -> None:
+        """SIGKILL to the `migrate deploy` that is running, and to all that it started."""
+        os.killpg(int((self.rehearsed / "group of deploy").read_text()), signal.SIGKILL)
 
     def ledger(self) -> list[tuple[str, str, int]]:
         """Name, state and steps of each row, oldest first."""

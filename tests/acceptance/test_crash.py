@@ -191,7 +191,7 @@ def test_a_deploy_that_goes_on_in_the_server_after_all_is_killed_is_judged_by_th
         rival.execute("BEGIN; LOCK TABLE places IN ROW EXCLUSIVE MODE")
         eventually(lambda: rival.execute(waiting).fetchone() == (1,))
         run.kill()
-        scene.kill_command()
+        scene.kill_deploy()
         run.communicate()
         rival.execute("COMMIT")
     eventually(lambda: alone(scene))
