@@ -1,6 +1,5 @@
 """Compares production with the steps of a replay: which steps it equals, and how it differs from a step."""
 
-import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -201,19 +200,15 @@ def _is_written_body(key: Key, value: str) -> bool:
 
 def _starts_unused(replay: Replay, sequence: str, step: int) -> bool:
     """Whether the script makes the sequence, and no statement after that can use or set it until a step."""
+    first = (sequence, "exists") in replay.steps[0]
+    return sequence in replay.created and not first and step < _first_use(replay, sequence)
+
+
+def _first_use(replay: Replay, sequence: str) -> int:
+    """The first step, once the sequence was made, with which it may have been used or set; else beyond the last."""
     made = next((number for number, step in enumerate(replay.steps) if (sequence, "exists") in step), 0)
-    after = replay.statements[made:step]
-    return sequence in replay.created and made > 0 and all(each.visibility in _LEAVES_SEQUENCES for each in after)
-
-
-def _first_uses(replay: Replay) -> set[int]:
-    """The steps from which on a sequence that the script makes may have been used: then its number counts no more."""
-    found: set[int] = set()
-    for sequence in {obj for obj, prop in replay.footprint if is_next_value((obj, prop))}:
-        made = next((number for number, step in enumerate(replay.steps) if (sequence, "exists") in step), 0)
-        uses = (each.index for each in replay.statements[made:] if each.visibility not in _LEAVES_SEQUENCES)
-        found.update(itertools.islice(uses, 1))
-    return found
+    after = replay.statements[made:]
+    return next((each.index for each in after if each.visibility not in _LEAVES_SEQUENCES), replay.total + 1)
 
 
 #: The properties of a column, in the order in which they are shown.
@@ -325,7 +320,7 @@ def steps_equal_to(replay: Replay, production: Snapshot) -> tuple[int, ...]:
     """The steps that production equals; several where steps can't be told apart, none if it has drifted."""
     foreign = tuple(_only_in_production(replay, production))
     equal: list[bool] = []
-    turns = _first_uses(replay)
+    turns = {_first_use(replay, obj) for obj, prop in replay.footprint if is_next_value((obj, prop))}
     for k, step in enumerate(replay.steps):
         # A script of a thousand INSERTs has a thousand steps that are alike.
         alike = k > 0 and step == replay.steps[k - 1] and k not in turns

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from states.comparison import StatementState, makes_what_it_fills, shows_its_end
+from states.comparison import StatementState, makes_what_it_fills, shows_its_end, unquoted
 from states.digest import named
 from states.evidence import Evidence, Verdict
 from states.facts import Replay, Snapshot, Statement, Subject, Visibility
@@ -283,7 +283,7 @@ def script_of(plan: Plan, migration: str, schema: str) -> str:
     for each in plan.statements:
         body += [f"-- It loses {counted(loss)}." for loss in each.loses if loss.rows != 0]
         body += [f"-- It takes along what only production has: {', '.join(each.takes)}." for _ in each.takes[:1]]
-        guards = [line for loss in each.loses if loss.rows is not None for line in _guard(loss, loss.rows)]
+        guards = [line for loss in each.loses for line in _guard(loss)]
         alone = bool(guards) and not plan.together
         body += [*(["BEGIN;"] if alone else []), *guards, f"{each.sql};", *(["COMMIT;"] if alone else [])]
     settings = [f"SET search_path = {schema};", "SET lock_timeout = '3s';", "SET statement_timeout = 0;"]
@@ -295,13 +295,31 @@ def script_of(plan: Plan, migration: str, schema: str) -> str:
     return "\n".join([*head, stop, *settings, *middle, ""])
 
 
-def _guard(loss: Loss, rows: int) -> Iterator[str]:
+def _guard(loss: Loss) -> Iterator[str]:
     """Statements that fail if more would be lost than when the plan was made, as rows may have come since."""
-    table, column = parted(loss.name)
-    said = f"{loss.name} holds more by now than when this plan was made: make a new one".replace("'", "''")
-    yield f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE;"
-    more = f"(SELECT count({column or '*'}) FROM {table}) > {rows}"  # noqa: S608 - names as PostgreSQL quotes them
-    yield f"DO $rows$ BEGIN IF {more} THEN RAISE EXCEPTION USING MESSAGE = '{said}'; END IF; END $rows$;"
+    if loss.rows is None:
+        return
+    said = f"{loss.name} holds more by now than when this plan was made: make a new one"
+    more = f"({counting(loss.name)}) > {loss.rows}"
+    block = f"BEGIN IF {more} THEN RAISE EXCEPTION USING MESSAGE = {_literal(said)}; END IF; END"
+    yield f"{locking(loss.name)};"
+    yield f"DO {_literal(block)};"
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def locking(name: str) -> str:
+    """The statement that keeps everybody from the table of a loss, by its name."""
+    return f"LOCK TABLE {parted(name)[0]} IN ACCESS EXCLUSIVE MODE"
+
+
+def counting(name: str) -> str:
+    """The query that counts what a loss of that name takes away."""
+    table, column = parted(name)
+    what = '"' + unquoted(column).replace('"', '""') + '"' if column else "*"
+    return f"SELECT count({what}) FROM {table}"  # noqa: S608 - both are identifiers
 
 
 def parted(name: str) -> tuple[str, str]:

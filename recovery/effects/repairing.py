@@ -13,7 +13,6 @@ from contextlib import closing, contextmanager, suppress
 from typing import Any
 
 import psycopg
-from psycopg import sql
 
 from recovery import events
 from recovery.effects.handover import still_ours, take
@@ -23,9 +22,9 @@ from recovery.errors import BusyError
 from recovery.postgres.locks import PRISMA_LOCK, SessionLock
 from recovery.postgres.sessions import EFFECT_NAME
 from recovery.postgres.target import Target
-from states.comparison import Difference, some, unquoted
+from states.comparison import Difference, some
 from states.plans import Loss, Plan, PlannedStatement
-from states.repair import parted
+from states.repair import counting, locking
 
 #: How long a statement waits for a lock. Whoever comes after it waits as long, the application's queries included.
 LOCK_MILLISECONDS = 3_000
@@ -187,11 +186,9 @@ def _keep_to(connection: psycopg.Connection[Any], losses: Sequence[Loss]) -> Non
         NotAsRehearsedError: there is more to be lost by now.
     """
     for loss in losses:
-        table, column = parted(loss.name)
-        connection.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(sql.SQL(table)))
-        what = sql.Identifier(unquoted(column)) if column else sql.SQL("*")
+        connection.execute(locking(loss.name).encode())
         connection.execute("SET LOCAL row_security = off")  # a policy would hide rows, and now makes the count fail
-        row = connection.execute(sql.SQL("SELECT count({}) FROM {}").format(what, sql.SQL(table))).fetchone()
+        row = connection.execute(counting(loss.name).encode()).fetchone()
         connection.execute("SET LOCAL row_security TO DEFAULT")
         if loss.rows is not None and row is not None and row[0] > loss.rows:
             raise NotAsRehearsedError(

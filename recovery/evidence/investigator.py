@@ -415,10 +415,13 @@ class Investigator:
             for key, value in subject.production.items()
             if key in footprint and is_definition(key) and value not in spellings[key]
         }
+
+        def again(script: Script) -> dict[Key, str]:
+            work = self._workshop.submit(lambda: self._workshop.history(plan.base).reread(odd, script, spellings))
+            return work.result()
+
         for script in plan.scripts if odd else ():
-            same |= self._workshop.submit(
-                lambda script=script: self._workshop.history(plan.base).reread(odd, script, spellings)  # type: ignore[misc]
-            ).result()
+            same |= again(script)
         return same | respelled(spellings, {**subject.production, **same}, versions)
 
     def _running(self, plan: Material, subject: Subject) -> tuple[str, ...]:

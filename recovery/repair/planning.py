@@ -4,7 +4,6 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 
 import psycopg
-from psycopg import sql
 
 from recovery.evidence.investigator import Classified
 from recovery.evidence.obstacles.finding import find
@@ -44,7 +43,6 @@ from states.comparison import (
     is_next_value,
     name_of,
     statement_states,
-    unquoted,
 )
 from states.facts import Key, Replay, Snapshot
 from states.plans import Loss, Plan, PlannedStatement, Repairs, Way
@@ -304,8 +302,6 @@ class _Planner:
         there = replay.steps[goal.start]
         missing = (key for key in replay.steps[-1] if key not in production and key not in there)
         found = [Difference(*key, wanted[key], None) for key in sorted(missing)]
-        if goal.way is Way.UNDO:
-            found = [each for each in found if column_of(each.property) == each.property]
         self._not_renamed(found, besides, wanted, production)
 
     def _made_anew(self, tables: Collection[str], wanted: Snapshot) -> None:
@@ -350,13 +346,11 @@ class _Planner:
         table = name_of(obj)
         column = "" if prop == "exists" else prop.removeprefix("column ")
         name = f"{table}.{column}" if column else table
-        what = sql.Identifier(unquoted(column)) if column else sql.SQL("*")
-        count = sql.SQL("SELECT count({}) FROM {}").format(what, sql.SQL(table))
         connection = self._target.reading()
         try:
             with connection.transaction():
                 connection.execute(f"SET LOCAL statement_timeout = {_COUNT_MILLISECONDS}; SET LOCAL row_security = off")
-                row = connection.execute(count).fetchone()
+                row = connection.execute(repair.counting(name).encode()).fetchone()
         except psycopg.Error:
             return Loss(name, None)
         return Loss(name, row[0] if row else None)

@@ -91,14 +91,13 @@ def _decided(each: Standing) -> list[str]:
     return lines
 
 
-#: What an effect did, by its kind; a plan of repair is named by its way.
-_WHAT = {
+#: What an effect did, by its kind.
+_DID = {
     "mark_applied": "marked applied",
     "mark_rolled_back": "marked rolled back",
-    "complete": "completed by a plan",
-    "undo": "undone by a plan",
-    "mend": "mended by a plan",
-    "end_orphan": "ended the session",
+    "deploy": "deployed",
+    "end_orphan": "ended session",
+    **words.REPAIRED,
 }
 
 
@@ -110,15 +109,14 @@ def _done(each: Standing) -> list[str]:
 
 def _effect(done: Done) -> str:
     kind, _, names = done.effect.partition(":")
-    what = _WHAT.get(kind, "deployed")
     seconds = f"{done.seconds:.1f} s, " if done.seconds is not None else ""
-    told = f"{what} {escape(names.replace(',', ', '))} [dim]({seconds}{_clock(done.time)})[/]"
+    told = f"{_DID[kind]} {escape(names.replace(',', ', '))} [dim]({seconds}{_clock(done.time)})[/]"
     if done.shown:
         return f"[green]✓[/] {told}"
     if done.shown is None:
         return f"[{WARNING}]? in doubt:[/] {told}"
     if done.seconds is None and not done.unchanged:
-        return f"· not {told} (its process died, and production does not show it as a whole)"
+        return f"· not {told} (its process died, and {words.witness(done.effect)} does not show all of it)"
     why = f" ({escape(done.unchanged.rstrip('.'))})" if done.unchanged else ""
     return f"[red]✗ not[/] {told}{why}"
 

@@ -45,10 +45,6 @@ def cause(found: dict[str, object]) -> str:
     return kind.replace("_", " ") + (f", {found['sqlstate']}" if found.get("sqlstate") else "")
 
 
-#: What a plan of repair did, by its way.
-_REPAIRED = {"complete": "completed", "mend": "mended", "undo": "undid"}
-
-
 def _found(finding: Finding, story: Story) -> str:
     why = cause(finding.evidence.get("cause", {}))
     first = f"{finding.migration} failed{f' ({why})' if why else ''}" if finding.attempted else finding.migration
@@ -60,7 +56,7 @@ def _found(finding: Finding, story: Story) -> str:
     effect = story.record.resolved.get(finding.migration, "").partition(":")[0]
     after = f"; it {marked[effect]}" if effect in marked else ""
     repaired = [c.effect.partition(":") for c in story.commands if c.outcome == "shown"]
-    ways = [_REPAIRED[way] for way, _, name in repaired if way in _REPAIRED and name == finding.migration]
+    ways = [words.REPAIRED[way] for way, _, name in repaired if way in words.REPAIRED and name == finding.migration]
     joint = f" and, after a plan of repair {ways[-1]} it, " if ways else joint
     by = " by a person's approval" if after and finding.approval else ""
     return f"{first}{joint}{words.verdict_then(finding.verdict)}{after}{by}"

@@ -121,6 +121,10 @@ def differing(value: str | None, prop: str) -> str:
     return "there" if there else value
 
 
+#: What a plan of repair did, by its way.
+REPAIRED: Mapping[str, str] = {Way.COMPLETE: "completed", Way.MEND: "mended", Way.UNDO: "undid"}
+
+
 def witness(effect: str) -> str:
     """What shows whether an effect took place: of a repair, production's schema; of an orphan's end, the server.
 

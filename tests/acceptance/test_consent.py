@@ -260,6 +260,7 @@ def test_a_plan_of_repair_is_approved_by_its_own_digest(make: Make) -> None:
         "mark_rolled_back",
         "deploy",
     ]
+    assert f"✓ undid {FAILED}" in " ".join(scene.cli("status").out.split())
 
 
 def test_a_recovery_can_be_given_up(make: Make) -> None:

@@ -116,11 +116,9 @@ def test_a_view_is_compared_as_one_server_writes_it(old: Production) -> None:
     assert old.judge().decision.value == "operator"
 
 
-@pytest.mark.parametrize(
-    "rename", ["ALTER TABLE t RENAME COLUMN a TO aa", "ALTER TABLE t RENAME a TO aa; CREATE TABLE z ()"]
-)
-def test_a_view_is_compared_by_the_names_that_it_was_written_with(old: Production, rename: str) -> None:
+def test_a_view_is_compared_by_the_names_that_it_was_written_with(old: Production) -> None:
     """E13: before the script the view names the column otherwise than after it."""
+    rename = "ALTER TABLE t RENAME COLUMN a TO aa"
     old.before(VIEW)
     old.failed(rename)
     assert verdict(old.judge()) == NOT_APPLIED
