@@ -215,7 +215,7 @@ def decide(facts: ClassifyFacts) -> Answer:
             commands=(ASSUMING, *approvals(facts)),
         )
     void = ""
-    if given or (facts.approval is not None and evidence.repair.plans):
+    if (given or (facts.approval is not None and evidence.repair.plans)) and not facts.approved:
         void = " An approval was given, but is void: it is for other evidence, or this verdict can't be approved."
     return Refusal(
         f"classify.{evidence.verdict}",

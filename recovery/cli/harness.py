@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 #: Errors of a system that has no more files, processes, memory or room: no bug, whichever line meets them.
 _USED_UP = (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT)
 
+#: Commands that go on from where they were when they are given again; others begin anew.
+_GO_ON = frozenset({"run", "plan", "pipeline", "fleet run", "fleet worker"})
+
 
 @contextmanager
 def signals() -> Iterator[None]:
@@ -73,8 +76,12 @@ def shown(output: "Output") -> Iterator[None]:
         refusal = error.refusal()
     except BaseException as error:
         if interruption.caused(error):
-            remedy = "Run again: it looks at the database anew and goes on from there."
-            refusal = Refusal("command.interrupted", NOTHING_LOST, remedy, Exit.INTERRUPTED, (RUN_AGAIN,))
+            if output.command in _GO_ON:
+                remedy = "Run again: it looks at the database anew and goes on from there."
+                refusal = Refusal("command.interrupted", NOTHING_LOST, remedy, Exit.INTERRUPTED, (RUN_AGAIN,))
+            else:
+                remedy = "Give the same command again."
+                refusal = Refusal("command.interrupted", NOTHING_LOST, remedy, Exit.INTERRUPTED)
         elif isinstance(error, OSError) and error.errno in _USED_UP:
             fact = f"The system lacks what the command needs: {error.strerror}. What was done is in the journal."
             remedy = "Free some, or raise the limit (`ulimit -a` shows the limits), and run again."

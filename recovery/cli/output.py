@@ -37,6 +37,7 @@ class Output:
     """The output of one call. Words go to stdout and errors to stderr; JSON goes to stdout, and nothing else does.
 
     Attributes:
+        command: its name.
         as_json: one JSON document was asked for.
         console: takes the words.
         terminal: shows events in words.
@@ -53,6 +54,7 @@ class Output:
         verbose: bool = False,
     ) -> None:
         """Takes the output options; `log_format` or `verbose` asks for a log."""
+        self.command = command
         self.as_json = as_json
         self._both = as_json and as_events
         self._as_events = as_events and not as_json

@@ -82,17 +82,25 @@ def _decided(record: RunRecord, found: dict[str, Any]) -> Decided:
 def _done(events: Sequence[JournalEvent]) -> tuple[Done, ...]:
     """Each effect that was begun, once, with its outcome as recorded, or as a later process found it."""
     done: list[Done] = []
-    found = False
+    latest: dict[str, int] = {}
+    found: set[str] = set()
     for event in events:
         effect = event.payload.get("effect", "")
         if event.kind == Kind.INTENDED:
+            latest[effect] = len(done)
+            found.discard(effect)
             done.append(Done(effect, None, event.time))
-            found = False
         elif event.kind in (Kind.OBSERVED, Kind.FOUND):
-            # An effect whose outcome was found is observed again if its migration is classified anew: keep the last.
-            if done and done[-1].effect == effect and (done[-1].shown is None or found):
-                done.pop()
-            found = event.kind == Kind.FOUND
             unchanged = event.payload.get("unchanged", "")
-            done.append(Done(effect, event.payload["shown"], event.time, event.payload.get("seconds"), unchanged))
+            outcome = Done(effect, event.payload["shown"], event.time, event.payload.get("seconds"), unchanged)
+            # It may not be the last one begun, since a deploy is begun beside a mark. An effect whose outcome was found
+            # is observed again if its migration is classified anew: keep the last.
+            number = latest.get(effect)
+            if number is not None and (done[number].shown is None or effect in found):
+                done[number] = outcome
+            else:
+                latest[effect] = len(done)
+                done.append(outcome)
+            if event.kind == Kind.FOUND:
+                found.add(effect)
     return tuple(done)

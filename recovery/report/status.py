@@ -115,10 +115,11 @@ def _effect(done: Done) -> str:
         return f"[green]✓[/] {told}"
     if done.shown is None:
         return f"[{WARNING}]? in doubt:[/] {told}"
+    not_all = "not all" if "," in names and not done.unchanged else "not"
     if done.seconds is None and not done.unchanged:
-        return f"· not {told} (its process died, and {words.witness(done.effect)} does not show all of it)"
+        return f"· {not_all} {told} (its process died, and {words.witness(done.effect)} does not show all of it)"
     why = f" ({escape(done.unchanged.rstrip('.'))})" if done.unchanged else ""
-    return f"[red]✗ not[/] {told}{why}"
+    return f"[red]✗ {not_all}[/] {told}{why}"
 
 
 def _steps(each: Standing) -> list[str]:

@@ -459,6 +459,15 @@ def test_a_void_approval_is_mentioned() -> None:
     assert "void" in answer.because
 
 
+def test_an_approved_plan_that_loses_rows_is_not_void_but_wants_them_named() -> None:
+    """The approval counts; the remedy and its command say what else the plan needs."""
+    answer = decide(State.CLASSIFY, ClassifyFacts(LOSES, approval=AS_PLANNED))
+    assert isinstance(answer, Refusal)
+    assert "void" not in answer.fact
+    assert "It loses 7 rows of public.b, and nobody agreed to that." in answer.remedy
+    assert answer.commands[0].line == "prisma-recovery run --repair --discard-rows public.b --restore-point pg_dump"
+
+
 def test_another_cause_is_another_failure() -> None:
     """The same migration for the same cause, or twice without one, is the same failure; another cause isn't."""
     unknown = Failure("m2", UNKNOWN)

@@ -232,6 +232,29 @@ def test_an_effect_whose_end_is_not_recorded_is_in_doubt_and_one_that_ended_is_t
     assert standing("1/db/public", "r1", DOUBT).commands == (RUN_AGAIN,)
 
 
+def test_a_mark_that_another_process_found_is_told_once_although_a_deploy_was_begun_beside_it() -> None:
+    """Each effect has one line, at the place at which it was begun, with its last outcome."""
+    deploy = Deploy(("m2", "m3")).id
+    outcome = {"effect": MARK.id, "migration": NAME, "rows": [], "shown": True, "unchanged": ""}
+    story = history(
+        (Kind.STARTED, "PREFLIGHT", {"target": "db", "source": "env"}),
+        (Kind.CLASSIFIED, "CLASSIFY", FOUND),
+        (Kind.MOVED, "CLASSIFY", {"from": "CLASSIFY", "to": "RESOLVE", "because": "decided"}),
+        (Kind.INTENDED, "RESOLVE", {"effect": MARK.id, "migration": NAME, "evidence": "sha256:1"}),
+        (Kind.INTENDED, "RESOLVE", {"effect": deploy, "migration": "", "evidence": ""}),
+        (Kind.FOUND, "RESOLVE", outcome),
+        (Kind.OBSERVED, "RESOLVE", outcome),
+        (Kind.FOUND, "DEPLOY", outcome | {"effect": deploy, "shown": False}),
+    )
+    assert [(each.effect, each.shown) for each in standing("1/db/public", "r1", story).done] == [
+        (MARK.id, True),
+        (deploy, False),
+    ]
+    text = " ".join(shown(("r1", story)).split())
+    assert "· not all deployed m2, m3" in text
+    assert text.count("marked applied") == 1
+
+
 def shown(*runs: tuple[str, tuple[JournalEvent, ...]]) -> str:
     """What `status` prints of these runs at 03:10."""
     file = StringIO()
