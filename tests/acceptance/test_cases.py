@@ -1,8 +1,6 @@
 """The four shapes that production can have, from the first command to the end."""
 
-import subprocess
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -38,8 +36,19 @@ SELECT attname FROM pg_attribute
 def test_a_decidable_incident_ends_ready_in_one_command(
     make: Make, case: Case, effect: str, rows: list[tuple[str, str, int]]
 ) -> None:
-    """Where the evidence decides, one command resolves, deploys, verifies, and runs the pipeline once."""
+    """Where the evidence decides, one command resolves, deploys, verifies, and runs the pipeline once.
+
+    `run --plan` before it shows what would be run, in order, and leaves no trace, not even a journal.
+    """
     scene = make(case)
+    before = scene.everything()
+    planned = scene.cli("run", "--plan", "--yes")
+    assert planned.code == 0, planned
+    resolve = planned.out.index(f"would run: prisma migrate resolve --{effect[5:].replace('_', '-')} {FAILED}")
+    assert planned.out.index("would run: prisma migrate deploy") > resolve
+    assert all(name in planned.out for name in PENDING)
+    assert scene.everything() == before
+    assert not (scene.folder / ".prisma-recovery").exists()
     assert scene.ledger() == STUCK
     done = scene.cli("run", "--yes", "--pipeline")
     assert done.code == 0, done
@@ -81,9 +90,17 @@ def test_a_decidable_incident_ends_ready_in_one_command(
 def test_an_undecidable_incident_blocks_and_names_every_difference(
     make: Make, case: Case, named: tuple[str, ...]
 ) -> None:
-    """Where it doesn't, exit code 3, each difference by name, and not a byte of the database is changed."""
+    """Where it doesn't, exit code 3, each difference by name, and not a byte of the database is changed.
+
+    `run --plan` before it says so with the run's own exit code.
+    """
     scene = make(case)
     before = scene.everything()
+    planned = scene.cli("run", "--plan")
+    assert planned.code == 3
+    assert f"classify.{case}" in planned.out
+    assert "would run" not in planned.out
+    assert not (scene.folder / ".prisma-recovery").exists()
     done = scene.cli("run", "--yes", "--pipeline")
     assert done.code == 3, done
     assert f"classify.{case}" in done.out
@@ -104,40 +121,3 @@ def test_a_recovered_database_is_verified_and_nothing_more(make: Make) -> None:
     assert scene.everything() == before
     assert scene.path() == [State.PREFLIGHT, State.INSPECT, State.VERIFY, State.PIPELINE_READY]
     assert scene.commands() == []
-
-
-def test_the_demo_runs() -> None:
-    """`scripts/demo` stages an incident, repairs and recovers it, and says that it ended as expected."""
-    demo = Path(__file__).resolve().parents[2] / "scripts" / "demo"
-    done = subprocess.run(
-        [demo, "--prisma", "7", "--case", "partial", "--repair"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.rstrip().endswith("as expected")
-
-
-def test_a_plan_shows_the_commands_and_changes_nothing(make: Make) -> None:
-    """`run --plan` shows what would be run, in order, and leaves no trace, not even a journal."""
-    scene = make("exists")
-    before = scene.everything()
-    done = scene.cli("run", "--plan", "--yes")
-    assert done.code == 0, done
-    resolve = done.out.index(f"would run: prisma migrate resolve --applied {FAILED}")
-    assert done.out.index("would run: prisma migrate deploy") > resolve
-    assert all(name in done.out for name in PENDING)
-    assert scene.everything() == before
-    assert not (scene.folder / ".prisma-recovery").exists()
-
-
-def test_a_plan_of_what_would_block_ends_as_the_run_would(make: Make) -> None:
-    """`run --plan` on what a person must decide says so with the run's own exit code."""
-    scene = make("drifted")
-    done = scene.cli("run", "--plan")
-    assert done.code == 3
-    assert "classify.drifted" in done.out
-    assert "would run" not in done.out
-    assert not (scene.folder / ".prisma-recovery").exists()

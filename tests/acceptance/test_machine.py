@@ -10,7 +10,6 @@ from typing import Any
 
 import jsonschema
 import msgspec
-import pytest
 
 from recovery.postgres.url import parse
 from recovery.report.document import InspectDocument
@@ -95,7 +94,10 @@ def test_a_recovery_as_documents(make: Make) -> None:
 
 
 def test_commands_to_be_copied_are_whole(make: Make) -> None:
-    """Where the journal is belongs to them: without it they would find nothing."""
+    """Where the journal is belongs to them, since without it they would find nothing, and what was said of the target.
+
+    But for a URL, which may hold a password: its word in the help stands for it. To `run` goes what `run` takes.
+    """
     scene = make("drifted")
     blocked = refusal(scene.cli("run", "--yes", "--json", "--journal", "target"), "run")
     lines = [command["line"] for command in blocked["commands"]]
@@ -107,34 +109,20 @@ def test_commands_to_be_copied_are_whole(make: Make) -> None:
     happened = [json.loads(line) for line in scene.cli("run", "--events", "--journal", "target").out.splitlines()]
     (refused,) = [event for event in happened if event["event"] == "refused"]
     assert [command["line"] for command in refused["refusal"]["commands"]] == unagreed
-    again = scene.cli(*lines[0].split()[1:])
-    assert again.code == 0, again
-    assert "goes on" in again.out
-
-
-def test_commands_to_be_copied_keep_what_was_said_of_the_target(make: Make) -> None:
-    """But for a URL, which may hold a password: its word in the help stands for it. To `run` goes what `run` takes."""
-    scene = make("drifted")
     url, scene.variables["DATABASE_URL"] = scene.incident.database_url, ""
     host = parse(url).host
-    said = (
-        "--database-url",
-        url,
-        "--expect-host",
-        host,
-        "--expect-database",
-        scene.database,
-        "--waive",
-        "git.clean=a b",
-    )
+    pinned = ("--expect-host", host, "--expect-database", scene.database, "--waive", "git.clean=a b")
+    said = ("--journal", "target", "--database-url", url, *pinned)
     blocked = refusal(scene.cli("run", "--yes", "--json", *said), "run")
     again, by_hand = (command["line"] for command in blocked["commands"])
     assert " --database-url URL" in by_hand
-    wanted = f"--database-url URL --expect-host {host} --expect-database {scene.database} --waive 'git.clean=a b' --yes"
-    assert again == f"prisma-recovery run --repair {wanted}"
+    wanted = f"--expect-host {host} --expect-database {scene.database} --waive 'git.clean=a b'"
+    assert again == f"prisma-recovery run --repair --journal target --database-url URL {wanted} --yes"
     assert again in scene.cli("run", "--yes", *said).out
-    assert scene.cli(*shlex.split(again.replace("URL", url))[1:]).code == 0
     assert url not in json.dumps(blocked)
+    done = scene.cli(*shlex.split(again.replace("URL", url))[1:])
+    assert done.code == 0, done
+    assert "goes on" in done.out
 
 
 def test_a_guard_as_documents(make: Make) -> None:
@@ -176,44 +164,14 @@ def test_a_plan_as_a_document(make: Make) -> None:
     assert scene.everything() == before
 
 
-def test_a_run_and_its_pipeline_as_documents(make: Make) -> None:
-    """`run --pipeline --json` holds the steps with their exit codes; what they and Prisma print is nowhere on stdout.
+def test_a_command_that_fails_prints_one_document_too(make: Make) -> None:
+    """Whatever stops it: code, fact, remedy and exit are at the same place, and no password is.
 
-    `report --json` has what the pages have; a page for a file is written beside it, and none to standard output.
+    With --events it is a line, as published.
     """
     scene = make("exists")
-    text = scene.configuration.read_text()
-    scene.configuration.write_text(f'auto = ["pipeline"]\n{text}' if "auto =" not in text else text)
-    scene.variables["PRISMA_RECOVERY_JOURNAL"] = "target"
-    run = document(scene.cli("run", "--yes", "--pipeline", "--json"), "run")
-    assert [(step["step"], step["exit_code"]) for step in run["steps"]] == [
-        ("intake", 0),
-        ("resolve", 0),
-        ("promote", 0),
-    ]
-    assert (run["state"], run["exit_code"], run["refusal"]) == ("PIPELINE_READY", 0, None)
-    page = scene.folder / "page.html"
-    told = document(scene.cli("report", "--json", "--html", str(page)), "report")
-    assert told["state"] == "PIPELINE_READY"
-    assert [(each["effect"].partition(":")[0], each["outcome"]) for each in told["commands"]] == [
-        ("mark_applied", "shown"),
-        ("deploy", "shown"),
-    ]
-    assert told["findings"][0]["verdict"] == "applied"
-    assert told["postmortem"][0]["migration"] == FAILED
-    assert page.read_text().startswith("<!DOCTYPE html>")
-    assert refusal(scene.cli("report", "--json", "--markdown"))["code"] == "usage.output"
-    assert refusal(scene.cli("report", "nobody", "--json"))["code"] == "run.unknown"
-    drawn = document(scene.cli("graph", "--json", "--run", "newest"), "graph")
-    assert drawn["current"] == "PIPELINE_READY"
-    went = {edge["source"]: edge["target"] for edge in drawn["edges"] if 1 in edge["moves"]}
-    assert went == {"PREFLIGHT": "INSPECT"}
-    assert refusal(scene.cli("graph", "--json", "--format", "png"))["code"] == "usage.format"
-
-
-@pytest.mark.parametrize(
-    ("arguments", "code", "name"),
-    [
+    for arguments, code, name in (
+        (("abort", "--json"), 2, "error"),
         (("inspect", "--json", "--database-url", "mysql://h/d"), 2, "error"),
         (("inspect", "--json", "--database-url", "postgresql://u:hunter2@127.0.0.1:1/d"), 6, "error"),
         (("run", "--json", "--database-url", "mysql://h/d"), 2, "run"),
@@ -223,22 +181,29 @@ def test_a_run_and_its_pipeline_as_documents(make: Make) -> None:
         (("status", "--json", "no-such-run"), 2, "error"),
         (("approve", "x", "--json"), 2, "error"),
         (("approve", "x", "--json", "--applied", "--evidence", "sha256:0", "--reason", "y"), 2, "error"),
-        (("abort", "--json"), 2, "error"),
         (("pipeline", "--json", "--config", "/no/such/file.toml"), 2, "run"),
-    ],
-)
-def test_a_command_that_fails_prints_one_document_too(
-    make: Make, arguments: tuple[str, ...], code: int, name: str
-) -> None:
-    """Whatever stops it: code, fact, remedy and exit are at the same place, and no password is."""
-    done = make("exists").cli(*arguments)
-    assert refusal(done, name)["exit"] == code
-    assert "hunter2" not in done.said
+    ):
+        done = scene.cli(*arguments)
+        assert refusal(done, name)["exit"] == code, arguments
+        assert "hunter2" not in done.said
+    done = scene.cli("run", "--events", "--database-url", "mysql://h/d")
+    (line,) = map(json.loads, done.out.splitlines())
+    valid(line, "events")
+    assert line["event"] == "failed"
+    assert line["refusal"]["exit"] == done.code == 2
 
 
-def test_events_are_lines_as_they_happen(make: Make) -> None:
-    """A line an event, as published, with name, time and run; each is there while the next thing is still at work."""
+def test_a_recovery_as_events_and_its_pipeline_as_documents(make: Make) -> None:
+    """A line an event, as published, with name, time and run; each is there while the next thing is still at work.
+
+    `run --pipeline --json`, on what is recovered then, holds the steps with their exit codes; what they print is
+    nowhere on stdout. `report --json` of the recovery has what the pages have; a page for a file is written beside it,
+    and none to standard output.
+    """
     scene = make("exists")
+    text = scene.configuration.read_text()
+    scene.configuration.write_text(f'auto = ["pipeline"]\n{text}' if "auto =" not in text else text)
+    scene.variables["PRISMA_RECOVERY_JOURNAL"] = "target"
     scene.rehearse(deploy="hold")
     held = Held(scene.rehearsed)
     process = scene.start("run", "--yes", "--events")
@@ -264,15 +229,30 @@ def test_events_are_lines_as_they_happen(make: Make) -> None:
     assert [each["shown"] for each in lines if each["event"] == "effect.ended"] == [True, True]
     proposals = [each["effect"] for each in lines if each["event"] == "effect.proposed"]
     assert proposals == [each["effect"] for each in lines if each["event"] == "effect.started"]
-
-
-def test_an_error_is_an_event_too(make: Make) -> None:
-    """With --events a command that can't begin says so in a line, and exits with its code."""
-    done = make("exists").cli("run", "--events", "--database-url", "mysql://h/d")
-    (line,) = map(json.loads, done.out.splitlines())
-    valid(line, "events")
-    assert line["event"] == "failed"
-    assert line["refusal"]["exit"] == done.code == 2
+    run = document(scene.cli("run", "--yes", "--pipeline", "--json"), "run")
+    assert [(step["step"], step["exit_code"]) for step in run["steps"]] == [
+        ("intake", 0),
+        ("resolve", 0),
+        ("promote", 0),
+    ]
+    assert (run["state"], run["exit_code"], run["refusal"]) == ("PIPELINE_READY", 0, None)
+    page = scene.folder / "page.html"
+    told = document(scene.cli("report", lines[0]["run"], "--json", "--html", str(page)), "report")
+    assert told["state"] == "PIPELINE_READY"
+    assert [(each["effect"].partition(":")[0], each["outcome"]) for each in told["commands"]] == [
+        ("mark_applied", "shown"),
+        ("deploy", "shown"),
+    ]
+    assert told["findings"][0]["verdict"] == "applied"
+    assert told["postmortem"][0]["migration"] == FAILED
+    assert page.read_text().startswith("<!DOCTYPE html>")
+    assert refusal(scene.cli("report", "--json", "--markdown"))["code"] == "usage.output"
+    assert refusal(scene.cli("report", "nobody", "--json"))["code"] == "run.unknown"
+    drawn = document(scene.cli("graph", "--json", "--run", "newest"), "graph")
+    assert drawn["current"] == "PIPELINE_READY"
+    went = {edge["source"]: edge["target"] for edge in drawn["edges"] if 1 in edge["moves"]}
+    assert went == {"PREFLIGHT": "INSPECT"}
+    assert refusal(scene.cli("graph", "--json", "--format", "png"))["code"] == "usage.format"
 
 
 def test_logs_go_to_standard_error_in_either_format(make: Make) -> None:

@@ -2,7 +2,6 @@
 
 import os
 import stat
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
@@ -12,9 +11,8 @@ import pytest
 from recovery import Recovery, RecoveryError
 from recovery.config import JOURNAL_VARIABLE, TARGET
 from states.exit_codes import Exit
-from tests.acceptance.further import agree_to
-from tests.acceptance.scene import PROGRAM, Done, Scene
-from tests.staging import Case
+from tests.acceptance.scene import SECONDS, Done, Scene
+from tests.staging import Case, warm
 from tests.staging.incident import FAILED, PENDING
 
 Make = Callable[[Case], Scene]
@@ -38,9 +36,21 @@ def page(scene: Scene) -> str:
 
 
 def test_a_recovery_is_told_from_its_journal_alone(make: Make) -> None:
-    """All of it is in both reports, also when the database is gone and no URL is known."""
+    """All of it is in both reports, also when the database is gone and no URL is known.
+
+    Its restore point was made before the first effect, once, is shown, and is in the journal.
+    """
     scene = make("exists")
-    assert recovered(scene, "--pipeline", "--restore-point", "pg_dump").code == 0
+    done = recovered(scene, "--pipeline", "--restore-point", "pg_dump")
+    assert done.code == 0, done
+    assert "restore point (pg_dump)" in done.out
+    back = next(line for line in done.out.splitlines() if line.startswith("  To go back: psql "))
+    assert back.removeprefix("  To go back: ") in scene.cli("status").out
+    kinds = [e.kind for e in scene.events() if e.kind in ("restore_point.made", "effect.intended")]
+    assert kinds == ["restore_point.made", "effect.intended", "effect.intended"]
+    (made,) = [e.payload for e in scene.events() if e.kind == "restore_point.made"]
+    assert f"-f {made['place']} " in made["back"]
+    assert FAILED in Path(made["place"]).read_text()
     scene.server.drop_database(scene.database)
     scene.variables["DATABASE_URL"] = ""
     html, markdown = page(scene), scene.cli("report", "--markdown").out
@@ -61,10 +71,28 @@ def test_a_recovery_is_told_from_its_journal_alone(make: Make) -> None:
 
 
 def test_a_drifted_production_is_told(make: Make) -> None:
-    """Which property differs, who wrote it when, and what prevents it."""
+    """Which property differs, who wrote it when, and what prevents it; a program that embeds it gets the same.
+
+    Before there is a run that is said. The run's way is on the graph of the machine, which needs no run.
+    """
     scene = make("drifted")
+    assert "(run.missing)" in scene.cli("report").err
+    plain = scene.cli("graph")
+    assert plain.code == 0
+    assert plain.out.startswith("stateDiagram-v2")
+    assert scene.cli("graph", "--format", "svg").out.startswith("<svg")
+    assert scene.cli("graph", "--format", "png").code == Exit.USAGE
     assert recovered(scene).code == Exit.BLOCKED
-    html, markdown = page(scene).replace("<wbr>", ""), scene.cli("report").out
+    run = scene.events()[0].run
+    for name in (run, "newest"):
+        assert 'CLASSIFY -> BLOCKED [label="3", penwidth=3]' in scene.cli("graph", "--format", "dot", "--run", name).out
+    written, markdown = page(scene), scene.cli("report").out
+    html = written.replace("<wbr>", "")
+    embedded = Recovery(scene.folder, environment=scene.environment())
+    assert embedded.report() == written
+    assert embedded.report(run, "markdown") == markdown
+    with pytest.raises(RecoveryError, match="has no run"):
+        embedded.report("nobody")
     for text in (html, markdown):
         assert "the recovery is blocked in CLASSIFY (classify.drifted), nothing was changed." in text
         assert "timestamp with time zone" in text
@@ -88,57 +116,12 @@ def test_a_half_done_production_is_told(make: Make) -> None:
     assert "since Prisma 7.4 each statement is committed by itself" in markdown
 
 
-def test_the_journal_may_be_in_the_target(make: Make, tmp_path: Path) -> None:
-    """Whoever can read it makes the report, without the project."""
-    scene = make("absent")
-    scene.variables[JOURNAL_VARIABLE] = TARGET
-    agree_to(scene, "not_applied")
-    assert "(deploy.consent)" in scene.cli("run").out
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    told = subprocess.run(
-        [PROGRAM, "report", "--journal", scene.incident.database_url],
-        cwd=elsewhere,
-        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert told.returncode == 0, told.stderr
-    assert (
-        f"{FAILED} failed (object exists, 42P07) and was not in the database; it was marked rolled back" in told.stdout
-    )
+def test_a_file_is_written_wholly_or_not_at_all(make: Make) -> None:
+    """What was there before stays until the new one is complete; a link stays a link, and a device a device.
 
-
-def test_a_program_that_embeds_it_gets_the_same(make: Make) -> None:
-    """The page and the Markdown, as text."""
+    An unknown run, and a file that can't be written, have a code, and leave nothing half-written.
+    """
     scene = make("drifted")
-    assert recovered(scene).code == Exit.BLOCKED
-    embedded = Recovery(scene.folder, environment=scene.environment())
-    assert embedded.report() == scene.cli("report", "--html", "-").out
-    assert embedded.report(scene.events()[0].run, "markdown") == scene.cli("report").out
-    with pytest.raises(RecoveryError, match="has no run"):
-        embedded.report("nobody")
-
-
-def test_graph_needs_no_project_and_shows_a_runs_path(make: Make) -> None:
-    """The machine is drawn anywhere; with a run its way is on it."""
-    scene = make("drifted")
-    plain = scene.cli("graph")
-    assert plain.code == 0
-    assert plain.out.startswith("stateDiagram-v2")
-    assert scene.cli("graph", "--format", "svg").out.startswith("<svg")
-    assert scene.cli("graph", "--format", "png").code == Exit.USAGE
-    assert recovered(scene).code == Exit.BLOCKED
-    run = scene.events()[0].run
-    for name in (run, "newest"):
-        assert 'CLASSIFY -> BLOCKED [label="3", penwidth=3]' in scene.cli("graph", "--format", "dot", "--run", name).out
-
-
-def test_what_can_not_be_reported_is_said(make: Make) -> None:
-    """No run, an unknown one, a file that can't be written: a code, and nothing half-written."""
-    scene = make("drifted")
-    assert "(run.missing)" in scene.cli("report").err
     assert recovered(scene).code == Exit.BLOCKED
     unknown = scene.cli("report", "nobody", "--html", "report.html")
     assert (unknown.code, "(run.unknown)" in unknown.err) == (Exit.USAGE, True)
@@ -147,12 +130,6 @@ def test_what_can_not_be_reported_is_said(make: Make) -> None:
         done = scene.cli("report", "--html", place)
         assert (done.code, "(report.unwritable)" in done.err) == (Exit.USAGE, True), done
     assert [path.name for path in scene.folder.iterdir() if path.name.startswith(".report")] == []
-
-
-def test_a_file_is_replaced_wholly_or_not_at_all(make: Make) -> None:
-    """What was there before stays until the new one is complete; a link stays a link, and a device a device."""
-    scene = make("drifted")
-    assert recovered(scene).code == Exit.BLOCKED
     kept, link = scene.folder / "kept.html", scene.folder / "link.html"
     kept.write_text("before")
     link.symlink_to(kept)
@@ -170,12 +147,12 @@ def _umask() -> int:
     return mask
 
 
-@pytest.mark.parametrize("where", ["file", TARGET])
-def test_no_secret_is_in_a_report(make: Make, where: str) -> None:
-    """A password that stands in the logs, in a difference and in the URL is in no report, and not in the journal."""
+def test_no_secret_is_in_a_report(make: Make, tmp_path: Path) -> None:
+    """A password that stands in the logs, in a difference and in the URL is in no report, and not in the journal.
+
+    So it is with either journal; and whoever can read one in the target makes the report, without the project.
+    """
     scene = make("exists")
-    if where == TARGET:
-        scene.variables[JOURNAL_VARIABLE] = TARGET
     # The server asks nobody for it; whoever is connected does not know that.
     url = scene.incident.database_url.replace("postgres@", f"postgres:{quote(PASSWORD, safe='')}@", 1)
     assert url != scene.incident.database_url
@@ -183,14 +160,24 @@ def test_no_secret_is_in_a_report(make: Make, where: str) -> None:
     # An error can quote what it was given, and so can what people make by hand.
     scene.sql(f"UPDATE _prisma_migrations SET logs = logs || ' {PASSWORD} {url}' WHERE finished_at IS NULL")
     scene.sql(f"ALTER TABLE password_reset_tokens ADD CONSTRAINT c CHECK (token_hash <> '{PASSWORD}')")
-    assert recovered(scene).code == Exit.BLOCKED
-    told = [
-        scene.cli("report", "--html", "-").out,
-        scene.cli("report").out,
-        scene.cli("graph", "--run", "newest").out,
-    ]
-    assert all(told)
-    assert "`constraint c` | absent | `CHECK ((token_hash <> '***'::text))`" in told[1]
-    recorded = [str(event.payload) for event in scene.events()]
-    for secret in (PASSWORD, quote(PASSWORD, safe=""), "battery"):
-        assert [text for text in (*told, *recorded) if secret in text] == []
+    (tmp_path / "elsewhere").mkdir()
+    for where in ("", TARGET):
+        scene.variables[JOURNAL_VARIABLE] = where
+        assert recovered(scene).code == Exit.BLOCKED
+        told = [
+            scene.cli("report", "--html", "-").out,
+            scene.cli("report").out,
+            scene.cli("graph", "--run", "newest").out,
+        ]
+        assert all(told)
+        assert "`constraint c` | absent | `CHECK ((token_hash <> '***'::text))`" in told[1]
+        if where:
+            bare = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+            read = ("report", "--journal", scene.incident.database_url)
+            code, out, err = warm.run(read, cwd=tmp_path / "elsewhere", env=bare, timeout=SECONDS)
+            assert (code, f"{FAILED} failed (object exists, 42P07)" in out) == (0, True), err
+            assert "the recovery is blocked in CLASSIFY" in out
+        recorded = [str(event.payload) for event in scene.events()]
+        assert recorded
+        for secret in (PASSWORD, quote(PASSWORD, safe=""), "battery"):
+            assert [text for text in (*told, *recorded) if secret in text] == []

@@ -16,7 +16,7 @@ from recovery.postgres.target import Target
 from recovery.postgres.url import parse
 from states.checks import NAMES
 from tests.acceptance.further import agree_to
-from tests.acceptance.scene import APPLIED, MARKED_APPLIED, STUCK, Scene
+from tests.acceptance.scene import MARKED_APPLIED, STUCK, Scene
 from tests.platform.conftest import Answer, Platform
 from tests.staging import Case, start
 from tests.staging.incident import FAILED
@@ -70,26 +70,16 @@ def test_a_dump_can_be_gone_back_to(tmp_path: Path) -> None:
     assert b"s3cret" not in seen.read_bytes()
 
 
-def test_a_run_with_a_restore_point(make: Make) -> None:
-    """It is made before the first effect, once, shown, and in the journal."""
-    scene = make("exists")
-    done = scene.cli("run", "--yes", "--restore-point", "pg_dump")
-    assert done.code == 0, done
-    assert scene.ledger() == APPLIED
-    assert "restore point (pg_dump)" in done.out
-    back = next(line for line in done.out.splitlines() if line.startswith("  To go back: psql "))
-    assert back.removeprefix("  To go back: ") in scene.cli("status").out
-    kinds = [e.kind for e in scene.events() if e.kind in ("restore_point.made", "effect.intended")]
-    assert kinds == ["restore_point.made", "effect.intended", "effect.intended"]
-    (made,) = [e.payload for e in scene.events() if e.kind == "restore_point.made"]
-    assert f"-f {made['place']} " in made["back"]
-    assert FAILED in Path(made["place"]).read_text()
-    assert scene.sql("SELECT relname FROM pg_class WHERE relname = 'password_reset_tokens'")
-
-
 def test_a_restore_point_that_cannot_be_made(make: Make) -> None:
-    """Nothing is changed, and no file is left; without it the recovery goes on."""
+    """Nothing is changed, and no file is left; without it the recovery goes on. One of no known kind is a usage error.
+
+    One that is made is told by `tests/acceptance/test_report.py`.
+    """
     scene = make("exists")
+    for kind in ("neon", "tape"):
+        done = scene.cli("run", "--yes", "--restore-point", kind)
+        assert (done.code, "usage.restore_point" in done.said) == (2, True), done
+    assert scene.ledger() == STUCK
     scene.configuration.write_text(
         scene.configuration.read_text() + '\n[restore_point]\nkind = "pg_dump"\npg_dump = ["false"]\n'
     )
@@ -103,15 +93,6 @@ def test_a_restore_point_that_cannot_be_made(make: Make) -> None:
     agree_to(scene, "applied")
     assert scene.cli("run", "--restore-point", "none").code == 3
     assert scene.ledger() == MARKED_APPLIED
-
-
-@pytest.mark.parametrize("kind", ["neon", "tape"])
-def test_a_restore_point_of_no_known_kind(make: Make, kind: str) -> None:
-    """A usage error before anything else."""
-    scene = make("exists")
-    done = scene.cli("run", "--yes", "--restore-point", kind)
-    assert (done.code, "usage.restore_point" in done.said) == (2, True), done
-    assert scene.ledger() == STUCK
 
 
 @pytest.fixture
@@ -149,16 +130,23 @@ def checks(scene: Scene) -> dict[str, str]:
 
 
 def test_platforms_are_asked(make: Make, platform: Platform) -> None:
-    """Their checks are in `inspect --json`, with each its own token, and hold or stop a run like any other."""
+    """Their checks are in `inspect --json`, with each its own token, and hold or stop a run like any other.
+
+    Without Vercel, the commit that it runs can't be told.
+    """
     scene = make("exists")
     assert not {"neon.branch", "vercel.deploy", "vercel.commit"} & checks(scene).keys()
+    done = scene.cli("run", "--yes", "--expect-commit", "vercel")
+    assert (done.code, "preflight.vercel.commit" in done.said) == (4, True), done
+    assert scene.cli("abort", "--reason", "the next run is another one").code == 0
     connect(scene, platform, "br-2")
-    assert checks(scene).keys() == set(NAMES)
-    assert checks(scene) | {"neon.branch": "refused", "vercel.deploy": "held", "vercel.commit": "held"} == checks(scene)
+    found = checks(scene)
+    assert found.keys() == set(NAMES)
+    assert found | {"neon.branch": "refused", "vercel.deploy": "held", "vercel.commit": "held"} == found
     assert {asked.token for asked in platform.asked if asked.path.startswith("/v7")} == {"Bearer vercel_s3cret"}
     done = scene.cli("run", "--yes")
     assert (done.code, "preflight.neon.branch" in done.said) == (4, True), done
-    (checked,) = [event.payload for event in scene.events() if event.kind == "preflight.checked"]
+    checked = [event.payload for event in scene.events() if event.kind == "preflight.checked"][-1]
     assert checked.keys() == set(NAMES)
     assert set(checked["neon.branch"]) >= {"outcome", "seen", "source", "remedy"}
     assert "it is not the project's default branch" in checked["neon.branch"]["seen"]
@@ -167,27 +155,12 @@ def test_platforms_are_asked(make: Make, platform: Platform) -> None:
     assert checks(scene)["neon.branch"] == "unknown"
 
 
-def test_a_token_that_is_not_there(make: Make, platform: Platform) -> None:
-    """What can't be asked stops a run, unless the settings say that it may pass; then it is shown as waived.
-
-    Preflight has held where a run comes to ask for consent.
-    """
-    scene = make("exists")
-    connect(scene, platform, "br-1")
-    scene.variables.pop("VERCEL_TOKEN")
-    assert scene.cli("run", "--yes").code == 4
-    text = scene.configuration.read_text()
-    for name in ("vercel.deploy", "vercel.commit"):
-        text += f'[[waive]]\ncheck = "{name}"\nreason = "no token here"\n'
-    scene.configuration.write_text(text)
-    assert {checks(scene)[name] for name in ("vercel.deploy", "vercel.commit")} == {"waived"}
-    done = scene.cli("run")
-    assert "waived by prisma-recovery.toml: no token here" in done.out
-    assert (done.code, "classify.consent" in done.out) == (3, True), done
-
-
 def test_a_deployment_is_waited_for(make: Make, platform: Platform) -> None:
-    """While Vercel builds production a run is busy; the commit that production runs can be demanded."""
+    """While Vercel builds production a run is busy; the commit that production runs can be demanded.
+
+    What can't be asked, for want of a token, stops a run, unless the settings say that it may pass; then it is shown as
+    waived. Preflight has held where a run comes to ask for consent.
+    """
     scene = make("exists")
     connect(scene, platform, "br-1")
     building = {"uid": "dpl_2", "url": "app-2.vercel.app", "readyState": "BUILDING"}
@@ -199,18 +172,24 @@ def test_a_deployment_is_waited_for(make: Make, platform: Platform) -> None:
     platform.says("/v7/deployments READY", Answer({"deployments": [live]}))
     done = scene.cli("run", "--yes", "--expect-commit", "vercel")
     assert (done.code, "preflight.vercel.commit" in done.said) == (4, True), done
+    token = scene.variables.pop("VERCEL_TOKEN")
+    assert scene.cli("run", "--yes").code == 4
     assert scene.ledger() == STUCK
+    scene.variables["VERCEL_TOKEN"] = token
     head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=scene.folder, check=True, capture_output=True, text=True)
     live["meta"] = {"githubCommitSha": head.stdout.strip()}
     done = scene.cli("run", "--expect-commit", "vercel")
     assert (done.code, "classify.consent" in done.out) == (3, True), done
-
-
-def test_vercels_commit_without_vercel(make: Make) -> None:
-    """It can't be told then."""
-    scene = make("exists")
-    done = scene.cli("run", "--yes", "--expect-commit", "vercel")
-    assert (done.code, "preflight.vercel.commit" in done.said) == (4, True), done
+    del scene.variables["VERCEL_TOKEN"]
+    text = scene.configuration.read_text()
+    for name in ("vercel.deploy", "vercel.commit"):
+        text += f'[[waive]]\ncheck = "{name}"\nreason = "no token here"\n'
+    scene.configuration.write_text(text)
+    found = checks(scene)
+    assert {found[name] for name in ("vercel.deploy", "vercel.commit")} == {"waived"}
+    done = scene.cli("run")
+    assert "waived by prisma-recovery.toml: no token here" in done.out
+    assert (done.code, "classify.consent" in done.out) == (3, True), done
 
 
 def test_rows_that_a_repair_loses_are_kept_before(make: Make) -> None:

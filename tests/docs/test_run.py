@@ -16,10 +16,13 @@ Lines that start with `$ ` are the commands. The others are what the command abo
 output, in this order, whatever the number of spaces. `…` stands for anything: alone for any lines, within a line
 for any part of it. Output lines that a block leaves out need a `…` for the reader; the test doesn't insist on it.
 In a command `sha256:…` stands for the digest that was printed last.
+
+A command that is `prisma-recovery` and its arguments is started warm (`tests.staging.warm`); a shell runs any other.
 """
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -33,7 +36,7 @@ from typing import get_args
 import pytest
 
 from recovery.postgres.locks import PRISMA_LOCK
-from tests.staging import Case, Incident, Server, stage, start_prepared
+from tests.staging import Case, Incident, Server, stage, start_prepared, warm
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -42,6 +45,9 @@ BLOCK = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+#: A command that means the same without a shell.
+PLAIN = re.compile(r"""prisma-recovery (?:[\w ./:=,…-]|"[\w …]*")+""")
+SECONDS = 120
 
 #: `psql URL -c SQL`, for machines that have no psql.
 PSQL = """#!{python}
@@ -176,23 +182,39 @@ def run(block: Block, folder: Path, environment: dict[str, str], tools: Path, di
     commands = block.commands()
     path = (str(Path(sys.executable).parent), str(tools), environment["PATH"])
     for position, (command, expected) in enumerate(commands):
-        ended = subprocess.run(
-            ["bash", "-c", command.replace("sha256:…", digest)],
-            cwd=folder,
-            env={**environment, "PATH": os.pathsep.join(path), "COLUMNS": "160"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-            timeout=120,
-        )
+        variables = {**environment, "PATH": os.pathsep.join(path), "COLUMNS": "160"}
+        code, said = typed(command.replace("sha256:…", digest), folder, variables)
         last = position == len(commands) - 1
-        assert ended.returncode == (block.exit_code if last else 0), f"$ {command}\n{ended.stdout}"
-        absent = missing_line(ended.stdout, expected)
-        assert absent is None, f"$ {command}\nprints no line\n{absent}\nin its place, but\n{ended.stdout}"
-        digest = [digest, *DIGEST.findall(ended.stdout)][-1]
+        assert code == (block.exit_code if last else 0), f"$ {command}\n{said}"
+        absent = missing_line(said, expected)
+        assert absent is None, f"$ {command}\nprints no line\n{absent}\nin its place, but\n{said}"
+        digest = [digest, *DIGEST.findall(said)][-1]
     return digest
+
+
+def typed(command: str, folder: Path, variables: dict[str, str]) -> tuple[int, str]:
+    """Runs a command there; its exit code, and all that it printed."""
+    with Path(os.devnull).open("rb") as nothing, os.fdopen(os.memfd_create("said"), "rb") as said:
+        if PLAIN.fullmatch(command):
+            descriptors = nothing.fileno(), said.fileno(), said.fileno()
+            process = warm.nursery().start(shlex.split(command)[1:], cwd=folder, env=variables, descriptors=descriptors)
+            try:
+                code = process.wait(SECONDS)
+            finally:
+                process.kill()
+        else:
+            ended = subprocess.run(
+                ["bash", "-c", command],
+                cwd=folder,
+                env=variables,
+                stdin=nothing,
+                stdout=said,
+                stderr=said,
+                check=False,
+                timeout=SECONDS,
+            )
+            code = ended.returncode
+        return code, os.pread(said.fileno(), os.fstat(said.fileno()).st_size, 0).decode()
 
 
 @pytest.fixture(scope="module")
