@@ -16,6 +16,7 @@ from pathlib import Path
 
 from recovery.replay import scratch
 from tests.staging.bench_inspect import Way, memory, prepare, timed, write
+from tests.staging.cache import compile_product
 from tests.staging.failures import SETTINGS, Stager
 from tests.staging.histories import Attempt, Source
 from tests.staging.postgres import Server, start
@@ -136,6 +137,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("-n", "--rounds", type=int, default=7)
     rounds = parser.parse_args().rounds
+    compile_product()
     with start(settings=SETTINGS) as server, tempfile.TemporaryDirectory() as work:
         root = Path(work)
         root.chmod(0o755)  # the server may run as another user

@@ -1,8 +1,9 @@
 """Times `prisma-recovery inspect --json`, as a whole process, on a history whose last migration failed.
 
 Cold: nothing was replayed before, only the scratch server's data directory is prepared. Cached: the same database was
-inspected before. Each round times all variants in turn, so that a machine that becomes slower slows all of them. The
-results are the ratios within each round, and their median.
+inspected before. Bare: a server like the scratch server is started, and runs the same scripts, each as one query, as
+somebody would who only wants to know whether they run. Each round times all variants in turn, so that a machine that
+becomes slower slows all of them. The results are the ratios within each round, and their median.
 """
 
 import argparse
@@ -17,7 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recovery.files import cache_folder
+from recovery.replay import scratch
 from tests.staging.bench_verdicts import history_of
+from tests.staging.cache import compile_product
 from tests.staging.failures import SETTINGS, Stager
 from tests.staging.histories import Attempt, Source
 from tests.staging.postgres import Server, start
@@ -48,6 +51,15 @@ def inspect(way: Way, cache: Path) -> list[str]:
     return ["prisma-recovery", "inspect", "--json", "--database-url", way.url, "--migrations", str(way.folder)]
 
 
+def bare(sources: tuple[Source, ...]) -> float:
+    """Seconds by the clock to start a scratch server and to replay these scripts on it."""
+    began = time.perf_counter()
+    with scratch.embedded() as server, server.connect(server.create()) as connection:
+        for source in sources:
+            connection.execute(source.text.encode(), prepare=False)
+    return time.perf_counter() - began
+
+
 def _environment(cache: Path) -> dict[str, str]:
     return os.environ | {"PRISMA_RECOVERY_CACHE": str(cache)}
 
@@ -60,7 +72,9 @@ def timed(way: Way, cache: Path, tells: bytes = b'"verdict"') -> tuple[float, fl
     """
     command = inspect(way, cache)
     began = time.perf_counter()
-    process = subprocess.Popen(command, env=_environment(cache), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    process = subprocess.Popen(
+        command, cwd=way.folder, env=_environment(cache), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
     output = process.stdout.read() if process.stdout else b""
     _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - began
@@ -73,7 +87,7 @@ def timed(way: Way, cache: Path, tells: bytes = b'"verdict"') -> tuple[float, fl
 def memory(way: Way, cache: Path) -> tuple[int, int]:
     """Peak memory in megabytes: of the process alone, and with all its descendants, shared pages counted once."""
     process = subprocess.Popen(
-        inspect(way, cache), env=_environment(cache), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        inspect(way, cache), cwd=way.folder, env=_environment(cache), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     own = together = 0
     while process.poll() is None:
@@ -159,6 +173,7 @@ def main() -> None:
     arguments = parser.parse_args()
     name, sources = history_of(arguments.history)
     half = sources[: (len(sources) + 1) // 2]
+    compile_product()
     with start(arguments.server, settings=SETTINGS) as server, tempfile.TemporaryDirectory() as work:
         root = Path(work)
         root.chmod(0o755)  # the server may run as another user
@@ -176,7 +191,11 @@ def main() -> None:
         ]
         seconds: dict[str, list[float]] = {way.name: [] for way in ways}
         work_done: dict[str, list[float]] = {way.name: [] for way in ways}
+        alone = []
         for number in range(arguments.rounds + 1):  # the first one fills caches and is not counted
+            replayed = bare(sources)
+            if number:
+                alone.append(replayed)
             for way in ways:
                 clock, processor = timed(way, caches[way.cached])
                 if number:
@@ -194,6 +213,9 @@ def main() -> None:
             f"   peak {own:4} MB, with its server {together:4} MB"
         )
     cold, cached, cold_many, cached_many, cold_half = seconds.values()
+    print(f"bare                               median {statistics.median(alone):5.2f} s   min {min(alone):5.2f}")
+    print(f"cold / bare                        {_ratio(cold, alone):.2f} x   (aim: at most 1.30)")
+    print(f"cached / bare                      {_ratio(cached, alone):.2f} x   (aim: at most 0.25)")
     print(f"cached / cold                      {_ratio(cached, cold):.2f} x")
     print(f"{MANY} / {FEW} unrelated tables, cold   {_ratio(cold_many, cold):.2f} x   (aim: 1)")
     print(f"{MANY} / {FEW} unrelated tables, cached {_ratio(cached_many, cached):.2f} x   (aim: 1)")

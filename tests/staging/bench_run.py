@@ -10,7 +10,6 @@ The recovery is an installed program: its bytecode is kept, as pip keeps it.
 """
 
 import argparse
-import compileall
 import functools
 import os
 import resource
@@ -22,8 +21,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import recovery
-import states
+from tests.staging.cache import compile_product
 from tests.staging.incident import FAILED, Incident, stage
 from tests.staging.node import toolchain
 from tests.staging.postgres import start
@@ -96,8 +94,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("-n", "--rounds", type=int, default=5)
     rounds = parser.parse_args().rounds
-    for package in (recovery, states):
-        compileall.compile_dir(Path(package.__file__ or "").parent, quiet=1)
+    compile_product()
     taken: dict[str, list[Taken]] = {name: [] for name in WAYS}
     with start() as server, tempfile.TemporaryDirectory() as work:
         for number in range(rounds + 1):  # the first one fills caches and is not counted

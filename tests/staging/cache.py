@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import fcntl
 import shutil
 import subprocess
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 #: Ignored by git; removing it is always safe.
 CACHE = ROOT / ".cache"
+
+
+def compile_product() -> None:
+    """Keeps the product's bytecode, as pip keeps that of an installed program."""
+    for package in ("recovery", "states"):
+        compileall.compile_dir(ROOT / package, quiet=1)
 
 
 def fetch_package(name: str) -> Path:
