@@ -87,7 +87,11 @@ def timed(way: Way, cache: Path, tells: bytes = b'"verdict"') -> tuple[float, fl
 def memory(way: Way, cache: Path) -> tuple[int, int]:
     """Peak memory in megabytes: of the process alone, and with all its descendants, shared pages counted once."""
     process = subprocess.Popen(
-        inspect(way, cache), cwd=way.folder, env=_environment(cache), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        inspect(way, cache),
+        cwd=way.folder,
+        env=_environment(cache),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     own = together = 0
     while process.poll() is None:
