@@ -1,7 +1,9 @@
 """Every kind of schema statement from end to end: absent, in place, and there but otherwise (RULES E4, E8)."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cache
 from itertools import count
 from pathlib import Path
 
@@ -208,11 +210,17 @@ OLDEST, NEWEST = 13, 18
 SHARE_ON_NEWEST = 4
 
 
-@pytest.fixture(scope="module", params=[OLDEST, NEWEST])
-def production(request: pytest.FixtureRequest) -> Iterator[Server]:
+@pytest.fixture(scope="module")
+def servers() -> Iterator[Callable[[int], Server]]:
+    """Gives the server of a version, which is started once, whatever the order of the tests."""
+    with ExitStack() as running:
+        yield cache(lambda version: running.enter_context(staging.start(version, settings={"wal_level": "logical"})))
+
+
+@pytest.fixture(params=[OLDEST, NEWEST])
+def production(request: pytest.FixtureRequest, servers: Callable[[int], Server]) -> Server:
     """The oldest and the newest server."""
-    with staging.start(request.param, settings={"wal_level": "logical"}) as server:
-        yield server
+    return servers(request.param)
 
 
 class Case:
@@ -227,14 +235,14 @@ class Case:
             (folder / name).mkdir()
             (folder / name / "migration.sql").write_text(text)
 
-    def judge(self, *done: str, base: str | None = None) -> Evidence:
-        """The evidence on a database on which these scripts ran after the base."""
+    @contextmanager
+    def staged(self, base: str | None = None) -> Iterator[str]:
+        """A database on which the base ran, and in whose ledger the second migration has failed."""
         database = f"kinds_{next(_numbers)}"
         self.server.create_database(database)
         with self.server.connect(database) as connection:
             connection.execute(LEDGER)
-            for each in (base or self._scripts["1_base"], *done):
-                connection.execute(each.encode())
+            connection.execute((base or self._scripts["1_base"]).encode())
             for number, (name, text) in enumerate(self._scripts.items()):
                 checksum = hashlib.sha256(text.encode()).hexdigest()
                 connection.execute(
@@ -251,13 +259,35 @@ class Case:
                 )
             # The server may see this session a moment longer, and one that last wrote the ledger counts as at work.
             connection.execute("SELECT 1")
+        try:
+            yield database
+        finally:
+            self.server.drop_database(database)
+
+    def evidence(self, database: str, *done: str) -> Evidence:
+        """The evidence on it after these scripts ran there, too."""
+        if done:
+            with self.server.connect(database) as connection:
+                for each in done:
+                    connection.execute(each.encode())
+                connection.execute("SELECT 1")  # as above
         target = Target(parse(self.server.url(database)), "the test")
         try:
             scripts = Scripts(self._folder, read(self._folder), None)
             return Investigator(target, scripts, self._workshop).classify("2_failed").evidence
         finally:
             target.close()
-            self.server.drop_database(database)
+
+    def judge(self, *done: str, base: str | None = None) -> Evidence:
+        """The evidence on a database of its own on which these scripts ran after the base."""
+        with self.staged(base) as database:
+            return self.evidence(database, *done)
+
+    def verdicts(self, script: str, otherwise: str) -> list[Verdict]:
+        """Where nothing of it is in; where the script ran; where something else was done instead."""
+        with self.staged() as database:
+            found = [self.evidence(database).verdict, self.evidence(database, script).verdict]
+        return [*found, self.judge(otherwise).verdict]
 
 
 @pytest.mark.parametrize(
@@ -274,8 +304,7 @@ def test_absent_in_place_and_otherwise(
 ) -> None:
     """Nothing of it in: not applied. Done: applied. Done in another way: drifted. None of these is open."""
     case = Case(production, workshop, tmp_path, base, script)
-    verdicts = [case.judge(*done).verdict for done in ([], [script], [otherwise])]
-    assert verdicts == [Verdict.NOT_APPLIED, Verdict.APPLIED, Verdict.DRIFTED]
+    assert case.verdicts(script, otherwise) == [Verdict.NOT_APPLIED, Verdict.APPLIED, Verdict.DRIFTED]
 
 
 SUPABASE = (
@@ -319,11 +348,7 @@ def test_a_multirange_that_is_called_otherwise(server: Server, workshop: SharedW
     case = Case(server, workshop, tmp_path, "", "CREATE TYPE r AS RANGE (SUBTYPE = float8, MULTIRANGE_TYPE_NAME = rs)")
     plain = "CREATE TYPE r AS RANGE (SUBTYPE = float8)"
     named = "CREATE TYPE r AS RANGE (SUBTYPE = float8, MULTIRANGE_TYPE_NAME = rs)"
-    assert [case.judge(*done).verdict for done in ([], [named], [plain])] == [
-        Verdict.NOT_APPLIED,
-        Verdict.APPLIED,
-        Verdict.DRIFTED,
-    ]
+    assert case.verdicts(named, plain) == [Verdict.NOT_APPLIED, Verdict.APPLIED, Verdict.DRIFTED]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Whether a script would fail again: said beforehand, and then tried for real."""
 
+import re
 from collections.abc import Iterator
 from itertools import chain, count, repeat
 
@@ -51,8 +52,10 @@ CREATE TRIGGER telling BEFORE UPDATE OF told ON bill FOR EACH ROW EXECUTE FUNCTI
 CREATE TABLE divided (id int) PARTITION BY LIST (id);
 CREATE TABLE spoken (id int, word text, kind text);
 """
+_OF_ITS_OWN = re.compile("CONCURRENTLY|BEGIN|COMMIT")
+#: Of a server, the database that others are copied from. Where nothing stays, it is looked at itself.
+PREPARED = "obstacles"
 _numbers = count(1)
-_servers: dict[int, Server] = {}
 
 
 @pytest.fixture(scope="module", params=[18, 13])
@@ -62,27 +65,66 @@ def postgres(request: pytest.FixtureRequest) -> Iterator[Server]:
     with server.connect() as connection:
         connection.execute(f"DROP ROLE IF EXISTS {ROLE}")
         connection.execute(f"CREATE ROLE {ROLE} LOGIN")
+    server.create_database(PREPARED)
+    run(server, PREPARED, BASE)
     yield server
+    server.drop_database(PREPARED)
     if request.param != 18:
         server.stop()
 
 
 @pytest.fixture
-def database(postgres: Server) -> str:
+def database(postgres: Server) -> Iterator[str]:
+    """A database of a test's own. It is gone at the end, and so is what the role owns in it."""
     name = f"obstacles_{next(_numbers)}"
-    postgres.create_database(name)
-    run(postgres, name, BASE)
-    return name
+    postgres.create_database(name, PREPARED)
+    yield name
+    postgres.drop_database(name)
 
 
 def run(server: Server, database: str, script: str, user: str = "postgres") -> str:
     """Runs a script as Prisma's native engine does, whole; the kind of what made it fail, or empty."""
     with psycopg.connect(server.url(database, user), autocommit=True) as connection:
-        try:
-            connection.execute(script.encode())
-        except psycopg.Error as error:
-            return cause(f"Database error code: {error.sqlstate}\n\nDatabase error:\nERROR: {error}").kind
+        return ran(connection, script)
+
+
+def ran(connection: psycopg.Connection, script: str) -> str:
+    """Runs a script; the kind of what made it fail, or empty."""
+    try:
+        connection.execute(script.encode())
+    except psycopg.Error as error:
+        return cause(f"Database error code: {error.sqlstate}\n\nDatabase error:\nERROR: {error}").kind
     return ""
+
+
+def tried(server: Server, script: str) -> str:
+    """As `run`, on the database that others are copied from, and undone."""
+    with psycopg.connect(server.url(PREPARED)) as connection:
+        said = ran(connection, script)
+        connection.rollback()
+    return said
+
+
+def failing(server: Server, script: str) -> tuple[int, str]:
+    """The number of the first statement that fails, each run by itself, and the kind of why; 0 for none. Nothing stays.
+
+    What ends a transaction, or may stand in none, is run on a database of its own.
+    """
+    statements = [each.sql for each in parse_script(script)]
+    database = PREPARED
+    if own := bool(_OF_ITS_OWN.search(script)):
+        database = f"obstacles_{next(_numbers)}"
+        server.create_database(database, PREPARED)
+    try:
+        with psycopg.connect(server.url(database), autocommit=own) as connection:
+            found = next(
+                ((at, said) for at, each in enumerate(statements, 1) if (said := ran(connection, each))), (0, "")
+            )
+            connection.rollback()
+    finally:
+        if own:
+            server.drop_database(database)
+    return found
 
 
 def obstacles(
@@ -154,18 +196,15 @@ WILL_FAIL = [
 
 
 @pytest.mark.parametrize(("script", "kind", "number", "said"), WILL_FAIL)
-def test_what_is_said_to_fail_fails(
-    postgres: Server, database: str, script: str, kind: str, number: int | None, said: str
-) -> None:
+def test_what_is_said_to_fail_fails(postgres: Server, script: str, kind: str, number: int | None, said: str) -> None:
     """Each obstacle is of the kind of the error that PostgreSQL then gives, and its query lists what was counted."""
-    found = obstacles(postgres, database, script)
+    found = obstacles(postgres, PREPARED, script)
     assert found.untested == ()
     obstacle = next(each for each in found.obstacles if each.kind == kind)
     assert (obstacle.kind, obstacle.count) == (kind, number)
     assert said in obstacle.fact
-    assert listed(postgres, database, obstacle.query) == (number or 0)
-    failing = (run(postgres, database, each.sql) for each in parse_script(script))
-    assert next((at, said) for at, said in enumerate(failing, 1) if said) == (obstacle.statement, kind)
+    assert listed(postgres, PREPARED, obstacle.query) == (number or 0)
+    assert failing(postgres, script) == (obstacle.statement, kind)
 
 
 #: What stands in the way is an object that is missing, there already, or dependent on what is changed.
@@ -237,16 +276,13 @@ ON_OBJECTS = [
 
 
 @pytest.mark.parametrize(("script", "kind", "said"), ON_OBJECTS)
-def test_objects_that_stand_in_the_way_are_named(
-    postgres: Server, database: str, script: str, kind: str, said: str
-) -> None:
+def test_objects_that_stand_in_the_way_are_named(postgres: Server, script: str, kind: str, said: str) -> None:
     """PostgreSQL refuses that statement for that reason; the query lists what is in the way, or nothing if it lacks."""
-    obstacle = next(each for each in obstacles(postgres, database, script).obstacles if each.kind == kind)
+    obstacle = next(each for each in obstacles(postgres, PREPARED, script).obstacles if each.kind == kind)
     assert said in obstacle.fact
     assert obstacle.count is None
-    assert bool(listed(postgres, database, obstacle.query)) == (kind != "missing_object")
-    failing = (run(postgres, database, each.sql) for each in parse_script(script))
-    assert next((at, said) for at, said in enumerate(failing, 1) if said) == (obstacle.statement, kind)
+    assert bool(listed(postgres, PREPARED, obstacle.query)) == (kind != "missing_object")
+    assert failing(postgres, script) == (obstacle.statement, kind)
 
 
 def test_a_generated_column_keeps_the_type_of_what_it_is_made_of(postgres: Server, database: str) -> None:
@@ -296,13 +332,13 @@ def test_what_is_concurrent_stands_in_no_transaction_block(postgres: Server, dat
         ("CREATE TABLE fresh (a text COMPRESSION pglz)", "14"),
     ],
 )
-def test_syntax_that_the_server_is_too_old_for(postgres: Server, database: str, script: str, since: str) -> None:
+def test_syntax_that_the_server_is_too_old_for(postgres: Server, script: str, since: str) -> None:
     """The server's version is named, and the one that the syntax is known from."""
-    found = obstacles(postgres, database, script).obstacles
+    found = obstacles(postgres, PREPARED, script).obstacles
     old = postgres.version < since
     assert [each.kind for each in found] == ["syntax"] * old
     assert all(f"from PostgreSQL {since} on" in each.fact for each in found)
-    assert (run(postgres, database, script) == "syntax") == old
+    assert (tried(postgres, script) == "syntax") == old
 
 
 def test_what_a_publication_lists_keeps_its_type(postgres: Server, database: str) -> None:
@@ -435,10 +471,10 @@ WILL_SUCCEED = [
 
 
 @pytest.mark.parametrize("script", WILL_SUCCEED)
-def test_what_succeeds_is_not_said_to_fail(postgres: Server, database: str, script: str) -> None:
+def test_what_succeeds_is_not_said_to_fail(postgres: Server, script: str) -> None:
     """The closely related harmless case is none, for each kind: PostgreSQL runs the script to its end."""
-    assert obstacles(postgres, database, script) == Obstacles()
-    assert run(postgres, database, script) == ""
+    assert obstacles(postgres, PREPARED, script) == Obstacles()
+    assert tried(postgres, script) == ""
 
 
 def test_what_is_not_sure_is_not_said(postgres: Server, database: str) -> None:
