@@ -5,8 +5,6 @@ import re
 import signal
 from collections.abc import Callable
 
-import pytest
-
 from states.table import State
 from tests.acceptance.scene import BEFORE, DEPLOYED, Scene, Terminal, eventually
 from tests.acceptance.test_consent import auto
@@ -16,8 +14,6 @@ from tests.staging.incident import FAILED, PENDING
 
 Make = Callable[[Case], Scene]
 NAMES = (FAILED, *PENDING)
-STAMPED = [*BEFORE, (FAILED, "finished", 0)]
-ALL = [*STAMPED, *DEPLOYED]
 
 
 def script(scene: Scene, name: str) -> str:
@@ -40,64 +36,60 @@ def commands(scene: Scene) -> list[list[str]]:
     return [[command[1], *(w for w in command if w in NAMES)] for command in scene.commands()]
 
 
-def test_what_was_pushed_is_marked_and_the_gate_opens(make: Make) -> None:
-    """All three were made by hand, at once: each is marked as applied, and nothing is deployed."""
-    scene = never_attempted(make, "exists", *PENDING)
-    done = scene.cli("run", "--yes")
-    assert done.code == 0, done
-    assert f"{FAILED} was never attempted, and is in the database" in done.out
-    assert scene.ledger() == [*BEFORE, *((name, "finished", 0) for name in NAMES)]
-    assert commands(scene) == [["resolve", name] for name in NAMES]
-    assert scene.path()[-1] is State.PIPELINE_READY
-    assert scene.path().count(State.CLASSIFY) == 3
-
-
 def test_what_is_there_is_marked_and_the_rest_deployed(make: Make) -> None:
-    """Only the first was made by hand; `inspect` and the plan say what follows, and `run` does it."""
-    scene = never_attempted(make, "exists")
+    """Of three, only the second was made by hand; it is marked, the one before it and the one behind it are deployed.
+
+    `inspect` and the plan say what follows. To agree to a deploy is not to agree to a mark; typed, the question says
+    what it is about. Killed once the mark is there, the next run sees it, and repeats nothing.
+    """
+    there = PENDING[0]
+    scene = never_attempted(make, "absent", there)
     before = scene.everything()
     inspected = json.loads(scene.cli("inspect", "--json").out)
     assert inspected["failed"] == []
     assert inspected["uncompared"] == ""
     assert inspected["history"]["pending"] == list(NAMES)
     (found,) = inspected["present"]
-    assert (found["migration"], found["verdict"], found["decision"]) == (FAILED, "applied", "mark_applied")
-    assert (found["started_at"], found["progress"]) == ("", {"steps_in_place": [5, 5], "steps_total": 5})
+    assert (found["migration"], found["verdict"], found["decision"]) == (there, "applied", "mark_applied")
+    steps = found["progress"]["steps_total"]
+    assert (found["started_at"], found["progress"]["steps_in_place"]) == ("", [steps, steps])
     assert "was never attempted, and is in the database" in scene.cli("inspect").out
     planned = scene.cli("run", "--plan")
     assert planned.code == 0, planned
     shown = re.findall("would run: (.*)", planned.out)
-    assert shown == [f"prisma migrate resolve --applied {FAILED}", "prisma migrate deploy"]
-    assert scene.everything() == before
-    done = scene.cli("run", "--yes")
-    assert done.code == 0, done
-    assert scene.ledger() == ALL
-    assert commands(scene) == [["resolve", FAILED], ["deploy"]]
-
-
-def test_a_later_one_is_marked_and_those_before_it_deployed_after(make: Make) -> None:
-    """Of three, only the second is there, and works on other objects than the first."""
-    scene = never_attempted(make, "absent", PENDING[0])
-    done = scene.cli("run", "--yes")
-    assert done.code == 0, done
-    assert scene.ledger() == [*BEFORE, (PENDING[0], "finished", 0), (FAILED, "finished", 1), DEPLOYED[1]]
-
-
-def test_what_is_not_there_is_deployed_as_ever(make: Make) -> None:
-    """Nothing of the pending is in production: nothing is said of it, and no consent but that to deploy is asked."""
-    scene = never_attempted(make, "absent")
-    auto(scene, "deploy")
+    assert shown == [f"prisma migrate resolve --applied {there}", "prisma migrate deploy"]
+    auto(scene, "deploy", "not_applied")
     done = scene.cli("run")
+    assert done.code == 3, done
+    assert "classify.consent" in done.out
+    terminal = Terminal(scene, "run")
+    terminal.until("Type “applied”")
+    assert f"prisma migrate resolve --applied {there}" in terminal.said
+    assert "never attempted, but is wholly in production" in terminal.said
+    terminal.type("no")
+    assert terminal.end() == 3
+    assert scene.everything() == before
+    assert scene.effects("intended") == []
+    scene.rehearse(resolve="die after")
+    assert scene.cli("run", "--yes").code == -signal.SIGKILL
+    marked = [*BEFORE, (there, "finished", 0)]
+    assert scene.ledger() == marked
+    eventually(lambda: alone(scene))
+    scene.rehearse()
+    done = scene.cli("run", "--yes")
     assert done.code == 0, done
-    assert "never attempted" not in done.out
-    assert scene.ledger() == [*BEFORE, (FAILED, "finished", 1), *DEPLOYED]
-    assert State.CLASSIFY not in scene.path()
+    assert "goes on" in done.out
+    assert scene.ledger() == [*marked, (FAILED, "finished", 1), DEPLOYED[1]]
+    assert commands(scene) == [["resolve", there], ["deploy"]]
 
 
-@pytest.mark.parametrize("case", ["partial", "drifted"])
-def test_a_deploy_that_would_fail_is_not_begun(make: Make, case: Case) -> None:
-    """Half of the first is there: exit code 3, what is in the way, nothing changed; undone by hand, all is deployed."""
-    scene = never_attempted(make, case)
+def test_a_deploy_that_would_fail_is_not_begun(make: Make) -> None:
+    """Half of the first is there: exit code 3, what is in the way, nothing changed.
+
+    Undone by hand, all is deployed: then nothing is said of what is pending, and no consent but that is asked.
+    """
+    scene = never_attempted(make, "partial")
+    auto(scene, "deploy")
     before = scene.everything()
     planned = scene.cli("run", "--plan")
     assert planned.code == 3, planned
@@ -109,43 +101,15 @@ def test_a_deploy_that_would_fail_is_not_begun(make: Make, case: Case) -> None:
         "A deploy would fail: statement 1 makes table public.password_reset_tokens, which is already there" in done.out
     )
     assert "What differs" in done.out
-    assert "index public.password_reset_tokens_user_id_idx" in done.out or case == "drifted"
+    assert "index public.password_reset_tokens_user_id_idx" in done.out
     assert scene.everything() == before
     assert scene.effects("intended") == []
     scene.sql("DROP TABLE password_reset_tokens")
-    again = scene.cli("run", "--yes")
+    again = scene.cli("run")
     assert again.code == 0, again
+    assert "never attempted" not in again.out
     assert scene.ledger() == [*BEFORE, (FAILED, "finished", 1), *DEPLOYED]
-
-
-def test_what_is_behind_a_failed_one_is_not_run_into(make: Make) -> None:
-    """The next one is there in half, so that the deploy after the mark would fail: nothing is marked."""
-    scene = make("exists")
-    scene.sql("ALTER TABLE places ADD COLUMN energy integer, ADD COLUMN formality integer")
-    done = scene.cli("run", "--yes")
-    assert done.code == 3, done
-    assert "classify.deploy_would_fail" in done.out
-    assert scene.ledger() == [*BEFORE, (FAILED, "failed", 0)]
-    assert scene.path()[-2:] == [State.CLASSIFY, State.BLOCKED]
-
-
-def test_without_consent_nothing_is_marked(make: Make) -> None:
-    """To agree to a deploy is not to agree to a mark; typed, the question says what it is about."""
-    scene = never_attempted(make, "exists")
-    auto(scene, "deploy", "not_applied")
-    before = scene.everything()
-    done = scene.cli("run")
-    assert done.code == 3, done
-    assert "classify.consent" in done.out
-    assert scene.everything() == before
-    terminal = Terminal(scene, "run")
-    terminal.until("Type “applied”")
-    assert f"prisma migrate resolve --applied {FAILED}" in terminal.said
-    assert "never attempted, but is wholly in production" in terminal.said
-    terminal.type("no")
-    assert terminal.end() == 3
-    assert scene.everything() == before
-    assert scene.effects("intended") == []
+    assert State.CLASSIFY not in scene.path()
 
 
 def test_what_no_schema_shows_is_for_a_person(make: Make) -> None:
@@ -167,9 +131,10 @@ def test_what_no_schema_shows_is_for_a_person(make: Make) -> None:
     assert (refused.code, "approve.not_attempted" in refused.err) == (2, True)
     assert scene.everything() == before
     assert scene.cli("approve", FAILED, "--applied", *reason).code == 0
-    done = scene.cli("run", "--yes")
-    assert done.code == 0, done
-    assert scene.ledger() == ALL
+    auto(scene, "applied")
+    done = scene.cli("run")
+    assert (done.code, "(deploy.consent)" in done.out) == (3, True), done
+    assert scene.ledger() == [*BEFORE, (FAILED, "finished", 0)]
     assert ("Café Morgenrot",) in scene.sql("SELECT name FROM places")
 
 
@@ -183,21 +148,6 @@ def test_without_a_scratch_server_a_deploy_is_possible_as_before(make: Make) -> 
     assert scene.ledger() == [*BEFORE, (FAILED, "finished", 1), *DEPLOYED]
     assert done.code == 6, done
     assert "scratch.unreachable" in done.out
-
-
-def test_a_run_that_is_killed_after_the_mark_is_finished_by_the_next(make: Make) -> None:
-    """The next run sees that the mark is there, and repeats nothing."""
-    scene = never_attempted(make, "exists")
-    scene.rehearse(resolve="die after")
-    assert scene.cli("run", "--yes").code == -signal.SIGKILL
-    assert scene.ledger() == STAMPED
-    eventually(lambda: alone(scene))
-    scene.rehearse()
-    done = scene.cli("run", "--yes")
-    assert done.code == 0, done
-    assert "goes on" in done.out
-    assert scene.ledger() == ALL
-    assert commands(scene) == [["resolve", FAILED], ["deploy"]]
 
 
 def test_a_folder_that_was_renamed_after_its_attempt_was_rolled_back(make: Make) -> None:

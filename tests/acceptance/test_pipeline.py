@@ -2,8 +2,8 @@
 
 import json
 import os
+import shutil
 import signal
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -68,10 +68,28 @@ def killed_in(scene: Scene, name: str) -> None:
 
 
 def test_steps_run_only_when_asked_for_and_once(scene: Scene) -> None:
-    """A run without --pipeline runs none; `pipeline` runs all, in order; a second time it repeats none."""
+    """A run without --pipeline runs none; `pipeline` runs all, in order; a second time it repeats none.
+
+    Before that, nothing is run or recorded for a step that is not configured (exit code 2), and none is run once a
+    migration that came in after the gate opened has shut it.
+    """
     assert scene.cli("pipeline").code == 3
     assert scene.cli("run", "--yes").code == 0
+    before = len(scene.events())
+    refused = scene.cli("pipeline", "--repeat", "a", "--done", "z")
+    assert refused.code == 2, refused
+    assert "pipeline.unknown_step" in refused.said
+    assert len(scene.events()) == before
+    late = scene.folder / "prisma/migrations/20260301000000_late/migration.sql"
+    late.parent.mkdir()
+    late.write_text("CREATE TABLE late (id int);\n")
+    scene.commit("Late")
+    refused = scene.cli("pipeline")
+    assert refused.code == 3, refused
+    assert "pipeline.history_changed" in refused.out
     assert done(scene) == ""
+    shutil.rmtree(late.parent)
+    scene.commit("Not so")
     ran = scene.cli("pipeline")
     assert ran.code == 0, ran
     assert done(scene) == "abc"
@@ -101,66 +119,30 @@ def test_a_step_that_fails_stops_those_after_it_until_a_person_says(scene: Scene
     assert done(scene) == "aabc"
 
 
-def test_a_step_that_was_killed_is_in_doubt(scene: Scene) -> None:
-    """Begun and not seen to end, a step is not run again by itself, whatever command is used."""
+def test_a_step_that_was_killed_is_in_doubt_unless_it_is_idempotent(scene: Scene) -> None:
+    """Begun and not seen to end, a step is not run again by itself, whatever command is used.
+
+    One that is declared idempotent is repeated after a kill, and those before it are not. A step is its name and its
+    command: what is done in one run is done in the next, but for the idempotent one.
+    """
+    killed_in(scene, "b")
+    assert done(scene) == "ab"
     killed_in(scene, "c")
-    assert done(scene) == "abc"
+    assert done(scene) == "abbc"
     refused = scene.cli("pipeline")
     assert refused.code == 3, refused
     assert "pipeline.in_doubt" in refused.out
     assert "how it ended is not known" in refused.out
     assert scene.cli("run", "--yes", "--pipeline").code == 3
-    assert done(scene) == "abc"
-    assert scene.cli("pipeline", "--repeat", "c").code == 0
-    assert done(scene) == "abcc"
-
-
-def test_an_idempotent_step_that_was_killed_is_run_again(scene: Scene) -> None:
-    """A step that is declared idempotent is repeated after a kill, and those before it are not."""
-    killed_in(scene, "b")
-    ended = scene.cli("run", "--yes", "--pipeline")
-    assert ended.code == 0, ended
     assert done(scene) == "abbc"
-
-
-def test_a_new_run_repeats_no_step_of_an_earlier_one(scene: Scene) -> None:
-    """A step is its name and its command: in doubt or done in one run, it is so in the next, unless idempotent."""
-    killed_in(scene, "a")
     assert scene.cli("run", "--yes").code == 0
     refused = scene.cli("pipeline")
-    assert refused.code == 3, refused
-    assert "pipeline.in_doubt" in refused.out
-    assert done(scene) == "a"
-    assert scene.cli("pipeline", "--done", "a").code == 0
-    assert done(scene) == "abc"
+    assert (refused.code, "pipeline.in_doubt" in refused.out) == (3, True), refused
+    assert done(scene) == "abbc"
+    assert scene.cli("pipeline", "--repeat", "c").code == 0
+    assert done(scene) == "abbcc"
     assert scene.cli("run", "--yes", "--pipeline").code == 0
-    assert done(scene) == "abcb"
-
-
-def test_an_unknown_step_is_refused(scene: Scene) -> None:
-    """`--repeat` and `--done` of a step that is not configured: exit code 2, nothing is run or recorded."""
-    assert scene.cli("run", "--yes").code == 0
-    before = len(scene.events())
-    refused = scene.cli("pipeline", "--repeat", "a", "--done", "z")
-    assert refused.code == 2, refused
-    assert "pipeline.unknown_step" in refused.said
-    assert done(scene) == ""
-    assert len(scene.events()) == before
-
-
-def test_the_gate_is_looked_at_again(scene: Scene) -> None:
-    """A migration that came in after the gate opened shuts it: no step is run."""
-    assert scene.cli("run", "--yes").code == 0
-    late = scene.folder / "prisma/migrations/20260301000000_late/migration.sql"
-    late.parent.mkdir()
-    late.write_text("CREATE TABLE late (id int);\n")
-    author = ("-c", "user.name=Test", "-c", "user.email=test@example.com")
-    for command in (("add", "prisma"), (*author, "commit", "--quiet", "--message=Late")):
-        subprocess.run(["git", *command], cwd=scene.folder, check=True)
-    refused = scene.cli("pipeline")
-    assert refused.code == 3, refused
-    assert "pipeline.history_changed" in refused.out
-    assert done(scene) == ""
+    assert done(scene) == "abbccb"
 
 
 def unsaid(scene: Scene) -> None:
@@ -169,7 +151,10 @@ def unsaid(scene: Scene) -> None:
 
 
 def test_a_file_does_not_know_what_other_machines_ran(scene: Scene) -> None:
-    """Where nobody can be asked, no step runs if one must run once and the journal is a file, `--yes` or not."""
+    """Where nobody can be asked, no step runs if one must run once and the journal is a file, `--yes` or not.
+
+    A person says of each such step whether it was done. Where running twice does no harm, nobody is asked.
+    """
     unsaid(scene)
     for command in (("run", "--yes", "--pipeline"), ("pipeline",)):
         refused = scene.cli(*command)
@@ -180,10 +165,17 @@ def test_a_file_does_not_know_what_other_machines_ran(scene: Scene) -> None:
         assert done(scene) == ""
     assert scene.cli("pipeline", "--done", "a", "--repeat", "c").code == 0
     assert done(scene) == "bc"
+    scene.configuration.write_text(scene.configuration.read_text().replace("idempotent = false", "idempotent = true"))
+    (scene.folder / "done").unlink()
+    assert scene.cli("run", "--yes", "--pipeline").code == 0
+    assert done(scene) == "abc"
 
 
 def test_a_person_can_say_that_nobody_else_ran_them(scene: Scene) -> None:
-    """In a terminal it is asked once for all such steps, and before any step; a stray Return runs none."""
+    """In a terminal it is asked once for all such steps, and before any step; a stray Return runs none.
+
+    Steps that were begun before the journal was moved are not begun again for a shared one, until a person says.
+    """
     unsaid(scene)
     assert scene.cli("run", "--yes").code == 0
     first = Terminal(scene, "pipeline")
@@ -200,32 +192,19 @@ def test_a_person_can_say_that_nobody_else_ran_them(scene: Scene) -> None:
     assert done(scene) == "abc"
     assert scene.cli("pipeline").code == 0
     assert done(scene) == "abc"
-
-
-def test_idempotent_steps_need_no_word(scene: Scene) -> None:
-    """Where running twice does no harm, nobody is asked, whatever the journal."""
-    unsaid(scene)
-    scene.configuration.write_text(scene.configuration.read_text().replace("idempotent = false", "idempotent = true"))
-    assert scene.cli("run", "--yes", "--pipeline").code == 0
+    refused = scene.cli("run", "--yes", "--pipeline", "--journal", "target")
+    assert refused.code == 3, refused
+    assert "pipeline.other_journal" in refused.out
     assert done(scene) == "abc"
+    assert scene.cli("pipeline", "--journal", "target", "--done", "a", "--done", "c").code == 0
+    assert done(scene) == "abcb"
 
 
 def test_a_shared_journal_needs_no_word_and_knows(scene: Scene, tmp_path: Path) -> None:
-    """With the journal in the target nobody is asked, and a second machine repeats nothing."""
-    unsaid(scene)
-    other = scene.elsewhere(tmp_path)
-    ran = scene.cli("run", "--yes", "--pipeline", "--journal", "target")
-    assert ran.code == 0, ran
-    assert done(scene) == "abc"
-    again = other.cli("pipeline", "--journal", "target")
-    assert again.code == 0, again
-    assert again.out.count("not repeated") == 3
-    assert other.cli("run", "--yes", "--pipeline", "--journal", "target").code == 0
-    assert done(other) == "b", "a new recovery runs the idempotent one, and that alone"
+    """With the journal in the target nobody is asked, and a second machine repeats nothing.
 
-
-def test_a_step_in_doubt_on_one_machine_is_so_on_another(scene: Scene, tmp_path: Path) -> None:
-    """Killed in the middle of a step, it is not begun by another machine either, until a person says."""
+    Killed in the middle of a step, it is not begun by another machine either, until a person says.
+    """
     unsaid(scene)
     scene.variables["PRISMA_RECOVERY_JOURNAL"] = "target"
     other = scene.elsewhere(tmp_path)
@@ -236,15 +215,8 @@ def test_a_step_in_doubt_on_one_machine_is_so_on_another(scene: Scene, tmp_path:
     assert (done(scene), done(other)) == ("abc", "")
     assert other.cli("pipeline", "--repeat", "c").code == 0
     assert (done(scene), done(other)) == ("abc", "c")
-
-
-def test_what_a_file_knows_is_not_forgotten_for_a_shared_journal(scene: Scene) -> None:
-    """Steps that were begun before the journal was moved are not begun again, until a person says."""
-    assert scene.cli("run", "--yes", "--pipeline").code == 0
-    assert done(scene) == "abc"
-    refused = scene.cli("run", "--yes", "--pipeline", "--journal", "target")
-    assert refused.code == 3, refused
-    assert "pipeline.other_journal" in refused.out
-    assert done(scene) == "abc"
-    assert scene.cli("pipeline", "--journal", "target", "--done", "a", "--done", "c").code == 0
-    assert done(scene) == "abcb"
+    again = other.cli("pipeline")
+    assert again.code == 0, again
+    assert again.out.count("not repeated") == 3
+    assert other.cli("run", "--yes", "--pipeline").code == 0
+    assert done(other) == "cb", "a new recovery runs the idempotent one, and that alone"
