@@ -1,11 +1,12 @@
 """Prisma 5 and 7, by their real CLIs: other than Prisma 6 they start an engine, and 7 has other logs and settings."""
 
+import signal
 from collections.abc import Callable
 
 import pytest
 
 from states.table import State
-from tests.acceptance.scene import APPLIED, BASE, MARKED_APPLIED, RUN_AGAIN, STUCK, Scene
+from tests.acceptance.scene import APPLIED, BASE, RUN_AGAIN, STUCK, Scene
 from tests.staging import Case
 from tests.staging.incident import FAILED, PENDING
 
@@ -16,22 +17,6 @@ SECOND, LAST = PENDING
 def make7(make: Callable[..., Scene]) -> Callable[[Case], Scene]:
     """Stages an incident in a project of Prisma 7, which also ran the migrations there."""
     return lambda case: make(case, prisma=7)
-
-
-def test_a_killed_recovery_goes_on_and_deploys_what_is_pending(make7: Callable[[Case], Scene]) -> None:
-    """What exists is marked applied once, although the process dies at the mark; the next one deploys the rest."""
-    scene = make7("exists")
-    scene.rehearse(resolve="die after")
-    scene.cold = True
-    assert scene.start("run", "--yes").wait() != 0
-    assert scene.ledger() == MARKED_APPLIED
-    scene.cold = False
-    scene.rehearse()
-    done = scene.cli("run", "--yes")
-    assert done.code == 0, done
-    assert "shows it, so it is not repeated" in " ".join(done.out.split())
-    assert [words[:2] for words in scene.commands()] == [["migrate", "resolve"], ["migrate", "deploy"]]
-    assert scene.ledger() == APPLIED
 
 
 def test_what_is_absent_is_run_again(make7: Callable[[Case], Scene]) -> None:
@@ -46,17 +31,6 @@ def test_what_is_absent_is_run_again(make7: Callable[[Case], Scene]) -> None:
     assert scene.ledger() == RUN_AGAIN
     report = scene.cli("report", "--markdown").out
     assert "Prisma 7.10.1 hands the URL, password included, to its engine as an argument" in report
-
-
-def test_what_differs_is_left_to_a_person(make7: Callable[[Case], Scene]) -> None:
-    """Production equals no step of the script: it is said in which property, and nothing is changed."""
-    scene = make7("drifted")
-    before = scene.everything()
-    done = scene.cli("run", "--yes")
-    assert done.code == 3, done
-    assert "classify.drifted" in done.out
-    assert "column expires_at type" in done.out
-    assert scene.everything() == before
 
 
 def test_prisma_5_recovers_and_deploys(make: Callable[..., Scene]) -> None:
@@ -101,14 +75,24 @@ def in_several_files(scene: Scene) -> None:
 
 
 def test_two_half_applied_migrations_are_completed_in_their_order(make7: Callable[[Case], Scene]) -> None:
-    """In a schema that the URL names, with a schema of several files: both are completed, and the last is deployed."""
+    """In a schema that the URL names, with a schema of several files: both are completed, and the last is deployed.
+
+    The process dies as the first is marked; the next one goes on, and marks it no second time.
+    """
     scene = make7("partial")
     half_applied_too(scene, SECOND)
     in_a_schema_of_its_own(scene)
     in_several_files(scene)
+    scene.rehearse(resolve="die after")
+    assert scene.cli("run", "--yes", "--repair").code == -signal.SIGKILL
+    assert scene.effects("observed") == ["complete"]
+    scene.rehearse()
     done = scene.cli("run", "--yes", "--repair")
     assert done.code == 0, done
-    assert scene.effects("observed") == ["complete", "mark_applied", "complete", "mark_applied", "deploy"]
+    assert "shows it, so it is not repeated" in " ".join(done.out.split())
+    assert [words[1] for words in scene.commands()] == ["resolve", "resolve", "deploy"]
+    assert [words[3] for words in scene.commands()[:2]] == [FAILED, SECOND]
+    assert scene.effects("intended") == ["complete", "mark_applied", "complete", "mark_applied", "deploy"]
     assert scene.path()[-1] is State.PIPELINE_READY
     finished = "SELECT migration_name FROM app._prisma_migrations WHERE finished_at IS NOT NULL ORDER BY finished_at"
     assert [name for (name,) in scene.sql(finished)] == [*BASE, FAILED, SECOND, LAST]
