@@ -29,8 +29,15 @@ def commands(text: str) -> list[str]:
     return [line for line in text.splitlines() if line.lstrip().startswith("::")]
 
 
-def test_a_blocked_run_is_in_the_summary(scene: Scene) -> None:
-    """Verdict, differences and what to do; and annotations on stdout."""
+def test_what_is_blocked_is_in_the_summary(scene: Scene, tmp_path: Path) -> None:
+    """Verdict, differences and what to do, of a plan as of a run; and annotations on stdout.
+
+    With --json these go to stderr, which GitHub reads too. Without GitHub's variable the output is as it was. A command
+    that ends before it has seen anything is told as well.
+    """
+    assert scene.cli("run", "--plan").code == 3
+    assert summary(scene).startswith("## prisma-recovery: blocked in CLASSIFY")
+    scene.variables["GITHUB_STEP_SUMMARY"] = str(tmp_path / "run.md")
     done = scene.cli("run")
     assert done.code == 3, done
     text = summary(scene)
@@ -43,37 +50,34 @@ def test_a_blocked_run_is_in_the_summary(scene: Scene) -> None:
     kinds = [line.split(" ")[0] for line in commands(done.out)]
     assert kinds == ["::warning", "::error"]
     assert not commands(done.err)
-
-
-def test_a_plan_is_in_the_summary(scene: Scene, make: Make) -> None:
-    """What would be run, and where it would stop; no run is begun."""
-    assert scene.cli("run", "--plan").code == 3
-    assert summary(scene).startswith("## prisma-recovery: blocked in CLASSIFY")
-    other = make("exists")
-    for number, arguments in enumerate(((), ("--json",))):
-        other.variables["GITHUB_STEP_SUMMARY"] = f"{scene.variables['GITHUB_STEP_SUMMARY']}.{number}"
-        assert other.cli("run", "--plan", *arguments).code == 0
-        assert "**What would be run**" in summary(other)
-        assert summary(other).count("prisma migrate deploy") == 1
-
-
-def test_what_was_marked_is_not_said_to_be_still_open(scene: Scene, make: Make) -> None:
-    """The ledger is told as it was found, and a decision that was carried out is no proposal any more."""
-    other = make("exists")
-    other.variables |= {"GITHUB_STEP_SUMMARY": scene.variables["GITHUB_STEP_SUMMARY"]}
-    assert other.cli("run", "--yes").code == 0
-    text = summary(other)
-    assert "It found: applied 5, failed 1, pending 2" in text
-    assert "can be marked" not in text
-    assert "What would be run" not in text
-
-
-def test_json_has_stdout_to_itself(scene: Scene) -> None:
-    """With --json the annotations go to stderr, which GitHub reads too."""
+    scene.variables["GITHUB_STEP_SUMMARY"] = str(tmp_path / "inspect.md")
     done = scene.cli("inspect", "--json")
     assert json.loads(done.out)["failed"][0]["verdict"] == "drifted"
     assert [line.split(" ")[0] for line in commands(done.err)] == ["::warning"]
     assert summary(scene).startswith("## prisma-recovery: a migration failed")
+    scene.variables["GITHUB_STEP_SUMMARY"] = ""
+    assert not commands(scene.cli("inspect").said)
+    scene.variables |= {"GITHUB_STEP_SUMMARY": str(tmp_path / "error.md"), "DATABASE_URL": "mysql://x/y"}
+    done = scene.cli("run")
+    assert done.code == 2
+    assert "url&#46;scheme" in summary(scene)
+    assert [line.split(" ")[0] for line in commands(done.err)] == ["::error"]
+
+
+def test_a_recovery_is_in_the_summary(make: Make, tmp_path: Path) -> None:
+    """Of a plan, what would be run. Of a run the ledger as it was found, and no proposal that was carried out."""
+    scene = make("exists")
+    for number, arguments in enumerate(((), ("--json",))):
+        scene.variables["GITHUB_STEP_SUMMARY"] = str(tmp_path / f"plan{number}.md")
+        assert scene.cli("run", "--plan", *arguments).code == 0
+        assert "**What would be run**" in summary(scene)
+        assert summary(scene).count("prisma migrate deploy") == 1
+    scene.variables["GITHUB_STEP_SUMMARY"] = str(tmp_path / "run.md")
+    assert scene.cli("run", "--yes").code == 0
+    text = summary(scene)
+    assert "It found: applied 5, failed 1, pending 2" in text
+    assert "can be marked" not in text
+    assert "What would be run" not in text
 
 
 def test_a_name_cannot_inject(scene: Scene) -> None:
@@ -90,19 +94,3 @@ def test_a_name_cannot_inject(scene: Scene) -> None:
     assert "<b>" not in text
     assert "`" not in text
     assert "20260301000000&#95;x&#37;0A&#58;&#58;error title&#61;y" in text
-
-
-def test_an_error_is_in_the_summary(scene: Scene) -> None:
-    """A command that ends before it has seen anything."""
-    scene.variables["DATABASE_URL"] = "mysql://x/y"
-    done = scene.cli("run")
-    assert done.code == 2
-    assert "url&#46;scheme" in summary(scene)
-    assert [line.split(" ")[0] for line in commands(done.err)] == ["::error"]
-
-
-def test_elsewhere_nothing_is_annotated(make: Make) -> None:
-    """Without GitHub's variable the output is as it was."""
-    made = make("drifted")
-    made.variables["GITHUB_STEP_SUMMARY"] = ""
-    assert not commands(made.cli("inspect").said)

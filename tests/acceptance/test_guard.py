@@ -163,37 +163,34 @@ def test_install_asks_in_a_terminal(scene: Scene) -> None:
     assert (refused.code, "Nothing to change" in refused.out) == (0, True)
 
 
-@pytest.mark.parametrize(
-    ("line", "expected"),
-    [
+def test_bash_completes(tmp_path: Path) -> None:
+    """The script, read by a real bash, gives commands, options and values."""
+    script = subprocess.run([PROGRAM, "completions", "bash"], capture_output=True, text=True, check=True).stdout
+    (tmp_path / "completions").write_text(script)
+    for line, expected in (
         ("prisma-recovery gu", ["guard"]),
         ("prisma-recovery guard ", ["install"]),
         ("prisma-recovery run --pla", ["--plan"]),
         ("prisma-recovery completions z", ["zsh"]),
-    ],
-)
-def test_bash_completes(line: str, expected: list[str], tmp_path: Path) -> None:
-    """The script, read by a real bash, gives commands, options and values."""
-    script = subprocess.run([PROGRAM, "completions", "bash"], capture_output=True, text=True, check=True).stdout
-    (tmp_path / "completions").write_text(script)
-    # What bash does when Tab is pressed: words, the index of the last one, the function that `complete` named.
-    words = line.split(" ")
-    typed = " ".join(word or "''" for word in words)
-    press = (
-        f"source {tmp_path}/completions; COMP_WORDS=({typed}); "
-        f"COMP_CWORD={len(words) - 1}; "
-        "function=$(complete -p prisma-recovery | sed 's/.*-F \\([^ ]*\\).*/\\1/'); "
-        '$function prisma-recovery; printf "%s\\n" "${COMPREPLY[@]}"'
-    )
-    done = subprocess.run(
-        ["bash", "--norc", "-c", press],
-        env=os.environ | {"PATH": f"{PROGRAM.parent}{os.pathsep}{os.environ['PATH']}"},
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=SECONDS,
-    )
-    assert done.stdout.split() == expected, done.stderr
+    ):
+        # What bash does when Tab is pressed: words, the index of the last one, the function that `complete` named.
+        words = line.split(" ")
+        typed = " ".join(word or "''" for word in words)
+        press = (
+            f"source {tmp_path}/completions; COMP_WORDS=({typed}); "
+            f"COMP_CWORD={len(words) - 1}; "
+            "function=$(complete -p prisma-recovery | sed 's/.*-F \\([^ ]*\\).*/\\1/'); "
+            '$function prisma-recovery; printf "%s\\n" "${COMPREPLY[@]}"'
+        )
+        done = subprocess.run(
+            ["bash", "--norc", "-c", press],
+            env=os.environ | {"PATH": f"{PROGRAM.parent}{os.pathsep}{os.environ['PATH']}"},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=SECONDS,
+        )
+        assert done.stdout.split() == expected, done.stderr
 
 
 @pytest.mark.parametrize(

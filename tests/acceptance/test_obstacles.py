@@ -2,18 +2,15 @@
 
 import hashlib
 import json
-import subprocess
 from collections.abc import Callable
 
 from states.table import State
-from tests.acceptance.scene import MARKED_ROLLED_BACK, RUN_AGAIN, STUCK, Scene
+from tests.acceptance.scene import RUN_AGAIN, STUCK, Scene
 from tests.staging import Case
 from tests.staging.incident import FAILED
 
 Make = Callable[[Case], Scene]
 FIRST = "20251103091500_init"
-#: Its production, made once a server.
-BLOCKED = "blocked_by_duplicates"
 UNIQUE = 'CREATE UNIQUE INDEX "users_city_key" ON "users" ("city");'
 
 
@@ -26,16 +23,6 @@ def with_duplicates(make: Make) -> Scene:
     text = first.read_text() + '\nALTER TABLE "users" ADD COLUMN "city" TEXT;\n'
     first.write_text(text)
     scene.commit("a unique index")
-    if scene.server.has_database(BLOCKED):
-        scene.server.drop_database(scene.database)
-    else:
-        _fail_on_duplicates(scene, text)
-        scene.server.rename_database(scene.database, BLOCKED)
-    scene.server.create_database(scene.database, BLOCKED)
-    return scene
-
-
-def _fail_on_duplicates(scene: Scene, text: str) -> None:
     scene.sql("ALTER TABLE users ADD COLUMN city text")
     scene.sql("UPDATE users SET city = 'Lisbon' WHERE id IN ('u_ada', 'u_bela')")
     checksum = hashlib.sha256(text.encode()).hexdigest()
@@ -43,10 +30,15 @@ def _fail_on_duplicates(scene: Scene, text: str) -> None:
     scene.sql(f"DELETE FROM _prisma_migrations WHERE migration_name = '{FAILED}'")
     assert scene.incident.prisma("migrate", "deploy").returncode == 1
     assert scene.ledger() == STUCK
+    return scene
 
 
 def test_a_cause_that_holds_blocks_until_it_is_cleaned_up(make: Make) -> None:
-    """Exit code 3 with count and query, nobody asked and nothing changed; cleaned up, the same command ends ready."""
+    """Exit code 3 with count and query, nobody asked and nothing changed; cleaned up, the same command ends ready.
+
+    Marked rolled back by hand, the next deploy would run it again: that is refused as well. A new migration that sorts
+    before it, and removes what is in its way, is the cure: then nothing blocks.
+    """
     scene = with_duplicates(make)
     scene.rehearse()
     before = scene.everything()
@@ -68,6 +60,19 @@ def test_a_cause_that_holds_blocks_until_it_is_cleaned_up(make: Make) -> None:
     assert scene.everything() == before
     assert scene.effects("intended") == []
     assert scene.path() == [State.PREFLIGHT, State.INSPECT, State.CLASSIFY, State.BLOCKED]
+    marked = f"UPDATE _prisma_migrations SET rolled_back_at = {{}} WHERE migration_name = '{FAILED}'"
+    scene.sql(marked.format("now()"))  # as Prisma does
+    done = scene.cli("run", "--plan")
+    assert (done.code, "classify.cause_holds" in done.out) == (3, True), done
+    scene.sql(marked.format("NULL"))
+    cure = scene.folder / "prisma" / "migrations" / "20260216000000_cure" / "migration.sql"
+    cure.parent.mkdir()
+    cure.write_text("UPDATE users SET city = id;\n")
+    done = scene.cli("run", "--plan", "--waive", "git.clean=the cure is not committed")
+    assert (done.code, "would run: prisma migrate deploy" in done.out) == (0, True), done
+    cure.unlink()
+    cure.parent.rmdir()
+    assert scene.everything() == before
     scene.sql("UPDATE users SET city = 'Porto' WHERE id = 'u_bela'")
     done = scene.cli("run", "--yes")
     assert done.code == 0, done
@@ -75,28 +80,3 @@ def test_a_cause_that_holds_blocks_until_it_is_cleaned_up(make: Make) -> None:
     assert scene.ledger() == RUN_AGAIN
     (again,) = {event.payload["digest"] for event in scene.events() if event.kind == "migration.classified"}
     assert again == failed["evidence_digest"]
-
-
-def test_a_person_who_marked_it_rolled_back_is_kept_from_the_same_failure(make: Make) -> None:
-    """Marked rolled back by hand, the next deploy would run it again: that is refused as well."""
-    scene = with_duplicates(make)
-    scene.sql(
-        f"UPDATE _prisma_migrations SET rolled_back_at = now() WHERE migration_name = '{FAILED}'"
-    )  # as Prisma does
-    done = scene.cli("run", "--yes")
-    assert done.code == 3, done
-    assert "classify.cause_holds" in done.out
-    assert scene.ledger() == MARKED_ROLLED_BACK
-
-
-def test_a_migration_in_front_of_it_that_cleans_up_is_deployed_first(make: Make) -> None:
-    """A new migration that sorts before it, and removes what is in its way, is the cure: nothing blocks."""
-    scene = with_duplicates(make)
-    cure = scene.folder / "prisma" / "migrations" / "20260216000000_cure" / "migration.sql"
-    cure.parent.mkdir()
-    cure.write_text("UPDATE users SET city = id;\n")
-    subprocess.run(["git", "add", "--all"], cwd=scene.folder, check=True)
-    scene.commit("the cure")
-    done = scene.cli("run", "--yes")
-    assert done.code == 0, done
-    assert scene.sql("SELECT count(DISTINCT city) FROM users") == [(3,)]

@@ -7,8 +7,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
+from pathlib import Path
 from types import FrameType
 from typing import Any, TypeVar
 
@@ -29,11 +30,23 @@ from states.effects import Effect, MarkApplied
 from tests.acceptance.further import further
 from tests.acceptance.scene import APPLIED, SECONDS, Scene
 from tests.staging import Case
+from tests.staging.incident import FAILED
 
 Make = Callable[[Case], Scene]
 T = TypeVar("T")
 AT_WORK = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'prisma-recovery effect%'"
 BLOCKED = AT_WORK + " AND wait_event_type = 'Lock' AND query LIKE '%places%'"
+
+# Marks a migration under Prisma's lock, as Prisma does, and is there sooner.
+STAND_IN = """
+import os, sys, urllib.parse, psycopg
+url = urllib.parse.urlsplit(os.environ["DATABASE_URL"])
+name = urllib.parse.parse_qs(url.query)["application_name"][0]
+migration = sys.argv[sys.argv.index("--applied") + 1]
+with psycopg.connect(url._replace(query="").geturl(), application_name=name, autocommit=True) as connection:
+    connection.execute("SELECT pg_advisory_lock(72707369)")
+    connection.execute("UPDATE _prisma_migrations SET finished_at = now() WHERE migration_name = %s", [migration])
+"""
 
 
 def until(scene: Scene, query: str, count: int) -> None:
@@ -102,10 +115,12 @@ def test_the_second_signal_leaves_at_once_and_the_next_run_recovers(make: Make) 
 
 
 @contextmanager
-def handing_over(scene: Scene, interrupted: Callable[[], None]) -> Iterator[HandOver]:
-    """What hands a command over, in this very process."""
+def handing_over(
+    scene: Scene, interrupted: Callable[[], None], command: Sequence[str] | None = None
+) -> Iterator[HandOver]:
+    """What hands a command over, in this very process: to the project's Prisma, or to what stands in its place."""
     found = project.find(scene.folder)
-    cli = PrismaCli(found, project.find_launcher(found), scene.environment())
+    cli = PrismaCli(found, project.find_launcher(found, command), scene.environment())
     with closing(Target(parse(scene.incident.database_url), "the test")) as target, ExitStack() as stack:
         ours = SessionLock(stack.enter_context(closing(target.working("the test"))), RECOVERY_LOCK)
         assert ours.try_take()
@@ -126,30 +141,38 @@ def cut_off(times: int, work: Callable[..., T], after: bool) -> Callable[..., T]
     return doing
 
 
-@pytest.mark.parametrize("after", [False, True])
-@pytest.mark.parametrize("place", ["release", "watch", "meanwhile", "gone"])
 def test_wherever_the_first_interrupt_comes_the_command_is_waited_for(
-    make: Make, monkeypatch: pytest.MonkeyPatch, place: str, *, after: bool
+    make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Once it was let go: while the lock is given back, beside it, and while its session is waited for."""
+    """Once it was let go: while the lock is given back, beside it, and while its session is waited for.
+
+    At each place before and after it is done; the command is one that takes Prisma's lock and marks the row.
+    """
 
     def meanwhile() -> None:
         """Nothing to be done."""
 
     scene = make("exists")
+    stand_in = tmp_path / "stand_in.py"
+    stand_in.write_text(STAND_IN)
     told: list[str] = []
-    match place:
-        case "release":
-            monkeypatch.setattr(SessionLock, "release", cut_off(1, SessionLock.release, after))
-        case "watch":
-            monkeypatch.setattr(Watch, "__enter__", cut_off(1, Watch.__enter__, after))
-        case "gone":
-            monkeypatch.setattr(handover, "our_effects", cut_off(1, handover.our_effects, after))
-    work = cut_off(1, meanwhile, after) if place == "meanwhile" else meanwhile
-    with handing_over(scene, lambda: told.append("waiting")) as hand:
-        performed = hand.perform(MarkApplied(scene.incident.failed), lambda: "", work)
-    assert (performed.exit_code, performed.unchanged, told) == (0, "", ["waiting"])
-    assert scene.ledger()[-1] == (scene.incident.failed, "finished", 0)
+    command = (sys.executable, str(stand_in))
+    with handing_over(scene, lambda: told.append("waiting"), command) as hand:
+        for place, after in itertools.product(("release", "watch", "meanwhile", "gone"), (False, True)):
+            told.clear()
+            scene.sql(f"UPDATE _prisma_migrations SET finished_at = NULL WHERE migration_name = '{FAILED}'")
+            work = cut_off(1, meanwhile, after) if place == "meanwhile" else meanwhile
+            with monkeypatch.context() as patched:
+                match place:
+                    case "release":
+                        patched.setattr(SessionLock, "release", cut_off(1, SessionLock.release, after))
+                    case "watch":
+                        patched.setattr(Watch, "__enter__", cut_off(1, Watch.__enter__, after))
+                    case "gone":
+                        patched.setattr(handover, "our_effects", cut_off(1, handover.our_effects, after))
+                performed = hand.perform(MarkApplied(FAILED), lambda: "", work)
+            assert (performed.exit_code, performed.unchanged, told) == (0, "", ["waiting"]), (place, after)
+            assert scene.ledger()[-1] == (FAILED, "finished", 0), (place, after)
 
 
 @contextmanager

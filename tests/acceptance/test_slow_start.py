@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 
-from recovery import Event, Exit, Options, Recovery, State, auto
+from recovery import Event, Exit, Options, Recovery, auto
 from recovery.events import Progressed, Task
-from tests.acceptance.scene import APPLIED, STUCK, Held, Scene
+from tests.acceptance.scene import MARKED_APPLIED, STUCK, Held, Scene
 from tests.staging import Case
 
 Make = Callable[[Case], Scene]
-YES = auto("applied", "not_applied", "deploy")
+YES = auto("applied")
 
 
 def recovery(scene: Scene) -> Recovery:
@@ -17,7 +17,10 @@ def recovery(scene: Scene) -> Recovery:
 
 
 def test_a_command_that_takes_long_to_start_gets_its_turn(make: Make) -> None:
-    """While Prisma starts, its seconds are told; once it asks for the lock it is first, and the recovery goes on."""
+    """While Prisma starts, its seconds are told; once it asks for the lock it is first, and the recovery goes on.
+
+    It goes on to the deploy, to which nobody agreed.
+    """
     scene = make("exists")
     scene.rehearse(resolve="hold")
     held = Held(scene.rehearsed)
@@ -31,10 +34,11 @@ def test_a_command_that_takes_long_to_start_gets_its_turn(make: Make) -> None:
             told.append(event.seconds)
 
     ended = recovery(scene).run(YES, watch)
-    assert (ended.state, ended.exit_code) == (State.PIPELINE_READY, Exit.READY)
+    assert ended.refusal is not None
+    assert (ended.refusal.code, ended.exit_code) == ("deploy.consent", Exit.BLOCKED)
     assert told
     assert told[0] >= 1.0
-    assert scene.ledger() == APPLIED
+    assert scene.ledger() == MARKED_APPLIED
 
 
 def test_a_command_that_never_starts_is_ended_before_it_did_anything(make: Make) -> None:
