@@ -25,6 +25,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -152,25 +153,29 @@ def staged(example: Example, server: Server, project: Path) -> str:
     return database
 
 
-def printed(command: list[str], project: Path, url: str) -> str:
-    """What a command prints in a terminal, without its styles."""
+def printed(command: list[str], project: Path, url: str) -> tuple[str, list[dict[str, Any]]]:
+    """What a command prints in a terminal, without its styles; and the log that it writes beside it."""
     ours, theirs = pty.openpty()
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PRISMA_RECOVERY")}
     environment |= {"DATABASE_URL": url, "COLUMNS": COLUMNS, "TERM": "xterm"}
     assert command[0] == "prisma-recovery"
-    with Path(os.devnull).open() as nothing:
-        descriptors = (nothing.fileno(), theirs, theirs)
-        process = warm.nursery().start(command[1:], cwd=project, env=environment, descriptors=descriptors)
-    os.close(theirs)
-    said = b""
-    with os.fdopen(ours, "rb", buffering=0) as terminal:
-        try:
-            while part := terminal.read(65536):
-                said += part
-        except OSError:  # how Linux says that nobody has the other end open any more
-            pass
-    assert process.wait(timeout=60) == 0, said.decode()
-    return "".join(f"{line.rstrip()}\n" for line in STYLE.sub("", said.decode()).splitlines())
+    arguments = [*command[1:], "--log-format", "json"]
+    with Path(os.devnull).open() as nothing, os.fdopen(os.memfd_create("log"), "rb") as log:
+        descriptors = (nothing.fileno(), theirs, log.fileno())
+        process = warm.nursery().start(arguments, cwd=project, env=environment, descriptors=descriptors)
+        os.close(theirs)
+        said = b""
+        with os.fdopen(ours, "rb", buffering=0) as terminal:
+            try:
+                while part := terminal.read(65536):
+                    said += part
+            except OSError:  # how Linux says that nobody has the other end open any more
+                pass
+        code = process.wait(timeout=60)
+        logged = os.pread(log.fileno(), os.fstat(log.fileno()).st_size, 0).decode()
+    assert code == 0, said.decode() + logged
+    shown = "".join(f"{line.rstrip()}\n" for line in STYLE.sub("", said.decode()).splitlines())
+    return shown, [json.loads(line) for line in logged.splitlines()]
 
 
 def pattern(shown: str) -> re.Pattern[str]:
@@ -189,10 +194,10 @@ def test_an_example_ends_as_the_page_says(example: Example, server: Server, tmp_
     (tmp_path / "prisma" / "schema.prisma").write_text(SCHEMA)
     url = server.url(staged(example, server, tmp_path))
     command, _, shown = example.one("console").partition("\n")
-    said = printed(command.removeprefix("$ ").split(), tmp_path, url)
+    said, logged = printed(command.removeprefix("$ ").split(), tmp_path, url)
     assert pattern(shown).fullmatch(said), f"the page shows\n{shown}\nand the command prints\n{said}"
-    found = json.loads(printed(["prisma-recovery", "inspect", "--json"], tmp_path, url))
-    assert [each["decision"] for each in found["failed"]] == [example.decision]
+    found = [each["evidence"] for each in logged if each["event"] == "prisma_recovery.evidence.found"]
+    assert [each["decision"] for each in found] == [example.decision]
 
 
 def test_every_example_is_whole() -> None:
