@@ -4,7 +4,6 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import nullcontext
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -26,7 +25,6 @@ from recovery.prisma import process
 from recovery.prisma.cli import PrismaCli
 from recovery.prisma.project import find, find_launcher
 from recovery.prisma.sentinel import Sentinel
-from recovery.replay.scratch import ScratchServer
 from recovery.replay.workshop import Workshop
 from recovery.run.ports import World
 from recovery.testing import MemoryDatabase, MemoryWorld
@@ -172,18 +170,14 @@ def staged(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Staged]:
     """One migration deployed, two in the folder behind it."""
     made: InMemory | Real
     if request.param == "memory":
-        made, workshop = InMemory(), None
+        made = InMemory()
     else:
-        scratch: ScratchServer = request.getfixturevalue("scratch_server")
-        workshop = Workshop(lambda: nullcontext(scratch), "public")
-        made = Real(request.getfixturevalue("server"), workshop, tmp_path / "project")
+        made = Real(request.getfixturevalue("server"), request.getfixturevalue("workshop"), tmp_path / "project")
     for name, script in ((FIRST, "CREATE TABLE first ()"), (FAILED, SCRIPT), (LATER, "CREATE TABLE later ()")):
         made.file(name, script)
     made.finished(FIRST)
     yield made
     made.close()
-    if workshop is not None:
-        workshop.close()
 
 
 def rows(world: World) -> Rows:
