@@ -5,8 +5,6 @@ import json
 import re
 from collections.abc import Callable
 
-import pytest
-
 from recovery.journal.run_record import Kind
 from recovery.postgres.url import parse
 from states.table import State
@@ -41,25 +39,33 @@ def approve(scene: Scene, way: str, evidence: str) -> tuple[int, str]:
     return done.code, done.said
 
 
-def test_without_consent_nothing_is_changed(make: Make) -> None:
-    """Where nobody can be asked and nobody agreed, exit code 3 and how to agree; nothing is changed."""
+def test_each_kind_of_change_needs_a_consent_of_its_own(make: Make) -> None:
+    """Where nobody can be asked and nobody agreed, exit code 3 and how to agree; nothing is changed.
+
+    `auto` agrees to what it names only. In a terminal each effect is asked about with its command, and its word goes
+    on. With another word in `auto`, the next run goes on from there.
+    """
     scene = make("exists")
+    scene.rehearse()
     before = scene.everything()
     done = scene.cli("run")
     assert done.code == 3, done
     assert "classify.consent" in done.out
     assert "--yes" in done.out
-    assert scene.everything() == before
-    assert scene.effects("intended") == []
-
-
-def test_each_kind_of_change_needs_a_consent_of_its_own(make: Make) -> None:
-    """`auto` agrees to what it names only; with another word in it, the next run goes on from there."""
-    scene = make("exists")
-    scene.rehearse()
     auto(scene, "not_applied", "deploy")
     assert "classify.consent" in scene.cli("run").out
-    assert scene.ledger() == STUCK
+    assert scene.everything() == before
+    assert scene.effects("intended") == []
+    auto(scene)
+    terminal = Terminal(scene, "run")
+    terminal.until("Type “applied”")
+    assert f"prisma migrate resolve --applied {FAILED}" in terminal.said
+    terminal.type("applied")
+    terminal.until("Type “deploy”")
+    terminal.type("yes")
+    assert terminal.end() == 3
+    assert "deploy.consent" in terminal.said
+    assert scene.ledger() == MARKED_APPLIED
     auto(scene, "applied")
     done = scene.cli("run")
     assert done.code == 3, done
@@ -72,31 +78,6 @@ def test_each_kind_of_change_needs_a_consent_of_its_own(make: Make) -> None:
     assert [command[1] for command in scene.commands()] == ["resolve", "deploy"]
 
 
-def test_in_a_terminal_the_words_are_typed(make: Make) -> None:
-    """Each effect is asked about with its command; the word goes on, a stray Return does not."""
-    scene = make("exists")
-    first = Terminal(scene, "run")
-    first.until("Type “applied”")
-    assert f"prisma migrate resolve --applied {FAILED}" in first.said
-    first.type("")
-    assert first.end() == 3
-    assert "classify.consent" in first.said
-    assert scene.ledger() == STUCK
-    second = Terminal(scene, "run")
-    second.until("Type “applied”")
-    second.type("applied")
-    second.until("Type “deploy”")
-    second.type("yes")
-    assert second.end() == 3
-    assert "deploy.consent" in second.said
-    assert scene.ledger() == MARKED_APPLIED
-    third = Terminal(scene, "run")
-    third.until("Type “deploy”")
-    third.type("deploy")
-    assert third.end() == 0
-    assert scene.ledger() == APPLIED
-
-
 def test_what_a_decision_assumes_is_typed_too(make: Make) -> None:
     """No evidence tells whether somebody ran the script's UPDATE by hand: `--yes` does not cover it, a person does."""
     scene = make("absent")
@@ -105,24 +86,23 @@ def test_what_a_decision_assumes_is_typed_too(make: Make) -> None:
     scene.commit("with an UPDATE")
     checksum = hashlib.sha256(path.read_bytes()).hexdigest()
     scene.sql(f"UPDATE _prisma_migrations SET checksum = '{checksum}' WHERE migration_name = '{FAILED}'")
-    scene.rehearse()
     alone = scene.cli("run", "--yes")
     assert (alone.code, "classify.assumption" in alone.out) == (3, True), alone
-    first = Terminal(scene, "run")
-    first.until("Type “nobody” if nobody did")
-    first.type("")
-    assert first.end() == 3
     assert scene.ledger() == STUCK
-    second = Terminal(scene, "run")
+    terminal = Terminal(scene, "run")
+    terminal.until("Type “nobody” if nobody did")
     for question in ("nobody", "rolled back", "deploy"):
-        second.until(f"Type “{question}”")
-        second.type(question)
-    assert second.end() == 0
+        terminal.until(f"Type “{question}”")
+        terminal.type(question)
+    assert terminal.end() == 0
     assert scene.sql("SELECT count(*) FROM users WHERE email = upper(email)") == [(3,)]
 
 
 def test_the_database_is_named_by_a_person_where_nothing_names_it(make: Make) -> None:
-    """Without [production], the database's name is typed in a terminal; a wrong one, or nobody, exits with 4."""
+    """Without [production], the database's name is typed in a terminal; a wrong one, or nobody, exits with 4.
+
+    A stray Return, where a word is asked for then, does not go on.
+    """
     scene = make("exists")
     text = scene.configuration.read_text()
     scene.configuration.write_text(re.sub(r"^(host|database) = .*\n", "", text, flags=re.MULTILINE))
@@ -138,31 +118,31 @@ def test_the_database_is_named_by_a_person_where_nothing_names_it(make: Make) ->
     wrong.type("staging")
     assert wrong.end() == 4
     assert "another name was typed" in wrong.said
-    assert scene.everything() == before
     right = Terminal(scene, "run")
     right.until("Type the name of the production database")
     right.type(scene.database)
     right.until("Type “applied”")
-    right.type("no")
+    right.type("")
     assert right.end() == 3
-
-
-@pytest.mark.parametrize(
-    "expected", [("--expect-database", "other"), ("--expect-host", "db.example.com"), ("--expect-commit", "HEAD~1")]
-)
-def test_an_expectation_that_does_not_hold_is_refused(make: Make, expected: tuple[str, str]) -> None:
-    """Another host, database or commit than the expected one: exit code 4, nothing is changed."""
-    scene = make("exists")
-    before = scene.everything()
-    done = scene.cli("run", "--yes", *expected)
-    assert done.code == 4, done
-    assert "What to do:" in done.out
+    assert "classify.consent" in right.said
     assert scene.everything() == before
 
 
-def test_uncommitted_migrations_are_refused_unless_taken_on_by_name(make: Make) -> None:
-    """A change of the migrations folder that is in no commit exits with 4; `--waive` takes that check on."""
+def test_what_does_not_hold_is_refused_unless_it_is_taken_on_by_name(make: Make) -> None:
+    """Another host, database or commit than the expected one: exit code 4, nothing is changed.
+
+    So it is with a change of the migrations folder that is in no commit; `--waive` takes that check on.
+    """
     scene = make("exists")
+    before = scene.everything()
+    for expected in (
+        ("--expect-database", "other"),
+        ("--expect-host", "db.example.com"),
+        ("--expect-commit", "HEAD~1"),
+    ):
+        done = scene.cli("run", "--yes", *expected)
+        assert done.code == 4, done
+        assert "What to do:" in done.out
     script = scene.folder / "prisma/migrations/20260217200000_golden_first_intake/migration.sql"
     script.write_text(script.read_text() + "-- not committed\n")
     done = scene.cli("run", "--yes")
@@ -173,11 +153,28 @@ def test_uncommitted_migrations_are_refused_unless_taken_on_by_name(make: Make) 
     assert waived.code == 3, waived
     assert "waived: a remark only" in waived.out
     assert "classify.consent" in waived.out
+    assert scene.everything() == before
 
 
-def test_an_approval_of_this_evidence_is_acted_on_and_proven_all_the_same(make: Make) -> None:
-    """Approved as applied, a drifted migration is marked and the rest deployed; the gate stays shut until mended."""
+def give_up(scene: Scene) -> None:
+    """Ends the unfinished run, of which `status` tells."""
+    given_up = scene.cli("abort", "--reason", "restored from backup instead")
+    assert given_up.code == 0, given_up
+    (standing,) = json.loads(scene.cli("status", "--json").out)["runs"]
+    assert (standing["state"], standing["because"]) == ("ABORTED", "restored from backup instead")
+    assert "ABORTED" in scene.cli("status").out
+    assert scene.path()[-1] is State.ABORTED
+
+
+def test_a_recovery_is_given_up_or_approved_and_proven_all_the_same(make: Make) -> None:
+    """`abort` ends the unfinished run and changes nothing; `status` tells, and the next run is a new one.
+
+    What is approved is this evidence. With any other the approval is void, and nothing is changed. As it was, and
+    approved as applied, a drifted migration is marked and the rest deployed; the gate stays shut until mended.
+    """
     scene = make("drifted")
+    assert "The journal holds no recovery." in scene.cli("status").out
+    assert scene.cli("abort").code == 2
     blocked = scene.cli("run", "--yes")
     assert blocked.code == 3, blocked
     evidence = digest(scene)
@@ -189,18 +186,38 @@ def test_an_approval_of_this_evidence_is_acted_on_and_proven_all_the_same(make: 
     assert standing["state"] == "BLOCKED"
     assert [each["line"] for each in standing["commands"]][:1] == ["prisma-recovery run --repair"]
     assert not any("approve" in each["line"] for each in standing["commands"]), "nothing of it is true as it stands"
+    # The table that the script makes is there, so a deploy would fail on it again.
+    before = scene.everything()
+    assert approve(scene, "--rolled-back", evidence)[0] == 0
+    mistaken = scene.cli("run", "--yes")
+    assert (mistaken.code, "classify.cause_holds" in mistaken.out) == (3, True), mistaken
+    assert "password_reset_tokens" in mistaken.out
+    give_up(scene)
+    assert scene.everything() == before
+    anew = scene.cli("run", "--yes")
+    assert (anew.code, "begins" in anew.out) == (3, True), anew
     assert approve(scene, "--applied", evidence)[0] == 0
-    (standing,) = json.loads(scene.cli("status", "--json").out)["runs"]
-    assert [command["line"] for command in standing["commands"]] == ["prisma-recovery run"], "it is decided"
-    assert "Run again" in standing["next"]
+    standing = json.loads(scene.cli("status", "--json").out)["runs"]
+    assert len(standing) == 2
+    (decided,) = (run for run in standing if run["state"] == "BLOCKED")
+    assert [command["line"] for command in decided["commands"]] == ["prisma-recovery run"], "it is decided"
+    assert "Run again" in decided["next"]
+    scene.sql("ALTER TABLE password_reset_tokens ALTER expires_at TYPE date")
+    changed = scene.everything()
+    void = scene.cli("run", "--yes")
+    assert void.code == 3, void
+    assert "classify.drifted" in void.out
+    assert "is void" in void.out
+    assert scene.everything() == changed
+    scene.sql("ALTER TABLE password_reset_tokens ALTER expires_at TYPE timestamptz")
+    assert digest(scene) == evidence
     done = scene.cli("run", "--yes")
     assert done.code == 7, done
     assert "verify.differs" in done.out
     assert "column expires_at type" in done.out
     assert scene.ledger() == APPLIED
     closed = scene.cli("pipeline")
-    assert closed.code == 3, closed
-    assert "pipeline.not_ready" in closed.out
+    assert (closed.code, "pipeline.not_ready" in closed.out) == (3, True), closed
     scene.sql(MEND)
     mended = scene.cli("run", "--yes")
     assert mended.code == 0, mended
@@ -208,50 +225,35 @@ def test_an_approval_of_this_evidence_is_acted_on_and_proven_all_the_same(make: 
     assert scene.effects("intended") == ["mark_applied", "deploy"]
 
 
-def test_an_approval_is_void_once_production_has_changed(make: Make) -> None:
-    """What was approved is this evidence; with any other the approval is void, and nothing is changed."""
-    scene = make("drifted")
-    assert scene.cli("run").code == 3
-    assert approve(scene, "--applied", digest(scene))[0] == 0
-    scene.sql("ALTER TABLE password_reset_tokens ALTER expires_at TYPE date")
-    before = scene.everything()
-    done = scene.cli("run", "--yes")
-    assert done.code == 3, done
-    assert "classify.drifted" in done.out
-    assert "is void" in done.out
-    assert scene.everything() == before
+def test_a_plan_of_repair_is_approved_by_its_own_digest_and_what_could_never_count_is_refused(make: Make) -> None:
+    """Of other evidence, of an unknown migration, of both or neither way, or of half a script: exit code 2.
 
-
-def test_an_approval_that_could_never_count_is_refused(make: Make) -> None:
-    """Of other evidence, of an unknown migration, of both or neither way, or of half a script: exit code 2."""
+    `--yes` is no consent to a repair. The approved plan is carried out, and no other; its script can be printed.
+    """
     scene = make("partial")
-    assert "approve.unknown_migration" not in scene.cli("status").out
     assert "run.none" in approve(scene, "--applied", "sha256:0")[1]
-    assert scene.cli("run").code == 3
-    before = len(scene.events())
-    code, said = approve(scene, "--applied", "sha256:0")
-    assert (code, "approve.other_evidence" in said) == (2, True)
-    code, said = approve(scene, "--applied", digest(scene))
-    assert (code, "approve.never" in said) == (2, True)
-    done = scene.cli("approve", "20200101000000_no_such", "--applied", "--evidence", "sha256:0", "--reason", "x")
-    assert (done.code, "approve.unknown_migration" in done.err) == (2, True)
-    done = scene.cli("approve", FAILED, "--applied", "--rolled-back", "--evidence", digest(scene), "--reason", "x")
-    assert (done.code, "approve.one" in done.err) == (2, True)
-    done = scene.cli("approve", FAILED, "--applied", "--evidence", digest(scene), "--reason", " ")
-    assert (done.code, "approve.reason" in done.err) == (2, True)
-    assert len(scene.events()) == before
-
-
-def test_a_plan_of_repair_is_approved_by_its_own_digest(make: Make) -> None:
-    """`--yes` is no consent to a repair. The approved plan is carried out, and no other; its script can be printed."""
-    scene = make("partial")
     assert "classify.partial" in scene.cli("run", "--yes").out
-    plans = json.loads(scene.cli("inspect", "--json").out)["failed"][0]["repair"]["plans"]
-    undo = {plan["way"]: plan["digest"] for plan in plans}["undo"]
+    (failed,) = json.loads(scene.cli("inspect", "--json").out)["failed"]
+    evidence = failed["evidence_digest"]
+    undo = {plan["way"]: plan["digest"] for plan in failed["repair"]["plans"]}["undo"]
+    before = len(scene.events())
+    for code, (name, *words) in (
+        ("approve.other_evidence", (FAILED, "--applied", "--evidence", "sha256:0", "--reason", "x")),
+        ("approve.never", (FAILED, "--applied", "--evidence", evidence, "--reason", "x")),
+        (
+            "approve.unknown_migration",
+            ("20200101000000_no_such", "--applied", "--evidence", "sha256:0", "--reason", "x"),
+        ),
+        ("approve.one", (FAILED, "--applied", "--rolled-back", "--evidence", evidence, "--reason", "x")),
+        ("approve.reason", (FAILED, "--applied", "--evidence", evidence, "--reason", " ")),
+    ):
+        refused = scene.cli("approve", name, *words)
+        assert (refused.code, code in refused.err) == (2, True), refused
+    assert approve(scene, "--repair", "sha256:0")[0] == 2
+    assert len(scene.events()) == before
     script = scene.cli("repair", "--sql", "--way", "undo").out
     assert f"-- {undo}\n" in script
     assert script.endswith("\nDROP TABLE public.password_reset_tokens;\nCOMMIT;\n")
-    assert approve(scene, "--repair", "sha256:0")[0] == 2
     assert approve(scene, "--repair", undo)[0] == 0
     done = scene.cli("run", "--yes")
     assert done.code == 0, done
@@ -263,25 +265,6 @@ def test_a_plan_of_repair_is_approved_by_its_own_digest(make: Make) -> None:
     assert f"✓ undid {FAILED}" in " ".join(scene.cli("status").out.split())
 
 
-def test_a_recovery_can_be_given_up(make: Make) -> None:
-    """`abort` ends the unfinished run and changes nothing; `status` tells, and the next run is a new one."""
-    scene = make("drifted")
-    assert "The journal holds no recovery." in scene.cli("status").out
-    assert scene.cli("abort").code == 2
-    assert scene.cli("run").code == 3
-    before = scene.everything()
-    given_up = scene.cli("abort", "--reason", "restored from backup instead")
-    assert given_up.code == 0, given_up
-    assert scene.everything() == before
-    (standing,) = json.loads(scene.cli("status", "--json").out)["runs"]
-    assert (standing["state"], standing["because"]) == ("ABORTED", "restored from backup instead")
-    assert "ABORTED" in scene.cli("status").out
-    assert scene.path()[-1] is State.ABORTED
-    done = scene.cli("run")
-    assert "begins" in done.out
-    assert len(json.loads(scene.cli("status", "--json").out)["runs"]) == 2
-
-
 def test_a_person_says_which_rows_are_done_and_the_plan_follows(make: Make) -> None:
     """An UPDATE in what is half done: without an answer there is no plan; with it the plan runs that UPDATE once."""
     scene = make("partial")
@@ -290,7 +273,6 @@ def test_a_person_says_which_rows_are_done_and_the_plan_follows(make: Make) -> N
     scene.commit("with an UPDATE")
     checksum = hashlib.sha256(path.read_bytes()).hexdigest()
     scene.sql(f"UPDATE _prisma_migrations SET checksum = '{checksum}', logs = NULL WHERE migration_name = '{FAILED}'")
-    scene.rehearse()
     stopped = scene.cli("run", "--yes", "--repair")
     assert stopped.code == 3, stopped
     found = re.search(r"--statement 6=done --evidence (sha256:\w+)", " ".join(stopped.out.split()))
@@ -305,7 +287,6 @@ def test_a_person_says_which_rows_are_done_and_the_plan_follows(make: Make) -> N
     assert (code, "approve.statement_known" in said) == (2, True), said
     before = scene.sql("SELECT email FROM users ORDER BY id")
     assert answer("6=not-done")[0] == 0
-    done = scene.cli("run", "--yes", "--repair")
-    assert done.code == 0, done
+    done = scene.cli("run", "--repair")
+    assert (done.code, "(classify.consent)" in done.out) == (3, True), done  # the plan is done; nobody agreed to a mark
     assert scene.sql("SELECT email FROM users ORDER BY id") == [(f"{email}!",) for (email,) in before]
-    assert scene.ledger() == APPLIED

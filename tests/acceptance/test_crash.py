@@ -4,8 +4,6 @@ import json
 import signal
 from collections.abc import Callable
 
-import pytest
-
 from recovery.postgres.sessions import EFFECT_NAME
 from states.table import State
 from tests.acceptance.scene import (
@@ -37,13 +35,18 @@ def alone(scene: Scene) -> bool:
     return scene.sql(AT_WORK) == [(0,)]
 
 
-def goes_on(scene: Scene, left_in: State, rows: Rows) -> str:
-    """`status` says how to go on, and one more run, whose words are returned, ends as one that nobody disturbed."""
+def standing(scene: Scene, left_in: State) -> None:
+    """Nobody is at work any more, and `status` says where the recovery is and how to go on."""
     eventually(lambda: alone(scene))
     status = scene.cli("status")
     assert status.code == 0, status
     assert left_in in status.out
     assert "prisma-recovery run" in status.out
+
+
+def goes_on(scene: Scene, left_in: State, rows: Rows) -> str:
+    """`status` says how to go on, and one more run, whose words are returned, ends as one that nobody disturbed."""
+    standing(scene, left_in)
     scene.rehearse()
     done = scene.cli("run", "--yes")
     assert done.code == 0, done
@@ -53,99 +56,71 @@ def goes_on(scene: Scene, left_in: State, rows: Rows) -> str:
     assert scene.sql(
         "SELECT count(*) FROM pg_attribute WHERE attrelid = 'places'::regclass AND attname = 'golden_item_id'"
     ) == [(1,)]
-    (standing,) = json.loads(scene.cli("status", "--json").out)["runs"]
-    assert standing["state"] == "PIPELINE_READY"
+    (ended,) = json.loads(scene.cli("status", "--json").out)["runs"]
+    assert ended["state"] == "PIPELINE_READY"
     return done.out
 
 
-def told(scene: Scene, said: str, effect: str, *, took_place: bool) -> None:
-    """What became of the command that somebody died at is told, and is in the journal's accounts."""
+def told(said: str, *, took_place: bool) -> None:
+    """What became of the command that somebody died at is told."""
     said = " ".join(said.split())
     assert "The last process died during prisma migrate" in said
     assert ("shows it, so it is not repeated" in said) is took_place
     assert ("does not show it, so it is decided anew" in said) is not took_place
-    (standing,) = json.loads(scene.cli("status", "--json").out)["runs"]
-    effects = [done["effect"] for done in standing["done"]]
-    assert standing["done"][effects.index(effect)]["shown"] is took_place
-    assert effects.count(effect) == (1 if took_place else 2)
-    assert ("its process died; the ledger shows it" in scene.cli("report", "--markdown").out) is took_place
 
 
-@pytest.mark.parametrize(
-    ("case", "crash", "between", "left_in", "rows", "commands"),
-    [
-        pytest.param(
-            "exists",
-            {"resolve": "die before"},
-            STUCK,
-            State.RESOLVE,
-            APPLIED,
-            ["resolve", "resolve", "deploy"],
-            id="intended-not-resolved",
-        ),
-        pytest.param(
-            "exists",
-            {"resolve": "die after"},
-            MARKED_APPLIED,
-            State.RESOLVE,
-            APPLIED,
-            ["resolve", "deploy"],
-            id="resolved-not-recorded",
-        ),
-        pytest.param(
-            "absent",
-            {"resolve": "die, then go on"},
-            MARKED_ROLLED_BACK,
-            State.RESOLVE,
-            RUN_AGAIN,
-            ["resolve", "deploy"],
-            id="resolved-by-an-orphan",
-        ),
-        pytest.param(
-            "exists",
-            {"deploy": "die after"},
-            APPLIED,
-            State.DEPLOY,
-            APPLIED,
-            ["resolve", "deploy"],
-            id="deployed-not-recorded",
-        ),
-    ],
-)
-def test_a_run_that_is_killed_around_an_effect_is_finished_by_the_next(
-    make: Make, case: Case, crash: dict[str, str], between: Rows, left_in: State, rows: Rows, commands: list[str]
-) -> None:
-    """Killed before or after a command took effect, the next run repeats what didn't happen, and only that."""
-    scene = make(case)
+def killed(scene: Scene, between: Rows, effect: str, *arguments: str, **crash: str) -> None:
+    """One more run, which dies with this effect intended and not observed, and leaves the ledger as it is said."""
+    eventually(lambda: alone(scene))
     scene.rehearse(**crash)
-    assert scene.cli("run", "--yes").code == -signal.SIGKILL
+    assert scene.cli("run", "--yes", *arguments).code == -signal.SIGKILL
     if "go on" in str(crash):
         eventually((scene.rehearsed / "ended").exists)
     assert scene.ledger() == between
     last = scene.events()[-1]
-    assert last.kind == "effect.intended"
-    effect = last.payload["effect"]
-    said = goes_on(scene, left_in, rows)
-    assert [command[1] for command in scene.commands()] == commands
-    told(scene, said, effect, took_place=rows == between or commands == ["resolve", "deploy"])
+    assert (last.kind, last.payload["effect"].partition(":")[0]) == ("effect.intended", effect)
 
 
-def test_a_run_killed_after_resolve_and_before_deploy_resolves_once(make: Make) -> None:
-    """SIGKILL to the recovery, with a deploy that waits for it; the next run deploys, and resolves nothing."""
+def test_a_run_that_is_killed_again_and_again_repeats_only_what_did_not_happen(make: Make) -> None:
+    """SIGKILL before and after each of two commands took effect; each run goes on from what is true.
+
+    In turn: intended, and not marked; marked, and not recorded; while a deploy waits for the recovery, and the tether
+    ends it; deployed, and not recorded. The last run has nothing left to do but to prove the schema.
+    """
     scene = make("exists")
+    killed(scene, STUCK, "mark_applied", resolve="die before")
+    standing(scene, State.RESOLVE)
+    killed(scene, MARKED_APPLIED, "mark_applied", resolve="die after")
+    standing(scene, State.RESOLVE)
     scene.rehearse(deploy="hold")
     held = Held(scene.rehearsed)
     run = scene.start("run", "--yes")
     held.wait()
     eventually(lambda: scene.effects("intended")[-1:] == ["deploy"])
     run.kill()
-    run.communicate()  # the tether ends the deploy
+    said, _ = run.communicate()  # the tether ends the deploy
+    told(said, took_place=True)
     assert scene.ledger() == MARKED_APPLIED
-    effect = scene.events()[-1].payload["effect"]
-    said = goes_on(scene, State.DEPLOY, APPLIED)
+    killed(scene, APPLIED, "deploy", deploy="die after")
+    told(goes_on(scene, State.DEPLOY, APPLIED), took_place=True)
+    assert [command[1] for command in scene.commands()] == ["resolve", "resolve", "deploy"]
+    assert scene.effects("intended") == ["mark_applied", "mark_applied", "deploy", "deploy"]
+    (ended,) = json.loads(scene.cli("status", "--json").out)["runs"]
+    assert [(done["effect"].partition(":")[0], done["shown"]) for done in ended["done"]] == [
+        ("mark_applied", False),
+        ("mark_applied", True),
+        ("deploy", False),
+        ("deploy", True),
+    ]
+    assert "its process died; the ledger shows it" in scene.cli("report", "--markdown").out
+
+
+def test_a_command_that_goes_on_after_its_recovery_was_killed_is_not_repeated(make: Make) -> None:
+    """Prisma marks the migration as rolled back when nobody waits for it any more; the next run deploys only."""
+    scene = make("absent")
+    killed(scene, MARKED_ROLLED_BACK, "mark_rolled_back", resolve="die, then go on")
+    told(goes_on(scene, State.RESOLVE, RUN_AGAIN), took_place=True)
     assert [command[1] for command in scene.commands()] == ["resolve", "deploy"]
-    assert scene.effects("intended") == ["mark_applied", "deploy", "deploy"]
-    told(scene, said, effect, took_place=False)
 
 
 def test_a_run_killed_before_an_effect_has_intended_nothing(make: Make) -> None:
@@ -153,28 +128,27 @@ def test_a_run_killed_before_an_effect_has_intended_nothing(make: Make) -> None:
     scene = make("exists")
     with scene.connect() as rival:
         rival.execute(f"SELECT pg_advisory_lock({PRISMA_LOCK})")
-        waiting = Terminal(scene, "run")
-        waiting.until("begins")
+        waiting = scene.start("run")
+        assert waiting.stdout is not None
+        while "begins" not in (line := waiting.stdout.readline()):
+            assert line, "it never began"
         waiting.kill()
-    eventually(lambda: alone(scene))
-    status = scene.cli("status")
-    assert State.PREFLIGHT in status.out
-    assert "prisma-recovery run" in status.out
-    first = Terminal(scene, "run")
-    first.until("Type “applied”")
-    first.kill()
-    assert "goes on" in first.said
+        waiting.wait()
+    standing(scene, State.PREFLIGHT)
+    run = Terminal(scene, "run")
+    run.until("Type “applied”")
+    assert "goes on" in run.said
     assert scene.effects("intended") == []
     assert scene.ledger() == STUCK
-    eventually(lambda: alone(scene))
-    second = Terminal(scene, "run")
-    second.until("Type “applied”")
-    second.type("applied")
-    second.until("Type “deploy”")
-    second.kill()
+    run.type("applied")
+    run.until("Type “deploy”")
+    run.kill()
     assert scene.effects("intended") == ["mark_applied"]
     assert scene.ledger() == MARKED_APPLIED
-    goes_on(scene, State.DEPLOY, APPLIED)
+    standing(scene, State.DEPLOY)
+    asked = scene.cli("run")
+    assert (asked.code, "goes on" in asked.out, "(deploy.consent)" in asked.out) == (3, True, True), asked
+    assert scene.effects("intended") == ["mark_applied"]
 
 
 def test_a_deploy_that_goes_on_in_the_server_after_all_is_killed_is_judged_by_the_schema(make: Make) -> None:
@@ -213,17 +187,16 @@ def test_a_repair_that_is_killed_leaves_nothing_and_goes_on(make: Make) -> None:
     waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'password_reset_tokens'::regclass"
     with scene.connect() as rival:
         rival.execute("BEGIN; LOCK TABLE password_reset_tokens IN ROW EXCLUSIVE MODE")
-        run = scene.start("run", "--yes", "--repair")
+        run = scene.start("run", "--repair")
         eventually(lambda: rival.execute(waiting).fetchone() == (1,))
         run.kill()
         run.communicate()
     eventually(lambda: alone(scene))
     assert [event.kind for event in scene.events()[-2:]] == ["effect.intended", "transaction.begun"]
     assert scene.sql("SELECT to_regclass('password_reset_tokens_user_id_idx') IS NULL") == [(True,)]
-    done = scene.cli("run", "--yes", "--repair")
-    assert done.code == 0, done
+    done = scene.cli("run", "--repair")
+    assert (done.code, "(classify.consent)" in done.out) == (3, True), done  # to mark it, to which --repair is no word
     said = " ".join(done.out.split())
     assert f"The last process died during the plan to complete {FAILED}: production does not show it" in said
-    assert [effect.partition(":")[0] for effect in scene.effects("intended")] == [
-        *("complete", "complete", "mark_applied", "deploy"),
-    ]
+    assert [effect.partition(":")[0] for effect in scene.effects("intended")] == ["complete", "complete"]
+    assert scene.sql("SELECT to_regclass('password_reset_tokens_user_id_idx') IS NULL") == [(False,)]
