@@ -2,29 +2,16 @@
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable
 
 from states.table import State
 from tests.acceptance.further import agree_to, further
-from tests.acceptance.scene import APPLIED, BASE, DEPLOYED, MARKED_APPLIED, MARKED_ROLLED_BACK, Scene
+from tests.acceptance.scene import APPLIED, BASE, MARKED_APPLIED, MARKED_ROLLED_BACK, Scene
 from tests.staging import Case
 from tests.staging.incident import FAILED, PENDING
 
 Make = Callable[[Case], Scene]
-
-
-def test_what_was_wrongly_approved_as_not_there_is_not_run_into_the_same_conflict(make: Make) -> None:
-    """The table that the script makes is there, so a deploy would fail again: nothing is marked, and nothing is run."""
-    scene = make("drifted")
-    assert scene.cli("run").code == 3
-    (failed,) = json.loads(scene.cli("inspect", "--json").out)["failed"]
-    approval = ("--evidence", failed["evidence_digest"], "--reason", "it looked as if it were not there")
-    assert scene.cli("approve", FAILED, "--rolled-back", *approval).code == 0
-    before = scene.ledger()
-    done = scene.cli("run", "--yes")
-    assert (done.code, "classify.cause_holds" in done.out) == (3, True), done
-    assert "password_reset_tokens" in done.out
-    assert (scene.ledger(), scene.effects("intended")) == (before, [])
 
 
 def test_a_new_failure_is_judged_like_the_first_and_recovered_once_its_cause_is_gone(make: Make) -> None:
@@ -72,20 +59,17 @@ def test_an_attempt_made_by_hand_after_ours_is_classified_too(make: Make) -> Non
 
 def test_what_a_rolled_back_script_left_behind_keeps_the_gate_closed(make: Make) -> None:
     """The file was corrected and deployed under the same name; what its old version made is still in production."""
-    scene = make("absent")
+    scene = further(make, "recovered")
     path = scene.folder / "prisma" / "migrations" / FAILED / "migration.sql"
-    old = path.read_text()
+    corrected = path.read_text()
     scene.sql("CREATE TABLE password_reset_leftover (id int)")
-    path.write_text(old + "\nCREATE TABLE password_reset_leftover (id int);\n")
+    path.write_text(corrected + "\nCREATE TABLE password_reset_leftover (id int);\n")
     scene.commit("what failed")
     checksum = hashlib.sha256(path.read_bytes()).hexdigest()
-    scene.sql(f"UPDATE _prisma_migrations SET checksum = '{checksum}' WHERE migration_name = '{FAILED}'")
-    scene.sql(
-        f"UPDATE _prisma_migrations SET rolled_back_at = now() WHERE migration_name = '{FAILED}'"
-    )  # as Prisma does
-    path.write_text(old)
+    scene.sql(f"UPDATE _prisma_migrations SET checksum = '{checksum}' WHERE rolled_back_at IS NOT NULL")
+    scene.sql("UPDATE _prisma_migrations SET applied_steps_count = 1")
+    path.write_text(corrected)
     scene.commit("corrected")
-    assert scene.incident.prisma("migrate", "deploy").returncode == 0
     done = scene.cli("run", "--yes")
     assert done.code == 3, done
     assert "verify.differs" in done.said
@@ -94,45 +78,44 @@ def test_what_a_rolled_back_script_left_behind_keeps_the_gate_closed(make: Make)
     assert scene.cli("run", "--yes").code == 0
 
 
-def test_an_empty_database_gets_everything(make: Make) -> None:
-    """One command serves every environment: without a ledger and without any object, all migrations are deployed."""
-    scene = make("absent")
-    scene.sql("DROP SCHEMA public CASCADE")
-    scene.sql("CREATE SCHEMA public")
-    looked = scene.cli("inspect", "--verbose")
-    assert (looked.code, "the schema public is empty" in looked.out) == (0, True), looked
-    done = scene.cli("run", "--yes")
-    assert (done.code, "READY" in done.out) == (0, True), done
-    names = [name for (name,) in scene.sql("SELECT migration_name FROM _prisma_migrations ORDER BY started_at")]
-    assert names == sorted(each.name for each in (scene.folder / "prisma" / "migrations").iterdir() if each.is_dir())
-    assert scene.cli("run", "--yes").code == 0
+def test_an_empty_database_gets_everything_and_one_without_a_ledger_the_rest(make: Make) -> None:
+    """One command serves every environment: without a ledger and without any object, all migrations are deployed.
 
-
-def test_without_a_ledger_what_production_has_is_marked_and_the_rest_deployed(make: Make) -> None:
-    """Prisma refuses with P3005. The schema is what five migrations make: they are marked, once somebody agrees."""
+    Where there is no ledger, and the schema is what the first migrations make, Prisma refuses with P3005: these are
+    marked, once somebody agrees, and the rest is deployed. Where production equals the history nowhere, what differs
+    from the nearest state is shown, and no command is run.
+    """
     scene = make("absent")
     scene.sql("DROP TABLE _prisma_migrations")
+    scene.sql("ALTER TABLE users RENAME COLUMN password_hash TO password")
+    done = scene.cli("run", "--yes")
+    assert (done.code, "(baseline.differs)" in done.out) == (3, True), done
+    assert "password_hash" in done.out
+    scene.sql("ALTER TABLE users RENAME COLUMN password TO password_hash")
     seen = json.loads(scene.cli("inspect", "--json").out)["baseline"]
     assert (seen["verdict"], seen["decision"], seen["up_to"]) == ("applied", "mark_applied", BASE[-1])
     assert (seen["marked"], seen["open"]) == (list(BASE), [])
     planned = scene.cli("run", "--plan")
     assert f"prisma migrate resolve --applied {BASE[0]} (and one for each of 4 more)" in planned.out
     assert "prisma migrate deploy" in planned.out
+    assert scene.effects("intended") == []
+    # From here on with a history of three, so that each kind of command runs, and none of them five times.
+    for name in (*BASE[2:], *PENDING):
+        shutil.rmtree(scene.folder / "prisma" / "migrations" / name)
+    scene.commit("a short history")
+    scene.sql("DROP SCHEMA public CASCADE")
+    scene.sql("CREATE SCHEMA public")
+    looked = scene.cli("inspect", "--verbose")
+    assert (looked.code, "the schema public is empty" in looked.out) == (0, True), looked
+    done = scene.cli("run", "--yes")
+    assert (done.code, "READY" in done.out) == (0, True), done
+    assert scene.ledger() == [(name, "finished", 1) for name in (*BASE[:2], FAILED)]
+    assert scene.effects("observed") == ["deploy"]
+    scene.sql("DROP TABLE _prisma_migrations, password_reset_tokens")
     asked = scene.cli("run")
     assert (asked.code, "(baseline.consent)" in asked.out) == (3, True), asked
-    assert scene.effects("intended") == []
+    assert scene.effects("intended") == ["deploy"]
     done = scene.cli("run", "--yes")
     assert done.code == 0, done
-    assert scene.ledger() == [*((name, "finished", 0) for name in BASE), (FAILED, "finished", 1), *DEPLOYED]
-    assert scene.effects("observed") == ["mark_applied"] * 5 + ["deploy"]
-
-
-def test_production_that_equals_the_history_nowhere_is_left_alone(make: Make) -> None:
-    """What differs from the nearest state is shown, and no command is run."""
-    scene = make("absent")
-    scene.sql("DROP TABLE _prisma_migrations")
-    scene.sql("ALTER TABLE users DROP COLUMN password_hash")
-    done = scene.cli("run", "--yes")
-    assert (done.code, "(baseline.differs)" in done.out) == (3, True), done
-    assert "password_hash" in done.out
-    assert scene.effects("intended") == []
+    assert scene.ledger() == [*((name, "finished", 0) for name in BASE[:2]), (FAILED, "finished", 1)]
+    assert scene.effects("observed") == ["deploy", "mark_applied", "mark_applied", "deploy"]

@@ -89,8 +89,11 @@ def test_two_databases_are_recovered_side_by_side(make: Make) -> None:
     assert [scene.ledger() for scene in scenes] == [MARKED_APPLIED, MARKED_ROLLED_BACK]
 
 
-def test_one_database_is_recovered_once(make: Make) -> None:
-    """While one recovery is at work, another of the same process is busy, and changes nothing."""
+def test_asyncio_goes_on_meanwhile_and_one_database_is_recovered_once(make: Make) -> None:
+    """In a thread of its own a recovery does not block the loop, which reads its events as they come.
+
+    While it is at work, another of the same process is busy, and changes nothing.
+    """
     scene = further(make, "marked")
     refused: list[RecoveryError] = []
 
@@ -100,22 +103,14 @@ def test_one_database_is_recovered_once(make: Make) -> None:
                 recovery(scene).run(YES)
             refused.append(caught.value)
 
-    assert recovery(scene).run(YES, rival).refusal is None
-    assert [(error.code, error.exit) for error in refused] == [("lock.recovery", Exit.BUSY)]
-    assert scene.effects("intended") == ["deploy"]
-
-
-def test_asyncio_goes_on_meanwhile(make: Make) -> None:
-    """In a thread of its own a recovery does not block the loop, which reads its events as they come."""
-    scene = further(make, "marked")
-
     async def main() -> tuple[Ended, list[Event]]:
         loop, queue, told = asyncio.get_running_loop(), asyncio.Queue[Event](), list[Event]()
-        running = asyncio.create_task(
-            asyncio.to_thread(
-                recovery(scene).run, YES, lambda event: loop.call_soon_threadsafe(queue.put_nowait, event)
-            )
-        )
+
+        def tell(event: Event) -> None:
+            rival(event)
+            loop.call_soon_threadsafe(queue.put_nowait, event)
+
+        running = asyncio.create_task(asyncio.to_thread(recovery(scene).run, YES, tell))
         while not told or not isinstance(told[-1], events.RunEnded):
             told.append(await asyncio.wait_for(queue.get(), SECONDS))
             if isinstance(told[-1], events.RunStarted):
@@ -125,6 +120,8 @@ def test_asyncio_goes_on_meanwhile(make: Make) -> None:
     ended, told = asyncio.run(main())
     assert (ended.state, ended.refusal) == (State.PIPELINE_READY, None)
     assert sum(isinstance(event, events.EffectEnded) for event in told) == 1
+    assert [(error.code, error.exit) for error in refused] == [("lock.recovery", Exit.BUSY)]
+    assert scene.effects("intended") == ["deploy"]
     assert scene.ledger() == APPLIED
 
 
