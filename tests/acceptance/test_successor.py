@@ -91,16 +91,12 @@ def test_it_waits_until_it_is_let_through_and_is_not_started_twice(make: Make, t
     assert len(both.begun) == 1
 
 
-@pytest.mark.parametrize("how", ["withdrawn", "evidence changed"])
-def test_if_the_look_says_no_it_is_ended(make: Make, two: Callable[[Scene], Two], how: str) -> None:
+def test_if_the_look_says_no_it_is_ended(make: Make, two: Callable[[Scene], Two]) -> None:
     """It has done nothing, and the lock is free."""
     scene = make("exists")
     both = two(scene)
     both.mark()
-    if how == "withdrawn":
-        both.hand.withdraw()
-    else:
-        assert both.hand.perform(DEPLOY, lambda: "a file changed", lambda: None).unchanged == "a file changed"
+    assert both.hand.perform(DEPLOY, lambda: "a file changed", lambda: None).unchanged == "a file changed"
     assert both.ended()
     assert scene.ledger() == MARKED_APPLIED
     assert scene.sql(f"SELECT pg_try_advisory_lock({PRISMA_LOCK})") == [(True,)]
