@@ -69,16 +69,18 @@ def told(said: str, *, took_place: bool) -> None:
     assert ("does not show it, so it is decided anew" in said) is not took_place
 
 
-def killed(scene: Scene, between: Rows, effect: str, *arguments: str, **crash: str) -> None:
-    """One more run, which dies with this effect intended and not observed, and leaves the ledger as it is said."""
+def killed(scene: Scene, between: Rows, effect: str, **crash: str) -> str:
+    """One more run, whose words are returned: it dies with this effect intended, and the ledger is as is said."""
     eventually(lambda: alone(scene))
     scene.rehearse(**crash)
-    assert scene.cli("run", "--yes", *arguments).code == -signal.SIGKILL
+    done = scene.cli("run", "--yes")
+    assert done.code == -signal.SIGKILL, done
     if "go on" in str(crash):
         eventually((scene.rehearsed / "ended").exists)
     assert scene.ledger() == between
     last = scene.events()[-1]
     assert (last.kind, last.payload["effect"].partition(":")[0]) == ("effect.intended", effect)
+    return done.out
 
 
 def test_a_run_that_is_killed_again_and_again_repeats_only_what_did_not_happen(make: Make) -> None:
@@ -90,7 +92,7 @@ def test_a_run_that_is_killed_again_and_again_repeats_only_what_did_not_happen(m
     scene = make("exists")
     killed(scene, STUCK, "mark_applied", resolve="die before")
     standing(scene, State.RESOLVE)
-    killed(scene, MARKED_APPLIED, "mark_applied", resolve="die after")
+    told(killed(scene, MARKED_APPLIED, "mark_applied", resolve="die after"), took_place=False)
     standing(scene, State.RESOLVE)
     scene.rehearse(deploy="hold")
     held = Held(scene.rehearsed)
