@@ -77,7 +77,7 @@ def stops(
             continue
         script = scripts[row.checksum].text
         found.extend(refused_at(row, script, _by_themselves(connection, row, script)))
-        if row.failed and not row.logs:
+        if row.failed:
             found.extend(_by_trace(connection, schema, row, replay, production))
     return tuple(found)
 

@@ -16,8 +16,11 @@ from psycopg import sql
 # Some table must also have been created between the ledger's first row and that row. In a database that was restored,
 # or copied by replication, all tables were created before the first row was.
 _UNTOUCHED = """
-WITH ledger AS (SELECT id::text, age(xmin) AS age FROM {schema}._prisma_migrations),
-     earlier AS (SELECT min(l.age) AS age FROM ledger l JOIN ledger a ON a.id = %(row)s AND l.age > a.age)
+WITH ledger AS (SELECT id::text, age(xmin) AS age, coalesce(logs, '') AS logs, started_at, finished_at
+                FROM {schema}._prisma_migrations),
+     earlier AS (SELECT min(l.age) AS age FROM ledger l JOIN ledger a ON a.id = %(row)s AND l.age > a.age
+                 -- A row with logs was written again when its attempt failed.
+                 AND (a.logs = '' OR l.finished_at < a.started_at))
 SELECT format('%%I.%%I', n.nspname, c.relname)
 FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -36,12 +39,12 @@ WHERE format('%%I.%%I', n.nspname, c.relname) = ANY(%(tables)s)
 def never_widened(
     connection: psycopg.Connection[Any], schema: str, row: str, tables: Collection[str]
 ) -> frozenset[str]:
-    """The tables that are proven to have got no new column since a ledger row was inserted.
+    """The tables that are proven to have got no new column since an attempt began.
 
     Args:
         connection: to the target.
         schema: the schema of the ledger.
-        row: id of a ledger row that was not updated since: unfinished, without logs, not rolled back.
+        row: id of the row of an attempt that failed, or whose end is not known: unfinished, and not rolled back.
         tables: names as `public.t`, quoted as PostgreSQL quotes them.
     """
     query = sql.SQL(_UNTOUCHED).format(schema=sql.Identifier(schema))

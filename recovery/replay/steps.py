@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 
 from recovery.replay.preconditions import Demands, demands
-from recovery.replay.walk import Run, columns_of, differ, walk, with_a_domains_default
+from recovery.replay.walk import Foreign, Run, columns_of, differ, walk, with_a_domains_default
 from recovery.replay.witnesses import Witnesses, unlike
 from recovery.sql.names import Name, quoted
 from recovery.sql.statements import Parsed
@@ -197,14 +197,14 @@ def _visibility(statement: Parsed, way: Run, own: Mapping[int, _Own]) -> tuple[V
 _ONLY_WRITTEN_DOWN = {"create_policy_stmt", "alter_policy_stmt", "create_trig_stmt", "view_stmt"}
 
 
-def _by_the_base(statement: Parsed, base: _Own, foreign: frozenset[str]) -> str:
+def _by_the_base(statement: Parsed, base: _Own, foreign: Foreign) -> str:
     """Why a statement may write any rows through what it calls, or what runs with it; empty if it does not.
 
     A function of the project's own may stand in for one of PostgreSQL's, and an event trigger runs with any statement.
     """
     if statement.inert:
         return ""
-    if called := sorted(statement.work.computes & foreign):
+    if called := sorted((statement.work.computes & foreign.computes) | (statement.work.checked & foreign.checked)):
         return f"it calls {called[0]}, which may do more than give a value"
     if base.event_trigger:
         return "an event trigger runs with it"

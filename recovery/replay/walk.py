@@ -23,6 +23,19 @@ _SKIPPED = re.compile(r"already exists, skipping|does not exist, skipping|is alr
 
 
 @dataclass(frozen=True, slots=True)
+class Foreign:
+    """Functions that are not PostgreSQL's own, or may give another value the next time.
+
+    Attributes:
+        computes: of those that statements call for every row.
+        checked: of those that are called where PostgreSQL itself takes an immutable one only.
+    """
+
+    computes: frozenset[str] = frozenset()
+    checked: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """One run of a script, as a transaction or statement by statement.
 
@@ -39,7 +52,7 @@ class Run:
         places: of the tables of moved and dropped columns, the columns in their order at the end.
         stood: if rows matter, the same of the tables that the script names, before its first statement.
         path: every schema that was in the search path at some time.
-        foreign: functions that statements call for every row, and that are not PostgreSQL's own and immutable.
+        foreign: the functions that statements call for every row, and that are not PostgreSQL's own and immutable.
         filled: of the columns that it adds to tables that were there, the values of rows that were there already.
         ended: why the run ended early; None if every statement ran.
         on_rows: statements that turned out to work on rows when the script ran where there are some, with the reason.
@@ -56,7 +69,7 @@ class Run:
     places: dict[str, tuple[str, ...]]
     stood: dict[str, tuple[str, ...]]
     path: tuple[str, ...]
-    foreign: frozenset[str]
+    foreign: Foreign
     filled: dict[Key, str]
     ended: str | None
     on_rows: Mapping[int, str] = field(default_factory=dict)
@@ -119,7 +132,11 @@ class _Walk:
         self._gone: dict[int, dict[str, frozenset[str]]] = {}
         self._otherwise: dict[int, str] = {}
         self._reaching: dict[int, str] = {}
-        self._foreign = _not_immutable(connection, frozenset[str]().union(*(each.work.computes for each in parsed)))
+        self._foreign = _not_immutable(
+            connection,
+            frozenset[str]().union(*(each.work.computes for each in parsed)),
+            frozenset[str]().union(*(each.work.checked for each in parsed)),
+        )
         self._path = _search_path(connection)
         newest = connection.execute("SELECT coalesce(max(oid), 0)::bigint FROM pg_catalog.pg_class").fetchone()
         self._newest = int(newest[0]) if newest else 0
@@ -275,16 +292,21 @@ def with_a_domains_default(statement: Parsed, snapshot: Snapshot) -> frozenset[s
 
 
 _IMMUTABLE = """
-SELECT proname FROM pg_catalog.pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace AND proname = ANY(%s)
-GROUP BY proname HAVING bool_and(provolatile = 'i' OR prokind = 'a')
+SELECT proname, bool_and(provolatile = 'i' OR prokind = 'a') FROM pg_catalog.pg_proc
+WHERE pronamespace = 'pg_catalog'::regnamespace AND proname = ANY(%s)
+GROUP BY proname HAVING bool_or(provolatile = 'i' OR prokind = 'a')
 """
 
 
-def _not_immutable(connection: psycopg.Connection[Any], names: frozenset[str]) -> frozenset[str]:
+def _not_immutable(
+    connection: psycopg.Connection[Any], computes: frozenset[str], checked: frozenset[str]
+) -> Foreign:
     """Of these functions, those that are not PostgreSQL's own, or may give another value the next time."""
+    names = computes | checked
     if not names:
-        return names
-    return names - {name for (name,) in connection.execute(_IMMUTABLE, (sorted(names),))}
+        return Foreign()
+    found = dict(connection.execute(_IMMUTABLE, (sorted(names),)).fetchall())
+    return Foreign(computes - {name for name, every in found.items() if every}, checked - found.keys())
 
 
 _NUMBERS = """

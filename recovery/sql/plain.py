@@ -96,6 +96,7 @@ def _shown(node: str, body: Any) -> bool:
 
 def _depends(statement: Parsed, own: Collection[str], *, defaults: bool) -> bool:
     """Whether what it does depends on more than its text."""
-    if statement.forbidden or statement.opaque or statement.moves_path or statement.work.computes:
+    calls = statement.work.computes | statement.work.checked
+    if statement.forbidden or statement.opaque or statement.moves_path or calls:
         return True
     return bool(statement.calls & set(own)) or (defaults and bool(statement.work.typed))

@@ -107,6 +107,9 @@ class RowWork:
             makes them IF NOT EXISTS. An empty column stands for the table.
         computes: functions that it calls for every row. It leaves rows as they are only if each is one of PostgreSQL's
             own, and immutable.
+        checked: the same, where PostgreSQL itself refuses a function that is not immutable: in an index, and in a
+            generated column. Of a function that comes in several forms, one of them has to be immutable, as
+            `to_tsvector` with the name of a configuration.
         undone: a rollback undoes all of it. A sequence's value stays (RULES E25).
         over: the table whose rows, and no others, it changes or deletes, if no trigger is on it. Where that has none,
             it does nothing.
@@ -120,6 +123,7 @@ class RowWork:
     sure_if_no_trigger: Name | None = None
     sure_if_absent: tuple[tuple[Name, str], ...] = ()
     computes: frozenset[str] = frozenset()
+    checked: frozenset[str] = frozenset()
     undone: bool = True
     over: Name | None = None
 
@@ -304,7 +308,7 @@ def _of(node: str, body: Any, script: _Script) -> RowWork:
     if node not in _LEAVES_ROWS:
         return RowWork("nothing shows what it does to rows", undone=False)
     if node == "index_stmt" and relation(body.relation) not in script.created:
-        return RowWork(computes=frozenset(functions(body)))
+        return RowWork(checked=frozenset(functions(body)))
     return RowWork()
 
 
@@ -313,8 +317,9 @@ def _together(parts: Sequence[RowWork]) -> RowWork:
     bearing = [part for part in parts if part.why]
     typed = tuple(each for part in parts for each in part.typed)
     computes = frozenset[str]().union(*(part.computes for part in parts))
+    checked = frozenset[str]().union(*(part.checked for part in parts))
     if not bearing:
-        return RowWork(typed=typed, computes=computes)
+        return RowWork(typed=typed, computes=computes, checked=checked)
     open_ones = [part for part in bearing if not (part.own or part.moves)]
     shown = all(part.fills or part.moves for part in bearing)
     return RowWork(
@@ -324,6 +329,7 @@ def _together(parts: Sequence[RowWork]) -> RowWork:
         moves=tuple(each for part in bearing for each in part.moves) if shown else (),
         typed=typed,
         computes=computes,
+        checked=checked,
         undone=all(part.undone for part in bearing),
     )
 
@@ -340,7 +346,7 @@ def _of_block(body: Any, script: _Script) -> RowWork:
         return RowWork(
             f"a DO block: {work.why or 'it adds a column whose type may have a default'}", undone=work.undone
         )
-    return RowWork(computes=work.computes)
+    return RowWork(computes=work.computes, checked=work.checked)
 
 
 def _of_drop(body: Any, script: _Script) -> RowWork:
@@ -416,7 +422,7 @@ def _of_new_column(definition: Any, script: _Script) -> RowWork:
             case "CONSTR_GENERATED" if name in script.ungenerated:
                 return RowWork(f"column {name} is computed once, and no longer afterwards", own=True)
             case "CONSTR_GENERATED":
-                return RowWork(computes=frozenset(functions(item.constraint.raw_expr)))
+                return RowWork(checked=frozenset(functions(item.constraint.raw_expr)))
     if numbered:
         return RowWork(f"column {name} is numbered row by row", own=True)
     if default is None:

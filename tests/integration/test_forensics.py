@@ -69,6 +69,23 @@ def test_one_by_one_after_the_row_looks_like_an_engine_that_runs_statement_by_st
     assert "It looks like the work of an engine that runs a script statement by statement." in said(evidence)
 
 
+def test_what_was_so_before_the_script_is_nobodys_trace_of_it(production: Production) -> None:
+    """A table that the script drops and makes again is the old one as long as nothing of the script is there."""
+    production.finished("20260102_log", "CREATE TABLE log (id int); CREATE TABLE kept (id int)")
+    production.failed("DROP TABLE log; CREATE TABLE log (id int, more int); DROP TABLE kept;", logs=None)
+    evidence = production.judge()
+    assert (evidence.forensics, evidence.indications) == ((), ())
+
+
+def test_a_comment_is_not_dated_by_what_it_is_on(production: Production) -> None:
+    """COMMENT writes no row of the column, which is as old as the table."""
+    production.failed("COMMENT ON COLUMN t.a IS 'how many'; COMMENT ON TABLE t IS 'things'", logs=None)
+    production.run("COMMENT ON COLUMN t.a IS 'how many'; COMMENT ON TABLE t IS 'things'")
+    evidence = production.judge()
+    assert evidence.verdict is Verdict.APPLIED
+    assert evidence.forensics == ()
+
+
 def test_before_the_row_is_by_hand(production: Production) -> None:
     """The row as it was inserted: what was there before is not the attempt's."""
     production.run(SCRIPT)

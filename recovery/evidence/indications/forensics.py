@@ -90,10 +90,18 @@ def replay_of(subject: Subject) -> Replay | None:
 def _in_production(replay: Replay, production: Snapshot) -> Iterator[tuple[int, Key]]:
     """The effects of each statement that production has, with the statement's index.
 
-    They are the objects that it makes, or, if it makes none, the parts of objects that it changes.
+    They are the objects that it makes, or, if it makes none, the parts of objects that it changes. What was so before the
+    script tells nothing of it; nor does a comment, which stands in another row of the catalog than its object.
     """
+    first = replay.steps[0]
     for index, (before, after) in enumerate(pairwise(replay.steps), 1):
-        own = {key for key in replay.footprint if before.get(key) != after.get(key) and key in after}
+        changed = {key for key in replay.footprint if before.get(key) != after.get(key) and key in after}
+        own = {
+            (obj, prop)
+            for obj, prop in changed
+            if (obj, prop) not in first or first[obj, prop] != production.get((obj, prop))
+            if taken_apart(prop).detail != "comment"
+        }
         made = {obj for obj, prop in own if prop == "exists" and (obj, prop) not in before}
         with_table = any(obj.startswith("table ") for obj in made)
         for obj, prop in sorted(own, key=lambda key: (not key[0].startswith("table "), key)):

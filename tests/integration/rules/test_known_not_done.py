@@ -218,6 +218,40 @@ def test_a_column_that_was_never_there_proves_that_nothing_after_it_ran(producti
     assert any("was never in" in reason for reason in evidence.reasons)
 
 
+def failed(one: Production, logs: str) -> None:
+    """The attempt began after t was made between two rows, and its row was written again when it failed."""
+    one.finished("20260102_later", "CREATE TABLE later (id int)")
+    one.failed(ADD + FILL + "CREATE TABLE z (id int);", logs=None)
+    with one.server.connect(one.database) as connection:
+        connection.execute("UPDATE _prisma_migrations SET logs = %s WHERE finished_at IS NULL", (logs,))
+
+
+@pytest.mark.parametrize("logs", [refused("division by zero", "22012"), "Error: P1001 Can't reach database server"])
+def test_a_column_that_was_never_there_proves_it_of_an_attempt_with_logs_too(
+    production: Production, logs: str
+) -> None:
+    """E7: which statement failed, the logs do not tell. The column does: the first one, or nothing was committed."""
+    failed(production, logs)
+    evidence = production.judge()
+    assert verdict(evidence) == NOT_ATTEMPTED
+    assert any("was never in" in reason for reason in evidence.reasons)
+    undo(production)
+    assert verdict(production.judge(assume=frozenset({"no_handwork"}))) == UNDECIDABLE
+
+
+def test_what_finished_while_an_attempt_ran_does_not_tell_when_it_began(production: Production) -> None:
+    """E7: between the row before it and its failure lies the attempt, which may have run its UPDATE."""
+    production.finished("20260102_later", "CREATE TABLE later (id int)")
+    production.failed(ADD + FILL + "CREATE TABLE z (id int);", logs=None)
+    undo(production)
+    production.finished("20260111_beside", "CREATE TABLE beside (id int)")
+    said = refused("division by zero", "22012")
+    with production.server.connect(production.database) as connection:
+        connection.execute("UPDATE _prisma_migrations SET logs = %s WHERE finished_at IS NULL", (said,))
+    evidence = production.judge(assume=frozenset({"no_handwork"}))
+    assert not any("was never in" in reason for reason in evidence.reasons)
+
+
 def undo(one: Production) -> None:
     one.run(ADD + FILL + "ALTER TABLE t DROP COLUMN b;")
 

@@ -419,6 +419,29 @@ def test_a_function_of_the_projects_own_may_write_rows(production: Production) -
 @pytest.mark.parametrize(
     "script",
     [
+        "ALTER TABLE t ADD v tsvector GENERATED ALWAYS AS (to_tsvector('english', a::text)) STORED",
+        "CREATE INDEX i ON t USING gin (to_tsvector('simple', a::text))",
+    ],
+)
+def test_where_postgresql_takes_immutable_functions_only_one_form_of_them_is(
+    production: Production, script: str
+) -> None:
+    """E18: of the forms of to_tsvector the one without a configuration is not immutable, and is refused there."""
+    production.failed(script, logs=None)
+    assert verdict(production.judge()) == NOT_APPLIED
+    production.run(script)
+    assert verdict(production.judge()) == APPLIED
+
+
+def test_elsewhere_every_form_of_a_function_has_to_be_immutable(production: Production) -> None:
+    """E18: a check takes any function, and no name tells which form of it is called."""
+    production.failed("ALTER TABLE t ADD CHECK (to_tsvector('english', a::text) IS NOT NULL)", logs=None)
+    assert verdict(production.judge()) == UNDECIDABLE
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
         "ALTER TABLE t ADD b int DEFAULT 5, ADD CHECK (own(a) > 0)",
         "ALTER TABLE t ADD n qty, ADD s serial",
         "DO $$ BEGIN CREATE INDEX i ON t (lower(a)); END $$",
