@@ -90,8 +90,8 @@ def replay_of(subject: Subject) -> Replay | None:
 def _in_production(replay: Replay, production: Snapshot) -> Iterator[tuple[int, Key]]:
     """The effects of each statement that production has, with the statement's index.
 
-    They are the objects that it makes, or, if it makes none, the parts of objects that it changes. What was so before the
-    script tells nothing of it; nor does a comment, which stands in another row of the catalog than its object.
+    They are the objects that it makes, or, if it makes none, the parts of objects that it changes. What was so before
+    the script tells nothing of it; nor does a comment, which stands in another row of the catalog than its object.
     """
     first = replay.steps[0]
     for index, (before, after) in enumerate(pairwise(replay.steps), 1):
