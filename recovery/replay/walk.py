@@ -298,9 +298,7 @@ GROUP BY proname HAVING bool_or(provolatile = 'i' OR prokind = 'a')
 """
 
 
-def _not_immutable(
-    connection: psycopg.Connection[Any], computes: frozenset[str], checked: frozenset[str]
-) -> Foreign:
+def _not_immutable(connection: psycopg.Connection[Any], computes: frozenset[str], checked: frozenset[str]) -> Foreign:
     """Of these functions, those that are not PostgreSQL's own, or may give another value the next time."""
     names = computes | checked
     if not names:

@@ -227,9 +227,7 @@ def failed(one: Production, logs: str) -> None:
 
 
 @pytest.mark.parametrize("logs", [refused("division by zero", "22012"), "Error: P1001 Can't reach database server"])
-def test_a_column_that_was_never_there_proves_it_of_an_attempt_with_logs_too(
-    production: Production, logs: str
-) -> None:
+def test_a_column_that_was_never_there_proves_it_of_an_attempt_with_logs_too(production: Production, logs: str) -> None:
     """E7: which statement failed, the logs do not tell. The column does: the first one, or nothing was committed."""
     failed(production, logs)
     evidence = production.judge()
