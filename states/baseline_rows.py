@@ -11,7 +11,7 @@ from states.baseline import OpenWork
 from states.comparison import column_of, taken_apart
 from states.facts import Key, Snapshot, Statement, Visibility
 from states.presence import Delta
-from states.row_proofs import in_its_place
+from states.row_proofs import as_filled, in_its_place
 
 _SURE = (Visibility.SEEN, Visibility.INERT)
 
@@ -42,6 +42,7 @@ class Rows:
         filled: the defaults that production keeps for rows that are older than a column.
         empty: production's tables without any row.
         alike: for tables that the history drops, tables of production with the same columns.
+        began: the day before which nothing of the history can have run, as `YYYY-MM-DD`; empty if it is not known.
     """
 
     places: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -49,6 +50,7 @@ class Rows:
     filled: Snapshot = field(default_factory=dict)
     empty: frozenset[str] = frozenset()
     alike: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    began: str = ""
 
 
 @dataclass(slots=True)
@@ -188,7 +190,7 @@ def _filled(key: Key, value: str, courses: _Courses, rows: Rows) -> bool:
         return False
     if _dropped(key, courses) or key[0] in rows.empty:
         return True
-    return key in rows.filled and rows.filled[key] == (value or rows.filled[key])
+    return key in rows.filled and as_filled(rows.filled[key], value, rows.began)
 
 
 def _kept(key: Key, courses: _Courses, rows: Rows) -> bool:

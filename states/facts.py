@@ -368,6 +368,8 @@ class Subject:
         alike: tables of production with the same columns as one that a script drops, by the name of that.
         kept: tables that are older than the first attempt, and so have their rows from before (RULES E20).
         remained: of the tables that a script alters or drops, those that are older than the first attempt.
+        remade: of the tables in `places`, those that are younger than the migrations before the first attempt: somebody
+            made them, or made them again.
         unmoved: of the tables whose rows a statement changes, those that are older, and were given no other name since.
         firing: tables of production with a trigger or a rule, of those in `Statement.fires`.
         undropped: of the tables in `places`, those of which no column was dropped since the first attempt.
@@ -390,6 +392,7 @@ class Subject:
         finished_as: of a pending migration, the name that its folder had when its script finished; empty if it had no
             other (RULES E27).
         counted: Prisma saw the script run to its end under that name.
+        began: a day (`YYYY-MM-DD`) before which no migration ran, by the ledger's first row; empty if it is not known.
         repeats: of such a one, it fails on the history before it because what it makes is there already.
     """
 
@@ -407,6 +410,7 @@ class Subject:
     alike: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     kept: frozenset[str] = frozenset()
     remained: frozenset[str] = frozenset()
+    remade: frozenset[str] = frozenset()
     unmoved: frozenset[str] = frozenset()
     firing: frozenset[str] = frozenset()
     undropped: frozenset[str] = frozenset()
@@ -426,6 +430,7 @@ class Subject:
     finished_as: str = ""
     counted: bool = False
     repeats: bool = False
+    began: str = ""
 
 
 @dataclass(frozen=True, slots=True)

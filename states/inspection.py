@@ -1,6 +1,6 @@
 """INSPECT: which migrations failed, and which are pending, by the ledger and the migrations folder?"""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from states import baseline_answers
@@ -9,7 +9,7 @@ from states.baseline_answers import BaselineFacts
 from states.classification import ClassifyFacts, approvals, deploy_fails, effect_if_agreed
 from states.comparison import some
 from states.effects import Deploy, Effect, MarkApplied, MarkRolledBack
-from states.evidence import Decision
+from states.evidence import Decision, Verdict
 from states.exit_codes import Exit
 from states.facts import Check, History, Outcome
 from states.ledger import order
@@ -119,9 +119,17 @@ def _would_fail(facts: ClassifyFacts, others: int) -> Refusal:
     )
 
 
-def deploy_after(effects: Sequence[Effect], pending: Sequence[str]) -> tuple[Deploy, ...]:
-    """The deploy that remains after these effects; empty if nothing is pending then."""
-    again = {effect.migration for effect in effects if isinstance(effect, MarkRolledBack)}
+def deploy_after(
+    effects: Sequence[Effect], pending: Sequence[str], applied: Collection[str] = ()
+) -> tuple[Deploy, ...]:
+    """The deploy that remains after these effects; empty if nothing is pending then.
+
+    Args:
+        effects: the marks.
+        pending: names of the pending migrations.
+        applied: names of the migrations that are in production: of these only a dead attempt is withdrawn.
+    """
+    again = {effect.migration for effect in effects if isinstance(effect, MarkRolledBack)} - set(applied)
     kept = {effect.migration for effect in effects if isinstance(effect, MarkApplied)}
     coming = tuple(sorted({*again, *pending} - kept, key=order))
     return (Deploy(coming),) if coming else ()
@@ -135,12 +143,13 @@ def would_run(questions: Sequence[ClassifyFacts], pending: Sequence[str]) -> tup
         pending: names of the pending migrations.
     """
     effects: list[Effect] = []
+    applied = {each.evidence.migration for each in questions if each.evidence.verdict is Verdict.APPLIED}
     for question in questions:
         found = effect_if_agreed(question)
         if isinstance(found, Refusal):
             return tuple(effects)
         effects.append(found)
-    return (*effects, *deploy_after(effects, pending))
+    return (*effects, *deploy_after(effects, pending, applied))
 
 
 def look_exit(checks: Sequence[Check], *, failed: bool) -> Exit:

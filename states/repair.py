@@ -4,11 +4,12 @@ Only what can be proven before and afterwards is planned: every statement that i
 and once it ran the evidence shows that it did. A plan exists only once its rehearsal ended where it should.
 """
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from states.comparison import StatementState, makes_what_it_fills, shows_its_end, unquoted
+from states.comparison import StatementState, column_of, makes_what_it_fills, shows_its_end, unquoted
 from states.digest import named
 from states.evidence import Evidence, Verdict
 from states.facts import Replay, Snapshot, Statement, Subject, Visibility
@@ -16,6 +17,8 @@ from states.plans import Loss, Plan, PlannedStatement, Way
 from states.presence import in_view
 from states.row_proofs import filled_otherwise, witnessed
 
+#: A block, which may have found what it makes, and gone on.
+_BLOCK = re.compile(r"\s*DO\b", re.IGNORECASE)
 #: Statements whose work is seen in the schema, or that have none.
 _PLAIN = (Visibility.SEEN, Visibility.INERT)
 
@@ -204,6 +207,13 @@ def _against_undoing(replay: Replay, evidence: Evidence, start: int) -> Iterator
         if _answer(evidence, statement.index) and statement.visibility is not Visibility.ROWS:
             yield f"statement {statement.index} works on rows ({statement.why})"
     for statement in replay.statements[:start]:
+        before, after = replay.steps[statement.index - 1], replay.steps[statement.index]
+        made = any(prop == "exists" or _is_column(obj, prop) for obj, prop in after.keys() - before.keys())
+        if made and (statement.conditional or _BLOCK.match(statement.sql)):
+            yield (
+                f"statement {statement.index} passes over what is there already, so that production may have had it "
+                "before"
+            )
         if statement.drops:
             obj, prop = statement.drops[0]
             what = obj if prop == "exists" else f"{prop} of {obj}"
@@ -212,6 +222,10 @@ def _against_undoing(replay: Replay, evidence: Evidence, start: int) -> Iterator
             yield f"statement {statement.index} keeps rows under another name or type, and undoing that is not planned"
         if statement.visibility is Visibility.OPEN and _answer(evidence, statement.index) is not False:
             yield f"statement {statement.index} works on rows ({statement.why})"
+
+
+def _is_column(obj: str, prop: str) -> bool:
+    return obj.startswith("table ") and column_of(prop) == prop
 
 
 def digest(evidence: str, way: Way, statements: Iterable[PlannedStatement], *, together: bool) -> str:

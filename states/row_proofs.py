@@ -1,11 +1,13 @@
 """What production proves of rows: that a statement's work on them is done wherever its work on the schema is."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 
 from states.comparison import unquoted
 from states.facts import Key, Replay, Statement, Subject, Visibility
 
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 #: The reason why the rows of a new column are known to be filled.
 FILLED = "its rows have the default, as PostgreSQL recorded when the column was added"
 #: The reason why what a column or a table held is known to be there still.
@@ -63,11 +65,11 @@ def filled_otherwise(replay: Replay, subject: Subject) -> str:
         return ""
     fills = {key: value for statement in replay.statements for key, value in statement.fills}
     for key in sorted(replay.added & subject.filled.keys() & replay.steps[-1].keys()):
-        if key[0] in subject.empty or fills.get(key) == "" or (key in replay.filled and key not in fills):
-            continue  # a default that is not the same every time, or one of a statement that is open anyway
+        if key[0] in subject.empty or (key in replay.filled and key not in fills):
+            continue  # one of a statement that is open anyway
         found, expected = subject.filled[key], fills.get(key)
-        if found != expected:
-            gives = "no value" if expected is None else expected
+        if expected is None or not as_filled(found, expected, subject.began):
+            gives = "no value" if expected is None else expected or "the time at which it runs"
             return f"{key[1]} of {key[0]} was added with {found} for the rows from before, and the script gives {gives}"
     return ""
 
@@ -136,8 +138,7 @@ def _proof(replay: Replay, statement: Statement, subject: Subject) -> str:
     if all(obj in subject.empty and prop != "exists" for obj, prop in cells):
         return EMPTY
     filled = all(
-        key in subject.filled and subject.filled[key] == (value or subject.filled[key])
-        for key, value in statement.fills
+        key in subject.filled and as_filled(subject.filled[key], value, subject.began) for key, value in statement.fills
     )
     kept = all(
         obj in subject.kept if prop == "exists" else _in_its_place(obj, prop, replay, subject)
@@ -148,17 +149,32 @@ def _proof(replay: Replay, statement: Statement, subject: Subject) -> str:
     return FILLED if statement.fills else KEPT
 
 
+def as_filled(found: str, value: str, began: str) -> bool:
+    """Whether rows were filled as a statement does it.
+
+    Args:
+        found: the value that production keeps.
+        value: the value that the statement gives; empty for the time at which it runs.
+        began: the day before which it can't have run, as `YYYY-MM-DD`; empty if it is not known.
+    """
+    if value:
+        return found == value
+    day = _DAY.search(found)
+    return day is not None and day[0] >= began
+
+
 def _in_its_place(obj: str, prop: str, replay: Replay, subject: Subject) -> bool:
     """Whether a column that the script renames or casts is the one that was there before the script.
 
     Had that one been dropped and another one made, it would have left a dropped column before the other. So none may be
     there, unless it is older than the attempt. And the columns before it have to be those of the replay, in their
     order, so that it is not one of these that has another name now. In a table that was made by something else than its
-    history (`db push`, a restored dump), the order may be another, and then nothing is proven.
+    history (`db push`, a restored dump), the order may be another, and then nothing is proven; nor is anything in a
+    table that is younger than its history.
     """
     name = unquoted(prop.removeprefix("column "))
     expected, found = replay.places.get(obj, ()), subject.places.get(obj, ())
-    if name not in expected or name not in found:
+    if obj in subject.remade or name not in expected or name not in found:
         return False
     before, before_it = expected[: expected.index(name)], found[: found.index(name)]
     same = [each for each in before if each] == [each for each in before_it if each]

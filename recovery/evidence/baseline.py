@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass, replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import psycopg
@@ -168,6 +169,7 @@ class BaselineInvestigator(Investigator):
             filled=catalog.read_filled(connection, there),
             empty=traces.empty(connection, tables_in_question(migrations, past.start, changes) & there),
             alike=traces.alike(connection, dropped),
+            began=_day_before(past.names[0]),
         )
         return replace(past, opened=open_work(migrations, past.names[:count], past.start, changes, proofs)), proofs
 
@@ -195,3 +197,15 @@ class BaselineInvestigator(Investigator):
 
 #: Kinds of objects that `ledger.relations` finds.
 _KINDS = ("table", "view", "materialized view", "foreign table")
+
+
+def _day_before(migration: str) -> str:
+    """The day before the one in a migration's name, as `YYYY-MM-DD`; empty if there is none.
+
+    The day before, since the name is in UTC, and production's times may be in another zone.
+    """
+    try:
+        day = datetime.strptime(migration[:8], "%Y%m%d").replace(tzinfo=UTC)
+    except ValueError:
+        return ""
+    return f"{day - timedelta(days=1):%Y-%m-%d}"

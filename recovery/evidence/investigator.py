@@ -353,6 +353,7 @@ class Investigator:
         statements = [statement for replay in subject.replays for statement in replay.statements]
         moved = {key for statement in statements for key in statement.moves}
         filled = {key for statement in statements for key, _ in statement.fills}
+        timed = any(not value for statement in statements for _, value in statement.fills)
         dropped = {obj for statement in statements for obj, prop in statement.drops if prop != "exists"}
         gone = {obj: columns for replay in subject.replays for obj, columns in replay.gone.items()}
         stood = {obj for replay in subject.replays for obj in replay.stood}
@@ -374,6 +375,8 @@ class Investigator:
             places=traces.places(connection, placed),
             kept=traces.older(connection, schema, subject.migration, renamed),
             remained=traces.older(connection, schema, subject.migration, stood & attempted),
+            remade=traces.younger(connection, schema, subject.migration, placed & attempted),
+            began=traces.began(connection, schema) if timed else "",
             unmoved=traces.unmoved(connection, schema, subject.migration, over & attempted),
             firing=traces.firing(connection, (fired & there) | (over & attempted)),
             undropped=undropped,

@@ -77,6 +77,17 @@ WHERE format('table %%I.%%I', n.nspname, c.relname) = ANY(%(tables)s)
   AND (SELECT count(*) FROM ledger l WHERE l.age = earlier.age) = 1
   AND EXISTS (SELECT FROM ledger l WHERE l.age > earlier.age)
 """
+# A restore makes all tables before the first row, so one that is younger than a row was made after it in any case.
+_YOUNGER = """
+SELECT format('table %%I.%%I', n.nspname, c.relname)
+FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_attribute o ON o.attrelid = c.oid AND o.attname = 'tableoid'
+CROSS JOIN earlier
+WHERE format('table %%I.%%I', n.nspname, c.relname) = ANY(%(tables)s)
+  AND pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text::bigint < 2147483648
+  AND age(o.xmin) < earlier.age
+"""
 # The row of the table's own type has its name, too, and is written again with that, but not when columns come or go.
 _UNMOVED = "{older} AND age(n.xmin) > earlier.age AND age({type}) > earlier.age".format(
     older=_OLDER, type="(SELECT t.xmin FROM pg_catalog.pg_type t WHERE t.oid = c.reltype)"
@@ -117,6 +128,13 @@ def older(connection: psycopg.Connection[Any], schema: str, migration: str, tabl
     return _proven(_OLDER, connection, schema, migration, tables)
 
 
+def younger(
+    connection: psycopg.Connection[Any], schema: str, migration: str, tables: Collection[str]
+) -> frozenset[str]:
+    """The tables that are proven to be younger than the migrations before a first attempt. Arguments as for `older`."""
+    return _proven(_YOUNGER, connection, schema, migration, tables)
+
+
 def unmoved(
     connection: psycopg.Connection[Any], schema: str, migration: str, tables: Collection[str]
 ) -> frozenset[str]:
@@ -136,6 +154,16 @@ def _proven(
     query = sql.SQL(_EARLIER + what).format(schema=sql.Identifier(schema))
     found = connection.execute(query, {"migration": migration, "tables": sorted(tables)})
     return frozenset(name for (name,) in found)
+
+
+def began(connection: psycopg.Connection[Any], schema: str) -> str:
+    """The day before the one on which the first row of the ledger was begun, as `YYYY-MM-DD`; empty if it has none.
+
+    The day before, since times in production may be in any zone.
+    """
+    query = sql.SQL("SELECT coalesce(to_char(min(started_at) - interval '1 day', 'YYYY-MM-DD'), '') FROM {}")
+    found = connection.execute(query.format(sql.Identifier(schema, "_prisma_migrations"))).fetchone()
+    return str(found[0]) if found else ""
 
 
 def columns_older(

@@ -14,7 +14,9 @@ from recovery.replay.again import Reader
 from recovery.replay.rows_only import Reach, RowsOnly
 from recovery.replay.running import execute
 from recovery.sql.names import PARTS, Name, quoted
+from recovery.sql.parser import postgast
 from recovery.sql.statements import Parsed
+from recovery.sql.tree import enum_name, functions, of
 from states.comparison import column_of, is_next_value, qualified_name
 from states.facts import Key, Snapshot
 
@@ -388,14 +390,32 @@ def _filled(
     new = sorted(key for key in after.keys() - before.keys() if key[1] in wanted)
     known = catalog.read_filled(connection, {obj for obj, _ in new})
     complete = {prop for _, prop in new} == wanted and all(key in known for key in new)
-    # A default that calls a function, such as the time of day, fills other values at another time.
-    called = {
-        key
-        for key in new
-        if "(" in after.get((key[0], f"{key[1]} default"), "")
-        or "CURRENT" in after.get((key[0], f"{key[1]} default"), "")
-    }
-    return tuple((key, "" if key in called else known[key]) for key in new) if complete else ()
+    if not complete:
+        return ()
+    values = [(key, _value(connection, after.get((key[0], f"{key[1]} default"), ""), known[key])) for key in new]
+    filled = tuple((key, value) for key, value in values if value is not None)
+    return filled if len(filled) == len(values) else ()
+
+
+#: What gives the time at which a statement runs.
+_TIMES = {"now", "transaction_timestamp", "statement_timestamp", "timezone", "date_trunc"}
+_TIME_WORDS = ("SVFOP_CURRENT_TIMESTAMP", "SVFOP_LOCALTIMESTAMP", "SVFOP_CURRENT_DATE")
+
+
+def _value(connection: psycopg.Connection[Any], default: str, known: str) -> str | None:
+    """The value with which a default fills rows, wherever it runs; empty for the time, None if it is not known."""
+    if not default:
+        return known  # the default of its type
+    try:
+        tree = postgast.parse(f"SELECT {default}")
+    except postgast.PgQueryError:
+        return None
+    calls, words = functions(tree), [enum_name(each, "op") for each in of(tree, "SQLValueFunction")]
+    if not words and not _not_immutable(connection, frozenset(calls), frozenset()).computes:
+        return known
+    computed = any(True for _ in of(tree, "A_Expr"))
+    times = calls <= _TIMES and all(word.startswith(_TIME_WORDS) for word in words)
+    return "" if times and not computed else None
 
 
 def _search_path(connection: psycopg.Connection[Any]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from states.answers import Refusal
 from states.baseline_answers import BaselineFacts
 from states.classification import ClassifyFacts
 from states.effects import Deploy, Effect, MarkApplied
-from states.evidence import Decision, Evidence
+from states.evidence import Decision, Evidence, Verdict
 from states.inspection import InspectFacts, deploy_after
 from states.preflight import PreflightFacts
 from states.rehearsals import Rehearsal, to_rehearse, unrehearsed
@@ -128,7 +128,8 @@ def _decided(world: World, inspected: Inspection, facts: InspectFacts, emit: eve
         if isinstance(found, Refusal):
             return Plan(tuple(effects), found, State.CLASSIFY, known)
         effects.append(found)
-    effects += deploy_after(effects, pending)
+    applied = {name for name, evidence in known.items() if evidence.verdict is Verdict.APPLIED}
+    effects += deploy_after(effects, pending, applied)
     return Plan(tuple(effects), None, evidence=known)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from recovery.sql.parser import postgast
-from recovery.sql.tree import functions, of, strings
+from recovery.sql.tree import enum_name, functions, of, strings
 
 #: Catalogs that hold the schema alone, so that a condition on them does not depend on rows.
 _CATALOGS = {
@@ -63,6 +63,23 @@ def statements_of(block: Any) -> list[tuple[str, Any]] | None:
         return list(_of_one(function["action"]))
     except (postgast.PgQueryError, _UnknownError, KeyError, ValueError):
         return None
+
+
+def asked_for(block: Any) -> frozenset[str]:
+    """The strings in the conditions of a DO block, which may be names of objects.
+
+    Args:
+        block: the parse tree of the DO, all of whose statements are known.
+    """
+    function = _parsed(block)
+    parts = (content for _, content in _parts(function or {}) if isinstance(content, Mapping))
+    conditions = (content["cond"] for content in parts if "cond" in content)
+    return frozenset(
+        str(constant.sval.sval)
+        for condition in conditions
+        for constant in of(postgast.parse(f"SELECT {condition['PLpgSQL_expr']['query']}"), "A_Const")
+        if constant.WhichOneof("val") == "sval"
+    )
 
 
 def undone_by_a_rollback(block: Any, harmless: Collection[str]) -> bool:
@@ -188,5 +205,7 @@ def _check(condition: Mapping[str, Any]) -> None:
         if table.schemaname not in ("", "pg_catalog", "information_schema") or table.relname not in known:
             raise _UnknownError
     columns = {name for column in of(tree, "ColumnRef") for name in strings(column.fields)}
-    if columns & _ABOUT_ROWS or not functions(tree) <= _LOOKS_UP:
+    # CURRENT_USER and CURRENT_CATALOG are others in a replay, and so is the time.
+    elsewhere = any(enum_name(each, "op") != "SVFOP_CURRENT_SCHEMA" for each in of(tree, "SQLValueFunction"))
+    if elsewhere or columns & _ABOUT_ROWS or not functions(tree) <= _LOOKS_UP:
         raise _UnknownError

@@ -53,7 +53,7 @@ _LEAVES_ROWS = {
 _ACTIONS_THAT_LEAVE_ROWS = {
     "AT_DropColumn",
     *("AT_AddConstraint", "AT_DropConstraint", "AT_ValidateConstraint", "AT_AlterConstraint", "AT_AddIndexConstraint"),
-    *("AT_SetNotNull", "AT_DropNotNull", "AT_ColumnDefault", "AT_AddIdentity", "AT_DropIdentity", "AT_DropExpression"),
+    *("AT_SetNotNull", "AT_DropNotNull", "AT_ColumnDefault", "AT_AddIdentity", "AT_DropIdentity"),
     *("AT_SetStorage", "AT_SetCompression", "AT_SetStatistics", "AT_SetOptions", "AT_ResetOptions"),
     *("AT_SetRelOptions", "AT_ResetRelOptions", "AT_ReplaceRelOptions", "AT_SetLogged", "AT_SetUnLogged"),
     *("AT_EnableTrig", "AT_EnableAlwaysTrig", "AT_EnableReplicaTrig", "AT_DisableTrig", "AT_EnableTrigAll"),
@@ -69,7 +69,7 @@ _HOLD_ROWS = {"OBJECT_TABLE", "OBJECT_SEQUENCE", "OBJECT_MATVIEW", "OBJECT_FOREI
 _RENAMED_WITHOUT_ROWS = {
     *("OBJECT_INDEX", "OBJECT_TABCONSTRAINT", "OBJECT_DOMCONSTRAINT", "OBJECT_TYPE", "OBJECT_DOMAIN", "OBJECT_VIEW"),
     *("OBJECT_FUNCTION", "OBJECT_PROCEDURE", "OBJECT_ROUTINE", "OBJECT_AGGREGATE", "OBJECT_TRIGGER", "OBJECT_POLICY"),
-    *("OBJECT_RULE", "OBJECT_STATISTIC_EXT", "OBJECT_COLLATION", "OBJECT_ATTRIBUTE"),
+    *("OBJECT_RULE", "OBJECT_STATISTIC_EXT", "OBJECT_COLLATION"),
 }
 #: Functions whose value is the same for every row of one statement, so that PostgreSQL keeps one value for them all.
 _STABLE_FUNCTIONS = {
@@ -388,7 +388,7 @@ def _of_action(command: Any, table: Any, script: _Script) -> RowWork:
         return _of_new_column(getattr(command, "def").column_def, script)
     if action == "AT_AlterColumnType":
         definition = getattr(command, "def").column_def
-        if definition.HasField("raw_default") and not _is_pure_cast(definition.raw_default, command.name):
+        if definition.HasField("raw_default") and not _is_pure_cast(definition, command.name):
             return RowWork(f"column {command.name} is computed by USING")
         if script.typed[table.relname, command.name] > 1:
             return RowWork(f"the type of column {command.name} changes twice, which may change its values")
@@ -396,6 +396,9 @@ def _of_action(command: Any, table: Any, script: _Script) -> RowWork:
             moved = (relation(table), command.name)
             return RowWork(f"the values of column {command.name} are cast to another type", moves=(moved,))
         return RowWork(f"the values of column {command.name} are cast to another type")
+    if action == "AT_DropExpression":
+        moved = (relation(table), command.name)
+        return RowWork(f"the values of column {command.name} stay, and are computed no longer", moves=(moved,))
     if action == "AT_SetIdentity":
         restarts = any(option.def_elem.defname == "restart" for option in getattr(command, "def").list.items)
         return RowWork("the schema does not show a sequence's next value") if restarts else RowWork()
@@ -478,7 +481,25 @@ def _writes_inside(body: Any) -> bool:
     return any(part is not body for kind in writing for part in of(body, kind))
 
 
-def _is_pure_cast(expression: Any, column: str) -> bool:
+def _is_pure_cast(definition: Any, column: str) -> bool:
+    """Whether USING gives the column itself, cast to the very type that it gets, or to text before that.
+
+    A cast to anything else may change the values, and the type that the column gets does not show it.
+    """
+    expression, kinds = definition.raw_default, []
     while expression.WhichOneof("node") == "type_cast":
+        kinds.append(_type(expression.type_cast.type_name))
         expression = expression.type_cast.arg
+    if kinds and (kinds[0] != _type(definition.type_name) or any(each != _TEXT for each in kinds[1:])):
+        return False
     return expression.WhichOneof("node") == "column_ref" and strings(expression.column_ref.fields)[-1:] == (column,)
+
+
+def _type(name: Any) -> tuple[Any, ...]:
+    """A type as it is written: its name, its modifiers, and whether it is an array."""
+    modifiers = tuple(each.a_const.ival.ival for each in name.typmods)
+    known = all(each.WhichOneof("node") == "a_const" for each in name.typmods)
+    return (strings(name.names), modifiers if known else object(), len(name.array_bounds), name.setof)
+
+
+_TEXT = (("text",), (), 0, False)

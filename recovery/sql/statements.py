@@ -11,7 +11,7 @@ from recovery.sql.confined import confined
 from recovery.sql.names import PARTS, STATING, Name, names_of
 from recovery.sql.parser import postgast
 from recovery.sql.row_bearing import RowWork, row_work, sets_path
-from recovery.sql.tree import enum_name, functions, of, remembered
+from recovery.sql.tree import enum_name, functions, of, remembered, strings
 
 
 class ScriptError(RecoveryError):
@@ -148,7 +148,11 @@ def _inert(node: str, body: Any) -> str:
         return "gathers statistics, which are neither schema nor rows"
     if node == "select_stmt":
         reads = any(True for _ in of(body, "RangeVar")) or body.HasField("with_clause")
-        if not reads and not body.HasField("into_clause") and all(map(_is_inert, of(body, "FuncCall"))):
+        # Operators, and casts to types that are not PostgreSQL's, run functions of anybody's.
+        runs = any(True for kind in ("A_Expr", "SubLink") for _ in of(body, kind))
+        casts = all(strings(each.type_name.names)[:1] == ("pg_catalog",) for each in of(body, "TypeCast"))
+        plain = not reads and not runs and casts
+        if plain and not body.HasField("into_clause") and all(map(_is_inert, of(body, "FuncCall"))):
             return "a constant SELECT"
     return ""
 
@@ -316,13 +320,14 @@ def _names(node: str, body: Any) -> frozenset[Name]:
     """Every object that a statement names, also in a DO block whose statements are known.
 
     Of what a block names, all properties count: its conditions may make it do nothing in the replay, and something in
-    production.
+    production. What a condition asks for by a string counts, too, where only production has it.
     """
     inner = blocks.statements_of(body) if node == "do_stmt" else None
     if inner is None:
         return names_of(node, body)
     found = {name for each in inner for name in names_of(*each)}
-    return frozenset(found | {replace(name, properties="") for name in found})
+    asked = {Name(None, text) for text in blocks.asked_for(body)}
+    return frozenset(found | asked | {replace(name, properties="") for name in found})
 
 
 def _moves_path(node: str, body: Any) -> bool:

@@ -6,12 +6,15 @@ import pytest
 
 from states.classification import ClassifyFacts
 from states.effects import Deploy, Effect, MarkApplied, MarkRolledBack
+from states.evidence import Decision
 from states.exit_codes import Exit
 from states.facts import Check, Outcome
 from states.inspection import look_exit, would_run
 from tests.states.test_decisions import ABSENT, EVIDENCE, HELD, OBSTACLE, REFUSED, UNDECIDED
 
 OTHER = replace(ABSENT, migration="m0")
+#: Another attempt finished, so that only this one is withdrawn, and nothing is run.
+WITHDRAWN = replace(EVIDENCE, decision=Decision.MARK_ROLLED_BACK)
 
 
 @pytest.mark.parametrize(
@@ -23,6 +26,7 @@ OTHER = replace(ABSENT, migration="m0")
         ((OTHER, EVIDENCE), (MarkRolledBack("m0"), MarkApplied("m1"), Deploy(("m0", "m2")))),
         ((OTHER, UNDECIDED), (MarkRolledBack("m0"),)),
         ((UNDECIDED, OTHER), ()),
+        ((WITHDRAWN,), (MarkRolledBack("m1"), Deploy(("m2",)))),
         ((replace(ABSENT, obstacles=(OBSTACLE,)),), ()),
     ],
 )

@@ -211,6 +211,22 @@ def test_rows_that_nothing_shows_are_never_written(
 UPDATING = "CREATE TABLE b (); UPDATE t SET a = a + 1; CREATE TABLE c ();"
 
 
+@pytest.mark.parametrize(
+    "script",
+    [
+        "CREATE TABLE IF NOT EXISTS log (id int); CREATE TABLE b ();",
+        "ALTER TABLE t ADD COLUMN IF NOT EXISTS c int; CREATE TABLE b ();",
+        "DO $$ BEGIN CREATE TYPE e AS ENUM ('a'); EXCEPTION WHEN duplicate_object THEN NULL; END $$; CREATE TABLE b ();",
+    ],
+)
+def test_what_may_have_been_there_before_is_not_undone(repair: Repairing, script: str) -> None:
+    """A statement that passes over what is there may have found it: dropping it would lose somebody's rows."""
+    repair.production.failed(script, logs=None)
+    repair.production.run("CREATE TABLE log (id int); ALTER TABLE t ADD COLUMN c int; CREATE TYPE e AS ENUM ('a')")
+    repair.production.run("INSERT INTO log VALUES (1); UPDATE t SET c = 7")
+    assert "passes over what is there already" in repair.unplanned_of(Way.UNDO)
+
+
 @pytest.mark.parametrize(("done", "numbers", "value"), [(True, [3], 1), (False, [2, 3], 2)])
 def test_a_person_says_which_rows_are_done(
     production: Production,
