@@ -152,6 +152,16 @@ def would_run(questions: Sequence[ClassifyFacts], pending: Sequence[str]) -> tup
     return (*effects, *deploy_after(effects, pending, applied))
 
 
+def would_stop(questions: Sequence[ClassifyFacts]) -> Refusal | None:
+    """Why a run to whose changes somebody agrees would stop at a failed migration; None if it would at none.
+
+    Args:
+        questions: as for `would_run`.
+    """
+    answers = (effect_if_agreed(question) for question in questions)
+    return next((answer for answer in answers if isinstance(answer, Refusal)), None)
+
+
 def look_exit(checks: Sequence[Check], *, failed: bool) -> Exit:
     """The exit code of `inspect --exit-code`.
 

@@ -13,7 +13,7 @@ from states.classification import ClassifyFacts
 from states.effects import Deploy, MarkApplied
 from states.exit_codes import Exit
 from states.facts import Outcome
-from states.inspection import look_exit, would_run
+from states.inspection import look_exit, would_run, would_stop
 
 
 def look(recovery: Recovery, output: Output, *, exit_code: bool, pending: bool = False) -> Exit:
@@ -76,13 +76,16 @@ def _show(seen: Overview, output: Output) -> None:
 
 
 def _would_run(seen: Overview, output: Output) -> None:
-    """Shows the commands that `run` would propose, as far as the evidence decides."""
+    """Shows the commands that `run` would propose, as far as the evidence decides, and what to do where it does not."""
     known = {evidence.migration: evidence for evidence in seen.failed}
     questions = [ClassifyFacts(evidence) for evidence in seen.failed]
     for effect in would_run(questions, seen.history.pending):
         output.console.print()
         evidence = None if isinstance(effect, Deploy) else known[effect.migration]
         output.terminal.would_run("`prisma-recovery run` would run", proposed(effect, command_line(effect), evidence))
+    if (refusal := would_stop(questions)) is not None:
+        output.console.print()
+        output.terminal.to_do(refusal)
 
 
 def _would_mark(found: Baseline, output: Output) -> None:

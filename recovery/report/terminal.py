@@ -301,6 +301,10 @@ class Terminal(Pieces):
         for told in self._shown:  # the person has just read this sentence, above its table
             fact = fact.replace(f" {told}", "")
         self._print(f"  {escape(re.sub(r':(?= Nothing was|$)', '.', fact))}")
+        self.to_do(refusal)
+
+    def to_do(self, refusal: Refusal) -> None:
+        """Shows what to do about a refusal, with the commands to copy."""
         what, *rest = refusal.remedy.split("\n")
         self._print(f"  [bold]What to do:[/] {escape(what)}")
         for line in rest:

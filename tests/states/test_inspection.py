@@ -6,10 +6,10 @@ import pytest
 
 from states.classification import ClassifyFacts
 from states.effects import Deploy, Effect, MarkApplied, MarkRolledBack
-from states.evidence import Decision
+from states.evidence import Decision, Evidence
 from states.exit_codes import Exit
 from states.facts import Check, Outcome
-from states.inspection import look_exit, would_run
+from states.inspection import look_exit, would_run, would_stop
 from tests.states.test_decisions import ABSENT, EVIDENCE, HELD, OBSTACLE, REFUSED, UNDECIDED
 
 OTHER = replace(ABSENT, migration="m0")
@@ -36,6 +36,15 @@ def test_what_a_run_would_do_ends_where_a_person_is_needed(
     """In the ledger's order; nothing is deployed as long as a migration is left to a person."""
     questions = [ClassifyFacts(each) for each in evidence]  # type: ignore[arg-type]
     assert would_run(questions, ("m2",)) == effects
+
+
+@pytest.mark.parametrize(
+    ("evidence", "code"), [((EVIDENCE, UNDECIDED, ABSENT), "classify.undecidable"), ((EVIDENCE,), "")]
+)
+def test_where_a_run_would_stop(evidence: tuple[Evidence, ...], code: str) -> None:
+    """At the first migration that is left to a person, with what that person is to do; nowhere if there is none."""
+    refusal = would_stop([ClassifyFacts(each) for each in evidence])
+    assert (refusal.code if refusal else "") == code
 
 
 @pytest.mark.parametrize(

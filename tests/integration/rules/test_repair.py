@@ -216,7 +216,7 @@ UPDATING = "CREATE TABLE b (); UPDATE t SET a = a + 1; CREATE TABLE c ();"
     [
         "CREATE TABLE IF NOT EXISTS log (id int); CREATE TABLE b ();",
         "ALTER TABLE t ADD COLUMN IF NOT EXISTS c int; CREATE TABLE b ();",
-        "DO $$ BEGIN CREATE TYPE e AS ENUM ('a'); EXCEPTION WHEN duplicate_object THEN NULL; END $$; CREATE TABLE b ();",
+        "DO $$ BEGIN CREATE TYPE e AS ENUM ('a'); EXCEPTION WHEN duplicate_object THEN END $$; CREATE TABLE b ();",
     ],
 )
 def test_what_may_have_been_there_before_is_not_undone(repair: Repairing, script: str) -> None:
