@@ -1,6 +1,8 @@
 """The four shapes that production can have, from the first command to the end."""
 
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -121,3 +123,17 @@ def test_a_recovered_database_is_verified_and_nothing_more(make: Make) -> None:
     assert scene.everything() == before
     assert scene.path() == [State.PREFLIGHT, State.INSPECT, State.VERIFY, State.PIPELINE_READY]
     assert scene.commands() == []
+
+
+def test_the_demo_runs() -> None:
+    """`scripts/demo` stages an incident, repairs and recovers it, and says that it ended as expected."""
+    demo = Path(__file__).resolve().parents[2] / "scripts" / "demo"
+    done = subprocess.run(
+        [demo, "--prisma", "7", "--case", "partial", "--repair"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.rstrip().endswith("as expected")

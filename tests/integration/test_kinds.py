@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -235,14 +235,14 @@ class Case:
             (folder / name).mkdir()
             (folder / name / "migration.sql").write_text(text)
 
-    @contextmanager
-    def staged(self, base: str | None = None) -> Iterator[str]:
-        """A database on which the base ran, and in whose ledger the second migration has failed."""
+    def judge(self, *done: str, base: str | None = None) -> Evidence:
+        """The evidence on a database on which these scripts ran after the base."""
         database = f"kinds_{next(_numbers)}"
         self.server.create_database(database)
         with self.server.connect(database) as connection:
             connection.execute(LEDGER)
-            connection.execute((base or self._scripts["1_base"]).encode())
+            for each in (base or self._scripts["1_base"], *done):
+                connection.execute(each.encode())
             for number, (name, text) in enumerate(self._scripts.items()):
                 checksum = hashlib.sha256(text.encode()).hexdigest()
                 connection.execute(
@@ -259,35 +259,17 @@ class Case:
                 )
             # The server may see this session a moment longer, and one that last wrote the ledger counts as at work.
             connection.execute("SELECT 1")
-        try:
-            yield database
-        finally:
-            self.server.drop_database(database)
-
-    def evidence(self, database: str, *done: str) -> Evidence:
-        """The evidence on it after these scripts ran there, too."""
-        if done:
-            with self.server.connect(database) as connection:
-                for each in done:
-                    connection.execute(each.encode())
-                connection.execute("SELECT 1")  # as above
         target = Target(parse(self.server.url(database)), "the test")
         try:
             scripts = Scripts(self._folder, read(self._folder), None)
             return Investigator(target, scripts, self._workshop).classify("2_failed").evidence
         finally:
             target.close()
-
-    def judge(self, *done: str, base: str | None = None) -> Evidence:
-        """The evidence on a database of its own on which these scripts ran after the base."""
-        with self.staged(base) as database:
-            return self.evidence(database, *done)
+            self.server.drop_database(database)
 
     def verdicts(self, script: str, otherwise: str) -> list[Verdict]:
         """Where nothing of it is in; where the script ran; where something else was done instead."""
-        with self.staged() as database:
-            found = [self.evidence(database).verdict, self.evidence(database, script).verdict]
-        return [*found, self.judge(otherwise).verdict]
+        return [self.judge(*done).verdict for done in ((), (script,), (otherwise,))]
 
 
 @pytest.mark.parametrize(
