@@ -7,9 +7,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
-from pathlib import Path
 from types import FrameType
 from typing import Any, TypeVar
 
@@ -36,17 +35,11 @@ Make = Callable[[Case], Scene]
 T = TypeVar("T")
 AT_WORK = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'prisma-recovery effect%'"
 BLOCKED = AT_WORK + " AND wait_event_type = 'Lock' AND query LIKE '%places%'"
-
-# Marks a migration under Prisma's lock, as Prisma does, and is there sooner.
-STAND_IN = """
-import os, sys, urllib.parse, psycopg
-url = urllib.parse.urlsplit(os.environ["DATABASE_URL"])
-name = urllib.parse.parse_qs(url.query)["application_name"][0]
-migration = sys.argv[sys.argv.index("--applied") + 1]
-with psycopg.connect(url._replace(query="").geturl(), application_name=name, autocommit=True) as connection:
-    connection.execute("SELECT pg_advisory_lock(72707369)")
-    connection.execute("UPDATE _prisma_migrations SET finished_at = now() WHERE migration_name = %s", [migration])
-"""
+#: The ledger as it was before the mark.
+UNMARKED = (
+    f"DELETE FROM _prisma_migrations WHERE migration_name = '{FAILED}' AND finished_at IS NOT NULL;"
+    f"UPDATE _prisma_migrations SET rolled_back_at = NULL WHERE migration_name = '{FAILED}'"
+)
 
 
 def until(scene: Scene, query: str, count: int) -> None:
@@ -115,12 +108,10 @@ def test_the_second_signal_leaves_at_once_and_the_next_run_recovers(make: Make) 
 
 
 @contextmanager
-def handing_over(
-    scene: Scene, interrupted: Callable[[], None], command: Sequence[str] | None = None
-) -> Iterator[HandOver]:
-    """What hands a command over, in this very process: to the project's Prisma, or to what stands in its place."""
+def handing_over(scene: Scene, interrupted: Callable[[], None]) -> Iterator[HandOver]:
+    """What hands a command over, in this very process."""
     found = project.find(scene.folder)
-    cli = PrismaCli(found, project.find_launcher(found, command), scene.environment())
+    cli = PrismaCli(found, project.find_launcher(found), scene.environment())
     with closing(Target(parse(scene.incident.database_url), "the test")) as target, ExitStack() as stack:
         ours = SessionLock(stack.enter_context(closing(target.working("the test"))), RECOVERY_LOCK)
         assert ours.try_take()
@@ -142,25 +133,22 @@ def cut_off(times: int, work: Callable[..., T], after: bool) -> Callable[..., T]
 
 
 def test_wherever_the_first_interrupt_comes_the_command_is_waited_for(
-    make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Once it was let go: while the lock is given back, beside it, and while its session is waited for.
 
-    At each place before and after it is done; the command is one that takes Prisma's lock and marks the row.
+    At each place before and after it is done.
     """
 
     def meanwhile() -> None:
         """Nothing to be done."""
 
     scene = make("exists")
-    stand_in = tmp_path / "stand_in.py"
-    stand_in.write_text(STAND_IN)
     told: list[str] = []
-    command = (sys.executable, str(stand_in))
-    with handing_over(scene, lambda: told.append("waiting"), command) as hand:
+    with handing_over(scene, lambda: told.append("waiting")) as hand:
         for place, after in itertools.product(("release", "watch", "meanwhile", "gone"), (False, True)):
             told.clear()
-            scene.sql(f"UPDATE _prisma_migrations SET finished_at = NULL WHERE migration_name = '{FAILED}'")
+            scene.sql(UNMARKED)
             work = cut_off(1, meanwhile, after) if place == "meanwhile" else meanwhile
             with monkeypatch.context() as patched:
                 match place:
