@@ -9,7 +9,7 @@ from typing import Any
 from states.facts import Row, Subject
 
 #: Raised whenever a changed rule can change a verdict, so that approvals and caches made under older rules are void.
-RULES_VERSION = 29
+RULES_VERSION = 30
 
 
 def digest(subject: Subject, target: Sequence[str], base: Sequence[tuple[str, str]]) -> str:

@@ -53,9 +53,11 @@ def never_widened(
 
 
 # The row of a table's own column `tableoid` is written when the table is made, and never again. In a database that was
-# restored one transaction wrote all rows of the ledger, so a row counts only if it was written alone, after another.
+# restored one transaction wrote all rows of the ledger, so a row counts only if it was written alone, after another. The
+# first row of a ledger counts, too, if every attempt's row was written later and only by Prisma's own command: one that
+# was marked rolled back may have been written again after a restore.
 _EARLIER = """
-WITH ledger AS (SELECT id::text, migration_name::text, age(xmin) AS age, started_at, finished_at
+WITH ledger AS (SELECT id::text, migration_name::text, age(xmin) AS age, started_at, finished_at, rolled_back_at
                 FROM {schema}._prisma_migrations),
      earlier AS (SELECT min(l.age) AS age FROM ledger l
                  WHERE l.migration_name <> %(migration)s
@@ -64,6 +66,7 @@ WITH ledger AS (SELECT id::text, migration_name::text, age(xmin) AS age, started
                                                  WHERE a.migration_name = %(migration)s), true)
                    AND l.age > coalesce((SELECT max(a.age) FROM ledger a WHERE a.migration_name = %(migration)s), -1))
 """
+_AS_BEGUN = "(SELECT bool_and(a.rolled_back_at IS NULL) FROM ledger a WHERE a.migration_name = %(migration)s)"
 _OLDER = """
 SELECT format('table %%I.%%I', n.nspname, c.relname)
 FROM pg_catalog.pg_class c
@@ -75,8 +78,8 @@ WHERE format('table %%I.%%I', n.nspname, c.relname) = ANY(%(tables)s)
   AND pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text::bigint < 2147483648
   AND age(o.xmin) > earlier.age
   AND (SELECT count(*) FROM ledger l WHERE l.age = earlier.age) = 1
-  AND EXISTS (SELECT FROM ledger l WHERE l.age > earlier.age)
-"""
+  AND (EXISTS (SELECT FROM ledger l WHERE l.age > earlier.age) OR {as_begun})
+""".replace("{as_begun}", _AS_BEGUN)
 # A restore makes all tables before the first row, so one that is younger than a row was made after it in any case.
 _YOUNGER = """
 SELECT format('table %%I.%%I', n.nspname, c.relname)
@@ -104,9 +107,9 @@ WHERE format('table %%I.%%I', n.nspname, c.relname) = ANY(%(tables)s)
   AND c.relkind IN ('r', 'p')
   AND pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text::bigint < 2147483648
   AND (SELECT count(*) FROM ledger l WHERE l.age = earlier.age) = 1
-  AND EXISTS (SELECT FROM ledger l WHERE l.age > earlier.age)
+  AND (EXISTS (SELECT FROM ledger l WHERE l.age > earlier.age) OR {as_begun})
 GROUP BY 1
-"""
+""".replace("{as_begun}", _AS_BEGUN)
 _PLACES = """
 SELECT format('table %%I.%%I', n.nspname, c.relname),
        ARRAY(SELECT CASE WHEN a.attisdropped THEN '' ELSE a.attname END

@@ -182,3 +182,22 @@ def test_a_constant_select_runs_nothing_of_anybodys(production: Production, quer
     )
     production.failed(query, logs=None)
     assert production.judge().decision is Decision.OPERATOR
+
+
+def test_the_first_row_of_a_ledger_dates_a_table_too(production: Production) -> None:
+    """E20: it was written alone, and the attempt's row after it and by Prisma only."""
+    production.failed("ALTER TABLE t RENAME TO u; ALTER INDEX t_pkey RENAME TO u_pkey", logs=None)
+    production.run("ALTER TABLE t RENAME TO u; ALTER INDEX t_pkey RENAME TO u_pkey")
+    assert verdict(production.judge()) == APPLIED
+
+
+def test_the_first_row_dates_nothing_where_an_attempts_row_was_written_again(production: Production) -> None:
+    """E20: all came with a restore, and then the attempt was marked rolled back: its row is younger than the tables."""
+    script = "ALTER TABLE t RENAME TO u; ALTER INDEX t_pkey RENAME TO u_pkey"
+    production.failed(script, logs=None)
+    production.run(f"DROP TABLE t; CREATE TABLE t (id int PRIMARY KEY, a int); {script}")
+    production.run("CREATE TABLE l AS TABLE _prisma_migrations; TRUNCATE _prisma_migrations")
+    production.run("INSERT INTO _prisma_migrations SELECT * FROM l; DROP TABLE l")
+    production.run("UPDATE _prisma_migrations SET rolled_back_at = now() WHERE finished_at IS NULL")
+    production.failed(script, logs=None)
+    assert production.judge().decision is Decision.OPERATOR
