@@ -54,8 +54,8 @@ def never_widened(
 
 # The row of a table's own column `tableoid` is written when the table is made, and never again. In a database that was
 # restored one transaction wrote all rows of the ledger, so a row counts only if it was written alone, after another.
-# The first row of a ledger counts, too, if every attempt's row was written later, and is as the attempt left it: one that
-# was marked rolled back may have been written again after a restore.
+# The first row of a ledger counts, too, if every attempt's row was written later and is as the attempt left it: one
+# that was marked rolled back may have been written again after a restore.
 _EARLIER = """
 WITH ledger AS (SELECT id::text, migration_name::text, age(xmin) AS age, started_at, finished_at, rolled_back_at
                 FROM {schema}._prisma_migrations),
