@@ -9,7 +9,7 @@ from states.answers import Refusal
 from states.classification import ClassifyFacts, answering, approvals, decide, repairing
 from states.comparison import StatementState
 from states.evidence import Decision, Evidence, Progress, Verdict
-from states.facts import Obstacle, Replay, Row, Statement, Subject, Visibility
+from states.facts import Key, Obstacle, Replay, Row, Statement, Subject, Visibility
 from states.plans import Loss, Plan, PlannedStatement, Repairs, Way
 from states.repair import (
     Goal,
@@ -166,6 +166,24 @@ def test_what_can_not_be_taken_back_is_not_undone() -> None:
     assert "keeps rows under another name" in why(subject(second=replace(SECOND, moves=(column,))), DRIFTED)
     assert why(subject(replace(FIRST, moves=(column,))), DRIFTED) == ""  # it is in place, which production proves
     assert "No plan to undo it: statement 1 works on rows" in why(subject(replace(FIRST, visibility=Visibility.OPEN)))
+
+
+@pytest.mark.parametrize(
+    ("made", "found"),
+    [
+        (A, True),
+        (("table public.t", "column x"), True),
+        (("view public.v", "column x"), False),
+        (("table public.t", "owner"), False),
+    ],
+)
+def test_what_may_have_been_there_before_is_not_undone(made: Key, *, found: bool) -> None:
+    """IF NOT EXISTS, and a block, pass over a table or a column that they find; a view that is replaced was there."""
+    replay = replace(REPLAY, steps=({}, {made: "yes"}, {made: "yes", B: "yes"}), footprint=frozenset({made, B}))
+    for first in (replace(FIRST, conditional=True), replace(FIRST, sql="DO $$ BEGIN NULL; END $$")):
+        half = replace(subject(), replays=(replace(replay, statements=(first, SECOND)),))
+        assert ("statement 1 passes over what is there already" in why(half)) == found
+    assert why(replace(subject(), replays=(replay,))) == ""
 
 
 def test_without_its_end_nothing_is_mended() -> None:
