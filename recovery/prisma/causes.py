@@ -355,6 +355,7 @@ ENTRIES = (
         transient=True,
         prose=(
             (r"Connection terminated(?: unexpectedly| due to connection timeout)?", None),
+            (r"(?:unexpected EOF|unexpected end of file|server closed the connection unexpectedly)\b.*", None),
             (r"Server has closed the connection\.", None),
             (r"Database not reachable: .*", None),
         ),

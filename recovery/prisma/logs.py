@@ -32,6 +32,8 @@ _JAVASCRIPT = re.compile(r"^(?:Database error: )?Error querying the database: (?
 _LOST = ("connection_lost", "too_many_connections", "in_failed_transaction")
 # The JavaScript engine's own message is the first line, or the line after this one.
 _EXTERNAL = re.compile(r"\A(?:external connector error\n)?(.+)")
+# What the engine puts before the words of its driver.
+_PREFIX = re.compile(r"\A(?:Error (?:querying the database|in connector): )?(?:db error: )?")
 _NOT_EMPTY = re.compile(r"\bP3005\b")
 #: What the engines and their drivers write where no answer came, with the kind of cause: in the first line, or in one
 #: that is an error in Rust's debug form. Elsewhere a quoted statement can hold the same words.
@@ -71,9 +73,10 @@ def cause(logs: str | None) -> Cause:
 def _told_otherwise(text: str, said: str) -> Cause:
     """The cause by what an engine or its driver says in its own words."""
     if own := _EXTERNAL.match(text):
+        words = _PREFIX.sub("", own[1])
         for pattern, known, entry in () if said else _PROSE:
-            if pattern.fullmatch(own[1]):
-                return _cause(known, entry, own[1])
+            if pattern.fullmatch(words):
+                return _cause(known, entry, words)
         for pattern, kind in () if _SAID.search(text) else _WITHOUT_AN_ANSWER:
             if pattern.search(text[own.start(1) :]):
                 return _cause(None, _BY_KIND[kind], said or own[1])

@@ -108,6 +108,8 @@ EXTERNAL = """external connector error
         ("53300", "too_many_connections", True, "Too many DB connections opened"),
         (None, "write_conflict", True, "Transaction write conflict"),
         (None, "connection_lost", True, "Connection terminated unexpectedly"),
+        (None, "connection_lost", True, "Error querying the database: Connection terminated unexpectedly"),
+        (None, "connection_lost", True, "Error in connector: db error: unexpected EOF during handshake"),
         (
             "22P02",
             "cast",
