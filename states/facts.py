@@ -392,8 +392,8 @@ class Subject:
         finished_as: of a pending migration, the name that its folder had when its script finished; empty if it had no
             other (RULES E27).
         counted: Prisma saw the script run to its end under that name.
-        began: a day (`YYYY-MM-DD`) before which no migration ran, by the ledger's first row; empty if it is not known.
         repeats: of such a one, it fails on the history before it because what it makes is there already.
+        began: a day (`YYYY-MM-DD`) before which no migration ran, by the ledger's first row; empty if it is not known.
     """
 
     migration: str

@@ -1,6 +1,6 @@
 """INSPECT: which migrations failed, and which are pending, by the ledger and the migrations folder?"""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from states import baseline_answers
@@ -9,7 +9,7 @@ from states.baseline_answers import BaselineFacts
 from states.classification import ClassifyFacts, approvals, deploy_fails, effect_if_agreed
 from states.comparison import some
 from states.effects import Deploy, Effect, MarkApplied, MarkRolledBack
-from states.evidence import Decision, Verdict
+from states.evidence import Decision
 from states.exit_codes import Exit
 from states.facts import Check, History, Outcome
 from states.ledger import order
@@ -119,37 +119,32 @@ def _would_fail(facts: ClassifyFacts, others: int) -> Refusal:
     )
 
 
-def deploy_after(
-    effects: Sequence[Effect], pending: Sequence[str], applied: Collection[str] = ()
-) -> tuple[Deploy, ...]:
+def deploy_after(effects: Sequence[Effect], history: History) -> tuple[Deploy, ...]:
     """The deploy that remains after these effects; empty if nothing is pending then.
 
-    Args:
-        effects: the marks.
-        pending: names of the pending migrations.
-        applied: names of the migrations that are in production: of these only a dead attempt is withdrawn.
+    A migration that is marked rolled back is run again, unless another attempt of it has finished: then only a dead
+    attempt is withdrawn.
     """
-    again = {effect.migration for effect in effects if isinstance(effect, MarkRolledBack)} - set(applied)
+    again = {effect.migration for effect in effects if isinstance(effect, MarkRolledBack)} - {*history.applied}
     kept = {effect.migration for effect in effects if isinstance(effect, MarkApplied)}
-    coming = tuple(sorted({*again, *pending} - kept, key=order))
+    coming = tuple(sorted({*again, *history.pending} - kept, key=order))
     return (Deploy(coming),) if coming else ()
 
 
-def would_run(questions: Sequence[ClassifyFacts], pending: Sequence[str]) -> tuple[Effect, ...]:
+def would_run(questions: Sequence[ClassifyFacts], history: History) -> tuple[Effect, ...]:
     """The effects that a run would have on production, up to the first migration at which it would stop.
 
     Args:
         questions: the failed migrations, in the ledger's order, with the evidence on each.
-        pending: names of the pending migrations.
+        history: the ledger compared with the folder.
     """
     effects: list[Effect] = []
-    applied = {each.evidence.migration for each in questions if each.evidence.verdict is Verdict.APPLIED}
     for question in questions:
         found = effect_if_agreed(question)
         if isinstance(found, Refusal):
             return tuple(effects)
         effects.append(found)
-    return (*effects, *deploy_after(effects, pending, applied))
+    return (*effects, *deploy_after(effects, history))
 
 
 def would_stop(questions: Sequence[ClassifyFacts]) -> Refusal | None:

@@ -100,4 +100,4 @@ def followed_by(effect: Resolution, before: InspectFacts, present: Collection[st
     """
     if {*before.unsettled, *present} - {effect.migration}:
         return None
-    return next(iter(deploy_after((effect,), before.history.pending)), None)
+    return next(iter(deploy_after((effect,), before.history)), None)

@@ -176,8 +176,7 @@ def _never_attempted(subject: Subject, replay: Replay) -> tuple[Finding, Decisio
         return amended(finding, verdict, *reasons, f"A deploy would fail: {why}."), Decision.OPERATOR
     if why := passed_over(replay, production):
         return amended(finding, verdict, *reasons, f"A deploy would end well, but {why}."), Decision.OPERATOR
-    again = any(state.state == "open" for state in finding.statements)
-    if again or any(s.visibility is Visibility.OPEN for s in replay.statements):
+    if any(state.state == "open" for state in finding.statements):
         reason = "Something of it is in production, and a deploy would do its work on rows, maybe a second time."
         return amended(finding, verdict, *reasons, reason), Decision.OPERATOR
     return amended(finding, verdict, *reasons), Decision.DEPLOY

@@ -83,9 +83,7 @@ def overview(
 def _rehearsed(observer: Observer, seen: Overview, facts: InspectFacts, emit: events.Sink) -> tuple[Rehearsal, ...]:
     """What a run would deploy, rehearsed after the marks that it would set before."""
     present = [each.evidence for each in seen.compared.found]
-    planned = would_run(
-        [ClassifyFacts(each) for each in (*seen.failed, *present) if _marked(each)], facts.history.pending
-    )
+    planned = would_run([ClassifyFacts(each) for each in (*seen.failed, *present) if _marked(each)], facts.history)
     known = None if facts.unsettled or facts.baseline is not None else seen.compared
     rehearsals = observer.rehearse(to_rehearse(planned, facts), known) or unrehearsed(facts)
     if rehearsals:

@@ -76,12 +76,10 @@ def shown(output: "Output") -> Iterator[None]:
         refusal = error.refusal()
     except BaseException as error:
         if interruption.caused(error):
-            if output.command in _GO_ON:
-                remedy = "Run again: it looks at the database anew and goes on from there."
-                refusal = Refusal("command.interrupted", NOTHING_LOST, remedy, Exit.INTERRUPTED, (RUN_AGAIN,))
-            else:
-                remedy = "Give the same command again."
-                refusal = Refusal("command.interrupted", NOTHING_LOST, remedy, Exit.INTERRUPTED)
+            goes_on = output.command in _GO_ON
+            anew = "Run again: it looks at the database anew and goes on from there."
+            remedy, commands = (anew, (RUN_AGAIN,)) if goes_on else ("Give the same command again.", ())
+            refusal = Refusal("command.interrupted", NOTHING_LOST, remedy, Exit.INTERRUPTED, commands)
         elif isinstance(error, OSError) and error.errno in _USED_UP:
             fact = f"The system lacks what the command needs: {error.strerror}. What was done is in the journal."
             remedy = "Free some, or raise the limit (`ulimit -a` shows the limits), and run again."

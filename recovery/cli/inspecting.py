@@ -79,7 +79,7 @@ def _would_run(seen: Overview, output: Output) -> None:
     """Shows the commands that `run` would propose, as far as the evidence decides, and what to do where it does not."""
     known = {evidence.migration: evidence for evidence in seen.failed}
     questions = [ClassifyFacts(evidence) for evidence in seen.failed]
-    for effect in would_run(questions, seen.history.pending):
+    for effect in would_run(questions, seen.history):
         output.console.print()
         evidence = None if isinstance(effect, Deploy) else known[effect.migration]
         output.terminal.would_run("`prisma-recovery run` would run", proposed(effect, command_line(effect), evidence))

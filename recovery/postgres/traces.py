@@ -64,10 +64,14 @@ WITH ledger AS (SELECT id::text, migration_name::text, age(xmin) AS age, started
                    -- An attempt's row that was written again, as rolled back, is younger than the attempt.
                    AND coalesce(l.finished_at < (SELECT min(a.started_at) FROM ledger a
                                                  WHERE a.migration_name = %(migration)s), true)
-                   AND l.age > coalesce((SELECT max(a.age) FROM ledger a WHERE a.migration_name = %(migration)s), -1))
+                   AND l.age > coalesce((SELECT max(a.age) FROM ledger a WHERE a.migration_name = %(migration)s), -1)),
+     alone AS (SELECT (SELECT count(*) FROM ledger l WHERE l.age = earlier.age) = 1
+                  AND (EXISTS (SELECT FROM ledger l WHERE l.age > earlier.age)
+                       OR (SELECT bool_and(a.rolled_back_at IS NULL) FROM ledger a
+                           WHERE a.migration_name = %(migration)s)) AS dates
+               FROM earlier)
 """
-_AS_BEGUN = "(SELECT bool_and(a.rolled_back_at IS NULL) FROM ledger a WHERE a.migration_name = %(migration)s)"
-_OLDER = """
+_TABLES = """
 SELECT format('table %%I.%%I', n.nspname, c.relname)
 FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -76,21 +80,10 @@ CROSS JOIN earlier
 WHERE format('table %%I.%%I', n.nspname, c.relname) = ANY(%(tables)s)
   AND c.relkind IN ('r', 'p')
   AND pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text::bigint < 2147483648
-  AND age(o.xmin) > earlier.age
-  AND (SELECT count(*) FROM ledger l WHERE l.age = earlier.age) = 1
-  AND (EXISTS (SELECT FROM ledger l WHERE l.age > earlier.age) OR {as_begun})
-""".replace("{as_begun}", _AS_BEGUN)
-# A restore makes all tables before the first row, so one that is younger than a row was made after it in any case.
-_YOUNGER = """
-SELECT format('table %%I.%%I', n.nspname, c.relname)
-FROM pg_catalog.pg_class c
-JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-JOIN pg_catalog.pg_attribute o ON o.attrelid = c.oid AND o.attname = 'tableoid'
-CROSS JOIN earlier
-WHERE format('table %%I.%%I', n.nspname, c.relname) = ANY(%(tables)s)
-  AND pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text::bigint < 2147483648
-  AND age(o.xmin) < earlier.age
 """
+_OLDER = f"{_TABLES} AND age(o.xmin) > earlier.age AND (SELECT dates FROM alone)"  # noqa: S608 - constants
+# A restore makes all tables before the first row, so one that is younger than a row was made after it in any case.
+_YOUNGER = f"{_TABLES} AND age(o.xmin) < earlier.age"
 # The row of the table's own type has its name, too, and is written again with that, but not when columns come or go.
 _UNMOVED = "{older} AND age(n.xmin) > earlier.age AND age({type}) > earlier.age".format(
     older=_OLDER, type="(SELECT t.xmin FROM pg_catalog.pg_type t WHERE t.oid = c.reltype)"
@@ -106,10 +99,9 @@ CROSS JOIN earlier
 WHERE format('table %%I.%%I', n.nspname, c.relname) = ANY(%(tables)s)
   AND c.relkind IN ('r', 'p')
   AND pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text::bigint < 2147483648
-  AND (SELECT count(*) FROM ledger l WHERE l.age = earlier.age) = 1
-  AND (EXISTS (SELECT FROM ledger l WHERE l.age > earlier.age) OR {as_begun})
+  AND (SELECT dates FROM alone)
 GROUP BY 1
-""".replace("{as_begun}", _AS_BEGUN)
+"""
 _PLACES = """
 SELECT format('table %%I.%%I', n.nspname, c.relname),
        ARRAY(SELECT CASE WHEN a.attisdropped THEN '' ELSE a.attname END

@@ -8,8 +8,9 @@ from typing import Any
 
 import psycopg
 
+from recovery.replay.fills import Foreign
 from recovery.replay.preconditions import Demands, demands
-from recovery.replay.walk import Foreign, Run, columns_of, differ, walk, with_a_domains_default
+from recovery.replay.walk import Run, columns_of, differ, walk, with_a_domains_default
 from recovery.replay.witnesses import Witnesses, unlike
 from recovery.sql.names import Name, quoted
 from recovery.sql.statements import Parsed

@@ -11,30 +11,16 @@ import psycopg
 from recovery.postgres import catalog, traces
 from recovery.replay import rows_only
 from recovery.replay.again import Reader
+from recovery.replay.fills import Foreign, filled, not_immutable
 from recovery.replay.rows_only import Reach, RowsOnly
 from recovery.replay.running import execute
 from recovery.sql.names import PARTS, Name, quoted
-from recovery.sql.parser import postgast
 from recovery.sql.statements import Parsed
-from recovery.sql.tree import enum_name, functions, of
 from states.comparison import column_of, is_next_value, qualified_name
 from states.facts import Key, Snapshot
 
 #: Notices that IF [NOT] EXISTS found nothing to do; the scratch server's messages are in English (lc_messages).
 _SKIPPED = re.compile(r"already exists, skipping|does not exist, skipping|is already a member|already a label")
-
-
-@dataclass(frozen=True, slots=True)
-class Foreign:
-    """Functions that are not PostgreSQL's own, or may give another value the next time.
-
-    Attributes:
-        computes: of those that statements call for every row.
-        checked: of those that are called where PostgreSQL itself takes an immutable one only.
-    """
-
-    computes: frozenset[str] = frozenset()
-    checked: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +40,7 @@ class Run:
         places: of the tables of moved and dropped columns, the columns in their order at the end.
         stood: if rows matter, the same of the tables that the script names, before its first statement.
         path: every schema that was in the search path at some time.
-        foreign: the functions that statements call for every row, and that are not PostgreSQL's own and immutable.
+        foreign: functions that statements call for every row, and that are not PostgreSQL's own and immutable.
         filled: of the columns that it adds to tables that were there, the values of rows that were there already.
         ended: why the run ended early; None if every statement ran.
         on_rows: statements that turned out to work on rows when the script ran where there are some, with the reason.
@@ -134,7 +120,7 @@ class _Walk:
         self._gone: dict[int, dict[str, frozenset[str]]] = {}
         self._otherwise: dict[int, str] = {}
         self._reaching: dict[int, str] = {}
-        self._foreign = _not_immutable(
+        self._foreign = not_immutable(
             connection,
             frozenset[str]().union(*(each.work.computes for each in parsed)),
             frozenset[str]().union(*(each.work.checked for each in parsed)),
@@ -199,7 +185,7 @@ class _Walk:
         columns = statement.work.fills | with_a_domains_default(statement, after)
         # Rows that it writes in another way are proven by no default.
         if columns and (statement.work.fills or statement.work.moves or not statement.work.why):
-            self._fills[index] = _filled(connection, columns, before, after)
+            self._fills[index] = filled(connection, columns, before, after)
         if statement.work.moves:
             self._moved[index] = [_numbered(connection, *each) for each in statement.work.moves]
         if tables := _tables_gone(before, after):
@@ -293,22 +279,6 @@ def with_a_domains_default(statement: Parsed, snapshot: Snapshot) -> frozenset[s
     return frozenset(column for column, kind in statement.work.typed if quoted(kind) in domains)
 
 
-_IMMUTABLE = """
-SELECT proname, bool_and(provolatile = 'i' OR prokind = 'a') FROM pg_catalog.pg_proc
-WHERE pronamespace = 'pg_catalog'::regnamespace AND proname = ANY(%s)
-GROUP BY proname HAVING bool_or(provolatile = 'i' OR prokind = 'a')
-"""
-
-
-def _not_immutable(connection: psycopg.Connection[Any], computes: frozenset[str], checked: frozenset[str]) -> Foreign:
-    """Of these functions, those that are not PostgreSQL's own, or may give another value the next time."""
-    names = computes | checked
-    if not names:
-        return Foreign()
-    found = dict(connection.execute(_IMMUTABLE, (sorted(names),)).fetchall())
-    return Foreign(computes - {name for name, every in found.items() if every}, checked - found.keys())
-
-
 _NUMBERS = """
 SELECT c.oid::bigint, coalesce((SELECT a.attnum FROM pg_catalog.pg_attribute a
                                 WHERE a.attrelid = c.oid AND a.attname = %(column)s AND NOT a.attisdropped), 0)
@@ -377,45 +347,6 @@ def _found(
         any(f"{quoted(schema)}.{quoted(name.name)}" in there for schema in ((name.schema,) if name.schema else path))
         for name in named
     )
-
-
-def _filled(
-    connection: psycopg.Connection[Any], columns: frozenset[str], before: Snapshot, after: Snapshot
-) -> tuple[tuple[Key, str], ...]:
-    """The values with which a step's new columns were filled; empty if the server does not know all of them.
-
-    A column that was there before does not count: another statement may have filled it.
-    """
-    wanted = {f"column {quoted(column)}" for column in columns}
-    new = sorted(key for key in after.keys() - before.keys() if key[1] in wanted)
-    known = catalog.read_filled(connection, {obj for obj, _ in new})
-    complete = {prop for _, prop in new} == wanted and all(key in known for key in new)
-    if not complete:
-        return ()
-    values = [(key, _value(connection, after.get((key[0], f"{key[1]} default"), ""), known[key])) for key in new]
-    filled = tuple((key, value) for key, value in values if value is not None)
-    return filled if len(filled) == len(values) else ()
-
-
-#: What gives the time at which a statement runs.
-_TIMES = {"now", "transaction_timestamp", "statement_timestamp", "timezone", "date_trunc"}
-_TIME_WORDS = ("SVFOP_CURRENT_TIMESTAMP", "SVFOP_LOCALTIMESTAMP", "SVFOP_CURRENT_DATE")
-
-
-def _value(connection: psycopg.Connection[Any], default: str, known: str) -> str | None:
-    """The value with which a default fills rows, wherever it runs; empty for the time, None if it is not known."""
-    if not default:
-        return known  # the default of its type
-    try:
-        tree = postgast.parse(f"SELECT {default}")
-    except postgast.PgQueryError:
-        return None
-    calls, words = functions(tree), [enum_name(each, "op") for each in of(tree, "SQLValueFunction")]
-    if not words and not _not_immutable(connection, frozenset(calls), frozenset()).computes:
-        return known
-    computed = any(True for _ in of(tree, "A_Expr"))
-    times = calls <= _TIMES and all(word.startswith(_TIME_WORDS) for word in words)
-    return "" if times and not computed else None
 
 
 def _search_path(connection: psycopg.Connection[Any]) -> tuple[str, ...]:

@@ -12,7 +12,8 @@ from states.answers import Refusal
 from states.baseline_answers import BaselineFacts
 from states.classification import ClassifyFacts
 from states.effects import Deploy, Effect, MarkApplied
-from states.evidence import Decision, Evidence, Verdict
+from states.evidence import Decision, Evidence
+from states.facts import History
 from states.inspection import InspectFacts, deploy_after
 from states.preflight import PreflightFacts
 from states.rehearsals import Rehearsal, to_rehearse, unrehearsed
@@ -97,12 +98,11 @@ def _beside(facts: InspectFacts, compared: Compared, emit: events.Sink) -> Inspe
 
 
 def _decided(world: World, inspected: Inspection, facts: InspectFacts, emit: events.Sink) -> Plan:
-    pending = facts.history.pending
     answer = inspection.decide(facts)
     if isinstance(answer, Refusal):
         return Plan((), answer, State.INSPECT)
     if facts.baseline is not None and facts.baseline.asks:
-        return _of_baseline(facts.baseline, pending)
+        return _of_baseline(facts.baseline, facts.history)
     effects: list[Effect] = []
     for present in facts.present:
         effect = classification.resolution(present)
@@ -128,18 +128,17 @@ def _decided(world: World, inspected: Inspection, facts: InspectFacts, emit: eve
         if isinstance(found, Refusal):
             return Plan(tuple(effects), found, State.CLASSIFY, known)
         effects.append(found)
-    applied = {name for name, evidence in known.items() if evidence.verdict is Verdict.APPLIED}
-    effects += deploy_after(effects, pending, applied)
+    effects += deploy_after(effects, facts.history)
     return Plan(tuple(effects), None, evidence=known)
 
 
-def _of_baseline(facts: BaselineFacts, pending: Sequence[str]) -> Plan:
+def _of_baseline(facts: BaselineFacts, history: History) -> Plan:
     """What a run would mark, and what it would deploy then, as far as is known before."""
     answer = baseline_answers.decide(replace(facts, consented=True))
     if isinstance(answer, Refusal):
         return Plan((), answer, State.CLASSIFY)
     marks = tuple(MarkApplied(name) for name in facts.marks)
-    return Plan((*marks, *deploy_after(marks, pending)), None, baseline=facts)
+    return Plan((*marks, *deploy_after(marks, history)), None, baseline=facts)
 
 
 def _first(effects: Sequence[Effect]) -> State:

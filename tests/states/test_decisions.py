@@ -513,6 +513,7 @@ def test_a_script_may_be_run_again_where_it_could_be_marked_rolled_back(
     [
         (MarkApplied("m1"), FAILED, (), ("m2",)),
         (MarkRolledBack("m1"), FAILED, (), ("m1", "m2")),
+        (MarkRolledBack("m1"), InspectFacts(History(("m1",), ("m1",), ())), (), None),
         (MarkApplied("m2"), PENDING, ("m2",), None),
         (MarkApplied("m1"), InspectFacts(History((), ("m1",), ())), (), None),
         (MarkApplied("m1"), InspectFacts(History((), ("m1", "m3"), ("m2",))), (), None),

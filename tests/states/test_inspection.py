@@ -8,13 +8,11 @@ from states.classification import ClassifyFacts
 from states.effects import Deploy, Effect, MarkApplied, MarkRolledBack
 from states.evidence import Decision, Evidence
 from states.exit_codes import Exit
-from states.facts import Check, Outcome
+from states.facts import Check, History, Outcome
 from states.inspection import look_exit, would_run, would_stop
 from tests.states.test_decisions import ABSENT, EVIDENCE, HELD, OBSTACLE, REFUSED, UNDECIDED
 
 OTHER = replace(ABSENT, migration="m0")
-#: Another attempt finished, so that only this one is withdrawn, and nothing is run.
-WITHDRAWN = replace(EVIDENCE, decision=Decision.MARK_ROLLED_BACK)
 
 
 @pytest.mark.parametrize(
@@ -26,7 +24,6 @@ WITHDRAWN = replace(EVIDENCE, decision=Decision.MARK_ROLLED_BACK)
         ((OTHER, EVIDENCE), (MarkRolledBack("m0"), MarkApplied("m1"), Deploy(("m0", "m2")))),
         ((OTHER, UNDECIDED), (MarkRolledBack("m0"),)),
         ((UNDECIDED, OTHER), ()),
-        ((WITHDRAWN,), (MarkRolledBack("m1"), Deploy(("m2",)))),
         ((replace(ABSENT, obstacles=(OBSTACLE,)),), ()),
     ],
 )
@@ -35,7 +32,8 @@ def test_what_a_run_would_do_ends_where_a_person_is_needed(
 ) -> None:
     """In the ledger's order; nothing is deployed as long as a migration is left to a person."""
     questions = [ClassifyFacts(each) for each in evidence]  # type: ignore[arg-type]
-    assert would_run(questions, ("m2",)) == effects
+    history = History((), ("m0", "m1"), ("m2",))
+    assert would_run(questions, history) == effects
 
 
 @pytest.mark.parametrize(
@@ -57,6 +55,13 @@ def test_another_database_says_nothing_of_this_one(identity: Check, *, failed: b
     assert look_exit((other, identity), failed=failed) is code
 
 
+def test_of_what_finished_in_another_attempt_only_the_dead_one_is_withdrawn() -> None:
+    """Nothing is run again, whatever else is pending."""
+    withdrawn = ClassifyFacts(replace(EVIDENCE, decision=Decision.MARK_ROLLED_BACK))
+    assert would_run([withdrawn], History(("m1",), ("m1",), ())) == (MarkRolledBack("m1"),)
+    assert would_run([withdrawn], History(("m1",), ("m1",), ("m2",)))[1:] == (Deploy(("m2",)),)
+
+
 def test_nothing_is_deployed_where_nothing_is_pending() -> None:
     """What is marked applied is no longer pending."""
-    assert would_run([ClassifyFacts(EVIDENCE)], ()) == (MarkApplied("m1"),)
+    assert would_run([ClassifyFacts(EVIDENCE)], History((), ("m1",), ())) == (MarkApplied("m1"),)
