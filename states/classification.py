@@ -93,9 +93,18 @@ def repair(facts: ClassifyFacts) -> Repair | None:
     Never where the evidence itself decides, and never while something is in the plan's way.
     """
     plan = _plan(facts)
-    if plan is None or in_the_way(plan, facts.discard, restorable=facts.restorable):
+    if plan is None or in_the_way(plan, facts.discard, restorable=facts.restorable) or _void_for_this(facts):
         return None
     return Repair(facts.evidence.migration, plan.way, plan.digest)
+
+
+def _void_for_this(facts: ClassifyFacts) -> bool:
+    """Whether a person approved this very evidence in a way that it does not allow: then nothing else is done either."""
+    approval, evidence = facts.approval, facts.evidence
+    if approval is None or approval.decision is Decision.REPAIR:
+        return False
+    seen = (evidence.migration, evidence.evidence_digest)
+    return (approval.migration, approval.evidence_digest) == seen and not facts.approved
 
 
 def _plan(facts: ClassifyFacts) -> Plan | None:
@@ -206,10 +215,12 @@ def decide(facts: ClassifyFacts) -> Answer:
             (RUN_AGAIN,),
         )
     given = facts.approval is not None and facts.approval.decision is not Decision.REPAIR
-    if evidence.verdict is Verdict.NOT_APPLIED and evidence.assumptions and not given:
+    if evidence.verdict in (Verdict.NOT_APPLIED, Verdict.UNDECIDABLE) and evidence.assumptions and not given:
+        absent = "is not in the database, as far as can be seen"
+        said = absent if evidence.verdict is Verdict.NOT_APPLIED else IN_WORDS[evidence.verdict]
         return Refusal(
             "classify.assumption",
-            f"{name} is not in the database, as far as can be seen: {' '.join(evidence.reasons)} Nothing was changed.",
+            f"{name} {said}: {' '.join(evidence.reasons)} Nothing was changed.",
             "If you know that nobody did, say so with --assume no-handwork, or approve this evidence. Otherwise look "
             "at the rows first.",
             commands=(ASSUMING, *approvals(facts)),

@@ -247,7 +247,7 @@ def _differences(replay: Replay, step: int, production: Snapshot, foreign: Seque
 def _declared(found: Difference, expected: Snapshot, production: Snapshot) -> Difference:
     """Shows a column that only one side has by its whole declaration, which a person needs in order to mend it."""
     column = taken_apart(found.property)
-    if column.kind != "column" or column.detail:
+    if column.kind != "column" or column.detail or None not in (found.expected, found.actual):
         return found
 
     def side(snapshot: Snapshot, value: str | None) -> str | None:

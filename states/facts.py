@@ -196,6 +196,7 @@ class Statement:
         drops: columns, and tables as (object, "exists"), that it drops, by the names that the tables have at the end.
         skips: properties of which it makes none that is there already, and does not fail either (IF NOT EXISTS).
         fires: tables whose triggers and rules it fires, if it is known what it does only where they have none.
+        unvarying: whenever it runs, it changes the schema as its step does, whatever rows there are.
         over: the table whose rows, and no others, it changes or deletes, if production has no trigger on it. Where that
             has no rows, it does nothing. Empty if there is no such table.
     """
@@ -214,6 +215,7 @@ class Statement:
     skips: frozenset[Key] = frozenset()
     fires: frozenset[str] = frozenset()
     over: str = ""
+    unvarying: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,6 +276,7 @@ class Replay:
         gone: tables that it drops, each with its columns, as `column x`.
         filled: of the columns that it adds, the values with which PostgreSQL fills rows that are there already.
         alike: tables of the history and the script with the same columns as one of these.
+        branches: it leaves another schema where there are rows, so that the steps may not be those of production.
     """
 
     checksum: str
@@ -290,6 +293,7 @@ class Replay:
     gone: Mapping[str, frozenset[str]] = field(default_factory=dict)
     filled: Mapping[Key, str] = field(default_factory=dict)
     alike: frozenset[str] = frozenset()
+    branches: bool = False
 
     @property
     def total(self) -> int:
@@ -327,6 +331,20 @@ class Twin:
     by: str = ""
     replay: Replay | None = None
     same: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Continued:
+    """A script with that of the migration that failed after it, replayed as one (RULES E30).
+
+    Attributes:
+        by: the other migration.
+        own: how many of the statements are the script's own.
+    """
+
+    by: str
+    own: int
+    replay: Replay
 
 
 @dataclass(frozen=True, slots=True)
@@ -370,7 +388,8 @@ class Subject:
         remained: of the tables that a script alters or drops, those that are older than the first attempt.
         remade: of the tables in `places`, those that are younger than the migrations before the first attempt: somebody
             made them, or made them again.
-        unmoved: of the tables whose rows a statement changes, those that are older, and were given no other name since.
+        unmoved: of the tables whose rows or columns a statement changes, and of those that one drops, those that are
+            older, and were given no other name since.
         firing: tables of production with a trigger or a rule, of those in `Statement.fires`.
         undropped: of the tables in `places`, those of which no column was dropped since the first attempt.
         unaltered: of these, those of which no column was altered at all since then.
@@ -378,6 +397,8 @@ class Subject:
             something else, with their columns in another order.
         empty: tables without any row: no row of them can be wrong.
         stops: proofs that an attempt did not get past a statement (RULES E7).
+        in_order: checksums of the scripts of which no engine sends a part of a statement by itself: where one ran, all
+            before it did (RULES E24).
         assume: names of the assumptions that the decision may rest on (RULES E21).
         made_again_by: other failed migrations that may have made again what this one takes away (RULES E30).
         marking: this recovery began to mark it applied, and may have been cut off in between: that its attempts are
@@ -386,6 +407,7 @@ class Subject:
         assumed: the changes of each pending migration before it, in order; it is compared as if these had run.
         ahead: pending migrations before it that a deploy has yet to run and that may work on the same objects.
         twins: one for each of its scripts that makes what the history has made already.
+        continued: its script and the next failed one; None if it decides by itself, or there is no other.
         undecided: failed migrations before it that the evidence does not decide and that may work on the same objects
             (RULES E30).
         answered: by the number of a statement of the present file, whether its work on rows is done, as a person says.
@@ -418,6 +440,7 @@ class Subject:
     stamped: bool = False
     empty: frozenset[str] = frozenset()
     stops: tuple[Stop, ...] = ()
+    in_order: frozenset[str] = frozenset()
     assume: frozenset[str] = frozenset()
     made_again_by: tuple[str, ...] = ()
     marking: bool = False
@@ -425,6 +448,7 @@ class Subject:
     assumed: tuple[Mapping[Key, str | None], ...] = ()
     ahead: tuple[str, ...] = ()
     twins: tuple[Twin, ...] = ()
+    continued: Continued | None = None
     undecided: tuple[str, ...] = ()
     answered: Mapping[int, bool] = field(default_factory=dict)
     finished_as: str = ""

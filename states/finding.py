@@ -13,6 +13,7 @@ from states.comparison import (
 )
 from states.evidence import ASSUMED, NO_HANDWORK, Progress, Verdict
 from states.facts import Replay, Subject, Visibility
+from states.order import ran_on_the_way, run_by_nobody
 from states.presence import in_view
 from states.row_proofs import altered_since, filled_otherwise, witnessed
 
@@ -27,7 +28,7 @@ class Finding:
         progress: how many of its statements are in place.
         statements: each statement's state.
         differences: properties of production that differ from the nearest step.
-        assumes: names of the assumptions that the verdict rests on (RULES E21).
+        assumes: names of the assumptions that the verdict rests on, or with which there would be another (RULES E21).
     """
 
     verdict: Verdict
@@ -97,11 +98,16 @@ def of_script(replay: Replay, subject: Subject) -> Finding:
     replay = witnessed(replay, subject, at)
     # Where rows prove that all of it ran, nothing can have used a sequence that it makes: its first number counts, too.
     at = tuple(step for step in steps_equal_to(replay, production) if step in at)
+    by_nobody = run_by_nobody(replay, subject)
+    at = tuple(step for step in at if step < min(by_nobody, default=step + 1)) or at
     last = replay.total
+    on_the_way = ran_on_the_way(replay, subject, at)
+    if taken := on_the_way if NO_HANDWORK in subject.assume else frozenset():
+        replay = _seen(replay, taken)
     at = _one_of_the_ends(replay, at)
     where = (min(at), max(at)) if at else (0, 0)
     progress = Progress(where, last)
-    not_done = _not_done(replay, subject)
+    not_done = _after_what_nobody_ran(replay, by_nobody, subject) | _not_done(replay, subject)
     answered = subject.answered if _answers_count(replay, subject) else None
     statements = statement_states(replay, production, at, not_done, answered)
     said = tuple(s for s in statements if s.said is not None)
@@ -109,6 +115,9 @@ def of_script(replay: Replay, subject: Subject) -> Finding:
     opened = [f"Statement {s.index} is open: {s.proof}." for s in statements if s.state == "open"]
     # Of what writes only to something absent it is not the attempt that proves it.
     proven = [f"Statement {s.index} did not run: {s.proof}." for s in statements if s.proof == not_done.get(s.index)]
+
+    by_order = [_passed(taken, where[0], "ran"), f"{ASSUMED}a statement of the script by hand."] if taken else []
+    assumes = (NO_HANDWORK,) if taken else ()
 
     def found(verdict: Verdict, *reasons: str, closest: int | None = None, assumes: tuple[str, ...] = ()) -> Finding:
         shown = () if closest is None else differences(replay, closest, production)
@@ -152,7 +161,8 @@ def of_script(replay: Replay, subject: Subject) -> Finding:
             *proven,
         )
     if 0 in at:
-        return _at_the_beginning(replay, at, statements, (opened, [*proven, *told], bool(proven)), found)
+        said_of = _Said(opened, [*proven, *told], bool(proven), by_nobody)
+        return _at_the_beginning(replay, at, statements, said_of, found)
     if not replay.complete:
         return found(
             Verdict.UNDECIDABLE,
@@ -165,12 +175,15 @@ def of_script(replay: Replay, subject: Subject) -> Finding:
         if why := filled_otherwise(replay, subject):
             return found(Verdict.UNDECIDABLE, f"The schema is as the script leaves it, but {why}.", *opened, *told)
         if opened or proven:
+            decided = on_the_way.issuperset(s.index for s in statements if s.state in ("open", "absent"))
             return found(
                 Verdict.UNDECIDABLE,
                 "Every effect that the schema can show is in production, but it can't show all of the script.",
                 *opened,
                 *proven,
                 *told,
+                *([_passed(on_the_way, where[0], "ran if nobody ran one by hand")] if decided else []),
+                assumes=(NO_HANDWORK,) if decided else (),
             )
         if any(s.state == "absent" for s in said):
             return found(
@@ -180,7 +193,7 @@ def of_script(replay: Replay, subject: Subject) -> Finding:
                 closest=last,
             )
         every = f"All {last} statements of the script are" if last > 1 else "The only statement of the script is"
-        return found(Verdict.APPLIED, f"{every} in production.", *told)
+        return found(Verdict.APPLIED, f"{every} in production.", *told, *by_order, assumes=assumes)
     steps = f"{where[0]}" if where[0] == where[1] else f"{where[0]} to {where[1]}"
     first = f"The first {steps} of {last} statements are" if steps != "1" else f"The first of {last} statements is"
     return found(
@@ -189,22 +202,52 @@ def of_script(replay: Replay, subject: Subject) -> Finding:
         *opened,
         *proven,
         *told,
+        *by_order,
         closest=last,
+        assumes=assumes,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What is known of statements whose work no schema shows.
+
+    Attributes:
+        opened: of each that is open, a sentence.
+        proven: of each that did not run, and of each that a person has answered, a sentence.
+        by_logs: some of them are known not to have run.
+        by_nobody: numbers of statements that nobody ran.
+    """
+
+    opened: list[str]
+    proven: list[str]
+    by_logs: bool
+    by_nobody: frozenset[int]
+
+
+def _after_what_nobody_ran(replay: Replay, by_nobody: frozenset[int], subject: Subject) -> dict[int, str]:
+    """What nobody ran, and what no attempt came as far as because of that, each with its proof."""
+    if not by_nobody:
+        return {}
+    found = dict.fromkeys(by_nobody, "what it would have altered or dropped is as it was before the attempt")
+    if {row.checksum for row in subject.attempts} == {replay.checksum}:
+        later = {s.index for s in replay.statements if s.index > min(by_nobody) and s.visibility is not Visibility.INERT}
+        found = dict.fromkeys(later, f"nobody ran statement {min(by_nobody)} before it") | found
+    return found
 
 
 def _at_the_beginning(
     replay: Replay,
     at: tuple[int, ...],
     statements: tuple[StatementState, ...],
-    said: tuple[list[str], list[str], bool],
+    said_of: "_Said",
     found: _Found,
 ) -> Finding:
     """The finding if production equals the state before the script.
 
     Either no effect that the schema can show is in production, or the script has no such effect (`traceless`).
     """
-    opened, proven, by_logs = said
+    opened, proven = said_of.opened, said_of.proven
     traceless = len(replay.steps) - 1 in at
     # An unreached statement can't have run if an earlier step is absent; one that may write or lose rows is open (E15).
     unreached = {s.index for s in replay.statements if s.visibility is Visibility.UNREACHED}
@@ -225,7 +268,7 @@ def _at_the_beginning(
             first = "The schema is as it was before the script, but some of its work on rows is done."
             return found(Verdict.PARTIAL, first, *proven, closest=replay.total)
         return found(Verdict.APPLIED, "All of the script's work is done, and no schema could show it.", *proven)
-    if traceless and not (by_logs or answers):
+    if traceless and not (said_of.by_logs or answers):
         return found(
             Verdict.NOT_APPLIED,
             "The script changes nothing here: Prisma can run it again and record it itself.",
@@ -235,7 +278,7 @@ def _at_the_beginning(
     shown = {s.index for s in replay.statements if s.visibility is Visibility.ROWS}
     if not traceless:
         shown |= {s.index for s in replay.statements if s.visibility is Visibility.UNREACHED}
-    shown |= {s.index for s in statements if s.said is not None}
+    shown |= {s.index for s in statements if s.said is not None} | said_of.by_nobody
     by_hand = tuple(s for s in statements if s.state == "absent" and s.index in _open_ones(replay) - shown)
     if not by_hand:
         return found(Verdict.NOT_APPLIED, "Nothing of the script is in production.", *proven)
@@ -248,6 +291,19 @@ def _at_the_beginning(
         f"{ASSUMED}{of} by hand.",
         assumes=(NO_HANDWORK,),
     )
+
+
+def _seen(replay: Replay, ran: frozenset[int]) -> Replay:
+    """The replay, in which these statements count as seen."""
+    each = (replace(s, visibility=Visibility.SEEN) if s.index in ran else s for s in replay.statements)
+    return replace(replay, statements=tuple(each))
+
+
+def _passed(ran: frozenset[int], reached: int, so: str) -> str:
+    """That statements ran because the attempt came to a later one."""
+    numbers = ", ".join(map(str, sorted(ran)))
+    which = f"Statement {numbers}" if len(ran) == 1 else f"Statements {numbers}"
+    return f"{which} {so}, since the attempt came as far as statement {reached}, whose work is in production."
 
 
 def _open_ones(replay: Replay) -> set[int]:
@@ -296,5 +352,6 @@ def made_already(replay: Replay, subject: Subject) -> Finding | None:
 
 
 def amended(finding: Finding, verdict: Verdict, *reasons: str) -> Finding:
-    """The finding with another verdict and other reasons."""
-    return replace(finding, verdict=verdict, reasons=reasons)
+    """The finding with another verdict and other reasons. No assumption alone would decide one that became undecidable."""
+    assumes = () if verdict is Verdict.UNDECIDABLE else finding.assumes
+    return replace(finding, verdict=verdict, reasons=reasons, assumes=assumes)

@@ -26,6 +26,8 @@ def _finding(subject: Subject) -> tuple[Finding, Decision]:
     if not ran or {row.checksum for row in subject.attempts} - {replay.checksum for replay in ran}:
         return Finding(Verdict.UNDECIDABLE, ("The script of an attempt was not found.",), nothing), Decision.OPERATOR
     findings = [made_already(replay, subject) or of_script(replay, subject) for replay in ran]
+    if (whole := _with_the_next(subject)) is not None:
+        findings = [whole]
     finding = findings[-1]
     skipped = tuple(f"Not replayed before it: {note}" for replay in ran[-1:] for note in replay.skipped)
     if subject.unreplayed:
@@ -47,12 +49,25 @@ def _finding(subject: Subject) -> tuple[Finding, Decision]:
             reason = "Another attempt of it finished: marking the dead one rolled back withdraws that attempt only."
             return amended(finding, Verdict.APPLIED, *finding.reasons, reason), Decision.MARK_ROLLED_BACK
         return amended(finding, finding.verdict, *finding.reasons, *skipped), Decision.MARK_APPLIED
-    finding = amended(finding, finding.verdict, *finding.reasons, *skipped)
+    finding = replace(finding, reasons=(*finding.reasons, *skipped))
     if finding.verdict is not Verdict.NOT_APPLIED:
         return finding, Decision.OPERATOR
     assumes = frozenset(name for each in findings for name in each.assumes)
     will_run = None if present is None or present in ran else of_script(present, subject)
     return _not_applied(subject, finding, will_run, assumes)
+
+
+def _with_the_next(subject: Subject) -> Finding | None:
+    """The finding if production is past the script's end, in the script of the migration that failed after it."""
+    if subject.continued is None:
+        return None
+    own, replay = subject.continued.own, subject.continued.replay
+    at = steps_equal_to(replay, in_view(subject))
+    states = of_script(replay, subject).statements[:own]
+    if min(at, default=0) < own or any(each.state not in ("in_place", "inert") for each in states):
+        return None
+    reason = f"All of the script is in production, and of {subject.continued.by}, which failed after it, there is more."
+    return Finding(Verdict.APPLIED, (reason,), Progress((own, own), own), states)
 
 
 def _by_the_present_file(subject: Subject, present: Replay, ran: Sequence[Replay]) -> Finding | None:
@@ -224,7 +239,7 @@ def judge(subject: Subject, cause: Cause, target: Sequence[str], base: Sequence[
         differences=finding.differences,
         reasons=finding.reasons,
         evidence_digest=digest(subject, target, base),
-        assumptions=finding.assumes if finding.verdict is Verdict.NOT_APPLIED else (),
+        assumptions=finding.assumes,
     )
 
 

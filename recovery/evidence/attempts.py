@@ -82,6 +82,22 @@ def stops(
     return tuple(found)
 
 
+def in_order(scripts: Sequence[Script], replays: Sequence[Replay]) -> frozenset[str]:
+    """Checksums of the scripts of which no engine sends a part of a statement by itself (RULES E24).
+
+    Only of those with open statements, for which it matters.
+    """
+    open_ones = {replay.checksum for replay in replays if _undecided(replay)}
+    return frozenset(script.checksum for script in scripts if script.checksum in open_ones and _sent_whole(script.text))
+
+
+def _sent_whole(script: str) -> bool:
+    try:
+        return whole_when_cut(script) is not None
+    except ScriptError:
+        return False
+
+
 def _undecided(replay: Replay) -> bool:
     return any(s.visibility not in (Visibility.SEEN, Visibility.INERT) for s in replay.statements)
 
@@ -164,13 +180,14 @@ def _by_trace(
     connection: psycopg.Connection[Any], schema: str, row: Row, replay: Replay, production: Snapshot
 ) -> Iterator[Stop]:
     """Proof from a column: if the one that a statement adds was never in production, the attempt stopped before it."""
-    absent = {key for key in replay.added if key not in production}
-    tables = {name for obj, _ in absent if obj.startswith("table ") and (name := qualified_name(obj))}
+    candidates = {key for key in replay.added if key not in production}
+    candidates |= {key for each in replay.statements for key in each.drops if key[1] != "exists"}  # made again
+    tables = {name for obj, _ in candidates if obj.startswith("table ") and (name := qualified_name(obj))}
     if not tables:
         return
     untouched = never_widened(connection, schema, row.id, tables)
     for index, (before, after) in enumerate(zip(replay.steps, replay.steps[1:], strict=False), start=1):
-        for obj, column in sorted(absent):
+        for obj, column in sorted(candidates):
             # A column that is only renamed leaves the table's row as it is.
             renamed = any(o == obj and column_of(prop) == prop and (o, prop) not in after for o, prop in before)
             made = (obj, column) in after and (obj, column) not in before and not renamed

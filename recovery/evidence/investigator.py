@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 
 from recovery import events
-from recovery.evidence.attempts import stops
+from recovery.evidence.attempts import in_order, stops
 from recovery.evidence.checkpoint import shown_by, stamped_squash, stands_for_what_is_found
 from recovery.evidence.indications.gathering import indicated
 from recovery.evidence.material import Material, changed_names, material, meets, touching, unreplayed
@@ -33,7 +33,7 @@ from states.comparison import Difference, differences, qualified_name
 from states.digest import digest
 from states.effects import MarkApplied, MarkRolledBack
 from states.evidence import Decision, Evidence
-from states.facts import Answers, Key, Note, Replay, Row, Stop, Subject, Twin
+from states.facts import Answers, Continued, Key, Note, Replay, Row, Stop, Subject, Twin
 from states.ledger import earlier_failed, foreseen
 from states.repair import replay_of
 from states.verdict import judge, latest_attempt
@@ -165,9 +165,34 @@ class Investigator:
         may_meet = tuple(
             other.migration for other in undecided if meets(other, self._scripts_of(other), subject, plan, schema)
         )
+        subject = self._continued(plan, subject, rows)
         others = (other for other in self._scripts.history(rows).failed if other != name)
         remade = making_again(subject.replays, (script for other in others for script in self._attempted(other, rows)))
         return plan, replace(subject, undecided=may_meet, made_again_by=remade)
+
+    def _continued(self, plan: Material, subject: Subject, rows: Sequence[Row]) -> Subject:
+        """The subject with the next failed script after its own, where production shows more than this one (RULES E30).
+
+        That one may have worked on what this one made, so that production equals no step of this one alone.
+        """
+        failed = self._scripts.history(rows).failed
+        after = failed[failed.index(plan.name) + 1 :][:1] if plan.name in failed else ()
+        ran = {row.checksum for row in plan.attempts}
+        if not after or subject.unreadable or len(ran) != 1 or ran != {plan.present}:
+            return subject
+        others = {row.checksum for row in rows if row.migration == after[0]}
+        if len(others) != 1 or self._evidence(plan, subject).decision is not Decision.OPERATOR:
+            return subject
+        (first,), second = plan.scripts, self._scripts.ran(after[0], *others)
+        if second is None:
+            return subject
+        both = Script(first.migration, first.checksum + second.checksum, f"{first.text}\n;\n{second.text}")
+        try:
+            continued = self._replay(plan, both)
+            subject = replace(subject, continued=Continued(after[0], len(subject.replays[0].statements), continued))
+            return replace(subject, production=self._production(subject))
+        except (ScriptError, psycopg.errors.LockNotAvailable):
+            return replace(subject, continued=None)
 
     def _attempted(self, name: str, rows: Sequence[Row]) -> tuple[Script, ...]:
         """The scripts that attempts at a migration ran, as far as they are known."""
@@ -271,7 +296,7 @@ class Investigator:
             subject = self._proofs(replace(subject, production=self._production(subject)))
             subject = replace(subject, reread=self._reread(plan, subject))
             subject = replace(subject, unreplayed=self._unreplayed(plan, subject))
-            subject = replace(subject, stops=self._stops(plan.scripts, subject))
+            subject = replace(subject, stops=self._stops(plan.scripts, subject), in_order=in_order(plan.scripts, replays))
             return replace(subject, running=self._running(plan, subject))
         except psycopg.errors.LockNotAvailable:
             return replace(subject, running=(LOCKED,))
@@ -377,7 +402,7 @@ class Investigator:
             remained=traces.older(connection, schema, subject.migration, stood & attempted),
             remade=traces.younger(connection, schema, subject.migration, placed & attempted),
             began=traces.began(connection, schema) if timed else "",
-            unmoved=traces.unmoved(connection, schema, subject.migration, over & attempted),
+            unmoved=traces.unmoved(connection, schema, subject.migration, (over | placed) & attempted),
             firing=traces.firing(connection, (fired & there) | (over & attempted)),
             undropped=undropped,
             unaltered=unaltered,
@@ -469,7 +494,9 @@ class Investigator:
 
 def _scope(subject: Subject) -> catalog.Scope:
     """The objects of production that a subject's replays are compared with."""
-    replays = (*subject.replays, *(each.replay for each in subject.twins if each.replay is not None))
+    replays = [*subject.replays, *(each.replay for each in subject.twins if each.replay is not None)]
+    if subject.continued is not None:
+        replays.append(subject.continued.replay)
     objects = {obj for replay in replays for obj, _ in replay.footprint}
     scope = catalog.scope_of(objects)
     for replay in replays:

@@ -11,7 +11,7 @@ import psycopg
 from recovery.replay.fills import Foreign
 from recovery.replay.preconditions import Demands, demands
 from recovery.replay.walk import Run, columns_of, differ, walk, with_a_domains_default
-from recovery.replay.witnesses import Witnesses, unlike
+from recovery.replay.witnesses import BRANCHES, Witnesses, unlike
 from recovery.sql.names import Name, quoted
 from recovery.sql.statements import Parsed
 from states.comparison import column_of, is_next_value, is_remark, qualified_name
@@ -118,6 +118,7 @@ def _replay(
                 skips,
                 _called(statement.work.sure_if_no_trigger, snapshots[0]),
                 _over(statement, parsed, distinct.values()) if why == statement.work.why else "",
+                statement.unvarying,
             )
         )
     first = {obj for obj, prop in snapshots[0] if prop == "exists"}
@@ -147,6 +148,7 @@ def _replay(
             for obj, columns in columns_of(snapshot).items()
             if columns in way.gone.values()
         ),
+        branches=BRANCHES in way.on_rows.values(),
     )
 
 

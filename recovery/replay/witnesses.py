@@ -276,6 +276,10 @@ def _by_column(holder: _Holder, columns: frozenset[int]) -> Counter[tuple[str | 
 _RESPELL = ("alter_enum_stmt", "rename_stmt")
 
 
+#: Why every statement of a script is open that leaves another schema where there are rows.
+BRANCHES = "the script does other things to the schema where there are rows"
+
+
 def unlike(
     connection: psycopg.Connection[Any],
     parsed: Sequence[Parsed],
@@ -324,7 +328,7 @@ def unlike(
             before = after
     if whole and last is not None and differ(last, catalog.read(connection)):
         others = (each.index for each in parsed if not (each.inert or each.forbidden))
-        found |= dict.fromkeys(others, "the script does other things to the schema where there are rows")
+        found |= dict.fromkeys(others, BRANCHES)
     return found
 
 

@@ -41,6 +41,7 @@ class Parsed:
         inert: why it changes nothing by its nature (the allow-list of RULES E4); empty otherwise.
         forbidden: why it must not run in a scratch database (RULES E15); empty if it may.
         work: what it may do to rows beyond what the schema shows (RULES E18).
+        unvarying: its work on the schema does not depend on rows; where these stand in its way, it fails.
         confined: it changes only what it names, and what belongs to that (`recovery.sql.confined`).
         calls: bare names of the functions that it calls.
         names: every object that it names.
@@ -64,6 +65,7 @@ class Parsed:
     inert: str
     forbidden: str
     work: RowWork
+    unvarying: bool
     confined: bool
     calls: frozenset[str]
     names: frozenset[Name]
@@ -270,6 +272,7 @@ _ADDITIVE = {
 _ADDITIVE_ACTIONS = {"AT_AddColumn", "AT_AddConstraint", "AT_SetNotNull", "AT_ValidateConstraint"}
 #: Statements that run no user code: the additive ones, and others whose errors are about the names in their text.
 _SCHEMA_ONLY = {*_ADDITIVE, "alter_table_stmt", "alter_enum_stmt", "drop_stmt", "rename_stmt", "view_stmt"}
+_UNVARYING = {*_SCHEMA_ONLY, "create_table_as_stmt"}
 
 
 def _of_a_table(node: str, body: Any) -> bool:
@@ -294,6 +297,11 @@ def _additive(node: str, body: Any) -> bool:
     if node == "alter_table_stmt":
         return all(enum_name(item.alter_table_cmd, "subtype") in _ADDITIVE_ACTIONS for item in body.cmds)
     return node in _ADDITIVE
+
+
+def _unvarying(node: str, body: Any) -> bool:
+    inner = blocks.statements_of(body) if node == "do_stmt" else None
+    return all(each in _UNVARYING for each, _ in inner or [(node, body)])
 
 
 def _conditions(body: Any) -> list[bool]:
@@ -416,6 +424,7 @@ def _read(text: str) -> tuple[Parsed, ...]:
                 inert=inert,
                 forbidden=_forbidden(node, body, sql),
                 work=work,
+                unvarying=_unvarying(node, body),
                 confined=confined(node, body),
                 calls=_calls(node, body),
                 names=_names(node, body),

@@ -129,7 +129,7 @@ def test_other_rows_in_the_same_schema_are_seen(decided: Decided) -> None:
     other = replace(of, steps=(Step(FILL, "ALTER TABLE t ADD d int; ALTER TABLE t ALTER d SET DEFAULT 5"),))
     assert answer(decided, APPLIED, other) is Answer.UNSAFE
     assert answer(decided, ASK, other) is Answer.ASKED
-    assert other.hand_on_rows
+    assert other.handwork
 
 
 def test_a_person_who_is_asked_in_vain_is_counted(decided: Decided) -> None:

@@ -39,6 +39,9 @@ DRIFTED = (Verdict.DRIFTED, Decision.OPERATOR)
 NOT_ATTEMPTED = (Verdict.NOT_APPLIED, Decision.OPERATOR)
 WAIT = (Verdict.IN_PROGRESS, Decision.WAIT)
 
+#: The table of every history had another name for a while, so that its age in the catalog proves nothing.
+STIRRED = "ALTER TABLE t RENAME TO stirred; ALTER TABLE stirred RENAME TO t;"
+
 #: The history that productions begin with.
 FIRST = "20260101_first"
 FIRST_SCRIPT = "CREATE TABLE t (id int PRIMARY KEY, a int); CREATE SEQUENCE s;"

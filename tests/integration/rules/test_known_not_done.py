@@ -5,7 +5,14 @@ from collections.abc import Callable
 import pytest
 
 from states.evidence import Decision, Evidence
-from tests.integration.rules.production import NOT_APPLIED, NOT_ATTEMPTED, UNDECIDABLE, Production, verdict
+from tests.integration.rules.production import (
+    NOT_APPLIED,
+    NOT_ATTEMPTED,
+    STIRRED,
+    UNDECIDABLE,
+    Production,
+    verdict,
+)
 
 ADD, FILL = "ALTER TABLE t ADD COLUMN b int;", "UPDATE t SET a = 2;"
 NATIVE = (
@@ -57,6 +64,7 @@ def test_a_trigger_carries_rows_elsewhere(production: Production) -> None:
         "CREATE TRIGGER g BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION f()"
     )
     production.failed("ALTER TABLE t ADD b int; UPDATE t SET b = 1;", logs=None)
+    production.run(STIRRED)
     assert verdict(production.judge()) == UNDECIDABLE
 
 
@@ -119,6 +127,7 @@ def test_what_is_missing_can_be_missed_by_a_trigger(production: Production) -> N
     production.finished("20260102_audit", "CREATE TABLE audit (id int)")
     script = "DROP TABLE audit;" + FILL + "UPDATE t SET a = 3; SELECT 1;"
     production.failed(script, logs=refused('relation "audit" does not exist', "42P01"))
+    production.run("DROP TABLE audit;" + FILL + "CREATE TABLE audit (id int)")
     assert verdict(production.judge()) == UNDECIDABLE
 
 
@@ -127,6 +136,7 @@ def test_a_block_that_can_commit_may_have_left_something_when_it_failed(producti
     block = "DO $$ BEGIN UPDATE t SET a = 2; {} RAISE 'no'; END $$;"
     for number, does in enumerate(("COMMIT;", "EXECUTE 'COM' || 'MIT';", "CALL p();", "PERFORM nextval('s');")):
         production.failed(ADD + block.format(does), f"20260110_{number}", logs=refused("no", "P0001"))
+        production.run(STIRRED)
         assert verdict(production.judge(f"20260110_{number}")) == UNDECIDABLE
         production.run("DELETE FROM _prisma_migrations WHERE finished_at IS NULL")
 
@@ -311,6 +321,7 @@ def test_a_column_that_gets_its_name_from_another_leaves_no_trace(production: Pr
     """E7: a table's row is written when a column is added to it, and not when one is renamed."""
     production.finished("20260102_later", "CREATE TABLE later (id int)")
     production.failed("ALTER TABLE t RENAME a TO x; UPDATE t SET id = 2;", logs=None)
+    production.run("ALTER TABLE t RENAME a TO x; UPDATE t SET id = 2; ALTER TABLE t RENAME x TO a")
     assert verdict(production.judge(assume=frozenset({"no_handwork"}))) == UNDECIDABLE
 
 
@@ -374,6 +385,7 @@ def test_what_was_not_reached_does_not_hide_that_the_steps_before_it_are_absent(
 def test_what_was_not_reached_and_may_have_cost_rows_stays_open(production: Production, later: str) -> None:
     """E15: it may have run, the table dropped since; a second run would write, or wipe, twice."""
     production.failed("CREATE TABLE z (id int); CREATE ROLE beyond;" + later)
+    production.run(STIRRED)
     assert verdict(production.judge()) == UNDECIDABLE
 
 
@@ -472,4 +484,5 @@ def test_what_another_statement_may_have_raised_is_no_proof(
     """Some statement after the first may have raised it, so the rows may be written."""
     production.before(before)
     production.failed(script, logs=logs)
+    production.run(STIRRED)
     assert verdict(production.judge()) == UNDECIDABLE

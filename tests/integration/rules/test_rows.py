@@ -12,6 +12,7 @@ from tests.integration.rules.production import (
     NOT_APPLIED,
     NOT_ATTEMPTED,
     PARTIAL,
+    STIRRED,
     UNDECIDABLE,
     Production,
     verdict,
@@ -177,6 +178,7 @@ def test_rows_are_gone_where_what_they_were_written_into_is(
 ) -> None:
     """E5: rows in a table or column that is not there can't be written twice; a type may have been changed back."""
     production.failed(script)
+    production.run(STIRRED)
     assert verdict(production.judge()) == expected
 
 
@@ -194,6 +196,7 @@ def test_rows_elsewhere_are_not_gone_with_it(production: Production, script: str
         "20260102_bump", "CREATE FUNCTION bump() RETURNS int LANGUAGE sql AS 'UPDATE t SET a = a + 1 RETURNING a'"
     )
     production.failed(script)
+    production.run(STIRRED)
     assert verdict(production.judge()) == UNDECIDABLE
 
 

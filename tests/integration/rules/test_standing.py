@@ -8,6 +8,7 @@ from tests.integration.rules.production import (
     DRIFTED,
     NOT_APPLIED,
     PARTIAL,
+    STIRRED,
     UNDECIDABLE,
     Production,
     verdict,
@@ -179,6 +180,7 @@ def test_inert_means_that_nothing_is_open(production: Production) -> None:
 def test_a_script_that_ends_where_it_began_is_undecidable_there(production: Production, script: str) -> None:
     """E6: something lies between two equal steps, and production stands at one of them."""
     production.failed(script)
+    production.run(STIRRED)
     assert verdict(production.judge()) == UNDECIDABLE
 
 

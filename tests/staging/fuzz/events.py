@@ -1,6 +1,8 @@
 """What happens in production, one thing after another, in each event."""
 
-from dataclasses import dataclass, field
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 from tests.staging.fuzz.model import NEVER_ATTEMPTED, Case, Event
 
@@ -89,6 +91,63 @@ def play(case: Case) -> Play:
     if case.event in (Event.OVERTAKEN, Event.OVERTAKEN_UNDONE):
         return _overtaken(case)
     return Play({NAME: text}, tuple(_attempted(case)), (text, *case.later))
+
+
+#: Events of one attempt without logs, and of one with.
+_CRASHED = (Event.DIED_BEFORE, Event.CRASHED_DONE, Event.CRASHED_AFTER, Event.UNDONE, Event.USED, Event.RUN_AGAIN)
+_REFUSED = (Event.FAILED_WHOLE, Event.FAILED_AT, Event.CUT, Event.BY_HAND, Event.BY_HAND_OTHERWISE)
+
+
+@dataclass(frozen=True)
+class OtherEnd:
+    """A course of events with the ledger of a case in which attempts ended after other statements.
+
+    Attributes:
+        count: after how many; in an event of two migrations, of each.
+        undone: a person took all of it back, as far as anything does.
+    """
+
+    play: Play
+    count: int | tuple[int, int]
+    undone: bool = False
+
+
+def other_ends(case: Case) -> Iterator[OtherEnd]:
+    """The ends that attempts may have had; where one may have run wholly, a person may have taken it back, too."""
+    script = [step.statement.sql for step in case.steps]
+    if case.event is Event.TWO:
+        first, second = script[: case.cut], script[case.cut :]
+        logs = [case.done < case.cut, case.done < len(script)]
+        for ends in itertools.product(_ends(first, case, failed=logs[0]), _ends(second, case, failed=logs[1])):
+            acts: list[Act] = []
+            for name, text, ran, failed in zip((NAME, SECOND), case.two(), ends, logs, strict=True):
+                acts += [Begin(name, text), *map(Run, ran), *([End(name, _engine(case))] if failed else [])]
+            yield OtherEnd(replace(play(case), acts=tuple(acts)), (len(ends[0]), len(ends[1])))
+    elif case.event in _CRASHED:
+        later = [Run(each) for each in case.later]
+        undo = [Run(step.statement.undo) for step in reversed(case.steps) if step.statement.undo]
+        for ran in _ends(script, case, failed=False):
+            for undone, after in ((False, later), (True, [*later, *undo]), (True, _afterwards(case))):
+                acts = [Begin(NAME, case.script), *map(Run, ran), *after]
+                yield OtherEnd(replace(play(case), acts=tuple(acts)), len(ran), undone)
+    elif case.event in _REFUSED:
+        end = End(NAME, "javascript" if case.event is Event.CUT else _engine(case))
+        hand = _by_hand(case) if case.event in (Event.BY_HAND, Event.BY_HAND_OTHERWISE) else []
+        for ran in _ends(script, case, failed=True):
+            acts = [Begin(NAME, case.script), *map(Run, ran), end, *hand]
+            yield OtherEnd(replace(play(case), acts=tuple(acts)), len(ran))
+    elif case.event is Event.EDITED:
+        texts = [step.statement.sql if step.former is None else step.former for step in case.steps]
+        for ran in _ends([text for text in texts if text], case, failed=True):
+            acts = [Begin(NAME, case.former), *map(Run, ran), End(NAME, _engine(case))]
+            yield OtherEnd(replace(play(case), acts=tuple(acts)), len(ran))
+
+
+def _ends(statements: Sequence[str], case: Case, *, failed: bool) -> Iterator[Sequence[str]]:
+    """What an attempt may have run of a script: if it failed, not all of it."""
+    for count in range(len(statements) + (not failed)):
+        if not case.wrapped or count in (0, len(statements)):
+            yield statements[:count]
 
 
 def _attempted(case: Case) -> list[Act]:
