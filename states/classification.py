@@ -93,13 +93,13 @@ def repair(facts: ClassifyFacts) -> Repair | None:
     Never where the evidence itself decides, and never while something is in the plan's way.
     """
     plan = _plan(facts)
-    if plan is None or in_the_way(plan, facts.discard, restorable=facts.restorable) or _void_for_this(facts):
+    if plan is None or _void_for_this(facts) or in_the_way(plan, facts.discard, restorable=facts.restorable):
         return None
     return Repair(facts.evidence.migration, plan.way, plan.digest)
 
 
 def _void_for_this(facts: ClassifyFacts) -> bool:
-    """Whether a person approved this very evidence in a way that it does not allow: then nothing else is done either."""
+    """Whether a person approved this very evidence as it does not allow. Then nothing else is done either."""
     approval, evidence = facts.approval, facts.evidence
     if approval is None or approval.decision is Decision.REPAIR:
         return False

@@ -94,12 +94,8 @@ def _one_of_the_ends(replay: Replay, at: tuple[int, ...]) -> tuple[int, ...]:
 def of_script(replay: Replay, subject: Subject) -> Finding:
     """What follows if this script is the one that ran."""
     production = in_view(subject)
-    at = steps_equal_to(replay, production)
-    replay = witnessed(replay, subject, at)
-    # Where rows prove that all of it ran, nothing can have used a sequence that it makes: its first number counts, too.
-    at = tuple(step for step in steps_equal_to(replay, production) if step in at)
     by_nobody = run_by_nobody(replay, subject)
-    at = tuple(step for step in at if step < min(by_nobody, default=step + 1)) or at
+    replay, at = _standing(replay, subject, by_nobody)
     last = replay.total
     on_the_way = ran_on_the_way(replay, subject, at)
     if taken := on_the_way if NO_HANDWORK in subject.assume else frozenset():
@@ -118,6 +114,7 @@ def of_script(replay: Replay, subject: Subject) -> Finding:
 
     by_order = [_passed(taken, where[0], "ran"), f"{ASSUMED}a statement of the script by hand."] if taken else []
     assumes = (NO_HANDWORK,) if taken else ()
+    sentences = _Said(opened, proven, told, by_order)
 
     def found(verdict: Verdict, *reasons: str, closest: int | None = None, assumes: tuple[str, ...] = ()) -> Finding:
         shown = () if closest is None else differences(replay, closest, production)
@@ -161,8 +158,7 @@ def of_script(replay: Replay, subject: Subject) -> Finding:
             *proven,
         )
     if 0 in at:
-        said_of = _Said(opened, [*proven, *told], bool(proven), by_nobody)
-        return _at_the_beginning(replay, at, statements, said_of, found)
+        return _at_the_beginning(replay, at, statements, by_nobody, sentences, found)
     if not replay.complete:
         return found(
             Verdict.UNDECIDABLE,
@@ -174,26 +170,7 @@ def of_script(replay: Replay, subject: Subject) -> Finding:
     if last in at:
         if why := filled_otherwise(replay, subject):
             return found(Verdict.UNDECIDABLE, f"The schema is as the script leaves it, but {why}.", *opened, *told)
-        if opened or proven:
-            decided = on_the_way.issuperset(s.index for s in statements if s.state in ("open", "absent"))
-            return found(
-                Verdict.UNDECIDABLE,
-                "Every effect that the schema can show is in production, but it can't show all of the script.",
-                *opened,
-                *proven,
-                *told,
-                *([_passed(on_the_way, where[0], "ran if nobody ran one by hand")] if decided else []),
-                assumes=(NO_HANDWORK,) if decided else (),
-            )
-        if any(s.state == "absent" for s in said):
-            return found(
-                Verdict.PARTIAL,
-                "The schema is as the script leaves it, but not all of its rows are.",
-                *told,
-                closest=last,
-            )
-        every = f"All {last} statements of the script are" if last > 1 else "The only statement of the script is"
-        return found(Verdict.APPLIED, f"{every} in production.", *told, *by_order, assumes=assumes)
+        return _at_the_end(replay, at, statements, on_the_way, sentences, found)
     steps = f"{where[0]}" if where[0] == where[1] else f"{where[0]} to {where[1]}"
     first = f"The first {steps} of {last} statements are" if steps != "1" else f"The first of {last} statements is"
     return found(
@@ -210,19 +187,59 @@ def of_script(replay: Replay, subject: Subject) -> Finding:
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """What is known of statements whose work no schema shows.
+    """Sentences on statements whose work no schema shows.
 
     Attributes:
-        opened: of each that is open, a sentence.
-        proven: of each that did not run, and of each that a person has answered, a sentence.
-        by_logs: some of them are known not to have run.
-        by_nobody: numbers of statements that nobody ran.
+        opened: of each that is open.
+        proven: of each that is known not to have run.
+        told: of each that a person has answered.
+        by_order: of those that ran before what is there, if nobody's hand is assumed.
     """
 
     opened: list[str]
     proven: list[str]
-    by_logs: bool
-    by_nobody: frozenset[int]
+    told: list[str]
+    by_order: list[str]
+
+
+def _standing(replay: Replay, subject: Subject, by_nobody: frozenset[int]) -> tuple[Replay, tuple[int, ...]]:
+    """The replay with what production proves of rows, and the steps that production equals."""
+    production = in_view(subject)
+    at = steps_equal_to(replay, production)
+    replay = witnessed(replay, subject, at)
+    # Where rows prove that all of it ran, nothing can have used a sequence that it makes: its first number counts, too.
+    at = tuple(step for step in steps_equal_to(replay, production) if step in at)
+    return replay, tuple(step for step in at if step < min(by_nobody, default=step + 1)) or at
+
+
+def _at_the_end(
+    replay: Replay,
+    at: tuple[int, ...],
+    statements: tuple[StatementState, ...],
+    on_the_way: frozenset[int],
+    sentences: _Said,
+    found: _Found,
+) -> Finding:
+    """The finding if the schema is as the script leaves it."""
+    opened, proven, told, by_order = sentences.opened, sentences.proven, sentences.told, sentences.by_order
+    if opened or proven:
+        decided = on_the_way.issuperset(s.index for s in statements if s.state in ("open", "absent"))
+        return found(
+            Verdict.UNDECIDABLE,
+            "Every effect that the schema can show is in production, but it can't show all of the script.",
+            *opened,
+            *proven,
+            *told,
+            *([_passed(on_the_way, min(at), "ran if nobody ran one by hand")] if decided else []),
+            assumes=(NO_HANDWORK,) if decided else (),
+        )
+    last = replay.total
+    if any(s.state == "absent" for s in statements if s.said is not None):
+        first = "The schema is as the script leaves it, but not all of its rows are."
+        return found(Verdict.PARTIAL, first, *told, closest=last)
+    every = f"All {last} statements of the script are" if last > 1 else "The only statement of the script is"
+    assumes = (NO_HANDWORK,) if by_order else ()
+    return found(Verdict.APPLIED, f"{every} in production.", *told, *by_order, assumes=assumes)
 
 
 def _after_what_nobody_ran(replay: Replay, by_nobody: frozenset[int], subject: Subject) -> dict[int, str]:
@@ -231,8 +248,9 @@ def _after_what_nobody_ran(replay: Replay, by_nobody: frozenset[int], subject: S
         return {}
     found = dict.fromkeys(by_nobody, "what it would have altered or dropped is as it was before the attempt")
     if {row.checksum for row in subject.attempts} == {replay.checksum}:
-        later = {s.index for s in replay.statements if s.index > min(by_nobody) and s.visibility is not Visibility.INERT}
-        found = dict.fromkeys(later, f"nobody ran statement {min(by_nobody)} before it") | found
+        first = min(by_nobody)
+        later = {s.index for s in replay.statements[first:] if s.visibility is not Visibility.INERT}
+        found = dict.fromkeys(later, f"nobody ran statement {first} before it") | found
     return found
 
 
@@ -240,14 +258,15 @@ def _at_the_beginning(
     replay: Replay,
     at: tuple[int, ...],
     statements: tuple[StatementState, ...],
-    said_of: "_Said",
+    by_nobody: frozenset[int],
+    sentences: _Said,
     found: _Found,
 ) -> Finding:
     """The finding if production equals the state before the script.
 
     Either no effect that the schema can show is in production, or the script has no such effect (`traceless`).
     """
-    opened, proven = said_of.opened, said_of.proven
+    opened, proven = sentences.opened, [*sentences.proven, *sentences.told]
     traceless = len(replay.steps) - 1 in at
     # An unreached statement can't have run if an earlier step is absent; one that may write or lose rows is open (E15).
     unreached = {s.index for s in replay.statements if s.visibility is Visibility.UNREACHED}
@@ -268,7 +287,7 @@ def _at_the_beginning(
             first = "The schema is as it was before the script, but some of its work on rows is done."
             return found(Verdict.PARTIAL, first, *proven, closest=replay.total)
         return found(Verdict.APPLIED, "All of the script's work is done, and no schema could show it.", *proven)
-    if traceless and not (said_of.by_logs or answers):
+    if traceless and not (sentences.proven or answers):
         return found(
             Verdict.NOT_APPLIED,
             "The script changes nothing here: Prisma can run it again and record it itself.",
@@ -278,7 +297,7 @@ def _at_the_beginning(
     shown = {s.index for s in replay.statements if s.visibility is Visibility.ROWS}
     if not traceless:
         shown |= {s.index for s in replay.statements if s.visibility is Visibility.UNREACHED}
-    shown |= {s.index for s in statements if s.said is not None} | said_of.by_nobody
+    shown |= {s.index for s in statements if s.said is not None} | by_nobody
     by_hand = tuple(s for s in statements if s.state == "absent" and s.index in _open_ones(replay) - shown)
     if not by_hand:
         return found(Verdict.NOT_APPLIED, "Nothing of the script is in production.", *proven)
@@ -352,6 +371,6 @@ def made_already(replay: Replay, subject: Subject) -> Finding | None:
 
 
 def amended(finding: Finding, verdict: Verdict, *reasons: str) -> Finding:
-    """The finding with another verdict and other reasons. No assumption alone would decide one that became undecidable."""
+    """The finding with another verdict and other reasons. If it became undecidable, no assumption would decide it."""
     assumes = () if verdict is Verdict.UNDECIDABLE else finding.assumes
     return replace(finding, verdict=verdict, reasons=reasons, assumes=assumes)

@@ -42,8 +42,8 @@ def run_by_nobody(replay: Replay, subject: Subject) -> frozenset[int]:
         columns = {key for key in before.keys() | after.keys() if _is_column(key) and before.get(key) != after.get(key)}
         altered = {obj for obj, _ in columns} | {obj for obj, prop in each.drops if prop != "exists"}
         dropped = {obj for obj, prop in each.drops if prop == "exists"}
-        untouched = (altered & subject.unaltered) | (dropped & subject.remained)
-        if each.unvarying and each.atomic and untouched & subject.unmoved:
+        as_it_was = ((altered & subject.unaltered) | dropped) & subject.unmoved
+        if as_it_was and each.unvarying and each.atomic:
             found.add(each.index)
     return frozenset(found)
 

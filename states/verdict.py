@@ -25,9 +25,8 @@ def _finding(subject: Subject) -> tuple[Finding, Decision]:
     ran = [r for r in subject.replays if r.checksum in {row.checksum for row in subject.attempts}]
     if not ran or {row.checksum for row in subject.attempts} - {replay.checksum for replay in ran}:
         return Finding(Verdict.UNDECIDABLE, ("The script of an attempt was not found.",), nothing), Decision.OPERATOR
-    findings = [made_already(replay, subject) or of_script(replay, subject) for replay in ran]
-    if (whole := _with_the_next(subject)) is not None:
-        findings = [whole]
+    whole = _with_the_next(subject)
+    findings = [whole or made_already(replay, subject) or of_script(replay, subject) for replay in ran]
     finding = findings[-1]
     skipped = tuple(f"Not replayed before it: {note}" for replay in ran[-1:] for note in replay.skipped)
     if subject.unreplayed:

@@ -296,7 +296,9 @@ class Investigator:
             subject = self._proofs(replace(subject, production=self._production(subject)))
             subject = replace(subject, reread=self._reread(plan, subject))
             subject = replace(subject, unreplayed=self._unreplayed(plan, subject))
-            subject = replace(subject, stops=self._stops(plan.scripts, subject), in_order=in_order(plan.scripts, replays))
+            subject = replace(
+                subject, stops=self._stops(plan.scripts, subject), in_order=in_order(plan.scripts, replays)
+            )
             return replace(subject, running=self._running(plan, subject))
         except psycopg.errors.LockNotAvailable:
             return replace(subject, running=(LOCKED,))

@@ -42,6 +42,7 @@ class Job:
         server: PostgreSQL's major version of production; None for the newest.
         keep: the folder for unsafe cases; None for none.
         assume: what is assumed of people.
+        tells: of an undecided case, it is found out whether anything could have decided it.
     """
 
     seed: int
@@ -49,6 +50,7 @@ class Job:
     server: int | None
     keep: Path | None
     assume: frozenset[str]
+    tells: bool = False
 
 
 def work(job: Job, number: int, jobs: int, results: Any) -> None:  # noqa: ANN401 - multiprocessing's queues have no public type
@@ -56,7 +58,7 @@ def work(job: Job, number: int, jobs: int, results: Any) -> None:  # noqa: ANN40
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # the parent reports the results so far
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with stager(job.server, job.assume) as on:
+        with stager(job.server, job.assume, tells=job.tells) as on:
             groups = sorted({each // GROUP for each in job.numbers})[number::jobs]
             unsafe = []
             for found in judged(on, job.seed, groups, job.numbers, handwork="no_handwork" not in job.assume):
@@ -126,7 +128,11 @@ def lines(found: Sequence[Judged], refused: Sequence[Refused], seconds: float) -
     yield from (f"  {_line(each)}: {each.reasons}" for each in schema if each.answer is Answer.UNDECIDED)
     decidable = [each for each in ours if each.answer in (Answer.DECIDED, Answer.UNDECIDED)]
     undecided = sum(each.answer is Answer.UNDECIDED for each in decidable)
-    yield f"all that rows and schema decide: {len(decidable)} cases, {undecided} undecided"
+    alike = sum(each.alike for each in decidable)
+    yield (
+        f"all that rows and schema decide: {len(decidable)} cases, {undecided} undecided"
+        f"{f'; of these nothing tells {alike} from a course that wants another decision' if alike else ''}"
+    )
     plans = Counter(each.answer for one in found for each in one.repaired)
     yield "plans of repair: " + (", ".join(f"{count} {answer}" for answer, count in sorted(plans.items())) or "none")
     yield f"{len(refused)} could not be staged; {len(found) / seconds:.1f} cases a second"
@@ -148,10 +154,16 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes, each with its own servers")
     parser.add_argument("--keep", type=Path, default=None, help="make unsafe cases smaller, and write them there")
     parser.add_argument("--assume", action="append", default=[], choices=["no-handwork"], help="what people did not do")
+    parser.add_argument("--tells", action="store_true", help="find out which undecided cases nothing could decide")
     chosen = parser.parse_args()
     numbers = chosen.only or range(chosen.count)
     job = Job(
-        chosen.seed, numbers, chosen.server, chosen.keep, frozenset(each.replace("-", "_") for each in chosen.assume)
+        chosen.seed,
+        numbers,
+        chosen.server,
+        chosen.keep,
+        frozenset(each.replace("-", "_") for each in chosen.assume),
+        chosen.tells,
     )
     found: list[Judged] = []
     refused: list[Refused] = []

@@ -206,6 +206,12 @@ REFUSALS: list[tuple[State, Any, str, Exit]] = [
     (State.CLASSIFY, ClassifyFacts(UNSURE, consented=True), "classify.assumption", Exit.BLOCKED),
     # After an approved plan was carried out, the assumption is still to be made.
     (State.CLASSIFY, ClassifyFacts(UNSURE, approval=AS_PLANNED), "classify.assumption", Exit.BLOCKED),
+    (
+        State.CLASSIFY,
+        ClassifyFacts(replace(UNDECIDED, assumptions=(NO_HANDWORK,)), consented=True),
+        "classify.assumption",
+        Exit.BLOCKED,
+    ),
     (State.CLASSIFY, ClassifyFacts(WAITING, consented=True), "classify.in_progress", Exit.BUSY),
     (State.CLASSIFY, ClassifyFacts(WAITING, approval=AS_APPLIED), "classify.in_progress", Exit.BUSY),
     (State.CLASSIFY, ClassifyFacts(UNDECIDED, consented=True), "classify.undecidable", Exit.BLOCKED),
@@ -219,6 +225,7 @@ REFUSALS: list[tuple[State, Any, str, Exit]] = [
     # To agree to what the evidence decides is not to agree to a repair.
     (State.CLASSIFY, ClassifyFacts(PLANNED, consented=True), "classify.partial", Exit.BLOCKED),
     (State.CLASSIFY, ClassifyFacts(PARTIAL, repairing=True), "classify.partial", Exit.BLOCKED),
+    (State.CLASSIFY, ClassifyFacts(PLANNED, repairing=True, approval=AS_APPLIED), "classify.partial", Exit.BLOCKED),
     (
         State.CLASSIFY,
         ClassifyFacts(PLANNED, approval=replace(AS_PLANNED, evidence_digest="sha256:other")),

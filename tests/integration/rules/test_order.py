@@ -1,4 +1,4 @@
-"""How far did an attempt get, by the order of its statements and by what nobody has touched since? (RULES E20, E21)"""
+"""How far an attempt got, by the order of its statements and by what nobody has touched since (RULES E20, E21)."""
 
 import pytest
 
@@ -31,7 +31,7 @@ def dated(one: Production) -> None:
 
 @pytest.mark.parametrize("script", THERE_AND_BACK)
 def test_what_is_older_than_the_attempt_was_altered_by_nobody(production: Production, script: str) -> None:
-    """E20: a column that is renamed, retyped or dropped, and a table that is made again, have younger rows in the catalog."""
+    """E20: altering or dropping a column, and making a table again, leave younger rows in the catalog."""
     dated(production)
     production.failed(script, logs=None)
     assert verdict(production.judge()) == NOT_APPLIED
@@ -97,7 +97,7 @@ def open_under_the_assumption(one: Production) -> Evidence:
 def test_an_attempt_that_failed_may_have_found_what_stands_there(production: Production) -> None:
     """`db push` had made the column, and the attempt failed at it: the UPDATE before it was rolled back, or was not."""
     production.run(ADD)
-    production.failed(FILL + ADD, logs="ERROR: column \"b\" of relation \"t\" already exists")
+    production.failed(FILL + ADD, logs='ERROR: column "b" of relation "t" already exists')
     open_under_the_assumption(production)
 
 

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from tests.staging.fuzz.model import NEVER_ATTEMPTED, Case, Event
 
@@ -96,51 +96,82 @@ def play(case: Case) -> Play:
 #: Events of one attempt without logs, and of one with.
 _CRASHED = (Event.DIED_BEFORE, Event.CRASHED_DONE, Event.CRASHED_AFTER, Event.UNDONE, Event.USED, Event.RUN_AGAIN)
 _REFUSED = (Event.FAILED_WHOLE, Event.FAILED_AT, Event.CUT, Event.BY_HAND, Event.BY_HAND_OTHERWISE)
+#: What moves a sequence, which no rollback takes back.
+_LASTING = ("nextval(", "setval(")
 
 
 @dataclass(frozen=True)
-class OtherEnd:
-    """A course of events with the ledger of a case in which attempts ended after other statements.
+class Course:
+    """Another course of events that leaves the ledger of a case.
 
     Attributes:
-        count: after how many; in an event of two migrations, of each.
-        undone: a person took all of it back, as far as anything does.
+        acts: from the first attempt on.
+        left: the statements that would have to run yet, so that each had run once; None if nothing leads there.
+        undone: a person took back what can be taken back, so that no mark as applied is right.
     """
 
-    play: Play
-    count: int | tuple[int, int]
+    acts: tuple[Act, ...]
+    left: tuple[str, ...] | None
     undone: bool = False
 
 
-def other_ends(case: Case) -> Iterator[OtherEnd]:
-    """The ends that attempts may have had; where one may have run wholly, a person may have taken it back, too."""
+def courses(case: Case) -> Iterator[Course]:
+    """The courses that the events of a case may have taken instead; none where Prisma's count tells how far it came."""
     script = [step.statement.sql for step in case.steps]
+    undo = tuple(Run(step.statement.undo) for step in reversed(case.steps) if step.statement.undo)
     if case.event is Event.TWO:
-        first, second = script[: case.cut], script[case.cut :]
-        logs = [case.done < case.cut, case.done < len(script)]
-        for ends in itertools.product(_ends(first, case, failed=logs[0]), _ends(second, case, failed=logs[1])):
-            acts: list[Act] = []
-            for name, text, ran, failed in zip((NAME, SECOND), case.two(), ends, logs, strict=True):
-                acts += [Begin(name, text), *map(Run, ran), *([End(name, _engine(case))] if failed else [])]
-            yield OtherEnd(replace(play(case), acts=tuple(acts)), (len(ends[0]), len(ends[1])))
+        yield from _two_courses(case, script)
     elif case.event in _CRASHED:
-        later = [Run(each) for each in case.later]
-        undo = [Run(step.statement.undo) for step in reversed(case.steps) if step.statement.undo]
+        later = tuple(Run(each) for each in case.later)
         for ran in _ends(script, case, failed=False):
-            for undone, after in ((False, later), (True, [*later, *undo]), (True, _afterwards(case))):
-                acts = [Begin(NAME, case.script), *map(Run, ran), *after]
-                yield OtherEnd(replace(play(case), acts=tuple(acts)), len(ran), undone)
+            begun: tuple[Act, ...] = (Begin(NAME, case.script), *map(Run, ran), *later)
+            yield Course(begun, tuple(script[len(ran) :]))
+            yield Course((*begun, *undo), _not_lasting(case, len(ran)), undone=True)
+            yield Course((*begun, *_undo(case)), _not_lasting(case, len(ran)), undone=True)
+        yield from _in_part(case, script, ())
     elif case.event in _REFUSED:
+        hand = tuple(_by_hand(case)) if case.event in (Event.BY_HAND, Event.BY_HAND_OTHERWISE) else ()
         end = End(NAME, "javascript" if case.event is Event.CUT else _engine(case))
-        hand = _by_hand(case) if case.event in (Event.BY_HAND, Event.BY_HAND_OTHERWISE) else []
         for ran in _ends(script, case, failed=True):
-            acts = [Begin(NAME, case.script), *map(Run, ran), end, *hand]
-            yield OtherEnd(replace(play(case), acts=tuple(acts)), len(ran))
+            begun = (Begin(NAME, case.script), *map(Run, ran), end)
+            yield Course((*begun, *hand), tuple(script[len(ran) :]))
+            yield Course((*begun, *undo, *hand), _not_lasting(case, len(ran)), undone=True)
+        yield from _in_part(case, script, (end, *hand))
     elif case.event is Event.EDITED:
         texts = [step.statement.sql if step.former is None else step.former for step in case.steps]
         for ran in _ends([text for text in texts if text], case, failed=True):
-            acts = [Begin(NAME, case.former), *map(Run, ran), End(NAME, _engine(case))]
-            yield OtherEnd(replace(play(case), acts=tuple(acts)), len(ran))
+            left = None if set(ran) - set(script) else tuple(text for text in script if text not in ran)
+            yield Course((Begin(NAME, case.former), *map(Run, ran), End(NAME, _engine(case))), left)
+
+
+def _two_courses(case: Case, script: Sequence[str]) -> Iterator[Course]:
+    parts = script[: case.cut], script[case.cut :]
+    logs = case.done < case.cut, case.done < len(script)
+    each_end = (_ends(part, case, failed=failed) for part, failed in zip(parts, logs, strict=True))
+    for ends in itertools.product(*each_end):
+        acts: list[Act] = []
+        for name, text, ran, failed in zip((NAME, SECOND), case.two(), ends, logs, strict=True):
+            acts += [Begin(name, text), *map(Run, ran), *([End(name, _engine(case))] if failed else [])]
+        left = (text for part, ran in zip(parts, ends, strict=True) for text in part[len(ran) :])
+        yield Course(tuple(acts), tuple(left))
+
+
+def _not_lasting(case: Case, ran: int) -> tuple[str, ...]:
+    """What would have to run again after the first statements were taken back, as far as anything does that."""
+    lasts = [step.statement.rows and not step.statement.undo for step in case.steps[:ran]]
+    done = {number for number, each in enumerate(lasts) if each}
+    return tuple(step.statement.sql for number, step in enumerate(case.steps) if number not in done)
+
+
+def _in_part(case: Case, script: Sequence[str], then: tuple[Act, ...]) -> Iterator[Course]:
+    """A statement that was cut, or rolled back after it had moved a sequence."""
+    begin = Begin(NAME, case.script)
+    if any(";" in sql for sql in script) and (case.javascript or case.event is Event.CUT or not then):
+        for count in range(1, len([piece for piece in case.script.split(";") if piece.strip()])):
+            yield Course((begin, Pieces(case.script, count), *then), None)
+    for count, sql in enumerate(script, start=1):
+        if any(word in sql for word in _LASTING):
+            yield Course((begin, _undone(case, count), *then), None)
 
 
 def _ends(statements: Sequence[str], case: Case, *, failed: bool) -> Iterator[Sequence[str]]:

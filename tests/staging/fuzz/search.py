@@ -29,17 +29,18 @@ class Refused:
 
 
 @contextlib.contextmanager
-def stager(version: int | None, assume: frozenset[str] = frozenset()) -> Iterator[Stager]:
+def stager(version: int | None, assume: frozenset[str] = frozenset(), *, tells: bool = False) -> Iterator[Stager]:
     """A stager with servers of its own.
 
     Args:
         version: PostgreSQL's major version of the productions.
         assume: see `Stager`.
+        tells: see `Stager`.
     """
     with start(version, settings=SETTINGS) as server, contextlib.ExitStack() as stack:
         workshop = SharedWorkshop(scratch.embedded, "public")
         stack.callback(workshop.close)
-        made = Stager(server, workshop, assume, repairs=True)
+        made = Stager(server, workshop, assume, repairs=True, tells=tells)
         stack.callback(made.close)
         yield made
 

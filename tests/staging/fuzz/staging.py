@@ -24,6 +24,7 @@ from recovery.prisma.scripts import Scripts
 from recovery.sql.script import Script
 from states.evidence import Decision
 from tests.staging.failures import DOOMED, LEDGER, SETTINGS
+from tests.staging.fuzz.alike import nothing_tells
 from tests.staging.fuzz.events import NAME, Begin, End, Pieces, Play, Run, play
 from tests.staging.fuzz.model import Case, Statement
 from tests.staging.fuzz.oracle import Answer, Reading, State, Truth, read
@@ -71,6 +72,7 @@ class Judged:
         reasons: why it was decided so.
         repaired: what each plan of repair came to.
         staged: what was run on production, as a script for psql.
+        alike: nothing tells an undecided case from another course of events that wants another decision.
     """
 
     case: Case
@@ -81,10 +83,11 @@ class Judged:
     reasons: tuple[str, ...] = ()
     staged: str = ""
     repaired: tuple[Repaired, ...] = ()
+    alike: bool = False
 
 
 @dataclass
-class _Recorder:
+class Recorder:
     """A production, and all that was run on it."""
 
     connection: psycopg.Connection[Any]
@@ -159,7 +162,13 @@ class Stager:
     """Productions on one server. Those of one history are copies of the same database."""
 
     def __init__(
-        self, server: Server, workshop: Workshop, assume: frozenset[str] = frozenset(), *, repairs: bool = False
+        self,
+        server: Server,
+        workshop: Workshop,
+        assume: frozenset[str] = frozenset(),
+        *,
+        repairs: bool = False,
+        tells: bool = False,
     ) -> None:
         """Makes nothing yet.
 
@@ -168,7 +177,9 @@ class Stager:
             workshop: replays their histories.
             assume: what is assumed of people, such as `no_handwork`.
             repairs: plans of repair are carried out, too.
+            tells: of an undecided case, it is found out whether anything could have decided it.
         """
+        self._tells = tells
         self._repairs = repairs
         self._server = server
         self._workshop = workshop
@@ -199,8 +210,12 @@ class Stager:
         if len(self._doomed) > DOOMED:
             self._admin.execute(f"DROP DATABASE {self._doomed.pop(0)} WITH (FORCE)".encode())
 
+    def recorder(self, case: Case, connection: psycopg.Connection[Any]) -> Recorder:
+        """What runs a case's acts on a production; its rows in the ledger follow those of the history."""
+        return Recorder(connection, days=itertools.count(len(case.history) + 1))
+
     @contextlib.contextmanager
-    def _copied_from(self, template: str) -> Iterator[psycopg.Connection[Any]]:
+    def copied_from(self, template: str) -> Iterator[psycopg.Connection[Any]]:
         """A session on a copy of a database that nobody is connected to; the copy is gone afterwards."""
         self._admin.execute(f"DROP ROLE IF EXISTS {ROLE}".encode())
         name = self._copy(template)
@@ -224,7 +239,7 @@ class Stager:
         name = self._copy("template1")
         try:
             with self._server.connect(name) as connection:
-                made = _Recorder(connection)
+                made = Recorder(connection)
                 made.run(LEDGER)
                 for migration, text in _history(case).items():
                     for act in (Begin(migration, text), Run(text, needed=True), End(migration, steps=1, finished=True)):
@@ -245,9 +260,9 @@ class Stager:
         """
         key = (case.history, case.rows, tuple(texts))
         if key not in self._ideals:
-            with self._copied_from(self.start(case)[0]) as connection:
+            with self.copied_from(self.start(case)[0]) as connection:
                 for text in texts:
-                    if not (made := _Recorder(connection)).run(text):
+                    if not (made := Recorder(connection)).run(text):
                         raise Unstageable(made.said)
                 state = read(connection)
             while len(self._ideals) >= _KEPT:
@@ -258,7 +273,7 @@ class Stager:
     def accepted(self, case: Case, statements: Sequence[Statement]) -> tuple[Statement, ...]:
         """Those statements of a script that run one after another in one transaction."""
         kept = []
-        with self._copied_from(self.start(case)[0]) as connection:
+        with self.copied_from(self.start(case)[0]) as connection:
             connection.execute("BEGIN; SET CONSTRAINTS ALL IMMEDIATE", prepare=False)
             for each in statements:
                 with contextlib.suppress(psycopg.Error), connection.transaction():
@@ -277,8 +292,8 @@ class Stager:
         acts = play(case)
         ideal = self.ideal(case, acts.ideal)
         start, before = self.start(case)
-        with self._copied_from(start) as connection:
-            made = _Recorder(connection, days=itertools.count(len(case.history) + 1))
+        with self.copied_from(start) as connection:
+            made = self.recorder(case, connection)
             for act in acts.acts:
                 made.act(act)
             now = Reading(connection)
@@ -303,7 +318,8 @@ class Stager:
         elif answer in _LEFT and any(each.answer is Answer.DECIDED for each in repaired):
             answer = Answer.REPAIRED
         seconds = time.perf_counter() - began
-        return Judged(case, answer, words, exact or unchanged, seconds, reasons, staged, repaired)
+        alike = answer is Answer.UNDECIDED and self._tells and nothing_tells(self, case, acts, ideal)
+        return Judged(case, answer, words, exact or unchanged, seconds, reasons, staged, repaired, alike)
 
     def _repaired(self, case: Case, acts: Play, database: str, ideal: State) -> tuple[Repaired, ...]:
         """What each plan of repair comes to on a copy."""
@@ -318,7 +334,7 @@ class Stager:
         ended = []
         for each in found:
             for plan in each.evidence.repair.plans:
-                with self._copied_from(database) as connection:
+                with self.copied_from(database) as connection:
                     copy = Target(parse(self._server.url(connection.info.dbname)), "the fuzzer")
 
                     def again(connection: psycopg.Connection[Any] = connection) -> bool | None:
@@ -374,8 +390,8 @@ class Stager:
         ends: dict[tuple[bool, ...], bool | None] = {}
         for marks in itertools.product((False, True), repeat=len(choices)):
             again = [acts.files[name] for name, rerun in zip(acts.judged, marks, strict=True) if rerun]
-            with self._copied_from(database) as copy:
-                ends[marks] = Reading(copy).equals(ideal) if all(_Recorder(copy).run(text) for text in again) else None
+            with self.copied_from(database) as copy:
+                ends[marks] = Reading(copy).equals(ideal) if all(Recorder(copy).run(text) for text in again) else None
         left = [
             end
             for marks, end in ends.items()
@@ -404,7 +420,7 @@ def _one(asked: list[tuple[str, Decision | None, tuple[str, ...]]], truth: Truth
 
 def _rerun(connection: psycopg.Connection[Any], text: str, ideal: State) -> bool | None:
     """Runs a script; whether the database is in the ideal state then, None if the script fails."""
-    return Reading(connection).equals(ideal) if _Recorder(connection).run(text) else None
+    return Reading(connection).equals(ideal) if Recorder(connection).run(text) else None
 
 
 def _history(case: Case) -> dict[str, str]:

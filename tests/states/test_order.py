@@ -1,0 +1,176 @@
+"""How far a script got, by its order and by what nobody has touched, without a server."""
+
+from dataclasses import replace
+
+import pytest
+
+from states.digest import digest
+from states.evidence import NO_HANDWORK, Evidence
+from states.facts import Continued, Key, Replay, Snapshot, Stop, Subject, Visibility
+from states.verdict import judge
+from tests.states.strategies import TARGET, UNKNOWN, replay_of, row, steps_of
+
+T = "table public.t"
+TABLE, A, B, C = (T, "exists"), (T, "column a"), (T, "column b"), (T, "column c")
+HERE: dict[Key, str] = {TABLE: "yes", A: "exists"}
+INDEX: Key = ("index public.i", "exists")
+#: UPDATE t; ALTER TABLE t ADD b; CREATE INDEX i.
+FILLING = replay_of([HERE, *steps_of({B: "exists"}, {INDEX: "yes"}, base=HERE)], unseen={1: Visibility.OPEN})
+NOBODY = frozenset({NO_HANDWORK})
+APPLIED, PARTIAL = ("applied", "mark_applied"), ("partial", "operator")
+NOT_APPLIED, NOT_ATTEMPTED = ("not_applied", "mark_rolled_back"), ("not_applied", "operator")
+UNDECIDABLE, DRIFTED = ("undecidable", "operator"), ("drifted", "operator")
+
+
+def failed(replay: Replay, production: Snapshot, **fields: object) -> Subject:
+    """A migration whose one attempt left no error, with what production has."""
+    subject = Subject("m1", (row(),), (replay,), "a", production, in_order=frozenset({"a"}))
+    return replace(subject, **fields)  # type: ignore[arg-type]
+
+
+def judged(subject: Subject) -> Evidence:
+    """The evidence on it."""
+    return judge(subject, UNKNOWN, TARGET, [("m0", "0")])
+
+
+def verdict_of(subject: Subject) -> tuple[str, str]:
+    """Verdict and decision, as the JSON has them."""
+    evidence = judged(subject)
+    return evidence.verdict.value, evidence.decision.value
+
+
+def test_what_is_there_shows_what_ran_before_it_if_nobody_else_made_it() -> None:
+    """E21: only with the assumption, which is named in any case."""
+    subject = failed(FILLING, FILLING.steps[-1])
+    unsure, sure = judged(subject), judged(replace(subject, assume=NOBODY))
+    assert (unsure.verdict, unsure.decision) == UNDECIDABLE
+    assert (sure.verdict, sure.decision) == APPLIED
+    assert unsure.assumptions == sure.assumptions == (NO_HANDWORK,)
+    ran = "since the attempt came as far as statement 3, whose work is in production."
+    assert unsure.reasons[-1] == f"Statement 1 ran if nobody ran one by hand, {ran}"
+    assert sure.reasons[-2:] == (
+        f"Statement 1 ran, {ran}",
+        "This holds only if nobody ran a statement of the script by hand.",
+    )
+
+
+def test_of_half_a_script_the_part_before_it_ran_too() -> None:
+    """E21: so that a plan of repair leaves it alone."""
+    half = judged(failed(FILLING, FILLING.steps[2], assume=NOBODY))
+    assert (half.verdict, half.decision, half.assumptions) == (*PARTIAL, (NO_HANDWORK,))
+    assert [each.state for each in half.statements] == ["in_place", "in_place", "absent"]
+
+
+def test_two_such_statements_are_told_together() -> None:
+    """The sentence names both."""
+    two = replay_of([HERE, HERE, *steps_of({B: "exists"}, base=HERE)], unseen={1: Visibility.OPEN, 2: Visibility.OPEN})
+    assert judged(failed(two, two.steps[-1], assume=NOBODY)).reasons[1].startswith("Statements 1, 2 ran, ")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"attempts": (row(), row(2))},
+        {"attempts": (row(rolled_back=True),)},
+        {"attempts": (replace(row(), logs="ERROR: no"),)},
+        {"in_order": frozenset[str]()},
+        {"replays": (replace(FILLING, branches=True),)},
+        {"stops": (Stop("1", 2, "because"),)},
+    ],
+)
+def test_where_something_else_may_have_made_it_the_order_tells_nothing(fields: dict[str, object]) -> None:
+    """E21, E24: another attempt, an error, pieces of statements, branches on rows, or a proof that it came less far."""
+    evidence = judged(failed(FILLING, FILLING.steps[-1], assume=NOBODY, **fields))
+    assert (evidence.verdict, evidence.decision, evidence.assumptions) == (*UNDECIDABLE, ())
+
+
+def test_what_is_open_after_it_stays_open() -> None:
+    """The last statement is no earlier one."""
+    trailing = replay_of([*FILLING.steps, FILLING.steps[-1]], unseen={1: Visibility.OPEN, 4: Visibility.OPEN})
+    evidence = judged(failed(trailing, trailing.steps[-1], assume=NOBODY))
+    assert (evidence.verdict, evidence.decision, evidence.assumptions) == (*UNDECIDABLE, ())
+
+
+def test_no_assumption_decides_beside_another_reason() -> None:
+    """A later migration keeps it open, whatever is assumed."""
+    evidence = judged(failed(FILLING, FILLING.steps[-1], overtaken_by=("m9",)))
+    assert (evidence.verdict, evidence.decision, evidence.assumptions) == (*UNDECIDABLE, ())
+
+
+#: ALTER TABLE t DROP a; ALTER TABLE t ADD a; UPDATE.
+AGAIN = replay_of([HERE, {TABLE: "yes"}, HERE, HERE], unseen={3: Visibility.OPEN}, extra=[TABLE])
+AGAIN = replace(
+    AGAIN,
+    statements=(
+        replace(AGAIN.statements[0], drops=(A,), unvarying=True),
+        replace(AGAIN.statements[1], unvarying=True),
+        AGAIN.statements[2],
+    ),
+)
+OLD = {"unaltered": frozenset({T}), "unmoved": frozenset({T})}
+
+
+def test_what_is_as_old_as_before_was_altered_by_nobody() -> None:
+    """E20: so the statements after it were not reached; that no person ran these is an assumption."""
+    evidence = judged(failed(AGAIN, HERE, **OLD))
+    assert (evidence.verdict, evidence.decision, evidence.assumptions) == (*NOT_ATTEMPTED, (NO_HANDWORK,))
+    assert evidence.reasons[-2:] == (
+        "Statement 3 did not run: nobody ran statement 1 before it.",
+        "This holds only if nobody ran statement 3 by hand.",
+    )
+    assert verdict_of(failed(AGAIN, HERE, **OLD, assume=NOBODY)) == NOT_APPLIED
+
+
+@pytest.mark.parametrize(
+    ("replay", "fields"),
+    [
+        (AGAIN, {**OLD, "unmoved": frozenset[str]()}),
+        (AGAIN, {**OLD, "unaltered": frozenset[str]()}),
+        (replace(AGAIN, branches=True), OLD),
+        (replace(AGAIN, statements=tuple(replace(s, unvarying=False) for s in AGAIN.statements)), OLD),
+        (replace(AGAIN, statements=tuple(replace(s, atomic=False) for s in AGAIN.statements)), OLD),
+        (replace(AGAIN, statements=tuple(replace(s, moves=(TABLE,)) for s in AGAIN.statements)), OLD),
+    ],
+)
+def test_without_all_of_that_it_is_open(replay: Replay, fields: dict[str, object]) -> None:
+    """E6: a table of another name, altered columns, branches on rows, or what a failure may leave behind."""
+    assert verdict_of(failed(replay, HERE, **fields)) == UNDECIDABLE
+
+
+def test_of_a_file_that_was_edited_no_attempt_tells_the_order() -> None:
+    """E22: another script ran, which may have come further."""
+    replays = (AGAIN, replace(AGAIN, checksum="b"))
+    subject = failed(AGAIN, HERE, **OLD, replays=replays, attempts=(row(), row(2, checksum="b")))
+    assert verdict_of(subject) == UNDECIDABLE
+    assert all("before it" not in each.proof for each in judged(subject).statements)
+
+
+def test_a_table_that_is_older_was_not_made_again() -> None:
+    """E20: DROP TABLE t; CREATE TABLE t."""
+    anew = replay_of([HERE, {}, HERE], extra=[A])
+    first = replace(anew.statements[0], drops=(TABLE,), unvarying=True)
+    anew = replace(anew, statements=(first, anew.statements[1]))
+    assert verdict_of(failed(anew, HERE, **OLD)) == NOT_APPLIED
+    assert verdict_of(failed(anew, HERE, **{**OLD, "unmoved": frozenset()})) == UNDECIDABLE
+
+
+#: CREATE TABLE t, which the script of m2 gives a check and an index.
+CHECK: Key = (T, "constraint t_check")
+MAKING = replace(replay_of(steps_of({TABLE: "yes"})), created=frozenset({T}))
+BOTH = replay_of(steps_of({TABLE: "yes"}, {CHECK: "CHECK (a > 0)"}, {INDEX: "yes"}), checksum="ab")
+BOTH = replace(BOTH, created=frozenset({T, INDEX[0]}))
+
+
+def test_a_script_is_seen_through_the_next_failed_one() -> None:
+    """E30: production equals no step of the first alone, and a step of both."""
+    subject = failed(MAKING, BOTH.steps[2])
+    assert verdict_of(subject) == DRIFTED
+    continued = replace(subject, continued=Continued("m2", 1, BOTH))
+    evidence = judged(continued)
+    assert (evidence.verdict, evidence.decision) == APPLIED
+    assert evidence.reasons == ("All of the script is in production, and of m2, which failed after it, there is more.",)
+    assert evidence.progress.steps_in_place == (1, 1)
+    assert digest(subject, TARGET, ()) != digest(continued, TARGET, ())
+    assert verdict_of(replace(continued, production={TABLE: "yes", CHECK: "CHECK (a > 1)"})) == DRIFTED
+    opened = replace(BOTH, statements=(replace(BOTH.statements[0], visibility=Visibility.OPEN), *BOTH.statements[1:]))
+    assert verdict_of(replace(continued, continued=Continued("m2", 1, opened))) == DRIFTED
