@@ -80,9 +80,10 @@ def _one_of_the_ends(replay: Replay, at: tuple[int, ...]) -> tuple[int, ...]:
     """Of several steps that production equals, with others in between, the first or the last of all if it is one.
 
     As of an index that is dropped and made again. Whether what lies in between ran is not known, and does not matter if
-    it does nothing to rows: production has what the whole script leaves, or what nothing of it does (RULES E17).
+    it does nothing to rows: production has what the whole script leaves, or what nothing of it does (RULES E17). What
+    comes after the steps that are known may have run, too.
     """
-    if not at or at == tuple(range(at[0], at[-1] + 1)):
+    if not at or at == tuple(range(at[0], at[-1] + 1)) or not replay.complete:
         return at
     between = replay.statements[at[0] : at[-1]]
     if any(each.visibility not in (Visibility.SEEN, Visibility.INERT) for each in between):
@@ -94,8 +95,7 @@ def _one_of_the_ends(replay: Replay, at: tuple[int, ...]) -> tuple[int, ...]:
 def of_script(replay: Replay, subject: Subject) -> Finding:
     """What follows if this script is the one that ran."""
     production = in_view(subject)
-    by_nobody = run_by_nobody(replay, subject)
-    replay, at = _standing(replay, subject, by_nobody)
+    replay, at, by_nobody = _standing(replay, subject)
     last = replay.total
     on_the_way = ran_on_the_way(replay, subject, at)
     if taken := on_the_way if NO_HANDWORK in subject.assume else frozenset():
@@ -202,14 +202,19 @@ class _Said:
     by_order: list[str]
 
 
-def _standing(replay: Replay, subject: Subject, by_nobody: frozenset[int]) -> tuple[Replay, tuple[int, ...]]:
-    """The replay with what production proves of rows, and the steps that production equals."""
+def _standing(replay: Replay, subject: Subject) -> tuple[Replay, tuple[int, ...], frozenset[int]]:
+    """The replay with what production proves of rows, the steps that production equals, and what nobody ran.
+
+    A statement that nobody is said to have run, although production stands after it, found something else there.
+    """
     production = in_view(subject)
     at = steps_equal_to(replay, production)
     replay = witnessed(replay, subject, at)
     # Where rows prove that all of it ran, nothing can have used a sequence that it makes: its first number counts, too.
     at = tuple(step for step in steps_equal_to(replay, production) if step in at)
-    return replay, tuple(step for step in at if step < min(by_nobody, default=step + 1)) or at
+    by_nobody = run_by_nobody(replay, subject)
+    before = tuple(step for step in at if step < min(by_nobody, default=step + 1))
+    return (replay, before, by_nobody) if before else (replay, at, frozenset())
 
 
 def _at_the_end(

@@ -299,11 +299,6 @@ def _additive(node: str, body: Any) -> bool:
     return node in _ADDITIVE
 
 
-def _unvarying(node: str, body: Any) -> bool:
-    inner = blocks.statements_of(body) if node == "do_stmt" else None
-    return all(each in _UNVARYING for each, _ in inner or [(node, body)])
-
-
 def _conditions(body: Any) -> list[bool]:
     """For each action of a statement: is it conditional (IF NOT EXISTS)?"""
     fields = body.DESCRIPTOR.fields_by_name
@@ -424,7 +419,7 @@ def _read(text: str) -> tuple[Parsed, ...]:
                 inert=inert,
                 forbidden=_forbidden(node, body, sql),
                 work=work,
-                unvarying=_unvarying(node, body),
+                unvarying=node in _UNVARYING,
                 confined=confined(node, body),
                 calls=_calls(node, body),
                 names=_names(node, body),

@@ -10,8 +10,9 @@ import pytest
 
 from recovery.replay.workshop import Workshop
 from states.evidence import Decision
+from tests.staging.fuzz.alike import nothing_tells
 from tests.staging.fuzz.drawing import draw_case, draw_group
-from tests.staging.fuzz.events import Play
+from tests.staging.fuzz.events import Play, play
 from tests.staging.fuzz.folders import write
 from tests.staging.fuzz.generated import GENERATED
 from tests.staging.fuzz.hidden import HIDDEN
@@ -29,6 +30,12 @@ MORE = Statement("more", "UPDATE t SET a = a + 1", rows=True)
 SAME = Statement("same", "UPDATE t SET a = 7", rows=True)
 MOVE = Statement("move", "SELECT setval('s', nextval('s') + 100)", rows=True)
 SPLIT = Statement("split", "UPDATE t SET a = a + 1 -- one; two\nWHERE id > 0", rows=True)
+
+
+BRANCH = Statement(
+    "branch",
+    "DO $$ BEGIN IF EXISTS (SELECT FROM t) THEN UPDATE t SET a = 3; ELSE ALTER TABLE t ADD e int; END IF; END $$",
+)
 
 
 @dataclass
@@ -209,3 +216,42 @@ def test_a_kept_case_holds_all_that_was_staged(decided: Decided, tmp_path: Path)
     assert (made / "migrations" / about["migration"] / "migration.sql").read_text() == "UPDATE t SET a = a + 1;\n"
     assert (made / "earlier" / about["migration"] / "migration.sql").read_text() == "UPDATE t SET a = a + 2;\n"
     assert "UPDATE t SET a = a + 1" in (made / "setup.sql").read_text()
+
+
+@pytest.mark.parametrize(
+    ("event", "statements", "more", "alike"),
+    [
+        # A crash before the UPDATE looks the same, and so does one of its engines that cut it.
+        (Event.CRASHED_DONE, [MORE], {}, True),
+        (Event.DIED_BEFORE, [MORE], {}, True),
+        (Event.FAILED_WHOLE, [SPLIT], {"javascript": True}, True),
+        (Event.FAILED_WHOLE, [SPLIT], {}, False),
+        # What follows the UPDATE tells that it ran. What comes before it may have been taken back, and leaves a trace.
+        (Event.CRASHED_DONE, [MORE, ADD], {}, False),
+        (Event.DIED_BEFORE, [ADD, MORE], {}, False),
+        # Between BEGIN and COMMIT nothing ran, or all of it.
+        (Event.FAILED_WHOLE, [MORE, ADD], {"wrapped": True}, False),
+        (Event.FAILED_WHOLE, [MORE, ADD], {}, True),
+        # No rollback takes back what a sequence has given, unless it has given nothing.
+        (Event.FAILED_WHOLE, [MOVE], {"rows": ("SELECT nextval('s')",)}, True),
+        (Event.FAILED_WHOLE, [MOVE], {}, False),
+        # The other rows to begin with: a block that found none made the column.
+        (Event.CRASHED_DONE, [BRANCH, ADD], {}, False),
+        (Event.DIED_BEFORE, [BRANCH], {}, True),
+        # Of two migrations the first may have run wholly, or not at all.
+        (Event.TWO, [MORE, ADD], {"cut": 1, "done": 1}, True),
+        (Event.TWO, [ADD, replace(ADD, sql="CREATE INDEX i ON t (c)")], {"cut": 1, "done": 2}, False),
+        # What the file said before may have run, and no mark would be right then.
+        (Event.EDITED, [replace(MORE, sql="UPDATE t SET a = a + 2"), ADD], {}, True),
+        (Event.COUNTED, [MORE], {}, False),
+    ],
+)
+def test_it_is_known_which_cases_nothing_could_decide(
+    decided: Decided, event: Event, statements: list[Statement], more: dict[str, object], *, alike: bool
+) -> None:
+    """Another course of the same events leaves the same, besides rows, and wants another mark."""
+    of = case(event, *statements, **more)
+    if event is Event.EDITED:
+        of = replace(of, steps=(replace(of.steps[0], former=MORE.sql), of.steps[1]))
+    acts = play(of)
+    assert nothing_tells(decided, of, acts, decided.ideal(of, acts.ideal)) is alike

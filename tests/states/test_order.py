@@ -174,3 +174,12 @@ def test_a_script_is_seen_through_the_next_failed_one() -> None:
     assert verdict_of(replace(continued, production={TABLE: "yes", CHECK: "CHECK (a > 1)"})) == DRIFTED
     opened = replace(BOTH, statements=(replace(BOTH.statements[0], visibility=Visibility.OPEN), *BOTH.statements[1:]))
     assert verdict_of(replace(continued, continued=Continued("m2", 1, opened))) == DRIFTED
+
+
+def test_where_production_stands_after_it_it_found_something_else_there() -> None:
+    """DROP COLUMN IF EXISTS b, of a table that never had it here, and an UPDATE: the attempt passed over the first."""
+    script = replay_of([{**HERE, B: "exists"}, HERE, HERE], unseen={2: Visibility.OPEN}, extra=[TABLE, A])
+    first = replace(script.statements[0], drops=(B,), unvarying=True)
+    evidence = judged(failed(replace(script, statements=(first, script.statements[1])), HERE, **OLD))
+    assert (evidence.verdict, evidence.decision) == UNDECIDABLE
+    assert [each.state for each in evidence.statements] == ["in_place", "open"]

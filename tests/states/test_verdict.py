@@ -143,6 +143,12 @@ def test_what_was_not_reached_leaves_absence_decided() -> None:
     assert verdict_of(subject_of(base, traceless)) == UNDECIDABLE
 
 
+def test_what_comes_after_the_known_steps_may_have_run_where_these_lead_back() -> None:
+    """CREATE TABLE x; DROP TABLE x; CREATE ROLE: production equals the beginning, and the last step that is known."""
+    back = replay_of([STEPS[0], STEPS[1], STEPS[0]], total=3)
+    assert verdict_of(subject_of(STEPS[0], back)) == UNDECIDABLE
+
+
 STOPPED = Stop("1", 4, "because")
 
 

@@ -126,8 +126,8 @@ def courses(case: Case) -> Iterator[Course]:
         for ran in _ends(script, case, failed=False):
             begun: tuple[Act, ...] = (Begin(NAME, case.script), *map(Run, ran), *later)
             yield Course(begun, tuple(script[len(ran) :]))
-            yield Course((*begun, *undo), _not_lasting(case, len(ran)), undone=True)
-            yield Course((*begun, *_undo(case)), _not_lasting(case, len(ran)), undone=True)
+            for back in filter(None, (undo, tuple(_undo(case)))):
+                yield Course((*begun, *back), _not_lasting(case, len(ran)), undone=True)
         yield from _in_part(case, script, ())
     elif case.event in _REFUSED:
         hand = tuple(_by_hand(case)) if case.event in (Event.BY_HAND, Event.BY_HAND_OTHERWISE) else ()
@@ -135,7 +135,8 @@ def courses(case: Case) -> Iterator[Course]:
         for ran in _ends(script, case, failed=True):
             begun = (Begin(NAME, case.script), *map(Run, ran), end)
             yield Course((*begun, *hand), tuple(script[len(ran) :]))
-            yield Course((*begun, *undo, *hand), _not_lasting(case, len(ran)), undone=True)
+            if undo:
+                yield Course((*begun, *undo, *hand), _not_lasting(case, len(ran)), undone=True)
         yield from _in_part(case, script, (end, *hand))
     elif case.event is Event.EDITED:
         texts = [step.statement.sql if step.former is None else step.former for step in case.steps]
