@@ -1,6 +1,7 @@
 """Splits a script into statements, and reads the properties of each from its parse tree (libpg_query's) alone."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -287,10 +288,18 @@ def _stating(node: str, body: Any) -> bool:
     return all(enum_name(item.alter_table_cmd, "subtype") in STATING for item in body.cmds)
 
 
-def _moves(node: str, body: Any) -> bool:
-    """Whether a statement may rename a table or move it to another schema, so that its name may mean another table."""
-    renames = node == "rename_stmt" and enum_name(body, "rename_type") == "OBJECT_TABLE"
-    return renames or node == "alter_object_schema_stmt"
+def _moved(nodes: Sequence[tuple[str, Any]]) -> frozenset[str] | None:
+    """The bare names, old and new, of tables that statements rename, so that they may mean others; None if any may."""
+    if any(node == "alter_object_schema_stmt" for node, _ in nodes):
+        return None
+    renames = [
+        body for node, body in nodes if node == "rename_stmt" and enum_name(body, "rename_type") == "OBJECT_TABLE"
+    ]
+    return frozenset(name for body in renames for name in (body.relation.relname, body.newname))
+
+
+def _of_what_moves(node: str, body: Any, moved: frozenset[str] | None) -> bool:
+    return moved is None or any(name.name in moved for name in names_of(node, body))
 
 
 def _additive(node: str, body: Any) -> bool:
@@ -388,7 +397,7 @@ def _read(text: str) -> tuple[Parsed, ...]:
     encoded = text.encode()
     nodes = _nodes(result)
     moves_names = any(sets_path(node, body) for node, body in nodes)
-    moves = any(_moves(node, body) for node, body in nodes)
+    moved = _moved(nodes)
     reasons = [_inert(node, body) for node, body in nodes]
     works = row_work(nodes, [bool(reason) for reason in reasons])
     parsed = []
@@ -405,8 +414,10 @@ def _read(text: str) -> tuple[Parsed, ...]:
                 opaque=_opaque(node, body),
                 skippable=_skippable(node, body)
                 and not (moves_names and _unqualified(node, body))
-                and not (moves and _of_a_table(node, body)),
-                stating=_stating(node, body) and not moves and not (moves_names and _unqualified(node, body)),
+                and not (_of_a_table(node, body) and _of_what_moves(node, body, moved)),
+                stating=_stating(node, body)
+                and not _of_what_moves(node, body, moved)
+                and not (moves_names and _unqualified(node, body)),
                 additive=_additive(node, body) and not work.why,
                 schema_only=(bool(inert) and node != "vacuum_stmt")
                 or (node in _SCHEMA_ONLY and not (work.why and not work.moves)),

@@ -159,3 +159,19 @@ def test_the_catalogs_age_proves_nothing_of_a_table_that_was_renamed(production:
     production.failed(THERE_AND_BACK[1], logs=None)
     production.run(STIRRED)
     assert verdict(production.judge()) == UNDECIDABLE
+
+
+def test_what_was_skipped_is_known_beside_a_table_that_gets_another_name(production: Production) -> None:
+    """E4, E9: PostgreSQL said that it skipped it, and the name is not one of those that mean another table then."""
+    dated(production)
+    production.failed("ALTER TABLE later DROP COLUMN IF EXISTS x; ALTER TABLE t RENAME TO u;", logs=None)
+    production.run("ALTER TABLE t RENAME TO u")
+    assert verdict(production.judge()) == APPLIED
+
+
+def test_what_was_skipped_of_a_table_that_gets_another_name_is_open(production: Production) -> None:
+    """E9: by the end of the script the name means another table, which is compared then."""
+    dated(production)
+    production.failed("ALTER TABLE later DROP COLUMN IF EXISTS x; ALTER TABLE later RENAME TO u;", logs=None)
+    production.run("ALTER TABLE later RENAME TO u")
+    assert verdict(production.judge()) == UNDECIDABLE
