@@ -327,6 +327,8 @@ def _passed(ran: frozenset[int], reached: int, so: str) -> str:
     """That statements ran because the attempt came to a later one."""
     numbers = ", ".join(map(str, sorted(ran)))
     which = f"Statement {numbers}" if len(ran) == 1 else f"Statements {numbers}"
+    if ran == {reached}:
+        return f"{which} {so}, since its work on the schema is in production."
     return f"{which} {so}, since the attempt came as far as statement {reached}, whose work is in production."
 
 

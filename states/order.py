@@ -26,7 +26,9 @@ def ran_on_the_way(replay: Replay, subject: Subject, at: tuple[int, ...]) -> fro
         return frozenset()
     if any(stop.statement <= reached for stop in subject.stops):
         return frozenset()
-    return frozenset(each.index for each in replay.statements[:reached] if _unshown(replay, each.index))
+    # One that can commit in between may have come as far as its work on the schema only.
+    wholly = (each for each in replay.statements[:reached] if each.index < reached or each.atomic)
+    return frozenset(each.index for each in wholly if each.visibility not in (Visibility.SEEN, Visibility.INERT))
 
 
 def run_by_nobody(replay: Replay, subject: Subject) -> frozenset[int]:
@@ -61,7 +63,3 @@ def _in_order(replay: Replay, subject: Subject) -> bool:
     """Whether every attempt ran this script, whole statement by whole statement, and as it runs without rows."""
     ran = {row.checksum for row in subject.attempts}
     return ran == {replay.checksum} <= subject.in_order and not replay.branches
-
-
-def _unshown(replay: Replay, index: int) -> bool:
-    return replay.statements[index - 1].visibility not in (Visibility.SEEN, Visibility.INERT)

@@ -183,3 +183,14 @@ def test_where_production_stands_after_it_it_found_something_else_there() -> Non
     evidence = judged(failed(replace(script, statements=(first, script.statements[1])), HERE, **OLD))
     assert (evidence.verdict, evidence.decision) == UNDECIDABLE
     assert [each.state for each in evidence.statements] == ["in_place", "open"]
+
+
+@pytest.mark.parametrize("atomic", [True, False])
+def test_a_statement_that_is_half_seen_ran_wholly_if_it_commits_nothing_in_between(*, atomic: bool) -> None:
+    """ALTER TABLE t ADD b, with a default that nothing proves: its column is there, so its values are, too."""
+    alone = replay_of(steps_of({B: "exists"}, base=HERE), unseen={1: Visibility.OPEN})
+    alone = replace(alone, statements=(replace(alone.statements[0], atomic=atomic),))
+    evidence = judged(failed(alone, alone.steps[-1], assume=NOBODY))
+    assert (evidence.verdict, evidence.decision) == (APPLIED if atomic else UNDECIDABLE)
+    if atomic:
+        assert evidence.reasons[1] == "Statement 1 ran, since its work on the schema is in production."
