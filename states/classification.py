@@ -215,12 +215,10 @@ def decide(facts: ClassifyFacts) -> Answer:
             (RUN_AGAIN,),
         )
     given = facts.approval is not None and facts.approval.decision is not Decision.REPAIR
-    if evidence.verdict in (Verdict.NOT_APPLIED, Verdict.UNDECIDABLE) and evidence.assumptions and not given:
-        absent = "is not in the database, as far as can be seen"
-        said = absent if evidence.verdict is Verdict.NOT_APPLIED else IN_WORDS[evidence.verdict]
+    if evidence.verdict is Verdict.NOT_APPLIED and evidence.assumptions and not given:
         return Refusal(
             "classify.assumption",
-            f"{name} {said}: {' '.join(evidence.reasons)} Nothing was changed.",
+            f"{name} is not in the database, as far as can be seen: {' '.join(evidence.reasons)} Nothing was changed.",
             "If you know that nobody did, say so with --assume no-handwork, or approve this evidence. Otherwise look "
             "at the rows first.",
             commands=(ASSUMING, *approvals(facts)),

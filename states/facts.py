@@ -397,8 +397,6 @@ class Subject:
             something else, with their columns in another order.
         empty: tables without any row: no row of them can be wrong.
         stops: proofs that an attempt did not get past a statement (RULES E7).
-        in_order: checksums of the scripts of which no engine sends a part of a statement by itself: where one ran, all
-            before it did (RULES E24).
         assume: names of the assumptions that the decision may rest on (RULES E21).
         made_again_by: other failed migrations that may have made again what this one takes away (RULES E30).
         marking: this recovery began to mark it applied, and may have been cut off in between: that its attempts are
@@ -440,7 +438,6 @@ class Subject:
     stamped: bool = False
     empty: frozenset[str] = frozenset()
     stops: tuple[Stop, ...] = ()
-    in_order: frozenset[str] = frozenset()
     assume: frozenset[str] = frozenset()
     made_again_by: tuple[str, ...] = ()
     marking: bool = False

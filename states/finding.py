@@ -13,9 +13,9 @@ from states.comparison import (
 )
 from states.evidence import ASSUMED, NO_HANDWORK, Progress, Verdict
 from states.facts import Replay, Subject, Visibility
-from states.order import ran_on_the_way, run_by_nobody
 from states.presence import in_view
 from states.row_proofs import altered_since, filled_otherwise, witnessed
+from states.untouched import run_by_nobody
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Finding:
         progress: how many of its statements are in place.
         statements: each statement's state.
         differences: properties of production that differ from the nearest step.
-        assumes: names of the assumptions that the verdict rests on, or with which there would be another (RULES E21).
+        assumes: names of the assumptions that the verdict rests on (RULES E21).
     """
 
     verdict: Verdict
@@ -97,9 +97,6 @@ def of_script(replay: Replay, subject: Subject) -> Finding:
     production = in_view(subject)
     replay, at, by_nobody = _standing(replay, subject)
     last = replay.total
-    on_the_way = ran_on_the_way(replay, subject, at)
-    if taken := on_the_way if NO_HANDWORK in subject.assume else frozenset():
-        replay = _seen(replay, taken)
     at = _one_of_the_ends(replay, at)
     where = (min(at), max(at)) if at else (0, 0)
     progress = Progress(where, last)
@@ -112,9 +109,7 @@ def of_script(replay: Replay, subject: Subject) -> Finding:
     # Of what writes only to something absent it is not the attempt that proves it.
     proven = [f"Statement {s.index} did not run: {s.proof}." for s in statements if s.proof == not_done.get(s.index)]
 
-    by_order = [_passed(taken, where[0], "ran"), f"{ASSUMED}a statement of the script by hand."] if taken else []
-    assumes = (NO_HANDWORK,) if taken else ()
-    sentences = _Said(opened, proven, told, by_order)
+    sentences = _Said(opened, proven, told)
 
     def found(verdict: Verdict, *reasons: str, closest: int | None = None, assumes: tuple[str, ...] = ()) -> Finding:
         shown = () if closest is None else differences(replay, closest, production)
@@ -170,7 +165,7 @@ def of_script(replay: Replay, subject: Subject) -> Finding:
     if last in at:
         if why := filled_otherwise(replay, subject):
             return found(Verdict.UNDECIDABLE, f"The schema is as the script leaves it, but {why}.", *opened, *told)
-        return _at_the_end(replay, at, statements, on_the_way, sentences, found)
+        return _at_the_end(replay, statements, sentences, found)
     steps = f"{where[0]}" if where[0] == where[1] else f"{where[0]} to {where[1]}"
     first = f"The first {steps} of {last} statements are" if steps != "1" else f"The first of {last} statements is"
     return found(
@@ -179,9 +174,7 @@ def of_script(replay: Replay, subject: Subject) -> Finding:
         *opened,
         *proven,
         *told,
-        *by_order,
         closest=last,
-        assumes=assumes,
     )
 
 
@@ -193,13 +186,11 @@ class _Said:
         opened: of each that is open.
         proven: of each that is known not to have run.
         told: of each that a person has answered.
-        by_order: of those that ran before what is there, if nobody's hand is assumed.
     """
 
     opened: list[str]
     proven: list[str]
     told: list[str]
-    by_order: list[str]
 
 
 def _standing(replay: Replay, subject: Subject) -> tuple[Replay, tuple[int, ...], frozenset[int]]:
@@ -217,34 +208,23 @@ def _standing(replay: Replay, subject: Subject) -> tuple[Replay, tuple[int, ...]
     return (replay, before, by_nobody) if before else (replay, at, frozenset())
 
 
-def _at_the_end(
-    replay: Replay,
-    at: tuple[int, ...],
-    statements: tuple[StatementState, ...],
-    on_the_way: frozenset[int],
-    sentences: _Said,
-    found: _Found,
-) -> Finding:
+def _at_the_end(replay: Replay, statements: tuple[StatementState, ...], sentences: _Said, found: _Found) -> Finding:
     """The finding if the schema is as the script leaves it."""
-    opened, proven, told, by_order = sentences.opened, sentences.proven, sentences.told, sentences.by_order
+    opened, proven, told = sentences.opened, sentences.proven, sentences.told
     if opened or proven:
-        decided = on_the_way.issuperset(s.index for s in statements if s.state in ("open", "absent"))
         return found(
             Verdict.UNDECIDABLE,
             "Every effect that the schema can show is in production, but it can't show all of the script.",
             *opened,
             *proven,
             *told,
-            *([_passed(on_the_way, min(at), "ran if nobody ran one by hand")] if decided else []),
-            assumes=(NO_HANDWORK,) if decided else (),
         )
     last = replay.total
     if any(s.state == "absent" for s in statements if s.said is not None):
         first = "The schema is as the script leaves it, but not all of its rows are."
         return found(Verdict.PARTIAL, first, *told, closest=last)
     every = f"All {last} statements of the script are" if last > 1 else "The only statement of the script is"
-    assumes = (NO_HANDWORK,) if by_order else ()
-    return found(Verdict.APPLIED, f"{every} in production.", *told, *by_order, assumes=assumes)
+    return found(Verdict.APPLIED, f"{every} in production.", *told)
 
 
 def _after_what_nobody_ran(replay: Replay, by_nobody: frozenset[int], subject: Subject) -> dict[int, str]:
@@ -317,21 +297,6 @@ def _at_the_beginning(
     )
 
 
-def _seen(replay: Replay, ran: frozenset[int]) -> Replay:
-    """The replay, in which these statements count as seen."""
-    each = (replace(s, visibility=Visibility.SEEN) if s.index in ran else s for s in replay.statements)
-    return replace(replay, statements=tuple(each))
-
-
-def _passed(ran: frozenset[int], reached: int, so: str) -> str:
-    """That statements ran because the attempt came to a later one."""
-    numbers = ", ".join(map(str, sorted(ran)))
-    which = f"Statement {numbers}" if len(ran) == 1 else f"Statements {numbers}"
-    if ran == {reached}:
-        return f"{which} {so}, since its work on the schema is in production."
-    return f"{which} {so}, since the attempt came as far as statement {reached}, whose work is in production."
-
-
 def _open_ones(replay: Replay) -> set[int]:
     return {s.index for s in replay.statements if s.visibility not in (Visibility.SEEN, Visibility.INERT)}
 
@@ -378,6 +343,5 @@ def made_already(replay: Replay, subject: Subject) -> Finding | None:
 
 
 def amended(finding: Finding, verdict: Verdict, *reasons: str) -> Finding:
-    """The finding with another verdict and other reasons. If it became undecidable, no assumption would decide it."""
-    assumes = () if verdict is Verdict.UNDECIDABLE else finding.assumes
-    return replace(finding, verdict=verdict, reasons=reasons, assumes=assumes)
+    """The finding with another verdict and other reasons."""
+    return replace(finding, verdict=verdict, reasons=reasons)

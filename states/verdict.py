@@ -48,7 +48,7 @@ def _finding(subject: Subject) -> tuple[Finding, Decision]:
             reason = "Another attempt of it finished: marking the dead one rolled back withdraws that attempt only."
             return amended(finding, Verdict.APPLIED, *finding.reasons, reason), Decision.MARK_ROLLED_BACK
         return amended(finding, finding.verdict, *finding.reasons, *skipped), Decision.MARK_APPLIED
-    finding = replace(finding, reasons=(*finding.reasons, *skipped))
+    finding = amended(finding, finding.verdict, *finding.reasons, *skipped)
     if finding.verdict is not Verdict.NOT_APPLIED:
         return finding, Decision.OPERATOR
     assumes = frozenset(name for each in findings for name in each.assumes)
@@ -238,7 +238,7 @@ def judge(subject: Subject, cause: Cause, target: Sequence[str], base: Sequence[
         differences=finding.differences,
         reasons=finding.reasons,
         evidence_digest=digest(subject, target, base),
-        assumptions=finding.assumes,
+        assumptions=finding.assumes if finding.verdict is Verdict.NOT_APPLIED else (),
     )
 
 

@@ -82,22 +82,6 @@ def stops(
     return tuple(found)
 
 
-def in_order(scripts: Sequence[Script], replays: Sequence[Replay]) -> frozenset[str]:
-    """Checksums of the scripts of which no engine sends a part of a statement by itself (RULES E24).
-
-    Only of those with open statements, for which it matters.
-    """
-    open_ones = {replay.checksum for replay in replays if _undecided(replay)}
-    return frozenset(script.checksum for script in scripts if script.checksum in open_ones and _sent_whole(script.text))
-
-
-def _sent_whole(script: str) -> bool:
-    try:
-        return whole_when_cut(script) is not None
-    except ScriptError:
-        return False
-
-
 def _undecided(replay: Replay) -> bool:
     return any(s.visibility not in (Visibility.SEEN, Visibility.INERT) for s in replay.statements)
 

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 
 from recovery import events
-from recovery.evidence.attempts import in_order, stops
+from recovery.evidence.attempts import stops
 from recovery.evidence.checkpoint import shown_by, stamped_squash, stands_for_what_is_found
 from recovery.evidence.indications.gathering import indicated
 from recovery.evidence.material import Material, changed_names, material, meets, touching, unreplayed
@@ -296,9 +296,7 @@ class Investigator:
             subject = self._proofs(replace(subject, production=self._production(subject)))
             subject = replace(subject, reread=self._reread(plan, subject))
             subject = replace(subject, unreplayed=self._unreplayed(plan, subject))
-            subject = replace(
-                subject, stops=self._stops(plan.scripts, subject), in_order=in_order(plan.scripts, replays)
-            )
+            subject = replace(subject, stops=self._stops(plan.scripts, subject))
             return replace(subject, running=self._running(plan, subject))
         except psycopg.errors.LockNotAvailable:
             return replace(subject, running=(LOCKED,))

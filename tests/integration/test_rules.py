@@ -16,6 +16,7 @@ from tests.integration.rules.production import (
     FAILED,
     LOGS,
     NOT_APPLIED,
+    STIRRED,
     UNDECIDABLE,
     WAIT,
     Production,
@@ -67,6 +68,7 @@ def test_one_that_cannot_be_replayed_and_names_the_same_objects_leaves_it_to_a_p
     lost = production.file(name, "CREATE TABLE u (id int); ALTER TABLE nowhere ADD c int;")
     production.row(name, lost, finished=True, steps=1)
     production.failed("DROP TABLE IF EXISTS u; CREATE TABLE u (id int);")
+    production.run(STIRRED.replace(" t ", " u ").replace(" t;", " u;"))
     evidence = production.judge()
     assert verdict(evidence) == UNDECIDABLE
     assert any(name in reason for reason in evidence.reasons)
@@ -168,6 +170,7 @@ def test_an_inert_script_is_run_again(production: Production, script: str) -> No
 def test_steps_that_look_alike_with_something_between_are_undecidable(production: Production) -> None:
     """E6: DROP COLUMN a; ADD COLUMN a ends as it began, and a second run would wipe the column."""
     production.failed("ALTER TABLE t DROP COLUMN a; ALTER TABLE t ADD COLUMN a int;")
+    production.run(STIRRED)
     assert verdict(production.judge()) == UNDECIDABLE
 
 

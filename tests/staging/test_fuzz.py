@@ -136,7 +136,7 @@ def test_other_rows_in_the_same_schema_are_seen(decided: Decided) -> None:
     other = replace(of, steps=(Step(FILL, "ALTER TABLE t ADD d int; ALTER TABLE t ALTER d SET DEFAULT 5"),))
     assert answer(decided, APPLIED, other) is Answer.UNSAFE
     assert answer(decided, ASK, other) is Answer.ASKED
-    assert other.handwork
+    assert other.hand_on_rows
 
 
 def test_a_person_who_is_asked_in_vain_is_counted(decided: Decided) -> None:
@@ -226,8 +226,9 @@ def test_a_kept_case_holds_all_that_was_staged(decided: Decided, tmp_path: Path)
         (Event.DIED_BEFORE, [MORE], {}, True),
         (Event.FAILED_WHOLE, [SPLIT], {"javascript": True}, True),
         (Event.FAILED_WHOLE, [SPLIT], {}, False),
-        # What follows the UPDATE tells that it ran. What comes before it may have been taken back, and leaves a trace.
-        (Event.CRASHED_DONE, [MORE, ADD], {}, False),
+        # A person may have made what follows the UPDATE. What comes before it may be taken back, and leaves a trace.
+        (Event.CRASHED_DONE, [MORE, ADD], {}, True),
+        (Event.CRASHED_DONE, [FILL, ADD], {}, False),
         (Event.DIED_BEFORE, [ADD, MORE], {}, False),
         # Between BEGIN and COMMIT nothing ran, or all of it.
         (Event.FAILED_WHOLE, [MORE, ADD], {"wrapped": True}, False),

@@ -206,12 +206,6 @@ REFUSALS: list[tuple[State, Any, str, Exit]] = [
     (State.CLASSIFY, ClassifyFacts(UNSURE, consented=True), "classify.assumption", Exit.BLOCKED),
     # After an approved plan was carried out, the assumption is still to be made.
     (State.CLASSIFY, ClassifyFacts(UNSURE, approval=AS_PLANNED), "classify.assumption", Exit.BLOCKED),
-    (
-        State.CLASSIFY,
-        ClassifyFacts(replace(UNDECIDED, assumptions=(NO_HANDWORK,)), consented=True),
-        "classify.assumption",
-        Exit.BLOCKED,
-    ),
     (State.CLASSIFY, ClassifyFacts(WAITING, consented=True), "classify.in_progress", Exit.BUSY),
     (State.CLASSIFY, ClassifyFacts(WAITING, approval=AS_APPLIED), "classify.in_progress", Exit.BUSY),
     (State.CLASSIFY, ClassifyFacts(UNDECIDED, consented=True), "classify.undecidable", Exit.BLOCKED),

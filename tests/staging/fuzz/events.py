@@ -126,6 +126,7 @@ def courses(case: Case) -> Iterator[Course]:
         for ran in _ends(script, case, failed=False):
             begun: tuple[Act, ...] = (Begin(NAME, case.script), *map(Run, ran), *later)
             yield Course(begun, tuple(script[len(ran) :]))
+            yield from _by_hand_without_rows(case, len(ran), begun)
             for back in filter(None, (undo, tuple(_undo(case)))):
                 yield Course((*begun, *back), _not_lasting(case, len(ran)), undone=True)
         yield from _in_part(case, script, ())
@@ -135,6 +136,7 @@ def courses(case: Case) -> Iterator[Course]:
         for ran in _ends(script, case, failed=True):
             begun = (Begin(NAME, case.script), *map(Run, ran), end)
             yield Course((*begun, *hand), tuple(script[len(ran) :]))
+            yield from () if hand else _by_hand_without_rows(case, len(ran), begun)
             if undo:
                 yield Course((*begun, *undo, *hand), _not_lasting(case, len(ran)), undone=True)
         yield from _in_part(case, script, (end, *hand))
@@ -155,6 +157,16 @@ def _two_courses(case: Case, script: Sequence[str]) -> Iterator[Course]:
             acts += [Begin(name, text), *map(Run, ran), *([End(name, _engine(case))] if failed else [])]
         left = (text for part, ran in zip(parts, ends, strict=True) for text in part[len(ran) :])
         yield Course(tuple(acts), tuple(left))
+
+
+def _by_hand_without_rows(case: Case, ran: int, begun: tuple[Act, ...]) -> Iterator[Course]:
+    """A person made the schema of what follows by hand, and left out the work on rows (RULES E21 allows that)."""
+    for end in range(ran + 1, len(case.steps) + 1):
+        between = [step.statement for step in case.steps[ran:end]]
+        made, not_done = ([each.sql for each in between if each.rows is rows] for rows in (False, True))
+        if made and not_done:
+            left = (*not_done, *(step.statement.sql for step in case.steps[end:]))
+            yield Course((*begun, *map(Run, made)), left)
 
 
 def _not_lasting(case: Case, ran: int) -> tuple[str, ...]:

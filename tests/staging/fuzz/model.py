@@ -155,9 +155,11 @@ class Case:
         return not any(step.statement.rows or step.statement.kind == BEYOND for step in self.steps)
 
     @property
-    def handwork(self) -> bool:
-        """Whether a person ran statements of the script, or others instead, so that `no_handwork` would be false."""
-        return self.event in BY_PERSON and any(step.by_hand for step in self.steps)
+    def hand_on_rows(self) -> bool:
+        """Whether a person's own statements touch rows after the attempt, so that `no_handwork` would be false."""
+        return self.event in BY_PERSON and any(
+            step.by_hand and (step.statement.rows or step.hand is not None) for step in self.steps
+        )
 
     def two(self) -> tuple[str, str]:
         """The texts of two migrations into which the script is divided."""

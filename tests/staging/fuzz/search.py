@@ -82,7 +82,7 @@ def judged(
         seed: the run's.
         groups: their numbers.
         numbers: of their cases, those to judge.
-        handwork: a person's hand on the script is among the cases.
+        handwork: a person's hand on rows is among the cases.
     """
     for group in groups:
         for case in cases(on, seed, group):
@@ -90,7 +90,7 @@ def judged(
                 continue
             if isinstance(case, Refused):
                 yield case
-            elif handwork or not case.handwork:
+            elif handwork or not case.hand_on_rows:
                 try:
                     yield on.judge(case)
                 except Unstageable as error:

@@ -1,4 +1,4 @@
-"""How far a script got, by its order and by what nobody has touched, without a server."""
+"""What nobody has touched, and two failed scripts in a row, without a server."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ import pytest
 
 from states.digest import digest
 from states.evidence import NO_HANDWORK, Evidence
-from states.facts import Continued, Key, Replay, Snapshot, Stop, Subject, Visibility
+from states.facts import Continued, Key, Replay, Snapshot, Subject, Visibility
 from states.verdict import judge
 from tests.states.strategies import TARGET, UNKNOWN, replay_of, row, steps_of
 
@@ -14,8 +14,6 @@ T = "table public.t"
 TABLE, A, B, C = (T, "exists"), (T, "column a"), (T, "column b"), (T, "column c")
 HERE: dict[Key, str] = {TABLE: "yes", A: "exists"}
 INDEX: Key = ("index public.i", "exists")
-#: UPDATE t; ALTER TABLE t ADD b; CREATE INDEX i.
-FILLING = replay_of([HERE, *steps_of({B: "exists"}, {INDEX: "yes"}, base=HERE)], unseen={1: Visibility.OPEN})
 NOBODY = frozenset({NO_HANDWORK})
 APPLIED, PARTIAL = ("applied", "mark_applied"), ("partial", "operator")
 NOT_APPLIED, NOT_ATTEMPTED = ("not_applied", "mark_rolled_back"), ("not_applied", "operator")
@@ -23,9 +21,8 @@ UNDECIDABLE, DRIFTED = ("undecidable", "operator"), ("drifted", "operator")
 
 
 def failed(replay: Replay, production: Snapshot, **fields: object) -> Subject:
-    """A migration whose one attempt left no error, with what production has."""
-    subject = Subject("m1", (row(),), (replay,), "a", production, in_order=frozenset({"a"}))
-    return replace(subject, **fields)  # type: ignore[arg-type]
+    """A migration that failed once, with what production has."""
+    return replace(Subject("m1", (row(),), (replay,), "a", production), **fields)  # type: ignore[arg-type]
 
 
 def judged(subject: Subject) -> Evidence:
@@ -37,64 +34,6 @@ def verdict_of(subject: Subject) -> tuple[str, str]:
     """Verdict and decision, as the JSON has them."""
     evidence = judged(subject)
     return evidence.verdict.value, evidence.decision.value
-
-
-def test_what_is_there_shows_what_ran_before_it_if_nobody_else_made_it() -> None:
-    """E21: only with the assumption, which is named in any case."""
-    subject = failed(FILLING, FILLING.steps[-1])
-    unsure, sure = judged(subject), judged(replace(subject, assume=NOBODY))
-    assert (unsure.verdict, unsure.decision) == UNDECIDABLE
-    assert (sure.verdict, sure.decision) == APPLIED
-    assert unsure.assumptions == sure.assumptions == (NO_HANDWORK,)
-    ran = "since the attempt came as far as statement 3, whose work is in production."
-    assert unsure.reasons[-1] == f"Statement 1 ran if nobody ran one by hand, {ran}"
-    assert sure.reasons[-2:] == (
-        f"Statement 1 ran, {ran}",
-        "This holds only if nobody ran a statement of the script by hand.",
-    )
-
-
-def test_of_half_a_script_the_part_before_it_ran_too() -> None:
-    """E21: so that a plan of repair leaves it alone."""
-    half = judged(failed(FILLING, FILLING.steps[2], assume=NOBODY))
-    assert (half.verdict, half.decision, half.assumptions) == (*PARTIAL, (NO_HANDWORK,))
-    assert [each.state for each in half.statements] == ["in_place", "in_place", "absent"]
-
-
-def test_two_such_statements_are_told_together() -> None:
-    """The sentence names both."""
-    two = replay_of([HERE, HERE, *steps_of({B: "exists"}, base=HERE)], unseen={1: Visibility.OPEN, 2: Visibility.OPEN})
-    assert judged(failed(two, two.steps[-1], assume=NOBODY)).reasons[1].startswith("Statements 1, 2 ran, ")
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"attempts": (row(), row(2))},
-        {"attempts": (row(rolled_back=True),)},
-        {"attempts": (replace(row(), logs="ERROR: no"),)},
-        {"in_order": frozenset[str]()},
-        {"replays": (replace(FILLING, branches=True),)},
-        {"stops": (Stop("1", 2, "because"),)},
-    ],
-)
-def test_where_something_else_may_have_made_it_the_order_tells_nothing(fields: dict[str, object]) -> None:
-    """E21, E24: another attempt, an error, pieces of statements, branches on rows, or a proof that it came less far."""
-    evidence = judged(failed(FILLING, FILLING.steps[-1], assume=NOBODY, **fields))
-    assert (evidence.verdict, evidence.decision, evidence.assumptions) == (*UNDECIDABLE, ())
-
-
-def test_what_is_open_after_it_stays_open() -> None:
-    """The last statement is no earlier one."""
-    trailing = replay_of([*FILLING.steps, FILLING.steps[-1]], unseen={1: Visibility.OPEN, 4: Visibility.OPEN})
-    evidence = judged(failed(trailing, trailing.steps[-1], assume=NOBODY))
-    assert (evidence.verdict, evidence.decision, evidence.assumptions) == (*UNDECIDABLE, ())
-
-
-def test_no_assumption_decides_beside_another_reason() -> None:
-    """A later migration keeps it open, whatever is assumed."""
-    evidence = judged(failed(FILLING, FILLING.steps[-1], overtaken_by=("m9",)))
-    assert (evidence.verdict, evidence.decision, evidence.assumptions) == (*UNDECIDABLE, ())
 
 
 #: ALTER TABLE t DROP a; ALTER TABLE t ADD a; UPDATE.
@@ -183,14 +122,3 @@ def test_where_production_stands_after_it_it_found_something_else_there() -> Non
     evidence = judged(failed(replace(script, statements=(first, script.statements[1])), HERE, **OLD))
     assert (evidence.verdict, evidence.decision) == UNDECIDABLE
     assert [each.state for each in evidence.statements] == ["in_place", "open"]
-
-
-@pytest.mark.parametrize("atomic", [True, False])
-def test_a_statement_that_is_half_seen_ran_wholly_if_it_commits_nothing_in_between(*, atomic: bool) -> None:
-    """ALTER TABLE t ADD b, with a default that nothing proves: its column is there, so its values are, too."""
-    alone = replay_of(steps_of({B: "exists"}, base=HERE), unseen={1: Visibility.OPEN})
-    alone = replace(alone, statements=(replace(alone.statements[0], atomic=atomic),))
-    evidence = judged(failed(alone, alone.steps[-1], assume=NOBODY))
-    assert (evidence.verdict, evidence.decision) == (APPLIED if atomic else UNDECIDABLE)
-    if atomic:
-        assert evidence.reasons[1] == "Statement 1 ran, since its work on the schema is in production."

@@ -1,8 +1,8 @@
-"""How far an attempt got, by the order of its statements and by what nobody has touched since (RULES E20, E21)."""
+"""What nobody has touched since an attempt, and two that failed in a row (RULES E20, E30)."""
 
 import pytest
 
-from states.evidence import Decision, Evidence, Verdict
+from states.evidence import Decision, Verdict
 from tests.integration.rules.production import (
     APPLIED,
     NOT_APPLIED,
@@ -65,72 +65,6 @@ def test_what_comes_after_a_statement_that_nobody_ran_was_not_reached(production
     assert (evidence.verdict, evidence.decision) == (Verdict.NOT_APPLIED, Decision.OPERATOR)
     assert evidence.assumptions == ("no_handwork",)
     assert verdict(production.judge(assume=NOBODY)) == NOT_APPLIED
-
-
-def test_what_stands_after_a_statement_shows_that_it_ran(production: Production) -> None:
-    """E21: the attempt came past the UPDATE to the column, if it was the attempt. Who knows that says so."""
-    production.failed(FILL + ADD, logs=None)
-    production.run(FILL + ADD)
-    unsure, sure = production.judge(), production.judge(assume=NOBODY)
-    assert (verdict(unsure), verdict(sure)) == (UNDECIDABLE, APPLIED)
-    assert unsure.assumptions == sure.assumptions == ("no_handwork",)
-    assert any("since the attempt came as far as statement 2" in reason for reason in sure.reasons)
-    assert sure.reasons[-1] == "This holds only if nobody ran a statement of the script by hand."
-
-
-def test_half_of_a_script_shows_what_ran_before_it(production: Production) -> None:
-    """E21: the rows are done, and the plan to complete the script leaves them alone."""
-    production.failed(FILL + ADD + "CREATE TABLE z (id int);", logs=None)
-    production.run(FILL + ADD)
-    evidence = production.judge(assume=NOBODY)
-    assert verdict(evidence) == PARTIAL
-    assert [each.state for each in evidence.statements] == ["in_place", "in_place", "absent"]
-    assert evidence.assumptions == ("no_handwork",)
-
-
-def open_under_the_assumption(one: Production) -> Evidence:
-    evidence = one.judge(assume=NOBODY)
-    assert verdict(evidence) == UNDECIDABLE, evidence.reasons
-    return evidence
-
-
-def test_an_attempt_that_failed_may_have_found_what_stands_there(production: Production) -> None:
-    """`db push` had made the column, and the attempt failed at it: the UPDATE before it was rolled back, or was not."""
-    production.run(ADD)
-    production.failed(FILL + ADD, logs='ERROR: column "b" of relation "t" already exists')
-    open_under_the_assumption(production)
-
-
-def test_of_two_attempts_the_order_tells_nothing(production: Production) -> None:
-    """The first ran the UPDATE, and so did the second."""
-    production.failed(FILL + ADD, logs=None)
-    production.run(FILL)
-    production.run("UPDATE _prisma_migrations SET rolled_back_at = now() WHERE finished_at IS NULL")
-    production.failed(FILL + ADD, logs=None)
-    production.run(FILL + ADD)
-    open_under_the_assumption(production)
-
-
-def test_a_statement_that_an_engine_cuts_may_have_run_in_part(production: Production) -> None:
-    """E24: the JavaScript engine ran the UPDATE without its condition."""
-    production.failed("UPDATE t SET a = 2 -- all; or not\n WHERE id = 7;" + ADD, logs=None)
-    production.run("UPDATE t SET a = 2;" + ADD)
-    open_under_the_assumption(production)
-
-
-@pytest.mark.parametrize(
-    "first",
-    [
-        "DO $$ BEGIN CREATE UNIQUE INDEX i ON t (a); EXCEPTION WHEN unique_violation THEN UPDATE t SET a = 3; END $$;",
-        "DO $$ BEGIN IF EXISTS (SELECT FROM t) THEN UPDATE t SET a = 3; ELSE CREATE TABLE z (); END IF; END $$;",
-    ],
-)
-def test_what_a_block_leaves_may_depend_on_rows(production: Production, first: str) -> None:
-    """E18: with the rows of production it took the other branch, and did not make what is missing."""
-    production.run("INSERT INTO t VALUES (91, 1), (92, 1)")
-    production.failed(first + FILL, logs=None)
-    production.run("UPDATE t SET a = 3;" + FILL)
-    open_under_the_assumption(production)
 
 
 def test_a_script_is_seen_through_the_next_failed_one(production: Production) -> None:
