@@ -61,17 +61,22 @@ class ClassifyFacts:
         return self.approval is not None and objection(self.approval, self.judged) is None
 
     @property
+    def objected(self) -> Refusal | None:
+        """Why an approval of this very evidence does not count; None if it counts, or if there is none."""
+        approval, evidence = self.approval, self.evidence
+        seen = (evidence.migration, evidence.evidence_digest)
+        if approval is None or (approval.migration, approval.evidence_digest) != seen:
+            return None
+        return objection(approval, self.judged)
+
+    @property
     def contradicted(self) -> Refusal | None:
         """The refusal if an approval of this very evidence contradicts what the evidence itself decides; else None.
 
         Neither is acted on then, since either the person or the evidence is wrong.
         """
-        approval, evidence = self.approval, self.evidence
-        seen = (evidence.migration, evidence.evidence_digest)
-        if approval is None or (approval.migration, approval.evidence_digest) != seen:
-            return None
-        decides = evidence.decision in (Decision.MARK_APPLIED, Decision.MARK_ROLLED_BACK)
-        return objection(approval, self.judged) if decides else None
+        decides = self.evidence.decision in (Decision.MARK_APPLIED, Decision.MARK_ROLLED_BACK)
+        return self.objected if decides else None
 
 
 def resolution(facts: ClassifyFacts) -> Resolution | None:
@@ -90,21 +95,13 @@ def resolution(facts: ClassifyFacts) -> Resolution | None:
 def repair(facts: ClassifyFacts) -> Repair | None:
     """The plan of repair to carry out: the one that a person approved, else the first choice; None if none may be.
 
-    Never where the evidence itself decides, and never while something is in the plan's way.
+    Never where the evidence itself decides, or somebody approved it as it does not allow, and never while something is
+    in the plan's way.
     """
     plan = _plan(facts)
-    if plan is None or _void_for_this(facts) or in_the_way(plan, facts.discard, restorable=facts.restorable):
+    if plan is None or facts.objected or in_the_way(plan, facts.discard, restorable=facts.restorable):
         return None
     return Repair(facts.evidence.migration, plan.way, plan.digest)
-
-
-def _void_for_this(facts: ClassifyFacts) -> bool:
-    """Whether a person approved this very evidence as it does not allow. Then nothing else is done either."""
-    approval, evidence = facts.approval, facts.evidence
-    if approval is None or approval.decision is Decision.REPAIR:
-        return False
-    seen = (evidence.migration, evidence.evidence_digest)
-    return (approval.migration, approval.evidence_digest) == seen and not facts.approved
 
 
 def _plan(facts: ClassifyFacts) -> Plan | None:

@@ -196,9 +196,9 @@ class Statement:
         drops: columns, and tables as (object, "exists"), that it drops, by the names that the tables have at the end.
         skips: properties of which it makes none that is there already, and does not fail either (IF NOT EXISTS).
         fires: tables whose triggers and rules it fires, if it is known what it does only where they have none.
-        unvarying: whenever it runs, it changes the schema as its step does, whatever rows there are.
         over: the table whose rows, and no others, it changes or deletes, if production has no trigger on it. Where that
             has no rows, it does nothing. Empty if there is no such table.
+        unvarying: whenever it runs, it changes the schema as its step does, whatever rows there are.
     """
 
     index: int

@@ -25,9 +25,8 @@ def _finding(subject: Subject) -> tuple[Finding, Decision]:
     ran = [r for r in subject.replays if r.checksum in {row.checksum for row in subject.attempts}]
     if not ran or {row.checksum for row in subject.attempts} - {replay.checksum for replay in ran}:
         return Finding(Verdict.UNDECIDABLE, ("The script of an attempt was not found.",), nothing), Decision.OPERATOR
-    whole = _with_the_next(subject)
-    findings = [whole or made_already(replay, subject) or of_script(replay, subject) for replay in ran]
-    finding = findings[-1]
+    findings = [made_already(replay, subject) or of_script(replay, subject) for replay in ran]
+    findings[-1] = finding = _with_the_next(subject, findings[-1])
     skipped = tuple(f"Not replayed before it: {note}" for replay in ran[-1:] for note in replay.skipped)
     if subject.unreplayed:
         finding = _without_the_rest(finding)
@@ -56,15 +55,19 @@ def _finding(subject: Subject) -> tuple[Finding, Decision]:
     return _not_applied(subject, finding, will_run, assumes)
 
 
-def _with_the_next(subject: Subject) -> Finding | None:
-    """The finding if production is past the script's end, in the script of the migration that failed after it."""
-    if subject.continued is None:
-        return None
+def _with_the_next(subject: Subject, finding: Finding) -> Finding:
+    """The finding as it is, or that production is past the script's end, in that of the migration that failed after it.
+
+    Only where it does not decide by itself, and every attempt ran the file as it is.
+    """
+    decides = finding.verdict in (Verdict.APPLIED, Verdict.NOT_APPLIED)
+    if decides or subject.continued is None or {row.checksum for row in subject.attempts} != {subject.present}:
+        return finding
     own, replay = subject.continued.own, subject.continued.replay
     at = steps_equal_to(replay, in_view(subject))
     states = of_script(replay, subject).statements[:own]
     if min(at, default=0) < own or any(each.state not in ("in_place", "inert") for each in states):
-        return None
+        return finding
     reason = f"All of the script is in production, and of {subject.continued.by}, which failed after it, there is more."
     return Finding(Verdict.APPLIED, (reason,), Progress((own, own), own), states)
 

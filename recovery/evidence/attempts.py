@@ -164,14 +164,13 @@ def _by_trace(
     connection: psycopg.Connection[Any], schema: str, row: Row, replay: Replay, production: Snapshot
 ) -> Iterator[Stop]:
     """Proof from a column: if the one that a statement adds was never in production, the attempt stopped before it."""
-    candidates = {key for key in replay.added if key not in production}
-    candidates |= {key for each in replay.statements for key in each.drops if key[1] != "exists"}  # made again
-    tables = {name for obj, _ in candidates if obj.startswith("table ") and (name := qualified_name(obj))}
+    absent = {key for key in replay.added if key not in production}
+    tables = {name for obj, _ in absent if obj.startswith("table ") and (name := qualified_name(obj))}
     if not tables:
         return
     untouched = never_widened(connection, schema, row.id, tables)
     for index, (before, after) in enumerate(zip(replay.steps, replay.steps[1:], strict=False), start=1):
-        for obj, column in sorted(candidates):
+        for obj, column in sorted(absent):
             # A column that is only renamed leaves the table's row as it is.
             renamed = any(o == obj and column_of(prop) == prop and (o, prop) not in after for o, prop in before)
             made = (obj, column) in after and (obj, column) not in before and not renamed

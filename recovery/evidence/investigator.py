@@ -10,6 +10,7 @@ import psycopg
 
 from recovery import events
 from recovery.evidence.attempts import stops
+from recovery.evidence.both import in_a_row, next_script
 from recovery.evidence.checkpoint import shown_by, stamped_squash, stands_for_what_is_found
 from recovery.evidence.indications.gathering import indicated
 from recovery.evidence.material import Material, changed_names, material, meets, touching, unreplayed
@@ -171,25 +172,18 @@ class Investigator:
         return plan, replace(subject, undecided=may_meet, made_again_by=remade)
 
     def _continued(self, plan: Material, subject: Subject, rows: Sequence[Row]) -> Subject:
-        """The subject with the next failed script after its own, where production shows more than this one (RULES E30).
-
-        That one may have worked on what this one made, so that production equals no step of this one alone.
-        """
-        failed = self._scripts.history(rows).failed
-        after = failed[failed.index(plan.name) + 1 :][:1] if plan.name in failed else ()
-        ran = {row.checksum for row in plan.attempts}
-        if not after or subject.unreadable or len(ran) != 1 or ran != {plan.present}:
+        """The subject with the next failed script after its own, where a person would be asked (RULES E30)."""
+        second = next_script(self._scripts, plan.name, rows)
+        if (
+            second is None
+            or len(subject.replays) != 1
+            or self._evidence(plan, subject).decision is not Decision.OPERATOR
+        ):
             return subject
-        others = {row.checksum for row in rows if row.migration == after[0]}
-        if len(others) != 1 or self._evidence(plan, subject).decision is not Decision.OPERATOR:
-            return subject
-        (first,), second = plan.scripts, self._scripts.ran(after[0], *others)
-        if second is None:
-            return subject
-        both = Script(first.migration, first.checksum + second.checksum, f"{first.text}\n;\n{second.text}")
+        (first,) = plan.scripts
         try:
-            continued = self._replay(plan, both)
-            subject = replace(subject, continued=Continued(after[0], len(subject.replays[0].statements), continued))
+            both = self._replay(plan, in_a_row(first, second))
+            subject = replace(subject, continued=Continued(second.migration, subject.replays[0].total, both))
             return replace(subject, production=self._production(subject))
         except (ScriptError, psycopg.errors.LockNotAvailable):
             return replace(subject, continued=None)

@@ -68,7 +68,6 @@ def test_what_is_as_old_as_before_was_altered_by_nobody() -> None:
         (replace(AGAIN, branches=True), OLD),
         (replace(AGAIN, statements=tuple(replace(s, unvarying=False) for s in AGAIN.statements)), OLD),
         (replace(AGAIN, statements=tuple(replace(s, atomic=False) for s in AGAIN.statements)), OLD),
-        (replace(AGAIN, statements=tuple(replace(s, moves=(TABLE,)) for s in AGAIN.statements)), OLD),
     ],
 )
 def test_without_all_of_that_it_is_open(replay: Replay, fields: dict[str, object]) -> None:
@@ -93,6 +92,22 @@ def test_a_table_that_is_older_was_not_made_again() -> None:
     assert verdict_of(failed(anew, HERE, **{**OLD, "unmoved": frozenset()})) == UNDECIDABLE
 
 
+U: Key = ("table public.u", "exists")
+W: Key = ("table public.w", "exists")
+
+
+def test_a_table_is_called_as_it_is_when_a_statement_runs() -> None:
+    """ALTER TABLE t DROP a; ALTER TABLE u RENAME TO w; ALTER TABLE t RENAME TO u: the second alone is about u."""
+    both = {**HERE, U: "yes"}
+    steps = [both, {TABLE: "yes", U: "yes"}, {TABLE: "yes", W: "yes"}, {U: "yes", W: "yes"}]
+    script = replay_of(steps, unseen=dict.fromkeys((1, 2, 3), Visibility.OPEN))
+    first = replace(script.statements[0], drops=((U[0], "column a"),), unvarying=True)
+    script = replace(script, statements=(first, *(replace(s, unvarying=True) for s in script.statements[1:])))
+    evidence = judged(failed(script, both, unaltered=frozenset({U[0]}), unmoved=frozenset({U[0]})))
+    assert [each.state for each in evidence.statements] == ["open", "absent", "absent"]
+    assert (evidence.verdict, evidence.decision) == UNDECIDABLE
+
+
 #: CREATE TABLE t, which the script of m2 gives a check and an index.
 CHECK: Key = (T, "constraint t_check")
 MAKING = replace(replay_of(steps_of({TABLE: "yes"})), created=frozenset({T}))
@@ -111,6 +126,9 @@ def test_a_script_is_seen_through_the_next_failed_one() -> None:
     assert evidence.progress.steps_in_place == (1, 1)
     assert digest(subject, TARGET, ()) != digest(continued, TARGET, ())
     assert verdict_of(replace(continued, production={TABLE: "yes", CHECK: "CHECK (a > 1)"})) == DRIFTED
+    assert verdict_of(replace(continued, present="b")) == DRIFTED
+    by_itself = judged(replace(continued, production=MAKING.steps[1]))
+    assert by_itself.reasons == ("The only statement of the script is in production.",)
     opened = replace(BOTH, statements=(replace(BOTH.statements[0], visibility=Visibility.OPEN), *BOTH.statements[1:]))
     assert verdict_of(replace(continued, continued=Continued("m2", 1, opened))) == DRIFTED
 

@@ -69,10 +69,10 @@ def test_what_comes_after_a_statement_that_nobody_ran_was_not_reached(production
 
 def test_a_script_is_seen_through_the_next_failed_one(production: Production) -> None:
     """E30: the second has worked on what the first made, so production equals no step of the first alone."""
-    first, second = "CREATE TABLE m (id int);", "ALTER TABLE m ADD CHECK (id > 0); CREATE INDEX m_id ON m (id);"
+    first, second = "CREATE TABLE m (id int)", "ALTER TABLE m ADD CHECK (id > 0); CREATE INDEX m_id ON m (id);"
     production.failed(first, "20260110_first", logs=None)
     production.failed(second, "20260111_second", logs=None)
-    production.run(first + "ALTER TABLE m ADD CHECK (id > 0)")
+    production.run(first + ";ALTER TABLE m ADD CHECK (id > 0)")
     evidence = production.judge("20260110_first")
     assert verdict(evidence) == APPLIED
     assert "of 20260111_second, which failed after it, there is more" in evidence.reasons[0]
