@@ -10,12 +10,12 @@ import psycopg
 
 from recovery import events
 from recovery.evidence.attempts import stops
-from recovery.evidence.both import in_a_row, next_script
 from recovery.evidence.checkpoint import shown_by, stamped_squash, stands_for_what_is_found
 from recovery.evidence.indications.gathering import indicated
 from recovery.evidence.material import Material, changed_names, material, meets, touching, unreplayed
 from recovery.evidence.overtaking import Course, courses, making_again, overtaking
 from recovery.evidence.repeated import twin
+from recovery.evidence.two_failed import in_a_row, next_script
 from recovery.files import cache_folder
 from recovery.postgres import catalog, traces
 from recovery.postgres.locks import PRISMA_LOCK
