@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 #: Of each migration, whether its script runs again.
 Marks = tuple[bool, ...]
-#: Columns, dropped ones too, with what PostgreSQL keeps for older rows, and whether they are older than the attempts.
+#: Columns, dropped ones too, with what PostgreSQL keeps for older rows, and whether they are as young as the attempts.
 _COLUMNS = """
 WITH began AS (SELECT max(age(xmin)) AS age FROM public._prisma_migrations WHERE migration_name = ANY(%s))
 SELECT c.relname::text, a.attnum, a.attname::text, a.attisdropped, a.attmissingval::text, age(a.xmin) <= began.age
