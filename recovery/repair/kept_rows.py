@@ -8,7 +8,7 @@ import psycopg
 from recovery.repair.alterations import Draft
 from recovery.repair.rehearsal import NoPlanError
 from recovery.replay import witnesses
-from recovery.replay.history import Copy
+from recovery.replay.copies import Copy
 from recovery.sql.statements import Parsed
 from states.comparison import unquoted
 from states.facts import Key

@@ -9,7 +9,7 @@ import psycopg
 from recovery.errors import RecoveryError
 from recovery.postgres.target import Target, number_of
 from recovery.repair.locking import ALONE, CONCURRENT, held, named_after_on, rewritten, sizes, tables
-from recovery.replay.history import Copy
+from recovery.replay.copies import Copy
 from recovery.replay.running import execute
 from recovery.replay.workshop import Workshop
 from recovery.sql.script import Script

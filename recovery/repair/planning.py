@@ -30,7 +30,8 @@ from recovery.repair.rehearsal import (
 )
 from recovery.repair.renames import Rename, Sides, renamed
 from recovery.repair.same_rows import leaves_the_same
-from recovery.replay.history import Copy, HistoryReplay
+from recovery.replay.copies import Copy
+from recovery.replay.history import HistoryReplay
 from recovery.replay.room import ScratchError
 from recovery.replay.walk import columns_of
 from recovery.replay.workshop import Workshop

@@ -13,7 +13,7 @@ from recovery.repair import locking, taken
 from recovery.repair.alterations import Draft, about, towards
 from recovery.repair.locking import ALONE
 from recovery.repair.renames import Rename
-from recovery.replay.history import Copy
+from recovery.replay.copies import Copy
 from recovery.replay.running import execute
 from recovery.sql.statements import Parsed
 from states.comparison import Difference, differences, is_remark, some

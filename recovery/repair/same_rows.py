@@ -11,7 +11,7 @@ from psycopg import sql
 from recovery.repair.alterations import Draft
 from recovery.repair.rehearsal import NoPlanError
 from recovery.replay import witnesses
-from recovery.replay.history import Copy
+from recovery.replay.copies import Copy
 from recovery.replay.running import execute
 from recovery.sql.statements import Parsed
 

@@ -12,12 +12,15 @@ from psycopg import sql
 from recovery.errors import UsageError
 from recovery.postgres import catalog
 from recovery.replay import steps, surroundings, witnesses
+from recovery.replay.copies import Copy
+from recovery.replay.piecewise import executed, run_each
+from recovery.replay.rows_within import possible, rows_within
 from recovery.replay.running import execute, run
-from recovery.replay.scratch import STATEMENT_TIMEOUT_SECONDS, ScratchServer
+from recovery.replay.scratch import DISCARD, STATEMENT_TIMEOUT_SECONDS, ScratchServer
 from recovery.replay.surroundings import Surroundings
 from recovery.replay.witnesses import Witnesses
 from recovery.sql.script import Script
-from recovery.sql.statements import GAP, Parsed, ScriptError, parse
+from recovery.sql.statements import GAP, ScriptError, parse
 from states.facts import Key, Note, Replay, Snapshot
 
 #: Only scripts with one of these words are parsed, to find statements that must not run here (RULES E15).
@@ -34,11 +37,6 @@ _CONTROLS = re.compile(
     r"|\bbegin\s*(;|transaction\b|work\b|isolation\b|read\b)",
     re.IGNORECASE,
 )
-#: All that DISCARD ALL does, but for prepared statements: it would take along those that read the catalog.
-_DISCARD = (
-    "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *; SELECT pg_catalog.pg_advisory_unlock_all();"
-    " DISCARD TEMP; DISCARD SEQUENCES"
-)
 _PREPARED = "SELECT name FROM pg_catalog.pg_prepared_statements"
 #: What to do where a script that is run before the history fails.
 _INIT = "Correct that script: it must make in an empty database what the history finds there."
@@ -47,14 +45,6 @@ _SETS = re.compile(r"\bset\b(?!\s+(?:null|default|not\s+null|data\s+type)\b)|set
 #: What may prepare statements, by itself or in a function's body.
 _PREPARES = re.compile(r"prepare|\bexecute\b", re.IGNORECASE)
 
-
-#: Owners, privileges and comments count in a comparison only where the failed script states them, so the base may lack
-#: them.
-_ABOUT_ROLES = {"grant_stmt", "alter_owner_stmt", "comment_stmt"}
-#: Statements that may commit a part of what they do and then fail; CREATE INDEX CONCURRENTLY leaves an invalid index.
-_COMMIT_A_PART = ("call_stmt", "do_stmt")
-_CONCURRENTLY = re.compile(r"\bconcurrently\b", re.IGNORECASE)
-_CHANGES_OWNER = re.compile(r"ALTER\s[^;]*\sOWNER\s+TO\s+\S+\Z", re.IGNORECASE)
 
 #: The ledger as Prisma creates it. It stays empty, but some scripts alter it (row security, comments).
 _LEDGER = """
@@ -69,68 +59,6 @@ CREATE TABLE {}._prisma_migrations (
     applied_steps_count integer NOT NULL DEFAULT 0
 )
 """
-
-
-def _executed(script: Script) -> tuple[list[Parsed], list[Note]]:
-    """The statements of a migration that may run on a scratch server, and a note on each other one.
-
-    Raises:
-        ScriptError: the script can't be split into statements.
-    """
-    statements, notes = [], []
-    for statement in parse(script.text):
-        if statement.forbidden:
-            notes.append(Note(script.migration, f"not executed, it {statement.forbidden}", statement.index))
-        elif statement.node == "alter_default_privileges_stmt":
-            # It would give later objects privileges that no script states (RULES E8).
-            notes.append(Note(script.migration, "not executed, default privileges are not compared", statement.index))
-        else:
-            statements.append(statement)
-    return statements, notes
-
-
-def _statements(connection: psycopg.Connection[Any], script: Script) -> list[Note]:
-    """Runs a script's statements one by one. Each that fails is left out, and nothing of it stays (RULES E26).
-
-    Returns:
-        A note on each statement that was left out.
-
-    Raises:
-        psycopg.Error: more than the statement that failed may be missing, or something of it may be left behind.
-    """
-    notes = []
-    for statement in _executed(script)[0]:
-        # SET TRANSACTION ISOLATION LEVEL allows no savepoint.
-        within = connection.info.transaction_status == psycopg.pq.TransactionStatus.INTRANS
-        within = within and statement.node not in ("transaction_stmt", "variable_set_stmt")
-        if within:
-            connection.execute("SAVEPOINT before_it")
-        try:
-            execute(connection, statement)
-        except psycopg.Error as error:
-            # A COMMIT that fails takes all of its transaction with it, and these may have committed a part.
-            commits = (statement.node in _COMMIT_A_PART and not statement.atomic) or _CONCURRENTLY.search(statement.sql)
-            if connection.closed or statement.control or commits:
-                raise
-            if within:
-                connection.execute("ROLLBACK TO before_it")
-            elif connection.info.transaction_status == psycopg.pq.TransactionStatus.INERROR:
-                raise
-            notes.append(_left_out(script, statement, error))
-        else:
-            if within:
-                connection.execute("RELEASE before_it")
-    return notes
-
-
-def _left_out(script: Script, statement: Parsed, error: psycopg.Error) -> Note:
-    owner_only = statement.actions == 1 and _CHANGES_OWNER.search(statement.sql)
-    missing = isinstance(error, (psycopg.errors.UndefinedObject, psycopg.errors.InsufficientPrivilege))
-    if missing and (statement.node in _ABOUT_ROLES or owner_only):
-        reason = "it names an object, most likely a role, that the scratch database lacks"
-        return Note(script.migration, reason, statement.index)
-    reason = f"it fails when replayed: {error.diag.message_primary or error}"
-    return Note(script.migration, reason, statement.index, failed=True)
 
 
 def _transactions(connection: psycopg.Connection[Any]) -> int:
@@ -209,7 +137,7 @@ class HistoryReplay:
         """
         self._note(script.text)
         try:
-            statements, notes = _executed(script)
+            statements, notes = executed(script)
         except ScriptError as error:
             raise UsageError(
                 "config.init_failed", f"{script.migration}: {error.fact} Nothing was done.", _INIT
@@ -250,7 +178,7 @@ class HistoryReplay:
     def _reset(self, connection: psycopg.Connection[Any]) -> None:
         """Sets the session back to the state in which Prisma starts each migration."""
         own = f"statement_timeout = '{STATEMENT_TIMEOUT_SECONDS}s'; SET search_path"
-        connection.execute(f"{_DISCARD}; SET {own} = {sql.Identifier(self._schema).as_string(connection)}".encode())
+        connection.execute(f"{DISCARD}; SET {own} = {sql.Identifier(self._schema).as_string(connection)}".encode())
         for (name,) in connection.execute(_PREPARED).fetchall() if self._prepares else ():
             if name.startswith(catalog.PREPARED):
                 continue
@@ -263,7 +191,7 @@ class HistoryReplay:
             self._note(text)
             if _SUSPICIOUS.search(script.text):
                 try:
-                    statements, notes = _executed(script)
+                    statements, notes = executed(script)
                     text = "\n;\n".join(statement.sql for statement in statements) if notes else script.text
                 except ScriptError as error:
                     text, notes = "", [Note(script.migration, error.fact)]
@@ -320,7 +248,7 @@ class HistoryReplay:
     def _piecewise(self, script: Script) -> None:
         """Replays a migration statement by statement. If that can't be done either, it is noted as skipped."""
         notes: list[Note] = []
-        if reason := self._on_a_copy(lambda connection: notes.extend(_statements(connection, script))):
+        if reason := self._on_a_copy(lambda connection: notes.extend(run_each(connection, script))):
             self.skipped.append(Note(script.migration, reason))
         else:
             self.skipped.extend(notes)
@@ -370,7 +298,7 @@ class HistoryReplay:
                 found = {key: _written_here(connection, text) for key, text in definitions.items()}
                 if script is not None:
                     with contextlib.suppress(psycopg.Error, ScriptError):
-                        _statements(connection, script)
+                        run_each(connection, script)
                     connection.execute("ROLLBACK")
                     for key, text in definitions.items():
                         if found[key] is None or found[key] not in (spellings or {}).get(key, ()):
@@ -389,14 +317,14 @@ class HistoryReplay:
         return catalog.read(self._open())
 
     @contextmanager
-    def copied(self) -> Iterator["Copy"]:
+    def copied(self) -> Iterator[Copy]:
         """A copy of this database, to try things on; it is dropped at the end."""
         self._close()
-        copy = self._server.create(self._database)
+        copy = Copy(self._server, self._database, self._reset)
         try:
-            yield Copy(self._server, copy, self._reset)
+            yield copy
         finally:
-            self._server.drop(copy)
+            copy.drop()
 
     def steps(self, script: Script, *, on_rows: bool = True) -> Replay:
         """Runs a script on this history and returns its steps. The history's database is left unchanged.
@@ -421,7 +349,8 @@ class HistoryReplay:
                 if connection.closed:
                     self._close()
                 else:
-                    connection.execute("ROLLBACK")
+                    if connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+                        connection.execute("ROLLBACK")
                     self._reset(connection)
 
         @contextmanager
@@ -434,17 +363,27 @@ class HistoryReplay:
                 yield connection
 
         @contextmanager
-        def with_witnesses() -> Iterator[tuple[psycopg.Connection[Any], Witnesses] | None]:
+        def with_witnesses(together: bool) -> Iterator[tuple[psycopg.Connection[Any], Witnesses] | None]:  # noqa: FBT001
             tables = witnesses.reached(self._open(), parsed) if on_rows else ()
             if not tables:
                 yield None
                 return
+            if together and possible(self._server, script.text):
+                with (
+                    in_transaction() as connection,
+                    rows_within(self._server, self._database, connection, tables) as rows,
+                ):
+                    if rows is not None:
+                        yield connection, rows
+                        return
             self._close()
             copies.append(self._server.create(self._database))
             with self._server.connect(copies[-1], superuser=True) as connection:
                 rows = witnesses.put(connection, tables)
             with self._server.connect(copies[-1]) as connection:
                 self._reset(connection)
+                if together:
+                    connection.execute("BEGIN")
                 yield connection, rows
                 connection.rollback()  # leaving the block would commit
 
@@ -461,30 +400,6 @@ class HistoryReplay:
         finally:
             for copy in copies:
                 self._server.drop(copy)
-
-
-class Copy:
-    """A copy of a history's database."""
-
-    def __init__(self, server: ScratchServer, database: str, reset: Callable[[psycopg.Connection[Any]], None]) -> None:
-        self._server = server
-        self._database = database
-        self._reset = reset
-
-    @contextmanager
-    def connected(self, *, superuser: bool = False) -> Iterator[psycopg.Connection[Any]]:
-        """A session in autocommit, set up as one of Prisma's; a transaction that is open at its end is rolled back.
-
-        Args:
-            superuser: as the superuser, and not set up; else as the role that scripts run as.
-        """
-        connection = self._server.connect(self._database, superuser=superuser)
-        try:
-            if not superuser:
-                self._reset(connection)
-            yield connection
-        finally:
-            connection.close()
 
 
 def is_definition(key: Key) -> bool:

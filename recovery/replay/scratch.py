@@ -18,10 +18,19 @@ from recovery.replay.embedded import FIRST, HOLDER, ROLE, SUPERUSER, Embedded
 from recovery.replay.roles import Roles
 from recovery.replay.room import ScratchError
 
+#: All that DISCARD ALL does, but for prepared statements: it would take along those that read the catalog.
+DISCARD = (
+    "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *; SELECT pg_catalog.pg_advisory_unlock_all();"
+    " DISCARD TEMP; DISCARD SEQUENCES"
+)
 #: A statement that takes longer on the scratch server ends the replay; its tables have no rows that could take time.
 STATEMENT_TIMEOUT_SECONDS = 60
 #: How long the embedded server may take to start. It normally takes well under a second.
 START_TIMEOUT_SECONDS = 60.0
+#: How often, and how far apart, it is looked whether the sessions of a database have ended.
+_LOOKS, _PAUSE_SECONDS = 50, 0.001
+_SESSIONS = "SELECT FROM pg_catalog.pg_stat_get_activity(NULL) s JOIN pg_catalog.pg_database d ON d.oid = s.datid"
+_SESSIONS += " WHERE d.datname = %s"
 _MEMBERSHIPS = """
 SELECT o.rolname
 FROM pg_catalog.pg_auth_members m
@@ -69,6 +78,25 @@ class ScratchServer:
             return
         with connection:
             yield connection
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is the embedded server, on which nobody else works."""
+        return self._role is not None
+
+    @contextlib.contextmanager
+    def may_set(self, parameter: str) -> Iterator[None]:
+        """Lets the role that scripts run as set a parameter, until the end of the block. Only for the embedded server.
+
+        No script may run meanwhile, since it could set it, too.
+        """
+        names = sql.Identifier(parameter), sql.Identifier(self._role or "")
+        with self._admin() as connection:
+            connection.execute(sql.SQL("GRANT SET ON PARAMETER {} TO {}").format(*names))
+            try:
+                yield
+            finally:
+                connection.execute(sql.SQL("REVOKE SET ON PARAMETER {} FROM {}").format(*names))
 
     def extensions(self) -> tuple[str, ...]:
         """Names of the extensions that scripts can create on this server."""
@@ -120,6 +148,8 @@ class ScratchServer:
         # Ours has no other work, so that a checkpoint costs it less than writing every page to the log.
         ours = sql.SQL("OWNER {} STRATEGY file_copy").format(sql.Identifier(HOLDER)) if self._role else sql.SQL("")
         with self._admin() as connection:
+            if template is not None:
+                _await_the_last(connection, template)
             connection.execute(
                 sql.SQL("CREATE DATABASE {} TEMPLATE {} {}").format(
                     sql.Identifier(name), sql.Identifier(template or "template0"), ours
@@ -131,6 +161,7 @@ class ScratchServer:
     def drop(self, name: str) -> None:
         """Drops a database that `create` made, and ends all connections to it."""
         with self._admin() as connection:
+            _await_the_last(connection, name)
             connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
         if name in self._databases:
             self._databases.remove(name)
@@ -165,6 +196,18 @@ class ScratchServer:
         """Closes the connection that is kept; the databases go with the server."""
         if self._held is not None:
             self._held.close()
+
+
+def _await_the_last(connection: psycopg.Connection[Any], database: str) -> None:
+    """Waits for the end of the last sessions in a database, if they are ending.
+
+    A session that its client has closed is there for a moment longer, and PostgreSQL itself would look again only after
+    a tenth of a second.
+    """
+    for _ in range(_LOOKS):
+        if not connection.execute(_SESSIONS, (database,)).fetchall():
+            return
+        time.sleep(_PAUSE_SECONDS)
 
 
 def system_identifier_of(conninfo: str) -> str | None:

@@ -45,7 +45,7 @@ def run(
     checksum: str,
     in_transaction: Connect,
     on_a_copy: Connect,
-    with_witnesses: Callable[[], AbstractContextManager[tuple[psycopg.Connection[Any], Witnesses] | None]],
+    with_witnesses: Callable[[bool], AbstractContextManager[tuple[psycopg.Connection[Any], Witnesses] | None]],
     skipped_base: tuple[Note, ...],
     standins: frozenset[str] = frozenset(),
 ) -> Replay:
@@ -60,8 +60,8 @@ def run(
         checksum: SHA-256 of the script.
         in_transaction: opens a connection to the database at S₀; its transaction is rolled back at the end.
         on_a_copy: opens a connection to a copy of that database, which is dropped at the end.
-        with_witnesses: opens a connection to a copy with rows in the tables that the script can reach; None if there
-            are none.
+        with_witnesses: opens a connection to where there are rows in the tables that the script can reach; None if it
+            can reach none. If the script runs as one transaction, that has begun.
         skipped_base: notes on migrations of the base that could not be replayed.
         standins: objects that are stood in for.
     """
@@ -75,11 +75,9 @@ def run(
             alone = walk(connection, parsed, first=None if best is None else best.snapshots[0])
         if best is None or len(alone.snapshots) > len(best.snapshots):
             best, together = alone, False
-    with with_witnesses() as found:
+    with with_witnesses(together) as found:
         if found is not None:
             connection, witnesses = found
-            if together:
-                connection.execute("BEGIN")
             ran = parsed[: len(best.snapshots) - 1]
             on_rows = unlike(connection, ran, witnesses, best.snapshots[-1])
             best = replace(best, on_rows={**best.on_rows, **on_rows})

@@ -8,6 +8,7 @@ the script can reach, and the contents of tables, sequences and materialised vie
 import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -152,32 +153,63 @@ def reached(connection: psycopg.Connection[Any], parsed: Sequence[Parsed]) -> tu
     return tuple(oid for (oid,) in found)
 
 
-def put(connection: psycopg.Connection[Any], tables: Sequence[int]) -> Witnesses:
+def put(connection: psycopg.Connection[Any], tables: Sequence[int], *, within: bool = False) -> Witnesses:
     """Puts rows into tables. One that refuses them, as for a CHECK, stays empty.
 
     Args:
-        connection: to a copy of the database, as a superuser, in autocommit.
+        connection: to a copy of the database, as a superuser, in autocommit; or in a transaction in which nothing is
+            set off by them.
         tables: their oids.
+        within: whether it is in such a transaction.
+
+    Raises:
+        psycopg.errors.InsufficientPrivilege: in a transaction, where the role may not put a row. The transaction has
+            failed then.
     """
-    connection.execute("SET session_replication_role = replica")  # no triggers, and no foreign keys
+    if not within:
+        connection.execute("SET session_replication_role = replica")  # no triggers, and no foreign keys
     columns: dict[tuple[int, str, str], list[_Column]] = {}
     for oid, schema, table, *column in connection.execute(_COLUMNS, (list(tables),)).fetchall():
         columns.setdefault((oid, schema, table), []).append(_Column(*column))
     filled = []
     for (oid, schema, table), those in columns.items():
-        kept = [_put_row(connection, sql.Identifier(schema, table), those, row) for row in _ROWS]
-        if any(kept):
+        if _put_rows(connection, sql.Identifier(schema, table), those, within=within):
             filled.append(oid)
     newest = connection.execute(_NEWEST).fetchone()
     return Witnesses(tuple(filled), newest[0] if newest else 0)
 
 
-def _put_row(connection: psycopg.Connection[Any], table: sql.Composable, columns: Sequence[_Column], row: int) -> bool:
+def _put_rows(
+    connection: psycopg.Connection[Any], table: sql.Composable, columns: Sequence[_Column], *, within: bool
+) -> bool:
+    """Puts the rows into a table at once, or each that it takes. Whether it took any."""
+    if _put_row(connection, table, columns, _ROWS, within=within):
+        return True
+    taken = [_put_row(connection, table, columns, (row,), within=within) for row in _ROWS]
+    return any(taken)
+
+
+def _put_row(
+    connection: psycopg.Connection[Any],
+    table: sql.Composable,
+    columns: Sequence[_Column],
+    rows: Sequence[int],
+    *,
+    within: bool,
+) -> bool:
     names = sql.SQL(", ").join(sql.Identifier(column.name) for column in columns)
-    values = sql.SQL(", ").join(sql.Literal(_value(column, row)) for column in columns)
-    text = sql.SQL("INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE VALUES ({})").format(table, names, values)
+    values = sql.SQL(", ").join(
+        sql.SQL("({})").format(sql.SQL(", ").join(sql.Literal(_value(column, row)) for column in columns))
+        for row in rows
+    )
+    text = sql.SQL("INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE VALUES {}").format(table, names, values)
     try:
-        connection.execute(text)
+        with connection.transaction() if within else nullcontext():
+            connection.execute(text)
+    except psycopg.errors.InsufficientPrivilege:
+        if within:
+            raise
+        return False
     except psycopg.Error:
         return False
     return True

@@ -52,6 +52,8 @@ STOP_SECONDS = 30.0
 #: From this version on a database is copied block by block through the log unless told otherwise, which takes
 #: three times as long.
 FILE_COPY_VERSION = 15
+#: How often, and how far apart, it is looked whether the last sessions of a database have ended.
+SESSION_LOOKS, SESSION_PAUSE_SECONDS = 50, 0.001
 #: Attempts to start, since another process may take the free port before the server listens on it.
 PORT_ATTEMPTS = 5
 #: A file system in memory, where databases are created fastest; used if it has room for a hundred of them.
@@ -182,6 +184,7 @@ class Server:
         """Create a database, as a copy of `template` if one is given (nobody may be connected to it)."""
         faster = " STRATEGY FILE_COPY" if int(self.version.split(".")[0]) >= FILE_COPY_VERSION else ""
         statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}" + faster)
+        self._await_the_last(template or "template1")
         self._administer(statement.format(sql.Identifier(name), sql.Identifier(template or "template1")))
 
     def rename_database(self, name: str, new_name: str) -> None:
@@ -192,20 +195,27 @@ class Server:
 
     def drop_database(self, name: str) -> None:
         """Drop a database, with the connections to it."""
+        self._await_the_last(name)
         self._administer(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
-    def _administer(self, statement: sql.Composed) -> None:
+    def _await_the_last(self, database: str) -> None:
+        """Waits for sessions in a database that are ending: PostgreSQL itself looks again after a tenth of a second."""
+        statement = sql.SQL("SELECT FROM pg_stat_activity WHERE datname = {}").format(sql.Literal(database))
+        for _ in range(SESSION_LOOKS):
+            if not self._administer(statement).fetchall():
+                return
+            time.sleep(SESSION_PAUSE_SECONDS)
+
+    def _administer(self, statement: sql.Composed) -> psycopg.Cursor:
         """Runs a statement on a connection that is kept; on a new one if a test has ended it, or all of them."""
         if self._admin is not None:
             try:
-                self._admin.execute(statement)
+                return self._admin.execute(statement)
             except psycopg.OperationalError:
                 if not self._admin.broken:
                     raise
-            else:
-                return
         self._admin = self.connect()
-        self._admin.execute(statement)
+        return self._admin.execute(statement)
 
     def log(self) -> str:
         """Return the server's log so far; it is available even after the server was stopped."""
