@@ -45,31 +45,12 @@ class ImpossibleMoveError(Exception):
 class RecoveryMachine:
     """The state of one recovery. `advance`, `refuse`, `rerun` and `abort` are the only moves.
 
-    `transitions` is used without automatic `to_*` triggers (they bypass guards), without a queue (a queued machine
-    answers True when a guard refused) and without work in callbacks. After each trigger its answer is checked and
-    the state is read back.
+    After each trigger its answer is checked and the state is read back.
     """
 
     def __init__(self, state: State = State.PREFLIGHT) -> None:
         self.state: str = state.value
         self._answer: Answer | None = None
-        self._transitions = Transitions(
-            model=self,
-            states=[each.value for each in State],
-            initial=state.value,
-            auto_transitions=False,
-            queued=False,
-            send_event=True,
-        )
-        for edge in EDGES:
-            self._transitions.add_transition(
-                trigger=_TRIGGER.get(edge.target, "_advance")
-                if edge.source is not State.BLOCKED
-                else _FROM_BLOCKED[edge.target],
-                source=edge.source.value,
-                dest=edge.target.value,
-                conditions=_leads_to(edge.target),
-            )
 
     @property
     def current(self) -> State:
@@ -107,8 +88,8 @@ class RecoveryMachine:
     def _move(self, answer: Answer, trigger: str) -> None:
         before = self.current
         self._answer = answer
-        possible = trigger in self._transitions.get_triggers(before.value)
-        moved = possible and bool(getattr(self, trigger)())
+        possible = trigger in TRANSITIONS.get_triggers(before.value)
+        moved = possible and bool(TRANSITIONS.events[trigger].trigger(self))
         if not moved or self.current is not answer.to:
             raise ImpossibleMoveError(f"no edge leads from {before} to {answer.to}")
 
@@ -123,3 +104,33 @@ def _leads_to(target: State) -> Callable[[Any], bool]:
         return answer is not None and answer.to is target
 
     return holds
+
+
+def _of_edges() -> Transitions:
+    """The table of edges, as one machine for all recoveries: each is handed to it as the model of a trigger.
+
+    `transitions` is used without automatic `to_*` triggers (they bypass guards), without a queue (a queued machine
+    answers True when a guard refused) and without work in callbacks.
+    """
+    made = Transitions(
+        model=None,
+        states=[each.value for each in State],
+        initial=State.PREFLIGHT.value,
+        auto_transitions=False,
+        queued=False,
+        send_event=True,
+    )
+    for edge in EDGES:
+        made.add_transition(
+            trigger=_TRIGGER.get(edge.target, "_advance")
+            if edge.source is not State.BLOCKED
+            else _FROM_BLOCKED[edge.target],
+            source=edge.source.value,
+            dest=edge.target.value,
+            conditions=_leads_to(edge.target),
+        )
+    return made
+
+
+#: What `transitions` makes of the table of edges. It keeps no state of its own.
+TRANSITIONS = _of_edges()

@@ -1,8 +1,10 @@
 """The record of a run: what its events in the journal, taken together, say of it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from recovery.journal import JournalEvent
 from states.approval import Approval
@@ -39,8 +41,7 @@ class Kind:
     STEP_DECIDED = "step.decided"
 
 
-@dataclass(frozen=True, slots=True)
-class RunRecord:
+class RunRecord(Struct, frozen=True):
     """What the journal says of a run.
 
     Attributes:

@@ -51,6 +51,9 @@ class Repository:
             UsageError: `git.failed`.
         """
         folder = path if path.is_dir() else path.parent
+        real = folder.resolve()
+        if not any((each / ".git").exists() for each in (real, *real.parents)):
+            return None  # as git would find, which takes longer
         try:
             done = _git(folder, "rev-parse", "--show-toplevel")
         except (FileNotFoundError, NotADirectoryError):

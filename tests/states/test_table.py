@@ -2,19 +2,13 @@
 
 import inspect
 from pathlib import Path
-from typing import Any
 
 import states.table
-from states.machine import DECIDES, RecoveryMachine
+from states.machine import DECIDES, TRANSITIONS, RecoveryMachine
 from states.table import EDGES, FINAL, PATH, State
 
 S = State
 PAIRS = [(edge.source, edge.target) for edge in EDGES]
-
-
-def triggers_of(machine: RecoveryMachine) -> Any:  # noqa: ANN401 - transitions is untyped
-    """What transitions built from the table."""
-    return machine._transitions  # noqa: SLF001 - what was built is the thing tested
 
 
 def reachable(start: State, pairs: list[tuple[State, State]]) -> set[State]:
@@ -80,7 +74,7 @@ def test_machine_has_no_trigger_that_bypasses_guards() -> None:
     """`to_X` triggers don't exist, nor any trigger but the four that the machine fires itself."""
     machine = RecoveryMachine()
     assert not [name for name in dir(machine) if name.startswith("to_")]
-    triggers = {name for state in State for name in triggers_of(machine).get_triggers(state.value)}
+    triggers = {name for state in State for name in TRANSITIONS.get_triggers(state.value)}
     assert triggers == {"_advance", "_block", "_abort", "_rerun"}
 
 
@@ -88,7 +82,7 @@ def test_machine_has_the_edges_of_the_table() -> None:
     """What transitions can do is what the table says, edge for edge."""
     built = [
         (State(t.source), State(t.dest))
-        for event in triggers_of(RecoveryMachine()).events.values()
+        for event in TRANSITIONS.events.values()
         for by_source in event.transitions.values()
         for t in by_source
     ]
@@ -97,7 +91,7 @@ def test_machine_has_the_edges_of_the_table() -> None:
 
 def test_machine_is_not_queued() -> None:
     """A queued machine answers True when a guard refused."""
-    assert not triggers_of(RecoveryMachine()).has_queue
+    assert not TRANSITIONS.has_queue
 
 
 def test_every_state_but_the_ends_decides() -> None:
