@@ -19,6 +19,7 @@ from recovery.postgres.url import parse
 from recovery.replay.lending import ScratchPool
 from states.exit_codes import Exit
 from states.fleet import Limits, Outcome, Status, Wave
+from tests.acceptance.scene import eventually
 from tests.staging import Server, fleet
 
 HISTORY = fleet.history(12)
@@ -286,6 +287,7 @@ def test_the_leader_hands_out_takes_in_and_takes_over(server: Server, made: Call
         leader.tick()
         assert queue.taken_over == []
         other.close()
+        eventually(lambda: "alive" not in control.alive())  # its session takes a moment to end
         for queue.now in (30.0, 33.0):
             leader.tick()
         assert queue.taken_over == ["r/1/a"]
