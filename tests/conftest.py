@@ -43,6 +43,7 @@ def pytest_collection_finish() -> None:
 
 #: Files with few tests that take long. They begin first, so that no worker is left alone with one of them at the end.
 LONG = (
+    "test_fleet.py",
     "test_run.py",
     "test_kinds.py",
     "test_fuzz.py",
@@ -56,8 +57,8 @@ LONG = (
     "test_pairs_baseline.py",
     "test_rivals.py",
 )
-
-
+#: Folders of which each test takes seconds.
+SLOW = {"acceptance", "docs"}
 #: Folders of which everything is quick. Elsewhere a test says so itself.
 QUICK = {"states", "unit", "guard"}
 
@@ -65,8 +66,16 @@ QUICK = {"states", "unit", "guard"}
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks what is quick by its folder, and puts the files that take long in front."""
     for item in items:
-        if item.path.relative_to(TESTS).parts[0] in QUICK:
+        if _folder(item) in QUICK:
             item.add_marker("quick")
     tests = Counter(item.path for item in items)
     place = {name: number for number, name in enumerate(LONG)}
-    items.sort(key=lambda item: (place.get(item.path.name, len(LONG)), -tests[item.path], str(item.path)))
+
+    def order(item: pytest.Item) -> tuple[int, bool, int, str]:
+        return place.get(item.path.name, len(LONG)), _folder(item) not in SLOW, -tests[item.path], str(item.path)
+
+    items.sort(key=order)
+
+
+def _folder(item: pytest.Item) -> str:
+    return item.path.relative_to(TESTS).parts[0]
