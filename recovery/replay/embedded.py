@@ -48,6 +48,10 @@ _OPTIONS = {
     "wal_level": "minimal",
     "shared_buffers": "32MB",
     "jit": "off",
+    # Processes that it would start for reading ahead, and for work that it has none of.
+    "io_method": "sync",
+    "max_worker_processes": "0",
+    "max_logical_replication_workers": "0",
     "timezone": "UTC",
     # In its own folder, so that nothing stays behind in memory when it is ended at once.
     "dynamic_shared_memory_type": "mmap",
