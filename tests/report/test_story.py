@@ -86,7 +86,9 @@ def test_the_ledger_before_and_after() -> None:
 def test_a_journal_of_an_older_release_is_told_too() -> None:
     """What it does not hold is left out, and what a run knows of itself is the same."""
     events = whole()
-    assert record_of(older(events)) == msgspec.structs.replace(record_of(events), evidence=record_of(older(events)).evidence)
+    assert record_of(older(events)) == msgspec.structs.replace(
+        record_of(events), evidence=record_of(older(events)).evidence
+    )
     story = told(older(events))
     assert summary(story).word == "ready"
     assert FAILED in summary(story).sentence

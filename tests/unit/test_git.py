@@ -60,6 +60,13 @@ def test_without_a_checkout_there_is_none(tmp_path: Path) -> None:
     assert Repository.find(tmp_path / "missing") is None
 
 
+def test_where_no_checkout_is_git_is_not_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process takes longer than a look for `.git` in each folder above."""
+    monkeypatch.setattr("recovery.prisma.git._git", lambda *_, **__: pytest.fail("git was asked"))
+    (tmp_path / "deep" / "down").mkdir(parents=True)
+    assert Repository.find(tmp_path / "deep" / "down") is None
+
+
 def test_without_git_there_is_none(root: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Where git is not installed no checkout is found."""
     monkeypatch.setenv("PATH", str(tmp_path))
