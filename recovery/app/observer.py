@@ -53,6 +53,7 @@ class Observer:
         assume: names of the assumptions that decisions may rest on.
         elsewhere: further folders in which scripts are looked for whose migrations are gone from the folder.
         answers: reads from the journal what a person has said of statements, by the migration.
+        once: read the migrations folder once, for who looks and changes nothing.
     """
 
     target: Target
@@ -66,6 +67,8 @@ class Observer:
     assume: frozenset[str] = frozenset()
     elsewhere: Sequence[Path] = ()
     answers: Callable[[], Mapping[str, Answers]] = dict
+    once: bool = False
+    _scripts: Scripts | None = field(default=None, init=False)
     _kept: Kept = field(default_factory=dict, init=False)
     _checkout: tuple[Repository | None] | None = field(default=None, init=False)
 
@@ -74,12 +77,15 @@ class Observer:
         self.workshop.emit = self.emit
 
     def scripts(self) -> Scripts:
-        """The scripts of the migrations folder, read anew. The checkout that it is in is looked for once."""
+        """The scripts of the migrations folder, read anew but for `once`. Its checkout is looked for once."""
+        if self.once and self._scripts is not None:
+            return self._scripts
         if self._checkout is None:
             image = from_image(self.folder, self.expected)
             self._checkout = (None if image else Repository.find(self.folder),)
         (repository,) = self._checkout
-        return Scripts(self.folder, read_migrations(self.folder), repository, self.elsewhere)
+        self._scripts = Scripts(self.folder, read_migrations(self.folder), repository, self.elsewhere)
+        return self._scripts
 
     def checks(self, ours: int | None = None) -> tuple[Check, ...]:
         """Makes all checks of preflight that only read: all but `prisma.target`.

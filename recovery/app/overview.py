@@ -55,6 +55,7 @@ def overview(
         emit: takes the events.
         pending: rehearse what is pending, too.
     """
+    observer.once = True
     inspected = observer.inspect()
     emit(events.Inspected(inspected.history))
     checks = (*observer.checks(), *observer.expected.waive([command()]))

@@ -92,20 +92,25 @@ class Session:
     ahead: Ahead | None = None
     lent: ScratchPool | None = None
     config: Config = field(init=False)
-    _project: Project | None = field(init=False, default=None)
+    _project: Project | UsageError | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         """Reads the settings."""
         self.config = configuration.load(self.options.config, self.cwd)
 
     def project(self) -> Project:
-        """The Prisma project.
+        """The Prisma project, which is looked for once.
 
         Raises:
             UsageError: there is none.
         """
         if self._project is None:
-            self._project = project.find_configured(self.config, self.cwd, self.options.schema)
+            try:
+                self._project = project.find_configured(self.config, self.cwd, self.options.schema)
+            except UsageError as error:
+                self._project = error
+        if isinstance(self._project, UsageError):
+            raise self._project
         return self._project
 
     def folder(self) -> Path:

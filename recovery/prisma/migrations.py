@@ -43,7 +43,7 @@ class Migration:
 
     def matches(self, checksum: str) -> bool:
         """Whether a row of the ledger with this checksum ran this script, as Prisma itself compares them."""
-        return variant(self.script, checksum) is not None
+        return checksum == self.checksum or variant(self.script, checksum) is not None
 
 
 def read(folder: Path) -> tuple[Migration, ...]:

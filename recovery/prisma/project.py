@@ -28,6 +28,8 @@ from recovery.prisma.sources import (
 
 #: Where Prisma looks for the schema if no setting names it.
 _SCHEMAS = ("prisma/schema.prisma", "schema.prisma", "prisma/schema")
+#: How names begin in a folder with a schema in one of these places, with Prisma's configuration, or with a package.
+_TELLING = ("prisma", "schema.prisma", ".config", "package.json")
 #: How many schemas below the working directory are named, how deep they are looked for, and in how many folders.
 _MOST_BELOW, _DEEP, _MOST_FOLDERS = 6, 4, 2_000
 #: Folders that hold what was installed or built.
@@ -228,11 +230,13 @@ def _schema_in(folder: Path) -> Path | None:
 def _below(root: Path) -> list[Path]:
     """Schemas in folders below, as in a monorepo: the first few, not in what is installed or hidden."""
     found: list[Path] = []
-    for looked, (folder, folders, _) in enumerate(os.walk(root), 1):
+    for looked, (folder, folders, files) in enumerate(os.walk(root), 1):
         here = Path(folder)
         deep = len(here.relative_to(root).parts) >= _DEEP
+        # Most folders have nothing of a project, and their listing tells it.
+        telling = any(name.startswith(_TELLING) for name in (*folders, *files))
         folders[:] = [] if deep else sorted(name for name in folders if name not in _INSTALLED and name[0] != ".")
-        if here != root and (schema := _schema_in(here)):
+        if telling and here != root and (schema := _schema_in(here)):
             found.append(schema)
             folders[:] = []
         if len(found) == _MOST_BELOW or looked == _MOST_FOLDERS:

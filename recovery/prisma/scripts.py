@@ -79,7 +79,9 @@ class Scripts:
     def _find(self, name: str, checksum: str) -> Script | None:
         migration = self.migrations.get(name)
         path = self.path(name)
-        script = variant(migration.script, checksum) if migration else None
+        script = None
+        if migration:
+            script = migration.script if checksum == migration.checksum else variant(migration.script, checksum)
         if script is None and self.repository is not None:
             script = self.repository.script_with_checksum(path, checksum)
         if script is None:

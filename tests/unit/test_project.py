@@ -176,6 +176,27 @@ def test_from_a_monorepos_root_the_schemas_below_are_named(root: Path) -> None:
     assert caught.value.remedy.endswith("--schema apps/web/prisma/schema.prisma")
 
 
+@pytest.mark.parametrize(
+    ("files", "schema"),
+    [
+        ({"prisma/schema.prisma": SCHEMA}, "prisma/schema.prisma"),
+        ({"prisma/schema/main.prisma": SCHEMA}, "prisma/schema"),
+        ({"schema.prisma": SCHEMA}, "schema.prisma"),
+        ({"prisma.config.mts": "export default { schema: 'db/a.prisma' }", "db/a.prisma": SCHEMA}, "db/a.prisma"),
+        ({".config/prisma.ts": "export default { schema: 'db/a.prisma' }", "db/a.prisma": SCHEMA}, "db/a.prisma"),
+        ({"package.json": '{"prisma": {"schema": "db/a.prisma"}}', "db/a.prisma": SCHEMA}, "db/a.prisma"),
+    ],
+)
+def test_a_package_below_is_known_by_any_of_its_files(root: Path, files: dict[str, str], schema: str) -> None:
+    """Whatever tells Prisma where the schema is; other folders, such as those of migrations, are passed over."""
+    for name, text in files.items():
+        put(root / "deep" / "package" / name, text)
+    put(root / "deep" / "20260101_first" / "migration.sql", "SELECT 1")
+    with pytest.raises(UsageError) as caught:
+        find(root)
+    assert f"folders below it have one: deep/package/{schema}. Nothing" in caught.value.fact
+
+
 def test_the_package_is_started_by_node(root: Path) -> None:
     """The package is started directly, and its version is known."""
     put(root / "packages" / "db" / "prisma" / "schema.prisma")

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from recovery.app.session import Options, Session
-from recovery.config import FILE, JOURNAL_VARIABLE
+from recovery.config import FILE, JOURNAL_VARIABLE, Config
 from recovery.errors import UsageError
+from recovery.prisma.project import Project, find_configured
 
 URL = "postgresql://u:hush@{}.example.com:5432/app"
 
@@ -46,6 +47,28 @@ def test_another_word_is_refused_and_not_repeated(tmp_path: Path, where: str) ->
     assert caught.value.code == "journal.url"
     assert "`target`" in str(caught.value)
     assert "hush" not in str(caught.value)
+
+
+def test_a_project_is_looked_for_once_whether_there_is_one_or_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a folder with a thousand others that takes a while, and many ask."""
+    looked: list[Path] = []
+
+    def found(config: Config, cwd: Path, schema: Path | None) -> Project:
+        looked.append(cwd)
+        return find_configured(config, cwd, schema)
+
+    monkeypatch.setattr("recovery.prisma.project.find_configured", found)
+    without = session(tmp_path)
+    for _ in range(2):
+        with pytest.raises(UsageError, match="No Prisma schema was found"):
+            without.project()
+    assert len(looked) == 1
+    (tmp_path / "schema.prisma").write_text('datasource db {\n  provider = "postgresql"\n}\n')
+    one = session(tmp_path)
+    assert one.project() is one.project()
+    assert len(looked) == 2
 
 
 def test_a_journals_url_is_shown_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
