@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 #: What the console script calls.
 MAIN = "recovery.cli:main"
+#: What is loaded for the first command that begins with that word, since others never need it.
+LATER = {"fleet": "dbos"}
 #: Longest request: an environment, and arguments.
 REQUEST_BYTES = 256 * 1024
 _NUMBER = struct.Struct("i")
@@ -207,6 +209,8 @@ def _serve(requests: socket.socket) -> Callable[[], Any] | None:
                     return None
                 channel, *descriptors = passed
                 request = _Request(**json.loads(read), descriptors=descriptors)
+                if later := LATER.get(" ".join(request.arguments[:1])):
+                    importlib.import_module(later)
                 pid = os.fork()
                 if pid == 0:
                     return request.become()
