@@ -51,8 +51,7 @@ class Repository:
             UsageError: `git.failed`.
         """
         folder = path if path.is_dir() else path.parent
-        real = folder.resolve()
-        if not any((each / ".git").exists() for each in (real, *real.parents)):
+        if not _may_be_in_one(folder.resolve()):
             return None  # as git would find, which takes longer
         try:
             done = _git(folder, "rev-parse", "--show-toplevel")
@@ -207,6 +206,14 @@ class Repository:
             reason = done.stderr.decode(errors="replace").strip().splitlines()
             raise _failed(self.root, reason[-1] if reason else f"exit code {done.returncode}", arguments[0])
         return done.stdout
+
+
+def _may_be_in_one(folder: Path) -> bool:
+    """Whether this folder or one above it has `.git`, or can't be looked into."""
+    try:
+        return any((each / ".git").exists() for each in (folder, *folder.parents))
+    except OSError:
+        return True
 
 
 def _wherever(path: Path) -> str:

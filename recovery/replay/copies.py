@@ -41,13 +41,14 @@ class Copy:
             else:
                 self._reset(connection)
             yield connection
-        finally:
-            if connection.closed:
-                connection.close()
-            else:
-                if connection.info.transaction_status != TransactionStatus.IDLE:
-                    connection.execute("ROLLBACK")
-                idle.append(connection)
+        except BaseException:
+            connection.close()  # in the middle of a query it could serve nobody
+            raise
+        if connection.closed:
+            return
+        if connection.info.transaction_status != TransactionStatus.IDLE:
+            connection.execute("ROLLBACK")
+        idle.append(connection)
 
     def drop(self) -> None:
         """Drops the database. This object must not be used afterwards."""

@@ -261,7 +261,7 @@ class Wheel:
                 f"ALTER DATABASE {FIRST} OWNER TO {HOLDER};\n"
             )
             self._run("postgres", "--single", "-D", data, "template1", cwd=Path(work), script=script)
-            # A quarter of what is copied with every database. PostgreSQL makes maps of free space anew where it needs any.
+            # A quarter of what is copied with every database. PostgreSQL makes a map of free space where it needs one.
             for fork in (*Path(data).glob("base/*/*_fsm"), *Path(data).glob("base/*/*_vm")):
                 fork.unlink()
             copied = subprocess.run(  # -a: keeps the owner, and is fast

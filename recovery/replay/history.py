@@ -363,7 +363,7 @@ class HistoryReplay:
                 yield connection
 
         @contextmanager
-        def with_witnesses(together: bool) -> Iterator[tuple[psycopg.Connection[Any], Witnesses] | None]:  # noqa: FBT001
+        def with_witnesses(together: bool) -> Iterator[tuple[psycopg.Connection[Any], Witnesses] | None]:  # noqa: FBT001 - as `steps.run` calls it
             tables = witnesses.reached(self._open(), parsed) if on_rows else ()
             if not tables:
                 yield None
