@@ -9,7 +9,7 @@ from typing import Any
 from states.facts import Row, Subject
 
 #: Raised whenever a changed rule can change a verdict, so that approvals and caches made under older rules are void.
-RULES_VERSION = 31
+RULES_VERSION = 32
 
 
 def digest(subject: Subject, target: Sequence[str], base: Sequence[tuple[str, str]]) -> str:
@@ -44,8 +44,6 @@ def digest(subject: Subject, target: Sequence[str], base: Sequence[tuple[str, st
         "stops": sorted(astuple(stop) for stop in subject.stops),
         "unreadable": subject.unreadable,
     }
-    if subject.continued is not None:
-        parts["continued"] = [subject.continued.by, subject.continued.replay.checksum]
     if subject.finished_as:
         parts["finished_as"] = [subject.finished_as, subject.counted]
     if subject.answered:  # without any, the digest is the one that answers are given for

@@ -198,7 +198,6 @@ class Statement:
         fires: tables whose triggers and rules it fires, if it is known what it does only where they have none.
         over: the table whose rows, and no others, it changes or deletes, if production has no trigger on it. Where that
             has no rows, it does nothing. Empty if there is no such table.
-        unvarying: whenever it runs, it changes the schema as its step does, whatever rows there are.
     """
 
     index: int
@@ -215,7 +214,6 @@ class Statement:
     skips: frozenset[Key] = frozenset()
     fires: frozenset[str] = frozenset()
     over: str = ""
-    unvarying: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,11 +224,13 @@ class Stop:
         row: id of the attempt's row in the ledger.
         statement: the attempt completed neither this statement nor any after it; 1 for the first.
         why: the proof, for people.
+        undone: it, and what comes after it, may have run and been undone by a rollback.
     """
 
     row: str
     statement: int
     why: str
+    undone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,20 +334,6 @@ class Twin:
 
 
 @dataclass(frozen=True, slots=True)
-class Continued:
-    """A script with that of the migration that failed after it, replayed as one (RULES E30).
-
-    Attributes:
-        by: the other migration.
-        own: how many of the statements are the script's own.
-    """
-
-    by: str
-    own: int
-    replay: Replay
-
-
-@dataclass(frozen=True, slots=True)
 class Answers:
     """What a person knows of statements whose work on rows the evidence does not show, for exactly one evidence.
 
@@ -405,7 +391,6 @@ class Subject:
         assumed: the changes of each pending migration before it, in order; it is compared as if these had run.
         ahead: pending migrations before it that a deploy has yet to run and that may work on the same objects.
         twins: one for each of its scripts that makes what the history has made already.
-        continued: its script and the next failed one; None if it decides by itself, or there is no other.
         undecided: failed migrations before it that the evidence does not decide and that may work on the same objects
             (RULES E30).
         answered: by the number of a statement of the present file, whether its work on rows is done, as a person says.
@@ -445,7 +430,6 @@ class Subject:
     assumed: tuple[Mapping[Key, str | None], ...] = ()
     ahead: tuple[str, ...] = ()
     twins: tuple[Twin, ...] = ()
-    continued: Continued | None = None
     undecided: tuple[str, ...] = ()
     answered: Mapping[int, bool] = field(default_factory=dict)
     finished_as: str = ""

@@ -12,10 +12,9 @@ from states.comparison import (
     steps_equal_to,
 )
 from states.evidence import ASSUMED, NO_HANDWORK, Progress, Verdict
-from states.facts import Replay, Subject, Visibility
+from states.facts import Replay, Statement, Stop, Subject, Visibility
 from states.presence import in_view
 from states.row_proofs import altered_since, filled_otherwise, witnessed
-from states.untouched import run_by_nobody
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +59,16 @@ def _not_done(replay: Replay, subject: Subject) -> dict[int, str]:
     for statement in replay.statements:
         if statement.visibility in (Visibility.SEEN, Visibility.INERT):
             continue
-        before = [
-            [s for s in stops if s.statement < statement.index or (s.statement == statement.index and statement.atomic)]
-            for stops in proofs
-        ]
+        before = [[stop for stop in stops if _keeps_from(stop, statement)] for stops in proofs]
         if before and all(before):
             found[statement.index] = before[-1][0].why
     return found
+
+
+def _keeps_from(stop: Stop, statement: Statement) -> bool:
+    """Whether nothing of a statement is done where an attempt stopped there. A sequence is not rolled back (E25)."""
+    reached = stop.undone or stop.statement == statement.index
+    return stop.statement <= statement.index and (statement.atomic or not reached)
 
 
 def _answers_count(replay: Replay, subject: Subject) -> bool:
@@ -95,12 +97,12 @@ def _one_of_the_ends(replay: Replay, at: tuple[int, ...]) -> tuple[int, ...]:
 def of_script(replay: Replay, subject: Subject) -> Finding:
     """What follows if this script is the one that ran."""
     production = in_view(subject)
-    replay, at, by_nobody = _standing(replay, subject)
+    replay, at = _standing(replay, subject)
     last = replay.total
     at = _one_of_the_ends(replay, at)
     where = (min(at), max(at)) if at else (0, 0)
     progress = Progress(where, last)
-    not_done = _after_what_nobody_ran(replay, by_nobody, subject) | _not_done(replay, subject)
+    not_done = _not_done(replay, subject)
     answered = subject.answered if _answers_count(replay, subject) else None
     statements = statement_states(replay, production, at, not_done, answered)
     said = tuple(s for s in statements if s.said is not None)
@@ -153,7 +155,7 @@ def of_script(replay: Replay, subject: Subject) -> Finding:
             *proven,
         )
     if 0 in at:
-        return _at_the_beginning(replay, at, statements, by_nobody, sentences, found)
+        return _at_the_beginning(replay, at, statements, sentences, found)
     if not replay.complete:
         return found(
             Verdict.UNDECIDABLE,
@@ -193,19 +195,13 @@ class _Said:
     told: list[str]
 
 
-def _standing(replay: Replay, subject: Subject) -> tuple[Replay, tuple[int, ...], frozenset[int]]:
-    """The replay with what production proves of rows, the steps that production equals, and what nobody ran.
-
-    A statement that nobody is said to have run, although production stands after it, found something else there.
-    """
+def _standing(replay: Replay, subject: Subject) -> tuple[Replay, tuple[int, ...]]:
+    """The replay with what production proves of rows, and the steps that production equals."""
     production = in_view(subject)
     at = steps_equal_to(replay, production)
     replay = witnessed(replay, subject, at)
     # Where rows prove that all of it ran, nothing can have used a sequence that it makes: its first number counts, too.
-    at = tuple(step for step in steps_equal_to(replay, production) if step in at)
-    by_nobody = run_by_nobody(replay, subject)
-    before = tuple(step for step in at if step < min(by_nobody, default=step + 1))
-    return (replay, before, by_nobody) if before else (replay, at, frozenset())
+    return replay, tuple(step for step in steps_equal_to(replay, production) if step in at)
 
 
 def _at_the_end(replay: Replay, statements: tuple[StatementState, ...], sentences: _Said, found: _Found) -> Finding:
@@ -227,23 +223,10 @@ def _at_the_end(replay: Replay, statements: tuple[StatementState, ...], sentence
     return found(Verdict.APPLIED, f"{every} in production.", *told)
 
 
-def _after_what_nobody_ran(replay: Replay, by_nobody: frozenset[int], subject: Subject) -> dict[int, str]:
-    """What nobody ran, and what no attempt came as far as because of that, each with its proof."""
-    if not by_nobody:
-        return {}
-    found = dict.fromkeys(by_nobody, "what it would have altered or dropped is as it was before the attempt")
-    if {row.checksum for row in subject.attempts} == {replay.checksum}:
-        first = min(by_nobody)
-        later = {s.index for s in replay.statements[first:] if s.visibility is not Visibility.INERT}
-        found = dict.fromkeys(later, f"nobody ran statement {first} before it") | found
-    return found
-
-
 def _at_the_beginning(
     replay: Replay,
     at: tuple[int, ...],
     statements: tuple[StatementState, ...],
-    by_nobody: frozenset[int],
     sentences: _Said,
     found: _Found,
 ) -> Finding:
@@ -282,7 +265,7 @@ def _at_the_beginning(
     shown = {s.index for s in replay.statements if s.visibility is Visibility.ROWS}
     if not traceless:
         shown |= {s.index for s in replay.statements if s.visibility is Visibility.UNREACHED}
-    shown |= {s.index for s in statements if s.said is not None} | by_nobody
+    shown |= {s.index for s in statements if s.said is not None}
     by_hand = tuple(s for s in statements if s.state == "absent" and s.index in _open_ones(replay) - shown)
     if not by_hand:
         return found(Verdict.NOT_APPLIED, "Nothing of the script is in production.", *proven)

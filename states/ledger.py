@@ -161,12 +161,6 @@ def earlier_failed(name: str, history: History) -> tuple[str, ...]:
     return failed[: failed.index(name)] if name in failed else ()
 
 
-def next_failed(name: str, history: History) -> str | None:
-    """The failed migration that a run resolves right after this one; None if there is none."""
-    failed = history.failed
-    return next(iter(failed[failed.index(name) + 1 :]), None) if name in failed else None
-
-
 def foreseen(effect: Resolution, checksum: str, rows: Sequence[Row]) -> tuple[Row, ...]:
     """The ledger as Prisma leaves it after such a mark, which comes after everything that the ledger holds.
 

@@ -80,7 +80,7 @@ def _witnessed(replay: Replay, statement: Statement, subject: Subject, at: tuple
     if statement.visibility is Visibility.ROWS and (fired := sorted(statement.fires & subject.firing)):
         why = f"{fired[0]} has a trigger or a rule in production, which may have written other rows"
         return replace(statement, visibility=Visibility.OPEN, why=why)
-    if why := _kept_instead(replay, statement, subject):
+    if why := _kept_instead(replay, statement, subject, at):
         return replace(statement, visibility=Visibility.OPEN, why=why)
     # Columns that change names between themselves look alike before and after. That they stand as they do after it says
     # that it ran, so it is not absent with the other statements where these are.
@@ -101,7 +101,7 @@ def _nothing_to_work_on(statement: Statement, subject: Subject) -> bool:
     return statement.over in (subject.empty & subject.unmoved) - subject.firing
 
 
-def _kept_instead(replay: Replay, statement: Statement, subject: Subject) -> str:
+def _kept_instead(replay: Replay, statement: Statement, subject: Subject, at: tuple[int, ...]) -> str:
     """Where what a statement drops may be kept under another name, as people do to be safe; empty if it isn't.
 
     A column that was renamed leaves no dropped one behind, and a table that was renamed has the columns of the one
@@ -111,11 +111,15 @@ def _kept_instead(replay: Replay, statement: Statement, subject: Subject) -> str
         if (obj, prop) in subject.production:
             continue
         if prop == "exists":
-            if others := [other for other in subject.alike.get(obj, ()) if other not in replay.alike]:
+            here = subject.alike.get(obj, ())
+            if others := [other for other in here if other not in replay.alike or other in replay.created]:
                 return f"{obj} may have been renamed to {others[0].removeprefix('table ')}, with its rows"
             continue
         expected, found = replay.places.get(obj, ()), subject.places.get(obj, ())
-        others = [name for name in found if name and name not in expected and not _known(replay, obj, name)]
+        strange = (name for name in found if name and name not in expected and not _known(replay, obj, name))
+        # Where all of the script is in place, its own new column may be the old one, too.
+        new = {unquoted(key[1].removeprefix("column ")) for key in replay.added if key[0] == obj and replay.total in at}
+        others = [*strange, *(name for name in found if name in new and name in expected)]
         if others and found.count("") < expected.count(""):
             return f"{prop} of {obj} may have been renamed to {others[0]}, with its values"
     return ""

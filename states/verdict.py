@@ -26,7 +26,7 @@ def _finding(subject: Subject) -> tuple[Finding, Decision]:
     if not ran or {row.checksum for row in subject.attempts} - {replay.checksum for replay in ran}:
         return Finding(Verdict.UNDECIDABLE, ("The script of an attempt was not found.",), nothing), Decision.OPERATOR
     findings = [made_already(replay, subject) or of_script(replay, subject) for replay in ran]
-    findings[-1] = finding = _with_the_next(subject, findings[-1])
+    finding = findings[-1]
     skipped = tuple(f"Not replayed before it: {note}" for replay in ran[-1:] for note in replay.skipped)
     if subject.unreplayed:
         finding = _without_the_rest(finding)
@@ -53,23 +53,6 @@ def _finding(subject: Subject) -> tuple[Finding, Decision]:
     assumes = frozenset(name for each in findings for name in each.assumes)
     will_run = None if present is None or present in ran else of_script(present, subject)
     return _not_applied(subject, finding, will_run, assumes)
-
-
-def _with_the_next(subject: Subject, finding: Finding) -> Finding:
-    """The finding as it is, or that production is past the script's end, in that of the migration that failed after it.
-
-    Only where it does not decide by itself, and every attempt ran the file as it is.
-    """
-    decides = finding.verdict in (Verdict.APPLIED, Verdict.NOT_APPLIED)
-    if decides or subject.continued is None or {row.checksum for row in subject.attempts} != {subject.present}:
-        return finding
-    own, replay = subject.continued.own, subject.continued.replay
-    at = steps_equal_to(replay, in_view(subject))
-    states = of_script(replay, subject).statements[:own]
-    if min(at, default=0) < own or any(each.state not in ("in_place", "inert") for each in states):
-        return finding
-    reason = f"All of the script is in production, and of {subject.continued.by}, which failed after it, there is more."
-    return Finding(Verdict.APPLIED, (reason,), Progress((own, own), own), states)
 
 
 def _by_the_present_file(subject: Subject, present: Replay, ran: Sequence[Replay]) -> Finding | None:
@@ -193,7 +176,10 @@ def _never_attempted(subject: Subject, replay: Replay) -> tuple[Finding, Decisio
         return amended(finding, verdict, *reasons, f"A deploy would fail: {why}."), Decision.OPERATOR
     if why := passed_over(replay, production):
         return amended(finding, verdict, *reasons, f"A deploy would end well, but {why}."), Decision.OPERATOR
-    if any(state.state == "open" for state in finding.statements):
+    # What is there in another form is dropped by the script itself, where it drops what is there.
+    again = {each.index for each in replay.statements if each.conditional and each.visibility is Visibility.ROWS}
+    again = again if verdict is Verdict.DRIFTED else set()
+    if any(state.state == "open" and state.index not in again for state in finding.statements):
         reason = "Something of it is in production, and a deploy would do its work on rows, maybe a second time."
         return amended(finding, verdict, *reasons, reason), Decision.OPERATOR
     return amended(finding, verdict, *reasons), Decision.DEPLOY

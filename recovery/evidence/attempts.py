@@ -86,6 +86,10 @@ def _undecided(replay: Replay) -> bool:
     return any(s.visibility not in (Visibility.SEEN, Visibility.INERT) for s in replay.statements)
 
 
+#: A script that rolls back what it did, or whose block handles errors, leaves no trace of it, and goes on.
+_TAKES_BACK = re.compile(r"\brollback\b|\bexception\b", re.IGNORECASE)
+
+
 @dataclass(frozen=True, slots=True)
 class ByItself:
     """What is known where the statement that was sent raised an error by itself.
@@ -164,6 +168,8 @@ def _by_trace(
     connection: psycopg.Connection[Any], schema: str, row: Row, replay: Replay, production: Snapshot
 ) -> Iterator[Stop]:
     """Proof from a column: if the one that a statement adds was never in production, the attempt stopped before it."""
+    if any(_TAKES_BACK.search(statement.sql) for statement in replay.statements):
+        return  # the script goes on after what it takes back, or catches
     absent = {key for key in replay.added if key not in production}
     tables = {name for obj, _ in absent if obj.startswith("table ") and (name := qualified_name(obj))}
     if not tables:
@@ -178,7 +184,7 @@ def _by_trace(
             unconditional = not replay.statements[index - 1].conditional
             if made and unconditional and qualified_name(obj) in untouched and (obj, "exists") in production:
                 why = f"{column} was never in {obj}, which has not been altered since the attempt began"
-                yield Stop(row.id, index, why)
+                yield Stop(row.id, index, why, undone=True)
                 return
 
 

@@ -15,7 +15,6 @@ from recovery.evidence.indications.gathering import indicated
 from recovery.evidence.material import Material, changed_names, material, meets, touching, unreplayed
 from recovery.evidence.overtaking import Course, courses, making_again, overtaking
 from recovery.evidence.repeated import twin
-from recovery.evidence.two_failed import in_a_row, next_script
 from recovery.files import cache_folder
 from recovery.postgres import catalog, traces
 from recovery.postgres.locks import PRISMA_LOCK
@@ -34,7 +33,7 @@ from states.comparison import Difference, differences, qualified_name
 from states.digest import digest
 from states.effects import MarkApplied, MarkRolledBack
 from states.evidence import Decision, Evidence
-from states.facts import Answers, Continued, Key, Note, Replay, Row, Stop, Subject, Twin
+from states.facts import Answers, Key, Note, Replay, Row, Stop, Subject, Twin
 from states.ledger import earlier_failed, foreseen
 from states.repair import replay_of
 from states.verdict import judge, latest_attempt
@@ -166,27 +165,9 @@ class Investigator:
         may_meet = tuple(
             other.migration for other in undecided if meets(other, self._scripts_of(other), subject, plan, schema)
         )
-        subject = self._continued(plan, subject, rows)
         others = (other for other in self._scripts.history(rows).failed if other != name)
         remade = making_again(subject.replays, (script for other in others for script in self._attempted(other, rows)))
         return plan, replace(subject, undecided=may_meet, made_again_by=remade)
-
-    def _continued(self, plan: Material, subject: Subject, rows: Sequence[Row]) -> Subject:
-        """The subject with the next failed script after its own, where a person would be asked (RULES E30)."""
-        second = next_script(self._scripts, plan.name, rows)
-        if (
-            second is None
-            or len(subject.replays) != 1
-            or self._evidence(plan, subject).decision is not Decision.OPERATOR
-        ):
-            return subject
-        (first,) = plan.scripts
-        try:
-            both = self._replay(plan, in_a_row(first, second))
-            subject = replace(subject, continued=Continued(second.migration, subject.replays[0].total, both))
-            return replace(subject, production=self._production(subject))
-        except (ScriptError, psycopg.errors.LockNotAvailable):
-            return replace(subject, continued=None)
 
     def _attempted(self, name: str, rows: Sequence[Row]) -> tuple[Script, ...]:
         """The scripts that attempts at a migration ran, as far as they are known."""
@@ -489,8 +470,6 @@ class Investigator:
 def _scope(subject: Subject) -> catalog.Scope:
     """The objects of production that a subject's replays are compared with."""
     replays = [*subject.replays, *(each.replay for each in subject.twins if each.replay is not None)]
-    if subject.continued is not None:
-        replays.append(subject.continued.replay)
     objects = {obj for replay in replays for obj, _ in replay.footprint}
     scope = catalog.scope_of(objects)
     for replay in replays:

@@ -61,7 +61,8 @@ WITH ledger AS (SELECT id::text, migration_name::text, age(xmin) AS age, started
                 FROM {schema}._prisma_migrations),
      earlier AS (SELECT min(l.age) AS age FROM ledger l
                  WHERE l.migration_name <> %(migration)s
-                   -- An attempt's row that was written again, as rolled back, is younger than the attempt.
+                   -- A row that was written again, as rolled back, may be younger than the attempt.
+                   AND l.finished_at IS NOT NULL AND l.rolled_back_at IS NULL
                    AND coalesce(l.finished_at < (SELECT min(a.started_at) FROM ledger a
                                                  WHERE a.migration_name = %(migration)s), true)
                    AND l.age > coalesce((SELECT max(a.age) FROM ledger a WHERE a.migration_name = %(migration)s), -1)),

@@ -158,6 +158,8 @@ class _Script:
             `RowWork.sure_if_absent`.
         labels: of each enum, by its bare name, the labels that it renames, and those that it makes or gives.
         fires: it makes triggers or rules.
+        gone: bare names of relations and columns that it has dropped, or given another name, so far.
+        anything_gone: so far it may have dropped or renamed what it does not name.
     """
 
     created: set[Name] = field(default_factory=set)
@@ -171,6 +173,12 @@ class _Script:
     conditional: set[tuple[Name, str]] = field(default_factory=set)
     labels: dict[str, tuple[set[str], set[str]]] = field(default_factory=dict)
     fires: bool = False
+    gone: set[str] = field(default_factory=set)
+    anything_gone: bool = False
+
+    def meant_another(self, name: str) -> bool:
+        """Whether a name that the script gives may have been another's before, so that earlier statements mean that."""
+        return self.anything_gone or name in self.gone
 
     def makes(self, table: str, column: str) -> int:
         """How often it makes a column of that name, in that table or in one that may be the same."""
@@ -222,7 +230,7 @@ def _survey(nodes: Sequence[tuple[str, Any]]) -> _Script:
                 script.made.add(body.relation.relname)
                 if body.if_not_exists:
                     script.conditional.add((relation(body.relation), ""))
-                elif body.relation.schemaname or not moves_names:
+                elif (body.relation.schemaname or not moves_names) and not script.meant_another(body.relation.relname):
                     created.add(relation(body.relation))
             case "select_stmt" if body.HasField("into_clause"):
                 script.made.add(body.into_clause.rel.relname)
@@ -240,6 +248,7 @@ def _survey(nodes: Sequence[tuple[str, Any]]) -> _Script:
             case "alter_table_stmt":
                 for item in body.cmds:
                     attaches |= _survey_action(item.alter_table_cmd, body.relation, script)
+        _survey_gone(node, body, script)
     script.renames = bool(renamed)
     script.fresh = {name for name in created if name.name not in renamed}
     script.created = set() if attaches else script.fresh
@@ -247,6 +256,20 @@ def _survey(nodes: Sequence[tuple[str, Any]]) -> _Script:
     if moves_names or renamed:
         script.added.clear()
     return script
+
+
+def _survey_gone(node: str, body: Any, script: _Script) -> None:
+    """Notes what a statement drops, or gives another name: whatever is made under that name later is another thing."""
+    match node:
+        case "rename_stmt":
+            script.gone |= {body.subname, body.relation.relname}
+        case "alter_object_schema_stmt":
+            script.gone.add(body.relation.relname)
+        case "drop_stmt":
+            script.gone |= {name for names in _dropped(body) for name in names}
+            script.anything_gone |= enum_name(body, "behavior") == "DROP_CASCADE"
+        case "do_stmt":  # of which nothing is known, else its own statements stand here
+            script.anything_gone = True
 
 
 def _survey_label(body: Any, script: _Script) -> None:
@@ -269,7 +292,11 @@ def _survey_action(command: Any, table: Any, script: _Script) -> bool:
         case "AT_AddColumn":
             column = getattr(command, "def").column_def.colname
             script.columns[table.relname, column] += 1
-            (script.conditional if command.missing_ok else script.added).add((relation(table), column))
+            if not script.meant_another(column):
+                (script.conditional if command.missing_ok else script.added).add((relation(table), column))
+        case "AT_DropColumn":
+            script.gone.add(command.name)
+            script.anything_gone |= enum_name(command, "behavior") == "DROP_CASCADE"
         case "AT_AlterColumnType":
             script.typed[table.relname, command.name] += 1
         case "AT_DropExpression":
@@ -355,11 +382,16 @@ def _of_drop(body: Any, script: _Script) -> RowWork:
     holds = kind in _HOLD_ROWS or kind == "OBJECT_SCHEMA" or cascades
     if not holds:
         return RowWork()
-    names = {strings(item.list.items)[-1:] for item in body.objects if item.WhichOneof("node") == "list"}
-    names |= {(item.string.sval,) for item in body.objects if item.WhichOneof("node") == "string"}
+    names = _dropped(body)
     if any(name and name[0] in script.made for name in names) or (cascades and script.makes_anything):
         return RowWork("what it drops is made again later, without the rows")
     return RowWork()
+
+
+def _dropped(body: Any) -> set[tuple[str, ...]]:
+    """The bare names of what a statement drops, each in a tuple of its own."""
+    names = {strings(item.list.items)[-1:] for item in body.objects if item.WhichOneof("node") == "list"}
+    return names | {(item.string.sval,) for item in body.objects if item.WhichOneof("node") == "string"}
 
 
 def _of_rename(body: Any) -> RowWork:
@@ -389,7 +421,8 @@ def _of_action(command: Any, table: Any, script: _Script) -> RowWork:
     if action == "AT_AlterColumnType":
         definition = getattr(command, "def").column_def
         if definition.HasField("raw_default") and not _is_pure_cast(definition, command.name):
-            return RowWork(f"column {command.name} is computed by USING")
+            undone = functions(definition.raw_default) <= _GIVING
+            return RowWork(f"column {command.name} is computed by USING", undone=undone)
         if script.typed[table.relname, command.name] > 1:
             return RowWork(f"the type of column {command.name} changes twice, which may change its values")
         if not script.makes(table.relname, command.name):
@@ -435,7 +468,8 @@ def _of_new_column(definition: Any, script: _Script) -> RowWork:
     if default.WhichOneof("node") == "a_const" and default.a_const.isnull:
         return RowWork()
     if not functions(default) <= _STABLE_FUNCTIONS:
-        return RowWork(f"column {name} gets a default that is computed row by row", own=functions(default) <= _GIVING)
+        giving = functions(default) <= _GIVING
+        return RowWork(f"column {name} gets a default that is computed row by row", own=giving, undone=giving)
     return RowWork(f"column {name} gets a default that existing rows may lack", own=True, fills=frozenset({name}))
 
 

@@ -42,7 +42,6 @@ class Parsed:
         inert: why it changes nothing by its nature (the allow-list of RULES E4); empty otherwise.
         forbidden: why it must not run in a scratch database (RULES E15); empty if it may.
         work: what it may do to rows beyond what the schema shows (RULES E18).
-        unvarying: its work on the schema does not depend on rows; where these stand in its way, it fails.
         confined: it changes only what it names, and what belongs to that (`recovery.sql.confined`).
         calls: bare names of the functions that it calls.
         names: every object that it names.
@@ -66,7 +65,6 @@ class Parsed:
     inert: str
     forbidden: str
     work: RowWork
-    unvarying: bool
     confined: bool
     calls: frozenset[str]
     names: frozenset[Name]
@@ -273,7 +271,6 @@ _ADDITIVE = {
 _ADDITIVE_ACTIONS = {"AT_AddColumn", "AT_AddConstraint", "AT_SetNotNull", "AT_ValidateConstraint"}
 #: Statements that run no user code: the additive ones, and others whose errors are about the names in their text.
 _SCHEMA_ONLY = {*_ADDITIVE, "alter_table_stmt", "alter_enum_stmt", "drop_stmt", "rename_stmt", "view_stmt"}
-_UNVARYING = {*_SCHEMA_ONLY, "create_table_as_stmt"}
 
 
 def _of_a_table(node: str, body: Any) -> bool:
@@ -430,7 +427,6 @@ def _read(text: str) -> tuple[Parsed, ...]:
                 inert=inert,
                 forbidden=_forbidden(node, body, sql),
                 work=work,
-                unvarying=node in _UNVARYING,
                 confined=confined(node, body),
                 calls=_calls(node, body),
                 names=_names(node, body),

@@ -13,8 +13,8 @@ from tests.staging.crash.production import EFFECT, Production, eventually
 from tests.staging.crash.truth import check, finish
 
 POINTS = {point.name: point for point in points()}
-#: Of each kind of death one that the world in memory (tests/sweep) can't die, and that no other test here dies. Those of a
-#: row come one after the other to one recovery.
+#: Of each kind of death one that the world in memory (tests/sweep) can't die, and that no other test here dies. Those
+#: of a row come one after the other to one recovery.
 CHOSEN = (
     (
         "exists: within effect.intended mark_applied",

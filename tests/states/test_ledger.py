@@ -13,7 +13,6 @@ from states.ledger import (
     in_order_of_finishing,
     later_than,
     lost_effect,
-    next_failed,
     order,
     side_by_side,
     still_settled,
@@ -118,7 +117,6 @@ def test_a_run_resolves_the_failed_ones_in_their_order() -> None:
     history = History((), ("m2", "m1"), ())
     assert earlier_failed("m1", history) == ("m2",)
     assert earlier_failed("m2", history) == earlier_failed("m3", history) == ()
-    assert (next_failed("m2", history), next_failed("m1", history), next_failed("m3", history)) == ("m1", None, None)
 
 
 def test_names_sort_as_prisma_sorts_them() -> None:
