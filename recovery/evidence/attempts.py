@@ -86,8 +86,8 @@ def _undecided(replay: Replay) -> bool:
     return any(s.visibility not in (Visibility.SEEN, Visibility.INERT) for s in replay.statements)
 
 
-#: A script that rolls back what it did, or whose block handles errors, leaves no trace of it, and goes on.
-_TAKES_BACK = re.compile(r"\brollback\b|\bexception\b", re.IGNORECASE)
+#: A script that rolls back what it did, or a block that handles errors or has a condition, can go on without a trace.
+_WITHOUT_A_TRACE = re.compile(r"\brollback\b|\bdo\s*(?:\$|'|language\b)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +168,8 @@ def _by_trace(
     connection: psycopg.Connection[Any], schema: str, row: Row, replay: Replay, production: Snapshot
 ) -> Iterator[Stop]:
     """Proof from a column: if the one that a statement adds was never in production, the attempt stopped before it."""
-    if any(_TAKES_BACK.search(statement.sql) for statement in replay.statements):
-        return  # the script goes on after what it takes back, or catches
+    if any(_WITHOUT_A_TRACE.search(statement.sql) for statement in replay.statements):
+        return
     absent = {key for key in replay.added if key not in production}
     tables = {name for obj, _ in absent if obj.startswith("table ") and (name := qualified_name(obj))}
     if not tables:

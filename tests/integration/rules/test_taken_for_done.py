@@ -6,6 +6,12 @@ from states.evidence import Decision
 from tests.integration.rules.production import APPLIED, NOT_APPLIED, UNDECIDABLE, Production, verdict
 
 NOBODY = frozenset({"no_handwork"})
+#: A block that adds a column, fails where there is a row, and goes on.
+CATCHING = """
+DO $$ BEGIN
+    ALTER TABLE t ADD c int; PERFORM 1 / (SELECT 1 - count(*) FROM t);
+EXCEPTION WHEN others THEN NULL; END $$
+"""
 MARKS = {Decision.MARK_APPLIED, Decision.MARK_ROLLED_BACK}
 
 
@@ -30,12 +36,18 @@ def dated(one: Production) -> None:
         ),
         ("CREATE TABLE z (id int)", "DELETE FROM t", "ALTER TABLE t RENAME TO o; CREATE TABLE t (id int, a int);"),
         ("CREATE TABLE z (id int)", "UPDATE t SET a = a + 1", "DROP TABLE t; CREATE TABLE t (id int, a int);"),
+        (
+            "CREATE TABLE z (id int)",
+            "UPDATE x.t SET a = a + 1",
+            "DROP SCHEMA x CASCADE; CREATE SCHEMA x; CREATE TABLE x.t (id int, a int);",
+        ),
     ],
 )
 def test_a_name_that_the_script_gives_anew_meant_something_before(
     production: Production, first: str, rows: str, last: str
 ) -> None:
     """E17: the statement on rows ran before that, on what had the name then; somebody took the first one back."""
+    production.before("CREATE SCHEMA x; CREATE TABLE x.t (id int, a int);")
     script = f"{first}; {rows}; {last}"
     production.failed(script, logs=None)
     production.apart(first, rows)
@@ -112,6 +124,7 @@ def test_a_policy_that_is_made_anew_has_no_rows(production: Production) -> None:
     "script",
     [
         "ALTER TABLE t ADD n bigint NOT NULL DEFAULT nextval('s'); ALTER TABLE later ADD CONSTRAINT x CHECK (id > 5);",
+        "ALTER TABLE t ADD c int, ALTER a TYPE bigint USING nextval('s'); ALTER TABLE later ADD CHECK (id > 5)",
         "ALTER TABLE t ADD c int; SELECT setval('s', 100 + nextval('s')); ALTER TABLE later ADD CHECK (id > 5)",
     ],
 )
@@ -130,7 +143,12 @@ def test_a_rollback_leaves_sequences_where_they_are(production: Production, scri
     [
         ["BEGIN", "ALTER TABLE t ADD c int", "ROLLBACK", "UPDATE t SET a = a + 1", "ALTER TABLE t ADD d int"],
         [
-            "DO $$ BEGIN ALTER TABLE t ADD c int; PERFORM 1 / 0; EXCEPTION WHEN others THEN NULL; END $$",
+            CATCHING,
+            "UPDATE t SET a = a + 1",
+            "ALTER TABLE t ADD d int",
+        ],
+        [
+            "DO LANGUAGE plpgsql $$ BEGIN IF NOT EXISTS (SELECT FROM t) THEN ALTER TABLE t ADD c int; END IF; END $$",
             "UPDATE t SET a = a + 1",
             "ALTER TABLE t ADD d int",
         ],
@@ -200,6 +218,16 @@ def test_the_second_of_two_failed_ones_does_not_prove_the_first(
     production.failed(second, "20260111_second", logs=None)
     production.run(by_hand)
     assert production.judge("20260110_first").decision not in MARKS
+
+
+def test_a_row_of_the_ledger_that_was_written_again_dates_nothing(production: Production) -> None:
+    """E20: another failed migration was marked rolled back after somebody had made the table anew."""
+    production.failed("CREATE TABLE other (id int);", "20260109_other", logs=None)
+    production.failed("ALTER TABLE t RENAME TO u; ALTER INDEX t_pkey RENAME TO u_pkey;", logs=None)
+    production.run("CREATE TABLE u (id int PRIMARY KEY, a int); DROP TABLE t")
+    for name in ("20260109_other", "20260110_failed"):
+        production.run(f"UPDATE _prisma_migrations SET rolled_back_at = now() WHERE migration_name = '{name}'")
+    assert production.judge().decision not in MARKS
 
 
 def test_what_was_skipped_is_known_beside_a_table_that_gets_another_name(production: Production) -> None:
