@@ -160,6 +160,8 @@ class _Script:
         fires: it makes triggers or rules.
         gone: bare names of relations and columns that it has dropped, or given another name, so far.
         anything_gone: so far it may have dropped or renamed what it does not name.
+        anew: of names that it gives and that may have been another's before, the place of the statement that gives it.
+        now: the place of the statement that is looked at, from 0.
     """
 
     created: set[Name] = field(default_factory=set)
@@ -175,10 +177,18 @@ class _Script:
     fires: bool = False
     gone: set[str] = field(default_factory=set)
     anything_gone: bool = False
+    anew: dict[str, int] = field(default_factory=dict)
+    now: int = 0
 
-    def meant_another(self, name: str) -> bool:
-        """Whether a name that the script gives may have been another's before, so that earlier statements mean that."""
-        return self.anything_gone or name in self.gone
+    def makes_anew(self, name: str) -> None:
+        """Notes a name that the statement gives, if it may have been another's: earlier statements mean that."""
+        if self.anything_gone or name in self.gone:
+            self.anew[name] = self.now
+
+    def is_its_own(self, table: Name, column: str = "") -> bool:
+        """Whether the statement means a table, or a column, that the script makes."""
+        found = (table, column) in self.added if column else table in self.created
+        return found and self.anew.get(column or table.name, -1) < self.now
 
     def makes(self, table: str, column: str) -> int:
         """How often it makes a column of that name, in that table or in one that may be the same."""
@@ -201,9 +211,11 @@ def row_work(nodes: Sequence[tuple[str, Any]], inert: Sequence[bool]) -> list[Ro
         nodes: its statements, each as libpg_query's name for it and its parse tree.
         inert: for each, whether it changes nothing by its nature.
     """
-    flat = [each for node in nodes for each in _flat(*node)]
-    script = _survey(flat)
-    return [RowWork() if still else _of(node, body, script) for (node, body), still in zip(nodes, inert, strict=True)]
+    script = _survey([(place, *each) for place, node in enumerate(nodes) for each in _flat(*node)])
+    found = []
+    for script.now, ((node, body), still) in enumerate(zip(nodes, inert, strict=True)):
+        found.append(RowWork() if still else _of(node, body, script))
+    return found
 
 
 def _flat(node: str, body: Any) -> list[tuple[str, Any]]:
@@ -220,18 +232,19 @@ _MAKES: dict[str, Callable[[Any], str]] = {
 }
 
 
-def _survey(nodes: Sequence[tuple[str, Any]]) -> _Script:
+def _survey(nodes: Sequence[tuple[int, str, Any]]) -> _Script:
     script = _Script()
     created, attaches, renamed = set[Name](), False, set[str]()
-    moves_names = any(sets_path(node, body) for node, body in nodes)
-    for node, body in nodes:
+    moves_names = any(sets_path(node, body) for _, node, body in nodes)
+    for script.now, node, body in nodes:
         match node:
             case "create_stmt":
                 script.made.add(body.relation.relname)
                 if body.if_not_exists:
                     script.conditional.add((relation(body.relation), ""))
-                elif (body.relation.schemaname or not moves_names) and not script.meant_another(body.relation.relname):
+                elif body.relation.schemaname or not moves_names:
                     created.add(relation(body.relation))
+                    script.makes_anew(body.relation.relname)
             case "select_stmt" if body.HasField("into_clause"):
                 script.made.add(body.into_clause.rel.relname)
             case _ if node in _MAKES:
@@ -292,8 +305,8 @@ def _survey_action(command: Any, table: Any, script: _Script) -> bool:
         case "AT_AddColumn":
             column = getattr(command, "def").column_def.colname
             script.columns[table.relname, column] += 1
-            if not script.meant_another(column):
-                (script.conditional if command.missing_ok else script.added).add((relation(table), column))
+            (script.conditional if command.missing_ok else script.added).add((relation(table), column))
+            script.makes_anew(column)
         case "AT_DropColumn":
             script.gone.add(command.name)
             script.anything_gone |= enum_name(command, "behavior") == "DROP_CASCADE"
@@ -334,7 +347,7 @@ def _of(node: str, body: Any, script: _Script) -> RowWork:
         return _BEARING[node]
     if node not in _LEAVES_ROWS:
         return RowWork("nothing shows what it does to rows", undone=False)
-    if node == "index_stmt" and relation(body.relation) not in script.created:
+    if node == "index_stmt" and not script.is_its_own(relation(body.relation)):
         return RowWork(checked=frozenset(functions(body)))
     return RowWork()
 
@@ -414,7 +427,7 @@ def _of_action(command: Any, table: Any, script: _Script) -> RowWork:
         if script.makes(table.relname, command.name) or (cascades and script.makes_anything):
             return RowWork(f"column {command.name} is dropped and made again, without its values")
         return RowWork()
-    if relation(table) in script.created:
+    if script.is_its_own(relation(table)):
         return RowWork()  # the script makes the table, so no rows are older
     if action == "AT_AddColumn":
         return _of_new_column(getattr(command, "def").column_def, script)
@@ -437,7 +450,7 @@ def _of_action(command: Any, table: Any, script: _Script) -> RowWork:
         return RowWork("the schema does not show a sequence's next value") if restarts else RowWork()
     if action in ("AT_AttachPartition", "AT_DetachPartition"):
         partition = relation(getattr(command, "def").partition_cmd.name)
-        if partition in script.fresh:
+        if partition in script.fresh and script.anew.get(partition.name, -1) < script.now:
             return RowWork()
         return RowWork(f"the rows of {partition.name} stay, in a table of that name", moves=((partition, ""),))
     if action == "AT_AddConstraint":
@@ -494,7 +507,7 @@ def _of_query(node: str, body: Any, script: _Script) -> RowWork:
     if node == "select_stmt" or script.fires:
         return RowWork(why)
     table = relation(body.relation)
-    if table in script.created:
+    if script.is_its_own(table):
         return RowWork(why, own=True)
     if (table, "") in script.conditional:
         return RowWork(why, own=True, sure_if_absent=((table, ""),))
@@ -503,7 +516,7 @@ def _of_query(node: str, body: Any, script: _Script) -> RowWork:
         targets = {(table, item.res_target.name) for item in body.target_list}
         if not all(script.makes(table.name, column) == 1 for _, column in targets):
             return RowWork(why, over=over)
-        if targets <= script.added | script.conditional:
+        if all(script.is_its_own(*each) or each in script.conditional for each in targets):
             absent = tuple(sorted(targets & script.conditional, key=str))
             return RowWork(why, own=True, sure_if_no_trigger=table, sure_if_absent=absent, over=over)
     return RowWork(why, over=over)

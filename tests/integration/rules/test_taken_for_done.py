@@ -244,3 +244,12 @@ def test_what_was_skipped_of_a_table_that_gets_another_name_is_open(production: 
     production.failed("ALTER TABLE later DROP COLUMN IF EXISTS x; ALTER TABLE later RENAME TO u;", logs=None)
     production.run("ALTER TABLE later RENAME TO u")
     assert verdict(production.judge()) == UNDECIDABLE
+
+
+def test_after_the_script_has_made_it_anew_a_name_means_its_own(production: Production) -> None:
+    """E20: a column is cast by way of a new one of its name, as people write it; the values are in the old one."""
+    production.failed(
+        "CREATE TYPE kind AS ENUM ('x'); ALTER TABLE t RENAME a TO a_old; ALTER TABLE t ADD a kind;"
+        " UPDATE t SET a = CAST(a_old::text AS kind);"
+    )
+    assert verdict(production.judge()) == NOT_APPLIED
