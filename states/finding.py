@@ -14,7 +14,7 @@ from states.comparison import (
 from states.evidence import ASSUMED, NO_HANDWORK, Progress, Verdict
 from states.facts import Replay, Statement, Stop, Subject, Visibility
 from states.presence import in_view
-from states.row_proofs import altered_since, filled_otherwise, witnessed
+from states.row_proofs import altered_since, columns_made_again, filled_otherwise, witnessed
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +168,13 @@ def of_script(replay: Replay, subject: Subject) -> Finding:
         if why := filled_otherwise(replay, subject):
             return found(Verdict.UNDECIDABLE, f"The schema is as the script leaves it, but {why}.", *opened, *told)
         return _at_the_end(replay, statements, sentences, found)
+    if why := columns_made_again(replay, subject, where[1]):
+        return found(
+            Verdict.UNDECIDABLE,
+            f"Production equals a state within the script, but {why}: the rest may have run and been taken back.",
+            *opened,
+            *proven,
+        )
     steps = f"{where[0]}" if where[0] == where[1] else f"{where[0]} to {where[1]}"
     first = f"The first {steps} of {last} statements are" if steps != "1" else f"The first of {last} statements is"
     return found(

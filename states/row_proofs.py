@@ -40,13 +40,39 @@ def altered_since(replay: Replay, subject: Subject) -> str:
             return f"nothing proves that {obj} is the table from before the attempt, with its rows"
         if moved and subject.stamped and obj not in subject.unaltered:
             return f"{obj} may have been made with its columns in another order, and they may have been altered since"
-        shared = [column for column in expected if column and column in found]
-        if [column for column in found if column in shared] != shared:
-            return f"the columns of {obj} do not stand in the order in which the history made them"
+        if why := _out_of_order(obj, expected, found):
+            return why
         drops = any(key[0] == obj and key[1] != "exists" for each in replay.statements for key in each.drops)
         if drops and found.count("") > expected.count(""):
             return f"more columns of {obj} were dropped than the history drops"
     return ""
+
+
+def columns_made_again(replay: Replay, subject: Subject, done: int) -> str:
+    """Why a column that the script has yet to work on may have been dropped and made again, with other values.
+
+    Somebody may have taken back more than the schema shows. Empty if every such column stands where it stood.
+
+    Args:
+        replay: of the script.
+        subject: the migration.
+        done: how many of its statements are in production.
+    """
+    for obj, expected in replay.stood.items():
+        touched = (key for each in replay.statements[:done] for key in (*each.drops, *each.moves))
+        gone = {unquoted(prop.removeprefix("column ")) for name, prop in touched if name == obj}
+        kept = tuple(column for column in expected if column not in gone)
+        if why := _out_of_order(obj, kept, subject.places.get(obj, ())):
+            return why
+    return ""
+
+
+def _out_of_order(obj: str, expected: tuple[str, ...], found: tuple[str, ...]) -> str:
+    """Why the columns that a table has from the history may be others; empty if they stand in their order."""
+    shared = [column for column in expected if column and column in found]
+    if [column for column in found if column in shared] == shared:
+        return ""
+    return f"the columns of {obj} do not stand in the order in which the history made them"
 
 
 def _leaves(replay: Replay, obj: str) -> bool:

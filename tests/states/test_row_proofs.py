@@ -7,7 +7,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from states.facts import Key, Replay, Statement, Subject, Visibility
-from states.row_proofs import EMPTY, FILLED, KEPT, altered_since, filled_otherwise, in_its_place, witnessed
+from states.finding import of_script
+from states.row_proofs import (
+    EMPTY,
+    FILLED,
+    KEPT,
+    altered_since,
+    columns_made_again,
+    filled_otherwise,
+    in_its_place,
+    witnessed,
+)
 from tests.states.strategies import replay_of, row, steps_of
 
 T = "table public.t"
@@ -173,6 +183,25 @@ def test_a_quoted_column_of_the_script_is_its_own() -> None:
 
 OUT_OF_ORDER = f"the columns of {T} do not stand in the order in which the history made them"
 MORE_DROPPED = f"more columns of {T} were dropped than the history drops"
+
+
+@pytest.mark.parametrize(
+    ("now", "done", "why"),
+    [(("a", "x"), 0, ""), (("x", "a"), 0, OUT_OF_ORDER), (("x", "a"), 1, ""), (("x", "c", "a"), 1, ""), ((), 1, "")],
+)
+def test_columns_that_a_script_has_yet_to_work_on_stand_where_they_stood(
+    now: tuple[str, ...], done: int, why: str
+) -> None:
+    """E19: one that was made again has lost its values; what the script itself has dropped may be made again by it."""
+    found = failed(places={T: now})
+    assert columns_made_again(script(DROPS, stood={T: ("a", "x")}), found, done) == why
+
+
+@pytest.mark.parametrize(("now", "verdict"), [(("a", "z", "x"), "partial"), (("z", "a", "x"), "undecidable")])
+def test_within_a_script_what_was_taken_back_is_open(now: tuple[str, ...], verdict: str) -> None:
+    """E19: production stands after the first statement, and somebody may have taken back more than shows."""
+    found = failed(places={T: now}, production={**HERE, X: "exists"})
+    assert of_script(replace(ADDING, stood={T: ("a", "z")}), found).verdict.value == verdict
 
 
 @pytest.mark.parametrize(

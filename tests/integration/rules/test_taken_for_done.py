@@ -3,7 +3,7 @@
 import pytest
 
 from states.evidence import Decision
-from tests.integration.rules.production import APPLIED, NOT_APPLIED, UNDECIDABLE, Production, verdict
+from tests.integration.rules.production import APPLIED, NOT_APPLIED, PARTIAL, UNDECIDABLE, Production, verdict
 
 NOBODY = frozenset({"no_handwork"})
 #: A block that adds a column, fails where there is a row, and goes on.
@@ -253,3 +253,16 @@ def test_after_the_script_has_made_it_anew_a_name_means_its_own(production: Prod
         " UPDATE t SET a = CAST(a_old::text AS kind);"
     )
     assert verdict(production.judge()) == NOT_APPLIED
+
+
+def test_what_was_taken_back_by_hand_may_have_lost_its_values(production: Production) -> None:
+    """E19: all of it ran; the columns were made again without what they held, so the rest can't just be run."""
+    script = "CREATE INDEX i ON t (id); ALTER TABLE t RENAME a TO o; ALTER TABLE t DROP b;"
+    production.before("ALTER TABLE t ADD b text, ADD c text;")
+    production.failed(script, logs=None)
+    production.run("CREATE INDEX i ON t (id)")
+    assert verdict(production.judge()) == PARTIAL
+    production.run("ALTER TABLE t DROP b; ALTER TABLE t ADD b text")
+    evidence = production.judge()
+    assert verdict(evidence) == UNDECIDABLE
+    assert "do not stand in the order" in evidence.reasons[0]
