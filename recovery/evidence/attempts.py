@@ -13,6 +13,7 @@ from recovery.sql.parser import postgast
 from recovery.sql.pieces import whole_when_cut
 from recovery.sql.script import Script
 from recovery.sql.statements import Parsed, ScriptError, parse, tree
+from recovery.sql.tree import enum_name
 from states.comparison import column_of, qualified_name
 from states.facts import Replay, Row, Snapshot, Stop, Visibility
 
@@ -78,16 +79,12 @@ def stops(
         script = scripts[row.checksum].text
         found.extend(refused_at(row, script, _by_themselves(connection, row, script)))
         if row.failed:
-            found.extend(_by_trace(connection, schema, row, replay, production))
+            found.extend(_by_trace(connection, schema, row, script, replay, production))
     return tuple(found)
 
 
 def _undecided(replay: Replay) -> bool:
     return any(s.visibility not in (Visibility.SEEN, Visibility.INERT) for s in replay.statements)
-
-
-#: A script that rolls back what it did, or a block that handles errors or has a condition, can go on without a trace.
-_WITHOUT_A_TRACE = re.compile(r"\brollback\b|\bdo\s*(?:\$|'|language\b)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,11 +162,10 @@ def refused_at(row: Row, script: str, known: ByItself = _NOTHING_KNOWN) -> Itera
 
 
 def _by_trace(
-    connection: psycopg.Connection[Any], schema: str, row: Row, replay: Replay, production: Snapshot
+    connection: psycopg.Connection[Any], schema: str, row: Row, script: str, replay: Replay, production: Snapshot
 ) -> Iterator[Stop]:
     """Proof from a column: if the one that a statement adds was never in production, the attempt stopped before it."""
-    if any(_WITHOUT_A_TRACE.search(statement.sql) for statement in replay.statements):
-        return
+    adding = _adding(script)
     absent = {key for key in replay.added if key not in production}
     tables = {name for obj, _ in absent if obj.startswith("table ") and (name := qualified_name(obj))}
     if not tables:
@@ -181,11 +177,33 @@ def _by_trace(
             renamed = any(o == obj and column_of(prop) == prop and (o, prop) not in after for o, prop in before)
             made = (obj, column) in after and (obj, column) not in before and not renamed
             # IF NOT EXISTS may have found it there, and gone on without a trace.
-            unconditional = not replay.statements[index - 1].conditional
+            unconditional = index in adding and not replay.statements[index - 1].conditional
             if made and unconditional and qualified_name(obj) in untouched and (obj, "exists") in production:
                 why = f"{column} was never in {obj}, which has not been altered since the attempt began"
                 yield Stop(row.id, index, why, undone=True)
                 return
+
+
+#: What a transaction statement may do that leaves in place what ran before it.
+_KEEPING = ("TRANS_STMT_BEGIN", "TRANS_STMT_START", "TRANS_STMT_COMMIT")
+#: Statements that may roll back what ran before them.
+_MAY_ROLL_BACK = ("do_stmt", "call_stmt", "execute_stmt")
+
+
+def _adding(script: str) -> frozenset[int]:
+    """Numbers of the statements of which an attempt that came past them has left the columns that they add.
+
+    What a block or a function adds may depend on a condition, or be undone by a handler of errors, and the script goes
+    on. So it does after a rollback of its own, and then none of them tells anything.
+    """
+    try:
+        nodes = tree(script)
+    except ScriptError:
+        return frozenset()
+    for node, body in nodes:
+        if node in _MAY_ROLL_BACK or (node == "transaction_stmt" and enum_name(body, "kind") not in _KEEPING):
+            return frozenset()
+    return frozenset(index for index, (node, _) in enumerate(nodes, 1) if node == "alter_table_stmt")
 
 
 def _ordinal(number: int) -> str:

@@ -3,13 +3,13 @@
 A statement counts as row-bearing unless it is on an allow-list here, each entry of which has its reason.
 """
 
-from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from recovery.sql import blocks
 from recovery.sql.names import Name, relation
+from recovery.sql.survey import GIVING, STABLE_FUNCTIONS, Survey, dropped, survey
 from recovery.sql.tree import enum_name, functions, of, strings
 
 #: Statements that leave all rows as they are, whatever rows there are, each with the reason.
@@ -71,16 +71,6 @@ _RENAMED_WITHOUT_ROWS = {
     *("OBJECT_FUNCTION", "OBJECT_PROCEDURE", "OBJECT_ROUTINE", "OBJECT_AGGREGATE", "OBJECT_TRIGGER", "OBJECT_POLICY"),
     *("OBJECT_RULE", "OBJECT_STATISTIC_EXT", "OBJECT_COLLATION"),
 }
-#: Functions whose value is the same for every row of one statement, so that PostgreSQL keeps one value for them all.
-_STABLE_FUNCTIONS = {
-    *("now", "transaction_timestamp", "statement_timestamp", "timezone", "date_trunc", "lower", "upper"),
-}
-#: Functions that return a value, and have no other effect.
-_GIVING = {
-    *_STABLE_FUNCTIONS,
-    *("gen_random_uuid", "uuid_generate_v1", "uuid_generate_v1mc", "uuid_generate_v4", "uuidv4", "uuidv7"),
-    *("random", "clock_timestamp", "md5", "coalesce", "concat", "count", "max", "min", "sum", "length", "replace"),
-}
 #: Types of PostgreSQL's by the names that libpg_query gives them. Another type may be a domain with a default.
 _OWN_TYPES = {
     *("int2", "int4", "int8", "float4", "float8", "numeric", "bool", "text", "varchar", "bpchar", "char", "name"),
@@ -141,69 +131,6 @@ _BEARING = {
 }
 
 
-@dataclass(slots=True)
-class _Script:
-    """What must be known of the whole script to judge one statement of it.
-
-    Attributes:
-        created: tables that it makes itself, under a name that means nothing else; they have no rows from before.
-        made: bare names of every relation and schema that it makes, or gives that name.
-        columns: every column that it makes, or gives that name, by the bare name of the table.
-        added: columns that it adds, and can't have found, to a table whose name means nothing else.
-        renames: it gives tables other names, so that a table's name may mean two.
-        typed: how often it changes the type of a column.
-        ungenerated: columns of which it drops the expression.
-        fresh: tables that it makes itself, under a name that means nothing else.
-        conditional: tables, and columns of tables, that it makes where they are not there, in the form of
-            `RowWork.sure_if_absent`.
-        labels: of each enum, by its bare name, the labels that it renames, and those that it makes or gives.
-        fires: it makes triggers or rules.
-        gone: bare names of relations and columns that it has dropped, or given another name, so far.
-        anything_gone: so far it may have dropped or renamed what it does not name.
-        anew: of names that it gives and that may have been another's before, the place of the statement that gives it.
-        now: the place of the statement that is looked at, from 0.
-    """
-
-    created: set[Name] = field(default_factory=set)
-    made: set[str] = field(default_factory=set)
-    columns: Counter[tuple[str, str]] = field(default_factory=Counter)
-    added: set[tuple[Name, str]] = field(default_factory=set)
-    renames: bool = False
-    typed: Counter[tuple[str, str]] = field(default_factory=Counter)
-    ungenerated: set[str] = field(default_factory=set)
-    fresh: set[Name] = field(default_factory=set)
-    conditional: set[tuple[Name, str]] = field(default_factory=set)
-    labels: dict[str, tuple[set[str], set[str]]] = field(default_factory=dict)
-    fires: bool = False
-    gone: set[str] = field(default_factory=set)
-    anything_gone: bool = False
-    anew: dict[str, int] = field(default_factory=dict)
-    now: int = 0
-
-    def makes_anew(self, name: str) -> None:
-        """Notes a name that the statement gives, if it may have been another's: earlier statements mean that."""
-        if self.anything_gone or name in self.gone:
-            self.anew[name] = self.now
-
-    def is_its_own(self, table: Name, column: str = "") -> bool:
-        """Whether the statement means a table, or a column, that the script makes."""
-        found = (table, column) in self.added if column else table in self.created
-        return found and self.anew.get(column or table.name, -1) < self.now
-
-    def makes(self, table: str, column: str) -> int:
-        """How often it makes a column of that name, in that table or in one that may be the same."""
-        return sum(
-            count
-            for (other, name), count in self.columns.items()
-            if name == column and (self.renames or other == table)
-        )
-
-    @property
-    def makes_anything(self) -> bool:
-        """Whether it makes a relation, a schema or a column: what CASCADE drops may be made again."""
-        return bool(self.made or self.columns)
-
-
 def row_work(nodes: Sequence[tuple[str, Any]], inert: Sequence[bool]) -> list[RowWork]:
     """What each statement of a script may do to rows.
 
@@ -211,7 +138,7 @@ def row_work(nodes: Sequence[tuple[str, Any]], inert: Sequence[bool]) -> list[Ro
         nodes: its statements, each as libpg_query's name for it and its parse tree.
         inert: for each, whether it changes nothing by its nature.
     """
-    script = _survey([(place, *each) for place, node in enumerate(nodes) for each in _flat(*node)])
+    script = survey([(place, *each) for place, node in enumerate(nodes) for each in _flat(*node)])
     found = []
     for script.now, ((node, body), still) in enumerate(zip(nodes, inert, strict=True)):
         found.append(RowWork() if still else _of(node, body, script))
@@ -223,103 +150,7 @@ def _flat(node: str, body: Any) -> list[tuple[str, Any]]:
     return [(node, body)] if inner is None else inner
 
 
-#: The name of what a statement makes, of those whose name is in one place.
-_MAKES: dict[str, Callable[[Any], str]] = {
-    "create_table_as_stmt": lambda body: body.into.rel.relname,
-    "create_seq_stmt": lambda body: body.sequence.relname,
-    "view_stmt": lambda body: body.view.relname,
-    "create_schema_stmt": lambda body: body.schemaname,
-}
-
-
-def _survey(nodes: Sequence[tuple[int, str, Any]]) -> _Script:
-    script = _Script()
-    created, attaches, renamed = set[Name](), False, set[str]()
-    moves_names = any(sets_path(node, body) for _, node, body in nodes)
-    for script.now, node, body in nodes:
-        match node:
-            case "create_stmt":
-                script.made.add(body.relation.relname)
-                if body.if_not_exists:
-                    script.conditional.add((relation(body.relation), ""))
-                elif body.relation.schemaname or not moves_names:
-                    created.add(relation(body.relation))
-                    script.makes_anew(body.relation.relname)
-            case "select_stmt" if body.HasField("into_clause"):
-                script.made.add(body.into_clause.rel.relname)
-            case _ if node in _MAKES:
-                script.made.add(_MAKES[node](body))
-            case "rename_stmt" if enum_name(body, "rename_type") == "OBJECT_COLUMN":
-                script.columns[body.relation.relname, body.newname] += 1
-            case "rename_stmt":
-                script.made.add(body.newname)
-                renamed.add(body.newname)
-            case "create_trig_stmt" | "rule_stmt" | "create_event_trig_stmt":
-                script.fires = True
-            case "alter_enum_stmt":
-                _survey_label(body, script)
-            case "alter_table_stmt":
-                for item in body.cmds:
-                    attaches |= _survey_action(item.alter_table_cmd, body.relation, script)
-        _survey_gone(node, body, script)
-    script.renames = bool(renamed)
-    script.fresh = {name for name in created if name.name not in renamed}
-    script.created = set() if attaches else script.fresh
-    script.conditional = set() if moves_names or renamed or attaches else script.conditional
-    if moves_names or renamed:
-        script.added.clear()
-    return script
-
-
-def _survey_gone(node: str, body: Any, script: _Script) -> None:
-    """Notes what a statement drops, or gives another name: whatever is made under that name later is another thing."""
-    match node:
-        case "rename_stmt":
-            script.gone |= {body.subname, body.relation.relname}
-        case "alter_object_schema_stmt":
-            script.gone.add(body.relation.relname)
-        case "drop_stmt":
-            script.gone |= {name for names in _dropped(body) for name in names}
-            script.anything_gone |= enum_name(body, "behavior") == "DROP_CASCADE"
-        case "do_stmt":  # of which nothing is known, else its own statements stand here
-            script.anything_gone = True
-
-
-def _survey_label(body: Any, script: _Script) -> None:
-    """Notes the label that a statement gives to an enum, and the one whose place it takes."""
-    renamed, given = script.labels.setdefault(strings(body.type_name)[-1], (set(), set()))
-    renamed.update({body.old_val} - {""})
-    given.add(body.new_val)
-
-
-def sets_path(node: str, body: Any) -> bool:
-    """Whether a statement may change what an unqualified name means."""
-    if node == "variable_set_stmt":
-        return bool(body.name == "search_path")
-    return node == "select_stmt" and "set_config" in functions(body)
-
-
-def _survey_action(command: Any, table: Any, script: _Script) -> bool:
-    """Notes a sub-command of ALTER TABLE; whether it brings rows of another table into this one."""
-    match enum_name(command, "subtype"):
-        case "AT_AddColumn":
-            column = getattr(command, "def").column_def.colname
-            script.columns[table.relname, column] += 1
-            (script.conditional if command.missing_ok else script.added).add((relation(table), column))
-            script.makes_anew(column)
-        case "AT_DropColumn":
-            script.gone.add(command.name)
-            script.anything_gone |= enum_name(command, "behavior") == "DROP_CASCADE"
-        case "AT_AlterColumnType":
-            script.typed[table.relname, command.name] += 1
-        case "AT_DropExpression":
-            script.ungenerated.add(command.name)
-        case "AT_AttachPartition" | "AT_AddInherit":
-            return True
-    return False
-
-
-def _of(node: str, body: Any, script: _Script) -> RowWork:
+def _of(node: str, body: Any, script: Survey) -> RowWork:
     match node:
         case "alter_table_stmt":
             return _together([_of_action(item.alter_table_cmd, body.relation, script) for item in body.cmds])
@@ -374,10 +205,10 @@ def _together(parts: Sequence[RowWork]) -> RowWork:
     )
 
 
-def _of_block(body: Any, script: _Script) -> RowWork:
+def _of_block(body: Any, script: Survey) -> RowWork:
     inner = blocks.statements_of(body)
     if inner is None:
-        undone = blocks.undone_by_a_rollback(body, _GIVING)
+        undone = blocks.undone_by_a_rollback(body, GIVING)
         return RowWork("a DO block that may do more than its changes to the schema show", undone=undone)
     parts = [RowWork() if node == "variable_set_stmt" else _of(node, each, script) for node, each in inner]
     work = _together(parts)
@@ -389,22 +220,16 @@ def _of_block(body: Any, script: _Script) -> RowWork:
     return RowWork(computes=work.computes, checked=work.checked)
 
 
-def _of_drop(body: Any, script: _Script) -> RowWork:
+def _of_drop(body: Any, script: Survey) -> RowWork:
     kind = enum_name(body, "remove_type")
     cascades = enum_name(body, "behavior") == "DROP_CASCADE"
     holds = kind in _HOLD_ROWS or kind == "OBJECT_SCHEMA" or cascades
     if not holds:
         return RowWork()
-    names = _dropped(body)
+    names = dropped(body)
     if any(name and name[0] in script.made for name in names) or (cascades and script.makes_anything):
         return RowWork("what it drops is made again later, without the rows")
     return RowWork()
-
-
-def _dropped(body: Any) -> set[tuple[str, ...]]:
-    """The bare names of what a statement drops, each in a tuple of its own."""
-    names = {strings(item.list.items)[-1:] for item in body.objects if item.WhichOneof("node") == "list"}
-    return names | {(item.string.sval,) for item in body.objects if item.WhichOneof("node") == "string"}
 
 
 def _of_rename(body: Any) -> RowWork:
@@ -420,7 +245,7 @@ def _of_rename(body: Any) -> RowWork:
     return RowWork(f"what {body.newname} holds was there under another name")
 
 
-def _of_action(command: Any, table: Any, script: _Script) -> RowWork:
+def _of_action(command: Any, table: Any, script: Survey) -> RowWork:
     action = enum_name(command, "subtype")
     if action == "AT_DropColumn":
         cascades = enum_name(command, "behavior") == "DROP_CASCADE"
@@ -434,7 +259,7 @@ def _of_action(command: Any, table: Any, script: _Script) -> RowWork:
     if action == "AT_AlterColumnType":
         definition = getattr(command, "def").column_def
         if definition.HasField("raw_default") and not _is_pure_cast(definition, command.name):
-            undone = functions(definition.raw_default) <= _GIVING
+            undone = functions(definition.raw_default) <= GIVING
             return RowWork(f"column {command.name} is computed by USING", undone=undone)
         if script.typed[table.relname, command.name] > 1:
             return RowWork(f"the type of column {command.name} changes twice, which may change its values")
@@ -458,7 +283,7 @@ def _of_action(command: Any, table: Any, script: _Script) -> RowWork:
     return RowWork() if action in _ACTIONS_THAT_LEAVE_ROWS else RowWork("nothing shows what it does to rows")
 
 
-def _of_new_column(definition: Any, script: _Script) -> RowWork:
+def _of_new_column(definition: Any, script: Survey) -> RowWork:
     name, kind = definition.colname, strings(definition.type_name.names)[-1:]
     numbered = kind and kind[0] in _SERIAL
     default = None
@@ -480,13 +305,13 @@ def _of_new_column(definition: Any, script: _Script) -> RowWork:
         return RowWork(typed=((name, kind[0]),)) if bare else RowWork()
     if default.WhichOneof("node") == "a_const" and default.a_const.isnull:
         return RowWork()
-    if not functions(default) <= _STABLE_FUNCTIONS:
-        giving = functions(default) <= _GIVING
+    if not functions(default) <= STABLE_FUNCTIONS:
+        giving = functions(default) <= GIVING
         return RowWork(f"column {name} gets a default that is computed row by row", own=giving, undone=giving)
     return RowWork(f"column {name} gets a default that existing rows may lack", own=True, fills=frozenset({name}))
 
 
-def _of_query(node: str, body: Any, script: _Script) -> RowWork:
+def _of_query(node: str, body: Any, script: Survey) -> RowWork:
     if node == "create_table_as_stmt" and enum_name(body, "objtype") == "OBJECT_MATVIEW":
         # What it shows is computed from other rows, whoever makes it.
         return RowWork(computes=frozenset(functions(body)))
@@ -500,8 +325,8 @@ def _of_query(node: str, body: Any, script: _Script) -> RowWork:
         "delete_stmt": "it deletes rows",
     }[node]
     calls = functions(body)
-    if not calls <= _GIVING or _writes_inside(body):
-        return RowWork(why, undone=calls <= _GIVING)
+    if not calls <= GIVING or _writes_inside(body):
+        return RowWork(why, undone=calls <= GIVING)
     if node == "create_table_as_stmt" or (node == "select_stmt" and body.HasField("into_clause")):
         return RowWork(why, own=not body.if_not_exists if node == "create_table_as_stmt" else True)
     if node == "select_stmt" or script.fires:

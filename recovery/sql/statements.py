@@ -11,7 +11,8 @@ from recovery.sql import blocks
 from recovery.sql.confined import confined
 from recovery.sql.names import PARTS, STATING, Name, names_of
 from recovery.sql.parser import postgast
-from recovery.sql.row_bearing import RowWork, row_work, sets_path
+from recovery.sql.row_bearing import RowWork, row_work
+from recovery.sql.survey import sets_path
 from recovery.sql.tree import enum_name, functions, of, remembered, strings
 
 
