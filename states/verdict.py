@@ -176,10 +176,10 @@ def _never_attempted(subject: Subject, replay: Replay) -> tuple[Finding, Decisio
         return amended(finding, verdict, *reasons, f"A deploy would fail: {why}."), Decision.OPERATOR
     if why := passed_over(replay, production):
         return amended(finding, verdict, *reasons, f"A deploy would end well, but {why}."), Decision.OPERATOR
-    # What is there in another form is dropped by the script itself, where it drops what is there.
-    again = {each.index for each in replay.statements if each.conditional and each.visibility is Visibility.ROWS}
-    again = again if verdict is Verdict.DRIFTED else set()
-    if any(state.state == "open" and state.index not in again for state in finding.statements):
+    # A DROP IF EXISTS, unlike what makes something IF NOT EXISTS, takes away what is there in another form.
+    drops = {s.index for s in replay.statements if s.conditional and not s.skips and s.visibility is Visibility.ROWS}
+    known = drops if verdict is Verdict.DRIFTED else set()
+    if any(state.state == "open" and state.index not in known for state in finding.statements):
         reason = "Something of it is in production, and a deploy would do its work on rows, maybe a second time."
         return amended(finding, verdict, *reasons, reason), Decision.OPERATOR
     return amended(finding, verdict, *reasons), Decision.DEPLOY
